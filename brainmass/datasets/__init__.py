@@ -1,0 +1,9 @@
+"""Real and synthetic data, with provenance."""
+
+from brainmass.datasets.hcp import EmpiricalDataset, load_hcp_schaefer100
+from brainmass.datasets.registry import list_datasets, load_dataset, register_dataset
+from brainmass.network.connectome import Connectome
+
+__all__ = ["Connectome", "EmpiricalDataset", "list_datasets", "load_dataset", "register_dataset"]
+
+register_dataset("hcp_schaefer100", load_hcp_schaefer100, overwrite=True)  # a module may be reloaded

@@ -1,0 +1,90 @@
+"""Data sets by name."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from collections.abc import Callable
+from typing import Any
+
+__all__ = ["list_datasets", "load_dataset", "register_dataset"]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Entry:
+    loader: Callable[[], Any]
+    description: str
+
+
+_ENTRIES: dict[str, _Entry] = {}
+
+
+def register_dataset(
+    name: str,
+    loader: Callable[[], Any],
+    *,
+    description: str | None = None,
+    overwrite: bool = False,
+) -> None:
+    """Make a data set available to `load_dataset`.
+
+    Parameters
+    ----------
+    name : str
+        Name of the data set.
+    loader : callable without arguments
+        Returns the data set; it is called at each `load_dataset(name)`, not before.
+    description : str, optional
+        One line; by default the first line of the loader's docstring.
+    overwrite : bool
+        Whether a data set of this name may be replaced.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `name` is not a nonempty string or is taken, or `loader` is not callable.
+    """
+    example = "Example: register_dataset('my_cohort', lambda: np.load('my_cohort.npy'))"
+    if not isinstance(name, str) or not name:
+        must = f"must be a nonempty string, but is {name!r}"
+        raise TypeError(f"Argument `name` of register_dataset (name of the data set) {must}. {example}")
+    if not callable(loader):
+        must = f"must be callable without arguments, but is {type(loader).__name__}"
+        raise TypeError(f"Argument `loader` of register_dataset (function that loads) {must}. {example}")
+    if name in _ENTRIES and not overwrite:
+        must = f"must be new, but {name!r} is registered already (overwrite=True replaces it)"
+        raise ValueError(f"Argument `name` of register_dataset (name of the data set) {must}. {example}")
+    _ENTRIES[name] = _Entry(loader, description or _first_line(loader.__doc__))
+
+
+def list_datasets() -> list[str]:
+    """Return the names of the registered data sets, sorted."""
+    return sorted(_ENTRIES)
+
+
+def load_dataset(name: str) -> Any:
+    """Load a data set by name; what it returns is said by the data set's loader.
+
+    Raises
+    ------
+    ValueError
+        If no data set of this name is registered; the message lists those that are.
+    """
+    if name not in _ENTRIES:
+        near = difflib.get_close_matches(str(name), _ENTRIES, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise ValueError(
+            f"Argument `name` of load_dataset (name of the data set) must be a registered one, "
+            f"but is {name!r}.{hint} Registered: {'; '.join(map(_describe, list_datasets()))}. "
+            f"Example: load_dataset({(near or list_datasets())[0]!r})"
+        )
+    return _ENTRIES[name].loader()
+
+
+def _describe(name: str) -> str:
+    description = _ENTRIES[name].description
+    return f"{name!r} ({description})" if description else repr(name)
+
+
+def _first_line(doc: str | None) -> str:
+    return (doc or "").strip().partition("\n")[0].rstrip(".")

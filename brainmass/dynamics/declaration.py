@@ -1,0 +1,242 @@
+"""From the rows of a class body to its constructor, its signature, its documentation and its methods."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import brainunit as u
+import numpy as np
+
+from brainmass.dynamics.fields import ParamSpec, StateSpec, show, suggestion
+
+# --- reading a declaration ----------------------------------------------------------------------------------------
+def read_declaration(cls: type) -> None:
+    """Collect the rows of the class body, and of its bases, into the tables that everything else reads."""
+    dataclasses.dataclass(cls, init=False, eq=False, repr=False)
+    rows = _rows_in_order(cls)
+    cls._params = {
+        n: dataclasses.replace(f.default, name=n) for n, f in rows.items() if isinstance(f.default, ParamSpec)
+    }
+    cls._states = {n: _named_state(cls, n, f.metadata["spec"], rows) for n, f in rows.items() if "spec" in f.metadata}
+    cls._starts = {s.init: rows[s.init].default for s in cls._states.values() if isinstance(s.init, str)}
+    cls._noises = {s.noise: s.noise_port for s in cls._states.values() if s.noise}
+    taken = {"in_size", "name", *cls._params, *cls._states, *cls._starts, *cls._noises}
+    cls._options = tuple(n for n in rows if n not in taken)
+    cls.__signature__ = _signature(rows)
+
+
+def _rows_in_order(cls: type) -> dict[str, dataclasses.Field]:
+    """`in_size`, then the rows of the class itself, then those it inherits."""
+    rows = {f.name: f for f in dataclasses.fields(cls)}
+    order = ["in_size", *(name for c in cls.__mro__ for name in inspect.get_annotations(c))]
+    return {name: rows[name] for name in dict.fromkeys(order) if name in rows}
+
+
+def _named_state(cls: type, name: str, spec: StateSpec, rows: Mapping[str, Any]) -> StateSpec:
+    start = spec.init or f"init_{name}"
+    if isinstance(start, str) and start not in rows:
+        raise TypeError(f"{cls.__name__}.{name} is a state, so the class must also declare its initial values `{start}`.")
+    noise = spec.noise or f"noise_{name}"
+    if spec.noise and noise not in rows:
+        raise TypeError(f"{cls.__name__}.{name} names the noise `{noise}`, which the class does not declare.")
+    noise = noise if noise in rows else ""
+    if noise and not spec.noise_port:
+        raise TypeError(f"{cls.__name__}.{name} has the noise `{noise}` but no port for it to enter.")
+    return dataclasses.replace(spec, name=name, init=start, noise=noise)
+
+
+def _signature(rows: Mapping[str, Any]) -> inspect.Signature:
+    """Positional arguments in the order of their declaration, options last and by keyword."""
+    P = inspect.Parameter
+    positional, keyword = [], []
+    for f in rows.values():
+        if not f.init:
+            continue
+        default = f.default.default if isinstance(f.default, ParamSpec) else f.default
+        default = P.empty if default is dataclasses.MISSING else default
+        (keyword if f.kw_only else positional).append(
+            P(f.name, P.KEYWORD_ONLY if f.kw_only else P.POSITIONAL_OR_KEYWORD, default=default)
+        )
+    keyword.sort(key=lambda p: p.name == "name")
+    return inspect.Signature(positional + keyword)
+
+
+def bind_arguments(cls: type, args: tuple, kwargs: dict[str, Any]) -> dict[str, Any]:
+    for key in kwargs:
+        if key not in cls.__signature__.parameters:
+            known = ", ".join(cls.__signature__.parameters)
+            raise TypeError(f"{cls.__name__} has no argument `{key}`.{suggestion(key, known.split(', '))} It has {known}.")
+    try:
+        bound = cls.__signature__.bind(*args, **kwargs)
+    except TypeError as error:
+        raise TypeError(f"{cls.__name__}: {error}.") from None
+    bound.apply_defaults()
+    return dict(bound.arguments)
+
+
+def population_shape(owner: str, in_size: Any) -> tuple[int, ...]:
+    shape = tuple(in_size) if isinstance(in_size, list | tuple) else (in_size,)
+    is_int = all(isinstance(n, int | np.integer) and not isinstance(n, bool) for n in shape)
+    if not shape or not is_int or any(n < 1 for n in shape):
+        raise ValueError(
+            f"Argument `in_size` of {owner} (shape of the population) must be a positive int or a tuple of them, "
+            f"but is {show(in_size)}. Example: in_size=84."
+        )
+    return tuple(int(n) for n in shape)
+
+
+def batch_shape(owner: str, batch_size: Any) -> tuple[int, ...]:
+    if batch_size is None or batch_size == ():
+        return ()
+    shape = tuple(batch_size) if isinstance(batch_size, list | tuple) else (batch_size,)
+    if any(isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1 for n in shape):
+        raise ValueError(f"Argument `batch_size` of {owner} must be a positive int or None, but is {show(batch_size)}.")
+    return tuple(int(n) for n in shape)
+
+
+def differs(value: Any, default: Any) -> bool:
+    if default is None:
+        return False
+    try:
+        return not bool(np.all(np.asarray(u.maybe_decimal(value / u.get_unit(default))) == u.get_mantissa(default)))
+    except (TypeError, ValueError):
+        return True
+
+
+def doc_table(cls: type) -> str:
+    """The numpydoc sections that follow from the declaration."""
+    lines = ["Parameters", "----------", "in_size : int or tuple of int", "    Shape of the population."]
+    for spec in cls._params.values():
+        units = ", or ".join(str(unit) if unit.dim != u.DIMENSIONLESS else "no unit" for unit in spec.units)
+        dimensional = any(unit.dim != u.DIMENSIONLESS for unit in spec.units)
+        lines.append(f"{spec.name} : default {spec.default}")
+        lines.append(f"    {spec.doc[0].upper()}{spec.doc[1:]}; {spec.domain.text}{f'; {units}' if dimensional else ''}.")
+    for s in cls._states.values():
+        if isinstance(s.init, str) and f"{s.init} : callable" not in lines:
+            names = ", ".join(f"`{t.name}`" for t in cls._states.values() if t.init == s.init)
+            lines += [f"{s.init} : callable", f"    Initial values of {names}."]
+    for s in cls._states.values():
+        if s.noise:
+            lines += [f"{s.noise} : Noise, optional", f"    Noise that enters the derivative of `{s.name}`."]
+    if "method" in cls._options:
+        lines += ["method : str, default 'exp_euler'", "    `'exp_euler'`, or e.g. `'heun'`, `'rk4'`."]
+    if cls._states:
+        lines += ["", "Attributes", "----------"]
+    for s in cls._states.values():
+        unit = "" if s.unit is None or s.unit.dim == u.DIMENSIONLESS else f", in {s.unit}"
+        lines += [f"{s.name} : HiddenState", f"    {s.doc[0].upper()}{s.doc[1:]}{unit}."]
+    return "\n".join(lines)
+
+
+# --- ports and equations ------------------------------------------------------------------------------------------
+def read_ports(cls: type) -> None:
+    states = cls._states.values()
+    cls._ports = tuple(s.port for s in states if s.port)
+    cls._adds = tuple(s.add for s in states if s.add)
+    cls._port_units = {s.port: s.port_unit for s in states if s.port} | {s.add: s.unit or u.UNITLESS for s in states if s.add}
+    if len(cls._port_units) != len(cls._ports) + len(cls._adds):
+        raise TypeError(f"{cls.__name__} declares a port twice: {cls._ports + cls._adds}.")
+    if not cls._ports:
+        raise TypeError(f"{cls.__name__} must declare at least one input port: state(..., port='x_inp').")
+
+
+def is_abstract(cls: type) -> bool:
+    return not cls._states or any(getattr(getattr(cls, f"d{s}"), "__isabstractmethod__", False) for s in cls._states)
+
+
+def bind_derivative(cls: type, spec: StateSpec) -> tuple[str, ...]:
+    """The names of the values that `d<state>` takes, in its order."""
+    function = getattr(cls, f"d{spec.name}", None)
+    if function is None:
+        raise TypeError(f"{cls.__name__} declares the state `{spec.name}`, so it must write `d{spec.name}`.")
+    aliases = {"ext": spec.port, "inp": spec.port, "add": spec.add}
+    known = {*cls._states, *cls._port_units}
+    bound = []
+    for name in list(inspect.signature(function).parameters)[1:]:
+        target = _external_name(name, known, aliases)
+        if target not in known:
+            raise TypeError(
+                f"{cls.__name__}.d{spec.name} takes `{name}`, which is neither a state ({', '.join(cls._states)}) "
+                f"nor a port ({', '.join(cls._port_units)}) of the model."
+            )
+        bound.append(target)
+    if bound[:1] != [spec.name]:
+        raise TypeError(f"{cls.__name__}.d{spec.name} must take `{spec.name}` as its first argument.")
+    return tuple(bound)
+
+
+def _external_name(name: str, known: set[str], aliases: Mapping[str, str]) -> str:
+    """`r_ext` names the port `r_inp` as well: the equations of the field write external input both ways."""
+    if name in known:
+        return name
+    if name.endswith("_ext") and f"{name[:-4]}_inp" in known:
+        return f"{name[:-4]}_inp"
+    return aliases.get(name, name)
+
+
+def _is_written(cls: type, name: str) -> bool:
+    """Whether a model class wrote this method itself, so that none is to be generated."""
+    owner = next(c for c in cls.__mro__ if name in vars(c) or not getattr(c, "_states", None))
+    return name in vars(owner) and bool(getattr(owner, "_states", None)) and not hasattr(vars(owner)[name], "_generated")
+
+
+def derivative_method(cls: type) -> Callable:
+    """`derivative` with one argument per port; a model that writes its own keeps it."""
+    if _is_written(cls, "derivative"):
+        return cls.derivative
+    ports, adds = cls._ports, cls._adds
+
+    def derivative(self: Any, state: tuple, t: Any, *inputs: Any) -> tuple:
+        given = dict(zip((*ports, *adds), inputs, strict=False))
+        missing = [port for port in ports if port not in given]
+        if missing or len(inputs) > len(ports) + len(adds):
+            raise TypeError(f"{self._owner}.derivative takes the inputs {', '.join(ports + adds)}, but was given {len(inputs)}.")
+        zeros = {add: u.maybe_decimal(0.0 * self._port_units[add]) for add in adds}
+        return self._rates(state, zeros | given)
+
+    P = inspect.Parameter
+    derivative.__doc__ = f"Rates of change of ({', '.join(cls._states)}) at time `t`, for given inputs."
+    derivative.__qualname__ = f"{cls.__qualname__}.derivative"
+    derivative.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [P(n, P.POSITIONAL_OR_KEYWORD) for n in ("self", "state", "t", *ports)]
+        + [P(n, P.POSITIONAL_OR_KEYWORD, default=0.0) for n in adds]
+    )
+    derivative._generated = True  # type: ignore[attr-defined]
+    return derivative
+
+
+def update_method(cls: type) -> Callable:
+    """`update` with one argument per port; a model that writes its own keeps it."""
+    if _is_written(cls, "update"):
+        return cls.update
+    P = inspect.Parameter
+    signature = inspect.Signature(
+        [P("self", P.POSITIONAL_OR_KEYWORD)] + [P(n, P.POSITIONAL_OR_KEYWORD, default=None) for n in cls._ports]
+    )
+
+    def update(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return self._advance(bind_inputs(self, args, kwargs))
+
+    update.__doc__ = f"Advance one time step. Inputs ({', '.join(cls._ports)}) default to zero. Returns {cls.output or 'the first state'}."
+    update.__qualname__ = f"{cls.__qualname__}.update"
+    update.__signature__ = signature  # type: ignore[attr-defined]
+    update._generated = True  # type: ignore[attr-defined]
+    return update
+
+
+def bind_inputs(node: Any, args: tuple, kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """The inputs of one step by port, from the arguments of an `update`."""
+    ports = node._ports
+    if len(args) > len(ports):
+        raise TypeError(f"{node._owner}.update takes the inputs {', '.join(ports)}, but was given {len(args)}.")
+    given = dict(zip(ports, args, strict=False))
+    for key, value in kwargs.items():
+        if key not in ports:
+            raise TypeError(f"{node._owner}.update has no input `{key}`; it has {', '.join(ports)}.{suggestion(key, ports)}")
+        if key in given:
+            raise TypeError(f"{node._owner}.update was given `{key}` twice.")
+        given[key] = value
+    return given

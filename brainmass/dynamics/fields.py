@@ -1,0 +1,340 @@
+"""One declaration per fact: the parameters, states and ports of a model, with their units and domains.
+
+The rows written with `param` and `state` are what the constructor, its signature, the `help()` table, the checks
+with their messages, the list of models and the generic tests read.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import difflib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+import brainstate
+import braintools
+import brainunit as u
+import jax
+import numpy as np
+from brainstate.nn import Param
+
+__all__ = [
+    "Domain",
+    "Initializer",
+    "Par",
+    "ParamSpec",
+    "StateSpec",
+    "nonnegative",
+    "option",
+    "param",
+    "positive",
+    "real",
+    "required",
+    "state",
+    "unit_interval",
+]
+
+Initializer = Callable[..., Any]
+"""A callable that takes a shape and returns initial values, e.g. `braintools.init.Uniform(0., 1.)`."""
+
+
+# --- domains -----------------------------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class Domain:
+    """The values that a parameter or a state may take: a test on numpy arrays and the words that describe it."""
+
+    text: str
+    contains: Callable[[np.ndarray], Any] = field(compare=False, repr=False)
+    outside: tuple[float, ...] = field(default=(np.nan,), compare=False, repr=False)
+
+
+real = Domain("finite", np.isfinite)
+positive = Domain("> 0", lambda x: np.isfinite(x) & (x > 0), (0.0, -1.0, np.nan, np.inf))
+nonnegative = Domain(">= 0", lambda x: np.isfinite(x) & (x >= 0), (-1.0, np.nan, np.inf))
+unit_interval = Domain("between 0 and 1", lambda x: (x >= 0) & (x <= 1), (-0.1, 1.1, np.nan))
+
+
+# --- specifications ----------------------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class ParamSpec:
+    """A parameter: default, meaning, domain, and the units it may carry (none listed: any unit)."""
+
+    default: Any
+    doc: str
+    domain: Domain = real
+    units: tuple[u.Unit, ...] = (u.UNITLESS,)
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class StateSpec:
+    """A state variable: meaning, unit, initial values, and the ports and noise through which it is driven.
+
+    `port` is the argument of `update` that enters its derivative, `add` a second, unscaled port that only noise uses;
+    noise enters `add` where there is one, else `port`.
+    """
+
+    doc: str
+    unit: u.Unit | None = u.UNITLESS
+    init: str | Initializer = ""
+    port: str = ""
+    port_unit: u.Unit = u.UNITLESS
+    add: str = ""
+    noise: str = ""
+    domain: Domain = real
+    name: str = ""
+
+    @property
+    def noise_port(self) -> str:
+        return self.add or self.port
+
+
+# --- rows, as written in a class body ----------------------------------------------------------------------------
+if TYPE_CHECKING:
+
+    class Par:
+        """For editors: give a number, a quantity, an initialiser or a `Param`; read back a `Param`."""
+
+        def __get__(self, obj: object, owner: Any) -> Param: ...
+        def __set__(self, obj: object, value: Any) -> None: ...
+else:
+    Par = Param
+
+
+def param(*, default: Any, doc: str, domain: Domain = real, unit: Any = None) -> Any:
+    """Declare a parameter.
+
+    Parameters
+    ----------
+    default : number or Quantity
+    doc : str
+        What it is, in a few words.
+    domain : Domain
+        `real`, `positive`, `nonnegative`, `unit_interval`.
+    unit : Unit, tuple of Unit, or "any"
+        Units with the allowed dimensions. Taken from the default when not given.
+    """
+    if unit is None:
+        units = (u.get_unit(default),)
+    else:
+        units = () if isinstance(unit, str) else unit if isinstance(unit, tuple) else (unit,)
+    # The specification is the dataclass default itself: dataclasses refuse a Quantity, which is not hashable.
+    return dataclasses.field(default=ParamSpec(default, doc, domain, units))
+
+
+def state(
+    doc: str,
+    *,
+    unit: u.Unit | None = u.UNITLESS,
+    start: str | Initializer = "",
+    port: str = "",
+    port_unit: u.Unit | None = None,
+    add: str = "",
+    noise: str = "",
+    domain: Domain = real,
+    init: Literal[False] = False,
+) -> Any:
+    """Declare a state variable.
+
+    Parameters
+    ----------
+    doc : str
+        What it is, in a few words.
+    unit : Unit or None
+        Unit of the state; None when only the instance knows it.
+    start : str or callable
+        Name of the constructor argument that gives the initial values (default `init_<state>`), or the initialiser
+        itself where the user has no choice.
+    port : str
+        Argument of `update` that enters the derivative of this state.
+    port_unit : Unit
+        Unit of the port; default that of the state.
+    add : str
+        Second port, for noise alone.
+    noise : str
+        Name of the constructor argument that holds the noise (default `noise_<state>` where that is declared).
+    domain : Domain
+        Values that the state may start from.
+    """
+    unit_of_port = port_unit if port_unit is not None else unit or u.UNITLESS
+    spec = StateSpec(doc, unit, start, port, unit_of_port, add, noise, domain)
+    return dataclasses.field(init=False, repr=False, metadata={"spec": spec})
+
+
+def required() -> Any:
+    """Declare an argument without default. (A bare annotation would take brainstate's property as the default.)"""
+    return dataclasses.field()
+
+
+def option(*, default: Any, kw_only: Literal[True] = True) -> Any:
+    """Declare an argument, given by keyword only, that is neither parameter nor state."""
+    return dataclasses.field(default=default, kw_only=True)
+
+
+# --- checks: every message names argument, owner, rule, what was given, and what to write -------------------------
+def suggestion(given: str, known: Iterable[str]) -> str:
+    """' Did you mean ...?' when a known name is near."""
+    near = difflib.get_close_matches(given, list(known), 1)
+    return f" Did you mean {near[0]!r}?" if near else ""
+
+
+def is_traced(value: Any) -> bool:
+    """Whether the value is only known to a JAX trace, so that there is no number to look at."""
+    return any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(value))
+
+
+def show(value: Any) -> str:
+    """A value as shown in an error message: short, with its unit."""
+    text = str(value).replace("\n", " ")
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def as_param(owner: str, spec: ParamSpec, value: Any, shape: tuple[int, ...]) -> Param:
+    """The checked parameter module for what a user passed: number, quantity, array, initialiser or `Param`."""
+    what = f"Argument `{spec.name}` of {owner} ({spec.doc})"
+    if not isinstance(value, Param):
+        if callable(value):
+            value = value(shape)
+        if isinstance(value, list | tuple):
+            value = np.asarray(value)
+        _check_is_number(what, value, spec)
+        with matching_precision():
+            value = Param.init(value)
+    current = value.value()
+    _check_unit(what, current, spec)
+    _check_shape(what, current, shape)
+    _check_domain(what, current, spec.domain)
+    return value
+
+
+def check_param_value(name: str, spec: ParamSpec | None, present: Any, value: Any) -> Any:
+    """A new value for a parameter, of the same kind as its present one."""
+    what = f"Value of parameter `{name}`"
+    _check_unit(what, value, spec or ParamSpec(present, "", units=(u.get_unit(present),), name=name))
+    _check_domain(what, value, spec.domain if spec else real)
+    return value
+
+
+def _check_is_number(what: str, value: Any, spec: ParamSpec) -> None:
+    mantissa = u.get_mantissa(value)
+    kind = getattr(getattr(mantissa, "dtype", np.asarray(mantissa).dtype), "kind", "O")
+    if kind not in "iuf":
+        raise TypeError(
+            f"{what} must be a number, a quantity, an array, an initialiser or a brainstate Param, "
+            f"but is {show(value)} ({type(value).__name__}). Example: {spec.name}={show(spec.default)}."
+        )
+
+
+def _check_unit(what: str, value: Any, spec: ParamSpec) -> None:
+    got = u.get_unit(value)
+    if not spec.units or any(got.has_same_dim(unit) for unit in spec.units):
+        return
+    wanted = " or ".join(_unit_words(unit) for unit in spec.units)
+    raise u.UnitMismatchError(
+        f"{what} must have {wanted}, but is {show(value)} ({_unit_words(got)}). "
+        f"Example: {spec.name}={_example(spec.default)}."
+    )
+
+
+def _unit_words(unit: u.Unit) -> str:
+    return "no unit" if unit.dim == u.DIMENSIONLESS else f"a unit like {unit}"
+
+
+def _example(default: Any) -> str:
+    unit = u.get_unit(default)
+    if unit.dim == u.DIMENSIONLESS:
+        return show(default)
+    return f"{u.get_mantissa(default)} * u.{str(unit).replace(' ', '')}"
+
+
+def _check_shape(what: str, value: Any, shape: tuple[int, ...]) -> None:
+    got = u.math.shape(value)
+    try:
+        fits = np.broadcast_shapes(got, shape) == tuple(shape)
+    except ValueError:
+        fits = False
+    if not fits:
+        raise ValueError(f"{what} must be a scalar or fit the population shape {shape}, but has shape {got}.")
+
+
+def _check_domain(what: str, value: Any, domain: Domain) -> None:
+    if is_traced(value):
+        return
+    # numpy, not jnp: a jnp comparison would turn into a tracer inside jit
+    values = np.asarray(u.get_mantissa(value))
+    inside = np.broadcast_to(np.asarray(domain.contains(values)), values.shape)
+    if inside.all():
+        return
+    where = "" if values.ndim == 0 else f" at index {tuple(int(i) for i in np.argwhere(~inside)[0])}"
+    bad = values if values.ndim == 0 else values[~inside].flat[0]
+    raise ValueError(f"{what} must be {domain.text}, but is {bad}{where}.")
+
+
+def as_input(owner: str, port: str, unit: u.Unit, value: Any) -> Any:
+    """What enters an input port: a plain number is read in the port's unit, a quantity must fit it.
+
+    A dimensionless port reads a rate by its magnitude in Hz.
+    """
+    got = u.get_unit(value)
+    if got.dim == u.DIMENSIONLESS:
+        plain = u.maybe_decimal(value)
+        return plain if unit.dim == u.DIMENSIONLESS else plain * unit
+    if got.has_same_dim(unit):
+        return value
+    if unit.dim == u.DIMENSIONLESS and got.has_same_dim(u.Hz):
+        return value.to_decimal(u.Hz)
+    raise u.UnitMismatchError(
+        f"Input `{port}` of {owner} must have {_unit_words(unit)}, or be a plain number read in it, "
+        f"but is {show(value)} ({_unit_words(got)})."
+    )
+
+
+def initial_values(owner: str, spec: StateSpec, argument: str, init: Initializer, shape: tuple[int, ...], rng: Any) -> Any:
+    """Initial values of one state: drawn from its initialiser, checked, in the state's unit, of the full shape."""
+    with matching_precision():
+        value = _call_initializer(init, shape, rng)
+    unit = spec.unit if spec.unit is not None else u.get_unit(value)
+    got = u.get_unit(value)
+    what = f"Argument `{argument}` of {owner} (initial values of {spec.doc})"
+    if got.dim == u.DIMENSIONLESS and unit.dim != u.DIMENSIONLESS:
+        value = u.maybe_decimal(value) * unit
+    elif not got.has_same_dim(unit):
+        raise u.UnitMismatchError(f"{what} must have {_unit_words(unit)}, but gives {show(value)}.")
+    _check_shape(what, value, shape)
+    _check_domain(what, value, spec.domain)
+    number = u.get_mantissa(value.to(unit) if isinstance(value, u.Quantity) else value)
+    full = u.math.broadcast_to(u.math.asarray(number, dtype=default_dtype()), shape)
+    return full if unit.dim == u.DIMENSIONLESS else full * unit
+
+
+def _call_initializer(init: Initializer, shape: tuple[int, ...], rng: Any) -> Any:
+    """braintools' initialisers draw from the generator they are handed; a plain callable takes the shape alone."""
+    if isinstance(init, braintools.init.Initialization):
+        return init(shape, rng=rng)
+    return init(shape)
+
+
+# --- precision ---------------------------------------------------------------------------------------------------
+def default_dtype() -> np.dtype:
+    """The floating-point type of states and parameters: that of JAX."""
+    return jax.dtypes.canonicalize_dtype(np.float64)
+
+
+@contextlib.contextmanager
+def matching_precision() -> Iterator[None]:
+    """A context in which brainstate creates arrays in JAX's own precision.
+
+    brainstate keeps a precision of its own; entering and leaving it writes JAX's setting, which is put back here.
+    """
+    bits = 8 * default_dtype().itemsize
+    if brainstate.environ.get_precision() == bits:
+        yield
+        return
+    enabled = jax.config.read("jax_enable_x64")
+    try:
+        with brainstate.environ.context(precision=bits):
+            yield
+    finally:
+        jax.config.update("jax_enable_x64", enabled)

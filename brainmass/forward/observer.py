@@ -1,0 +1,29 @@
+"""`Observer`: a forward model that is integrated inside a run."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any, ClassVar
+
+import brainunit as u
+
+from brainmass.dynamics.base import Declared
+
+__all__ = ["Observer"]
+
+
+class Observer(Declared):
+    """Base of the forward models that have states of their own.
+
+    `update(z)` takes the activity of one time step, `signal()` returns what is seen. Inside a run an observer may be
+    updated less often than the nodes are, with the mean of the activity since its last update.
+    """
+
+    # Longest interval at which it may be updated without a visible error.
+    interval: ClassVar[Any] = 1.0 * u.ms
+
+    @abstractmethod
+    def update(self, z: Any) -> Any: ...
+
+    @abstractmethod
+    def signal(self) -> Any: ...

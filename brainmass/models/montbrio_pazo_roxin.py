@@ -1,0 +1,68 @@
+"""The exact mean field of quadratic integrate-and-fire neurons."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import brainunit as u
+from brainstate import HiddenState
+from braintools.init import Uniform
+
+from brainmass.dynamics.base import NeuralMassDynamics
+from brainmass.dynamics.fields import Initializer, Par, nonnegative, param, positive, state
+from brainmass.noise import Noise
+
+__all__ = ["MontbrioPazoRoxinStep"]
+
+pi = u.math.pi
+
+
+class MontbrioPazoRoxinStep(NeuralMassDynamics):
+    r"""Montbrió–Pazó–Roxin model: exact mean field of all-to-all coupled quadratic integrate-and-fire neurons.
+
+    .. math::
+        \dot r &= \frac{\delta}{\pi\tau} + \frac{2 r v + I_r}{\tau} \\
+        \tau\dot v &= v^2 + \bar\eta + J\tau r - (\pi\tau r)^2 + I_v
+
+    In the paper's symbols :math:`\delta = \Delta/\tau`: the half-width of the excitabilities seen as a rate. A
+    dimensionless `delta` is read as :math:`\Delta` itself. The paper's canonical set (:math:`\Delta=1, \tau=1` ms) is
+    `delta = 1 / u.ms`. The model sends the dimensionless :math:`\tau r` into a network.
+
+    Reference: Montbrió, Pazó, Roxin 2015, Phys. Rev. X 5:021028.
+    """
+
+    use_case = "exact mean field of QIF (theta) neurons; bistability, fast oscillations"
+    output = "r"
+    coupling_port = "v_inp"
+
+    tau: Par = param(default=1.0 * u.ms, doc="time constant of the population", domain=positive)
+    eta: Par = param(default=-5.0, doc="mean excitability")
+    delta: Par = param(
+        default=1.0 * u.Hz,
+        doc="half-width of the distribution of excitabilities",
+        domain=positive,
+        unit=(u.Hz, u.UNITLESS),
+    )
+    J: Par = param(default=15.0, doc="recurrent coupling strength")
+    init_r: Initializer = Uniform(0.0 * u.Hz, 0.05 * u.Hz)
+    init_v: Initializer = Uniform(0.0, 0.05)
+    noise_r: Noise | None = None
+    noise_v: Noise | None = None
+
+    r: HiddenState = state("firing rate", unit=u.Hz, port="r_inp", domain=nonnegative)
+    v: HiddenState = state("mean membrane potential", port="v_inp")
+
+    def dr(self, r, v, r_ext):
+        p = self.p
+        delta = p.delta if u.get_unit(p.delta).has_same_dim(u.Hz) else p.delta / p.tau
+        return delta / (pi * p.tau) + (2 * r * v + r_ext) / p.tau
+
+    def dv(self, v, r, v_ext):
+        p = self.p
+        rho = u.maybe_decimal(p.tau * r)
+        return (v**2 + p.eta + v_ext + p.J * rho - (pi * rho) ** 2) / p.tau
+
+    def source(self, name: str, values: Mapping[str, Any]) -> Any:
+        value = values[name]
+        return u.maybe_decimal(self.p.tau * value) if name == "r" else value

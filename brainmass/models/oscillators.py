@@ -1,0 +1,68 @@
+"""Planar oscillators in the coordinates (x, y)."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+
+import brainunit as u
+from brainstate import HiddenState
+from braintools.init import Uniform
+
+from brainmass.dynamics.base import NeuralMassDynamics
+from brainmass.dynamics.fields import Initializer, Par, param, positive, state
+from brainmass.noise import Noise
+
+__all__ = ["HopfStep", "XY_Oscillator"]
+
+
+class XY_Oscillator(NeuralMassDynamics):
+    r"""Base of the planar oscillators: two states :math:`x, y` with one input each; time in ms.
+
+    A subclass writes `dx(x, y, x_ext)` and `dy(y, x, y_ext)`. `update` returns the pair `(x, y)`.
+    """
+
+    category = "phenomenological"
+    output = ("x", "y")
+    coupling_port = "x_inp"
+
+    noise_x: Noise | None = None
+    noise_y: Noise | None = None
+    init_x: Initializer = Uniform(0.0, 0.05)
+    init_y: Initializer = Uniform(0.0, 0.05)
+
+    x: HiddenState = state("first coordinate", port="x_inp")
+    y: HiddenState = state("second coordinate", port="y_inp")
+
+    @abstractmethod
+    def dx(self, x, y, x_ext): ...
+
+    @abstractmethod
+    def dy(self, y, x, y_ext): ...
+
+
+class HopfStep(XY_Oscillator):
+    r"""Normal form of the Hopf bifurcation; time in ms.
+
+    .. math::
+        \dot x &= (a - \beta (x^2 + y^2))\, x - \omega y + I_x \\
+        \dot y &= (a - \beta (x^2 + y^2))\, y + \omega x + I_y
+
+    For `a > 0` a limit cycle of radius :math:`\sqrt{a/\beta}` and angular frequency `w`; for `a < 0` damped
+    oscillations around the origin.
+
+    Reference: Deco, Kringelbach, Jirsa, Ritter 2017, Sci. Rep. 7:3095 (as a whole-brain model).
+    """
+
+    use_case = "onset of oscillations; resting-state fluctuations near criticality"
+
+    a: Par = param(default=0.25, doc="bifurcation parameter, per ms")
+    w: Par = param(default=0.2, doc="angular frequency, rad per ms")
+    beta: Par = param(default=1.0, doc="cubic saturation, per ms", domain=positive)
+
+    def dx(self, x, y, x_ext):
+        p = self.p
+        return ((p.a - p.beta * (x**2 + y**2)) * x - p.w * y + x_ext) / u.ms
+
+    def dy(self, y, x, y_ext):
+        p = self.p
+        return ((p.a - p.beta * (x**2 + y**2)) * y + p.w * x + y_ext) / u.ms

@@ -1,0 +1,120 @@
+"""Stochastic processes that drive a model: white and Ornstein-Uhlenbeck noise, and independent Gaussian samples."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any, ClassVar
+
+import brainstate
+import brainunit as u
+
+from brainmass.dynamics.base import Declared, time_step
+from brainmass.dynamics.fields import Par, default_dtype, nonnegative, option, param, positive
+
+__all__ = ["GaussianNoise", "Noise", "OUProcess", "WhiteNoise"]
+
+
+class Noise(Declared):
+    """Base of the stochastic processes. `update()` returns the sample of this time step, of shape `(batch..., *in_size)`.
+
+    By hand a noise draws from `brainstate.random`; inside a run the loop hands it numbers that depend only on the key
+    and on the step, so that a run is reproducible whatever its blocks, its sampling or its batch.
+    """
+
+    # Standard normals for this step, set by the time loop; None outside a run.
+    _handed: ClassVar[Any] = None
+
+    @abstractmethod
+    def update(self) -> Any: ...
+
+    def standard_normal(self) -> Any:
+        """Independent standard normals for this step."""
+        if self._handed is not None:
+            return self._handed
+        shape = (*(self._batch or ()), *self.varshape)
+        return brainstate.random.randn(*shape, dtype=default_dtype())
+
+    def _mean(self) -> Any:
+        """The mean; zero, in the unit of sigma, when none was given."""
+        return 0.0 * u.get_unit(self.p.sigma) if self.mean is None else self.p.mean
+
+    def __setattr__(self, key: str, value: Any) -> None:
+        super().__setattr__(key, value)
+        if self._checked and {"mean", "sigma"} <= vars(self).keys() and self.mean is not None:
+            mean, sigma = u.get_unit(self.p.mean), u.get_unit(self.p.sigma)
+            if not mean.has_same_dim(sigma):
+                raise u.UnitMismatchError(
+                    f"Argument `mean` of {self._owner} must have the unit of `sigma` ({sigma}), but is {self.p.mean}."
+                )
+
+
+class GaussianNoise(Noise):
+    r"""Independent samples :math:`\mu + \sigma z` at every step.
+
+    The standard deviation of the *sample* is `sigma`, so its effect inside a drift depends on the time step (it
+    vanishes as :math:`\sqrt{dt}`): `WhiteNoise` is the process whose effect does not.
+    """
+
+    mean: Par = param(default=None, doc="mean; default zero", unit="any")
+    sigma: Par = param(default=1.0 * u.nA, doc="standard deviation of a sample", domain=nonnegative, unit="any")
+
+    def update(self) -> Any:
+        return self._mean() + self.p.sigma * self.standard_normal()
+
+
+class WhiteNoise(Noise):
+    r"""Continuous-time white noise: :math:`\mu + \sigma\, z/\sqrt{dt/\mathrm{ms}}` at every step.
+
+    Fed to a drift, it accumulates a standard deviation `sigma` over :math:`\sqrt{\mathrm{ms}}`, whatever the time
+    step. An additive noise of strength :math:`D` per ms (as in The Virtual Brain) is `sigma = sqrt(2 D)`.
+    """
+
+    mean: Par = param(default=None, doc="mean; default zero", unit="any")
+    sigma: Par = param(
+        default=1.0 * u.nA, doc="standard deviation accumulated over a millisecond", domain=nonnegative, unit="any"
+    )
+
+    def update(self) -> Any:
+        steps_per_ms = u.maybe_decimal(u.ms / time_step(self._owner))
+        return self._mean() + self.p.sigma * (steps_per_ms**0.5 * self.standard_normal())
+
+
+class OUProcess(Noise):
+    r"""Ornstein–Uhlenbeck process, :math:`dX = (\mu - X)\,dt/\tau + (\sigma/\sqrt\tau)\,dW`.
+
+    Stationary standard deviation :math:`\sigma/\sqrt2` and correlation time `tau`, exactly, at any time step. It
+    starts at its mean, or from its stationary law with `start='stationary'`.
+    """
+
+    mean: Par = param(default=None, doc="mean; default zero", unit="any")
+    sigma: Par = param(default=1.0 * u.nA, doc="√2 times the stationary standard deviation", domain=nonnegative, unit="any")
+    tau: Par = param(default=10.0 * u.ms, doc="correlation time", domain=positive)
+    init: Any = None
+    start: str = option(default="mean")
+
+    def __setattr__(self, key: str, value: Any) -> None:
+        if self._checked and key == "start" and value not in ("mean", "stationary"):
+            raise ValueError(f"Argument `start` of {self._owner} must be 'mean' or 'stationary', but is {value!r}.")
+        super().__setattr__(key, value)
+
+    def init_state(self, batch_size: Any = None, *, rng: Any = None, **kwargs: Any) -> None:
+        super().init_state(batch_size, rng=rng)
+        self.x = brainstate.HiddenState(self._start_value(rng))
+
+    def reset_state(self, *args: Any, **kwargs: Any) -> None:
+        self.x.value = self._start_value(None)
+
+    def _start_value(self, rng: Any) -> Any:
+        rng = brainstate.random.DEFAULT if rng is None else rng
+        shape = (*(self._batch or ()), *self.varshape)
+        base = self.init(shape) if callable(self.init) else self._mean()
+        zero = u.math.zeros(shape, dtype=default_dtype())
+        spread = rng.randn(*shape, dtype=default_dtype()) / 2**0.5 if self.start == "stationary" else zero
+        return base + self.p.sigma * spread
+
+    def update(self) -> Any:
+        p, mean = self.p, self._mean()
+        decay = u.maybe_decimal(time_step(self._owner) / p.tau)
+        spread = u.math.sqrt(-u.math.expm1(-2 * decay) / 2)
+        self.x.value = mean + (self.x.value - mean) * u.math.exp(-decay) + p.sigma * (spread * self.standard_normal())
+        return self.x.value

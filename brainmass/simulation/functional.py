@@ -1,0 +1,227 @@
+"""A stateful module seen as data: its parameters, states and noises by path, and a copy of it on given values.
+
+The copy is built inside a trace, so that its states hold the tracers of that trace: brainstate refuses to write them
+into states made outside. It costs nothing at run time.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import brainstate
+import brainunit as u
+from brainstate.nn import IdentityT, Param
+
+from brainmass.dynamics.fields import suggestion
+from brainmass.noise import Noise
+
+__all__ = ["Inventory", "Template", "Values", "inventory"]
+
+Values = dict[str, Any]
+
+# Set while running or initialising; they do not change what a program computes.
+_TRANSIENT_ATTRIBUTES = ("_batch", "_handed", "_prepared")
+
+
+@dataclass
+class Inventory:
+    """What a module holds, by dotted path."""
+
+    params: dict[str, Param] = field(default_factory=dict)
+    states: dict[str, tuple[Any, Any, brainstate.State]] = field(default_factory=dict)
+    tables: dict[str, brainstate.State] = field(default_factory=dict)
+    noises: dict[str, Noise] = field(default_factory=dict)
+    modules: dict[str, Any] = field(default_factory=dict)
+    structure: tuple = ()
+
+    def raw(self) -> Values:
+        """Stored parameter values and tables: what a compiled program takes as its arguments."""
+        params = {path: _stored(param) for path, param in self.params.items()}
+        return params | {path: table.value for path, table in self.tables.items()}
+
+    def state_values(self) -> Values:
+        return {path: state.value for path, (_, _, state) in self.states.items()}
+
+    def find_param(self, name: str) -> str:
+        """The path of the parameter with this name, or with this ending of its path."""
+        return _find("parameter", name, self.params)
+
+    def find_state(self, name: str) -> str:
+        """The path of the state with this name, or with this ending of its path."""
+        return _find("state", name, self.states)
+
+
+def _stored(param: Param) -> Any:
+    value = param.val
+    return value.value if isinstance(value, brainstate.State) else value
+
+
+def _find(kind: str, name: str, known: Mapping[str, Any]) -> str:
+    matches = [path for path in known if path == name or path.endswith(f".{name}")]
+    exact = [path for path in matches if path in (name, f"model.{name}")]
+    if len(exact or matches) == 1:
+        return (exact or matches)[0]
+    public = [path.removeprefix("model.") for path in known]
+    if not matches:
+        raise ValueError(f"The model has no {kind} {name!r}.{suggestion(name, public)} It has {', '.join(public)}.")
+    raise ValueError(f"{name!r} could be any of {', '.join(matches)}: write the whole path.")
+
+
+class _Same:
+    """Wraps an object so that it compares by identity, and is kept alive."""
+
+    __slots__ = ("object",)
+
+    def __init__(self, thing: Any):
+        self.object = thing
+
+    def __eq__(self, other: Any) -> bool:
+        return isinstance(other, _Same) and self.object is other.object
+
+    def __hash__(self) -> int:
+        return id(self.object)
+
+
+def inventory(root: Any) -> Inventory:
+    """List what a module and its submodules hold, and a hashable description of all else about them."""
+    found, seen, structure = Inventory(), set(), []
+    _visit(root, "", None, None, found, seen, structure)
+    found.structure = tuple(structure)
+    return found
+
+
+def _visit(thing: Any, path: str, owner: Any, key: Any, found: Inventory, seen: set, structure: list) -> None:
+    kind = _kind(type(thing))
+    if kind == "param":
+        if id(thing) not in seen:
+            seen.add(id(thing))
+            found.params[path] = thing
+        structure.append((path, type(thing), _Same(thing.t), _Same(thing.precompute)))
+    elif kind == "table":
+        found.tables[path] = thing
+    elif kind == "state":
+        found.states[path] = (owner, key, thing)
+    elif kind == "module":
+        _visit_module(thing, path, found, seen, structure)
+    elif kind == "container" and _holds_nodes(thing):
+        for name, value in thing.items() if isinstance(thing, dict) else enumerate(thing):
+            _visit(value, f"{path}.{name}", thing, name, found, seen, structure)
+    else:
+        structure.append((path, _constant(thing)))
+
+
+def _visit_module(module: Any, path: str, found: Inventory, seen: set, structure: list) -> None:
+    if id(module) in seen:
+        structure.append((path, "shared"))
+        return
+    seen.add(id(module))
+    structure.append((path, type(module)))
+    for name, value in vars(module).items():
+        if name not in _TRANSIENT_ATTRIBUTES:
+            _visit(value, f"{path}.{name}" if path else name, module, name, found, seen, structure)
+    found.modules[path] = module
+    if isinstance(module, Noise):
+        found.noises[path] = module
+
+
+@functools.cache
+def _kind(cls: type) -> str:
+    for kind, base in _KINDS.items():
+        if issubclass(cls, base):
+            return kind
+    return "constant"
+
+
+_KINDS: dict[str, Any] = {
+    "param": Param,
+    "table": brainstate.LongTermState,
+    "state": brainstate.State,
+    "module": brainstate.graph.Node,
+    "container": (list, tuple, dict),
+}
+
+
+def _holds_nodes(container: Any) -> bool:
+    values = container.values() if isinstance(container, dict) else container
+    return not container or any(isinstance(v, brainstate.graph.Node | brainstate.State | list | dict) for v in values)
+
+
+def _constant(thing: Any) -> Any:
+    if thing is None or isinstance(thing, str | int | float | u.Unit):
+        return thing
+    if isinstance(thing, tuple):
+        return tuple(_constant(t) for t in thing)
+    return _Same(thing)
+
+
+class Template:
+    """A module taken apart, to be rebuilt on other values as often as needed."""
+
+    def __init__(self, root: Any):
+        self._definition, self._leaves = brainstate.graph.treefy_split(root)
+
+    def build(self) -> tuple[Any, Inventory]:
+        """A fresh copy of the module, with its inventory."""
+        root = brainstate.graph.treefy_merge(self._definition, self._leaves)
+        return root, inventory(root)
+
+    def natural(self, raw: Values, overrides: Values) -> Values:
+        """Parameter values as the equations see them: transforms applied, overrides put in their place."""
+        _, found = self.build()
+        out = dict(raw)
+        for path, param in found.params.items():
+            param.val = raw[path]
+            out[path] = overrides[path] if path in overrides else param.value()
+        return out
+
+    def bind(self, natural: Values, states: Values | None = None, prepared: Values | None = None) -> tuple[Any, Inventory]:
+        """A copy on these parameter values (as the equations see them), states, and derived tables."""
+        root, found = self.build()
+        for path, param in found.params.items():
+            param.val, param.t, param.precompute = natural[path], IdentityT(), None
+        for path, table in found.tables.items():
+            owner, name = _owner_of(root, path)
+            setattr(owner, name, type(table)(natural[path]))
+        for path, (owner, name, state) in (found.states if states is not None else {}).items():
+            new = type(state)(states[path])
+            if isinstance(owner, dict | list):
+                owner[name] = new
+            else:
+                setattr(owner, name, new)
+        for path, module in found.modules.items():
+            if prepared and path in prepared:
+                module._prepared = prepared[path]
+        return root, inventory(root)
+
+
+def _owner_of(root: Any, path: str) -> tuple[Any, str]:
+    *owners, name = path.split(".")
+    for key in owners:
+        root = root[key] if isinstance(root, dict) else root[int(key)] if isinstance(root, list) else getattr(root, key)
+    return root, name
+
+
+def initialise(found: Inventory, rng: Any) -> None:
+    """Give every module its initial states, children first, random ones from `rng`."""
+    for module in _stateful(found):
+        module.init_state(rng=rng)
+
+
+def initialises_from_key(found: Inventory) -> bool:
+    """Whether every module can draw its initial states from a given generator, so that a trace can hold the drawing."""
+    return all("rng" in _init_arguments(module) for module in _stateful(found))
+
+
+def _stateful(found: Inventory) -> Iterator[Any]:
+    for module in found.modules.values():
+        method = getattr(type(module), "init_state", None)
+        if method is not None and method is not brainstate.nn.Module.init_state:
+            yield module
+
+
+def _init_arguments(module: Any) -> Any:
+    return inspect.signature(type(module).init_state).parameters

@@ -1,0 +1,96 @@
+"""What enters the input ports of a model during a run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import brainunit as u
+import jax
+from jax import lax
+
+from brainmass.dynamics.fields import show, suggestion
+
+__all__ = ["Inputs", "as_inputs", "same_function"]
+
+
+@dataclass
+class Inputs:
+    """Inputs by port: one row per step, constant, or a function of time."""
+
+    series: dict[str, Any] = field(default_factory=dict)
+    constants: dict[str, Any] = field(default_factory=dict)
+    functions: dict[str, Callable[[Any], Any]] = field(default_factory=dict)
+
+    @property
+    def arrays(self) -> dict[str, dict[str, Any]]:
+        """What a compiled program takes as its arguments."""
+        return {"series": self.series, "constants": self.constants}
+
+    @property
+    def structure(self) -> tuple:
+        functions = tuple((port, same_function(f)) for port, f in self.functions.items())
+        return tuple(self.series), tuple(self.constants), functions
+
+    @staticmethod
+    def rows(arrays: dict[str, dict[str, Any]], first: Any, n: int) -> dict[str, Any]:
+        """The rows of the series for `n` steps."""
+        return jax.tree.map(lambda x: lax.dynamic_slice_in_dim(x, first, n), arrays["series"])
+
+    def at(self, arrays: dict[str, dict[str, Any]], row: dict[str, Any], t: Any) -> dict[str, Any]:
+        """All inputs of one step."""
+        return {**row, **arrays["constants"], **{port: f(t) for port, f in self.functions.items()}}
+
+
+def same_function(function: Any) -> Any:
+    """A hashable stand-in for a function: two writings of one lambda, with the same things closed over, are equal."""
+    code = getattr(function, "__code__", None)
+    if code is None:
+        return function
+    cells = tuple(id(cell.cell_contents) for cell in function.__closure__ or ())
+    return code, function.__defaults__, cells, id(function.__globals__)
+
+
+def as_inputs(inputs: Any, model: Any, n_steps: int) -> Inputs:
+    """Inputs from what a user may write; checked against the ports of the model where it declares any."""
+    if inputs is None:
+        return Inputs()
+    node = getattr(model, "node", model)
+    ports = tuple(getattr(node, "_ports", ()))
+    if not isinstance(inputs, Mapping):
+        if not ports:
+            raise TypeError("Argument `inputs` of run must map the arguments of the model's `update` to their values.")
+        inputs = {ports[0]: inputs}
+    given = Inputs()
+    for port, value in inputs.items():
+        if ports and port not in ports:
+            raise ValueError(
+                f"Argument `inputs` of run names {port!r}; {type(node).__name__} has the inputs {', '.join(ports)}."
+                f"{suggestion(port, ports)}"
+            )
+        if callable(value):
+            given.functions[port] = value
+            continue
+        value = node._read(port, u.math.asarray(value)) if ports else u.math.asarray(value)
+        kind = given.series if _is_series(port, value, getattr(node, "varshape", ()), n_steps) else given.constants
+        kind[port] = value
+    return given
+
+
+def _is_series(port: str, value: Any, population: tuple[int, ...], n_steps: int) -> bool:
+    """Whether the first axis of an input is time; a shape that could be both is refused."""
+    shape = u.math.shape(value)
+    fits_series = shape[:1] == (n_steps,) and shape[1:] in ((), (1,), population)
+    fits_constant = shape in ((), (1,), population)
+    if fits_series and fits_constant and n_steps > 1:
+        raise ValueError(
+            f"Input `{port}` of shape {shape} could be one value per region or one per step. "
+            f"Give it the shape {(n_steps, *population)}, or a function of time."
+        )
+    if not (fits_series or fits_constant):
+        raise ValueError(
+            f"Input `{port}` must be a scalar, one value per region {population}, one row per step "
+            f"{(n_steps, *population)}, or a function of time, but is {show(value)} of shape {shape}."
+        )
+    return fits_series and not fits_constant

@@ -1,0 +1,85 @@
+"""What a run records: states by name, functions of the model, forward models."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import brainstate
+
+from brainmass.dynamics.fields import show, suggestion
+from brainmass.forward.observer import Observer
+
+__all__ = ["Monitor", "as_monitors"]
+
+
+@dataclass(frozen=True)
+class Monitor:
+    """Something to record.
+
+    Parameters
+    ----------
+    what : str, callable or Observer
+        Name of a state; a function of the model; or a forward model, which is integrated inside the run.
+    every : Quantity or int, optional
+        Sampling period, as a time or in steps; default that of the run.
+    source : str or callable, optional
+        For a forward model: the state, or the function of the model, that drives it; default the model's activity.
+    """
+
+    what: str | Callable[[Any], Any] | Observer
+    every: Any = None
+    source: str | Callable[[Any], Any] | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.what, str | Observer) and not callable(self.what):
+            raise TypeError(
+                "A monitor must be the name of a state, a function of the model, or a forward model such as "
+                f"brainmass.BOLDSignal, but is {show(self.what)}."
+            )
+        if self.source is not None and not isinstance(self.what, Observer):
+            raise ValueError("Argument `source` of Monitor belongs to a forward model; this monitor is none.")
+
+
+def as_monitors(monitors: Any, model: Any) -> dict[str, Monitor]:
+    """Monitors by name, from what a user may write: nothing, a name, a list of names, or a mapping."""
+    if monitors is None:
+        monitors = default_monitors(model)
+    if isinstance(monitors, str):
+        monitors = [monitors]
+    if not isinstance(monitors, Mapping):
+        if not all(isinstance(m, str) for m in monitors):
+            raise TypeError(
+                f"Argument `monitors` of run must be a list of names or a dict, but is {show(monitors)}. "
+                'Example: monitors={"rate": lambda model: model.r.value}.'
+            )
+        monitors = {name: name for name in monitors}
+    return {name: what if isinstance(what, Monitor) else Monitor(what) for name, what in monitors.items()}
+
+
+def default_monitors(model: Any) -> list[str]:
+    """All states of the node."""
+    node = getattr(model, "node", model)
+    names = list(getattr(node, "_states", ()))
+    if not names:
+        names = [k for k, v in vars(node).items() if isinstance(v, brainstate.ShortTermState)]
+    return names
+
+
+def read(model: Any, what: Any) -> Any:
+    """The present value of a state by name, or of a function of the model."""
+    if not isinstance(what, str):
+        return what(model)
+    target: Any = model
+    for part in what.split("."):
+        target = getattr(target, part, None) if target is not None else None
+    if target is None and "." not in what:
+        target = getattr(getattr(model, "node", None), what, None)
+    if isinstance(target, brainstate.State):
+        return target.value
+    known = [*default_monitors(model)]
+    raise ValueError(
+        f"The model has no state {what!r} to monitor.{suggestion(what, known)} It has {', '.join(known) or 'none'}; "
+        "anything else is a function of the model: lambda model: ..."
+    )

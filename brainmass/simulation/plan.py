@@ -1,0 +1,143 @@
+"""From durations to integers: how many steps a run takes, when it samples, and in which blocks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import brainunit as u
+import numpy as np
+
+from brainmass.dynamics.fields import show
+
+__all__ = ["Plan", "check_dt", "interval_in_steps", "make_plan", "steps_in"]
+
+# A block draws its noise at once, and is what a gradient recomputes. Shorter blocks pay more overhead, longer ones
+# more memory: the length lies between these bounds, at the square root of the number of steps.
+SHORTEST_BLOCK, LONGEST_BLOCK = 128, 1024
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A run in steps: `transient` of them unrecorded, then the rest, with a period for each monitor.
+
+    `levels` is a chain of lengths, each dividing the next: after every `levels[k]` steps something is sampled, or an
+    observer is updated, or a block ends. A monitor is sampled at the level `recorded[name]` and, where that is shorter
+    than its period, thinned afterwards.
+    """
+
+    n_steps: int
+    transient: int
+    periods: Mapping[str, int]
+    recorded: Mapping[str, int]
+    observed: Mapping[str, int]
+    levels: tuple[int, ...]
+    block: int
+
+    def n_samples(self, name: str) -> int:
+        return (self.n_steps - self.transient) // self.periods[name]
+
+
+def check_dt(dt: Any) -> Any:
+    """A positive, finite scalar time, or an error."""
+    value = _milliseconds("dt", dt)
+    if not value > 0:
+        raise ValueError(f"Argument `dt` (time step) must be > 0, but is {show(dt)}. Example: dt=0.1 * u.ms.")
+    return dt
+
+
+def _milliseconds(argument: str, value: Any) -> float:
+    try:
+        number = np.asarray(value.to_decimal(u.ms), np.float64)
+    except (AttributeError, u.UnitMismatchError):
+        raise u.UnitMismatchError(f"Argument `{argument}` must be a time, but is {show(value)}. Example: {argument}=100 * u.ms.") from None
+    if number.shape != () or not np.isfinite(number):
+        raise ValueError(f"Argument `{argument}` must be one finite time, but is {show(value)}.")
+    return float(number)
+
+
+def steps_in(argument: str, duration: Any, dt: Any, *, minimum: int = 0) -> int:
+    """The number of steps in a duration, which must be a multiple of the step; an int is taken as that number."""
+    if isinstance(duration, int | np.integer) and not isinstance(duration, bool):
+        n = int(duration)
+    else:
+        ratio = _milliseconds(argument, duration) / _milliseconds("dt", dt)
+        n = round(ratio)
+        # single precision carries about seven digits of a duration
+        if abs(ratio - n) > 1e-5 * max(1.0, abs(ratio)) or (n == 0 and ratio != 0):
+            near = max(n, 1) * _milliseconds("dt", dt)
+            raise ValueError(
+                f"Argument `{argument}` must be a multiple of the time step {show(dt)}, but is {show(duration)}. "
+                f"The nearest that is: {argument}={near:g} * u.ms."
+            )
+    if n < minimum:
+        raise ValueError(f"Argument `{argument}` must be at least {minimum} time step(s) long, but is {show(duration)}.")
+    return n
+
+
+def interval_in_steps(interval: Any, dt: Any) -> int:
+    """The number of whole steps in an interval, at least one."""
+    return max(1, int(_milliseconds("interval", interval) / _milliseconds("dt", dt) + 1e-6))
+
+
+def make_plan(n_steps: int, transient: int, periods: Mapping[str, int], targets: Mapping[str, int], block: int | None) -> Plan:
+    """Arrange a run.
+
+    Parameters
+    ----------
+    n_steps, transient : int
+        Length of the run and of its unrecorded beginning.
+    periods : mapping of str to int
+        Steps between the samples of each monitor.
+    targets : mapping of str to int
+        For each observer the longest interval, in steps, at which it may be updated.
+    block : int, optional
+        Preferred length of a block.
+    """
+    if transient > n_steps:
+        raise ValueError(f"Argument `transient` must not be longer than the run ({n_steps} steps), but has {transient}.")
+    recorded_steps = n_steps - transient
+    for name, period in periods.items():
+        if period > recorded_steps:
+            raise ValueError(
+                f"Monitor `{name}` is sampled every {period} steps, but the run records only {recorded_steps}: "
+                "make the run longer or the period shorter."
+            )
+    wanted = {n: _divisor(math.gcd(periods[n], transient, n_steps), target) for n, target in targets.items()}
+    chain = _chain([*periods.values(), *wanted.values()])
+    observed = {n: max(c for c in chain if wanted[n] % c == 0) for n in wanted}
+    recorded = {n: max(c for c in chain if period % c == 0) for n, period in periods.items()}
+    length = block or int(np.clip(math.isqrt(max(n_steps, 1)), SHORTEST_BLOCK, LONGEST_BLOCK))
+    levels, length = _insert_block(chain, length)
+    return Plan(n_steps, transient, dict(periods), recorded, observed, levels, length)
+
+
+def _divisor(n: int, largest: int) -> int:
+    """The largest divisor of n that is at most `largest`."""
+    return max(d for d in range(1, max(1, min(largest, n)) + 1) if n % d == 0)
+
+
+def _chain(lengths: Iterable[int]) -> list[int]:
+    """Lengths that divide each other in turn, from the greatest common divisor up."""
+    lengths = sorted(set(lengths)) or [1]
+    chain = [math.gcd(*lengths)]
+    for n in lengths:
+        if n > chain[-1] and n % chain[-1] == 0:
+            chain.append(n)
+    return chain
+
+
+def _insert_block(chain: list[int], target: int) -> tuple[tuple[int, ...], int]:
+    """Put a length near `target` into the chain, so that it still is one."""
+    below = [c for c in chain if c <= target]
+    above = [c for c in chain if c > target]
+    base = below[-1] if below else 1
+    if above:
+        count = above[0] // base
+        factors = [d for d in range(1, count + 1) if count % d == 0]
+        block = base * min(factors, key=lambda d: abs(math.log(d * base / target)))
+    else:
+        block = base * max(1, round(target / base))
+    return tuple(sorted({*chain, block})), block

@@ -1,0 +1,183 @@
+"""A run as one pure function of parameter values, key, initial state and inputs."""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any
+
+import brainstate
+import brainunit as u
+import jax
+import jax.numpy as jnp
+
+from brainmass.dynamics.base import Declared
+from brainmass.forward.observer import Observer
+from brainmass.simulation import loop
+from brainmass.simulation.functional import Inventory, Template, Values, initialise, initialises_from_key, inventory
+from brainmass.simulation.inputs import Inputs
+from brainmass.simulation.monitors import Monitor, read
+from brainmass.simulation.plan import Plan
+from brainmass.simulation.progress import ProgressBar
+from brainmass.simulation.random import fold, normals
+
+__all__ = ["Bundle", "Program"]
+
+
+class Bundle(brainstate.nn.Module):
+    """The model and the observers of a run, as one module."""
+
+    def __init__(self, model: Any, monitors: dict[str, Monitor]):
+        super().__init__()
+        self.model = model
+        self.observers = {name: m.what for name, m in monitors.items() if isinstance(m.what, Observer)}
+
+
+def _stream(name: str) -> int:
+    """The number of a random stream; that of one process does not depend on which others there are."""
+    return zlib.crc32(name.encode())
+
+
+class Program:
+    """The pure function behind `Simulator.run` and `Simulator.pure`, for fixed settings and a fixed structure.
+
+    Calling it gives the samples by monitor, the final state, and for every state the first step at whose block end
+    it was not finite (-1: never).
+    """
+
+    def __init__(
+        self, bundle: Bundle, monitors: dict[str, Monitor], plan: Plan, dt: Any, inputs: Inputs, bar: ProgressBar | None
+    ):
+        self.monitors, self.plan, self.dt, self.inputs, self.bar = monitors, plan, dt, inputs, bar
+        _initialise_missing(bundle, dt)
+        found = inventory(bundle)
+        self.states = tuple(found.states)
+        self.initialises_from_key = initialises_from_key(found)
+        self.template = Template(bundle)
+        for monitor in monitors.values():
+            for what in (monitor.what, monitor.source):
+                if isinstance(what, str):
+                    read(bundle.model, what)
+        self.compiled: dict[Any, Any] = {}
+
+    def __call__(self, raw: Values, overrides: Values, key: jax.Array, state: Any, arrays: Any) -> tuple:
+        with brainstate.environ.context(dt=self.dt):
+            return _Run(self, self.template.natural(raw, overrides), key, arrays).go(state)
+
+    def batched(self, has_state: bool) -> Any:
+        """The same over lanes: keys, states and what comes out have one more axis, after time."""
+        lanes = {"step": None, "key": 0, "states": 0}
+        return jax.vmap(
+            self.__call__,
+            in_axes=(None, None, 0, lanes if has_state else None, None),
+            out_axes=(1, lanes, 0),
+        )
+
+
+class _Run:
+    """One call of a program, on the values of one trace."""
+
+    def __init__(self, program: Program, natural: Values, key: jax.Array, arrays: Any):
+        self.program, self.natural, self.key, self.arrays = program, natural, key, arrays
+        self.dt, self.plan = program.dt, program.plan
+        _, found = program.template.bind(natural)
+        self.prepared = {path: m.prepare() for path, m in found.modules.items() if hasattr(m, "prepare")}
+        self.noises = {path: noise.varshape for path, noise in found.noises.items()}
+
+    def bind(self, states: Values) -> tuple[Any, Inventory]:
+        return self.program.template.bind(self.natural, states, self.prepared)
+
+    def go(self, state: Any) -> tuple:
+        start = jnp.int32(0) if state is None else state["step"]
+        states = self.initial_states() if state is None else state["states"]
+        gathered = {n: _zeros_like(self.activity(n, states)) for n in self.plan.observed}
+        never = {path: jnp.full(u.math.shape(x), -1, jnp.int32) for path, x in states.items() if _is_float(x)}
+        machine = loop.Machine(
+            step=self.step,
+            draws=self.draws,
+            inputs=lambda first, n: self.program.inputs.rows(self.arrays, first - start, n),
+            sample={name: lambda carry, n=name: self.sample(n, carry) for name in self.plan.periods},
+            observe={name: lambda carry, n=name: self.observe(n, carry) for name in self.plan.observed},
+            watch=lambda carry, i, n: self.watch(carry, i, n, start),
+        )
+        (states, _, bad), samples = loop.run(machine, self.plan, (states, gathered, never), start)
+        return samples, {"step": start + self.plan.n_steps, "key": self.key, "states": states}, bad
+
+    def initial_states(self) -> Values:
+        bundle, found = self.program.template.bind(self.natural, prepared=self.prepared)
+        initialise(found, brainstate.random.RandomState(fold(self.key, _stream("initial values"))))
+        return inventory(bundle).state_values()
+
+    # --- the parts of the machine -----------------------------------------------------------------------------------
+    def draws(self, first: Any, n: int) -> Values:
+        return {path: normals(self.key, _stream(path), first, n, shape) for path, shape in self.noises.items()}
+
+    def step(self, carry: tuple, x: tuple) -> tuple:
+        states, gathered, bad = carry
+        number, draws, row = x
+        bundle, found = self.bind(states)
+        for path, noise in found.noises.items():
+            noise._handed = draws[path]
+        t = number * self.dt
+        with brainstate.environ.context(i=number, t=t, dt=self.dt):
+            bundle.model.update(**self.program.inputs.at(self.arrays, row, t))
+        states = jax.tree.map(lambda new, old: new.astype(old.dtype), found.state_values(), states)
+        gathered = {n: total + self.activity(n, states) for n, total in gathered.items()}
+        return states, gathered, bad
+
+    def activity(self, name: str, states: Values) -> Any:
+        """What drives an observer."""
+        bundle, _ = self.bind(states)
+        source = self.program.monitors[name].source
+        if source is not None:
+            return read(bundle.model, source)
+        if not hasattr(bundle.model, "activity"):
+            raise ValueError(f"Monitor `{name}` needs a `source`: the model does not say what its activity is.")
+        return bundle.model.activity()
+
+    def observe(self, name: str, carry: tuple) -> tuple:
+        states, gathered, bad = carry
+        interval = self.plan.observed[name]
+        bundle, found = self.bind(states)
+        with brainstate.environ.context(dt=interval * self.dt):
+            bundle.observers[name].update(gathered[name] / interval)
+        return found.state_values(), {**gathered, name: _zeros_like(gathered[name])}, bad
+
+    def sample(self, name: str, carry: tuple) -> Any:
+        bundle, _ = self.bind(carry[0])
+        what = self.program.monitors[name].what
+        value = bundle.observers[name].signal() if isinstance(what, Observer) else read(bundle.model, what)
+        return u.math.asarray(value)
+
+    def watch(self, carry: tuple, i: Any, n: int, start: Any) -> tuple:
+        """Note the first block at whose end a state is not finite; move the progress bar."""
+        states, gathered, bad = carry
+        bad = {p: jnp.where((seen < 0) & ~_finite(states[p]), i, seen) for p, seen in bad.items()}
+        if self.program.bar is not None:
+            self.program.bar.report(i - start, n)
+        return states, gathered, bad
+
+
+def _initialise_missing(bundle: Bundle, dt: Any) -> None:
+    """States must exist before a module can be taken apart; the values that they get here are never used."""
+    found = inventory(bundle)
+    declared = [m for m in found.modules.values() if isinstance(m, Declared)]
+    complete = all(name in vars(m) for m in declared for name in m._states) and bool(found.states)
+    if complete:
+        return
+    with brainstate.environ.context(dt=dt), brainstate.random.seed_context(0):
+        for module in found.modules.values():
+            missing = not isinstance(module, Declared) or any(name not in vars(module) for name in module._states)
+            if missing and hasattr(module, "init_state"):
+                module.init_state()
+
+
+def _is_float(x: Any) -> bool:
+    return jnp.issubdtype(u.get_mantissa(x).dtype, jnp.floating)
+
+
+def _finite(x: Any) -> Any:
+    return jnp.isfinite(u.get_mantissa(x))
+
+
+def _zeros_like(x: Any) -> Any:
+    return u.math.zeros_like(u.math.asarray(x))

@@ -1,0 +1,352 @@
+"""`Simulator`: runs a model, as a compiled call or as a pure function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import brainstate
+import brainunit as u
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from brainmass.dynamics.base import Declared
+from brainmass.dynamics.fields import check_param_value, is_traced, show
+from brainmass.forward.observer import Observer
+from brainmass.simulation.functional import Inventory, inventory
+from brainmass.simulation.inputs import as_inputs, same_function
+from brainmass.simulation.monitors import Monitor, as_monitors
+from brainmass.simulation.plan import Plan, check_dt, interval_in_steps, make_plan, steps_in
+from brainmass.simulation.program import Bundle, Program
+from brainmass.simulation.progress import ProgressBar
+from brainmass.simulation.random import as_key, fold
+from brainmass.simulation.result import Result
+
+__all__ = ["DivergenceError", "Simulator"]
+
+
+class DivergenceError(FloatingPointError):
+    """A state became infinite or NaN. `result` holds what was recorded."""
+
+    result: Result
+
+
+class Simulator:
+    """Runs a model.
+
+    Parameters
+    ----------
+    model : NeuralMassDynamics, Network, or another brainstate module with `update`
+    dt : Quantity, optional
+        Time step; default that of `brainstate.environ`.
+    """
+
+    def __init__(self, model: Any, dt: Any = None):
+        if not isinstance(model, brainstate.nn.Module) or not callable(getattr(model, "update", None)):
+            raise TypeError(f"Argument `model` of Simulator must be a module with `update`, but is {show(model)}.")
+        self.model = model
+        self._dt = None if dt is None else check_dt(dt)
+        self._programs: dict[Any, Program] = {}
+
+    @property
+    def dt(self) -> Any:
+        """The time step."""
+        dt = brainstate.environ.get("dt", default=None) if self._dt is None else self._dt
+        if dt is None:
+            raise ValueError(
+                "Simulator needs a time step: write Simulator(model, dt=0.1 * u.ms), "
+                "or brainstate.environ.set(dt=0.1 * u.ms)."
+            )
+        return check_dt(dt)
+
+    def run(
+        self,
+        duration: Any,
+        *,
+        inputs: Any = None,
+        monitors: Any = None,
+        transient: Any = None,
+        sample_every: Any = None,
+        batch_size: int | None = None,
+        init_states: bool = True,
+        jit: bool = True,
+        seed: Any = None,
+        state: Any = None,
+        progress: bool = False,
+        block: int | None = None,
+    ) -> Result:
+        """Simulate, and record what was asked for.
+
+        Parameters
+        ----------
+        duration : Quantity
+            Length of the run, a multiple of the time step.
+        inputs : mapping, optional
+            What enters the input ports, by name: a constant, an array with one row per step, or a function of time.
+        monitors : list of str, or mapping of str to str, callable, Observer or Monitor, optional
+            What to record; default all states.
+        transient : Quantity, optional
+            Beginning of the run that is not recorded.
+        sample_every : Quantity or int, optional
+            Sampling period, as a time or in steps; default every step. A sample is the state at the end of its period.
+        batch_size : int, optional
+            Number of independent runs side by side. Run `b` is the unbatched run with the key `fold_in(key, b)`.
+        init_states : bool
+            Whether to start from initial states, or from those that the model has now.
+        jit : bool
+            Whether to compile the run.
+        seed : int or JAX key, optional
+            Decides random initial states and noise. Default: drawn from `brainstate.random`.
+        state : optional
+            Where to go on from: `result.final` of an earlier run, whose key goes on too unless a seed is given.
+        progress : bool
+            Whether to show a progress bar.
+        block : int, optional
+            Preferred number of steps in which noise is drawn and gradients are recomputed.
+
+        Returns
+        -------
+        Result
+            Arrays of shape (time, batch, region) by monitor, with time stamps, and the final state.
+
+        Raises
+        ------
+        DivergenceError
+            When a state became infinite or NaN; its `result` holds what was recorded.
+        """
+        program, found, given = self._program(duration, inputs, monitors, transient, sample_every, progress, block)
+        if not init_states:
+            state = _present_state(found, state, seed)
+        state, key, batched = _start(program, state, seed, batch_size)
+        if state is None and not program.initialises_from_key:
+            state = _eager_state(self.model, key, program, batched)
+        call = _compiled(program, batched, state is not None, jit)
+        samples, final, bad = call(found.raw(), {}, key, state, given.arrays)
+        provenance = {} if seed is None or is_traced(seed) else {"seed": str(seed)}
+        result = self._result(program.plan, program.dt, samples, final, 0 if state is None else state["step"], provenance)
+        if is_traced((samples, final)):
+            return result
+        _write_back(found, final["states"], batched)
+        _raise_if_diverged(bad, program.dt, result)
+        return result
+
+    def pure(
+        self,
+        duration: Any,
+        *,
+        monitors: Any = None,
+        free: Sequence[str] | None = None,
+        inputs: Any = None,
+        transient: Any = None,
+        sample_every: Any = None,
+        block: int | None = None,
+    ) -> Callable[..., Result]:
+        """The run as a pure function `f(values, key, state=None) -> Result`, safe under jit, grad and vmap.
+
+        Parameters
+        ----------
+        duration, monitors, inputs, transient, sample_every, block
+            As in `run`.
+        free : list of str, optional
+            Names of the parameters that `values` may set, as the equations see them; default the trainable ones.
+
+        Returns
+        -------
+        callable
+            `values` maps some of those names to values, with units; `key` is an int or a JAX key.
+        """
+        program, found, given = self._program(duration, inputs, monitors, transient, sample_every, False, block)
+        if free is None:
+            free = [path.removeprefix("model.") for path, p in found.params.items() if p.fit]
+        paths = {name: found.find_param(name) for name in free}
+        raw = found.raw()
+
+        def pure_run(values: Mapping[str, Any], key: Any, state: Any = None) -> Result:
+            for name in values:
+                if name not in paths:
+                    raise ValueError(
+                        f"`values` may set {', '.join(paths) or 'nothing'}, but sets {name!r}: name it in `free`."
+                    )
+            overrides = {paths[name]: _checked(found, paths[name], value) for name, value in values.items()}
+            words = as_key(key)
+            if state is None and not program.initialises_from_key:
+                state = _eager_state(self.model, words, program, False)
+            samples, final, _ = program(raw, overrides, words, state, given.arrays)
+            return self._result(program.plan, program.dt, samples, final, 0 if state is None else state["step"], {})
+
+        return pure_run
+
+    # --- arranging a run --------------------------------------------------------------------------------------------
+    def _program(self, duration: Any, inputs: Any, monitors: Any, transient: Any, every: Any, progress: bool, block: Any) -> Any:
+        """The program for these settings, made earlier if one fits, with what the model holds now."""
+        dt = self.dt
+        watched = as_monitors(monitors, self.model)
+        plan = _arrange(duration, watched, transient, every, dt, block)
+        for module in (self.model, getattr(self.model, "model", None)):
+            if hasattr(module, "set_time_step"):
+                module.set_time_step(dt)
+        bundle = Bundle(self.model, watched)
+        found = inventory(bundle)
+        given = as_inputs(inputs, self.model, plan.n_steps)
+        what = tuple((name, _identity(m.what), _identity(m.source)) for name, m in watched.items())
+        key = (_hashable(plan), what, float(dt.to_decimal(u.ms)), progress, found.structure, given.structure)
+        key = (*key, jax.config.read("jax_enable_x64"))
+        if key not in self._programs:
+            bar = ProgressBar(plan.n_steps) if progress else None
+            self._programs[key] = Program(bundle, watched, plan, dt, given, bar)
+            found = inventory(bundle)
+        return self._programs[key], found, given
+
+    def _result(self, plan: Plan, dt: Any, samples: Any, final: Any, start: Any, provenance: dict[str, str]) -> Result:
+        xp = jnp if is_traced(start) else np
+        first = (start if is_traced(start) else int(start)) + plan.transient
+        rows = {name: (period, plan.n_samples(name)) for name, period in plan.periods.items()}
+        axes = {(p, n): (first + p * xp.arange(1, n + 1)) * float(dt.to_decimal(u.ms)) * u.ms for p, n in set(rows.values())}
+        connectome = getattr(self.model, "connectome", None)
+        return Result(
+            {name: samples[name] for name in plan.periods},
+            {name: axes[row] for name, row in rows.items()},
+            dt=dt,
+            duration=plan.n_steps * dt,
+            final=final,
+            labels=getattr(connectome, "labels", None),
+            provenance={"model": _describe(self.model), **provenance},
+        )
+
+
+def _describe(model: Any) -> str:
+    node = getattr(model, "node", None)
+    return type(model).__name__ if node is None else f"{type(model).__name__} of {type(node).__name__}"
+
+
+def _arrange(duration: Any, watched: dict[str, Monitor], transient: Any, every: Any, dt: Any, block: Any) -> Plan:
+    n_steps = steps_in("duration", duration, dt, minimum=1)
+    skipped = 0 if transient is None else steps_in("transient", transient, dt)
+    default = 1 if every is None else steps_in("sample_every", every, dt, minimum=1)
+    periods = {n: default if m.every is None else steps_in("every", m.every, dt, minimum=1) for n, m in watched.items()}
+    targets = {n: interval_in_steps(m.what.interval, dt) for n, m in watched.items() if isinstance(m.what, Observer)}
+    return make_plan(n_steps, skipped, periods, targets, block)
+
+
+def _hashable(plan: Plan) -> tuple:
+    return plan.n_steps, plan.transient, tuple(plan.periods.items()), plan.levels, plan.block, tuple(plan.observed.items())
+
+
+def _identity(what: Any) -> Any:
+    return type(what) if isinstance(what, Observer) else same_function(what)
+
+
+def _checked(found: Inventory, path: str, value: Any) -> Any:
+    """A parameter value given to a pure run: its unit and domain are those of the declaration."""
+    owner, _, name = path.rpartition(".")
+    module = found.modules.get(owner)
+    spec = module._params.get(name) if isinstance(module, Declared) else None
+    return check_param_value(path.removeprefix("model."), spec, found.params[path].value(), value)
+
+
+# --- where a run starts -------------------------------------------------------------------------------------------
+def _start(program: Program, state: Any, seed: Any, batch_size: int | None) -> tuple[Any, jax.Array, bool]:
+    """The state to start from, if one is given; the key, or one per lane; and whether there are lanes."""
+    if state is not None:
+        state = _checked_state(program, state)
+        lanes = u.math.shape(state["key"])[:-1]
+        if batch_size is not None and lanes != (batch_size,):
+            raise ValueError(f"Argument `batch_size` of run is {batch_size}, but the state to go on from has {lanes or 'no'} lanes.")
+        key = state["key"] if seed is None else _lane_keys(as_key(seed), lanes[0] if lanes else None)
+        return state, key, bool(lanes)
+    if batch_size is not None and (isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1):
+        raise ValueError(f"Argument `batch_size` of run must be a positive int or None, but is {show(batch_size)}.")
+    return None, _lane_keys(_key(seed), batch_size), batch_size is not None
+
+
+def _key(seed: Any) -> jax.Array:
+    return as_key(brainstate.random.split_key() if seed is None else seed)
+
+
+def _lane_keys(key: jax.Array, lanes: int | None) -> jax.Array:
+    if lanes is None:
+        return key
+    return jax.vmap(fold, in_axes=(None, 0))(key, jnp.arange(lanes, dtype=jnp.uint32))
+
+
+def _checked_state(program: Program, state: Any) -> Any:
+    if not isinstance(state, Mapping) or {"step", "key", "states"} - set(state):
+        raise TypeError(f"Argument `state` of run must be `result.final` of an earlier run, but is {show(state)}.")
+    missing = [path for path in program.states if path not in state["states"]]
+    if missing or len(state["states"]) != len(program.states):
+        raise ValueError(
+            "Argument `state` of run must come from a run of the same model with the same forward models; "
+            f"{f'it lacks {missing[0]}' if missing else 'it holds states that this run has not'}."
+        )
+    return dict(state)
+
+
+def _present_state(found: Inventory, state: Any, seed: Any) -> Any:
+    """The states that the model has now, as a start; forward models begin afresh."""
+    if state is not None:
+        raise ValueError("Give either init_states=False or `state`, not both.")
+    values = found.state_values()
+    batches = {m._batch for p, m in found.modules.items() if isinstance(m, Declared) and p.startswith("model") and m._states}
+    batch = next(iter(batches), ()) or ()
+    for path, module in found.modules.items():
+        if isinstance(module, Observer):
+            module.init_state(batch)
+            values |= {f"{path}.{name}": x for name, x in module.state_values().items()}
+    if len(batch) > 1:
+        raise ValueError("Argument `init_states=False` of run works with one batch axis at most.")
+    return {"step": jnp.int32(0), "key": _lane_keys(_key(seed), batch[0] if batch else None), "states": values}
+
+
+def _eager_state(model: Any, key: jax.Array, program: Program, batched: bool) -> Any:
+    """Initial states of a module that can only draw them from `brainstate.random`."""
+    if batched:
+        raise ValueError(
+            f"Argument `batch_size` of run needs a model whose `init_state` takes `rng`; {type(model).__name__} does not. "
+            "Draw its initial states from `rng`, or vmap Simulator.pure over states."
+        )
+    with brainstate.random.seed_context(int(np.asarray(key)[-1])), brainstate.environ.context(dt=program.dt):
+        bundle = Bundle(model, program.monitors)
+        brainstate.nn.init_all_states(bundle)
+    return {"step": jnp.int32(0), "key": key, "states": inventory(bundle).state_values()}
+
+
+# --- calling it, and what comes back ------------------------------------------------------------------------------
+def _compiled(program: Program, batched: bool, has_state: bool, jit: bool) -> Callable[..., Any]:
+    function = program.batched(has_state) if batched else program.__call__
+    if not jit:
+        return function
+    if (batched, has_state) not in program.compiled:
+        program.compiled[batched, has_state] = jax.jit(function)
+    return program.compiled[batched, has_state]
+
+
+def _write_back(found: Inventory, states: Mapping[str, Any], batched: bool) -> None:
+    """Leave the model in the state that the run ended in."""
+    for path, (_, _, state) in found.states.items():
+        state.value = states[path]
+    for path, module in found.modules.items():
+        if isinstance(module, Declared) and path.startswith("model"):
+            some = next((states[f"{path}.{name}"] for name in module._states), None)
+            if some is not None and batched:
+                module._batch = u.math.shape(some)[: -len(module.varshape)]
+
+
+def _raise_if_diverged(bad: Mapping[str, Any], dt: Any, result: Result) -> None:
+    first = {path: np.asarray(steps) for path, steps in bad.items()}
+    hit = {path: steps for path, steps in first.items() if (steps >= 0).any()}
+    if not hit:
+        return
+    path, steps = min(hit.items(), key=lambda item: item[1][item[1] >= 0].min())
+    when = steps[steps >= 0].min()
+    index = tuple(int(i) for i in np.argwhere(steps == when)[0])
+    region = result.labels[index[-1]] if result.labels else f"region {index[-1]}"
+    lane = f", run {index[0]} of the batch" if len(index) > 1 else ""
+    n = int((steps >= 0).sum())
+    error = DivergenceError(
+        f"State `{path.removeprefix('model.')}` became infinite or NaN before {float((when * dt).to_decimal(u.ms)):g} ms, "
+        f"first in {region}{lane} ({n} of {steps.size} values in the end). Try a smaller dt than {show(dt)}, another "
+        "method, or weaker input, coupling or noise. What was recorded is in the `result` of this error."
+    )
+    error.result = result
+    raise error
