@@ -34,6 +34,9 @@ from brainmass.simulation.monitors import Monitor
 from brainmass.simulation.result import Result
 from brainmass.simulation.simulator import DivergenceError, Simulator
 
+# Fitting
+from brainmass.fitting.fitter import Fitter, FitResult, FitStep
+
 from brainmass import datasets, objectives
 
 

@@ -16,6 +16,7 @@ import brainunit as u
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 __all__ = ["combine", "fc_corr", "fc_rmse", "functional_connectivity", "timeseries_rmse"]
 
@@ -169,7 +170,7 @@ def _target_series(target: Any, objective: str) -> jax.Array:
 
 
 def _is_surely_connectivity(x: jax.Array) -> bool:
-    if x.shape[0] != x.shape[1] or isinstance(x, jax.core.Tracer):
+    if x.shape[0] != x.shape[1] or isinstance(x, Tracer):
         return False
     values = np.asarray(x)
     return bool(np.allclose(np.diag(values), 1.0) and np.allclose(values, values.T))

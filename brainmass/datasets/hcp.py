@@ -86,7 +86,7 @@ def load_hcp_schaefer100() -> EmpiricalDataset:
         fcd_tril=data["fcd_tril"],
         yeo7=data["yeo7"],
         maps={key.removeprefix("map_"): data[key] for key in sorted(data) if key.startswith("map_")},
-        repetition_time=0.72 * u.second,
+        repetition_time=u.Quantity(0.72, unit=u.second),
         citation=_CITATION,
         licence=_LICENCE,
         source=_SOURCE,

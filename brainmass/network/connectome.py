@@ -7,11 +7,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import brainunit as u
-import jax
 import numpy as np
+from jax.core import Tracer
 
 __all__ = ["Connectome"]
 
+_MM_PER_MS = u.get_unit(u.mm / u.ms)
 _MEANING = {
     "weights": "connection strengths, weights[i, j] from region j to region i",
     "lengths": "lengths of the connections",
@@ -233,13 +234,13 @@ def _checked_name(name: Any) -> str:
 def _checked_speed(speed: Any, shape: tuple[int, ...]) -> Any:
     example = "delays(5 * u.meter / u.second)"
     unit = u.get_unit(speed) if isinstance(speed, u.Quantity) else None
-    if unit is None or not unit.has_same_dim(u.mm / u.ms):
+    if unit is None or not unit.has_same_dim(_MM_PER_MS):
         raise _error("speed", f"must have a unit of speed, but is {speed}", example)
-    value = speed.to_decimal(u.mm / u.ms)
+    value = speed.to_decimal(_MM_PER_MS)
     if np.shape(value) not in ((), shape):
         must = f"must be a scalar or of shape {shape}, but is of shape {np.shape(value)}"
         raise _error("speed", must, example)
-    if isinstance(value, jax.core.Tracer):
+    if isinstance(value, Tracer):
         return value
     value = np.asarray(value, dtype=np.float64)
     if not (np.isfinite(value) & (value > 0)).all():

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,7 +19,7 @@ from brainstate.nn import IdentityT, Param
 from brainmass.dynamics.fields import suggestion
 from brainmass.noise import Noise
 
-__all__ = ["Inventory", "Template", "Values", "inventory"]
+__all__ = ["Inventory", "Template", "Values", "initialise", "initialises_from_key", "inventory", "stateful"]
 
 Values = dict[str, Any]
 
@@ -205,22 +205,21 @@ def _owner_of(root: Any, path: str) -> tuple[Any, str]:
     return root, name
 
 
-def initialise(found: Inventory, rng: Any) -> None:
-    """Give every module its initial states, children first, random ones from `rng`."""
-    for module in _stateful(found):
-        module.init_state(rng=rng)
+def stateful(found: Inventory) -> list[Any]:
+    """The modules that have initial states to make, children first."""
+    plain = brainstate.nn.Module.init_state
+    return [m for m in found.modules.values() if getattr(type(m), "init_state", plain) is not plain]
+
+
+def initialise(modules: Iterable[Any], rng: Any) -> None:
+    """Give modules their initial states, random ones from `rng` where they can be."""
+    for module in modules:
+        module.init_state(**({"rng": rng} if "rng" in _init_arguments(module) else {}))
 
 
 def initialises_from_key(found: Inventory) -> bool:
     """Whether every module can draw its initial states from a given generator, so that a trace can hold the drawing."""
-    return all("rng" in _init_arguments(module) for module in _stateful(found))
-
-
-def _stateful(found: Inventory) -> Iterator[Any]:
-    for module in found.modules.values():
-        method = getattr(type(module), "init_state", None)
-        if method is not None and method is not brainstate.nn.Module.init_state:
-            yield module
+    return all("rng" in _init_arguments(module) for module in stateful(found))
 
 
 def _init_arguments(module: Any) -> Any:

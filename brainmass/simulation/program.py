@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from brainmass.dynamics.base import Declared
 from brainmass.forward.observer import Observer
 from brainmass.simulation import loop
-from brainmass.simulation.functional import Inventory, Template, Values, initialise, initialises_from_key, inventory
+from brainmass.simulation.functional import Inventory, Template, Values, initialise, initialises_from_key, inventory, stateful
 from brainmass.simulation.inputs import Inputs
 from brainmass.simulation.monitors import Monitor, read
 from brainmass.simulation.plan import Plan
@@ -104,7 +104,7 @@ class _Run:
 
     def initial_states(self) -> Values:
         bundle, found = self.program.template.bind(self.natural, prepared=self.prepared)
-        initialise(found, brainstate.random.RandomState(fold(self.key, _stream("initial values"))))
+        initialise(stateful(found), brainstate.random.RandomState(fold(self.key, _stream("initial values"))))
         return inventory(bundle).state_values()
 
     # --- the parts of the machine -----------------------------------------------------------------------------------
@@ -164,11 +164,10 @@ def _initialise_missing(bundle: Bundle, dt: Any) -> None:
     complete = all(name in vars(m) for m in declared for name in m._states) and bool(found.states)
     if complete:
         return
-    with brainstate.environ.context(dt=dt), brainstate.random.seed_context(0):
-        for module in found.modules.values():
-            missing = not isinstance(module, Declared) or any(name not in vars(module) for name in module._states)
-            if missing and hasattr(module, "init_state"):
-                module.init_state()
+    # A run may itself be traced, inside a fit: these values are computed at once all the same.
+    with brainstate.environ.context(dt=dt), jax.ensure_compile_time_eval():
+        missing = [m for m in stateful(found) if any(name not in vars(m) for name in getattr(m, "_states", ("?",)))]
+        initialise(missing, brainstate.random.RandomState(0))
 
 
 def _is_float(x: Any) -> bool:

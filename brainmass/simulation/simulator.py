@@ -267,7 +267,10 @@ def _key(seed: Any) -> jax.Array:
 def _lane_keys(key: jax.Array, lanes: int | None) -> jax.Array:
     if lanes is None:
         return key
-    return jax.vmap(fold, in_axes=(None, 0))(key, jnp.arange(lanes, dtype=jnp.uint32))
+    return _fold_many(key, np.arange(lanes, dtype=np.uint32))
+
+
+_fold_many = jax.jit(jax.vmap(fold, in_axes=(None, 0)))
 
 
 def _checked_state(program: Program, state: Any) -> Any:
