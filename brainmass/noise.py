@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import dataclasses
 from abc import abstractmethod
 from typing import Any, ClassVar
 
 import brainstate
 import brainunit as u
+from brainstate import HiddenState
 
 from brainmass.dynamics.base import Declared, time_step
-from brainmass.dynamics.fields import Par, default_dtype, nonnegative, option, param, positive
+from brainmass.dynamics.fields import (
+    Initializer,
+    Par,
+    default_dtype,
+    initial_values,
+    nonnegative,
+    option,
+    param,
+    positive,
+    state,
+)
 
 __all__ = ["GaussianNoise", "Noise", "OUProcess", "WhiteNoise"]
 
@@ -36,7 +48,7 @@ class Noise(Declared):
 
     def _mean(self) -> Any:
         """The mean; zero, in the unit of sigma, when none was given."""
-        return 0.0 * u.get_unit(self.p.sigma) if self.mean is None else self.p.mean
+        return u.maybe_decimal(0.0 * u.get_unit(self.p.sigma)) if self.mean is None else self.p.mean
 
     def __setattr__(self, key: str, value: Any) -> None:
         super().__setattr__(key, value)
@@ -89,28 +101,26 @@ class OUProcess(Noise):
     mean: Par = param(default=None, doc="mean; default zero", unit="any")
     sigma: Par = param(default=1.0 * u.nA, doc="√2 times the stationary standard deviation", domain=nonnegative, unit="any")
     tau: Par = param(default=10.0 * u.ms, doc="correlation time", domain=positive)
-    init: Any = None
+    init: Initializer | None = None
     start: str = option(default="mean")
+
+    x: HiddenState = state("present value", unit=None, start="init")
 
     def __setattr__(self, key: str, value: Any) -> None:
         if self._checked and key == "start" and value not in ("mean", "stationary"):
             raise ValueError(f"Argument `start` of {self._owner} must be 'mean' or 'stationary', but is {value!r}.")
         super().__setattr__(key, value)
 
-    def init_state(self, batch_size: Any = None, *, rng: Any = None, **kwargs: Any) -> None:
-        super().init_state(batch_size, rng=rng)
-        self.x = brainstate.HiddenState(self._start_value(rng))
-
-    def reset_state(self, *args: Any, **kwargs: Any) -> None:
-        self.x.value = self._start_value(None)
-
-    def _start_value(self, rng: Any) -> Any:
+    def _initial(self, rng: Any) -> dict[str, Any]:
         rng = brainstate.random.DEFAULT if rng is None else rng
         shape = (*(self._batch or ()), *self.varshape)
-        base = self.init(shape) if callable(self.init) else self._mean()
         zero = u.math.zeros(shape, dtype=default_dtype())
         spread = rng.randn(*shape, dtype=default_dtype()) / 2**0.5 if self.start == "stationary" else zero
-        return base + self.p.sigma * spread
+        base = self._mean()
+        if self.init is not None:
+            spec = dataclasses.replace(self._states["x"], unit=u.get_unit(self.p.sigma))
+            base = initial_values(self._owner, spec, "init", self.init, shape, rng)
+        return {"x": base + self.p.sigma * spread}
 
     def update(self) -> Any:
         p, mean = self.p, self._mean()

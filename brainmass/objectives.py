@@ -177,7 +177,10 @@ def _is_surely_connectivity(x: jax.Array) -> bool:
 
 
 def _matrix(target: Any, objective: str) -> jax.Array:
-    fc = _real(target, "target", objective)
+    if not u.get_unit(target).has_same_dim(u.UNITLESS):
+        must = f"must be without unit with target_is_fc=True, but is in {u.get_unit(target)}"
+        raise _error("target", objective, must, f"{objective}(target_is_fc=True)(signal, fc)")
+    fc = _real(target, "target", objective, u.UNITLESS)
     if fc.ndim != 2 or fc.shape[0] != fc.shape[1]:
         must = f"must be a square matrix (region, region) with target_is_fc=True, but is of shape {fc.shape}"
         raise _error("target", objective, must, f"{objective}(target_is_fc=True)(signal, fc)")
@@ -197,7 +200,7 @@ def _real(x: Any, argument: str, of: str, unit: u.Unit | None = None) -> jax.Arr
     if isinstance(x, u.Quantity):
         x = x.mantissa if unit is None else x.to_decimal(unit)
     try:
-        values = jnp.asarray(x)
+        values = jnp.asarray(x if isinstance(x, jax.Array) else np.asarray(x))
     except (TypeError, ValueError) as error:
         must = f"must be an array of real numbers, but is {type(x).__name__}"
         raise _error(argument, of, must, f"{argument}=np.zeros((100, 10))", TypeError) from error
@@ -211,7 +214,7 @@ def _common_unit(prediction: Any, target: Any) -> u.Unit:
     if not unit_p.has_same_dim(unit_t):
         must = f"must have the dimension of `target`, but is in {unit_p} against {unit_t}"
         raise _error("prediction", "timeseries_rmse", must, "timeseries_rmse()(v * u.mV, data * u.mV)")
-    return unit_t
+    return u.UNITLESS if unit_t.has_same_dim(u.UNITLESS) else unit_t
 
 
 def _connectivity(x: jax.Array) -> jax.Array:
@@ -230,7 +233,7 @@ def _standardize(x: jax.Array) -> jax.Array:
     shifted = x - jax.lax.stop_gradient(x[:1])
     spread = jax.lax.stop_gradient(jnp.max(jnp.abs(shifted), axis=0))
     rounding = 8 * jnp.finfo(x.dtype).eps * jax.lax.stop_gradient(jnp.max(jnp.abs(x), axis=0))
-    constant = spread <= rounding  # False where NaN, which is thus passed on
+    constant = (spread <= rounding) & jnp.isfinite(spread)  # NaN and infinity are passed on, as NaN
     scaled = shifted / jnp.where(constant, 1.0, spread)
     centred = jnp.where(constant, 0.0, scaled - jnp.mean(scaled, axis=0))
     return centred / jnp.sqrt(jnp.where(constant, 1.0, jnp.sum(centred**2, axis=0)))

@@ -137,8 +137,9 @@ def plot_connectivity(
         labels = matrix.labels if labels is None else labels
         matrix = matrix.weights
     values, unit = _square(matrix, "matrix", "plot_connectivity")
+    names = _names(labels, len(values), "plot_connectivity")
     ax = _axes(ax)
-    image = _draw_matrix(ax, values, labels, "plot_connectivity", {"cmap": cmap, **kwargs})
+    image = _draw_matrix(ax, values, names, {"cmap": cmap, **kwargs})
     ax.set_xlabel("from region")
     ax.set_ylabel("to region")
     if colorbar:
@@ -172,11 +173,11 @@ def plot_functional_connectivity(
     ValueError
         If `data` has not the shape announced, or there is another number of labels.
     """
-    name = "plot_functional_connectivity"
     fc = data if is_matrix else functional_connectivity(data)
-    values, _ = _square(fc, "data", name)
+    values, _ = _square(fc, "data", "plot_functional_connectivity")
+    names = _names(labels, len(values), "plot_functional_connectivity")
     ax = _axes(ax)
-    image = _draw_matrix(ax, values, labels, name, {"cmap": "RdBu_r", "vmin": -1, "vmax": 1, **kwargs})
+    image = _draw_matrix(ax, values, names, {"cmap": "RdBu_r", "vmin": -1, "vmax": 1, **kwargs})
     ax.set_xlabel("region")
     ax.set_ylabel("region")
     ax.figure.colorbar(image, ax=ax, label="functional connectivity (Pearson)")
@@ -338,8 +339,7 @@ def _draw_stacked(
     ax.set_yticks(levels[shown], [names[i] for i in shown])
 
 
-def _draw_matrix(ax: Axes, values: np.ndarray, labels: Any, of: str, kwargs: dict[str, Any]) -> Any:
-    names = _names(labels, len(values), of)
+def _draw_matrix(ax: Axes, values: np.ndarray, names: list[str] | None, kwargs: dict[str, Any]) -> Any:
     image = ax.imshow(values, **{"interpolation": "nearest", **kwargs})
     if names is not None:
         shown = _shown(len(names))
@@ -402,7 +402,9 @@ def _split(x: Any) -> tuple[np.ndarray, str]:
         x = u.math.stack([u.math.asarray(item) for item in x])
     if not isinstance(x, u.Quantity):
         return np.asarray(x), ""
-    return np.asarray(x.mantissa), "" if x.is_unitless else str(x.unit)
+    if x.unit.has_same_dim(u.UNITLESS):
+        return np.asarray(x.to_decimal(u.UNITLESS)), ""
+    return np.asarray(x.mantissa), str(x.unit)
 
 
 def _columns(x: Any, argument: str, of: str) -> tuple[np.ndarray, str]:

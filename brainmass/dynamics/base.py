@@ -17,6 +17,7 @@ from brainmass.dynamics.declaration import (
     bind_arguments,
     bind_derivative,
     bind_inputs,
+    check_derivatives,
     derivative_method,
     differs,
     doc_table,
@@ -31,6 +32,7 @@ from brainmass.dynamics.fields import (
     StateSpec,
     as_input,
     as_param,
+    check_input_shape,
     default_dtype,
     initial_values,
     is_traced,
@@ -134,7 +136,7 @@ class Declared(_Fields):
             value = as_param(self._owner, self._params[key], value, self.varshape)
         elif key in self._noises:
             self._attach_noise(key, value)
-        elif key in self._starts and not callable(value):
+        elif key in self._starts and not callable(value) and not (value is self._starts[key] is None):
             raise TypeError(
                 f"Argument `{key}` of {self._owner} must be a callable that takes a shape, but is {show(value)}. "
                 f"Example: {key}=braintools.init.Constant({show(value)})."
@@ -159,7 +161,7 @@ class Declared(_Fields):
                 f"Argument `{key}` of {self._owner} must have the shape of the population, in_size={self.varshape}, "
                 f"but is a {type(noise).__name__} with in_size={noise.varshape}."
             )
-        if self._batch is not None and noise._batch is None:
+        if self._batch is not None and noise._batch != self._batch:
             noise.init_state(batch_size=self._batch)
 
     # --- states ---------------------------------------------------------------------------------------------------
@@ -242,6 +244,7 @@ class NeuralMassDynamics(Declared):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        check_derivatives(cls)
         if not cls._states:
             return
         read_ports(cls)
@@ -341,9 +344,11 @@ class NeuralMassDynamics(Declared):
         """All ports with what enters them through the whole step: what the caller gives, plus noise."""
         held = {port: 0.0 * unit for port, unit in self._port_units.items()}
         held = {port: u.maybe_decimal(zero) for port, zero in held.items()}
+        shape = u.math.shape(getattr(self, next(iter(self._states))).value)
         for port, value in given.items():
             if value is not None:
                 held[port] = self._read(port, value)
+                check_input_shape(self._owner, port, held[port], shape)
         for name, port in self._noises.items():
             noise = getattr(self, name)
             if noise is not None:
@@ -365,5 +370,10 @@ def time_step(owner: str) -> Any:
         raise ValueError(
             f"{owner} needs a time step: write brainmass.Simulator(model, dt=0.1 * u.ms), "
             "or brainstate.environ.set(dt=0.1 * u.ms)."
+        )
+    if not u.get_unit(dt).has_same_dim(u.ms):
+        raise u.UnitMismatchError(
+            f"{owner} needs a time step that is a time, but brainstate.environ has dt={show(dt)}. "
+            "Example: brainstate.environ.set(dt=0.1 * u.ms)."
         )
     return dt

@@ -143,6 +143,17 @@ def read_ports(cls: type) -> None:
         raise TypeError(f"{cls.__name__} must declare at least one input port: state(..., port='x_inp').")
 
 
+def check_derivatives(cls: type) -> None:
+    """A method `dz(self, z, ...)` is the derivative of a state `z`, which must be there."""
+    for name, function in vars(cls).items():
+        if inspect.isfunction(function) and name.startswith("d") and name[1:] not in cls._states:
+            if list(inspect.signature(function).parameters)[1:2] == [name[1:]]:
+                raise TypeError(
+                    f"{cls.__name__} writes `{name}`, so it must declare the state `{name[1:]}`. "
+                    f'Example: {name[1:]}: HiddenState = state("...", port="{name[1:]}_inp").'
+                )
+
+
 def is_abstract(cls: type) -> bool:
     return not cls._states or any(getattr(getattr(cls, f"d{s}"), "__isabstractmethod__", False) for s in cls._states)
 

@@ -219,11 +219,12 @@ def check_param_value(name: str, spec: ParamSpec | None, present: Any, value: An
 
 def _check_is_number(what: str, value: Any, spec: ParamSpec) -> None:
     mantissa = u.get_mantissa(value)
-    kind = getattr(getattr(mantissa, "dtype", np.asarray(mantissa).dtype), "kind", "O")
-    if kind not in "iuf":
+    # a traced value has a dtype, but is refused by np.asarray
+    dtype = mantissa.dtype if hasattr(mantissa, "dtype") else np.asarray(mantissa).dtype
+    if dtype.kind not in "iuf":
         raise TypeError(
             f"{what} must be a number, a quantity, an array, an initialiser or a brainstate Param, "
-            f"but is {show(value)} ({type(value).__name__}). Example: {spec.name}={show(spec.default)}."
+            f"but is {show(value)} ({type(value).__name__}). Example: {spec.name}={_example(spec.default)}."
         )
 
 
@@ -249,13 +250,16 @@ def _example(default: Any) -> str:
     return f"{u.get_mantissa(default)} * u.{str(unit).replace(' ', '')}"
 
 
+def _fits(got: tuple[int, ...], shape: tuple[int, ...]) -> bool:
+    try:
+        return np.broadcast_shapes(got, shape) == tuple(shape)
+    except ValueError:
+        return False
+
+
 def _check_shape(what: str, value: Any, shape: tuple[int, ...]) -> None:
     got = u.math.shape(value)
-    try:
-        fits = np.broadcast_shapes(got, shape) == tuple(shape)
-    except ValueError:
-        fits = False
-    if not fits:
+    if not _fits(got, shape):
         raise ValueError(f"{what} must be a scalar or fit the population shape {shape}, but has shape {got}.")
 
 
@@ -269,7 +273,7 @@ def _check_domain(what: str, value: Any, domain: Domain) -> None:
         return
     where = "" if values.ndim == 0 else f" at index {tuple(int(i) for i in np.argwhere(~inside)[0])}"
     bad = values if values.ndim == 0 else values[~inside].flat[0]
-    raise ValueError(f"{what} must be {domain.text}, but is {bad}{where}.")
+    raise ValueError(f"{what} must be {domain.text}, but is {show(bad)}{where}.")
 
 
 def as_input(owner: str, port: str, unit: u.Unit, value: Any) -> Any:
@@ -289,6 +293,15 @@ def as_input(owner: str, port: str, unit: u.Unit, value: Any) -> Any:
         f"Input `{port}` of {owner} must have {_unit_words(unit)}, or be a plain number read in it, "
         f"but is {show(value)} ({_unit_words(got)})."
     )
+
+
+def check_input_shape(owner: str, port: str, value: Any, shape: tuple[int, ...]) -> None:
+    """Refuse an input that would change the shape of the states."""
+    got = u.math.shape(value)
+    if not _fits(got, shape):
+        raise ValueError(
+            f"Input `{port}` of {owner} must be a scalar or fit the shape of the states, {tuple(shape)}, but has shape {got}."
+        )
 
 
 def initial_values(owner: str, spec: StateSpec, argument: str, init: Initializer, shape: tuple[int, ...], rng: Any) -> Any:

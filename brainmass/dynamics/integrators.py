@@ -31,7 +31,8 @@ METHODS: dict[str, str] = {
 METHODS["heun3"] = METHODS.pop("heun")
 METHODS["heun"] = METHODS["rk2"]
 # With the noise of a step held through its stages the stochastic schemes of braintools.quad are these ones. (Its
-# tamed and implicit Euler schemes are not: they treat drift and noise differently.)
+# tamed and implicit Euler schemes are not: they treat drift and noise differently. Its exponential one adds the noise
+# outside the exponential, here it is inside with the other inputs; the two differ by a factor 1 + O(dt).)
 METHODS |= {
     "sde_euler": METHODS["euler"],
     "sde_milstein": METHODS["euler"],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import brainunit as u
@@ -19,6 +20,13 @@ from brainmass.simulation.random import as_key, fold
 __all__ = ["FitResult", "FitStep", "Fitter"]
 
 BACKENDS = ("grad",)
+
+
+class _Compiled(NamedTuple):
+    """What a fit calls, for one structure of the model."""
+
+    step: Callable[..., Any]
+    predict: Callable[..., Any]
 
 
 class FitStep(NamedTuple):
@@ -120,7 +128,7 @@ class Fitter:
         self._callbacks = [callbacks] if callable(callbacks) else list(callbacks or ())
         self._transient = transient or 0
         self._trainable(inventory(model))
-        self._compiled: Callable[..., Any] | None = None
+        self._compiled: dict[Any, _Compiled] = {}
 
     @property
     def optimizer(self) -> Any:
@@ -160,34 +168,42 @@ class Fitter:
         """
         if isinstance(n_steps, bool) or not isinstance(n_steps, int | np.integer) or n_steps < 1:
             raise ValueError(f"Argument `n_steps` of fit must be a positive int, but is {show(n_steps)}.")
+        if any(not is_traced(x) and not np.isfinite(np.asarray(x)).all() for x in jax.tree.leaves(target)):
+            raise ValueError("Argument `target` of fit must be finite, but holds NaN or infinity.")
         found = inventory(self.model)
         theta = {path: param.val.value for path, param in self._trainable(found).items()}
-        self._check_loss(theta, target, as_key(seed))
-        step = self._compiled = self._compiled or jax.jit(self._step)
+        fixed = {path: value for path, value in found.raw().items() if path not in theta}
+        if found.structure not in self._compiled:
+            self._check_loss(theta, fixed, target, as_key(seed))
+            self._compiled[found.structure] = _Compiled(jax.jit(partial(self._step)), jax.jit(partial(self._predicted_at)))
+        compiled = self._compiled[found.structure]
         run = _Record(theta)
         optimiser_state, key = self._optimizer.init(theta), as_key(seed)
         with _bar(n_steps, progress) as bar:
             for i in range(n_steps):
                 before = theta
                 number = np.uint32(i if fresh_noise else 0)
-                theta, optimiser_state, loss, used = step(theta, optimiser_state, key, number, target)
+                theta, optimiser_state, loss, used = compiled.step(theta, optimiser_state, fixed, key, number, target)
                 run.note(float(loss), before, used)
                 bar(run)
                 if verbose and (i % max(1, n_steps // 10) == 0 or i == n_steps - 1):
                     print(f"step {i:5d}  loss {run.losses[-1]:.5g}  best {run.best_loss:.5g}", flush=True)
                 if self._stops(run, found, theta, patience, min_delta):
                     break
-        return self._finish(run, found, optimiser_state)
+        prediction = None
+        if self._predict is not None and run.best_key is not None:
+            prediction = compiled.predict(run.best, fixed, run.best_key)
+        return self._finish(run, found, optimiser_state, prediction)
 
     # --- one step ---------------------------------------------------------------------------------------------------
-    def _step(self, theta: Any, optimiser_state: Any, key: Any, number: Any, target: Any) -> tuple[Any, Any, Any, Any]:
+    def _step(self, theta: Any, optimiser_state: Any, fixed: Any, key: Any, number: Any, target: Any) -> tuple:
         key = fold(key, number)
-        loss, gradient = jax.value_and_grad(self._loss)(theta, key, target)
+        loss, gradient = jax.value_and_grad(self._loss)(theta, fixed, key, target)
         updates, optimiser_state = self._optimizer.update(gradient, optimiser_state, theta)
         return optax.apply_updates(theta, updates), optimiser_state, loss, key
 
-    def _loss(self, theta: Mapping[str, Any], key: Any, target: Any) -> Any:
-        model, found = self._bound(theta)
+    def _loss(self, theta: Mapping[str, Any], fixed: Mapping[str, Any], key: Any, target: Any) -> Any:
+        model, found = Template(self.model).on({**theta, **fixed})
         if self._loss_fn is not None:
             loss = _call(self._loss_fn, model, key)
         else:
@@ -199,12 +215,8 @@ class Fitter:
         prediction = _call(self._predict, model, key)  # type: ignore[arg-type]
         return prediction[self._transient :] if self._transient else prediction
 
-    def _bound(self, theta: Mapping[str, Any]) -> tuple[Any, Inventory]:
-        """A copy of the model on these parameters, made inside the trace."""
-        model, found = Template(self.model).build()
-        for path, value in theta.items():
-            found.params[path].val = value
-        return model, found
+    def _predicted_at(self, theta: Mapping[str, Any], fixed: Mapping[str, Any], key: Any) -> Any:
+        return self._predicted(Template(self.model).on({**theta, **fixed})[0], key)
 
     # --- around it --------------------------------------------------------------------------------------------------
     def _trainable(self, found: Inventory) -> dict[str, Any]:
@@ -217,11 +229,8 @@ class Fitter:
             )
         return trainable
 
-    def _check_loss(self, theta: Any, target: Any, key: Any) -> None:
-        bad = next((x for x in jax.tree.leaves(target) if not is_traced(x) and not np.isfinite(np.asarray(x)).all()), None)
-        if bad is not None:
-            raise ValueError("Argument `target` of fit must be finite, but holds NaN or infinity.")
-        shape = jax.eval_shape(self._loss, theta, key, target)
+    def _check_loss(self, theta: Any, fixed: Any, target: Any, key: Any) -> None:
+        shape = jax.eval_shape(self._loss, theta, fixed, key, target)
         if shape.shape != ():
             raise ValueError(f"The loss must be one number, but has shape {shape.shape}: reduce it, e.g. by its mean.")
 
@@ -242,15 +251,12 @@ class Fitter:
 
     def _natural(self, found: Inventory, theta: Mapping[str, Any]) -> dict[str, Any]:
         """Parameter values as the equations see them, by name."""
-        _, bound = self._bound(theta)
+        _, bound = Template(self.model).on({**found.raw(), **theta})
         return {path: bound.params[path].value() for path in theta}
 
-    def _finish(self, run: _Record, found: Inventory, optimiser_state: Any) -> FitResult:
+    def _finish(self, run: _Record, found: Inventory, optimiser_state: Any, prediction: Any) -> FitResult:
         for path, value in run.best.items():
             found.params[path].val.value = value
-        prediction = None
-        if self._predict is not None and run.best_key is not None:
-            prediction = jax.jit(lambda theta, key: self._predicted(self._bound(theta)[0], key))(run.best, run.best_key)
         return FitResult(
             backend=self.backend,
             best_loss=run.best_loss,

@@ -9,7 +9,7 @@ from brainstate import HiddenState
 from braintools.init import Constant
 
 from brainmass.dynamics.base import time_step
-from brainmass.dynamics.fields import Domain, Initializer, Par, as_input, param, positive, state
+from brainmass.dynamics.fields import Domain, Initializer, Par, as_input, check_input_shape, param, positive, state
 from brainmass.forward.observer import Observer
 
 __all__ = ["BOLDSignal"]
@@ -65,6 +65,7 @@ class BOLDSignal(Observer):
     def update(self, z: Any) -> Any:
         """Advance one time step under the drive `z`, shape (batch..., regions); returns the signal."""
         z = as_input(self._owner, "z", u.UNITLESS, z)
+        check_input_shape(self._owner, "z", z, u.math.shape(self.x.value))
         h = time_step(self._owner).to_decimal(u.second)
         old = tuple(self.state_values().values())
         first = self._log_rates(old, z)

@@ -13,7 +13,7 @@ import brainunit as u
 import numpy as np
 from brainstate.nn import Param
 
-from brainmass.dynamics.fields import ParamSpec, as_param, show, suggestion
+from brainmass.dynamics.fields import ParamSpec, as_param, is_traced, show, suggestion
 
 __all__ = [
     "AdditiveCoupling",
@@ -156,7 +156,7 @@ def coupling_by_name(coupling: Any) -> type[Coupling]:
     """The kernel with this name, or the kernel class itself."""
     if isinstance(coupling, type) and issubclass(coupling, Coupling):
         return coupling
-    if coupling not in _BY_NAME:
+    if not isinstance(coupling, str) or coupling not in _BY_NAME:
         raise ValueError(
             f"Argument `coupling` of Network must be one of {', '.join(map(repr, _BY_NAME))} or a Coupling class, "
             f"but is {show(coupling)}.{suggestion(str(coupling), _BY_NAME)}"
@@ -182,8 +182,24 @@ class EdgeWeights(Param):
 
     def set_value(self, value: Any) -> None:
         start = self.precompute.start
+        value = u.math.asarray(getattr(value, "weights", value))
+        _check_same_edges(start, value)
         ratio = u.maybe_decimal(u.math.where(start == 0, 1.0, value / u.math.where(start == 0, 1.0, start)))
         super().set_value(u.math.log(ratio))
+
+
+def _check_same_edges(start: Any, value: Any) -> None:
+    if u.math.shape(value) != u.math.shape(start):
+        raise ValueError(f"EdgeWeights has shape {u.math.shape(start)}, but is to be set to {u.math.shape(value)}.")
+    if is_traced((start, value)):
+        return
+    changed = np.argwhere(np.sign(u.get_mantissa(value)) != np.sign(u.get_mantissa(start)))
+    if len(changed):
+        i, j = map(int, changed[0])
+        raise ValueError(
+            f"EdgeWeights keeps the zeros and the signs of its weights, but is to be set to {value[i, j]} "
+            f"at [{i}, {j}], where it has {start[i, j]}. Make new ones: EdgeWeights(weights)."
+        )
 
 
 class _Scale:

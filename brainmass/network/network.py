@@ -14,7 +14,7 @@ from brainmass.dynamics.base import NeuralMassDynamics, time_step
 from brainmass.dynamics.declaration import bind_inputs
 from brainmass.dynamics.fields import default_dtype, show, suggestion
 from brainmass.network.connectome import Connectome
-from brainmass.network.coupling import as_weights, coupling_by_name, weighted_sum
+from brainmass.network.coupling import EdgeWeights, as_weights, coupling_by_name, weighted_sum
 from brainmass.network.delays import DelayLine, delay_steps
 from brainmass.noise import Noise
 
@@ -88,17 +88,29 @@ class Network(brainstate.nn.Module):
     def set_time_step(self, dt: Any) -> None:
         """Turn the delays into steps of `dt`."""
         step = float(dt.to_decimal(u.ms))
-        if self._delays is None or self._steps_dt == step:
+        if self._delays is None:
             return
-        edges = self._edges()
-        steps = np.where(edges, delay_steps(self._delays, dt), 0)
-        self._steps_dt, self._all_delayed = step, bool((steps[edges] > 0).all())
-        self.delays = DelayLine(steps) if steps.any() else None
+        if self._steps_dt != step:
+            steps = np.where(self._pairs(), delay_steps(self._delays, dt), 0)
+            self._steps_dt, self._all_delayed = step, bool((steps[self._edges()] > 0).all())
+            self.delays = DelayLine(steps) if steps.any() else None
+        if self.delays is not None and not self.delays.is_filled and self._has_states():
+            self._fill_history()
+
+    def _pairs(self) -> np.ndarray:
+        """Which pairs of regions may be connected."""
+        n = self.node.varshape[0]
+        return np.ones((n, n), bool) if self.self_connection else ~np.eye(n, dtype=bool)
 
     def _edges(self) -> np.ndarray:
-        """Where a connection may be."""
-        possible = np.asarray(u.get_mantissa(self.connectome.weights)) != 0
-        return possible if self.self_connection else possible & ~np.eye(len(possible), dtype=bool)
+        """Where a connection is, or may come to be."""
+        conn = self.coupling.conn
+        if conn.fit and not isinstance(conn, EdgeWeights):
+            return self._pairs()
+        return self._pairs() & (self.connectome.weights != 0)
+
+    def _has_states(self) -> bool:
+        return all(isinstance(vars(self.node).get(s), brainstate.State) for s in self.node._states)
 
     def init_state(self, batch_size: Any = None, *, rng: Any = None, **kwargs: Any) -> None:
         """Fill the history of delayed connections from the initial state of the node."""
@@ -107,13 +119,16 @@ class Network(brainstate.nn.Module):
         self.set_time_step(time_step("Network"))
         if self.delays is None:
             return
-        if not all(isinstance(vars(self.node).get(s), brainstate.State) for s in self.node._states):
+        if not self._has_states():
             self.node.init_state(batch_size, rng=rng)
+        self._fill_history()
+
+    def _fill_history(self) -> None:
         sent = self._sent(self.node.state_values())
         if self.delay_init is not None:
             given = self.delay_init(u.math.shape(sent))
             sent = self.coupling.pre(given * u.get_unit(sent) if u.get_unit(given).dim == u.DIMENSIONLESS else given)
-        self.delays.fill(sent, self.prepared["delayed"])
+        self.delays.fill(sent, self.prepared["delayed"])  # type: ignore[union-attr]
 
     def reset_state(self, *args: Any, **kwargs: Any) -> None:
         """Back to the initial values, with the batch as it was."""

@@ -19,7 +19,7 @@ from brainstate.nn import IdentityT, Param
 from brainmass.dynamics.fields import suggestion
 from brainmass.noise import Noise
 
-__all__ = ["Inventory", "Template", "Values", "initialise", "initialises_from_key", "inventory", "stateful"]
+__all__ = ["Inventory", "Template", "Values", "constant", "initialise", "initialises_from_key", "inventory", "stateful", "takes_generator"]
 
 Values = dict[str, Any]
 
@@ -63,12 +63,15 @@ def _stored(param: Param) -> Any:
 def _find(kind: str, name: str, known: Mapping[str, Any]) -> str:
     matches = [path for path in known if path == name or path.endswith(f".{name}")]
     exact = [path for path in matches if path in (name, f"model.{name}")]
-    if len(exact or matches) == 1:
-        return (exact or matches)[0]
+    of_model = [path for path in matches if path.startswith("model.")]  # before those of the observers
+    matches = exact or of_model or matches
+    if len(matches) == 1:
+        return matches[0]
     public = [path.removeprefix("model.") for path in known]
     if not matches:
         raise ValueError(f"The model has no {kind} {name!r}.{suggestion(name, public)} It has {', '.join(public)}.")
-    raise ValueError(f"{name!r} could be any of {', '.join(matches)}: write the whole path.")
+    full = ", ".join(path.removeprefix("model.") for path in matches)
+    raise ValueError(f"{name!r} could be any of {full}: write the whole path.")
 
 
 class _Same:
@@ -111,7 +114,7 @@ def _visit(thing: Any, path: str, owner: Any, key: Any, found: Inventory, seen: 
         for name, value in thing.items() if isinstance(thing, dict) else enumerate(thing):
             _visit(value, f"{path}.{name}", thing, name, found, seen, structure)
     else:
-        structure.append((path, _constant(thing)))
+        structure.append((path, constant(thing)))
 
 
 def _visit_module(module: Any, path: str, found: Inventory, seen: set, structure: list) -> None:
@@ -150,11 +153,14 @@ def _holds_nodes(container: Any) -> bool:
     return not container or any(isinstance(v, brainstate.graph.Node | brainstate.State | list | dict) for v in values)
 
 
-def _constant(thing: Any) -> Any:
-    if thing is None or isinstance(thing, str | int | float | u.Unit):
+def constant(thing: Any) -> Any:
+    """A hashable stand-in: equal for equal numbers and strings, else for the very same object, which it keeps alive."""
+    if isinstance(thing, bool | int | float):
+        return type(thing), thing
+    if thing is None or isinstance(thing, str | u.Unit):
         return thing
     if isinstance(thing, tuple):
-        return tuple(_constant(t) for t in thing)
+        return tuple(constant(t) for t in thing)
     return _Same(thing)
 
 
@@ -168,6 +174,16 @@ class Template:
         """A fresh copy of the module, with its inventory."""
         root = brainstate.graph.treefy_merge(self._definition, self._leaves)
         return root, inventory(root)
+
+    def on(self, raw: Values) -> tuple[Any, Inventory]:
+        """A copy on these stored parameter values and tables."""
+        root, found = self.build()
+        for path, param in found.params.items():
+            param.val = raw[path]
+        for path, table in found.tables.items():
+            owner, name = _owner_of(root, path)
+            setattr(owner, name, type(table)(raw[path]))
+        return root, found
 
     def natural(self, raw: Values, overrides: Values) -> Values:
         """Parameter values as the equations see them: transforms applied, overrides put in their place."""
@@ -214,13 +230,13 @@ def stateful(found: Inventory) -> list[Any]:
 def initialise(modules: Iterable[Any], rng: Any) -> None:
     """Give modules their initial states, random ones from `rng` where they can be."""
     for module in modules:
-        module.init_state(**({"rng": rng} if "rng" in _init_arguments(module) else {}))
+        module.init_state(**({"rng": rng} if takes_generator(module) else {}))
 
 
 def initialises_from_key(found: Inventory) -> bool:
     """Whether every module can draw its initial states from a given generator, so that a trace can hold the drawing."""
-    return all("rng" in _init_arguments(module) for module in stateful(found))
+    return all(takes_generator(module) for module in stateful(found))
 
 
-def _init_arguments(module: Any) -> Any:
-    return inspect.signature(type(module).init_state).parameters
+def takes_generator(module: Any) -> bool:
+    return "rng" in inspect.signature(type(module).init_state).parameters

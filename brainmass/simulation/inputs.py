@@ -11,6 +11,7 @@ import jax
 from jax import lax
 
 from brainmass.dynamics.fields import show, suggestion
+from brainmass.simulation.functional import constant
 
 __all__ = ["Inputs", "as_inputs", "same_function"]
 
@@ -45,11 +46,20 @@ class Inputs:
 
 def same_function(function: Any) -> Any:
     """A hashable stand-in for a function: two writings of one lambda, with the same things closed over, are equal."""
+    function, owner = getattr(function, "__func__", function), getattr(function, "__self__", None)
     code = getattr(function, "__code__", None)
     if code is None:
-        return function
-    cells = tuple(id(cell.cell_contents) for cell in function.__closure__ or ())
-    return code, function.__defaults__, cells, id(function.__globals__)
+        return constant(function)
+    cells = tuple(cell.cell_contents for cell in function.__closure__ or ())
+    variables = tuple(function.__globals__[name] for name in sorted(_names(code)) if name in function.__globals__)
+    keywords = tuple((function.__kwdefaults__ or {}).items())
+    return code, constant(owner), *map(constant, (function.__defaults__, keywords, cells, variables))
+
+
+def _names(code: Any) -> set[str]:
+    """The names that a function looks up, functions written inside it included."""
+    inner = (c for c in code.co_consts if isinstance(c, type(code)))
+    return set(code.co_names).union(*map(_names, inner))
 
 
 def as_inputs(inputs: Any, model: Any, n_steps: int) -> Inputs:

@@ -64,28 +64,26 @@ class _Segment:
         self.step = jax.checkpoint(machine.step, prevent_cse=False)
 
     def advance(self, carry: Carry, first: Any, n: int) -> tuple[Carry, Samples]:
-        """`n` steps: as many units of the longest level as fit, then of the next, and a last, shorter block."""
-        pieces = []
-        for level in range(len(self.plan.levels) - 1, self.block_level - 1, -1):
-            length = self.plan.levels[level]
-            carry, samples = self.units(level, carry, first, n // length)
-            pieces.append(samples)
-            first, n = first + (n // length) * length, n % length
-        carry, samples = self.block(carry, first, n)
-        return carry, _joined([*pieces, samples])
+        return self.stretch(len(self.plan.levels) - 1, carry, first, n)
 
     # --- whole blocks and longer ------------------------------------------------------------------------------------
-    def units(self, level: int, carry: Carry, first: Any, count: int) -> tuple[Carry, Samples]:
-        if count == 0:
-            return carry, {}
-        starts = first + self.plan.levels[level] * jnp.arange(count, dtype=jnp.int32)
-        return _scan(lambda c, i: self.unit(level, c, i), carry, starts)
+    def stretch(self, level: int, carry: Carry, first: Any, n: int) -> tuple[Carry, Samples]:
+        """`n` steps: as many units of this level as fit, then of the next shorter, and a last, shorter block."""
+        pieces = []
+        for lower in range(level, self.block_level - 1, -1):
+            length = self.plan.levels[lower]
+            if n >= length:
+                starts = first + length * jnp.arange(n // length, dtype=jnp.int32)
+                carry, samples = _scan(lambda c, i, k=lower: self.unit(k, c, i), carry, starts)
+                pieces.append(samples)
+                first, n = first + n // length * length, n % length
+        carry, samples = self.block(carry, first, n)
+        return carry, _joined([*pieces, samples])
 
     def unit(self, level: int, carry: Carry, first: Any) -> tuple[Carry, Samples]:
         if level == self.block_level:
             return self.block(carry, first, self.plan.block)
-        shorter = self.plan.levels[level - 1]
-        carry, samples = self.units(level - 1, carry, first, self.plan.levels[level] // shorter)
+        carry, samples = self.stretch(level - 1, carry, first, self.plan.levels[level])
         return self.events(level, carry, samples)
 
     def block(self, carry: Carry, first: Any, n: int) -> tuple[Carry, Samples]:

@@ -23,8 +23,8 @@ SHORTEST_BLOCK, LONGEST_BLOCK = 128, 1024
 class Plan:
     """A run in steps: `transient` of them unrecorded, then the rest, with a period for each monitor.
 
-    `levels` is a chain of lengths, each dividing the next: after every `levels[k]` steps something is sampled, or an
-    observer is updated, or a block ends. A monitor is sampled at the level `recorded[name]` and, where that is shorter
+    `levels` are lengths, each dividing the next, except that the block need not divide what lies above it: after every
+    `levels[k]` steps something is sampled, or an observer is updated, or a block ends. A monitor is sampled at the level `recorded[name]` and, where that is shorter
     than its period, thinned afterwards.
     """
 
@@ -110,7 +110,7 @@ def make_plan(n_steps: int, transient: int, periods: Mapping[str, int], targets:
     observed = {n: max(c for c in chain if wanted[n] % c == 0) for n in wanted}
     recorded = {n: max(c for c in chain if period % c == 0) for n, period in periods.items()}
     length = block or int(np.clip(math.isqrt(max(n_steps, 1)), SHORTEST_BLOCK, LONGEST_BLOCK))
-    levels, length = _insert_block(chain, length)
+    levels, length = _insert_block(chain, length, recorded_steps)
     return Plan(n_steps, transient, dict(periods), recorded, observed, levels, length)
 
 
@@ -129,15 +129,16 @@ def _chain(lengths: Iterable[int]) -> list[int]:
     return chain
 
 
-def _insert_block(chain: list[int], target: int) -> tuple[tuple[int, ...], int]:
-    """Put a length near `target` into the chain, so that it still is one."""
+def _insert_block(chain: list[int], target: int, n_steps: int) -> tuple[tuple[int, ...], int]:
+    """Put a length near `target` into the chain: a multiple of what lies below it.
+
+    If it can, it divides what lies above it, the next period or the recorded run: a rest is compiled as a second,
+    shorter block.
+    """
     below = [c for c in chain if c <= target]
     above = [c for c in chain if c > target]
     base = below[-1] if below else 1
-    if above:
-        count = above[0] // base
-        factors = [d for d in range(1, count + 1) if count % d == 0]
-        block = base * min(factors, key=lambda d: abs(math.log(d * base / target)))
-    else:
-        block = base * max(1, round(target / base))
+    count, wanted = (above[0] if above else n_steps) // base, max(1, target // base)
+    near = [d for d in range(max(1, wanted // 3), min(count, 3 * wanted) + 1) if count % d == 0]
+    block = base * min(near or [min(wanted, count)], key=lambda d: abs(math.log(d / wanted)))
     return tuple(sorted({*chain, block})), block

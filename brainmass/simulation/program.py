@@ -13,14 +13,14 @@ import jax.numpy as jnp
 from brainmass.dynamics.base import Declared
 from brainmass.forward.observer import Observer
 from brainmass.simulation import loop
-from brainmass.simulation.functional import Inventory, Template, Values, initialise, initialises_from_key, inventory, stateful
+from brainmass.simulation.functional import Inventory, Template, Values, initialise, initialises_from_key, inventory, stateful, takes_generator
 from brainmass.simulation.inputs import Inputs
 from brainmass.simulation.monitors import Monitor, read
 from brainmass.simulation.plan import Plan
 from brainmass.simulation.progress import ProgressBar
 from brainmass.simulation.random import fold, normals
 
-__all__ = ["Bundle", "Program"]
+__all__ = ["Bundle", "Program", "states_missing"]
 
 
 class Bundle(brainstate.nn.Module):
@@ -109,7 +109,12 @@ class _Run:
 
     # --- the parts of the machine -----------------------------------------------------------------------------------
     def draws(self, first: Any, n: int) -> Values:
-        return {path: normals(self.key, _stream(path), first, n, shape) for path, shape in self.noises.items()}
+        drawn: Values = {}
+        for shape in set(self.noises.values()):
+            paths = [path for path, its in self.noises.items() if its == shape]
+            streams = [_stream(path) for path in paths]
+            drawn |= dict(zip(paths, normals(self.key, streams, first, n, shape), strict=True))
+        return drawn
 
     def step(self, carry: tuple, x: tuple) -> tuple:
         states, gathered, bad = carry
@@ -157,17 +162,33 @@ class _Run:
         return states, gathered, bad
 
 
+def states_missing(found: Inventory) -> list[Any]:
+    """The modules that have yet to be given states."""
+    missing = [m for m in stateful(found) if isinstance(m, Declared) and not m._states.keys() <= vars(m).keys()]
+    others = [m for m in stateful(found) if not isinstance(m, Declared)]
+    return missing + others if missing or not found.states else []
+
+
 def _initialise_missing(bundle: Bundle, dt: Any) -> None:
     """States must exist before a module can be taken apart; the values that they get here are never used."""
-    found = inventory(bundle)
-    declared = [m for m in found.modules.values() if isinstance(m, Declared)]
-    complete = all(name in vars(m) for m in declared for name in m._states) and bool(found.states)
-    if complete:
-        return
-    # A run may itself be traced, inside a fit: these values are computed at once all the same.
-    with brainstate.environ.context(dt=dt), jax.ensure_compile_time_eval():
-        missing = [m for m in stateful(found) if any(name not in vars(m) for name in getattr(m, "_states", ("?",)))]
-        initialise(missing, brainstate.random.RandomState(0))
+    missing = states_missing(inventory(bundle))
+    # A run may itself be traced, inside a fit: the states are put there at once all the same. Their values are not
+    # computed, since parameters may be traced: a state has the shape of its value, and is zero.
+    with brainstate.environ.context(dt=dt):
+        by_shape = [m for m in missing if takes_generator(m)]
+        held = inventory(bundle).states.keys()
+        like = jax.eval_shape(lambda: _initialised(bundle, by_shape))
+        with jax.ensure_compile_time_eval():
+            for path, (owner, name, state) in inventory(bundle).states.items():
+                if path not in held:
+                    new = type(state)(jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), like[path]))
+                    setattr(owner, name, new)
+            initialise([m for m in missing if not takes_generator(m)], None)
+
+
+def _initialised(bundle: Bundle, modules: list[Any]) -> Values:
+    initialise(modules, brainstate.random.RandomState(0))
+    return inventory(bundle).state_values()
 
 
 def _is_float(x: Any) -> bool:

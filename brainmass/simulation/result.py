@@ -639,7 +639,7 @@ def _read_netcdf(path: Path) -> tuple[dict[str, Any], Mapping[str, np.ndarray]]:
     xarray = _import_io("xarray", "h5netcdf", "h5py")
     with open(path, "rb"):  # a missing file is reported as missing, not as broken
         pass
-    with xarray.open_dataset(path, engine="h5netcdf", decode_times=False, mask_and_scale=False) as dataset:
+    with xarray.open_dataset(path, engine="h5netcdf", decode_times=False) as dataset:
         if _MANIFEST not in dataset:
             raise ValueError("it has no manifest")
         manifest = _check_manifest(str(dataset[_MANIFEST].values))

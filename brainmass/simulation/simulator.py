@@ -14,11 +14,11 @@ import numpy as np
 from brainmass.dynamics.base import Declared
 from brainmass.dynamics.fields import check_param_value, is_traced, show
 from brainmass.forward.observer import Observer
-from brainmass.simulation.functional import Inventory, inventory
+from brainmass.simulation.functional import Inventory, inventory, stateful
 from brainmass.simulation.inputs import as_inputs, same_function
 from brainmass.simulation.monitors import Monitor, as_monitors
 from brainmass.simulation.plan import Plan, check_dt, interval_in_steps, make_plan, steps_in
-from brainmass.simulation.program import Bundle, Program
+from brainmass.simulation.program import Bundle, Program, states_missing
 from brainmass.simulation.progress import ProgressBar
 from brainmass.simulation.random import as_key, fold
 from brainmass.simulation.result import Result
@@ -115,8 +115,11 @@ class Simulator:
         DivergenceError
             When a state became infinite or NaN; its `result` holds what was recorded.
         """
+        goes_on = not init_states or not stateful(inventory(self.model))
+        if not init_states and states_missing(inventory(self.model)):
+            raise ValueError("Argument `init_states=False` of run needs a model that has states: call init_all_states() first.")
         program, found, given = self._program(duration, inputs, monitors, transient, sample_every, progress, block)
-        if not init_states:
+        if goes_on and (state is None or not init_states):
             state = _present_state(found, state, seed)
         state, key, batched = _start(program, state, seed, batch_size)
         if state is None and not program.initialises_from_key:
@@ -127,8 +130,8 @@ class Simulator:
         result = self._result(program.plan, program.dt, samples, final, 0 if state is None else state["step"], provenance)
         if is_traced((samples, final)):
             return result
-        _write_back(found, final["states"], batched)
-        _raise_if_diverged(bad, program.dt, result)
+        _write_back(found, final["states"], final["key"].shape[:-1])
+        _raise_if_diverged(bad, program.dt, result, batched)
         return result
 
     def pure(
@@ -161,6 +164,7 @@ class Simulator:
             free = [path.removeprefix("model.") for path, p in found.params.items() if p.fit]
         paths = {name: found.find_param(name) for name in free}
         raw = found.raw()
+        present = None if stateful(inventory(self.model)) else found.state_values()
 
         def pure_run(values: Mapping[str, Any], key: Any, state: Any = None) -> Result:
             for name in values:
@@ -170,7 +174,9 @@ class Simulator:
                     )
             overrides = {paths[name]: _checked(found, paths[name], value) for name, value in values.items()}
             words = as_key(key)
-            if state is None and not program.initialises_from_key:
+            if state is None and present is not None:
+                state = {"step": jnp.int32(0), "key": words, "states": present}
+            elif state is None and not program.initialises_from_key:
                 state = _eager_state(self.model, words, program, False)
             samples, final, _ = program(raw, overrides, words, state, given.arrays)
             return self._result(program.plan, program.dt, samples, final, 0 if state is None else state["step"], {})
@@ -308,6 +314,11 @@ def _eager_state(model: Any, key: jax.Array, program: Program, batched: bool) ->
             f"Argument `batch_size` of run needs a model whose `init_state` takes `rng`; {type(model).__name__} does not. "
             "Draw its initial states from `rng`, or vmap Simulator.pure over states."
         )
+    if is_traced(key):
+        raise ValueError(
+            f"A pure run with a traced key needs a model whose `init_state` takes `rng`; {type(model).__name__} does not. "
+            "Draw its initial states from `rng`, or give `state`."
+        )
     with brainstate.random.seed_context(int(np.asarray(key)[-1])), brainstate.environ.context(dt=program.dt):
         bundle = Bundle(model, program.monitors)
         brainstate.nn.init_all_states(bundle)
@@ -324,18 +335,16 @@ def _compiled(program: Program, batched: bool, has_state: bool, jit: bool) -> Ca
     return program.compiled[batched, has_state]
 
 
-def _write_back(found: Inventory, states: Mapping[str, Any], batched: bool) -> None:
+def _write_back(found: Inventory, states: Mapping[str, Any], lanes: tuple[int, ...]) -> None:
     """Leave the model in the state that the run ended in."""
     for path, (_, _, state) in found.states.items():
         state.value = states[path]
-    for path, module in found.modules.items():
-        if isinstance(module, Declared) and path.startswith("model"):
-            some = next((states[f"{path}.{name}"] for name in module._states), None)
-            if some is not None and batched:
-                module._batch = u.math.shape(some)[: -len(module.varshape)]
+    for module in found.modules.values():
+        if isinstance(module, Declared):
+            module._batch = lanes
 
 
-def _raise_if_diverged(bad: Mapping[str, Any], dt: Any, result: Result) -> None:
+def _raise_if_diverged(bad: Mapping[str, Any], dt: Any, result: Result, batched: bool) -> None:
     first = {path: np.asarray(steps) for path, steps in bad.items()}
     hit = {path: steps for path, steps in first.items() if (steps >= 0).any()}
     if not hit:
@@ -343,12 +352,14 @@ def _raise_if_diverged(bad: Mapping[str, Any], dt: Any, result: Result) -> None:
     path, steps = min(hit.items(), key=lambda item: item[1][item[1] >= 0].min())
     when = steps[steps >= 0].min()
     index = tuple(int(i) for i in np.argwhere(steps == when)[0])
-    region = result.labels[index[-1]] if result.labels else f"region {index[-1]}"
-    lane = f", run {index[0]} of the batch" if len(index) > 1 else ""
+    lane = f", run {index[0]} of the batch" if batched else ""
+    region = "" if len(index) == batched else f"region {index[-1]}"
+    if region and result.labels and index[-1] < len(result.labels):
+        region = result.labels[index[-1]]
     n = int((steps >= 0).sum())
     error = DivergenceError(
         f"State `{path.removeprefix('model.')}` became infinite or NaN before {float((when * dt).to_decimal(u.ms)):g} ms, "
-        f"first in {region}{lane} ({n} of {steps.size} values in the end). Try a smaller dt than {show(dt)}, another "
+        f"first in {region or 'this value'}{lane} ({n} of {steps.size} values in the end). Try a smaller dt than {show(dt)}, another "
         "method, or weaker input, coupling or noise. What was recorded is in the `result` of this error."
     )
     error.result = result

@@ -1,0 +1,184 @@
+"""Measure brainmass beside a hand-written scan and the published package: `python -m benchmarks`.
+
+Every subject is a process of its own; the driver lets them run in turn, so that a slow moment of the machine hits all
+of them, and compares medians. The published package lives in an environment of its own, made on first use. Results go
+to `benchmarks/RESULTS.md`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import importlib.metadata
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+HERE = Path(__file__).parent
+PUBLISHED = HERE / ".venv-published"
+WHOLE_LOOPS = "--xla_backend_extra_options=xla_cpu_small_while_loop_byte_threshold=1000000000"
+
+
+class Worker:
+    """A subject in its own process, run once for every call."""
+
+    def __init__(self, script: str, case: str, n: int, python: str = sys.executable, flags: str = ""):
+        env = os.environ | {"XLA_FLAGS": flags, "PYTHONPATH": str(HERE.parent) if python == sys.executable else ""}
+        command = [python, str(HERE / "workers" / script), case, str(n)]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env)
+        self.facts = self._read()
+        self.reports: list[dict] = []
+
+    def _read(self) -> dict:
+        line = self.process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"{self.process.args} ended with code {self.process.wait()}")
+        return json.loads(line)
+
+    def run(self) -> None:
+        self.process.stdin.write("go\n")
+        self.process.stdin.flush()
+        self.reports.append(self._read())
+
+    def median(self, key: str) -> float:
+        return statistics.median(report[key] for report in self.reports)
+
+    def close(self) -> None:
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def interleaved(workers: dict[str, Worker], rounds: int) -> None:
+    for _ in range(rounds):
+        for worker in workers.values():
+            worker.run()
+    for worker in workers.values():
+        worker.close()
+
+
+def published_python() -> str:
+    python = PUBLISHED / "bin" / "python"
+    if not python.exists():
+        venv.create(PUBLISHED, with_pip=True)
+        subprocess.run([python, "-m", "pip", "install", "-q", "brainmass==0.1.1"], check=True)
+    return str(python)
+
+
+# --- cases: each returns lines of a table -------------------------------------------------------------------------
+def forward(rounds: int) -> list[str]:
+    """MPR, 84 regions, stochastic Heun, dt 0.01 ms, float32, every 10th step kept."""
+    n = 50_000
+    workers = {
+        "brainmass": Worker("ours.py", "forward", n),
+        "hand-written scan": Worker("handwritten.py", "forward", n),
+        "brainmass, whole-loop flag": Worker("ours.py", "forward", n, flags=WHOLE_LOOPS),
+        "hand-written scan, whole-loop flag": Worker("handwritten.py", "forward", n, flags=WHOLE_LOOPS),
+        "published 0.1.1": Worker("published.py", "forward", n, published_python()),
+    }
+    interleaved(workers, rounds)
+    ours = workers["brainmass"].median("wall")
+    lines = ["| subject | µs per step (wall, median) | relative to brainmass | first call, s |", "| --- | --- | --- | --- |"]
+    for name, worker in workers.items():
+        wall = worker.median("wall")
+        lines.append(f"| {name} | {wall / n * 1e6:.2f} | {wall / ours:.2f} | {worker.facts['first']:.1f} |")
+    with_flag = workers["brainmass, whole-loop flag"].median("wall")
+    by_hand = workers["hand-written scan, whole-loop flag"].median("wall")
+    lines += ["", f"With the flag on both, brainmass takes {with_flag / by_hand:.2f} of the time of the hand-written scan."]
+    return lines
+
+
+def overhead(rounds: int) -> list[str]:
+    """A second, identical `Simulator.run` of 1000 steps, against the compiled call alone."""
+    worker = Worker("ours.py", "overhead", 1000)
+    interleaved({"brainmass": worker}, rounds)
+    extra = [report["run"] - report["call"] for report in worker.reports]
+    last = worker.reports[-1]
+    return [
+        f"run {worker.median('run') * 1e3:.2f} ms, compiled call {worker.median('call') * 1e3:.2f} ms: "
+        f"{statistics.median(extra) * 1e3:.2f} ms of Python; programs {last['programs']}, traces {last['traces']}."
+    ]
+
+
+def memory(rounds: int) -> list[str]:
+    """Temporary memory of a run that records BOLD alone, ten samples."""
+    lines = ["| steps | temporary memory, MB |", "| --- | --- |"]
+    for n in (6_000, 60_000, 600_000, 6_000_000):
+        worker = Worker("ours.py", "memory", n)
+        interleaved({"brainmass": worker}, 1)
+        lines.append(f"| {10 * n:,} | {worker.median('temporary_MB'):.2f} |")
+    return lines
+
+
+def gradient(rounds: int) -> list[str]:
+    """Gradient of the mean rate for the coupling and 84 excitabilities, against the forward run in the same process."""
+    lines = ["| steps | flag | forward, µs/step | gradient, µs/step | ratio | temporary memory, MB |", "| --- | --- | --- | --- | --- | --- |"]
+    for n in (10_000, 60_000):
+        for flags in ("", WHOLE_LOOPS):
+            worker = Worker("ours.py", "gradient", n, flags=flags)
+            interleaved({"brainmass": worker}, rounds)
+            ratio = statistics.median(r["gradient"] / r["forward"] for r in worker.reports)
+            times = [worker.median(k) / n * 1e6 for k in ("forward", "gradient")]
+            flag = "yes" if flags else "no"
+            used = worker.median("temporary_MB")
+            lines.append(f"| {n:,} | {flag} | {times[0]:.2f} | {times[1]:.2f} | {ratio:.2f} | {used:.2f} |")
+    return lines
+
+
+def imports(rounds: int) -> list[str]:
+    """`import brainmass` against `import brainstate, braintools`, whole processes."""
+    commands = {"brainmass": "import brainmass", "brainstate + braintools": "import brainstate, braintools"}
+    seconds: dict[str, list[float]] = {name: [] for name in commands}
+    for _ in range(rounds + 1):
+        for name, code in commands.items():
+            timed = f"import time; t = time.perf_counter(); {code}; print(time.perf_counter() - t)"
+            env = os.environ | {"PYTHONPATH": str(HERE.parent)}
+            out = subprocess.run([sys.executable, "-c", timed], capture_output=True, text=True, check=True, env=env)
+            seconds[name].append(float(out.stdout))
+    ours, theirs = (statistics.median(times[1:]) for times in seconds.values())
+    ratio = statistics.median(a / b for a, b in zip(*seconds.values(), strict=True))
+    return [f"brainmass {ours:.2f} s, brainstate and braintools alone {theirs:.2f} s: ratio {ratio:.3f}."]
+
+
+CASES = {f.__name__: f for f in (forward, overhead, memory, gradient, imports)}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("cases", nargs="*", default=list(CASES), help=f"any of {', '.join(CASES)}; default all")
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--out", type=Path, default=HERE / "RESULTS.md")
+    args = parser.parse_args()
+    versions = {p: importlib.metadata.version(p) for p in ("jax", "brainstate", "braintools", "brainunit")}
+    text = [
+        "# Results",
+        "",
+        f"`python -m benchmarks {' '.join(args.cases)} --rounds {args.rounds}` on {datetime.date.today()}: "
+        f"{os.cpu_count()} cores, {_processor()}, Python {platform.python_version()}, "
+        + ", ".join(f"{name} {version}" for name, version in versions.items())
+        + f". Load average at the start {os.getloadavg()[0]:.1f}. Subjects ran in turn; medians of {args.rounds}.",
+    ]
+    for name in args.cases:
+        print(f"{name} ...", file=sys.stderr, flush=True)
+        lines = CASES[name](args.rounds)
+        print("\n".join(lines), file=sys.stderr, flush=True)
+        text += ["", f"## {name}", "", CASES[name].__doc__ or "", "", *lines]
+    args.out.write_text("\n".join(text) + "\n")
+
+
+def _processor() -> str:
+    names = [line.split(":", 1)[1].strip() for line in _cpuinfo() if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+def _cpuinfo() -> list[str]:
+    path = Path("/proc/cpuinfo")
+    return path.read_text().splitlines() if path.exists() else []
+
+
+if __name__ == "__main__":
+    main()

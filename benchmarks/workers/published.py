@@ -1,0 +1,35 @@
+"""The published package of the same name, 0.1.1, in its own environment, through its documented interface."""
+
+import sys
+import time
+
+import brainmass
+import brainstate
+import brainunit as u
+import jax
+from problem import COUPLING, DELTA, DT, ETA, NOISE_R, NOISE_V, REGIONS, SAMPLE_EVERY, J, weights
+from protocol import serve
+
+if __name__ == "__main__":
+    n = int(sys.argv[2])
+    brainstate.environ.set(dt=DT * u.ms)
+    rate = DELTA * 1e3 * u.Hz
+    node = brainmass.MontbrioPazoRoxinStep(
+        REGIONS,
+        eta=ETA,
+        delta=rate,
+        J=J,
+        method="rk2",
+        noise_r=brainmass.GaussianNoise(REGIONS, sigma=NOISE_R * 1e3 * u.Hz),
+        noise_v=brainmass.GaussianNoise(REGIONS, sigma=NOISE_V),
+    )
+    options = dict(conn=weights(), coupling="additive", coupled_var="r", k=COUPLING)  # it couples into r
+    sim = brainmass.Simulator(brainmass.Network(node, **options), dt=DT * u.ms)
+
+    def run():
+        result = sim.run(n * DT * u.ms, monitors=lambda m: m.node.r.value, sample_every=SAMPLE_EVERY)
+        jax.block_until_ready(jax.tree.leaves(result))
+
+    start = time.perf_counter()
+    run()
+    serve(run, first=time.perf_counter() - start)

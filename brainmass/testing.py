@@ -1,0 +1,239 @@
+"""`check_model`: what every node model must do, generated from its declaration.
+
+A model of your own passes the same checks as those of the package:
+
+    brainmass.testing.check_model(MyModel)
+"""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import brainstate
+import brainunit as u
+import jax
+import jax.numpy as jnp
+import numpy as np
+from braintools.init import Constant
+
+from brainmass.dynamics.base import NeuralMassDynamics
+from brainmass.dynamics.fields import Domain, StateSpec
+
+__all__ = ["CHECKS", "check_model"]
+
+Model = type[NeuralMassDynamics]
+REGIONS = 6
+
+
+def check_model(cls: Model) -> None:
+    """Run all `CHECKS` on a model class; an `AssertionError` says what does not hold."""
+    for check in CHECKS:
+        check(cls)
+
+
+# --- a point in state space that the declaration allows -----------------------------------------------------------
+def _numbers(domain: Domain, shape: tuple[int, ...], seed: int) -> np.ndarray:
+    """Numbers of both signs where the domain allows it, else their sizes."""
+    numbers = np.random.default_rng(seed).uniform(-0.9, 0.9, shape)
+    return numbers if np.all(domain.contains(numbers)) else np.abs(numbers)
+
+
+def _point(cls: Model, shape: tuple[int, ...]) -> tuple[Any, ...]:
+    return tuple(
+        u.maybe_decimal(jnp.asarray(_numbers(s.domain, shape, i)) * _unit(s)) for i, s in enumerate(cls._states.values())
+    )
+
+
+def _inputs(cls: Model, shape: tuple[int, ...] = ()) -> dict[str, Any]:
+    numbers = {port: np.random.default_rng(100 + i).uniform(0.1, 0.5, shape) for i, port in enumerate(cls._ports)}
+    return {port: u.maybe_decimal(jnp.asarray(x) * cls._port_units[port]) for port, x in numbers.items()}
+
+
+def _unit(state: StateSpec) -> u.Unit:
+    return u.UNITLESS if state.unit is None else state.unit
+
+
+def _plain(values: tuple[Any, ...], cls: Model, per: u.Unit = u.UNITLESS) -> Any:
+    """Values of the states (or, `per=u.ms`, of their derivatives) as one array of numbers in the declared units."""
+    return jnp.stack([u.Quantity(x).to_decimal(_unit(s) / per) for x, s in zip(values, cls._states.values(), strict=True)])
+
+
+def _step(cls: Model, values: Mapping[str, Any], point: Any, inputs: Mapping[str, Any], **options: Any) -> Any:
+    """The states one time step after `point`, as numbers."""
+    shape = u.math.shape(point[0])
+    node = cls(shape[-1], **values, **options)
+    node.init_state(shape[:-1], rng=brainstate.random.RandomState(0))
+    for name, value in zip(cls._states, point, strict=True):
+        getattr(node, name).value = value
+    node.update(**inputs)
+    return _plain(tuple(node.state_values().values()), cls)
+
+
+@contextlib.contextmanager
+def _refused(error: type[Exception], *words: str) -> Iterator[None]:
+    try:
+        yield
+    except error as raised:
+        lacking = [word for word in words if word not in str(raised)]
+        assert not lacking, f"the message must name {lacking}: {raised}"
+        return
+    raise AssertionError(f"nothing was raised, but {error.__name__} naming {words} was due")
+
+
+# --- the checks -----------------------------------------------------------------------------------------------------
+def check_signature(cls: Model) -> None:
+    """Constructor and `update` show what was declared."""
+    shown = inspect.signature(cls).parameters
+    assert next(iter(shown)) == "in_size"
+    assert set(shown) == {"in_size", *cls._params, *cls._starts, *cls._noises, *cls._options, "name"}
+    for name, spec in cls._params.items():
+        assert shown[name].default is spec.default, f"default of `{name}`"
+    assert list(inspect.signature(cls.update).parameters)[1:] == list(cls._ports)
+    positional = [p.default for p in shown.values() if p.kind is p.POSITIONAL_OR_KEYWORD][1:]
+    assert repr(cls(REGIONS, *positional)) == repr(cls(REGIONS))
+
+
+def check_table(cls: Model) -> None:
+    """`help()` describes every argument and every state."""
+    lines = inspect.getdoc(cls).splitlines()
+    for name in set(inspect.signature(cls).parameters) - {"name"}:
+        assert any(line.startswith(f"{name} : ") for line in lines), f"the table lacks `{name}`"
+    for spec in cls._params.values():
+        row = lines[lines.index(f"{spec.name} : default {spec.default}") + 1]
+        assert spec.doc[1:] in row and spec.domain.text in row, row
+    for name, spec in cls._states.items():
+        assert spec.doc[1:] in lines[lines.index(f"{name} : HiddenState") + 1]
+
+
+def check_shapes_and_units(cls: Model) -> None:
+    """A derivative has the shape of its state and its unit per time, for a vector, a batch and a sheet of regions."""
+    for in_size, batch in ((REGIONS,), ()), ((REGIONS,), (2,)), ((2, 3), ()):
+        node = cls(in_size)
+        node.init_state(batch)
+        for name, value in node.state_values().items():
+            assert u.math.shape(value) == batch + in_size, f"initial value of `{name}`"
+            assert u.get_unit(value).has_same_dim(_unit(cls._states[name])), f"unit of `{name}`"
+        rates = node.derivative(_point(cls, batch + in_size), 0.0 * u.ms, *_inputs(cls).values())
+        for (name, spec), rate in zip(cls._states.items(), rates, strict=True):
+            assert u.math.shape(rate) == batch + in_size, f"shape of d{name}"
+            assert u.get_unit(rate).has_same_dim(_unit(spec) / u.ms), f"unit of d{name}: {u.get_unit(rate)}"
+
+
+def check_refusals(cls: Model) -> None:
+    """A wrong unit, a value outside the domain, or a wrong shape is refused by the name of the argument."""
+    for name, spec in cls._params.items():
+        unit = u.get_unit(spec.default)
+        if spec.units:
+            with _refused(u.UnitMismatchError, f"`{name}`", cls.__name__, spec.doc):
+                cls(REGIONS, **{name: 1.0 * u.katal})
+        for bad in spec.domain.outside:
+            values = np.full(REGIONS, u.get_mantissa(spec.default))
+            values[2] = bad
+            with _refused(ValueError, f"`{name}`", cls.__name__, spec.domain.text, "(2,)"):
+                cls(REGIONS, **{name: u.maybe_decimal(values * unit)})
+        with _refused(ValueError, f"`{name}`", f"({REGIONS},)", f"({REGIONS + 1},)"):
+            cls(REGIONS, **{name: u.maybe_decimal(np.full(REGIONS + 1, u.get_mantissa(spec.default)) * unit)})
+    for name, spec in cls._states.items():
+        if isinstance(spec.init, str):
+            for bad in spec.domain.outside:
+                with _refused(ValueError, f"`{spec.init}`", spec.domain.text):
+                    cls(REGIONS, **{spec.init: Constant(bad)}).init_state()
+            with _refused(u.UnitMismatchError, f"`{spec.init}`"):
+                cls(REGIONS, **{spec.init: Constant(1.0 * u.katal)}).init_state()
+        assert spec.domain.contains(_numbers(spec.domain, (1,), 0)).all(), f"no value of `{name}` at hand"
+    node = cls(REGIONS)
+    node.init_state()
+    with brainstate.environ.context(dt=0.01 * u.ms):
+        for port in cls._ports:
+            with _refused(u.UnitMismatchError, f"`{port}`", cls.__name__):
+                node.update(**{port: 1.0 * u.katal})
+
+
+def check_gradients(cls: Model) -> None:
+    """Each parameter matters, and the derivative's slope in it agrees with finite differences in double precision."""
+    with jax.enable_x64(True):
+        numbers = {n: jnp.asarray(u.get_mantissa(s.default), jnp.float64) for n, s in cls._params.items()}
+
+        def rates(numbers: dict[str, Any]) -> Any:
+            node = cls(REGIONS, **_with_units(cls, numbers))
+            found = node.derivative(_point(cls, (REGIONS,)), 0.0 * u.ms, *_inputs(cls, (REGIONS,)).values())
+            return _plain(found, cls, per=u.ms)
+
+        slopes, rates = jax.jit(jax.jacfwd(rates))(numbers), jax.jit(rates)
+        for name, x in numbers.items():
+            h = 1e-6 * max(1.0, abs(float(x)))
+            above, below = rates(numbers | {name: x + h}), rates(numbers | {name: x - h})
+            expected = np.asarray((above - below) / (2 * h))
+            assert np.abs(expected).max() > 0, f"`{name}` has no influence on the derivative"
+            noise = 1e-15 * np.abs(above).max() / h
+            np.testing.assert_allclose(slopes[name], expected, rtol=1e-5, atol=10 * noise, err_msg=name)
+
+
+def _with_units(cls: Model, numbers: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: u.maybe_decimal(x * u.get_unit(cls._params[name].default)) for name, x in numbers.items()}
+
+
+def check_methods_agree(cls: Model) -> None:
+    """The increments of other methods differ from those of 'rk4' by a fraction that falls with the time step."""
+    with jax.enable_x64(True):
+        point, inputs = _point(cls, (2,)), _inputs(cls)
+        start = _plain(point, cls)
+
+        def increment(method: str, dt: float) -> Any:
+            with brainstate.environ.context(dt=dt * u.ms):
+                return np.asarray(_step(cls, {}, point, inputs, method=method) - start)
+
+        best = {dt: increment("rk4", dt) for dt in (1e-3, 1e-4)}
+        for method in "exp_euler", "euler", "heun":
+            far, near = (np.max(np.abs(increment(method, dt) / x - 1)) for dt, x in best.items())
+            assert near < max(0.11 * far, 1e-8), f"{method}: {far:.1e} at dt = 1e-3 ms, {near:.1e} at 1e-4 ms"
+
+
+def check_batch(cls: Model) -> None:
+    """A batch, and a sheet of regions, take the step that each member takes alone."""
+    point, inputs = _point(cls, (2, REGIONS)), _inputs(cls, (2, REGIONS))
+    with brainstate.environ.context(dt=0.01 * u.ms):
+        together = _step(cls, {}, point, inputs)
+        for i in range(2):
+            alone = _step(cls, {}, tuple(x[i] for x in point), {port: x[i] for port, x in inputs.items()})
+            np.testing.assert_allclose(together[:, i], alone, rtol=1e-5, atol=1e-7)
+    rates = cls(REGIONS).derivative(tuple(x[0] for x in point), 0.0 * u.ms, *(x[0] for x in inputs.values()))
+    sheet = cls((2, 3)).derivative(
+        tuple(x[0].reshape((2, 3)) for x in point), 0.0 * u.ms, *(x[0].reshape((2, 3)) for x in inputs.values())
+    )
+    for rate, other in zip(rates, sheet, strict=True):
+        np.testing.assert_array_equal(u.get_mantissa(rate), u.get_mantissa(other).reshape(REGIONS))
+
+
+def check_transforms(cls: Model) -> None:
+    """A step can be compiled, mapped over parameter values, and differentiated, with the same numbers."""
+    name, spec = next(iter(cls._params.items()))
+    values = u.get_mantissa(spec.default) * jnp.asarray([1.0, 1.25])
+    point, inputs = _point(cls, (REGIONS,)), _inputs(cls)
+
+    def step(number: Any) -> Any:
+        return _step(cls, _with_units(cls, {name: number}), point, inputs)
+
+    with brainstate.environ.context(dt=0.01 * u.ms):
+        expected = np.stack([step(x) for x in values])
+        np.testing.assert_allclose(jax.jit(step)(values[1]), expected[1], rtol=1e-5, atol=1e-7)
+        np.testing.assert_allclose(jax.vmap(step)(values), expected, rtol=1e-5, atol=1e-7)
+        slope = jax.grad(lambda x: jnp.sum(jnp.sin(step(x))))(values[1])
+        along = jax.jvp(lambda x: jnp.sum(jnp.sin(step(x))), (values[1],), (jnp.ones_like(values[1]),))[1]
+        assert np.isfinite(slope), f"gradient in `{name}`"
+        np.testing.assert_allclose(slope, along, rtol=1e-3, atol=1e-7)
+
+
+CHECKS = (
+    check_signature,
+    check_table,
+    check_shapes_and_units,
+    check_refusals,
+    check_gradients,
+    check_methods_agree,
+    check_batch,
+    check_transforms,
+)

@@ -1,0 +1,28 @@
+"""Every model of the package, against what it declares."""
+
+import inspect
+
+import pytest
+
+import brainmass
+from brainmass.dynamics.base import _MODELS
+from brainmass.testing import CHECKS
+
+MODELS = [getattr(brainmass, info.name) for info in brainmass.list_models()]
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
+def test_model(model, check):
+    check(model)
+
+
+def test_catalogue():
+    rows = brainmass.list_models()
+    assert [row.name for row in rows] == sorted({m.__name__ for m in _MODELS if m.__module__.startswith("brainmass.")})
+    for row in rows:
+        model = getattr(brainmass, row.name)
+        assert row.category in ("phenomenological", "physiological") and row.use_case
+        assert row.states == tuple(model._states)
+        assert model.__module__.startswith("brainmass.models")
+        assert inspect.getdoc(model).splitlines()[0].endswith(".") and "Reference: " in model.__doc__

@@ -1,0 +1,310 @@
+"""Objectives against NumPy, SciPy, closed forms and finite differences."""
+
+import brainunit as u
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy import stats
+
+from brainmass.objectives import combine, fc_corr, fc_rmse, functional_connectivity, timeseries_rmse
+
+RNG = np.random.default_rng(0)
+MIXING = RNG.normal(size=(5, 5))
+P = (RNG.normal(size=(40, 5)) @ MIXING).astype(np.float32)
+T = (RNG.normal(size=(60, 5)) @ MIXING).astype(np.float32)
+FC_P, FC_T = np.corrcoef(P.T), np.corrcoef(T.T)
+ABOVE = np.triu_indices(5, 1)
+
+varied = arrays(np.float32, (9, 4), elements=st.integers(-50, 50).map(float)).filter(
+    lambda x: (np.ptp(x, axis=0) > 0).all()
+)
+
+few = settings(deadline=None, max_examples=30)  # the first call compiles
+compiled_fc = jax.jit(functional_connectivity)
+compiled_rmse = jax.jit(timeseries_rmse())
+
+
+@pytest.fixture
+def float64():
+    with jax.enable_x64(True):
+        yield
+
+
+def with_constant_column(x, value=0.1):
+    x = np.array(x)
+    x[:, 2] = value
+    return x
+
+
+def finite_differences(f, x, step=1e-6):
+    gradient = np.zeros(x.shape)
+    for i in np.ndindex(*x.shape):
+        up, down = x.copy(), x.copy()
+        up[i] += step
+        down[i] -= step
+        gradient[i] = (f(up) - f(down)) / (2 * step)
+    return gradient
+
+
+# functional connectivity
+
+
+@few
+@given(varied)
+def test_connectivity_is_numpys(x):
+    np.testing.assert_allclose(compiled_fc(x), np.corrcoef(x.T), atol=2e-6)
+
+
+@few
+@given(varied, st.floats(0.1, 100.0), st.integers(-100, 100))
+def test_connectivity_knows_neither_scale_nor_baseline(x, scale, baseline):
+    fc = compiled_fc(x)
+    np.testing.assert_allclose(compiled_fc(np.float32(scale) * x + np.float32(baseline)), fc, atol=2e-4)
+    np.testing.assert_allclose(compiled_fc(x * u.mV), fc, atol=1e-6)
+
+
+@few
+@given(arrays(np.float32, (5, 4), elements=st.floats(-(2.0**70), 2.0**70, width=32)))
+def test_connectivity_is_a_correlation_whatever_the_data(x):
+    fc = np.asarray(compiled_fc(x))
+    assert np.isfinite(fc).all() and np.abs(fc).max() <= 1
+    np.testing.assert_array_equal(np.diag(fc), 1.0)
+    np.testing.assert_array_equal(fc, fc.T)
+
+
+@pytest.mark.parametrize("scale", [1e-30, 1e-10, 1e30])
+def test_connectivity_of_tiny_and_huge_numbers(scale):
+    np.testing.assert_allclose(functional_connectivity(P * np.float32(scale)), FC_P, atol=1e-5)
+
+
+def test_connectivity_on_a_high_baseline():
+    shifted = (1e4 + P).astype(np.float32)  # raw BOLD
+    np.testing.assert_allclose(functional_connectivity(shifted), np.corrcoef(shifted.T), atol=1e-5)
+
+
+@pytest.mark.parametrize("value", [0.0, 0.1, -3e8, 1e-30])
+def test_constant_series_is_uncorrelated(value):
+    expected = FC_P.copy()
+    expected[2, :] = expected[:, 2] = 0.0
+    expected[2, 2] = 1.0
+    np.testing.assert_allclose(functional_connectivity(with_constant_column(P, value)), expected, atol=1e-5)
+
+
+def test_series_constant_up_to_rounding_is_constant():
+    x = with_constant_column(P, 0.1)
+    x[::2, 2] = np.nextafter(np.float32(0.1), np.float32(1))
+    np.testing.assert_array_equal(functional_connectivity(x)[2], [0, 0, 1, 0, 0])
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_missing_data_are_not_hidden(bad):
+    x = P.copy()
+    x[3, 1] = bad
+    fc = np.asarray(functional_connectivity(x))
+    assert np.isnan(fc[1, [0, 2, 3, 4]]).all() and np.isfinite(np.delete(np.delete(fc, 1, 0), 1, 1)).all()
+    for objective in (fc_corr(), fc_rmse()):
+        assert np.isnan(objective(x, T))
+    assert not np.isfinite(timeseries_rmse()(x, P))
+
+
+def test_integers_are_series():
+    x = np.arange(12).reshape(4, 3) ** 2
+    np.testing.assert_allclose(functional_connectivity(x), np.corrcoef(x.T), atol=1e-6)
+
+
+# values
+
+
+@few
+@given(varied, varied)
+def test_rmse_is_numpys(p, t):
+    np.testing.assert_allclose(compiled_rmse(p, t), np.sqrt(np.mean((p - t) ** 2)), rtol=1e-5)
+
+
+def test_rmse_is_in_the_unit_of_the_target():
+    value = timeseries_rmse()(P * u.mV, (P / 1e3 + 1.0) * u.volt)
+    np.testing.assert_allclose(value, 1.0, rtol=1e-6)
+    assert not isinstance(value, u.Quantity)
+    np.testing.assert_allclose(timeseries_rmse()((P / 1e3 + 1.0) * u.volt, P * u.mV), 1e3, rtol=1e-5)
+
+
+def test_rmse_of_dimensionless_quantities():
+    permille = np.full((3, 2), 5.0) * (u.mV / u.volt)
+    np.testing.assert_allclose(timeseries_rmse()(np.zeros((3, 2)), permille), 0.005, rtol=1e-6)
+    np.testing.assert_allclose(timeseries_rmse()(permille, np.zeros((3, 2))), 0.005, rtol=1e-6)
+
+
+def test_fc_corr_is_scipys():
+    expected = stats.pearsonr(FC_P[ABOVE], FC_T[ABOVE]).statistic
+    np.testing.assert_allclose(fc_corr()(P, T), expected, atol=1e-5)
+    np.testing.assert_allclose(fc_corr(as_loss=True)(P, T), 1 - expected, atol=1e-5)
+    np.testing.assert_allclose(fc_corr(target_is_fc=True)(P, FC_T), expected, atol=1e-5)
+
+
+def test_fc_rmse_counts_all_entries():
+    np.testing.assert_allclose(fc_rmse()(P, T), np.sqrt(np.mean((FC_P - FC_T) ** 2)), atol=1e-6)
+    np.testing.assert_allclose(fc_rmse(target_is_fc=True)(P, FC_T), fc_rmse()(P, T), atol=1e-6)
+    off = np.sqrt(np.mean((FC_P - FC_T)[ABOVE] ** 2))
+    np.testing.assert_allclose(fc_rmse()(P, T), off * np.sqrt(1 - 1 / 5), atol=1e-6)
+
+
+def test_same_connectivity_scores_best():
+    np.testing.assert_allclose(fc_corr()(P, 3 * P + 2), 1.0, atol=1e-6)
+    np.testing.assert_allclose(fc_rmse()(P, 3 * P + 2), 0.0, atol=1e-6)
+    assert timeseries_rmse()(P, P) == 0.0
+
+
+def test_uniform_connectivity_scores_zero():
+    synchronous = np.repeat(P[:, :1], 5, axis=1) * np.array([1, 2, 3, 4, 5], np.float32)
+    assert fc_corr()(synchronous, T) == 0.0
+    assert fc_corr()(np.ones((7, 5)), T) == 0.0
+
+
+# gradients
+
+
+OBJECTIVES = {
+    "timeseries_rmse": (timeseries_rmse(), T[:40]),
+    "fc_corr": (fc_corr(), T),
+    "fc_corr to fc": (fc_corr(target_is_fc=True), FC_T),
+    "fc_rmse": (fc_rmse(), T),
+    "fc_rmse to fc": (fc_rmse(target_is_fc=True), FC_T),
+    "combine": (combine((0.5, fc_rmse()), (2.0, fc_corr(as_loss=True))), T),
+}
+every_objective = pytest.mark.parametrize(("f", "target"), OBJECTIVES.values(), ids=OBJECTIVES)
+
+
+@every_objective
+def test_gradient_is_that_of_finite_differences(float64, f, target):
+    p, target = P.astype(float), np.asarray(target, float)
+    loss = jax.jit(lambda x: f(x, target))
+    np.testing.assert_allclose(jax.jit(jax.grad(loss))(p), finite_differences(loss, p), atol=1e-8)
+
+
+@every_objective
+def test_gradient_past_a_constant_series(float64, f, target):
+    p, target = with_constant_column(P.astype(float)), np.asarray(target, float)
+    others = [0, 1, 3, 4]
+    loss = jax.jit(lambda x: f(x, target))
+    gradient = np.asarray(jax.jit(jax.grad(loss))(p))
+    assert np.isfinite(gradient).all()
+    expected = finite_differences(lambda x: loss(with_constant_column(x)), p)
+    np.testing.assert_allclose(gradient[:, others], expected[:, others], atol=1e-8)
+    if f is not OBJECTIVES["timeseries_rmse"][0]:
+        assert not gradient[:, 2].any()
+
+
+@pytest.mark.parametrize("f", [timeseries_rmse(), fc_corr(as_loss=True), fc_rmse()])
+def test_gradient_at_the_target_is_zero(f):
+    np.testing.assert_allclose(jax.jit(jax.grad(f))(P, P), 0.0, atol=1e-6)
+
+
+@pytest.mark.parametrize("f", [fc_corr(), fc_rmse()])
+@pytest.mark.parametrize("p", [np.zeros((7, 5)), np.ones((7, 5)), P[:1].repeat(7, 0), P[:, :1].repeat(5, 1)])
+def test_gradient_of_degenerate_signals_is_finite(f, p):
+    assert np.isfinite(jax.jit(jax.grad(f))(jnp.asarray(p), T)).all()
+
+
+@every_objective
+def test_jit_and_vmap_change_nothing(f, target):
+    batch = jnp.stack([P, P[::-1], with_constant_column(P)])
+    target = jnp.asarray(target)
+    loop = [f(p, target) for p in batch]
+    np.testing.assert_allclose(jax.vmap(f, (0, None))(batch, target), loop, atol=1e-6)
+    np.testing.assert_allclose(jax.jit(f)(P, target), loop[0], atol=1e-6)
+    gradients = jax.jit(jax.vmap(jax.grad(f), (0, None)))(batch, target)
+    assert gradients.shape == batch.shape and np.isfinite(gradients).all()
+
+
+def test_precision_follows_x64(float64):
+    assert functional_connectivity(P.astype(float)).dtype == np.float64
+    np.testing.assert_allclose(functional_connectivity(P.astype(float)), FC_P, atol=1e-14)
+
+
+# combine
+
+
+def test_combine_is_the_weighted_sum():
+    f = combine((2.0, fc_rmse()), (-0.5, fc_corr()), (jnp.float32(3.0), fc_rmse()))
+    np.testing.assert_allclose(f(P, T), 5 * fc_rmse()(P, T) - 0.5 * fc_corr()(P, T), rtol=1e-5)
+
+
+def test_combine_hands_on_what_it_gets():
+    f = combine((1.0, lambda p, t: jnp.sum(p) if t is None else 0.0))
+    assert f(jnp.ones(3), None) == 3.0
+
+
+@pytest.mark.parametrize(
+    "pairs",
+    [
+        (fc_rmse(),),
+        (1.0, fc_rmse()),
+        ((fc_rmse(), 1.0),),
+        ((1.0, fc_rmse(), 2.0),),
+        (([1.0, 2.0], fc_rmse()),),
+        ((fc_rmse(), fc_rmse()),),
+    ],
+)
+def test_combine_refuses(pairs):
+    with pytest.raises(TypeError, match=r"pairs \(weight, objective\), but one is .*Example: combine\("):
+        combine(*pairs)
+
+
+def test_combine_of_nothing():
+    with pytest.raises(ValueError, match="one pair or more, but is empty"):
+        combine()
+
+
+# refusals
+
+SQUARE = np.asarray(FC_T)
+
+
+@pytest.mark.parametrize(
+    ("f", "p", "t", "message"),
+    [
+        (timeseries_rmse(), P, P[:, :1], r"`prediction` of timeseries_rmse .*\(40, 5\) against \(40, 1\)"),
+        (timeseries_rmse(), P[0], P, r"\(5,\) against \(40, 5\)"),
+        (timeseries_rmse(), P[:0], P[:0], r"nonempty shape"),
+        (timeseries_rmse(), P * u.mV, P * u.ms, "dimension of `target`, but is in mV against ms"),
+        (timeseries_rmse(), P * u.mV, P, "dimension of `target`, but is in mV against 1"),
+        (
+            fc_corr(),
+            P,
+            T[:, :4],
+            "`prediction` of fc_corr .*as many regions as `target`, but has 5 against 4",
+        ),
+        (fc_rmse(), P[:, :1], T, "`prediction` of fc_rmse .*but has 1 against 5"),
+        (fc_corr(), P[:, :2], T[:, :2], "at least 3 regions, but has 2"),
+        (fc_rmse(), P[:, :1], T[:, :1], "at least 2 regions, but has 1"),
+        (fc_corr(), P[:1], T, r"`prediction` .*2 samples or more, but is of shape \(1, 5\)"),
+        (fc_corr(), P, T[:1], r"`target` of fc_corr .*but is of shape \(1, 5\)"),
+        (fc_corr(), P[None], T, r"\(time, region\).*\(1, 40, 5\).*jax\.vmap"),
+        (fc_corr(), P, SQUARE, "time series unless target_is_fc=True, but is a symmetric matrix"),
+        (fc_rmse(), P, SQUARE, r"Example: fc_rmse\(target_is_fc=True\)"),
+        (fc_corr(target_is_fc=True), P, T, r"square matrix .*but is of shape \(60, 5\)"),
+        (fc_rmse(target_is_fc=True), P[:, :4], SQUARE, "but has 4 against 5"),
+        (fc_rmse(target_is_fc=True), P, SQUARE * u.mV, "`target` of fc_rmse .*without unit .*but is in mV"),
+    ],
+)
+def test_refuses(f, p, t, message):
+    with pytest.raises(ValueError, match=f"{message}.*"):
+        f(p, t)
+    with pytest.raises(ValueError, match="^Argument `.*` of .* must .*, but .* Example: "):
+        f(p, t)
+
+
+@pytest.mark.parametrize("x", [np.ones((4, 2)) + 1j, [["p", "q"]], "pqr", None])
+def test_connectivity_refuses_what_is_not_real(x):
+    with pytest.raises(TypeError, match="Argument `x` of functional_connectivity .*must be .*real"):
+        functional_connectivity(x)
+
+
+@pytest.mark.parametrize("shape", [(5,), (1, 5), (0, 5), (2, 3, 4)])
+def test_connectivity_refuses_other_shapes(shape):
+    with pytest.raises(ValueError, match=r"Argument `x` of functional_connectivity .*2 samples or more, but"):
+        functional_connectivity(np.ones(shape))

@@ -1,0 +1,121 @@
+"""Random numbers: the published generator, the bits of jax.random, and the normal law."""
+
+import jax
+import jax.extend.random
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import scipy.stats
+
+from brainmass.simulation import random
+from brainmass.simulation.random import as_key, fold, threefry
+
+KEY = np.array([0x12345678, 0x9ABCDEF0], np.uint32)
+
+
+def normals(process, first, n, shape, key=KEY):
+    """The standard normals of one process."""
+    return random.normals(key, [process], first, n, shape)[0]
+
+
+# Random123, kat_vectors: threefry2x32 20 <counter> <key> <result>
+KNOWN_ANSWERS = """
+00000000 00000000  00000000 00000000  6b200159 99ba4efe
+ffffffff ffffffff  ffffffff ffffffff  1cb996fc bb002be7
+243f6a88 85a308d3  13198a2e 03707344  c4923a9c 483df7a0
+"""
+
+
+@pytest.mark.parametrize("row", KNOWN_ANSWERS.strip().splitlines())
+def test_threefry_known_answers(row):
+    words = np.array([int(w, 16) for w in row.split()], np.uint32)
+    x, y = threefry(words[2:4], jnp.uint32(words[0]), jnp.uint32(words[1]))
+    assert [int(x), int(y)] == words[4:].tolist()
+
+
+def test_threefry_is_that_of_jax():
+    words = np.random.default_rng(0).integers(0, 2**32, (4, 257), dtype=np.uint32)
+    ours = jax.jit(threefry)(words[:2].T, words[2], words[3])
+    theirs = jax.extend.random.threefry2x32_p.bind(*map(jnp.asarray, words))
+    assert jnp.array_equal(ours[0], theirs[0]) and jnp.array_equal(ours[1], theirs[1])
+
+
+@pytest.mark.parametrize("data", [0, 1, 77, 2**31, 2**32 - 1])
+def test_fold_is_fold_in(data):
+    theirs = jax.random.key_data(jax.random.fold_in(jax.random.wrap_key_data(KEY), np.uint32(data)))
+    assert jnp.array_equal(fold(KEY, data), theirs)
+
+
+def assert_first_step_is_jax_random(dtype):
+    process = 0xDEADBEEF
+    folded = jax.random.fold_in(jax.random.wrap_key_data(KEY), np.uint32(process))
+    theirs = jax.random.normal(folded, (7, 11), dtype)
+    ours = normals(process, 0, 3, (7, 11))[0]
+    assert ours.dtype == dtype
+    assert np.array_equal(ours, theirs)
+
+
+def test_first_step_is_jax_random():
+    assert_first_step_is_jax_random(jnp.float32)
+
+
+def test_first_step_is_jax_random_in_double(x64):
+    assert_first_step_is_jax_random(jnp.float64)
+
+
+def test_draws_do_not_depend_on_the_block():
+    whole = np.asarray(normals(3, 0, 20, (5,)))
+    for first, n in (0, 7), (7, 1), (8, 12):
+        assert np.array_equal(whole[first : first + n], normals(3, first, n, (5,)))
+    # nor on which others are drawn with it
+    together = random.normals(KEY, [9, 3, 4], 0, 20, (5,))[1]
+    assert np.array_equal(whole, together)
+
+
+def test_scalar_process_and_late_steps():
+    assert normals(0, 0, 4, ()).shape == (4,)
+    late = 2**31 - 4
+    assert np.array_equal(normals(0, late + 1, 2, (3,)), normals(0, late, 3, (3,))[1:])
+
+
+def test_normal_law():
+    z = np.asarray(normals(1, 0, 400, (100,)), np.float64)
+    assert scipy.stats.kstest(z.ravel(), "norm").pvalue > 0.01
+    n = z.size
+    # five standard errors of each moment
+    for k, moment, spread in (1, 0, 1), (2, 1, 2), (3, 0, 15), (4, 3, 96):
+        assert abs((z**k).mean() - moment) < 5 * (spread / n) ** 0.5
+
+
+def test_draws_are_independent_across_steps_elements_processes_and_keys():
+    z = np.asarray(normals(1, 0, 400, (100,)))
+    others = [z[1:], z[:, 1:], np.asarray(normals(2, 0, 400, (100,))), np.asarray(normals(1, 0, 400, (100,), fold(KEY, 1)))]
+    for other in others:
+        pair = z[: len(other), : other.shape[1]]
+        assert abs(np.mean(pair * other)) < 5 / pair.size**0.5
+        assert not np.isin(other, pair[:1]).mean() > 0.01
+
+
+def test_as_key_takes_ints_typed_and_raw_keys():
+    for seed in 0, 7, 2**31 - 1, np.int64(5), np.uint8(200):
+        assert np.array_equal(as_key(seed), jax.random.key_data(jax.random.key(int(seed))))
+    typed = jax.random.key(11)
+    assert np.array_equal(as_key(typed), jax.random.key_data(typed))
+    assert np.array_equal(as_key(jax.random.PRNGKey(11)), jax.random.key_data(typed))
+    assert not np.array_equal(as_key(1), as_key(1 + 2**32))  # no bit of a seed is lost
+
+
+@pytest.mark.parametrize(
+    "seed",
+    [None, True, 1.0, "0", np.zeros(3, np.uint32), np.zeros(2), np.zeros((4, 2), np.uint32), object()],
+    ids=str,
+)
+def test_as_key_refuses_the_rest(seed):
+    with pytest.raises(TypeError, match="Argument `seed` must be an int or a JAX.*Example: seed="):
+        as_key(seed)
+
+
+def test_as_key_refuses_other_generators_and_many_keys():
+    for key in jax.random.key(0, impl="rbg"), jax.random.split(jax.random.key(0), 3):
+        with pytest.raises(TypeError, match="Argument `seed`"):
+            as_key(key)
