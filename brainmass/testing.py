@@ -34,7 +34,7 @@ def check_model(cls: Model) -> None:
         check(cls)
 
 
-# --- a point in state space that the declaration allows -----------------------------------------------------------
+# --- a point in state space that the declaration allows -----------------------------------------------------
 def _numbers(domain: Domain, shape: tuple[int, ...], seed: int) -> np.ndarray:
     """Numbers of both signs where the domain allows it, else their sizes."""
     numbers = np.random.default_rng(seed).uniform(-0.9, 0.9, shape)
@@ -43,12 +43,15 @@ def _numbers(domain: Domain, shape: tuple[int, ...], seed: int) -> np.ndarray:
 
 def _point(cls: Model, shape: tuple[int, ...]) -> tuple[Any, ...]:
     return tuple(
-        u.maybe_decimal(jnp.asarray(_numbers(s.domain, shape, i)) * _unit(s)) for i, s in enumerate(cls._states.values())
+        u.maybe_decimal(jnp.asarray(_numbers(s.domain, shape, i)) * _unit(s))
+        for i, s in enumerate(cls._states.values())
     )
 
 
 def _inputs(cls: Model, shape: tuple[int, ...] = ()) -> dict[str, Any]:
-    numbers = {port: np.random.default_rng(100 + i).uniform(0.1, 0.5, shape) for i, port in enumerate(cls._ports)}
+    numbers = {
+        port: np.random.default_rng(100 + i).uniform(0.1, 0.5, shape) for i, port in enumerate(cls._ports)
+    }
     return {port: u.maybe_decimal(jnp.asarray(x) * cls._port_units[port]) for port, x in numbers.items()}
 
 
@@ -57,11 +60,15 @@ def _unit(state: StateSpec) -> u.Unit:
 
 
 def _plain(values: tuple[Any, ...], cls: Model, per: u.Unit = u.UNITLESS) -> Any:
-    """Values of the states (or, `per=u.ms`, of their derivatives) as one array of numbers in the declared units."""
-    return jnp.stack([u.Quantity(x).to_decimal(_unit(s) / per) for x, s in zip(values, cls._states.values(), strict=True)])
+    """Values of the states (`per=u.ms`: of their derivatives) as one array, in the declared units."""
+    return jnp.stack(
+        [u.Quantity(x).to_decimal(_unit(s) / per) for x, s in zip(values, cls._states.values(), strict=True)]
+    )
 
 
-def _step(cls: Model, values: Mapping[str, Any], point: Any, inputs: Mapping[str, Any], **options: Any) -> Any:
+def _step(
+    cls: Model, values: Mapping[str, Any], point: Any, inputs: Mapping[str, Any], **options: Any
+) -> Any:
     """The states one time step after `point`, as numbers."""
     shape = u.math.shape(point[0])
     node = cls(shape[-1], **values, **options)
@@ -83,7 +90,7 @@ def _refused(error: type[Exception], *words: str) -> Iterator[None]:
     raise AssertionError(f"nothing was raised, but {error.__name__} naming {words} was due")
 
 
-# --- the checks -----------------------------------------------------------------------------------------------------
+# --- the checks ---------------------------------------------------------------------------------------------
 def check_signature(cls: Model) -> None:
     """Constructor and `update` show what was declared."""
     shown = inspect.signature(cls).parameters
@@ -109,7 +116,7 @@ def check_table(cls: Model) -> None:
 
 
 def check_shapes_and_units(cls: Model) -> None:
-    """A derivative has the shape of its state and its unit per time, for a vector, a batch and a sheet of regions."""
+    """A derivative has the shape of its state and its unit per time: for a vector, a batch, a sheet."""
     for in_size, batch in ((REGIONS,), ()), ((REGIONS,), (2,)), ((2, 3), ()):
         node = cls(in_size)
         node.init_state(batch)
@@ -153,7 +160,7 @@ def check_refusals(cls: Model) -> None:
 
 
 def check_gradients(cls: Model) -> None:
-    """Each parameter matters, and the derivative's slope in it agrees with finite differences in double precision."""
+    """Each parameter matters, and the slope of the derivative in it agrees with finite differences."""
     with jax.enable_x64(True):
         numbers = {n: jnp.asarray(u.get_mantissa(s.default), jnp.float64) for n, s in cls._params.items()}
 
@@ -177,18 +184,22 @@ def _with_units(cls: Model, numbers: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def check_methods_agree(cls: Model) -> None:
-    """The increments of other methods differ from those of 'rk4' by a fraction that falls with the time step."""
+    """The increments of other methods differ from that of 'rk4' by a fraction that falls with the step."""
     with jax.enable_x64(True):
         point, inputs = _point(cls, (2,)), _inputs(cls)
         start = _plain(point, cls)
 
-        def increment(method: str, dt: float) -> Any:
-            with brainstate.environ.context(dt=dt * u.ms):
-                return np.asarray(_step(cls, {}, point, inputs, method=method) - start)
+        def increments(method: str) -> list[Any]:
+            @jax.jit
+            def increment(dt: Any) -> Any:
+                with brainstate.environ.context(dt=dt * u.ms):
+                    return _step(cls, {}, point, inputs, method=method) - start
 
-        best = {dt: increment("rk4", dt) for dt in (1e-3, 1e-4)}
+            return [increment(dt) for dt in (1e-3, 1e-4)]
+
+        best = increments("rk4")
         for method in "exp_euler", "euler", "heun":
-            far, near = (np.max(np.abs(increment(method, dt) / x - 1)) for dt, x in best.items())
+            far, near = (np.max(np.abs(x / y - 1)) for x, y in zip(increments(method), best, strict=True))
             assert near < max(0.11 * far, 1e-8), f"{method}: {far:.1e} at dt = 1e-3 ms, {near:.1e} at 1e-4 ms"
 
 
@@ -196,13 +207,16 @@ def check_batch(cls: Model) -> None:
     """A batch, and a sheet of regions, take the step that each member takes alone."""
     point, inputs = _point(cls, (2, REGIONS)), _inputs(cls, (2, REGIONS))
     with brainstate.environ.context(dt=0.01 * u.ms):
-        together = _step(cls, {}, point, inputs)
+        step = jax.jit(lambda point, inputs: _step(cls, {}, point, inputs))
+        together = step(point, inputs)
         for i in range(2):
-            alone = _step(cls, {}, tuple(x[i] for x in point), {port: x[i] for port, x in inputs.items()})
+            alone = step(tuple(x[i] for x in point), {port: x[i] for port, x in inputs.items()})
             np.testing.assert_allclose(together[:, i], alone, rtol=1e-5, atol=1e-7)
     rates = cls(REGIONS).derivative(tuple(x[0] for x in point), 0.0 * u.ms, *(x[0] for x in inputs.values()))
     sheet = cls((2, 3)).derivative(
-        tuple(x[0].reshape((2, 3)) for x in point), 0.0 * u.ms, *(x[0].reshape((2, 3)) for x in inputs.values())
+        tuple(x[0].reshape((2, 3)) for x in point),
+        0.0 * u.ms,
+        *(x[0].reshape((2, 3)) for x in inputs.values()),
     )
     for rate, other in zip(rates, sheet, strict=True):
         np.testing.assert_array_equal(u.get_mantissa(rate), u.get_mantissa(other).reshape(REGIONS))
@@ -218,8 +232,9 @@ def check_transforms(cls: Model) -> None:
         return _step(cls, _with_units(cls, {name: number}), point, inputs)
 
     with brainstate.environ.context(dt=0.01 * u.ms):
-        expected = np.stack([step(x) for x in values])
-        np.testing.assert_allclose(jax.jit(step)(values[1]), expected[1], rtol=1e-5, atol=1e-7)
+        compiled = jax.jit(step)
+        expected = np.stack([compiled(x) for x in values])
+        np.testing.assert_allclose(expected[1], step(values[1]), rtol=1e-5, atol=1e-7)
         np.testing.assert_allclose(jax.vmap(step)(values), expected, rtol=1e-5, atol=1e-7)
         slope = jax.grad(lambda x: jnp.sum(jnp.sin(step(x))))(values[1])
         along = jax.jvp(lambda x: jnp.sum(jnp.sin(step(x))), (values[1],), (jnp.ones_like(values[1]),))[1]

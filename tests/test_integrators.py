@@ -13,7 +13,8 @@ from braintools import quad
 import brainmass
 from brainmass.dynamics.integrators import EXPONENTIAL, METHODS, step
 
-# What the literature says of each method; `rk45`, `rkf45` and `rk23` advance with the solution of the order given here.
+# What the literature says of each method; `rk45`, `rkf45` and `rk23` advance with the solution of the order
+# given here.
 ORDERS = {
     "exp_euler": 1,
     "euler": 1,
@@ -44,7 +45,7 @@ def field(x, y):
 
 
 def closed_form(t):
-    """The Hopf normal form from radius START, angle 0: a logistic equation in the squared radius, uniform rotation."""
+    """The Hopf normal form from radius START, angle 0: logistic in the squared radius, uniform rotation."""
     radius = np.sqrt(A / (BETA + (A / START**2 - BETA) * np.exp(-2 * A * t)))
     return radius * np.cos(W * t), radius * np.sin(W * t)
 
@@ -58,14 +59,17 @@ def manufactured(t):
 
 
 def errors(method):
-    """A function of the number of steps: the largest error of a free oscillator and of a forced one at DURATION."""
+    """As a function of the number of steps: the errors at DURATION of a free and of a forced oscillator."""
     node = brainmass.HopfStep(2, a=A, w=W, beta=BETA)
     forced = jnp.array([0.0, 1.0])
-    begin = tuple(jnp.stack([jnp.asarray(free), x]) for free, x in zip((START, 0.0), manufactured(0.0)[0], strict=True))
+    begin = tuple(
+        jnp.stack([jnp.asarray(free), x]) for free, x in zip((START, 0.0), manufactured(0.0)[0], strict=True)
+    )
     end = np.stack([closed_form(DURATION), [float(x) for x in manufactured(DURATION)[0]]], axis=1)
 
     def derivative(state, t, x_inp, y_inp):
-        # the forcing of x comes by the clock, that of y by the input: both must be taken at the time of the stage
+        # the forcing of x comes by the clock, that of y by the input: both must be taken at the time of the
+        # stage
         return node.derivative(state, t, x_inp + forced * manufactured(t.to_decimal(u.ms))[1][0], y_inp)
 
     @jax.jit
@@ -108,7 +112,9 @@ def test_heun_is_the_predictor_corrector(x64):
     start, h = np.array([0.3, -0.2]), 0.1
     predicted = start + h * np.array(field(*start))
     expected = start + h / 2 * (np.array(field(*start)) + np.array(field(*predicted)))
-    found = step("heun", node.derivative, tuple(jnp.asarray(start)), 0 * u.ms, h * u.ms, lambda *_: (0.0, 0.0))
+    found = step(
+        "heun", node.derivative, tuple(jnp.asarray(start)), 0 * u.ms, h * u.ms, lambda *_: (0.0, 0.0)
+    )
     np.testing.assert_allclose(np.array(found), expected, rtol=1e-14)
 
 
@@ -119,17 +125,19 @@ def test_exponential_euler_solves_linear_decay_exactly(x64):
         np.testing.assert_allclose(found, 0.5 + 1.5 * np.exp(-h / 5), rtol=1e-14)
 
 
-# --- noise ----------------------------------------------------------------------------------------------------------
+# --- noise --------------------------------------------------------------------------------------------------
 DRAW = np.array([0.7, -1.3, 0.2])
 
 
 def fix_the_draw(monkeypatch, draw=DRAW):
-    monkeypatch.setattr(sys.modules[quad.sde_euler_step.__globals__["__name__"]], "randn_like", lambda y: jnp.asarray(draw))
+    monkeypatch.setattr(
+        sys.modules[quad.sde_euler_step.__globals__["__name__"]], "randn_like", lambda y: jnp.asarray(draw)
+    )
 
 
 @pytest.mark.parametrize("name", sorted(name for name in METHODS if name.startswith("sde_")))
 def test_stochastic_methods_are_those_of_braintools(name, x64, monkeypatch):
-    """Additive noise held through the step is the Wiener increment of braintools, which is handed the same draw."""
+    """Additive noise held through the step is the Wiener increment of braintools, handed the same draw."""
     fix_the_draw(monkeypatch)
     node = brainmass.HopfStep(3, a=A, w=W, beta=BETA)
     state = (jnp.array([0.3, 0.1, -0.5]), jnp.array([0.0, 0.4, 0.2]))
@@ -143,14 +151,16 @@ def test_stochastic_methods_are_those_of_braintools(name, x64, monkeypatch):
 
     with brainstate.environ.context(dt=dt):
         expected = getattr(quad, f"{name}_step")(drift, diffusion, state, t)
-    found = step(name, node.derivative, state, t, dt, lambda *_: tuple(s * DRAW / np.sqrt(0.1) for s in sigma))
+    found = step(
+        name, node.derivative, state, t, dt, lambda *_: tuple(s * DRAW / np.sqrt(0.1) for s in sigma)
+    )
     for ours, theirs, before in zip(found, expected, state, strict=True):
         assert np.abs(np.asarray(theirs - before)).min() > 1e-3
         np.testing.assert_allclose(ours, u.maybe_decimal(theirs), rtol=1e-13)
 
 
 def test_stochastic_exponential_euler_draws_noise_into_the_exponential(x64, monkeypatch):
-    """braintools adds sigma·sqrt(dt)·z outside; held with the other inputs it carries (e^z − 1)/z of the linear part."""
+    """braintools adds sigma·sqrt(dt)·z outside; held with the inputs it carries (e^z − 1)/z."""
     rate, sigma, h = 0.8, 0.4, 0.25
     fix_the_draw(monkeypatch, DRAW * np.expm1(-rate * h) / (-rate * h))
     start = jnp.array([0.3, 0.1, -0.5])
@@ -194,7 +204,7 @@ def test_strong_order_one_for_additive_noise(method, x64):
     assert 0.9 < slope < 1.15, rms
 
 
-# --- names ----------------------------------------------------------------------------------------------------------
+# --- names --------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("wrong", ["hune", "RK4", "", None, 4, "ode_rk4_step"])
 def test_unknown_method_is_refused_with_the_list(wrong):
     for action in (

@@ -212,11 +212,11 @@ def test_gradient_of_degenerate_signals_is_finite(f, p):
 @every_objective
 def test_jit_and_vmap_change_nothing(f, target):
     batch = jnp.stack([P, P[::-1], with_constant_column(P)])
-    target = jnp.asarray(target)
-    loop = [f(p, target) for p in batch]
-    np.testing.assert_allclose(jax.vmap(f, (0, None))(batch, target), loop, atol=1e-6)
-    np.testing.assert_allclose(jax.jit(f)(P, target), loop[0], atol=1e-6)
-    gradients = jax.jit(jax.vmap(jax.grad(f), (0, None)))(batch, target)
+    compiled = jax.jit(f)
+    loop = [compiled(p, target) for p in batch]
+    np.testing.assert_allclose(loop[0], f(P, target), atol=1e-6)
+    values, gradients = jax.jit(jax.vmap(jax.value_and_grad(f), (0, None)))(batch, target)
+    np.testing.assert_allclose(values, loop, atol=1e-6)
     assert gradients.shape == batch.shape and np.isfinite(gradients).all()
 
 

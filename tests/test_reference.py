@@ -1,4 +1,4 @@
-"""The models against published numbers, closed forms, and their right-hand sides written out in plain numpy."""
+"""The models against published numbers, closed forms, and right-hand sides written out in plain numpy."""
 
 import brainstate
 import brainunit as u
@@ -31,7 +31,7 @@ def run(node, n_steps, dt, **inputs):
     return node.state_values()
 
 
-# --- Montbrió–Pazó–Roxin --------------------------------------------------------------------------------------------
+# --- Montbrió–Pazó–Roxin ------------------------------------------------------------------------------------
 # tau·r and v of the three fixed points
 FIXED_POINTS = [(0.08113, -1.9616), (0.47298, -0.33649), (1.03060, -0.15443)]
 
@@ -64,7 +64,7 @@ def test_mpr_relaxes_to_its_two_stable_states():
 
 
 def test_mpr_time_constant_rescales_time():
-    """At tau = 10 ms, with ten times the step, tau·r and v are those at tau = 1 ms; also under input at both ports."""
+    """At tau = 10 ms and ten times the step tau·r and v are those at tau = 1 ms; with input at both ports."""
     final = {}
     for tau in 1.0, 10.0:
         node = canonical_mpr(
@@ -94,7 +94,9 @@ def test_mpr_right_hand_side(x64):
     r, v, Ir, Iv = np.array([0.2, 0.7]), np.array([-1.3, 0.4]), 0.3, -0.6
     node = canonical_mpr(2, tau=tau * u.ms, eta=eta, delta=Delta / (tau * u.ms), J=J)
     dr, dv = node.derivative((jnp.asarray(r) * PER_MS, jnp.asarray(v)), 0 * u.ms, Ir * PER_MS, Iv)
-    np.testing.assert_allclose(dr.to_decimal(PER_MS**2), (Delta / (np.pi * tau) + 2 * r * v + Ir) / tau, rtol=1e-13)
+    np.testing.assert_allclose(
+        dr.to_decimal(PER_MS**2), (Delta / (np.pi * tau) + 2 * r * v + Ir) / tau, rtol=1e-13
+    )
     expected = (v**2 + eta + J * tau * r - (np.pi * tau * r) ** 2 + Iv) / tau
     np.testing.assert_allclose(dv.to_decimal(PER_MS), expected, rtol=1e-13)
 
@@ -118,7 +120,7 @@ def test_mpr_sends_the_dimensionless_rate():
     np.testing.assert_allclose(node.activity(), [0.5, 0.5], rtol=1e-6)
 
 
-# --- Coombes–Byrne --------------------------------------------------------------------------------------------------
+# --- Coombes–Byrne ------------------------------------------------------------------------------------------
 def test_coombes_byrne_without_synapses_is_mpr_without_coupling(x64):
     r, v = jnp.array([0.1, 0.6]), jnp.array([-2.0, 0.7])
     cb = brainmass.CoombesByrneStep(2, Delta=0.8, eta=1.7, k=0.0)
@@ -137,14 +139,18 @@ def test_coombes_byrne_right_hand_side(x64):
     dr, dv = node.derivative((jnp.asarray(r), jnp.asarray(v)), 0 * u.ms, Ir, Iv)
     g = k * np.pi * r
     np.testing.assert_allclose(dr.to_decimal(PER_MS), Delta / np.pi + 2 * v * r - g * r + Ir, rtol=1e-13)
-    np.testing.assert_allclose(dv.to_decimal(PER_MS), v**2 - (np.pi * r) ** 2 + eta + (v_syn - v) * g + Iv, rtol=1e-13)
+    np.testing.assert_allclose(
+        dv.to_decimal(PER_MS), v**2 - (np.pi * r) ** 2 + eta + (v_syn - v) * g + Iv, rtol=1e-13
+    )
 
 
-# --- Hopf -----------------------------------------------------------------------------------------------------------
+# --- Hopf ---------------------------------------------------------------------------------------------------
 def test_hopf_radius_and_frequency(x64):
     """On the limit cycle: radius √(a/beta), and after a period 2π/w the same point."""
     a, w, beta, n = 0.4, 0.7, 1.6, 2000
-    node = brainmass.HopfStep(1, a=a, w=w, beta=beta, init_x=Constant(0.01), init_y=Constant(0.0), method="rk4")
+    node = brainmass.HopfStep(
+        1, a=a, w=w, beta=beta, init_x=Constant(0.01), init_y=Constant(0.0), method="rk4"
+    )
     node.init_state()
     on_cycle = run(node, 4000, 0.02)
     assert np.hypot(on_cycle["x"], on_cycle["y"])[0] == pytest.approx(np.sqrt(a / beta), rel=1e-9)
@@ -182,7 +188,7 @@ def test_hopf_right_hand_side(x64):
     np.testing.assert_allclose(dy.to_decimal(PER_MS), dz.imag, rtol=1e-13)
 
 
-# --- reduced Wong–Wang ----------------------------------------------------------------------------------------------
+# --- reduced Wong–Wang --------------------------------------------------------------------------------------
 def transfer(x, a, b, d):
     return (a * x - b) / (1 - np.exp(-d * (a * x - b)))
 

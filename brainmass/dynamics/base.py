@@ -1,4 +1,4 @@
-"""`Declared`: a module generated from its declaration. `NeuralMassDynamics`: one that has equations of motion."""
+"""`Declared`: a module generated from its declaration. `NeuralMassDynamics`: one with equations of motion."""
 
 from __future__ import annotations
 
@@ -9,14 +9,12 @@ from typing import Any, ClassVar, NamedTuple, dataclass_transform
 
 import brainstate
 import brainunit as u
-from brainstate.nn import Param
 
 from brainmass.dynamics import integrators
 from brainmass.dynamics.declaration import (
     batch_shape,
     bind_arguments,
     bind_derivative,
-    bind_inputs,
     check_derivatives,
     derivative_method,
     differs,
@@ -79,7 +77,7 @@ class Values:
 
 @dataclass_transform(eq_default=False, field_specifiers=(param, state, option, required))
 class _Fields(brainstate.nn.Dynamics):
-    """Carries `dataclass_transform`, which has to stand one class above those that static tools should read."""
+    """Carries `dataclass_transform`, which must stand one class above those that static tools should read."""
 
 
 @dataclasses.dataclass(init=False, eq=False, repr=False)
@@ -102,7 +100,7 @@ class Declared(_Fields):
     _noises: ClassVar[Mapping[str, str]] = {}
     _options: ClassVar[tuple[str, ...]] = ()
 
-    # --- the class ------------------------------------------------------------------------------------------------
+    # --- the class ------------------------------------------------------------------------------------------
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         read_declaration(cls)
@@ -138,15 +136,17 @@ class Declared(_Fields):
             self._attach_noise(key, value)
         elif key in self._starts and not callable(value) and not (value is self._starts[key] is None):
             raise TypeError(
-                f"Argument `{key}` of {self._owner} must be a callable that takes a shape, but is {show(value)}. "
-                f"Example: {key}=braintools.init.Constant({show(value)})."
+                f"Argument `{key}` of {self._owner} must be a callable that takes a shape, "
+                f"but is {show(value)}. Example: {key}=braintools.init.Constant({show(value)})."
             )
         super().__setattr__(key, value)
 
     def __getattr__(self, key: str) -> Any:
         # Reached only when the attribute is missing.
         if key in type(self)._states:
-            raise AttributeError(f"State `{key}` of {self._owner} is not there yet: call init_all_states() first.")
+            raise AttributeError(
+                f"State `{key}` of {self._owner} is not there yet: call init_all_states() first."
+            )
         raise AttributeError(f"{self._owner} has no attribute {key!r}.{suggestion(key, dir(type(self)))}")
 
     def _attach_noise(self, key: str, noise: Any) -> None:
@@ -155,17 +155,21 @@ class Declared(_Fields):
         if noise is None:
             return
         if not isinstance(noise, Noise):
-            raise TypeError(f"Argument `{key}` of {self._owner} must be a brainmass.Noise or None, but is {show(noise)}.")
+            raise TypeError(
+                f"Argument `{key}` of {self._owner} must be a brainmass.Noise or None, but is {show(noise)}."
+            )
         if "_in_size" in vars(noise) and noise.varshape != self.varshape:
             raise ValueError(
-                f"Argument `{key}` of {self._owner} must have the shape of the population, in_size={self.varshape}, "
-                f"but is a {type(noise).__name__} with in_size={noise.varshape}."
+                f"Argument `{key}` of {self._owner} must have the shape of the population, "
+                f"in_size={self.varshape}, but is a {type(noise).__name__} with in_size={noise.varshape}."
             )
         if self._batch is not None and noise._batch != self._batch:
             noise.init_state(batch_size=self._batch)
 
-    # --- states ---------------------------------------------------------------------------------------------------
-    def init_state(self, batch_size: int | tuple[int, ...] | None = None, *, rng: Any = None, **kwargs: Any) -> None:
+    # --- states ---------------------------------------------------------------------------------------------
+    def init_state(
+        self, batch_size: int | tuple[int, ...] | None = None, *, rng: Any = None, **kwargs: Any
+    ) -> None:
         """Allocate the states with their initial values.
 
         Parameters
@@ -180,7 +184,7 @@ class Declared(_Fields):
             setattr(self, name, brainstate.HiddenState(value))
 
     def reset_state(self, *args: Any, **kwargs: Any) -> None:
-        """Put the states, and those of the attached noises, back to initial values; the batch stays as it was."""
+        """Put the states, and those of the attached noises, back to initial values; the batch stays."""
         if self._batch is None and self._states:
             raise RuntimeError(f"{self._owner} has no states to reset: call init_all_states() first.")
         for name, value in self._initial(None).items():
@@ -192,7 +196,10 @@ class Declared(_Fields):
     def _initial(self, rng: Any) -> dict[str, Any]:
         shape = (*(self._batch or ()), *self.varshape)
         rng = brainstate.random.DEFAULT if rng is None else rng
-        return {s.name: initial_values(self._owner, s, *self._initializer(s), shape, rng) for s in self._states.values()}
+        return {
+            s.name: initial_values(self._owner, s, *self._initializer(s), shape, rng)
+            for s in self._states.values()
+        }
 
     def _initializer(self, spec: StateSpec) -> tuple[str, Callable]:
         return (spec.init, getattr(self, spec.init)) if isinstance(spec.init, str) else (spec.name, spec.init)
@@ -220,8 +227,9 @@ class Declared(_Fields):
 class NeuralMassDynamics(Declared):
     """A node of a brain network: states with equations of motion.
 
-    A subclass declares its parameters and states and writes one method `d<state>` per state. The arguments of that
-    method are bound by name: a state, a port, `ext` or `inp` for the state's own port, `add` for its second port.
+    A subclass declares its parameters and states and writes one method `d<state>` per state. The arguments of
+    that method are bound by name: a state, a port, `ext` or `inp` for the state's own port, `add` for its
+    second port.
 
     Parameters
     ----------
@@ -252,7 +260,9 @@ class NeuralMassDynamics(Declared):
         cls.output = cls.output or next(iter(cls._states))
         cls.coupling_port = cls.coupling_port or cls._ports[0]
         if cls.coupling_port not in cls._ports:
-            raise TypeError(f"{cls.__name__}.coupling_port must be one of {cls._ports}, but is {cls.coupling_port!r}.")
+            raise TypeError(
+                f"{cls.__name__}.coupling_port must be one of {cls._ports}, but is {cls.coupling_port!r}."
+            )
         cls.update = update_method(cls)
         cls.derivative = derivative_method(cls)
         if not is_abstract(cls):
@@ -260,7 +270,9 @@ class NeuralMassDynamics(Declared):
 
     def __init__(self, *args: Any, **kwargs: Any):
         if is_abstract(type(self)):
-            raise TypeError(f"{self._owner} is a base class: write its equations in a subclass, or use one of those.")
+            raise TypeError(
+                f"{self._owner} is a base class: write its equations in a subclass, or use one of those."
+            )
         super().__init__(*args, **kwargs)
 
     def __setattr__(self, key: str, value: Any) -> None:
@@ -289,9 +301,9 @@ class NeuralMassDynamics(Declared):
             raise AttributeError(f"{self._owner} takes no noise.")
         return next(iter(self._noises))
 
-    # --- what a network and an observer take from a node -------------------------------------------------------------
+    # --- what a network and an observer take from a node ----------------------------------------------------
     def source(self, name: str, values: Mapping[str, Any]) -> Any:
-        """What the node sends to others when coupled through state `name`: its value, made fit for the coupling port."""
+        """What the node sends to others through state `name`: its value, made fit for the coupling port."""
         return values[name]
 
     def activity(self) -> Any:
@@ -308,7 +320,7 @@ class NeuralMassDynamics(Declared):
             values["received"] = u.maybe_decimal(u.math.zeros(shape, dtype=default_dtype()) + zero)
         return values
 
-    # --- motion -----------------------------------------------------------------------------------------------------
+    # --- motion ---------------------------------------------------------------------------------------------
     def _rates(self, state: tuple, inputs: Mapping[str, Any]) -> tuple:
         known = {**dict(zip(self._states, state, strict=True)), **inputs}
         return tuple(getattr(self, f"d{s}")(*(known[a] for a in args)) for s, args in self._arguments.items())
@@ -316,8 +328,8 @@ class NeuralMassDynamics(Declared):
     def _advance(self, given: Mapping[str, Any], field: Callable[[dict, Any], dict] | None = None) -> Any:
         """One step of time.
 
-        `given` holds the inputs of this step by port; `field(values, fraction)`, if there is one, what is added to
-        them at each stage of the method.
+        `given` holds the inputs of this step by port; `field(values, fraction)`, if there is one, what is
+        added to them at each stage of the method.
         """
         dt, t = time_step(self._owner), brainstate.environ.get("t", 0.0 * u.ms)
         held = self._held_inputs(given)
@@ -326,7 +338,9 @@ class NeuralMassDynamics(Declared):
             if field is None:
                 return tuple(held.values())
             extra = field(dict(zip(self._states, state, strict=True)), fraction)
-            return tuple(x + self._read(port, extra[port]) if port in extra else x for port, x in held.items())
+            return tuple(
+                x + self._read(port, extra[port]) if port in extra else x for port, x in held.items()
+            )
 
         old = tuple(self.state_values().values())
         if self.remembers_input:
@@ -352,7 +366,9 @@ class NeuralMassDynamics(Declared):
         for name, port in self._noises.items():
             noise = getattr(self, name)
             if noise is not None:
-                held[port] = held[port] + as_input(f"{self._owner}, from `{name}`,", port, self._port_units[port], noise())
+                held[port] = held[port] + as_input(
+                    f"{self._owner}, from `{name}`,", port, self._port_units[port], noise()
+                )
         return held
 
     def _result(self) -> Any:

@@ -12,7 +12,8 @@ import numpy as np
 
 from brainmass.dynamics.fields import ParamSpec, StateSpec, show, suggestion
 
-# --- reading a declaration ----------------------------------------------------------------------------------------
+
+# --- reading a declaration ----------------------------------------------------------------------------------
 def read_declaration(cls: type) -> None:
     """Collect the rows of the class body, and of its bases, into the tables that everything else reads."""
     dataclasses.dataclass(cls, init=False, eq=False, repr=False)
@@ -20,7 +21,9 @@ def read_declaration(cls: type) -> None:
     cls._params = {
         n: dataclasses.replace(f.default, name=n) for n, f in rows.items() if isinstance(f.default, ParamSpec)
     }
-    cls._states = {n: _named_state(cls, n, f.metadata["spec"], rows) for n, f in rows.items() if "spec" in f.metadata}
+    cls._states = {
+        n: _named_state(cls, n, f.metadata["spec"], rows) for n, f in rows.items() if "spec" in f.metadata
+    }
     cls._starts = {s.init: rows[s.init].default for s in cls._states.values() if isinstance(s.init, str)}
     cls._noises = {s.noise: s.noise_port for s in cls._states.values() if s.noise}
     taken = {"in_size", "name", *cls._params, *cls._states, *cls._starts, *cls._noises}
@@ -38,7 +41,9 @@ def _rows_in_order(cls: type) -> dict[str, dataclasses.Field]:
 def _named_state(cls: type, name: str, spec: StateSpec, rows: Mapping[str, Any]) -> StateSpec:
     start = spec.init or f"init_{name}"
     if isinstance(start, str) and start not in rows:
-        raise TypeError(f"{cls.__name__}.{name} is a state, so the class must also declare its initial values `{start}`.")
+        raise TypeError(
+            f"{cls.__name__}.{name} is a state, so the class must also declare its initial values `{start}`."
+        )
     noise = spec.noise or f"noise_{name}"
     if spec.noise and noise not in rows:
         raise TypeError(f"{cls.__name__}.{name} names the noise `{noise}`, which the class does not declare.")
@@ -68,7 +73,9 @@ def bind_arguments(cls: type, args: tuple, kwargs: dict[str, Any]) -> dict[str, 
     for key in kwargs:
         if key not in cls.__signature__.parameters:
             known = ", ".join(cls.__signature__.parameters)
-            raise TypeError(f"{cls.__name__} has no argument `{key}`.{suggestion(key, known.split(', '))} It has {known}.")
+            raise TypeError(
+                f"{cls.__name__} has no argument `{key}`.{suggestion(key, known.split(', '))} It has {known}."
+            )
     try:
         bound = cls.__signature__.bind(*args, **kwargs)
     except TypeError as error:
@@ -82,8 +89,8 @@ def population_shape(owner: str, in_size: Any) -> tuple[int, ...]:
     is_int = all(isinstance(n, int | np.integer) and not isinstance(n, bool) for n in shape)
     if not shape or not is_int or any(n < 1 for n in shape):
         raise ValueError(
-            f"Argument `in_size` of {owner} (shape of the population) must be a positive int or a tuple of them, "
-            f"but is {show(in_size)}. Example: in_size=84."
+            f"Argument `in_size` of {owner} (shape of the population) must be a positive int "
+            f"or a tuple of them, but is {show(in_size)}. Example: in_size=84."
         )
     return tuple(int(n) for n in shape)
 
@@ -93,7 +100,9 @@ def batch_shape(owner: str, batch_size: Any) -> tuple[int, ...]:
         return ()
     shape = tuple(batch_size) if isinstance(batch_size, list | tuple) else (batch_size,)
     if any(isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1 for n in shape):
-        raise ValueError(f"Argument `batch_size` of {owner} must be a positive int or None, but is {show(batch_size)}.")
+        raise ValueError(
+            f"Argument `batch_size` of {owner} must be a positive int or None, but is {show(batch_size)}."
+        )
     return tuple(int(n) for n in shape)
 
 
@@ -101,7 +110,9 @@ def differs(value: Any, default: Any) -> bool:
     if default is None:
         return False
     try:
-        return not bool(np.all(np.asarray(u.maybe_decimal(value / u.get_unit(default))) == u.get_mantissa(default)))
+        return not bool(
+            np.all(np.asarray(u.maybe_decimal(value / u.get_unit(default))) == u.get_mantissa(default))
+        )
     except (TypeError, ValueError):
         return True
 
@@ -113,7 +124,8 @@ def doc_table(cls: type) -> str:
         units = ", or ".join(str(unit) if unit.dim != u.DIMENSIONLESS else "no unit" for unit in spec.units)
         dimensional = any(unit.dim != u.DIMENSIONLESS for unit in spec.units)
         lines.append(f"{spec.name} : default {spec.default}")
-        lines.append(f"    {spec.doc[0].upper()}{spec.doc[1:]}; {spec.domain.text}{f'; {units}' if dimensional else ''}.")
+        meaning = f"{spec.doc[0].upper()}{spec.doc[1:]}; {spec.domain.text}"
+        lines.append(f"    {meaning}{f'; {units}' if dimensional else ''}.")
     for s in cls._states.values():
         if isinstance(s.init, str) and f"{s.init} : callable" not in lines:
             names = ", ".join(f"`{t.name}`" for t in cls._states.values() if t.init == s.init)
@@ -131,12 +143,14 @@ def doc_table(cls: type) -> str:
     return "\n".join(lines)
 
 
-# --- ports and equations ------------------------------------------------------------------------------------------
+# --- ports and equations ------------------------------------------------------------------------------------
 def read_ports(cls: type) -> None:
     states = cls._states.values()
     cls._ports = tuple(s.port for s in states if s.port)
     cls._adds = tuple(s.add for s in states if s.add)
-    cls._port_units = {s.port: s.port_unit for s in states if s.port} | {s.add: s.unit or u.UNITLESS for s in states if s.add}
+    cls._port_units = {s.port: s.port_unit for s in states if s.port} | {
+        s.add: s.unit or u.UNITLESS for s in states if s.add
+    }
     if len(cls._port_units) != len(cls._ports) + len(cls._adds):
         raise TypeError(f"{cls.__name__} declares a port twice: {cls._ports + cls._adds}.")
     if not cls._ports:
@@ -155,7 +169,9 @@ def check_derivatives(cls: type) -> None:
 
 
 def is_abstract(cls: type) -> bool:
-    return not cls._states or any(getattr(getattr(cls, f"d{s}"), "__isabstractmethod__", False) for s in cls._states)
+    return not cls._states or any(
+        getattr(getattr(cls, f"d{s}"), "__isabstractmethod__", False) for s in cls._states
+    )
 
 
 def bind_derivative(cls: type, spec: StateSpec) -> tuple[str, ...]:
@@ -170,8 +186,8 @@ def bind_derivative(cls: type, spec: StateSpec) -> tuple[str, ...]:
         target = _external_name(name, known, aliases)
         if target not in known:
             raise TypeError(
-                f"{cls.__name__}.d{spec.name} takes `{name}`, which is neither a state ({', '.join(cls._states)}) "
-                f"nor a port ({', '.join(cls._port_units)}) of the model."
+                f"{cls.__name__}.d{spec.name} takes `{name}`, which is neither a state "
+                f"({', '.join(cls._states)}) nor a port ({', '.join(cls._port_units)}) of the model."
             )
         bound.append(target)
     if bound[:1] != [spec.name]:
@@ -191,7 +207,11 @@ def _external_name(name: str, known: set[str], aliases: Mapping[str, str]) -> st
 def _is_written(cls: type, name: str) -> bool:
     """Whether a model class wrote this method itself, so that none is to be generated."""
     owner = next(c for c in cls.__mro__ if name in vars(c) or not getattr(c, "_states", None))
-    return name in vars(owner) and bool(getattr(owner, "_states", None)) and not hasattr(vars(owner)[name], "_generated")
+    return (
+        name in vars(owner)
+        and bool(getattr(owner, "_states", None))
+        and not hasattr(vars(owner)[name], "_generated")
+    )
 
 
 def derivative_method(cls: type) -> Callable:
@@ -204,7 +224,10 @@ def derivative_method(cls: type) -> Callable:
         given = dict(zip((*ports, *adds), inputs, strict=False))
         missing = [port for port in ports if port not in given]
         if missing or len(inputs) > len(ports) + len(adds):
-            raise TypeError(f"{self._owner}.derivative takes the inputs {', '.join(ports + adds)}, but was given {len(inputs)}.")
+            raise TypeError(
+                f"{self._owner}.derivative takes the inputs {', '.join(ports + adds)}, "
+                f"but was given {len(inputs)}."
+            )
         zeros = {add: u.maybe_decimal(0.0 * self._port_units[add]) for add in adds}
         return self._rates(state, zeros | given)
 
@@ -225,13 +248,17 @@ def update_method(cls: type) -> Callable:
         return cls.update
     P = inspect.Parameter
     signature = inspect.Signature(
-        [P("self", P.POSITIONAL_OR_KEYWORD)] + [P(n, P.POSITIONAL_OR_KEYWORD, default=None) for n in cls._ports]
+        [P("self", P.POSITIONAL_OR_KEYWORD)]
+        + [P(n, P.POSITIONAL_OR_KEYWORD, default=None) for n in cls._ports]
     )
 
     def update(self: Any, *args: Any, **kwargs: Any) -> Any:
         return self._advance(bind_inputs(self, args, kwargs))
 
-    update.__doc__ = f"Advance one time step. Inputs ({', '.join(cls._ports)}) default to zero. Returns {cls.output or 'the first state'}."
+    update.__doc__ = (
+        f"Advance one time step. Inputs ({', '.join(cls._ports)}) default to zero. "
+        f"Returns {cls.output or 'the first state'}."
+    )
     update.__qualname__ = f"{cls.__qualname__}.update"
     update.__signature__ = signature  # type: ignore[attr-defined]
     update._generated = True  # type: ignore[attr-defined]
@@ -242,11 +269,16 @@ def bind_inputs(node: Any, args: tuple, kwargs: Mapping[str, Any]) -> dict[str, 
     """The inputs of one step by port, from the arguments of an `update`."""
     ports = node._ports
     if len(args) > len(ports):
-        raise TypeError(f"{node._owner}.update takes the inputs {', '.join(ports)}, but was given {len(args)}.")
+        raise TypeError(
+            f"{node._owner}.update takes the inputs {', '.join(ports)}, but was given {len(args)}."
+        )
     given = dict(zip(ports, args, strict=False))
     for key, value in kwargs.items():
         if key not in ports:
-            raise TypeError(f"{node._owner}.update has no input `{key}`; it has {', '.join(ports)}.{suggestion(key, ports)}")
+            raise TypeError(
+                f"{node._owner}.update has no input `{key}`; it has {', '.join(ports)}."
+                f"{suggestion(key, ports)}"
+            )
         if key in given:
             raise TypeError(f"{node._owner}.update was given `{key}` twice.")
         given[key] = value

@@ -1,7 +1,7 @@
 """One declaration per fact: the parameters, states and ports of a model, with their units and domains.
 
-The rows written with `param` and `state` are what the constructor, its signature, the `help()` table, the checks
-with their messages, the list of models and the generic tests read.
+The rows written with `param` and `state` are what the constructor, its signature, the `help()` table, the
+checks with their messages, the list of models and the generic tests read.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import contextlib
 import dataclasses
 import difflib
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -40,10 +41,10 @@ Initializer = Callable[..., Any]
 """A callable that takes a shape and returns initial values, e.g. `braintools.init.Uniform(0., 1.)`."""
 
 
-# --- domains -----------------------------------------------------------------------------------------------------
+# --- domains ------------------------------------------------------------------------------------------------
 @dataclass(frozen=True)
 class Domain:
-    """The values that a parameter or a state may take: a test on numpy arrays and the words that describe it."""
+    """The values that a parameter or a state may take: a test on numpy arrays, and words that describe it."""
 
     text: str
     contains: Callable[[np.ndarray], Any] = field(compare=False, repr=False)
@@ -56,7 +57,7 @@ nonnegative = Domain(">= 0", lambda x: np.isfinite(x) & (x >= 0), (-1.0, np.nan,
 unit_interval = Domain("between 0 and 1", lambda x: (x >= 0) & (x <= 1), (-0.1, 1.1, np.nan))
 
 
-# --- specifications ----------------------------------------------------------------------------------------------
+# --- specifications -----------------------------------------------------------------------------------------
 @dataclass(frozen=True)
 class ParamSpec:
     """A parameter: default, meaning, domain, and the units it may carry (none listed: any unit)."""
@@ -72,8 +73,8 @@ class ParamSpec:
 class StateSpec:
     """A state variable: meaning, unit, initial values, and the ports and noise through which it is driven.
 
-    `port` is the argument of `update` that enters its derivative, `add` a second, unscaled port that only noise uses;
-    noise enters `add` where there is one, else `port`.
+    `port` is the argument of `update` that enters its derivative, `add` a second, unscaled port that only
+    noise uses; noise enters `add` where there is one, else `port`.
     """
 
     doc: str
@@ -91,7 +92,7 @@ class StateSpec:
         return self.add or self.port
 
 
-# --- rows, as written in a class body ----------------------------------------------------------------------------
+# --- rows, as written in a class body -----------------------------------------------------------------------
 if TYPE_CHECKING:
 
     class Par:
@@ -145,8 +146,8 @@ def state(
     unit : Unit or None
         Unit of the state; None when only the instance knows it.
     start : str or callable
-        Name of the constructor argument that gives the initial values (default `init_<state>`), or the initialiser
-        itself where the user has no choice.
+        Name of the constructor argument that gives the initial values (default `init_<state>`), or the
+        initialiser itself where the user has no choice.
     port : str
         Argument of `update` that enters the derivative of this state.
     port_unit : Unit
@@ -154,7 +155,8 @@ def state(
     add : str
         Second port, for noise alone.
     noise : str
-        Name of the constructor argument that holds the noise (default `noise_<state>` where that is declared).
+        Name of the constructor argument that holds the noise (default `noise_<state>` where that is
+        declared).
     domain : Domain
         Values that the state may start from.
     """
@@ -164,7 +166,7 @@ def state(
 
 
 def required() -> Any:
-    """Declare an argument without default. (A bare annotation would take brainstate's property as the default.)"""
+    """Declare an argument without default. (A bare annotation would take brainstate's property as one.)"""
     return dataclasses.field()
 
 
@@ -173,7 +175,7 @@ def option(*, default: Any, kw_only: Literal[True] = True) -> Any:
     return dataclasses.field(default=default, kw_only=True)
 
 
-# --- checks: every message names argument, owner, rule, what was given, and what to write -------------------------
+# --- checks: every message names argument, owner, rule, what was given, and what to write -------------------
 def suggestion(given: str, known: Iterable[str]) -> str:
     """' Did you mean ...?' when a known name is near."""
     near = difflib.get_close_matches(given, list(known), 1)
@@ -192,7 +194,7 @@ def show(value: Any) -> str:
 
 
 def as_param(owner: str, spec: ParamSpec, value: Any, shape: tuple[int, ...]) -> Param:
-    """The checked parameter module for what a user passed: number, quantity, array, initialiser or `Param`."""
+    """The checked parameter for what a user passed: number, quantity, array, initialiser or `Param`."""
     what = f"Argument `{spec.name}` of {owner} ({spec.doc})"
     if not isinstance(value, Param):
         if callable(value):
@@ -200,13 +202,15 @@ def as_param(owner: str, spec: ParamSpec, value: Any, shape: tuple[int, ...]) ->
         if isinstance(value, list | tuple):
             value = np.asarray(value)
         _check_is_number(what, value, spec)
-        with matching_precision():
-            value = Param.init(value)
-    current = value.value()
-    _check_unit(what, current, spec)
-    _check_shape(what, current, shape)
-    _check_domain(what, current, spec.domain)
-    return value
+    # as it was given: inside a jit the array made from it is traced, and has no number to look at
+    given = value.value() if isinstance(value, Param) else value
+    _check_unit(what, given, spec)
+    _check_shape(what, given, shape)
+    _check_domain(what, given, spec.domain)
+    if isinstance(value, Param):
+        return value
+    with matching_precision():
+        return Param.init(value)
 
 
 def check_param_value(name: str, spec: ParamSpec | None, present: Any, value: Any) -> Any:
@@ -300,12 +304,15 @@ def check_input_shape(owner: str, port: str, value: Any, shape: tuple[int, ...])
     got = u.math.shape(value)
     if not _fits(got, shape):
         raise ValueError(
-            f"Input `{port}` of {owner} must be a scalar or fit the shape of the states, {tuple(shape)}, but has shape {got}."
+            f"Input `{port}` of {owner} must be a scalar or fit the shape of the states, {tuple(shape)}, "
+            f"but has shape {got}."
         )
 
 
-def initial_values(owner: str, spec: StateSpec, argument: str, init: Initializer, shape: tuple[int, ...], rng: Any) -> Any:
-    """Initial values of one state: drawn from its initialiser, checked, in the state's unit, of the full shape."""
+def initial_values(
+    owner: str, spec: StateSpec, argument: str, init: Initializer, shape: tuple[int, ...], rng: Any
+) -> Any:
+    """Initial values of a state: drawn from its initialiser, checked, in its unit, of the full shape."""
     with matching_precision():
         value = _call_initializer(init, shape, rng)
     unit = spec.unit if spec.unit is not None else u.get_unit(value)
@@ -323,29 +330,36 @@ def initial_values(owner: str, spec: StateSpec, argument: str, init: Initializer
 
 
 def _call_initializer(init: Initializer, shape: tuple[int, ...], rng: Any) -> Any:
-    """braintools' initialisers draw from the generator they are handed; a plain callable takes the shape alone."""
+    """braintools' initialisers draw from the generator they are handed; a callable takes just a shape."""
     if isinstance(init, braintools.init.Initialization):
         return init(shape, rng=rng)
     return init(shape)
 
 
-# --- precision ---------------------------------------------------------------------------------------------------
+# --- precision ----------------------------------------------------------------------------------------------
 def default_dtype() -> np.dtype:
     """The floating-point type of states and parameters: that of JAX."""
     return jax.dtypes.canonicalize_dtype(np.float64)
+
+
+def _process_wide_x64() -> bool:
+    """JAX's setting as a new thread sees it: `with jax.enable_x64(...)` changes its own thread alone."""
+    with ThreadPoolExecutor(1) as new_thread:
+        return new_thread.submit(lambda: jax.config.jax_enable_x64).result()
 
 
 @contextlib.contextmanager
 def matching_precision() -> Iterator[None]:
     """A context in which brainstate creates arrays in JAX's own precision.
 
-    brainstate keeps a precision of its own; entering and leaving it writes JAX's setting, which is put back here.
+    brainstate keeps a precision of its own; entering and leaving it writes JAX's setting, which is put back
+    here.
     """
     bits = 8 * default_dtype().itemsize
     if brainstate.environ.get_precision() == bits:
         yield
         return
-    enabled = jax.config.read("jax_enable_x64")
+    enabled = _process_wide_x64()
     try:
         with brainstate.environ.context(precision=bits):
             yield

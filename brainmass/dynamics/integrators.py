@@ -1,9 +1,10 @@
 """One step of time, by name: the exponential Euler method and the fixed-step methods of `braintools.quad`.
 
-A system is a tuple of states with `derivative(state, t, *inputs)`. The inputs are a function of the state and of the
-fraction of the step that has passed, so that instantaneous coupling is evaluated at every stage and a network keeps
-the order of its method. Noise is drawn once per step and held through the stages: for additive noise `sigma·z/√dt`
-that is exactly the Wiener increment `sigma·z·√dt`, and Euler and Heun have strong order 1.
+A system is a tuple of states with `derivative(state, t, *inputs)`. The inputs are a function of the state and
+of the fraction of the step that has passed, so that instantaneous coupling is evaluated at every stage and a
+network keeps the order of its method. Noise is drawn once per step and held through the stages: for additive
+noise `sigma·z/√dt` that is exactly the Wiener increment `sigma·z·√dt`, and Euler and Heun have strong
+order 1.
 """
 
 from __future__ import annotations
@@ -30,9 +31,10 @@ METHODS: dict[str, str] = {
 # braintools calls Heun's third-order scheme "heun"; the field means the second-order predictor-corrector.
 METHODS["heun3"] = METHODS.pop("heun")
 METHODS["heun"] = METHODS["rk2"]
-# With the noise of a step held through its stages the stochastic schemes of braintools.quad are these ones. (Its
-# tamed and implicit Euler schemes are not: they treat drift and noise differently. Its exponential one adds the noise
-# outside the exponential, here it is inside with the other inputs; the two differ by a factor 1 + O(dt).)
+# With the noise of a step held through its stages the stochastic schemes of braintools.quad are these ones.
+# (Its tamed and implicit Euler schemes are not: they treat drift and noise differently. Its exponential one
+# adds the noise outside the exponential, here it is inside with the other inputs; the two differ by a factor
+# 1 + O(dt).)
 METHODS |= {
     "sde_euler": METHODS["euler"],
     "sde_milstein": METHODS["euler"],

@@ -9,7 +9,16 @@ from brainstate import HiddenState
 from braintools.init import Constant
 
 from brainmass.dynamics.base import time_step
-from brainmass.dynamics.fields import Domain, Initializer, Par, as_input, check_input_shape, param, positive, state
+from brainmass.dynamics.fields import (
+    Domain,
+    Initializer,
+    Par,
+    as_input,
+    check_input_shape,
+    param,
+    positive,
+    state,
+)
 from brainmass.forward.observer import Observer
 
 __all__ = ["BOLDSignal"]
@@ -23,16 +32,21 @@ class BOLDSignal(Observer):
 
     .. math::
         \dot x &= z - k x - \gamma (f - 1), & \dot f &= x \\
-        \tau\dot v &= f - v^{1/\alpha}, & \tau\dot q &= f\,\frac{1 - (1-\rho)^{1/f}}{\rho} - v^{1/\alpha}\frac{q}{v}
+        \tau\dot v &= f - v^{1/\alpha}, & \tau\dot q &= f\,\frac{1 - (1-\rho)^{1/f}}{\rho}
+            - v^{1/\alpha}\frac{q}{v}
 
     .. math:: y = V_0\,[7\rho\,(1 - q) + 2\,(1 - q/v) + (2\rho - 0.2)(1 - v)]
 
     Time is in seconds, as plain numbers; :math:`z` is the neural drive (per s²). At rest :math:`x = 0`,
-    :math:`f = v = q = 1`, :math:`y = 0`. Flow, volume and content are stepped in their logarithms (Heun's method), so
-    that they stay positive.
+    :math:`f = v = q = 1`, :math:`y = 0`. Flow, volume and content are stepped in their logarithms (Heun's
+    method), so that they stay positive.
 
     Reference: Friston, Harrison, Penny 2003, NeuroImage 19:1273.
     """
+
+    # Against a step of 4 ms under a fluctuating drive: 3e-4 of the signal's standard deviation at 20 ms, 6e-3
+    # at 100 ms.
+    interval = 20.0 * u.ms
 
     gamma: Par = param(default=0.41, doc="flow-dependent elimination, per s²", domain=positive)
     k: Par = param(default=0.65, doc="decay of the vasodilatory signal, per s", domain=positive)
@@ -57,7 +71,7 @@ class BOLDSignal(Observer):
         """Rates of change of (x, ln f, ln v, ln q), as plain numbers per second."""
         p = self.p
         x, f, v, q = y
-        outflow = v ** (1 / p.alpha)
+        outflow = u.math.exp(u.math.log(v) / p.alpha)  # a power takes fifteen times as long on CPU
         extraction = -u.math.expm1(u.math.log1p(-p.rho) / f) / p.rho
         dx = z - p.k * x - p.gamma * (f - 1)
         return dx, x / f, (f - outflow) / (p.tau * v), (f * extraction / q - outflow / v) / p.tau

@@ -15,8 +15,8 @@ __all__ = ["Observer"]
 class Observer(Declared):
     """Base of the forward models that have states of their own.
 
-    `update(z)` takes the activity of one time step, `signal()` returns what is seen. Inside a run an observer may be
-    updated less often than the nodes are, with the mean of the activity since its last update.
+    `update(z)` takes the activity of one time step, `signal()` returns what is seen. Inside a run an observer
+    may be updated less often than the nodes are, with the mean of the activity since its last update.
     """
 
     # Longest interval at which it may be updated without a visible error.

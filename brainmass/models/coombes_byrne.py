@@ -16,14 +16,14 @@ pi = u.math.pi
 
 
 class CoombesByrneStep(NeuralMassDynamics):
-    r"""Coombes–Byrne next-generation neural mass: quadratic integrate-and-fire neurons with conductance synapses.
+    r"""Coombes–Byrne next-generation mass: quadratic integrate-and-fire neurons with conductance synapses.
 
     .. math::
         \dot r &= \Delta/\pi + 2 v r - g r + I_r \\
         \dot v &= v^2 - (\pi r)^2 + \eta + (v_{syn} - v)\, g + I_v, \qquad g = k\pi r
 
-    Time is in ms and :math:`r` in 1/ms, as plain numbers. With `k = 0` this is `MontbrioPazoRoxinStep` with `J = 0`,
-    `tau = 1 ms` and `delta = Delta / ms`.
+    Time is in ms and :math:`r` in 1/ms, as plain numbers. With `k = 0` this is `MontbrioPazoRoxinStep` with
+    `J = 0`, `tau = 1 ms` and `delta = Delta / ms`.
 
     Reference: Coombes, Byrne 2019, in Nonlinear Dynamics in Computational Neuroscience, pp. 1-16.
     """

@@ -19,15 +19,16 @@ pi = u.math.pi
 
 
 class MontbrioPazoRoxinStep(NeuralMassDynamics):
-    r"""Montbrió–Pazó–Roxin model: exact mean field of all-to-all coupled quadratic integrate-and-fire neurons.
+    r"""Montbrió–Pazó–Roxin: exact mean field of all-to-all coupled quadratic integrate-and-fire neurons.
 
     .. math::
         \dot r &= \frac{\delta}{\pi\tau} + \frac{2 r v + I_r}{\tau} \\
         \tau\dot v &= v^2 + \bar\eta + J\tau r - (\pi\tau r)^2 + I_v
 
-    In the paper's symbols :math:`\delta = \Delta/\tau`: the half-width of the excitabilities seen as a rate. A
-    dimensionless `delta` is read as :math:`\Delta` itself. The paper's canonical set (:math:`\Delta=1, \tau=1` ms) is
-    `delta = 1 / u.ms`. The model sends the dimensionless :math:`\tau r` into a network.
+    In the paper's symbols :math:`\delta = \Delta/\tau`: the half-width of the excitabilities seen as a rate.
+    A dimensionless `delta` is read as :math:`\Delta` itself. The paper's canonical set
+    (:math:`\Delta=1, \tau=1` ms) is `delta = 1 / u.ms`. The model sends the dimensionless :math:`\tau r` into
+    a network.
 
     Reference: Montbrió, Pazó, Roxin 2015, Phys. Rev. X 5:021028.
     """

@@ -17,7 +17,7 @@ __all__ = ["WongWangExcInhStep"]
 
 
 class WongWangExcInhStep(NeuralMassDynamics):
-    r"""Reduced Wong–Wang model of an excitatory and an inhibitory pool, the "dynamic mean field" of the resting brain.
+    r"""Reduced Wong–Wang model of an excitatory and an inhibitory pool: the "dynamic mean field".
 
     .. math::
         \dot S_E &= -S_E/\tau_E + (1 - S_E)\,\gamma_E H_E(x_E), &
@@ -25,8 +25,9 @@ class WongWangExcInhStep(NeuralMassDynamics):
         \dot S_I &= -S_I/\tau_I + \gamma_I H_I(x_I), &
         x_I &= J_N S_E - S_I + W_I I_o + \lambda G J_N c
 
-    with :math:`H(x) = y/(1 - e^{-d y})`, :math:`y = a x - b`, in Hz, and :math:`c` the weighted sum of the other
-    regions' :math:`S_E`. Time is in ms, currents in nA, as plain numbers; noise adds to the derivatives (per ms).
+    with :math:`H(x) = y/(1 - e^{-d y})`, :math:`y = a x - b`, in Hz, and :math:`c` the weighted sum of the
+    other regions' :math:`S_E`. Time is in ms, currents in nA, as plain numbers; noise adds to the derivatives
+    (per ms).
 
     Reference: Deco et al. 2014, J. Neurosci. 34:7886.
     """
@@ -75,11 +76,15 @@ class WongWangExcInhStep(NeuralMassDynamics):
 
     def H_e(self, coupling: Any = None) -> Any:
         """Rate of the excitatory pool in Hz; network input as received in the last step, unless given."""
-        return self._rate_e(self.S_e.value, self.S_i.value, self.received.value if coupling is None else coupling)
+        return self._rate_e(
+            self.S_e.value, self.S_i.value, self.received.value if coupling is None else coupling
+        )
 
     def H_i(self, coupling: Any = None) -> Any:
         """Rate of the inhibitory pool in Hz; network input as received in the last step, unless given."""
-        return self._rate_i(self.S_e.value, self.S_i.value, self.received.value if coupling is None else coupling)
+        return self._rate_i(
+            self.S_e.value, self.S_i.value, self.received.value if coupling is None else coupling
+        )
 
     def _rate_e(self, S_e, S_i, coupling):
         p = self.p
@@ -94,9 +99,7 @@ class WongWangExcInhStep(NeuralMassDynamics):
 
 def _transfer(y, d):
     """y / (1 - exp(-d y)), with its limit 1/d and slope 1/2 at y = 0, and no overflow on either side."""
-    w = d * y
+    w = jnp.maximum(d * y, -60.0)  # below, the rate is zero to rounding, but a derivative would be inf/inf
     near_zero = jnp.abs(w) < 1e-2
     safe = jnp.where(near_zero, 1.0, w)
-    size = jnp.abs(safe)
-    elsewhere = size * jnp.exp(jnp.minimum(safe, 0.0)) / -jnp.expm1(-size)
-    return jnp.where(near_zero, 1 + w / 2 + w**2 / 12, elsewhere) / d
+    return jnp.where(near_zero, 1 + w / 2 + w**2 / 12, safe / (1 - jnp.exp(-safe))) / d

@@ -10,10 +10,11 @@ from typing import Any
 
 import brainstate
 import brainunit as u
+import jax.numpy as jnp
 import numpy as np
 from brainstate.nn import Param
 
-from brainmass.dynamics.fields import ParamSpec, as_param, is_traced, show, suggestion
+from brainmass.dynamics.fields import ParamSpec, as_param, default_dtype, is_traced, show, suggestion
 
 __all__ = [
     "AdditiveCoupling",
@@ -28,7 +29,8 @@ __all__ = [
 
 def weighted_sum(weights: Any, x: Any) -> Any:
     """Σ_j w_ij x_j for activity of shape (..., N)."""
-    return u.math.matmul(weights, x) if u.math.ndim(x) == 1 else u.math.matmul(x, u.math.transpose(weights))
+    # In this order a batch of runs, made by vmap, comes out of the product as it went in, without a transposition.
+    return u.math.matmul(x, u.math.transpose(weights))
 
 
 def _sum_over_edges(weights: Any, x: Any) -> Any:
@@ -177,7 +179,7 @@ class EdgeWeights(Param):
 
     def __init__(self, weights: Any, reg: Any = None, fit: bool = True):
         start = u.math.asarray(getattr(weights, "weights", weights))
-        super().__init__(u.math.zeros(u.math.shape(start)), reg=reg, fit=fit)
+        super().__init__(jnp.zeros(u.math.shape(start), default_dtype()), reg=reg, fit=fit)
         self.precompute = _Scale(start)
 
     def set_value(self, value: Any) -> None:

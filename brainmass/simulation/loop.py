@@ -61,7 +61,9 @@ class _Segment:
     def __init__(self, machine: Machine, plan: Plan, *, record: bool):
         self.machine, self.plan, self.record = machine, plan, record
         self.block_level = plan.levels.index(plan.block)
-        self.step = jax.checkpoint(machine.step, prevent_cse=False)
+        # The products with the connectome are kept, being dear to recompute and small to store.
+        keep = jax.checkpoint_policies.dots_saveable
+        self.step = jax.checkpoint(machine.step, prevent_cse=False, policy=keep)
 
     def advance(self, carry: Carry, first: Any, n: int) -> tuple[Carry, Samples]:
         return self.stretch(len(self.plan.levels) - 1, carry, first, n)

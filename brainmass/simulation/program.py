@@ -20,7 +20,7 @@ from brainmass.simulation.plan import Plan
 from brainmass.simulation.progress import ProgressBar
 from brainmass.simulation.random import fold, normals
 
-__all__ = ["Bundle", "Program", "states_missing"]
+__all__ = ["Bundle", "Program", "initialise_missing", "states_missing"]
 
 
 class Bundle(brainstate.nn.Module):
@@ -48,7 +48,7 @@ class Program:
         self, bundle: Bundle, monitors: dict[str, Monitor], plan: Plan, dt: Any, inputs: Inputs, bar: ProgressBar | None
     ):
         self.monitors, self.plan, self.dt, self.inputs, self.bar = monitors, plan, dt, inputs, bar
-        _initialise_missing(bundle, dt)
+        initialise_missing(bundle, dt)
         found = inventory(bundle)
         self.states = tuple(found.states)
         self.initialises_from_key = initialises_from_key(found)
@@ -169,7 +169,7 @@ def states_missing(found: Inventory) -> list[Any]:
     return missing + others if missing or not found.states else []
 
 
-def _initialise_missing(bundle: Bundle, dt: Any) -> None:
+def initialise_missing(bundle: Bundle, dt: Any) -> None:
     """States must exist before a module can be taken apart; the values that they get here are never used."""
     missing = states_missing(inventory(bundle))
     # A run may itself be traced, inside a fit: the states are put there at once all the same. Their values are not

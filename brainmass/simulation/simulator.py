@@ -16,9 +16,9 @@ from brainmass.dynamics.fields import check_param_value, is_traced, show
 from brainmass.forward.observer import Observer
 from brainmass.simulation.functional import Inventory, inventory, stateful
 from brainmass.simulation.inputs import as_inputs, same_function
-from brainmass.simulation.monitors import Monitor, as_monitors
+from brainmass.simulation.monitors import Monitor, as_monitors, default_monitors
 from brainmass.simulation.plan import Plan, check_dt, interval_in_steps, make_plan, steps_in
-from brainmass.simulation.program import Bundle, Program, states_missing
+from brainmass.simulation.program import Bundle, Program, initialise_missing, states_missing
 from brainmass.simulation.progress import ProgressBar
 from brainmass.simulation.random import as_key, fold
 from brainmass.simulation.result import Result
@@ -43,7 +43,7 @@ class Simulator:
     """
 
     def __init__(self, model: Any, dt: Any = None):
-        if not isinstance(model, brainstate.nn.Module) or not callable(getattr(model, "update", None)):
+        if not isinstance(model, brainstate.nn.Module) or not _has_update(model):
             raise TypeError(f"Argument `model` of Simulator must be a module with `update`, but is {show(model)}.")
         self.model = model
         self._dt = None if dt is None else check_dt(dt)
@@ -187,6 +187,8 @@ class Simulator:
     def _program(self, duration: Any, inputs: Any, monitors: Any, transient: Any, every: Any, progress: bool, block: Any) -> Any:
         """The program for these settings, made earlier if one fits, with what the model holds now."""
         dt = self.dt
+        if monitors is None and not default_monitors(self.model):
+            initialise_missing(Bundle(self.model, {}), dt)
         watched = as_monitors(monitors, self.model)
         plan = _arrange(duration, watched, transient, every, dt, block)
         for module in (self.model, getattr(self.model, "model", None)):
@@ -219,6 +221,10 @@ class Simulator:
             labels=getattr(connectome, "labels", None),
             provenance={"model": _describe(self.model), **provenance},
         )
+
+
+def _has_update(model: Any) -> bool:
+    return getattr(type(model), "update", None) not in (None, getattr(brainstate.nn.Module, "update", None))
 
 
 def _describe(model: Any) -> str:
@@ -349,18 +355,29 @@ def _raise_if_diverged(bad: Mapping[str, Any], dt: Any, result: Result, batched:
     hit = {path: steps for path, steps in first.items() if (steps >= 0).any()}
     if not hit:
         return
-    path, steps = min(hit.items(), key=lambda item: item[1][item[1] >= 0].min())
-    when = steps[steps >= 0].min()
-    index = tuple(int(i) for i in np.argwhere(steps == when)[0])
-    lane = f", run {index[0]} of the batch" if batched else ""
-    region = "" if len(index) == batched else f"region {index[-1]}"
-    if region and result.labels and index[-1] < len(result.labels):
-        region = result.labels[index[-1]]
+    # What is not finite at the end of a block has often spread through the network: a recorded state tells more.
+    path, steps, where, when = min((_first_bad(p, n, dt, result) for p, n in hit.items()), key=lambda found: found[3])
+    lane = f", run {where[0]} of the batch" if batched else ""
+    region = "" if len(where) == batched else f"region {where[-1]}"
+    if region and result.labels and where[-1] < len(result.labels):
+        region = result.labels[where[-1]]
     n = int((steps >= 0).sum())
     error = DivergenceError(
-        f"State `{path.removeprefix('model.')}` became infinite or NaN before {float((when * dt).to_decimal(u.ms)):g} ms, "
+        f"State `{path.removeprefix('model.')}` became infinite or NaN by {when:g} ms, "
         f"first in {region or 'this value'}{lane} ({n} of {steps.size} values in the end). Try a smaller dt than {show(dt)}, another "
         "method, or weaker input, coupling or noise. What was recorded is in the `result` of this error."
     )
     error.result = result
     raise error
+
+
+def _first_bad(path: str, steps: np.ndarray, dt: Any, result: Result) -> tuple[str, np.ndarray, tuple[int, ...], float]:
+    """The first element of a state seen to be not finite, and the time in ms."""
+    when = steps[steps >= 0].min()
+    where, time = np.argwhere(steps == when)[0], float((when * dt).to_decimal(u.ms))
+    name = path.rpartition(".")[2]
+    if name in result and u.math.shape(result[name])[1:] == steps.shape:
+        rows = np.argwhere(~np.isfinite(np.asarray(u.get_mantissa(result[name]))))
+        if len(rows):
+            where, time = rows[0][1:], float(result.times[name][rows[0][0]].to_decimal(u.ms))
+    return path, steps, tuple(map(int, where)), time
