@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from abc import abstractmethod
-from typing import Any, ClassVar
+from typing import Any
 
 import brainstate
 import brainunit as u
@@ -34,7 +34,7 @@ class Noise(Declared):
     """
 
     # Standard normals for this step, set by the time loop; None outside a run.
-    _handed: ClassVar[Any] = None
+    _handed = None
 
     @abstractmethod
     def update(self) -> Any: ...

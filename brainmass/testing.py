@@ -62,7 +62,8 @@ def _unit(state: StateSpec) -> u.Unit:
 def _plain(values: tuple[Any, ...], cls: Model, per: u.Unit = u.UNITLESS) -> Any:
     """Values of the states (`per=u.ms`: of their derivatives) as one array, in the declared units."""
     return jnp.stack(
-        [u.Quantity(x).to_decimal(_unit(s) / per) for x, s in zip(values, cls._states.values(), strict=True)]
+        [u.Quantity(x).to_decimal(_unit(s) / per)  # pyright: ignore[reportArgumentType]
+         for x, s in zip(values, cls._states.values(), strict=True)]
     )
 
 
@@ -105,7 +106,7 @@ def check_signature(cls: Model) -> None:
 
 def check_table(cls: Model) -> None:
     """`help()` describes every argument and every state."""
-    lines = inspect.getdoc(cls).splitlines()
+    lines = (inspect.getdoc(cls) or "").splitlines()
     for name in set(inspect.signature(cls).parameters) - {"name"}:
         assert any(line.startswith(f"{name} : ") for line in lines), f"the table lacks `{name}`"
     for spec in cls._params.values():
@@ -149,7 +150,7 @@ def check_refusals(cls: Model) -> None:
                 with _refused(ValueError, f"`{spec.init}`", spec.domain.text):
                     cls(REGIONS, **{spec.init: Constant(bad)}).init_state()
             with _refused(u.UnitMismatchError, f"`{spec.init}`"):
-                cls(REGIONS, **{spec.init: Constant(1.0 * u.katal)}).init_state()
+                cls(REGIONS, **{spec.init: Constant(u.Quantity(1.0, u.katal))}).init_state()
         assert spec.domain.contains(_numbers(spec.domain, (1,), 0)).all(), f"no value of `{name}` at hand"
     node = cls(REGIONS)
     node.init_state()

@@ -226,6 +226,20 @@ def test_fresh_or_common_noise(fresh):
     assert not np.allclose(history, fitter.fit(n_steps=6, seed=4, fresh_noise=fresh).history)
 
 
+@pytest.mark.parametrize("fresh", [True, False])
+def test_runs_without_a_seed_follow_the_key_of_the_step(fresh):
+    model = hopf(trainable(0.0), noise_x=bm.WhiteNoise(2, sigma=1.0))
+
+    def loss(m):
+        simulator = bm.Simulator(m, dt=DT)
+        return jnp.mean((simulator.run(2)["x"] - simulator.run(2)["x"]) ** 2)  # two runs: two keys
+
+    fitter = bm.Fitter(model, optax.sgd(0.0), loss_fn=loss)
+    history = fitter.fit(n_steps=3, seed=3, fresh_noise=fresh).history
+    assert len(set(history.tolist())) == (3 if fresh else 1) and np.all(history > 1e-3)
+    np.testing.assert_array_equal(history, fitter.fit(n_steps=3, seed=3, fresh_noise=fresh).history)
+
+
 def test_prediction_is_that_of_the_best_key():
     model = hopf(trainable(0.0))
     predict = lambda m, key: m.a.value() + jax.random.normal(key, (3, 2))  # noqa: E731

@@ -200,9 +200,12 @@ def test_reset_puts_the_process_back_and_keeps_the_batch():
 
 
 def test_precision(x64):
-    samples = record(OUProcess(3, sigma=1.0, start="stationary"), 2, 1.0 * u.ms)
-    assert samples.dtype == np.float64
-    assert np.any(samples != samples.astype(np.float32))
+    """All digits of a draw are there, not those of single precision alone."""
+    start = ready(OUProcess(50, sigma=1.0, start="stationary")).x.value
+    for samples in GaussianNoise(50, sigma=1.0).update(), start:
+        samples = np.asarray(samples)
+        assert samples.dtype == np.float64
+        assert np.mean(samples == samples.astype(np.float32)) < 0.2
     assert jax.config.jax_enable_x64
 
 

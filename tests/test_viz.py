@@ -89,7 +89,8 @@ def test_few_traces_have_a_legend_and_colours_of_their_own():
     ax = viz.plot_timeseries(X, labels=["a", "b", "c"])
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["a", "b", "c"]
     assert len({line.get_color() for line in ax.lines}) == 3
-    assert viz.plot_timeseries(X, color="red", linewidth=3).lines[1].get_color() == "red"
+    for name in ("color", "c"):
+        assert viz.plot_timeseries(X, linewidth=3, **{name: "red"}).lines[1].get_color() == "red"
 
 
 def test_many_traces_are_stacked_without_overlap():

@@ -107,7 +107,7 @@ class Declared(_Fields):
         cls.__doc__ = f"{inspect.cleandoc(cls.__doc__ or '')}\n\n{doc_table(cls)}\n"
 
     # Set on what a user makes, not on the copies that brainstate puts together from parts already checked.
-    _checked: ClassVar[bool] = False
+    _checked = False
     graph_invisible_attrs = ("_checked",)
 
     def __init__(self, *args: Any, **kwargs: Any):
@@ -117,6 +117,11 @@ class Declared(_Fields):
         self._batch: tuple[int, ...] | None = None
         for key, value in values.items():
             setattr(self, key, value)
+
+    @property
+    def varshape(self) -> tuple[int, ...]:
+        """Shape of the population."""
+        return self._in_size  # pyright: ignore[reportReturnType]
 
     @property
     def _owner(self) -> str:

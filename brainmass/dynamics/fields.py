@@ -20,6 +20,7 @@ import brainunit as u
 import jax
 import numpy as np
 from brainstate.nn import Param
+from jax.core import Tracer
 
 __all__ = [
     "Domain",
@@ -184,7 +185,7 @@ def suggestion(given: str, known: Iterable[str]) -> str:
 
 def is_traced(value: Any) -> bool:
     """Whether the value is only known to a JAX trace, so that there is no number to look at."""
-    return any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(value))
+    return any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(value))
 
 
 def show(value: Any) -> str:
@@ -345,7 +346,7 @@ def default_dtype() -> np.dtype:
 def _process_wide_x64() -> bool:
     """JAX's setting as a new thread sees it: `with jax.enable_x64(...)` changes its own thread alone."""
     with ThreadPoolExecutor(1) as new_thread:
-        return new_thread.submit(lambda: jax.config.jax_enable_x64).result()
+        return new_thread.submit(lambda: jax.config.read("jax_enable_x64")).result()
 
 
 @contextlib.contextmanager

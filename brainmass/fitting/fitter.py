@@ -15,7 +15,7 @@ import optax
 
 from brainmass.dynamics.fields import is_traced, show
 from brainmass.simulation.functional import Inventory, Template, inventory
-from brainmass.simulation.random import as_key, fold
+from brainmass.simulation.random import as_key, fold, keys_from
 
 __all__ = ["FitResult", "FitStep", "Fitter"]
 
@@ -256,7 +256,7 @@ class Fitter:
 
     def _finish(self, run: _Record, found: Inventory, optimiser_state: Any, prediction: Any) -> FitResult:
         for path, value in run.best.items():
-            found.params[path].val.value = value
+            found.params[path].val.value = value  # pyright: ignore[reportAttributeAccessIssue]
         return FitResult(
             backend=self.backend,
             best_loss=run.best_loss,
@@ -314,9 +314,10 @@ class _bar:
 
 
 def _call(function: Callable[..., Any], model: Any, key: Any) -> Any:
-    """`function(model)`, or with the key if it takes a second argument."""
+    """`function(model)`, or with the key if it takes a second argument; runs without a seed get theirs from the key."""
     positional = [p for p in inspect.signature(function).parameters.values() if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    return function(model, key) if len(positional) > 1 else function(model)
+    with keys_from(key):
+        return function(model, key) if len(positional) > 1 else function(model)
 
 
 def _as_optax(optimizer: Any) -> Any:

@@ -46,7 +46,7 @@ class MontbrioPazoRoxinStep(NeuralMassDynamics):
         unit=(u.Hz, u.UNITLESS),
     )
     J: Par = param(default=15.0, doc="recurrent coupling strength")
-    init_r: Initializer = Uniform(0.0 * u.Hz, 0.05 * u.Hz)
+    init_r: Initializer = Uniform(0.0 * u.Hz, 0.05 * u.Hz)  # pyright: ignore[reportArgumentType]
     init_v: Initializer = Uniform(0.0, 0.05)
     noise_r: Noise | None = None
     noise_v: Noise | None = None

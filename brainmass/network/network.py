@@ -206,7 +206,7 @@ class Network(brainstate.nn.Module):
         return self.node._advance(given, self._field(advance=True))
 
     def __repr__(self) -> str:
-        delays = "" if self._delays is None else f", delays up to {float(self._delays.max().to_decimal(u.ms)):.3g} ms"
+        delays = "" if self._delays is None else f", delays up to {np.max(self._delays.to_decimal(u.ms)):.3g} ms"
         name = type(self.coupling).__name__
         return f"Network({self.node!r} × {self.connectome.n_regions} regions, {name} of {self.coupled_var} into {self.port}{delays})"
 

@@ -203,7 +203,7 @@ class Template:
             owner, name = _owner_of(root, path)
             setattr(owner, name, type(table)(natural[path]))
         for path, (owner, name, state) in (found.states if states is not None else {}).items():
-            new = type(state)(states[path])
+            new = type(state)(states[path])  # pyright: ignore[reportOptionalSubscript]
             if isinstance(owner, dict | list):
                 owner[name] = new
             else:

@@ -61,7 +61,7 @@ def as_monitors(monitors: Any, model: Any) -> dict[str, Monitor]:
 def default_monitors(model: Any) -> list[str]:
     """All states of the node."""
     node = getattr(model, "node", model)
-    names = list(getattr(node, "_states", ()))
+    names: list[str] = list(getattr(node, "_states", ()))
     if not names:
         names = [k for k, v in vars(node).items() if isinstance(v, brainstate.ShortTermState)]
     return names

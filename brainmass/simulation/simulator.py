@@ -14,13 +14,14 @@ import numpy as np
 from brainmass.dynamics.base import Declared
 from brainmass.dynamics.fields import check_param_value, is_traced, show
 from brainmass.forward.observer import Observer
+from brainmass.network.network import Network
 from brainmass.simulation.functional import Inventory, inventory, stateful
 from brainmass.simulation.inputs import as_inputs, same_function
 from brainmass.simulation.monitors import Monitor, as_monitors, default_monitors
 from brainmass.simulation.plan import Plan, check_dt, interval_in_steps, make_plan, steps_in
 from brainmass.simulation.program import Bundle, Program, initialise_missing, states_missing
 from brainmass.simulation.progress import ProgressBar
-from brainmass.simulation.random import as_key, fold
+from brainmass.simulation.random import as_key, fold, next_key
 from brainmass.simulation.result import Result
 
 __all__ = ["DivergenceError", "Simulator"]
@@ -191,9 +192,8 @@ class Simulator:
             initialise_missing(Bundle(self.model, {}), dt)
         watched = as_monitors(monitors, self.model)
         plan = _arrange(duration, watched, transient, every, dt, block)
-        for module in (self.model, getattr(self.model, "model", None)):
-            if hasattr(module, "set_time_step"):
-                module.set_time_step(dt)
+        if isinstance(self.model, Network):
+            self.model.set_time_step(dt)
         bundle = Bundle(self.model, watched)
         found = inventory(bundle)
         given = as_inputs(inputs, self.model, plan.n_steps)
@@ -273,7 +273,7 @@ def _start(program: Program, state: Any, seed: Any, batch_size: int | None) -> t
 
 
 def _key(seed: Any) -> jax.Array:
-    return as_key(brainstate.random.split_key() if seed is None else seed)
+    return next_key() if seed is None else as_key(seed)
 
 
 def _lane_keys(key: jax.Array, lanes: int | None) -> jax.Array:

@@ -1,0 +1,1 @@
+../brainmass/demo.py
