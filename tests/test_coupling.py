@@ -17,8 +17,8 @@ X = RNG.normal(size=4).astype(np.float32)
 K, B = 0.7, 0.2
 
 KERNELS = {
-    "diffusive": lambda x, y: sum((W[:, j] * (x[..., :, j] - y) for j in range(4))),
-    "additive": lambda x, y: sum((W[:, j] * x[..., :, j] for j in range(4))),
+    "diffusive": lambda x, y: sum(W[:, j] * (x[..., :, j] - y) for j in range(4)),
+    "additive": lambda x, y: sum(W[:, j] * x[..., :, j] for j in range(4)),
 }
 
 
@@ -168,7 +168,7 @@ def test_refusals(make, message):
         make()
 
 
-# --- edge weights -------------------------------------------------------------------------------------------------
+# --- edge weights -------------------------------------------------------------------------------------------
 SPARSE = np.array([[0.0, 0.5, -2.0], [0.25, 0.0, 0.0], [0.0, 1.0, 0.0]])
 
 
@@ -211,6 +211,8 @@ def test_edge_weights_regularise_the_weights():
 
 
 def test_edge_weights_in_a_network():
-    net = bm.Network(bm.HopfStep(3, init_x=Constant(1.0)), conn=bm.EdgeWeights(SPARSE), coupled_var="x", coupling="additive")
+    net = bm.Network(
+        bm.HopfStep(3, init_x=Constant(1.0)), conn=bm.EdgeWeights(SPARSE), coupled_var="x", coupling="additive"
+    )
     brainstate.nn.init_all_states(net)
     np.testing.assert_allclose(net.coupling_input(), SPARSE.sum(1), rtol=1e-6)

@@ -4,8 +4,8 @@ import functools
 import warnings
 
 import brainstate
-import brainunit as u
 import braintools
+import brainunit as u
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -64,7 +64,7 @@ def fit(a=0.1, goal=0.5, n_steps=5, rate=0.25, run=None, **options):
     return fitter.fit(n_steps=n_steps, **(run or {}))
 
 
-# --- what it finds ------------------------------------------------------------------------------------------------
+# --- what it finds ------------------------------------------------------------------------------------------
 @functools.cache
 def recovered():
     """A Hopf network fitted to its own trajectory, twice: with how often the prediction was traced."""
@@ -160,7 +160,7 @@ def test_regularisation_enters():
     assert float(result.best_params["a"]) == pytest.approx(0.5 / 1.5, rel=1e-3)  # of (a - ½)² + ½ a²
 
 
-# --- what it keeps ------------------------------------------------------------------------------------------------
+# --- what it keeps ------------------------------------------------------------------------------------------
 def test_best_seen_is_restored():
     """A step too long diverges: the first parameters were the best."""
     model = hopf(trainable(0.1))
@@ -212,7 +212,7 @@ def test_verbose_and_progress(capsys):
     assert 9 <= len(lines) <= 12 and lines[0].startswith("step     0  loss 0.16")
 
 
-# --- noise --------------------------------------------------------------------------------------------------------
+# --- noise --------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("fresh", [True, False])
 def test_fresh_or_common_noise(fresh):
     model = hopf(trainable(0.0))
@@ -248,7 +248,7 @@ def test_prediction_is_that_of_the_best_key():
     assert float(jnp.mean(result.prediction**2)) == pytest.approx(result.best_loss, rel=1e-5)
 
 
-# --- optimisers ---------------------------------------------------------------------------------------------------
+# --- optimisers ---------------------------------------------------------------------------------------------
 def test_optimiser_of_braintools():
     model, twin = hopf(trainable(0.1)), hopf(trainable(0.1))
     ours = bm.Fitter(model, braintools.optim.Adam(lr=0.05), loss_fn=distance_to(0.5)).fit(n_steps=10)
@@ -261,7 +261,7 @@ def test_default_optimiser():
     assert float(result.best_params["a"]) == pytest.approx(0.12, abs=1e-4)  # Adam: 1e-2 at each step
 
 
-# --- refusals -----------------------------------------------------------------------------------------------------
+# --- refusals -----------------------------------------------------------------------------------------------
 def rmse(prediction, target):
     return jnp.mean((prediction - target) ** 2)
 
@@ -276,12 +276,20 @@ def rmse(prediction, target):
         (lambda m: bm.Fitter(m, predict=trajectory), "either `loss_fn`, or both"),
         (lambda m: bm.Fitter(m, objective=rmse), "either `loss_fn`, or both"),
         (lambda m: bm.Fitter(m, loss_fn=distance_to(0), predict=trajectory, objective=rmse), "either `loss_fn`, or"),
-        (lambda m: bm.Fitter(m, "adam", loss_fn=distance_to(0)), "`optimizer` of Fitter must be an optax or braintools"),
+        (
+            lambda m: bm.Fitter(m, "adam", loss_fn=distance_to(0)),
+            "`optimizer` of Fitter must be an optax or braintools",
+        ),
         (lambda m: bm.Fitter(m, loss_fn=distance_to(0)).fit(n_steps=0), "`n_steps` of fit must be a positive int"),
         (lambda m: bm.Fitter(m, loss_fn=distance_to(0)).fit(n_steps=True), "`n_steps` of fit must be a positive int"),
-        (lambda m: bm.Fitter(m, loss_fn=lambda m: m.a.value() * jnp.ones(3)).fit(), r"one number, but has shape \(3,\)"),
         (
-            lambda m: bm.Fitter(m, predict=lambda m: m.a.value() * jnp.ones(3), objective=rmse).fit(np.array([1.0, np.nan, 0.0])),
+            lambda m: bm.Fitter(m, loss_fn=lambda m: m.a.value() * jnp.ones(3)).fit(),
+            r"one number, but has shape \(3,\)",
+        ),
+        (
+            lambda m: bm.Fitter(m, predict=lambda m: m.a.value() * jnp.ones(3), objective=rmse).fit(
+                np.array([1.0, np.nan, 0.0])
+            ),
             "`target` of fit must be finite",
         ),
         (lambda m: bm.Fitter(m, loss_fn=distance_to(0)).fit(n_steps=1, seed=0.5), "`seed` must be an int"),

@@ -54,7 +54,7 @@ def orders(errors, halvings=1):
     return [math.log2(a / b) / halvings for a, b in zip(errors, errors[1:], strict=False)]
 
 
-# --- the order of the method, on a network ------------------------------------------------------------------------
+# --- the order of the method, on a network ------------------------------------------------------------------
 @pytest.mark.parametrize(("method", "order"), [("euler", 1), ("heun", 2), ("rk4", 4)])
 def test_order_on_a_linear_network(x64, method, order):
     exact = scipy.linalg.expm(2.0 * W) @ START
@@ -80,7 +80,7 @@ def test_order_on_coupled_oscillators(x64, method, order):
     assert orders(errors)[0] == pytest.approx(order, abs=0.25)
 
 
-# --- delays -------------------------------------------------------------------------------------------------------
+# --- delays -------------------------------------------------------------------------------------------------
 def feedback(delays, method="heun", **options):
     """Regions with x' = -x(t - delay), each on its own."""
     n = len(delays)
@@ -229,7 +229,7 @@ def test_delays_of_edges_that_are_yet_to_grow():
     np.testing.assert_allclose(by_value["x"][-1], moderate_run(), rtol=1e-6)
 
 
-# --- ports, batches, seeds ----------------------------------------------------------------------------------------
+# --- ports, batches, seeds ----------------------------------------------------------------------------------
 def test_qif_population_is_coupled_into_v_by_tau_r():
     tau, rate = 10.0 * u.ms, np.array([5.0, 20.0, 40.0])
     node = bm.MontbrioPazoRoxinStep(3, tau=tau, init_r=at(rate), init_v=Constant(-1.0))
@@ -322,7 +322,7 @@ def test_node_needs_no_time_step_before_the_run():
         brainstate.nn.init_all_states(net)
 
 
-# --- refusals -----------------------------------------------------------------------------------------------------
+# --- refusals -----------------------------------------------------------------------------------------------
 BAD = np.array([[0.0, np.nan, 1.0], [0.0, 0.0, 0.0], [0.0, 0.0, 0.0]])
 
 

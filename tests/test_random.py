@@ -89,7 +89,12 @@ def test_normal_law():
 
 def test_draws_are_independent_across_steps_elements_processes_and_keys():
     z = np.asarray(normals(1, 0, 400, (100,)))
-    others = [z[1:], z[:, 1:], np.asarray(normals(2, 0, 400, (100,))), np.asarray(normals(1, 0, 400, (100,), fold(KEY, 1)))]
+    others = [
+        z[1:],
+        z[:, 1:],
+        np.asarray(normals(2, 0, 400, (100,))),
+        np.asarray(normals(1, 0, 400, (100,), fold(KEY, 1))),
+    ]
     for other in others:
         pair = z[: len(other), : other.shape[1]]
         assert abs(np.mean(pair * other)) < 5 / pair.size**0.5
