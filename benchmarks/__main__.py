@@ -82,13 +82,19 @@ def forward(rounds: int) -> list[str]:
     }
     interleaved(workers, rounds)
     ours = workers["brainmass"].median("wall")
-    lines = ["| subject | µs per step (wall, median) | relative to brainmass | first call, s |", "| --- | --- | --- | --- |"]
+    lines = [
+        "| subject | µs per step (wall, median) | relative to brainmass | first call, s |",
+        "| --- | --- | --- | --- |",
+    ]
     for name, worker in workers.items():
         wall = worker.median("wall")
         lines.append(f"| {name} | {wall / n * 1e6:.2f} | {wall / ours:.2f} | {worker.facts['first']:.1f} |")
     with_flag = workers["brainmass, whole-loop flag"].median("wall")
     by_hand = workers["hand-written scan, whole-loop flag"].median("wall")
-    lines += ["", f"With the flag on both, brainmass takes {with_flag / by_hand:.2f} of the time of the hand-written scan."]
+    lines += [
+        "",
+        f"With the flag on both, brainmass takes {with_flag / by_hand:.2f} of the time of the hand-written scan.",
+    ]
     return lines
 
 
@@ -116,7 +122,10 @@ def memory(rounds: int) -> list[str]:
 
 def gradient(rounds: int) -> list[str]:
     """Gradient of the mean rate for the coupling and 84 excitabilities, against the forward run in the same process."""
-    lines = ["| steps | flag | forward, µs/step | gradient, µs/step | ratio | temporary memory, MB |", "| --- | --- | --- | --- | --- | --- |"]
+    lines = [
+        "| steps | flag | forward, µs/step | gradient, µs/step | ratio | temporary memory, MB |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
     for n in (10_000, 60_000):
         for flags in ("", WHOLE_LOOPS):
             worker = Worker("ours.py", "gradient", n, flags=flags)

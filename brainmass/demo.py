@@ -32,14 +32,14 @@ TR = 0.72 * u.second  # repetition time of the data
 DT = 4.0 * u.ms
 SIGMA = 0.008  # noise on the excitatory gating variable, per sqrt(ms)
 
-# Working point of the isolated model with J_i = 1: gating variables at an excitatory rate of 3.08 Hz. (Deco et al. 2014)
+# Working point of the isolated model with J_i = 1 (Deco et al. 2014): its gating variables, at a rate of 3.08 Hz.
 S_E, S_I = 0.16476, 0.0392221
 W_P, J_N, I_O = 1.4, 0.15, 0.382
 RESTING_BOLD = 0.0163  # the BOLD signal there
 
 FIRST_COUPLING = 0.5
 COUPLINGS = np.round(np.linspace(0.1, 1.2, 12), 1)
-LARGEST_COUPLING = 0.9  # beyond, the resting state is about to lose its stability, and fits wander off
+LARGEST_COUPLING = 0.9  # beyond, the working point is about to lose its stability, and fits wander off
 RATE = 0.06
 
 
@@ -62,7 +62,7 @@ class Brain(brainstate.nn.Module):
     def values(self) -> dict[str, Any]:
         """The parameters of the simulation."""
         strength = self.weights.sum(1)
-        gained = self.weights * jnp.exp(5 * self.edges.value())  # never negative; no edge where there is none
+        gained = self.weights * jnp.exp(6 * self.edges.value())  # never negative; no edge where there is none
         weights = gained * (strength / gained.sum(1))[:, None]  # a region's input keeps its total
         w_p = W_P + 0.6 * self.excitation.value()
         j_i = balanced_inhibition(w_p, self.coupling * strength) * jnp.exp(0.32 * self.inhibition.value())
@@ -151,7 +151,7 @@ def sweep(job: Job, n: int = 170, runs: int = 4) -> np.ndarray:
     return np.asarray(jax.jit(jax.vmap(score, in_axes=(0, None)))(jnp.asarray(COUPLINGS, jnp.float32), keys))
 
 
-def fit(job: Job, brain: Brain, n_steps: int, *, n: int = 50, skip: int = 14, runs: int = 32) -> brainmass.FitResult:
+def fit(job: Job, brain: Brain, n_steps: int, *, n: int = 50, skip: int = 14, runs: int = 24) -> brainmass.FitResult:
     """Fit by gradient through the simulation, the haemodynamics and the FC, with new noise at every step."""
     schedule = optax.warmup_cosine_decay_schedule(0.3 * RATE, RATE, 3, n_steps, 0.1 * RATE)
     optimizer = optax.chain(optax.clip_by_global_norm(0.5), optax.adam(schedule, b2=0.95))
@@ -188,16 +188,17 @@ def main(seed: int = 0, out: Path | str = ".") -> dict[str, Any]:
 
     say(f"sweeping {len(COUPLINGS)} global couplings at once")
     scores = sweep(job)
-    coupling = min(float(COUPLINGS[scores.argmax()]), LARGEST_COUPLING)
-    say(f"best global coupling {coupling:.1f}: correlation {scores.max():.2f}")
+    stable = np.where(LARGEST_COUPLING >= COUPLINGS, scores, -1)
+    coupling = float(COUPLINGS[stable.argmax()])
+    say(f"best global coupling at which the working point is stable, {coupling:.1f}: correlation {stable.max():.2f}")
 
     brains = {"one global coupling": Brain(job.weights, coupling)}
     say("fitting excitation, inhibition and noise of each region, by gradient")
     brains["regional parameters"] = Brain(job.weights, coupling)
-    losses = {"regional parameters": fit(job, brains["regional parameters"], 14).history}
+    losses = {"regional parameters": fit(job, brains["regional parameters"], 12).history}
     say("fitting the weights of the connections as well, by gradient")
     brains["connection weights"] = Brain(job.weights, coupling, brains["regional parameters"], edges=True)
-    losses["connection weights"] = fit(job, brains["connection weights"], 20).history
+    losses["connection weights"] = fit(job, brains["connection weights"], 18).history
 
     say("evaluating with noise that nothing was fitted on")
     found = {name: evaluate(job, brain) for name, brain in brains.items()}
@@ -234,13 +235,14 @@ def _draw(path: Path, job: Job, scores: Any, coupling: float, losses: Any, found
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    figure = plt.figure(figsize=(13, 7.2), layout="constrained")
+    figure = plt.figure(figsize=(14, 7.6), layout="constrained")
     axes = figure.subplot_mosaic([["data", *found], ["sweep", "loss", "bold", "bold"]])
     matrices = {"data": job.data.fc, **{name: it["fc"] for name, it in found.items()}}
     for name, fc in matrices.items():
-        brainmass.viz.plot_functional_connectivity(fc, is_matrix=True, ax=axes[name])
-        title = "empirical" if name == "data" else f"{name}: r = {found[name]['mean']:.2f}"
-        axes[name].set_title(title, fontsize=10)
+        brainmass.viz.plot_functional_connectivity(fc, is_matrix=True, ax=axes[name], colorbar=False)
+        axes[name].set_title("empirical" if name == "data" else f"{name}, r = {found[name]['mean']:.2f}", fontsize=10)
+    shared = [axes[name] for name in matrices]
+    figure.colorbar(axes["data"].images[0], ax=shared, label="functional connectivity", shrink=0.8)
     brainmass.viz.plot_sweep(
         COUPLINGS, scores, best=coupling, ax=axes["sweep"], xlabel="global coupling", ylabel="FC correlation"
     )

@@ -56,8 +56,7 @@ class Noise(Declared):
             mean, sigma = u.get_unit(self.p.mean), u.get_unit(self.p.sigma)
             if not mean.has_same_dim(sigma):
                 raise u.UnitMismatchError(
-                    f"Argument `mean` of {self._owner} must have the unit of `sigma` ({sigma}), "
-                    f"but is {self.p.mean}."
+                    f"Argument `mean` of {self._owner} must have the unit of `sigma` ({sigma}), but is {self.p.mean}."
                 )
 
 
@@ -69,9 +68,7 @@ class GaussianNoise(Noise):
     """
 
     mean: Par = param(default=None, doc="mean; default zero", unit="any")
-    sigma: Par = param(
-        default=1.0 * u.nA, doc="standard deviation of a sample", domain=nonnegative, unit="any"
-    )
+    sigma: Par = param(default=1.0 * u.nA, doc="standard deviation of a sample", domain=nonnegative, unit="any")
 
     def update(self) -> Any:
         return self._mean() + self.p.sigma * self.standard_normal()
@@ -117,9 +114,7 @@ class OUProcess(Noise):
 
     def __setattr__(self, key: str, value: Any) -> None:
         if self._checked and key == "start" and value not in ("mean", "stationary"):
-            raise ValueError(
-                f"Argument `start` of {self._owner} must be 'mean' or 'stationary', but is {value!r}."
-            )
+            raise ValueError(f"Argument `start` of {self._owner} must be 'mean' or 'stationary', but is {value!r}.")
         super().__setattr__(key, value)
 
     def _initial(self, rng: Any) -> dict[str, Any]:
@@ -137,7 +132,5 @@ class OUProcess(Noise):
         p, mean = self.p, self._mean()
         decay = u.maybe_decimal(time_step(self._owner) / p.tau)
         spread = u.math.sqrt(-u.math.expm1(-2 * decay) / 2)
-        self.x.value = (
-            mean + (self.x.value - mean) * u.math.exp(-decay) + p.sigma * (spread * self.standard_normal())
-        )
+        self.x.value = mean + (self.x.value - mean) * u.math.exp(-decay) + p.sigma * (spread * self.standard_normal())
         return self.x.value

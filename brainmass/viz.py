@@ -153,6 +153,7 @@ def plot_functional_connectivity(
     is_matrix: bool = False,
     labels: Sequence[str] | None = None,
     ax: Axes | None = None,
+    colorbar: bool = True,
     **kwargs: Any,
 ) -> Axes:
     """Draw functional connectivity, on colours that are symmetric about 0 and reach from -1 to 1.
@@ -165,6 +166,7 @@ def plot_functional_connectivity(
         What `data` is; never guessed from its shape.
     labels : R strings, optional
     ax : matplotlib Axes, optional
+    colorbar : bool
     **kwargs
         Passed to `Axes.imshow`; for example `vmin=-0.5, vmax=0.5`.
 
@@ -180,7 +182,8 @@ def plot_functional_connectivity(
     image = _draw_matrix(ax, values, names, {"cmap": "RdBu_r", "vmin": -1, "vmax": 1, **kwargs})
     ax.set_xlabel("region")
     ax.set_ylabel("region")
-    ax.figure.colorbar(image, ax=ax, label="functional connectivity (Pearson)")
+    if colorbar:
+        ax.figure.colorbar(image, ax=ax, label="functional connectivity (Pearson)")
     return ax
 
 

@@ -30,9 +30,7 @@ def reference(seconds, drive, values=DEFAULTS):
     """States at these times from rest, for a drive that is `drive(t)` and steps at 1 s."""
     solve = dict(rtol=1e-11, atol=1e-13, dense_output=True, method="DOP853")
     first = solve_ivp(lambda t, y: balloon(y, drive(0.5), **values), (0, 1), [0, 1, 1, 1], **solve)
-    second = solve_ivp(
-        lambda t, y: balloon(y, drive(1.5), **values), (1, seconds[-1] + 1), first.y[:, -1], **solve
-    )
+    second = solve_ivp(lambda t, y: balloon(y, drive(1.5), **values), (1, seconds[-1] + 1), first.y[:, -1], **solve)
     return np.where(seconds <= 1, first.sol(np.minimum(seconds, 1)), second.sol(np.maximum(seconds, 1)))
 
 
@@ -104,18 +102,14 @@ def test_any_unit_of_the_step():
     with brainstate.environ.context(dt=0.01):
         bold = brainmass.BOLDSignal(1)
         bold.init_state()
-        with pytest.raises(
-            u.UnitMismatchError, match=r"BOLDSignal needs a time step that is a time.*dt=0.1 \* u.ms"
-        ):
+        with pytest.raises(u.UnitMismatchError, match=r"BOLDSignal needs a time step that is a time.*dt=0.1 \* u.ms"):
             bold.update(1.0)
 
 
 def test_derivative_is_the_papers(x64):
     y = np.array([0.3, 1.4, 0.8, 1.2])
     found = brainmass.BOLDSignal(1).derivative(tuple(y), 0 * u.ms, 0.7)
-    np.testing.assert_allclose(
-        [rate.to_decimal(u.Hz) for rate in found], balloon(y, 0.7, **DEFAULTS), rtol=1e-13
-    )
+    np.testing.assert_allclose([rate.to_decimal(u.Hz) for rate in found], balloon(y, 0.7, **DEFAULTS), rtol=1e-13)
 
 
 def test_deactivation(x64):
@@ -142,9 +136,7 @@ def test_deactivation(x64):
     ],
 )
 def test_domains(name, wrong, rule):
-    with pytest.raises(
-        ValueError, match=f"Argument `{name}` of BOLDSignal .* must be {rule}, but is {wrong}"
-    ):
+    with pytest.raises(ValueError, match=f"Argument `{name}` of BOLDSignal .* must be {rule}, but is {wrong}"):
         brainmass.BOLDSignal(2, **{name: wrong})
     brainmass.BOLDSignal(2, alpha=1.0)
 
@@ -170,9 +162,7 @@ def test_input_shape():
     with brainstate.environ.context(dt=1 * u.ms):
         assert bold.update(np.ones(2)).shape == (3, 2)
         for shape in (3,), (4, 3, 2):
-            with pytest.raises(
-                ValueError, match=r"Input `z` of BOLDSignal must be a scalar or fit .*\(3, 2\)"
-            ):
+            with pytest.raises(ValueError, match=r"Input `z` of BOLDSignal must be a scalar or fit .*\(3, 2\)"):
                 bold.update(np.ones(shape))
 
 

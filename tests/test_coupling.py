@@ -16,11 +16,6 @@ W = RNG.normal(size=(4, 4)).astype(np.float32)  # neither symmetric nor of one s
 X = RNG.normal(size=4).astype(np.float32)
 K, B = 0.7, 0.2
 
-KERNELS = {
-    "diffusive": lambda x, y: sum(W[:, j] * (x[..., :, j] - y) for j in range(4)),
-    "additive": lambda x, y: sum(W[:, j] * x[..., :, j] for j in range(4)),
-}
-
 
 def by_loop(kernel, x, y=None):
     """k Σ_j w_ij (x_ij - y_i), or k Σ_j w_ij x_ij, one edge at a time; x per region or per edge."""

@@ -50,10 +50,7 @@ def test_signature():
     shown = inspect.signature(MPR).parameters
     assert shown["tau"].default == 1.0 * u.ms and shown["method"].kind is inspect.Parameter.KEYWORD_ONLY
     assert list(inspect.signature(MPR.update).parameters) == ["self", "r_inp", "v_inp"]
-    assert (
-        str(inspect.signature(WongWangExcInhStep.derivative))
-        == "(self, state, t, coupling, add_e=0.0, add_i=0.0)"
-    )
+    assert str(inspect.signature(WongWangExcInhStep.derivative)) == "(self, state, t, coupling, add_e=0.0, add_i=0.0)"
 
 
 def test_help_table():
@@ -146,9 +143,7 @@ def test_an_attribute_set_later_is_checked_too():
 
 def test_parameter_may_be_traced():
     """Under a transformation a value has no number to check, but a unit and a shape."""
-    slope = jax.grad(
-        lambda a: HopfStep(1, a=a).derivative((2.0, 0.0), 0 * u.ms, 0.0, 0.0)[0].to_decimal(u.kHz)
-    )(0.5)
+    slope = jax.grad(lambda a: HopfStep(1, a=a).derivative((2.0, 0.0), 0 * u.ms, 0.0, 0.0)[0].to_decimal(u.kHz))(0.5)
     assert float(slope) == 2.0  # d/da of (a − x²) x at x = 2
     with says(u.UnitMismatchError, "Argument `tau`"):
         jax.jit(lambda x: MPR(1, tau=x * u.mV).tau.value())(1.0)
@@ -183,9 +178,7 @@ def test_rate_at_a_dimensionless_port_is_read_in_hertz():
     nothing = final_state(still())
     for rate in 0.3 * u.Hz, 0.3 / u.second, 0.0003 / u.ms:
         np.testing.assert_allclose(final_state(still(), v_inp=rate)["v"] - nothing["v"], 0.03, rtol=1e-4)
-    np.testing.assert_allclose(
-        final_state(still(), v_inp=[0.0, 1.0])["v"] - nothing["v"], [0.0, 0.1], atol=1e-6
-    )
+    np.testing.assert_allclose(final_state(still(), v_inp=[0.0, 1.0])["v"] - nothing["v"], [0.0, 0.1], atol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -236,9 +229,7 @@ def test_initial_values():
     assert isinstance(node.r, HiddenState)
     np.testing.assert_allclose(node.r.value.to_decimal(u.Hz), 300.0, rtol=1e-6)
     np.testing.assert_array_equal(node.v.value, [0.0, 1.0, 2.0])
-    assert (
-        u.get_unit(ready(MPR(3, init_r=Constant(2.0))).r.value) == u.Hz
-    )  # a plain number is read in the state's unit
+    assert u.get_unit(ready(MPR(3, init_r=Constant(2.0))).r.value) == u.Hz  # a plain number is read in the state's unit
     drawn = ready(MPR(1000)).r.value.to_decimal(u.Hz)
     assert drawn.min() >= 0 and drawn.max() <= 0.05 and drawn.mean() == pytest.approx(0.025, rel=0.1)
 

@@ -62,9 +62,7 @@ def errors(method):
     """As a function of the number of steps: the errors at DURATION of a free and of a forced oscillator."""
     node = brainmass.HopfStep(2, a=A, w=W, beta=BETA)
     forced = jnp.array([0.0, 1.0])
-    begin = tuple(
-        jnp.stack([jnp.asarray(free), x]) for free, x in zip((START, 0.0), manufactured(0.0)[0], strict=True)
-    )
+    begin = tuple(jnp.stack([jnp.asarray(free), x]) for free, x in zip((START, 0.0), manufactured(0.0)[0], strict=True))
     end = np.stack([closed_form(DURATION), [float(x) for x in manufactured(DURATION)[0]]], axis=1)
 
     def derivative(state, t, x_inp, y_inp):
@@ -112,9 +110,7 @@ def test_heun_is_the_predictor_corrector(x64):
     start, h = np.array([0.3, -0.2]), 0.1
     predicted = start + h * np.array(field(*start))
     expected = start + h / 2 * (np.array(field(*start)) + np.array(field(*predicted)))
-    found = step(
-        "heun", node.derivative, tuple(jnp.asarray(start)), 0 * u.ms, h * u.ms, lambda *_: (0.0, 0.0)
-    )
+    found = step("heun", node.derivative, tuple(jnp.asarray(start)), 0 * u.ms, h * u.ms, lambda *_: (0.0, 0.0))
     np.testing.assert_allclose(np.array(found), expected, rtol=1e-14)
 
 
@@ -151,9 +147,7 @@ def test_stochastic_methods_are_those_of_braintools(name, x64, monkeypatch):
 
     with brainstate.environ.context(dt=dt):
         expected = getattr(quad, f"{name}_step")(drift, diffusion, state, t)
-    found = step(
-        name, node.derivative, state, t, dt, lambda *_: tuple(s * DRAW / np.sqrt(0.1) for s in sigma)
-    )
+    found = step(name, node.derivative, state, t, dt, lambda *_: tuple(s * DRAW / np.sqrt(0.1) for s in sigma))
     for ours, theirs, before in zip(found, expected, state, strict=True):
         assert np.abs(np.asarray(theirs - before)).min() > 1e-3
         np.testing.assert_allclose(ours, u.maybe_decimal(theirs), rtol=1e-13)

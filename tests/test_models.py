@@ -19,9 +19,7 @@ def test_model(model, check):
 
 def test_catalogue():
     rows = brainmass.list_models()
-    assert [row.name for row in rows] == sorted(
-        {m.__name__ for m in _MODELS if m.__module__.startswith("brainmass.")}
-    )
+    assert [row.name for row in rows] == sorted({m.__name__ for m in _MODELS if m.__module__.startswith("brainmass.")})
     for row in rows:
         model = getattr(brainmass, row.name)
         assert row.category in ("phenomenological", "physiological") and row.use_case

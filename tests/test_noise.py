@@ -105,9 +105,7 @@ def test_ou_process_starts_at_its_mean_and_relaxes():
 # --- units --------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("noise", ALL)
 def test_mean_must_have_the_unit_of_sigma(noise):
-    with pytest.raises(
-        u.UnitMismatchError, match=f"`mean` of {noise.__name__} must have the unit of `sigma` \\(mV\\)"
-    ):
+    with pytest.raises(u.UnitMismatchError, match=f"`mean` of {noise.__name__} must have the unit of `sigma` \\(mV\\)"):
         noise(2, mean=1.0 * u.nA, sigma=1.0 * u.mV)
     with pytest.raises(u.UnitMismatchError, match="`mean`"):
         noise(2, mean=1.0, sigma=1.0 * u.mV)
@@ -120,9 +118,7 @@ def test_mean_must_have_the_unit_of_sigma(noise):
 def test_default_unit_is_refused_at_a_port_by_its_name(noise):
     node = ready(brainmass.MontbrioPazoRoxinStep(2, noise_r=noise(2)))
     with brainstate.environ.context(dt=0.1 * u.ms):
-        with pytest.raises(
-            u.UnitMismatchError, match="Input `r_inp` of MontbrioPazoRoxinStep, from `noise_r`, .* Hz"
-        ):
+        with pytest.raises(u.UnitMismatchError, match="Input `r_inp` of MontbrioPazoRoxinStep, from `noise_r`, .* Hz"):
             node.update()
         node.noise_r = noise(2, sigma=1.0 * u.Hz)
         node.update()
@@ -138,9 +134,7 @@ def test_sigma_must_be_nonnegative(noise, wrong):
 def test_ou_arguments():
     with pytest.raises(ValueError, match="`tau` of OUProcess .*must be > 0"):
         OUProcess(2, tau=0.0 * u.ms)
-    with pytest.raises(
-        ValueError, match="`start` of OUProcess must be 'mean' or 'stationary', but is 'zero'"
-    ):
+    with pytest.raises(ValueError, match="`start` of OUProcess must be 'mean' or 'stationary', but is 'zero'"):
         OUProcess(2, start="zero")
     with pytest.raises(TypeError, match="`init` of OUProcess must be a callable"):
         OUProcess(2, init=5.0 * u.nA)
@@ -155,9 +149,7 @@ def test_ou_arguments():
 
 
 def test_time_step_is_asked_for():
-    with pytest.raises(
-        ValueError, match=r"WhiteNoise needs a time step: .*brainstate.environ.set\(dt=0.1 \* u.ms\)"
-    ):
+    with pytest.raises(ValueError, match=r"WhiteNoise needs a time step: .*brainstate.environ.set\(dt=0.1 \* u.ms\)"):
         WhiteNoise(2).update()
     with (
         brainstate.environ.context(dt=0.1),
@@ -180,9 +172,7 @@ def test_lanes_of_a_batch_and_regions_draw_independently(noise, batch):
 
 
 def test_same_seed_same_samples():
-    first, second = (
-        record(OUProcess(3, start="stationary"), 4, 1.0 * u.ms, brainstate.random.seed(5)) for _ in "ab"
-    )
+    first, second = (record(OUProcess(3, start="stationary"), 4, 1.0 * u.ms, brainstate.random.seed(5)) for _ in "ab")
     np.testing.assert_array_equal(first, second)
     assert not np.array_equal(first, record(OUProcess(3, start="stationary"), 4, 1.0 * u.ms))
 

@@ -94,9 +94,7 @@ def test_mpr_right_hand_side(x64):
     r, v, Ir, Iv = np.array([0.2, 0.7]), np.array([-1.3, 0.4]), 0.3, -0.6
     node = canonical_mpr(2, tau=tau * u.ms, eta=eta, delta=Delta / (tau * u.ms), J=J)
     dr, dv = node.derivative((jnp.asarray(r) * PER_MS, jnp.asarray(v)), 0 * u.ms, Ir * PER_MS, Iv)
-    np.testing.assert_allclose(
-        dr.to_decimal(PER_MS**2), (Delta / (np.pi * tau) + 2 * r * v + Ir) / tau, rtol=1e-13
-    )
+    np.testing.assert_allclose(dr.to_decimal(PER_MS**2), (Delta / (np.pi * tau) + 2 * r * v + Ir) / tau, rtol=1e-13)
     expected = (v**2 + eta + J * tau * r - (np.pi * tau * r) ** 2 + Iv) / tau
     np.testing.assert_allclose(dv.to_decimal(PER_MS), expected, rtol=1e-13)
 
@@ -139,18 +137,14 @@ def test_coombes_byrne_right_hand_side(x64):
     dr, dv = node.derivative((jnp.asarray(r), jnp.asarray(v)), 0 * u.ms, Ir, Iv)
     g = k * np.pi * r
     np.testing.assert_allclose(dr.to_decimal(PER_MS), Delta / np.pi + 2 * v * r - g * r + Ir, rtol=1e-13)
-    np.testing.assert_allclose(
-        dv.to_decimal(PER_MS), v**2 - (np.pi * r) ** 2 + eta + (v_syn - v) * g + Iv, rtol=1e-13
-    )
+    np.testing.assert_allclose(dv.to_decimal(PER_MS), v**2 - (np.pi * r) ** 2 + eta + (v_syn - v) * g + Iv, rtol=1e-13)
 
 
 # --- Hopf ---------------------------------------------------------------------------------------------------
 def test_hopf_radius_and_frequency(x64):
     """On the limit cycle: radius √(a/beta), and after a period 2π/w the same point."""
     a, w, beta, n = 0.4, 0.7, 1.6, 2000
-    node = brainmass.HopfStep(
-        1, a=a, w=w, beta=beta, init_x=Constant(0.01), init_y=Constant(0.0), method="rk4"
-    )
+    node = brainmass.HopfStep(1, a=a, w=w, beta=beta, init_x=Constant(0.01), init_y=Constant(0.0), method="rk4")
     node.init_state()
     on_cycle = run(node, 4000, 0.02)
     assert np.hypot(on_cycle["x"], on_cycle["y"])[0] == pytest.approx(np.sqrt(a / beta), rel=1e-9)
@@ -210,9 +204,7 @@ def test_wong_wang_right_hand_side(x64):
     xe = 1.4 * 0.15 * Se - 1.2 * Si + 1.0 * 0.382 + 1.7 * 0.15 * c + 0.02
     xi = 0.15 * Se - Si + 0.7 * 0.382 + 0.3 * 1.7 * 0.15 * c
     He, Hi = transfer(xe, 310, 125, 0.16), transfer(xi, 615, 177, 0.087)
-    np.testing.assert_allclose(
-        dSe.to_decimal(PER_MS), -Se / 100 + (1 - Se) * 0.641e-3 * He + add_e, rtol=1e-12
-    )
+    np.testing.assert_allclose(dSe.to_decimal(PER_MS), -Se / 100 + (1 - Se) * 0.641e-3 * He + add_e, rtol=1e-12)
     np.testing.assert_allclose(dSi.to_decimal(PER_MS), -Si / 10 + 1e-3 * Hi + add_i, rtol=1e-12)
     without = node.derivative((jnp.asarray(Se), jnp.asarray(Si)), 0 * u.ms, c)
     np.testing.assert_allclose((dSe - without[0]).to_decimal(PER_MS), add_e, rtol=1e-10)

@@ -62,9 +62,7 @@ def test_draws_on_the_axes_given_or_on_new_ones(plot):
     new.figure.canvas.draw()
 
 
-@pytest.mark.parametrize(
-    "convert", [np.asarray, jnp.asarray, lambda x: x * u.mV, lambda x: jnp.asarray(x) * u.mV]
-)
+@pytest.mark.parametrize("convert", [np.asarray, jnp.asarray, lambda x: x * u.mV, lambda x: jnp.asarray(x) * u.mV])
 def test_timeseries_draws_the_data(convert):
     ax = viz.plot_timeseries(convert(X), TS)
     assert len(ax.lines) == 3
@@ -178,9 +176,7 @@ def test_power_spectrum_peaks_at_the_frequency_of_a_sine():
 
 def test_power_spectra_of_many_have_their_mean_on_top():
     lines = viz.plot_power_spectrum(MANY, 1 * u.ms).lines
-    np.testing.assert_allclose(
-        lines[-1].get_ydata(), np.mean([line.get_ydata() for line in lines[:-1]], axis=0)
-    )
+    np.testing.assert_allclose(lines[-1].get_ydata(), np.mean([line.get_ydata() for line in lines[:-1]], axis=0))
     assert len(lines) == 31
 
 
@@ -227,9 +223,7 @@ REFUSALS = {
 @pytest.mark.parametrize("argument", REFUSALS)
 def test_refuses(argument):
     plot, message = REFUSALS[argument]
-    with pytest.raises(
-        ValueError, match=f"Argument `{argument.strip()}` of plot_.* must .*{message}.*Example: "
-    ):
+    with pytest.raises(ValueError, match=f"Argument `{argument.strip()}` of plot_.* must .*{message}.*Example: "):
         plot()
     assert not plt.get_fignums()  # no empty figure stays behind
 

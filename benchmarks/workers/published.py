@@ -3,12 +3,13 @@
 import sys
 import time
 
-import brainmass
 import brainstate
 import brainunit as u
 import jax
 from problem import COUPLING, DELTA, DT, ETA, NOISE_R, NOISE_V, REGIONS, SAMPLE_EVERY, J, weights
 from protocol import serve
+
+import brainmass
 
 if __name__ == "__main__":
     n = int(sys.argv[2])

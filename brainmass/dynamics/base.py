@@ -149,9 +149,7 @@ class Declared(_Fields):
     def __getattr__(self, key: str) -> Any:
         # Reached only when the attribute is missing.
         if key in type(self)._states:
-            raise AttributeError(
-                f"State `{key}` of {self._owner} is not there yet: call init_all_states() first."
-            )
+            raise AttributeError(f"State `{key}` of {self._owner} is not there yet: call init_all_states() first.")
         raise AttributeError(f"{self._owner} has no attribute {key!r}.{suggestion(key, dir(type(self)))}")
 
     def _attach_noise(self, key: str, noise: Any) -> None:
@@ -172,9 +170,7 @@ class Declared(_Fields):
             noise.init_state(batch_size=self._batch)
 
     # --- states ---------------------------------------------------------------------------------------------
-    def init_state(
-        self, batch_size: int | tuple[int, ...] | None = None, *, rng: Any = None, **kwargs: Any
-    ) -> None:
+    def init_state(self, batch_size: int | tuple[int, ...] | None = None, *, rng: Any = None, **kwargs: Any) -> None:
         """Allocate the states with their initial values.
 
         Parameters
@@ -202,8 +198,7 @@ class Declared(_Fields):
         shape = (*(self._batch or ()), *self.varshape)
         rng = brainstate.random.DEFAULT if rng is None else rng
         return {
-            s.name: initial_values(self._owner, s, *self._initializer(s), shape, rng)
-            for s in self._states.values()
+            s.name: initial_values(self._owner, s, *self._initializer(s), shape, rng) for s in self._states.values()
         }
 
     def _initializer(self, spec: StateSpec) -> tuple[str, Callable]:
@@ -265,9 +260,7 @@ class NeuralMassDynamics(Declared):
         cls.output = cls.output or next(iter(cls._states))
         cls.coupling_port = cls.coupling_port or cls._ports[0]
         if cls.coupling_port not in cls._ports:
-            raise TypeError(
-                f"{cls.__name__}.coupling_port must be one of {cls._ports}, but is {cls.coupling_port!r}."
-            )
+            raise TypeError(f"{cls.__name__}.coupling_port must be one of {cls._ports}, but is {cls.coupling_port!r}.")
         cls.update = update_method(cls)
         cls.derivative = derivative_method(cls)
         if not is_abstract(cls):
@@ -275,9 +268,7 @@ class NeuralMassDynamics(Declared):
 
     def __init__(self, *args: Any, **kwargs: Any):
         if is_abstract(type(self)):
-            raise TypeError(
-                f"{self._owner} is a base class: write its equations in a subclass, or use one of those."
-            )
+            raise TypeError(f"{self._owner} is a base class: write its equations in a subclass, or use one of those.")
         super().__init__(*args, **kwargs)
 
     def __setattr__(self, key: str, value: Any) -> None:
@@ -343,9 +334,7 @@ class NeuralMassDynamics(Declared):
             if field is None:
                 return tuple(held.values())
             extra = field(dict(zip(self._states, state, strict=True)), fraction)
-            return tuple(
-                x + self._read(port, extra[port]) if port in extra else x for port, x in held.items()
-            )
+            return tuple(x + self._read(port, extra[port]) if port in extra else x for port, x in held.items())
 
         old = tuple(self.state_values().values())
         if self.remembers_input:

@@ -21,9 +21,7 @@ def read_declaration(cls: type) -> None:
     cls._params = {
         n: dataclasses.replace(f.default, name=n) for n, f in rows.items() if isinstance(f.default, ParamSpec)
     }
-    cls._states = {
-        n: _named_state(cls, n, f.metadata["spec"], rows) for n, f in rows.items() if "spec" in f.metadata
-    }
+    cls._states = {n: _named_state(cls, n, f.metadata["spec"], rows) for n, f in rows.items() if "spec" in f.metadata}
     cls._starts = {s.init: rows[s.init].default for s in cls._states.values() if isinstance(s.init, str)}
     cls._noises = {s.noise: s.noise_port for s in cls._states.values() if s.noise}
     taken = {"in_size", "name", *cls._params, *cls._states, *cls._starts, *cls._noises}
@@ -100,9 +98,7 @@ def batch_shape(owner: str, batch_size: Any) -> tuple[int, ...]:
         return ()
     shape = tuple(batch_size) if isinstance(batch_size, list | tuple) else (batch_size,)
     if any(isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1 for n in shape):
-        raise ValueError(
-            f"Argument `batch_size` of {owner} must be a positive int or None, but is {show(batch_size)}."
-        )
+        raise ValueError(f"Argument `batch_size` of {owner} must be a positive int or None, but is {show(batch_size)}.")
     return tuple(int(n) for n in shape)
 
 
@@ -110,9 +106,7 @@ def differs(value: Any, default: Any) -> bool:
     if default is None:
         return False
     try:
-        return not bool(
-            np.all(np.asarray(u.maybe_decimal(value / u.get_unit(default))) == u.get_mantissa(default))
-        )
+        return not bool(np.all(np.asarray(u.maybe_decimal(value / u.get_unit(default))) == u.get_mantissa(default)))
     except (TypeError, ValueError):
         return True
 
@@ -169,9 +163,7 @@ def check_derivatives(cls: type) -> None:
 
 
 def is_abstract(cls: type) -> bool:
-    return not cls._states or any(
-        getattr(getattr(cls, f"d{s}"), "__isabstractmethod__", False) for s in cls._states
-    )
+    return not cls._states or any(getattr(getattr(cls, f"d{s}"), "__isabstractmethod__", False) for s in cls._states)
 
 
 def bind_derivative(cls: type, spec: StateSpec) -> tuple[str, ...]:
@@ -208,9 +200,7 @@ def _is_written(cls: type, name: str) -> bool:
     """Whether a model class wrote this method itself, so that none is to be generated."""
     owner = next(c for c in cls.__mro__ if name in vars(c) or not getattr(c, "_states", None))
     return (
-        name in vars(owner)
-        and bool(getattr(owner, "_states", None))
-        and not hasattr(vars(owner)[name], "_generated")
+        name in vars(owner) and bool(getattr(owner, "_states", None)) and not hasattr(vars(owner)[name], "_generated")
     )
 
 
@@ -225,8 +215,7 @@ def derivative_method(cls: type) -> Callable:
         missing = [port for port in ports if port not in given]
         if missing or len(inputs) > len(ports) + len(adds):
             raise TypeError(
-                f"{self._owner}.derivative takes the inputs {', '.join(ports + adds)}, "
-                f"but was given {len(inputs)}."
+                f"{self._owner}.derivative takes the inputs {', '.join(ports + adds)}, but was given {len(inputs)}."
             )
         zeros = {add: u.maybe_decimal(0.0 * self._port_units[add]) for add in adds}
         return self._rates(state, zeros | given)
@@ -248,8 +237,7 @@ def update_method(cls: type) -> Callable:
         return cls.update
     P = inspect.Parameter
     signature = inspect.Signature(
-        [P("self", P.POSITIONAL_OR_KEYWORD)]
-        + [P(n, P.POSITIONAL_OR_KEYWORD, default=None) for n in cls._ports]
+        [P("self", P.POSITIONAL_OR_KEYWORD)] + [P(n, P.POSITIONAL_OR_KEYWORD, default=None) for n in cls._ports]
     )
 
     def update(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -269,15 +257,12 @@ def bind_inputs(node: Any, args: tuple, kwargs: Mapping[str, Any]) -> dict[str, 
     """The inputs of one step by port, from the arguments of an `update`."""
     ports = node._ports
     if len(args) > len(ports):
-        raise TypeError(
-            f"{node._owner}.update takes the inputs {', '.join(ports)}, but was given {len(args)}."
-        )
+        raise TypeError(f"{node._owner}.update takes the inputs {', '.join(ports)}, but was given {len(args)}.")
     given = dict(zip(ports, args, strict=False))
     for key, value in kwargs.items():
         if key not in ports:
             raise TypeError(
-                f"{node._owner}.update has no input `{key}`; it has {', '.join(ports)}."
-                f"{suggestion(key, ports)}"
+                f"{node._owner}.update has no input `{key}`; it has {', '.join(ports)}.{suggestion(key, ports)}"
             )
         if key in given:
             raise TypeError(f"{node._owner}.update was given `{key}` twice.")

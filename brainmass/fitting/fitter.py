@@ -119,7 +119,9 @@ class Fitter:
         if backend not in BACKENDS:
             raise ValueError(f"Argument `backend` of Fitter must be one of {BACKENDS}, but is {backend!r}.")
         if search_space is not None:
-            raise ValueError("Argument `search_space` of Fitter belongs to derivative-free back ends; 'grad' would ignore it.")
+            raise ValueError(
+                "Argument `search_space` of Fitter belongs to derivative-free back ends; 'grad' would ignore it."
+            )
         if (loss_fn is None) == (predict is None) or (predict is None) != (objective is None):
             raise ValueError("Fitter needs either `loss_fn`, or both `predict` and `objective`.")
         self.model, self.backend = model, backend
@@ -175,7 +177,9 @@ class Fitter:
         fixed = {path: value for path, value in found.raw().items() if path not in theta}
         if found.structure not in self._compiled:
             self._check_loss(theta, fixed, target, as_key(seed))
-            self._compiled[found.structure] = _Compiled(jax.jit(partial(self._step)), jax.jit(partial(self._predicted_at)))
+            self._compiled[found.structure] = _Compiled(
+                jax.jit(partial(self._step)), jax.jit(partial(self._predicted_at))
+            )
         compiled = self._compiled[found.structure]
         run = _Record(theta)
         optimiser_state, key = self._optimizer.init(theta), as_key(seed)
@@ -237,7 +241,7 @@ class Fitter:
     def _stops(self, run: _Record, found: Inventory, theta: Any, patience: int | None, min_delta: float) -> bool:
         if not np.isfinite(run.losses[-1]):
             warnings.warn(
-                f"The loss is {run.losses[-1]} at step {len(run.losses) - 1}: the fit stops and keeps its best parameters. "
+                f"The loss is {run.losses[-1]} at step {len(run.losses) - 1}: it stops and keeps its best parameters. "
                 "Try a smaller learning rate, optax.clip_by_global_norm, or a smaller time step.",
                 RuntimeWarning,
                 stacklevel=3,
@@ -315,7 +319,11 @@ class _bar:
 
 def _call(function: Callable[..., Any], model: Any, key: Any) -> Any:
     """`function(model)`, or with the key if it takes a second argument; runs without a seed get theirs from the key."""
-    positional = [p for p in inspect.signature(function).parameters.values() if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    positional = [
+        p
+        for p in inspect.signature(function).parameters.values()
+        if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
+    ]
     with keys_from(key):
         return function(model, key) if len(positional) > 1 else function(model)
 

@@ -76,15 +76,11 @@ class WongWangExcInhStep(NeuralMassDynamics):
 
     def H_e(self, coupling: Any = None) -> Any:
         """Rate of the excitatory pool in Hz; network input as received in the last step, unless given."""
-        return self._rate_e(
-            self.S_e.value, self.S_i.value, self.received.value if coupling is None else coupling
-        )
+        return self._rate_e(self.S_e.value, self.S_i.value, self.received.value if coupling is None else coupling)
 
     def H_i(self, coupling: Any = None) -> Any:
         """Rate of the inhibitory pool in Hz; network input as received in the last step, unless given."""
-        return self._rate_i(
-            self.S_e.value, self.S_i.value, self.received.value if coupling is None else coupling
-        )
+        return self._rate_i(self.S_e.value, self.S_i.value, self.received.value if coupling is None else coupling)
 
     def _rate_e(self, S_e, S_i, coupling):
         p = self.p

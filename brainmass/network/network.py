@@ -202,13 +202,16 @@ class Network(brainstate.nn.Module):
         given = bind_inputs(self.node, node_inputs, inputs)
         if self.noise is not None:
             sample = self.node._read(self.port, self.noise())
-            given[self.port] = sample if given.get(self.port) is None else self.node._read(self.port, given[self.port]) + sample
+            given[self.port] = (
+                sample if given.get(self.port) is None else self.node._read(self.port, given[self.port]) + sample
+            )
         return self.node._advance(given, self._field(advance=True))
 
     def __repr__(self) -> str:
         delays = "" if self._delays is None else f", delays up to {np.max(self._delays.to_decimal(u.ms)):.3g} ms"
         name = type(self.coupling).__name__
-        return f"Network({self.node!r} × {self.connectome.n_regions} regions, {name} of {self.coupled_var} into {self.port}{delays})"
+        path = f"{name} of {self.coupled_var} into {self.port}"
+        return f"Network({self.node!r} × {self.connectome.n_regions} regions, {path}{delays})"
 
 
 # --- checks -------------------------------------------------------------------------------------------------------
@@ -216,7 +219,9 @@ def _check_node(node: Any, coupled_var: Any, port: Any) -> NeuralMassDynamics:
     if not isinstance(node, NeuralMassDynamics):
         raise TypeError(f"Argument `node` of Network must be a NeuralMassDynamics model, but is {show(node)}.")
     if len(node.varshape) != 1:
-        raise ValueError(f"Argument `node` of Network must have one axis, the regions, but has in_size={node.varshape}.")
+        raise ValueError(
+            f"Argument `node` of Network must have one axis, the regions, but has in_size={node.varshape}."
+        )
     if coupled_var not in node._states:
         raise ValueError(
             f"Argument `coupled_var` of Network must be a state of {type(node).__name__} ({', '.join(node._states)}), "
@@ -246,10 +251,14 @@ def _as_connectome(conn: Any, weights: Param, distance: Any, speed: Any) -> Conn
     lengths = conn.lengths if isinstance(conn, Connectome) else None
     if distance is not None:
         if speed is None:
-            raise ValueError("Argument `distance` of Network needs the conduction speed as well. Example: speed=10 * u.mm / u.ms.")
+            raise ValueError(
+                "Argument `distance` of Network needs the conduction speed as well. Example: speed=10 * u.mm / u.ms."
+            )
         lengths = distance if u.get_unit(distance).dim != u.DIMENSIONLESS else np.asarray(distance) * u.mm
     if speed is not None and lengths is None:
-        raise ValueError("Argument `speed` of Network needs lengths: give `distance`, or a Connectome that has lengths.")
+        raise ValueError(
+            "Argument `speed` of Network needs lengths: give `distance`, or a Connectome that has lengths."
+        )
     labels = conn.labels if isinstance(conn, Connectome) else None
     return Connectome(weights=values, lengths=lengths, labels=labels)
 

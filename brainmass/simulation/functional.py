@@ -19,7 +19,17 @@ from brainstate.nn import IdentityT, Param
 from brainmass.dynamics.fields import suggestion
 from brainmass.noise import Noise
 
-__all__ = ["Inventory", "Template", "Values", "constant", "initialise", "initialises_from_key", "inventory", "stateful", "takes_generator"]
+__all__ = [
+    "Inventory",
+    "Template",
+    "Values",
+    "constant",
+    "initialise",
+    "initialises_from_key",
+    "inventory",
+    "stateful",
+    "takes_generator",
+]
 
 Values = dict[str, Any]
 
@@ -194,7 +204,9 @@ class Template:
             out[path] = overrides[path] if path in overrides else param.value()
         return out
 
-    def bind(self, natural: Values, states: Values | None = None, prepared: Values | None = None) -> tuple[Any, Inventory]:
+    def bind(
+        self, natural: Values, states: Values | None = None, prepared: Values | None = None
+    ) -> tuple[Any, Inventory]:
         """A copy on these parameter values (as the equations see them), states, and derived tables."""
         root, found = self.build()
         for path, param in found.params.items():

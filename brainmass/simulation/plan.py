@@ -24,8 +24,8 @@ class Plan:
     """A run in steps: `transient` of them unrecorded, then the rest, with a period for each monitor.
 
     `levels` are lengths, each dividing the next, except that the block need not divide what lies above it: after every
-    `levels[k]` steps something is sampled, or an observer is updated, or a block ends. A monitor is sampled at the level `recorded[name]` and, where that is shorter
-    than its period, thinned afterwards.
+    `levels[k]` steps something is sampled, or an observer is updated, or a block ends. A monitor is sampled at the
+    level `recorded[name]` and, where that is shorter than its period, thinned afterwards.
     """
 
     n_steps: int
@@ -52,7 +52,9 @@ def _milliseconds(argument: str, value: Any) -> float:
     try:
         number = np.asarray(value.to_decimal(u.ms), np.float64)
     except (AttributeError, u.UnitMismatchError):
-        raise u.UnitMismatchError(f"Argument `{argument}` must be a time, but is {show(value)}. Example: {argument}=100 * u.ms.") from None
+        raise u.UnitMismatchError(
+            f"Argument `{argument}` must be a time, but is {show(value)}. Example: {argument}=100 * u.ms."
+        ) from None
     if number.shape != () or not np.isfinite(number):
         raise ValueError(f"Argument `{argument}` must be one finite time, but is {show(value)}.")
     return float(number)
@@ -73,7 +75,9 @@ def steps_in(argument: str, duration: Any, dt: Any, *, minimum: int = 0) -> int:
                 f"The nearest that is: {argument}={near:g} * u.ms."
             )
     if n < minimum:
-        raise ValueError(f"Argument `{argument}` must be at least {minimum} time step(s) long, but is {show(duration)}.")
+        raise ValueError(
+            f"Argument `{argument}` must be at least {minimum} time step(s) long, but is {show(duration)}."
+        )
     return n
 
 
@@ -82,7 +86,9 @@ def interval_in_steps(interval: Any, dt: Any) -> int:
     return max(1, int(_milliseconds("interval", interval) / _milliseconds("dt", dt) + 1e-6))
 
 
-def make_plan(n_steps: int, transient: int, periods: Mapping[str, int], targets: Mapping[str, int], block: int | None) -> Plan:
+def make_plan(
+    n_steps: int, transient: int, periods: Mapping[str, int], targets: Mapping[str, int], block: int | None
+) -> Plan:
     """Arrange a run.
 
     Parameters
@@ -97,7 +103,9 @@ def make_plan(n_steps: int, transient: int, periods: Mapping[str, int], targets:
         Preferred length of a block.
     """
     if transient > n_steps:
-        raise ValueError(f"Argument `transient` must not be longer than the run ({n_steps} steps), but has {transient}.")
+        raise ValueError(
+            f"Argument `transient` must not be longer than the run ({n_steps} steps), but has {transient}."
+        )
     recorded_steps = n_steps - transient
     for name, period in periods.items():
         if period > recorded_steps:

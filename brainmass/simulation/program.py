@@ -13,7 +13,16 @@ import jax.numpy as jnp
 from brainmass.dynamics.base import Declared
 from brainmass.forward.observer import Observer
 from brainmass.simulation import loop
-from brainmass.simulation.functional import Inventory, Template, Values, initialise, initialises_from_key, inventory, stateful, takes_generator
+from brainmass.simulation.functional import (
+    Inventory,
+    Template,
+    Values,
+    initialise,
+    initialises_from_key,
+    inventory,
+    stateful,
+    takes_generator,
+)
 from brainmass.simulation.inputs import Inputs
 from brainmass.simulation.monitors import Monitor, read
 from brainmass.simulation.plan import Plan

@@ -79,7 +79,9 @@ def fold(key: Any, data: Any) -> jax.Array:
     return jnp.stack(threefry(key, jnp.uint32(0), jnp.asarray(data, jnp.uint32)))
 
 
-def normals(key: Any, processes: Sequence[int], first_step: Any, n_steps: int, shape: tuple[int, ...]) -> list[jax.Array]:
+def normals(
+    key: Any, processes: Sequence[int], first_step: Any, n_steps: int, shape: tuple[int, ...]
+) -> list[jax.Array]:
     """Standard normals of some processes for consecutive steps: for each an array (n_steps, *shape).
 
     Processes of one shape are drawn in one expression: it compiles faster than one for each.

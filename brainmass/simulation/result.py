@@ -419,9 +419,7 @@ def _import_io(*names: str) -> Any:
     try:
         return [importlib.import_module(name) for name in names][0]
     except ImportError as error:
-        raise ImportError(
-            f'This needs {" and ".join(names)}: pip install "brainmass[io]" ({error}).'
-        ) from error
+        raise ImportError(f'This needs {" and ".join(names)}: pip install "brainmass[io]" ({error}).') from error
 
 
 class _Dimensions:
@@ -434,9 +432,7 @@ class _Dimensions:
     def names(self, monitor: str, shape: tuple[int, ...]) -> list[str]:
         """Names for the axes after time: batch..., region."""
         bases = ["batch", *(f"batch_{i}" for i in range(2, len(shape)))][: len(shape) - 1] + ["region"]
-        return [
-            self._name(base, size, monitor) for base, size in zip(bases[: len(shape)], shape, strict=True)
-        ]
+        return [self._name(base, size, monitor) for base, size in zip(bases[: len(shape)], shape, strict=True)]
 
     def _name(self, base: str, size: int, monitor: str) -> str:
         expected = self._regions if base == "region" else None
@@ -486,9 +482,7 @@ def _unit_facts(unit: Any) -> dict[str, Any]:
 
 
 def _unit_from(facts: Mapping[str, Any]) -> Any:
-    exact = u.Unit(
-        dim=u.get_or_create_dimension(facts["exponents"]), scale=facts["scale"], factor=facts["factor"]
-    )
+    exact = u.Unit(dim=u.get_or_create_dimension(facts["exponents"]), scale=facts["scale"], factor=facts["factor"])
     try:
         named = u.parse_unit(facts["name"])
     except ValueError:
@@ -585,9 +579,7 @@ def _check_manifest(text: str) -> dict[str, Any]:
     if not isinstance(manifest, dict) or manifest.get("format") != _FORMAT:
         raise ValueError("its manifest is not that of a Result")
     if manifest["version"] > _FORMAT_VERSION:
-        raise ValueError(
-            f"it has format version {manifest['version']}, this brainmass reads {_FORMAT_VERSION}"
-        )
+        raise ValueError(f"it has format version {manifest['version']}, this brainmass reads {_FORMAT_VERSION}")
     return manifest
 
 
@@ -612,13 +604,9 @@ def _read_npz(path: Path) -> tuple[dict[str, Any], Mapping[str, np.ndarray]]:
 
 def _check_netcdf(result: Result, arrays: Mapping[str, np.ndarray], taken: set[str]) -> None:
     if bad := [name for name in result if "/" in name or name in taken]:
-        raise ValueError(
-            f'netCDF cannot hold monitors named {_listed(bad)}. Example: result.save("run.npz").'
-        )
+        raise ValueError(f'netCDF cannot hold monitors named {_listed(bad)}. Example: result.save("run.npz").')
     if bad := [name for name, values in arrays.items() if values.dtype.kind == "c"]:
-        raise TypeError(
-            f'netCDF has no complex numbers, as in {_listed(bad)}. Example: result.save("run.npz").'
-        )
+        raise TypeError(f'netCDF has no complex numbers, as in {_listed(bad)}. Example: result.save("run.npz").')
 
 
 def _write_netcdf(result: Result, path: Path) -> None:

@@ -118,7 +118,9 @@ class Simulator:
         """
         goes_on = not init_states or not stateful(inventory(self.model))
         if not init_states and states_missing(inventory(self.model)):
-            raise ValueError("Argument `init_states=False` of run needs a model that has states: call init_all_states() first.")
+            raise ValueError(
+                "Argument `init_states=False` of run needs a model that has states: call init_all_states() first."
+            )
         program, found, given = self._program(duration, inputs, monitors, transient, sample_every, progress, block)
         if goes_on and (state is None or not init_states):
             state = _present_state(found, state, seed)
@@ -128,7 +130,9 @@ class Simulator:
         call = _compiled(program, batched, state is not None, jit)
         samples, final, bad = call(found.raw(), {}, key, state, given.arrays)
         provenance = {} if seed is None or is_traced(seed) else {"seed": str(seed)}
-        result = self._result(program.plan, program.dt, samples, final, 0 if state is None else state["step"], provenance)
+        result = self._result(
+            program.plan, program.dt, samples, final, 0 if state is None else state["step"], provenance
+        )
         if is_traced((samples, final)):
             return result
         _write_back(found, final["states"], final["key"].shape[:-1])
@@ -185,7 +189,9 @@ class Simulator:
         return pure_run
 
     # --- arranging a run --------------------------------------------------------------------------------------------
-    def _program(self, duration: Any, inputs: Any, monitors: Any, transient: Any, every: Any, progress: bool, block: Any) -> Any:
+    def _program(
+        self, duration: Any, inputs: Any, monitors: Any, transient: Any, every: Any, progress: bool, block: Any
+    ) -> Any:
         """The program for these settings, made earlier if one fits, with what the model holds now."""
         dt = self.dt
         if monitors is None and not default_monitors(self.model):
@@ -210,7 +216,9 @@ class Simulator:
         xp = jnp if is_traced(start) else np
         first = (start if is_traced(start) else int(start)) + plan.transient
         rows = {name: (period, plan.n_samples(name)) for name, period in plan.periods.items()}
-        axes = {(p, n): (first + p * xp.arange(1, n + 1)) * float(dt.to_decimal(u.ms)) * u.ms for p, n in set(rows.values())}
+        axes = {
+            (p, n): (first + p * xp.arange(1, n + 1)) * float(dt.to_decimal(u.ms)) * u.ms for p, n in set(rows.values())
+        }
         connectome = getattr(self.model, "connectome", None)
         return Result(
             {name: samples[name] for name in plan.periods},
@@ -242,7 +250,14 @@ def _arrange(duration: Any, watched: dict[str, Monitor], transient: Any, every: 
 
 
 def _hashable(plan: Plan) -> tuple:
-    return plan.n_steps, plan.transient, tuple(plan.periods.items()), plan.levels, plan.block, tuple(plan.observed.items())
+    return (
+        plan.n_steps,
+        plan.transient,
+        tuple(plan.periods.items()),
+        plan.levels,
+        plan.block,
+        tuple(plan.observed.items()),
+    )
 
 
 def _identity(what: Any) -> Any:
@@ -264,7 +279,9 @@ def _start(program: Program, state: Any, seed: Any, batch_size: int | None) -> t
         state = _checked_state(program, state)
         lanes = u.math.shape(state["key"])[:-1]
         if batch_size is not None and lanes != (batch_size,):
-            raise ValueError(f"Argument `batch_size` of run is {batch_size}, but the state to go on from has {lanes or 'no'} lanes.")
+            raise ValueError(
+                f"Argument `batch_size` of run is {batch_size}, but the state to go on from has {lanes or 'no'} lanes."
+            )
         key = state["key"] if seed is None else _lane_keys(as_key(seed), lanes[0] if lanes else None)
         return state, key, bool(lanes)
     if batch_size is not None and (isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1):
@@ -302,7 +319,9 @@ def _present_state(found: Inventory, state: Any, seed: Any) -> Any:
     if state is not None:
         raise ValueError("Give either init_states=False or `state`, not both.")
     values = found.state_values()
-    batches = {m._batch for p, m in found.modules.items() if isinstance(m, Declared) and p.startswith("model") and m._states}
+    batches = {
+        m._batch for p, m in found.modules.items() if isinstance(m, Declared) and p.startswith("model") and m._states
+    }
     batch = next(iter(batches), ()) or ()
     for path, module in found.modules.items():
         if isinstance(module, Observer):
@@ -317,13 +336,13 @@ def _eager_state(model: Any, key: jax.Array, program: Program, batched: bool) ->
     """Initial states of a module that can only draw them from `brainstate.random`."""
     if batched:
         raise ValueError(
-            f"Argument `batch_size` of run needs a model whose `init_state` takes `rng`; {type(model).__name__} does not. "
-            "Draw its initial states from `rng`, or vmap Simulator.pure over states."
+            f"Argument `batch_size` of run needs a model whose `init_state` takes `rng`; "
+            f"{type(model).__name__} does not. Draw its initial states from `rng`, or vmap Simulator.pure over states."
         )
     if is_traced(key):
         raise ValueError(
-            f"A pure run with a traced key needs a model whose `init_state` takes `rng`; {type(model).__name__} does not. "
-            "Draw its initial states from `rng`, or give `state`."
+            f"A pure run with a traced key needs a model whose `init_state` takes `rng`; "
+            f"{type(model).__name__} does not. Draw its initial states from `rng`, or give `state`."
         )
     with brainstate.random.seed_context(int(np.asarray(key)[-1])), brainstate.environ.context(dt=program.dt):
         bundle = Bundle(model, program.monitors)
@@ -364,8 +383,8 @@ def _raise_if_diverged(bad: Mapping[str, Any], dt: Any, result: Result, batched:
     n = int((steps >= 0).sum())
     error = DivergenceError(
         f"State `{path.removeprefix('model.')}` became infinite or NaN by {when:g} ms, "
-        f"first in {region or 'this value'}{lane} ({n} of {steps.size} values in the end). Try a smaller dt than {show(dt)}, another "
-        "method, or weaker input, coupling or noise. What was recorded is in the `result` of this error."
+        f"first in {region or 'this value'}{lane} ({n} of {steps.size} values in the end). "
+        f"Try a smaller dt than {show(dt)}, another method, or weaker input, coupling or noise. What was recorded is in the `result` of this error."
     )
     error.result = result
     raise error
