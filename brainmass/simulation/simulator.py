@@ -384,7 +384,8 @@ def _raise_if_diverged(bad: Mapping[str, Any], dt: Any, result: Result, batched:
     error = DivergenceError(
         f"State `{path.removeprefix('model.')}` became infinite or NaN by {when:g} ms, "
         f"first in {region or 'this value'}{lane} ({n} of {steps.size} values in the end). "
-        f"Try a smaller dt than {show(dt)}, another method, or weaker input, coupling or noise. What was recorded is in the `result` of this error."
+        f"Try a smaller dt than {show(dt)}, another method, or weaker input, coupling or noise. "
+        "What was recorded is in the `result` of this error."
     )
     error.result = result
     raise error
