@@ -633,8 +633,7 @@ def test_time_step():
         ({"state": {"step": 0, "key": np.zeros(2, np.uint32), "states": {}}}, "must come from a run of the same model"),
         ({"init_states": False}, "`init_states=False` of run needs a model that has states"),
     ],
-    ids=lambda given: given if isinstance(given, str) else "",  # a lambda's repr differs between workers
-    ids=str,
+    ids=lambda given: given if isinstance(given, str) else "",  # a repr may hold an address
 )
 def test_refusals(options, message):
     options = {"duration": 4, **options}
