@@ -163,17 +163,20 @@ def _two_connectivities(
 
 def _target_series(target: Any, objective: str) -> jax.Array:
     series = _series(target, "target", objective)
-    if _is_surely_connectivity(series):
+    if _is_surely_connectivity(u.get_mantissa(target)):
         must = "must be a time series unless target_is_fc=True, but is a symmetric matrix with unit diagonal"
         raise _error("target", objective, must, f"{objective}(target_is_fc=True)")
     return series
 
 
-def _is_surely_connectivity(x: jax.Array) -> bool:
-    if x.shape[0] != x.shape[1] or isinstance(x, Tracer):
+def _is_surely_connectivity(x: Any) -> bool:
+    """Looks at the data as given: once converted, they would be traced inside `jit`."""
+    if isinstance(x, Tracer):
         return False
     values = np.asarray(x)
-    return bool(np.allclose(np.diag(values), 1.0) and np.allclose(values, values.T))
+    return values.shape[0] == values.shape[1] and bool(
+        np.allclose(np.diag(values), 1.0) and np.allclose(values, values.T)
+    )
 
 
 def _matrix(target: Any, objective: str) -> jax.Array:

@@ -298,6 +298,17 @@ def test_refuses(f, p, t, message):
         f(p, t)
 
 
+def test_square_series_is_a_series_also_when_traced():
+    np.testing.assert_allclose(jax.jit(fc_corr())(P, T[:5]), fc_corr()(P, T[:5]), atol=1e-6)
+
+
+@pytest.mark.parametrize("convert", [np.asarray, jnp.asarray])
+def test_connectivity_as_a_constant_of_a_compiled_loss_is_refused(convert):
+    target = convert(SQUARE)
+    with pytest.raises(ValueError, match="unless target_is_fc=True"):
+        jax.jit(lambda p: fc_corr()(p, target))(P)
+
+
 @pytest.mark.parametrize("x", [np.ones((4, 2)) + 1j, [["p", "q"]], "pqr", None])
 def test_connectivity_refuses_what_is_not_real(x):
     with pytest.raises(TypeError, match="Argument `x` of functional_connectivity .*must be .*real"):

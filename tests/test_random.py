@@ -1,5 +1,7 @@
 """Random numbers: the published generator, the bits of jax.random, and the normal law."""
 
+import functools
+
 import jax
 import jax.extend.random
 import jax.numpy as jnp
@@ -13,9 +15,14 @@ from brainmass.simulation.random import as_key, fold, threefry
 KEY = np.array([0x12345678, 0x9ABCDEF0], np.uint32)
 
 
-def normals(process, first, n, shape, key=KEY):
-    """The standard normals of one process."""
+@functools.partial(jax.jit, static_argnums=(3, 4))
+def draw(key, process, first, n, shape):
     return random.normals(key, [process], first, n, shape)[0]
+
+
+def normals(process, first, n, shape, key=KEY):
+    """The standard normals of one process, compiled, as a run draws them."""
+    return draw(key, np.uint32(process), first, n, shape)
 
 
 # Random123, kat_vectors: threefry2x32 20 <counter> <key> <result>
@@ -68,7 +75,7 @@ def test_draws_do_not_depend_on_the_block():
     for first, n in (0, 7), (7, 1), (8, 12):
         assert np.array_equal(whole[first : first + n], normals(3, first, n, (5,)))
     # nor on which others are drawn with it
-    together = random.normals(KEY, [9, 3, 4], 0, 20, (5,))[1]
+    together = jax.jit(lambda: random.normals(KEY, [9, 3, 4], 0, 20, (5,))[1])()
     assert np.array_equal(whole, together)
 
 

@@ -14,9 +14,11 @@ from typing import Any
 
 import brainstate
 import brainunit as u
+import jax
+import numpy as np
 from brainstate.nn import IdentityT, Param
 
-from brainmass.dynamics.fields import suggestion
+from brainmass.dynamics.fields import default_dtype, suggestion
 from brainmass.noise import Noise
 
 __all__ = [
@@ -67,7 +69,14 @@ class Inventory:
 
 def _stored(param: Param) -> Any:
     value = param.val
-    return value.value if isinstance(value, brainstate.State) else value
+    return jax.tree.map(_strong, value.value if isinstance(value, brainstate.State) else value)
+
+
+def _strong(x: Any) -> Any:
+    """A number as an array of the usual type: a program is compiled for types, a plain number has another."""
+    if isinstance(x, int | float):
+        return np.asarray(x, default_dtype())
+    return x.astype(x.dtype) if getattr(x, "weak_type", False) else x
 
 
 def _find(kind: str, name: str, known: Mapping[str, Any]) -> str:
