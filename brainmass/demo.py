@@ -29,7 +29,7 @@ import brainmass
 from brainmass.objectives import functional_connectivity
 
 TR = 0.72 * u.second  # repetition time of the data
-DT = 4.0 * u.ms
+DT = 4.8 * u.ms
 SIGMA = 0.008  # noise on the excitatory gating variable, per sqrt(ms)
 
 # Working point of the isolated model with J_i = 1 (Deco et al. 2014): its gating variables, at a rate of 3.08 Hz.
@@ -151,7 +151,7 @@ def sweep(job: Job, n: int = 170, runs: int = 4) -> np.ndarray:
     return np.asarray(jax.jit(jax.vmap(score, in_axes=(0, None)))(jnp.asarray(COUPLINGS, jnp.float32), keys))
 
 
-def fit(job: Job, brain: Brain, n_steps: int, *, n: int = 50, skip: int = 14, runs: int = 24) -> brainmass.FitResult:
+def fit(job: Job, brain: Brain, n_steps: int, *, n: int, skip: int, runs: int) -> brainmass.FitResult:
     """Fit by gradient through the simulation, the haemodynamics and the FC, with new noise at every step."""
     schedule = optax.warmup_cosine_decay_schedule(0.3 * RATE, RATE, 3, n_steps, 0.1 * RATE)
     optimizer = optax.chain(optax.clip_by_global_norm(0.5), optax.adam(schedule, b2=0.95))
@@ -195,10 +195,10 @@ def main(seed: int = 0, out: Path | str = ".") -> dict[str, Any]:
     brains = {"one global coupling": Brain(job.weights, coupling)}
     say("fitting excitation, inhibition and noise of each region, by gradient")
     brains["regional parameters"] = Brain(job.weights, coupling)
-    losses = {"regional parameters": fit(job, brains["regional parameters"], 12).history}
+    losses = {"regional parameters": fit(job, brains["regional parameters"], 14, n=50, skip=14, runs=28).history}
     say("fitting the weights of the connections as well, by gradient")
     brains["connection weights"] = Brain(job.weights, coupling, brains["regional parameters"], edges=True)
-    losses["connection weights"] = fit(job, brains["connection weights"], 18).history
+    losses["connection weights"] = fit(job, brains["connection weights"], 18, n=46, skip=10, runs=20).history
 
     say("evaluating with noise that nothing was fitted on")
     found = {name: evaluate(job, brain) for name, brain in brains.items()}

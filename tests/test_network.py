@@ -220,7 +220,7 @@ def test_delays_follow_a_change_of_the_time_step():
 def test_delays_of_edges_that_are_yet_to_grow():
     """A trainable weight of zero has the delay of its length."""
     grown, absent = W.copy(), W.copy()
-    absent[0, 1] = 0.0
+    absent[0, 1] = absent[1, 0] = 0.0  # one has a delay, the other is too short for one
     net = moderate(conn=brainstate.nn.Param(jnp.asarray(absent, jnp.float32), fit=True))
     simulator = bm.Simulator(net, dt=0.1 * u.ms)
     net.coupling.conn.set_value(jnp.asarray(grown, jnp.float32))
