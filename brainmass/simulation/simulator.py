@@ -14,7 +14,6 @@ import numpy as np
 from brainmass.dynamics.base import Declared
 from brainmass.dynamics.fields import check_param_value, is_traced, show
 from brainmass.forward.observer import Observer
-from brainmass.network.network import Network
 from brainmass.simulation.functional import Inventory, inventory, stateful
 from brainmass.simulation.inputs import as_inputs, same_function
 from brainmass.simulation.monitors import Monitor, as_monitors, default_monitors
@@ -198,8 +197,9 @@ class Simulator:
             initialise_missing(Bundle(self.model, {}), dt)
         watched = as_monitors(monitors, self.model)
         plan = _arrange(duration, watched, transient, every, dt, block)
-        if isinstance(self.model, Network):
-            self.model.set_time_step(dt)
+        set_time_step = getattr(self.model, "set_time_step", None)
+        if set_time_step is not None:
+            set_time_step(dt)
         bundle = Bundle(self.model, watched)
         found = inventory(bundle)
         given = as_inputs(inputs, self.model, plan.n_steps)

@@ -1,0 +1,50 @@
+"""Who may know whom, and where time is looped over."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import brainmass
+
+PACKAGE = Path(brainmass.__file__).parent
+FORBIDDEN = {
+    "dynamics": ("models", "network", "simulation", "forward", "fitting"),
+    "models": ("network", "simulation", "forward", "fitting"),
+    "network": ("models", "simulation", "forward", "fitting"),
+    "forward": ("models", "network", "simulation", "fitting"),
+    "simulation": ("models", "network", "fitting"),
+}
+LOOPS = {"scan", "for_loop", "while_loop", "fori_loop", "checkpointed_for_loop", "checkpointed_scan"}
+
+
+def imported(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+        elif isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+
+
+@pytest.mark.parametrize("room", FORBIDDEN)
+def test_dependencies_point_one_way(room):
+    files = list((PACKAGE / room).rglob("*.py"))
+    assert files
+    for path in files:
+        for module in imported(path):
+            assert not module.startswith(tuple(f"brainmass.{other}" for other in FORBIDDEN[room])), (path, module)
+
+
+def test_nothing_imports_pictures_or_the_command_line():
+    for path in PACKAGE.rglob("*.py"):
+        if path.name not in ("viz.py", "cli.py"):
+            assert not {"brainmass.viz", "brainmass.cli"} & set(imported(path)), path
+
+
+def test_there_is_one_time_loop():
+    looping = set()
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and getattr(node.func, "attr", getattr(node.func, "id", "")) in LOOPS:
+                looping.add(path.relative_to(PACKAGE).as_posix())
+    assert looping == {"simulation/loop.py"}
