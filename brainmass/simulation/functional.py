@@ -118,7 +118,9 @@ def inventory(root: Any) -> Inventory:
 
 def _visit(thing: Any, path: str, owner: Any, key: Any, found: Inventory, seen: set, structure: list) -> None:
     kind = _kind(type(thing))
-    if kind == "param":
+    if thing is None:
+        structure.append(path)  # most attributes: a run looks at them all
+    elif kind == "param":
         if id(thing) not in seen:
             seen.add(id(thing))
             found.params[path] = thing

@@ -66,6 +66,7 @@ class Program:
             for what in (monitor.what, monitor.source):
                 if isinstance(what, str):
                     read(bundle.model, what)
+        self.makes_states = bool(stateful(inventory(bundle.model)))  # else a run starts from the states it finds
         self.compiled: dict[Any, Any] = {}
 
     def __call__(self, raw: Values, overrides: Values, key: jax.Array, state: Any, arrays: Any) -> tuple:

@@ -115,12 +115,12 @@ class Simulator:
         DivergenceError
             When a state became infinite or NaN; its `result` holds what was recorded.
         """
-        goes_on = not init_states or not stateful(inventory(self.model))
         if not init_states and states_missing(inventory(self.model)):
             raise ValueError(
                 "Argument `init_states=False` of run needs a model that has states: call init_all_states() first."
             )
         program, found, given = self._program(duration, inputs, monitors, transient, sample_every, progress, block)
+        goes_on = not init_states or not program.makes_states
         if goes_on and (state is None or not init_states):
             state = _present_state(found, state, seed)
         state, key, batched = _start(program, state, seed, batch_size)
