@@ -176,7 +176,7 @@ def main() -> None:
         lines = CASES[name](args.rounds)
         print("\n".join(lines), file=sys.stderr, flush=True)
         text += ["", f"## {name}", "", CASES[name].__doc__ or "", "", *lines]
-    args.out.write_text("\n".join(text) + "\n")
+        args.out.write_text("\n".join(text) + "\n")
 
 
 def _processor() -> str:
