@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import datetime
 import importlib.metadata
+import inspect
 import json
 import os
 import platform
@@ -19,16 +20,21 @@ import sys
 import venv
 from pathlib import Path
 
+from brainmass.xla import WHOLE_LOOPS
+
 HERE = Path(__file__).parent
 PUBLISHED = HERE / ".venv-published"
-WHOLE_LOOPS = "--xla_backend_extra_options=xla_cpu_small_while_loop_byte_threshold=1000000000"
 
 
 class Worker:
     """A subject in its own process, run once for every call."""
 
     def __init__(self, script: str, case: str, n: int, python: str = sys.executable, flags: str = ""):
-        env = os.environ | {"XLA_FLAGS": flags, "PYTHONPATH": str(HERE.parent) if python == sys.executable else ""}
+        env = os.environ | {
+            "XLA_FLAGS": flags,
+            "BRAINMASS_WHOLE_LOOPS": "0",
+            "PYTHONPATH": str(HERE.parent) if python == sys.executable else "",
+        }
         command = [python, str(HERE / "workers" / script), case, str(n)]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env)
         self.facts = self._read()
@@ -71,13 +77,16 @@ def published_python() -> str:
 
 # --- cases: each returns lines of a table -------------------------------------------------------------------------
 def forward(rounds: int) -> list[str]:
-    """MPR, 84 regions, stochastic Heun, dt 0.01 ms, float32, every 10th step kept."""
+    """MPR, 84 regions, stochastic Heun, dt 0.01 ms, float32, every 10th step kept.
+
+    The first two rows have loops compiled whole, which importing brainmass asks XLA for (docs/speed.md).
+    """
     n = 50_000
     workers = {
-        "brainmass": Worker("ours.py", "forward", n),
-        "hand-written scan": Worker("handwritten.py", "forward", n),
-        "brainmass, whole-loop flag": Worker("ours.py", "forward", n, flags=WHOLE_LOOPS),
-        "hand-written scan, whole-loop flag": Worker("handwritten.py", "forward", n, flags=WHOLE_LOOPS),
+        "brainmass": Worker("ours.py", "forward", n, flags=WHOLE_LOOPS),
+        "hand-written scan": Worker("handwritten.py", "forward", n, flags=WHOLE_LOOPS),
+        "brainmass, BRAINMASS_WHOLE_LOOPS=0": Worker("ours.py", "forward", n),
+        "hand-written scan, without the option": Worker("handwritten.py", "forward", n),
         "published 0.1.1": Worker("published.py", "forward", n, published_python()),
     }
     interleaved(workers, rounds)
@@ -89,18 +98,12 @@ def forward(rounds: int) -> list[str]:
     for name, worker in workers.items():
         wall = worker.median("wall")
         lines.append(f"| {name} | {wall / n * 1e6:.2f} | {wall / ours:.2f} | {worker.facts['first']:.1f} |")
-    with_flag = workers["brainmass, whole-loop flag"].median("wall")
-    by_hand = workers["hand-written scan, whole-loop flag"].median("wall")
-    lines += [
-        "",
-        f"With the flag on both, brainmass takes {with_flag / by_hand:.2f} of the time of the hand-written scan.",
-    ]
     return lines
 
 
 def overhead(rounds: int) -> list[str]:
-    """A second, identical `Simulator.run` of 1000 steps, against the compiled call alone."""
-    worker = Worker("ours.py", "overhead", 1000)
+    """A second, identical `Simulator.run` of 100 steps, against the compiled call alone."""
+    worker = Worker("ours.py", "overhead", 100, flags=WHOLE_LOOPS)
     interleaved({"brainmass": worker}, rounds)
     extra = [report["run"] - report["call"] for report in worker.reports]
     last = worker.reports[-1]
@@ -114,7 +117,7 @@ def memory(rounds: int) -> list[str]:
     """Temporary memory of a run that records BOLD alone, ten samples."""
     lines = ["| steps | temporary memory, MB |", "| --- | --- |"]
     for n in (6_000, 60_000, 600_000, 6_000_000):
-        worker = Worker("ours.py", "memory", n)
+        worker = Worker("ours.py", "memory", n, flags=WHOLE_LOOPS)
         interleaved({"brainmass": worker}, 1)
         lines.append(f"| {10 * n:,} | {worker.median('temporary_MB'):.2f} |")
     return lines
@@ -123,7 +126,7 @@ def memory(rounds: int) -> list[str]:
 def gradient(rounds: int) -> list[str]:
     """Gradient of the mean rate for the coupling and 84 excitabilities, against the forward run in the same process."""
     lines = [
-        "| steps | flag | forward, µs/step | gradient, µs/step | ratio | temporary memory, MB |",
+        "| steps | loops compiled whole | forward, µs/step | gradient, µs/step | ratio | temporary memory, MB |",
         "| --- | --- | --- | --- | --- | --- |",
     ]
     for n in (10_000, 60_000):
@@ -175,7 +178,7 @@ def main() -> None:
         print(f"{name} ...", file=sys.stderr, flush=True)
         lines = CASES[name](args.rounds)
         print("\n".join(lines), file=sys.stderr, flush=True)
-        text += ["", f"## {name}", "", CASES[name].__doc__ or "", "", *lines]
+        text += ["", f"## {name}", "", inspect.cleandoc(CASES[name].__doc__ or ""), "", *lines]
         args.out.write_text("\n".join(text) + "\n")
 
 

@@ -37,7 +37,9 @@ from brainmass.simulation.simulator import DivergenceError, Simulator
 # Fitting
 from brainmass.fitting.fitter import Fitter, FitResult, FitStep
 
-from brainmass import datasets, objectives
+from brainmass import datasets, objectives, xla
+
+xla.compile_loops_whole()
 
 
 def __getattr__(name: str):

@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
 __all__ = ["main"]
-
-# XLA then compiles small loops whole instead of dispatching each operation: two to four times faster on CPU. It is
-# read once, when a process first uses JAX, so that a command, which owns its process, may set it and a library not.
-_WHOLE_LOOPS = "--xla_backend_extra_options=xla_cpu_small_while_loop_byte_threshold=1000000000"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -30,8 +25,6 @@ def _demo(seed: int, out: Path) -> int:
     except ImportError:
         print('brainmass demo draws a figure and needs matplotlib: pip install "brainmass[viz]"', file=sys.stderr)
         return 1
-    if "xla_backend_extra_options" not in os.environ.get("XLA_FLAGS", ""):
-        os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {_WHOLE_LOOPS}".strip()
     from brainmass.demo import main as run
 
     run(seed, out)

@@ -1,6 +1,9 @@
 """Who may know whom, and where time is looped over."""
 
 import ast
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -48,3 +51,25 @@ def test_there_is_one_time_loop():
             if isinstance(node, ast.Call) and getattr(node.func, "attr", getattr(node.func, "id", "")) in LOOPS:
                 looping.add(path.relative_to(PACKAGE).as_posix())
     assert looping == {"simulation/loop.py"}
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, "xla_cpu_small_while_loop_byte_threshold"),
+        ({"XLA_FLAGS": "--xla_cpu_enable_fast_math=false"}, "fast_math=false --xla_backend_extra_options"),
+        ({"XLA_FLAGS": "--xla_backend_extra_options=a=1"}, "--xla_backend_extra_options=a=1"),
+        ({"BRAINMASS_WHOLE_LOOPS": "0"}, "none"),
+    ],
+)
+def test_import_sets_its_option_before_jax_starts_and_starts_nothing(given, expected):
+    code = (
+        "import os, brainmass; from jax._src import xla_bridge; "
+        "print(xla_bridge.backends_are_initialized(), os.environ.get('XLA_FLAGS', 'none'))"
+    )
+    env = {k: v for k, v in os.environ.items() if k not in ("XLA_FLAGS", "BRAINMASS_WHOLE_LOOPS")} | given
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=env).stdout
+    started, flags = out.split(maxsplit=1)
+    assert started == "False"
+    assert expected in flags
+    assert flags.count("xla_backend_extra_options") <= 1

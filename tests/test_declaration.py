@@ -55,8 +55,8 @@ def test_signature():
 
 def test_help_table():
     doc = inspect.getdoc(MPR)
-    assert "tau : default 1. ms\n    Time constant of the population; > 0; ms.\n" in doc
-    assert "delta : default 1. Hz\n" in doc and "; > 0; Hz, or no unit.\n" in doc
+    assert "tau : default 1.0 ms\n    Time constant of the population; > 0; ms.\n" in doc
+    assert "delta : default 1.0 Hz\n" in doc and "; > 0; Hz, or no unit.\n" in doc
     assert "init_r : callable\n    Initial values of `r`.\n" in doc
     assert "noise_v : Noise, optional\n    Noise that enters the derivative of `v`.\n" in doc
     assert "Attributes\n----------\nr : HiddenState\n    Firing rate, in Hz.\n" in doc

@@ -111,13 +111,20 @@ def differs(value: Any, default: Any) -> bool:
         return True
 
 
+def plain_text(value: Any) -> str:
+    """A number with its unit. Unlike `str` it does not start JAX, which an import must not do."""
+    if not isinstance(value, u.Quantity):
+        return str(value)
+    return f"{value.mantissa} {value.unit}".removesuffix(" 1")
+
+
 def doc_table(cls: type) -> str:
     """The numpydoc sections that follow from the declaration."""
     lines = ["Parameters", "----------", "in_size : int or tuple of int", "    Shape of the population."]
     for spec in cls._params.values():
         units = ", or ".join(str(unit) if unit.dim != u.DIMENSIONLESS else "no unit" for unit in spec.units)
         dimensional = any(unit.dim != u.DIMENSIONLESS for unit in spec.units)
-        lines.append(f"{spec.name} : default {spec.default}")
+        lines.append(f"{spec.name} : default {plain_text(spec.default)}")
         meaning = f"{spec.doc[0].upper()}{spec.doc[1:]}; {spec.domain.text}"
         lines.append(f"    {meaning}{f'; {units}' if dimensional else ''}.")
     for s in cls._states.values():

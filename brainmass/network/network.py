@@ -87,9 +87,9 @@ class Network(brainstate.nn.Module):
     # --- states -----------------------------------------------------------------------------------------------------
     def set_time_step(self, dt: Any) -> None:
         """Turn the delays into steps of `dt`."""
-        step = float(dt.to_decimal(u.ms))
         if self._delays is None:
             return
+        step = float(dt.to_decimal(u.ms))
         if self._steps_dt != step:
             steps = np.where(self._pairs(), delay_steps(self._delays, dt), 0)
             self._steps_dt, self._all_delayed = step, bool((steps[self._edges()] > 0).all())

@@ -69,14 +69,17 @@ class Inventory:
 
 def _stored(param: Param) -> Any:
     value = param.val
-    return jax.tree.map(_strong, value.value if isinstance(value, brainstate.State) else value)
+    value = value.value if isinstance(value, brainstate.State) else value
+    return jax.tree.map(_strong, value) if any(map(_is_weak, jax.tree.leaves(value))) else value
+
+
+def _is_weak(x: Any) -> bool:
+    return isinstance(x, int | float) or getattr(x, "weak_type", False)
 
 
 def _strong(x: Any) -> Any:
     """A number as an array of the usual type: a program is compiled for types, a plain number has another."""
-    if isinstance(x, int | float):
-        return np.asarray(x, default_dtype())
-    return x.astype(x.dtype) if getattr(x, "weak_type", False) else x
+    return np.asarray(x, default_dtype()) if isinstance(x, int | float) else x.astype(x.dtype)
 
 
 def _find(kind: str, name: str, known: Mapping[str, Any]) -> str:
@@ -117,10 +120,11 @@ def inventory(root: Any) -> Inventory:
 
 
 def _visit(thing: Any, path: str, owner: Any, key: Any, found: Inventory, seen: set, structure: list) -> None:
-    kind = _kind(type(thing))
     if thing is None:
         structure.append(path)  # most attributes: a run looks at them all
-    elif kind == "param":
+        return
+    kind = _kind(type(thing))
+    if kind == "param":
         if id(thing) not in seen:
             seen.add(id(thing))
             found.params[path] = thing
@@ -171,17 +175,22 @@ _KINDS: dict[str, Any] = {
 
 def _holds_nodes(container: Any) -> bool:
     values = container.values() if isinstance(container, dict) else container
-    return not container or any(isinstance(v, brainstate.graph.Node | brainstate.State | list | dict) for v in values)
+    return not container or any(_kind(type(v)) != "constant" for v in values)
+
+
+_NUMBERS = {bool, int, float}
+_COMPARABLE = {type(None), str, u.Unit}
 
 
 def constant(thing: Any) -> Any:
     """A hashable stand-in: equal for equal numbers and strings, else for the very same object, which it keeps alive."""
-    if isinstance(thing, bool | int | float):
-        return type(thing), thing
-    if thing is None or isinstance(thing, str | u.Unit):
+    kind = type(thing)
+    if kind in _NUMBERS:
+        return kind, thing
+    if kind in _COMPARABLE:
         return thing
-    if isinstance(thing, tuple):
-        return tuple(constant(t) for t in thing)
+    if kind is tuple:
+        return tuple(map(constant, thing))
     return _Same(thing)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -12,16 +13,20 @@ import numpy as np
 
 from brainmass.dynamics.fields import show
 
-__all__ = ["Plan", "check_dt", "interval_in_steps", "make_plan", "steps_in"]
+__all__ = ["Plan", "check_dt", "interval_in_steps", "make_plan", "milliseconds", "steps_in"]
 
 # A block draws its noise at once, and is what a gradient recomputes. Shorter blocks pay more overhead, longer ones
 # more memory: the length lies between these bounds, at the square root of the number of steps.
 SHORTEST_BLOCK, LONGEST_BLOCK = 128, 1024
 
+_Counts = tuple[tuple[str, int], ...]
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False)
 class Plan:
     """A run in steps: `transient` of them unrecorded, then the rest, with a period for each monitor.
+
+    For equal settings `make_plan` gives the same object.
 
     `levels` are lengths, each dividing the next, except that the block need not divide what lies above it: after every
     `levels[k]` steps something is sampled, or an observer is updated, or a block ends. A monitor is sampled at the
@@ -42,15 +47,17 @@ class Plan:
 
 def check_dt(dt: Any) -> Any:
     """A positive, finite scalar time, or an error."""
-    value = _milliseconds("dt", dt)
+    value = milliseconds("dt", dt)
     if not value > 0:
         raise ValueError(f"Argument `dt` (time step) must be > 0, but is {show(dt)}. Example: dt=0.1 * u.ms.")
     return dt
 
 
-def _milliseconds(argument: str, value: Any) -> float:
+def milliseconds(argument: str, value: Any) -> float:
+    """One finite time as a number, or an error."""
     try:
-        number = np.asarray(value.to_decimal(u.ms), np.float64)
+        # to_decimal compares dimensions, which takes long enough to be felt in a short run
+        number = np.asarray(value.mantissa if value.unit is u.ms else value.to_decimal(u.ms), np.float64)
     except (AttributeError, u.UnitMismatchError):
         raise u.UnitMismatchError(
             f"Argument `{argument}` must be a time, but is {show(value)}. Example: {argument}=100 * u.ms."
@@ -65,11 +72,12 @@ def steps_in(argument: str, duration: Any, dt: Any, *, minimum: int = 0) -> int:
     if isinstance(duration, int | np.integer) and not isinstance(duration, bool):
         n = int(duration)
     else:
-        ratio = _milliseconds(argument, duration) / _milliseconds("dt", dt)
+        step = milliseconds("dt", dt)
+        ratio = milliseconds(argument, duration) / step
         n = round(ratio)
         # single precision carries about seven digits of a duration
         if abs(ratio - n) > 1e-5 * max(1.0, abs(ratio)) or (n == 0 and ratio != 0):
-            near = max(n, 1) * _milliseconds("dt", dt)
+            near = max(n, 1) * step
             raise ValueError(
                 f"Argument `{argument}` must be a multiple of the time step {show(dt)}, but is {show(duration)}. "
                 f"The nearest that is: {argument}={near:g} * u.ms."
@@ -83,7 +91,7 @@ def steps_in(argument: str, duration: Any, dt: Any, *, minimum: int = 0) -> int:
 
 def interval_in_steps(interval: Any, dt: Any) -> int:
     """The number of whole steps in an interval, at least one."""
-    return max(1, int(_milliseconds("interval", interval) / _milliseconds("dt", dt) + 1e-6))
+    return max(1, int(milliseconds("interval", interval) / milliseconds("dt", dt) + 1e-6))
 
 
 def make_plan(
@@ -106,20 +114,25 @@ def make_plan(
         raise ValueError(
             f"Argument `transient` must not be longer than the run ({n_steps} steps), but has {transient}."
         )
-    recorded_steps = n_steps - transient
     for name, period in periods.items():
-        if period > recorded_steps:
+        if period > n_steps - transient:
             raise ValueError(
-                f"Monitor `{name}` is sampled every {period} steps, but the run records only {recorded_steps}: "
+                f"Monitor `{name}` is sampled every {period} steps, but the run records only {n_steps - transient}: "
                 "make the run longer or the period shorter."
             )
+    return _plan(n_steps, transient, tuple(periods.items()), tuple(targets.items()), block)
+
+
+@functools.cache
+def _plan(n_steps: int, transient: int, monitors: _Counts, observers: _Counts, block: int | None) -> Plan:
+    periods, targets = dict(monitors), dict(observers)
     wanted = {n: _divisor(math.gcd(periods[n], transient, n_steps), target) for n, target in targets.items()}
     chain = _chain([*periods.values(), *wanted.values()])
     observed = {n: max(c for c in chain if wanted[n] % c == 0) for n in wanted}
     recorded = {n: max(c for c in chain if period % c == 0) for n, period in periods.items()}
     length = block or int(np.clip(math.isqrt(max(n_steps, 1)), SHORTEST_BLOCK, LONGEST_BLOCK))
-    levels, length = _insert_block(chain, length, recorded_steps)
-    return Plan(n_steps, transient, dict(periods), recorded, observed, levels, length)
+    levels, length = _insert_block(chain, length, n_steps - transient)
+    return Plan(n_steps, transient, periods, recorded, observed, levels, length)
 
 
 def _divisor(n: int, largest: int) -> int:

@@ -17,7 +17,7 @@ from brainmass.forward.observer import Observer
 from brainmass.simulation.functional import Inventory, inventory, stateful
 from brainmass.simulation.inputs import as_inputs, same_function
 from brainmass.simulation.monitors import Monitor, as_monitors, default_monitors
-from brainmass.simulation.plan import Plan, check_dt, interval_in_steps, make_plan, steps_in
+from brainmass.simulation.plan import Plan, check_dt, interval_in_steps, make_plan, milliseconds, steps_in
 from brainmass.simulation.program import Bundle, Program, initialise_missing, states_missing
 from brainmass.simulation.progress import ProgressBar
 from brainmass.simulation.random import as_key, fold, next_key
@@ -204,7 +204,7 @@ class Simulator:
         found = inventory(bundle)
         given = as_inputs(inputs, self.model, plan.n_steps)
         what = tuple((name, _identity(m.what), _identity(m.source)) for name, m in watched.items())
-        key = (_hashable(plan), what, float(dt.to_decimal(u.ms)), progress, found.structure, given.structure)
+        key = (plan, what, milliseconds("dt", dt), progress, found.structure, given.structure)
         key = (*key, jax.config.read("jax_enable_x64"))
         if key not in self._programs:
             bar = ProgressBar(plan.n_steps) if progress else None
@@ -215,16 +215,15 @@ class Simulator:
     def _result(self, plan: Plan, dt: Any, samples: Any, final: Any, start: Any, provenance: dict[str, str]) -> Result:
         xp = jnp if is_traced(start) else np
         first = (start if is_traced(start) else int(start)) + plan.transient
+        step = milliseconds("dt", dt)
         rows = {name: (period, plan.n_samples(name)) for name, period in plan.periods.items()}
-        axes = {
-            (p, n): (first + p * xp.arange(1, n + 1)) * float(dt.to_decimal(u.ms)) * u.ms for p, n in set(rows.values())
-        }
+        axes = {(p, n): u.Quantity((first + p * xp.arange(1, n + 1)) * step, unit=u.ms) for p, n in set(rows.values())}
         connectome = getattr(self.model, "connectome", None)
         return Result(
             {name: samples[name] for name in plan.periods},
             {name: axes[row] for name, row in rows.items()},
             dt=dt,
-            duration=plan.n_steps * dt,
+            duration=u.Quantity(plan.n_steps * step, unit=u.ms),
             final=final,
             labels=getattr(connectome, "labels", None),
             provenance={"model": _describe(self.model), **provenance},
@@ -247,17 +246,6 @@ def _arrange(duration: Any, watched: dict[str, Monitor], transient: Any, every: 
     periods = {n: default if m.every is None else steps_in("every", m.every, dt, minimum=1) for n, m in watched.items()}
     targets = {n: interval_in_steps(m.what.interval, dt) for n, m in watched.items() if isinstance(m.what, Observer)}
     return make_plan(n_steps, skipped, periods, targets, block)
-
-
-def _hashable(plan: Plan) -> tuple:
-    return (
-        plan.n_steps,
-        plan.transient,
-        tuple(plan.periods.items()),
-        plan.levels,
-        plan.block,
-        tuple(plan.observed.items()),
-    )
 
 
 def _identity(what: Any) -> Any:
