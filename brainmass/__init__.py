@@ -4,7 +4,7 @@
 __version__ = "0.2.0"
 
 # Models
-from brainmass.dynamics.base import ModelInfo, NeuralMassDynamics, list_models
+from brainmass.dynamics.base import ModelInfo, NeuralMassDynamics, Preset, list_models
 from brainmass.models.coombes_byrne import CoombesByrneStep
 from brainmass.models.montbrio_pazo_roxin import MontbrioPazoRoxinStep
 from brainmass.models.oscillators import HopfStep, XY_Oscillator

@@ -20,7 +20,8 @@ import numpy as np
 from braintools.init import Constant
 
 from brainmass.dynamics.base import NeuralMassDynamics
-from brainmass.dynamics.fields import Domain, StateSpec
+from brainmass.dynamics.declaration import plain_text
+from brainmass.dynamics.fields import Domain, ParamSpec, StateSpec
 
 __all__ = ["CHECKS", "check_model"]
 
@@ -51,6 +52,11 @@ def _point(cls: Model, shape: tuple[int, ...]) -> tuple[Any, ...]:
 def _inputs(cls: Model, shape: tuple[int, ...] = ()) -> dict[str, Any]:
     numbers = {port: np.random.default_rng(100 + i).uniform(0.1, 0.5, shape) for i, port in enumerate(cls._ports)}
     return {port: u.maybe_decimal(jnp.asarray(x) * cls._port_units[port]) for port, x in numbers.items()}
+
+
+def _present(cls: Model) -> dict[str, ParamSpec]:
+    """The parameters that the model has when nothing is said of them."""
+    return {name: spec for name, spec in cls._params.items() if spec.default is not None}
 
 
 def _unit(state: StateSpec) -> u.Unit:
@@ -94,10 +100,11 @@ def check_signature(cls: Model) -> None:
     """Constructor and `update` show what was declared."""
     shown = inspect.signature(cls).parameters
     assert next(iter(shown)) == "in_size"
-    assert set(shown) == {"in_size", *cls._params, *cls._starts, *cls._noises, *cls._options, "name"}
+    others = {*cls._options, *cls._spellings}
+    assert set(shown) == {"in_size", *cls._params, *cls._starts, *cls._noises, *others, "name"}
     for name, spec in cls._params.items():
         assert shown[name].default is spec.default, f"default of `{name}`"
-    assert list(inspect.signature(cls.update).parameters)[1:] == list(cls._ports)
+    assert list(inspect.signature(cls.update).parameters)[1:] == [*cls._ports, *cls.other_inputs]
     positional = [p.default for p in shown.values() if p.kind is p.POSITIONAL_OR_KEYWORD][1:]
     assert repr(cls(REGIONS, *positional)) == repr(cls(REGIONS))
 
@@ -108,7 +115,7 @@ def check_table(cls: Model) -> None:
     for name in set(inspect.signature(cls).parameters) - {"name"}:
         assert any(line.startswith(f"{name} : ") for line in lines), f"the table lacks `{name}`"
     for spec in cls._params.values():
-        row = lines[lines.index(f"{spec.name} : default {spec.default}") + 1]
+        row = lines[lines.index(f"{spec.name} : default {plain_text(spec.default)}") + 1]
         assert spec.doc[1:] in row and spec.domain.text in row, row
     for name, spec in cls._states.items():
         assert spec.doc[1:] in lines[lines.index(f"{name} : HiddenState") + 1]
@@ -130,7 +137,7 @@ def check_shapes_and_units(cls: Model) -> None:
 
 def check_refusals(cls: Model) -> None:
     """A wrong unit, a value outside the domain, or a wrong shape is refused by the name of the argument."""
-    for name, spec in cls._params.items():
+    for name, spec in _present(cls).items():
         unit = u.get_unit(spec.default)
         if spec.units:
             with _refused(u.UnitMismatchError, f"`{name}`", cls.__name__, spec.doc):
@@ -161,7 +168,8 @@ def check_refusals(cls: Model) -> None:
 def check_gradients(cls: Model) -> None:
     """Each parameter matters, and the slope of the derivative in it agrees with finite differences."""
     with jax.enable_x64(True):
-        numbers = {n: jnp.asarray(u.get_mantissa(s.default), jnp.float64) for n, s in cls._params.items()}
+        direct = {name: spec for name, spec in _present(cls).items() if spec.in_derivative}
+        numbers = {n: jnp.asarray(u.get_mantissa(s.default), jnp.float64) for n, s in direct.items()}
 
         def rates(numbers: dict[str, Any]) -> Any:
             node = cls(REGIONS, **_with_units(cls, numbers))
@@ -223,7 +231,7 @@ def check_batch(cls: Model) -> None:
 
 def check_transforms(cls: Model) -> None:
     """A step can be compiled, mapped over parameter values, and differentiated, with the same numbers."""
-    name, spec = next(iter(cls._params.items()))
+    name, spec = next((n, s) for n, s in _present(cls).items() if s.in_derivative)
     values = u.get_mantissa(spec.default) * jnp.asarray([1.0, 1.25])
     point, inputs = _point(cls, (REGIONS,)), _inputs(cls)
 

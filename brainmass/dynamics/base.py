@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, NamedTuple, dataclass_transform
+from typing import Any, ClassVar, NamedTuple, Self, dataclass_transform
 
 import brainstate
 import brainunit as u
@@ -38,11 +38,12 @@ from brainmass.dynamics.fields import (
     param,
     required,
     show,
+    spelling,
     state,
     suggestion,
 )
 
-__all__ = ["Declared", "ModelInfo", "NeuralMassDynamics", "list_models"]
+__all__ = ["Declared", "ModelInfo", "NeuralMassDynamics", "Preset", "list_models"]
 
 
 class ModelInfo(NamedTuple):
@@ -63,6 +64,15 @@ def list_models() -> list[ModelInfo]:
     return sorted(ModelInfo(m.__name__, m.category, tuple(m._states), m.use_case) for m in own)
 
 
+@dataclasses.dataclass(frozen=True)
+class Preset:
+    """A named set of parameters: what it is, where it is from, and the constructor's arguments."""
+
+    doc: str
+    reference: str
+    values: Mapping[str, Any]
+
+
 class Values:
     """Parameter values by name: `p = self.p`, then `p.tau` instead of `self.tau.value()`."""
 
@@ -75,7 +85,7 @@ class Values:
         return getattr(self._module, name).value()
 
 
-@dataclass_transform(eq_default=False, field_specifiers=(param, state, option, required))
+@dataclass_transform(eq_default=False, field_specifiers=(param, state, option, required, spelling))
 class _Fields(brainstate.nn.Dynamics):
     """Carries `dataclass_transform`, which must stand one class above those that static tools should read."""
 
@@ -98,6 +108,7 @@ class Declared(_Fields):
     _states: ClassVar[Mapping[str, StateSpec]] = {}
     _starts: ClassVar[Mapping[str, Any]] = {}
     _noises: ClassVar[Mapping[str, str]] = {}
+    _spellings: ClassVar[Mapping[str, str]] = {}
     _options: ClassVar[tuple[str, ...]] = ()
 
     # --- the class ------------------------------------------------------------------------------------------
@@ -117,6 +128,11 @@ class Declared(_Fields):
         self._batch: tuple[int, ...] | None = None
         for key, value in values.items():
             setattr(self, key, value)
+
+    @classmethod
+    def translate(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """The arguments given to the constructor, with those declared by `spelling` turned into parameters."""
+        return given
 
     @property
     def varshape(self) -> tuple[int, ...]:
@@ -139,6 +155,11 @@ class Declared(_Fields):
             value = as_param(self._owner, self._params[key], value, self.varshape)
         elif key in self._noises:
             self._attach_noise(key, value)
+        elif key in self._spellings:
+            raise AttributeError(
+                f"`{key}` of {self._owner} is known to the constructor alone ({self._spellings[key]}): "
+                "set the parameters that it stands for."
+            )
         elif key in self._starts and not callable(value) and not (value is self._starts[key] is None):
             raise TypeError(
                 f"Argument `{key}` of {self._owner} must be a callable that takes a shape, "
@@ -229,7 +250,16 @@ class NeuralMassDynamics(Declared):
 
     A subclass declares its parameters and states and writes one method `d<state>` per state. The arguments of
     that method are bound by name: a state, a port, `ext` or `inp` for the state's own port, `add` for its
-    second port.
+    second port. Beside its rows it may set these class attributes:
+
+    - `category`, `use_case`: for the catalogue.
+    - `output`: what `update` returns: the name of a state or of a method, or a tuple of names.
+    - `coupling_port`: the port that network input enters.
+    - `shared_inputs`: ports, with their units, that belong to no one state.
+    - `other_inputs`: other names for ports; `convert_input` turns their values into those of the port.
+    - `sources`: names besides the states that `source` knows, for a network to send.
+    - `presets`: named sets of parameters.
+    - `remembers_input`: whether what enters the coupling port is kept, as the state `received`.
 
     Parameters
     ----------
@@ -243,6 +273,10 @@ class NeuralMassDynamics(Declared):
     use_case: ClassVar[str] = ""
     output: ClassVar[str | tuple[str, ...]] = ""
     coupling_port: ClassVar[str] = ""
+    shared_inputs: ClassVar[Mapping[str, u.Unit]] = {}
+    other_inputs: ClassVar[Mapping[str, str]] = {}
+    sources: ClassVar[tuple[str, ...]] = ()
+    presets: ClassVar[Mapping[str, Preset]] = {}
     remembers_input: ClassVar[bool] = False
 
     _ports: ClassVar[tuple[str, ...]] = ()
@@ -270,6 +304,16 @@ class NeuralMassDynamics(Declared):
         if is_abstract(type(self)):
             raise TypeError(f"{self._owner} is a base class: write its equations in a subclass, or use one of those.")
         super().__init__(*args, **kwargs)
+
+    @classmethod
+    def preset(cls, name: str, in_size: Any, **others: Any) -> Self:
+        """A model with a named set of parameters; further arguments add to it or take its place."""
+        if name not in cls.presets:
+            raise ValueError(
+                f"{cls.__name__} has no preset {name!r}.{suggestion(str(name), cls.presets)} "
+                f"It has {', '.join(cls.presets) or 'none'}."
+            )
+        return cls(in_size, **{**cls.presets[name].values, **others})
 
     def __setattr__(self, key: str, value: Any) -> None:
         if key == "noise":
@@ -299,14 +343,17 @@ class NeuralMassDynamics(Declared):
 
     # --- what a network and an observer take from a node ----------------------------------------------------
     def source(self, name: str, values: Mapping[str, Any]) -> Any:
-        """What the node sends to others through state `name`: its value, made fit for the coupling port."""
+        """What the node sends to others as `name`, a state or one of `sources`, made fit for the coupling port."""
         return values[name]
+
+    def convert_input(self, name: str, value: Any) -> Any:
+        """What an input of `other_inputs` is at its port."""
+        return value
 
     def activity(self) -> Any:
         """The present activity that a network, or a forward model, takes from this node by default."""
         first = self.output if isinstance(self.output, str) else self.output[0]
-        name = first if first in self._states else next(iter(self._states))
-        return self.source(name, self.state_values())
+        return self.source(first, self.state_values()) if first in self._states else getattr(self, first)()
 
     def _initial(self, rng: Any) -> dict[str, Any]:
         values = super()._initial(rng)

@@ -24,7 +24,8 @@ def read_declaration(cls: type) -> None:
     cls._states = {n: _named_state(cls, n, f.metadata["spec"], rows) for n, f in rows.items() if "spec" in f.metadata}
     cls._starts = {s.init: rows[s.init].default for s in cls._states.values() if isinstance(s.init, str)}
     cls._noises = {s.noise: s.noise_port for s in cls._states.values() if s.noise}
-    taken = {"in_size", "name", *cls._params, *cls._states, *cls._starts, *cls._noises}
+    cls._spellings = {n: f.metadata["spelling"] for n, f in rows.items() if "spelling" in f.metadata}
+    taken = {"in_size", "name", *cls._params, *cls._states, *cls._starts, *cls._noises, *cls._spellings}
     cls._options = tuple(n for n in rows if n not in taken)
     cls.__signature__ = _signature(rows)
 
@@ -52,7 +53,7 @@ def _named_state(cls: type, name: str, spec: StateSpec, rows: Mapping[str, Any])
 
 
 def _signature(rows: Mapping[str, Any]) -> inspect.Signature:
-    """Positional arguments in the order of their declaration, options last and by keyword."""
+    """Positional arguments in the order of their declaration, then those by keyword."""
     P = inspect.Parameter
     positional, keyword = [], []
     for f in rows.values():
@@ -78,8 +79,10 @@ def bind_arguments(cls: type, args: tuple, kwargs: dict[str, Any]) -> dict[str, 
         bound = cls.__signature__.bind(*args, **kwargs)
     except TypeError as error:
         raise TypeError(f"{cls.__name__}: {error}.") from None
-    bound.apply_defaults()
-    return dict(bound.arguments)
+    given = {key: x for key, x in bound.arguments.items() if not (key in cls._spellings and x is None)}
+    given = cls.translate(given)
+    defaults = {key: p.default for key, p in cls.__signature__.parameters.items() if key not in cls._spellings}
+    return defaults | given
 
 
 def population_shape(owner: str, in_size: Any) -> tuple[int, ...]:
@@ -134,28 +137,38 @@ def doc_table(cls: type) -> str:
     for s in cls._states.values():
         if s.noise:
             lines += [f"{s.noise} : Noise, optional", f"    Noise that enters the derivative of `{s.name}`."]
+    for name, doc in cls._spellings.items():
+        lines += [f"{name} : optional", f"    {doc[0].upper()}{doc[1:]}."]
     if "method" in cls._options:
-        lines += ["method : str, default 'exp_euler'", "    `'exp_euler'`, or e.g. `'heun'`, `'rk4'`."]
+        default = inspect.signature(cls).parameters["method"].default
+        lines += [f"method : str, default {default!r}", "    `'exp_euler'`, or e.g. `'heun'`, `'rk4'`."]
     if cls._states:
         lines += ["", "Attributes", "----------"]
     for s in cls._states.values():
         unit = "" if s.unit is None or s.unit.dim == u.DIMENSIONLESS else f", in {s.unit}"
         lines += [f"{s.name} : HiddenState", f"    {s.doc[0].upper()}{s.doc[1:]}{unit}."]
+    if getattr(cls, "presets", None):
+        lines += ["", "Notes", "-----", "Presets, as in `preset(name, in_size)`:", ""]
+        lines += [f"- `{name}`: {preset.doc} ({preset.reference})." for name, preset in cls.presets.items()]
     return "\n".join(lines)
 
 
 # --- ports and equations ------------------------------------------------------------------------------------
 def read_ports(cls: type) -> None:
     states = cls._states.values()
-    cls._ports = tuple(s.port for s in states if s.port)
+    cls._ports = (*cls.shared_inputs, *(s.port for s in states if s.port))
     cls._adds = tuple(s.add for s in states if s.add)
-    cls._port_units = {s.port: s.port_unit for s in states if s.port} | {
-        s.add: s.unit or u.UNITLESS for s in states if s.add
+    cls._port_units = {
+        **cls.shared_inputs,
+        **{s.port: s.port_unit for s in states if s.port},
+        **{s.add: s.add_unit for s in states if s.add},
     }
     if len(cls._port_units) != len(cls._ports) + len(cls._adds):
         raise TypeError(f"{cls.__name__} declares a port twice: {cls._ports + cls._adds}.")
     if not cls._ports:
         raise TypeError(f"{cls.__name__} must declare at least one input port: state(..., port='x_inp').")
+    if strange := [name for name, port in cls.other_inputs.items() if port not in cls._ports or name in cls._ports]:
+        raise TypeError(f"{cls.__name__}.other_inputs must map new names to ports, {cls._ports}: not {strange}.")
 
 
 def check_derivatives(cls: type) -> None:
@@ -244,7 +257,9 @@ def update_method(cls: type) -> Callable:
         return cls.update
     P = inspect.Parameter
     signature = inspect.Signature(
-        [P("self", P.POSITIONAL_OR_KEYWORD)] + [P(n, P.POSITIONAL_OR_KEYWORD, default=None) for n in cls._ports]
+        [P("self", P.POSITIONAL_OR_KEYWORD)]
+        + [P(n, P.POSITIONAL_OR_KEYWORD, default=None) for n in cls._ports]
+        + [P(n, P.KEYWORD_ONLY, default=None) for n in cls.other_inputs]
     )
 
     def update(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -267,11 +282,21 @@ def bind_inputs(node: Any, args: tuple, kwargs: Mapping[str, Any]) -> dict[str, 
         raise TypeError(f"{node._owner}.update takes the inputs {', '.join(ports)}, but was given {len(args)}.")
     given = dict(zip(ports, args, strict=False))
     for key, value in kwargs.items():
-        if key not in ports:
-            raise TypeError(
-                f"{node._owner}.update has no input `{key}`; it has {', '.join(ports)}.{suggestion(key, ports)}"
-            )
-        if key in given:
-            raise TypeError(f"{node._owner}.update was given `{key}` twice.")
-        given[key] = value
+        if value is None and key in node.other_inputs:
+            continue
+        port, value = read_input(node, key, value)
+        if port in given:
+            twice = f"`{key}` twice" if port == key else f"both `{port}` and `{key}`, which is another name for it"
+            raise TypeError(f"{node._owner}.update was given {twice}.")
+        given[port] = value
     return given
+
+
+def read_input(node: Any, name: str, value: Any) -> tuple[str, Any]:
+    """The port that an input of this name enters, and its value there."""
+    if name in node._ports:
+        return name, value
+    if name in node.other_inputs:
+        return node.other_inputs[name], node.convert_input(name, value)
+    known = (*node._ports, *node.other_inputs)
+    raise TypeError(f"{node._owner}.update has no input `{name}`; it has {', '.join(known)}.{suggestion(name, known)}")

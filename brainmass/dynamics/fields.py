@@ -34,6 +34,7 @@ __all__ = [
     "positive",
     "real",
     "required",
+    "spelling",
     "state",
     "unit_interval",
 ]
@@ -67,6 +68,7 @@ class ParamSpec:
     doc: str
     domain: Domain = real
     units: tuple[u.Unit, ...] = (u.UNITLESS,)
+    in_derivative: bool = True
     name: str = ""
 
 
@@ -74,8 +76,8 @@ class ParamSpec:
 class StateSpec:
     """A state variable: meaning, unit, initial values, and the ports and noise through which it is driven.
 
-    `port` is the argument of `update` that enters its derivative, `add` a second, unscaled port that only
-    noise uses; noise enters `add` where there is one, else `port`.
+    `port` is the argument of `update` that enters its derivative, `add` a second port that only noise uses; noise
+    enters `add` where there is one, else `port`.
     """
 
     doc: str
@@ -84,6 +86,7 @@ class StateSpec:
     port: str = ""
     port_unit: u.Unit = u.UNITLESS
     add: str = ""
+    add_unit: u.Unit = u.UNITLESS
     noise: str = ""
     domain: Domain = real
     name: str = ""
@@ -105,25 +108,43 @@ else:
     Par = Param
 
 
-def param(*, default: Any, doc: str, domain: Domain = real, unit: Any = None) -> Any:
+def param(
+    *,
+    default: Any,
+    doc: str,
+    domain: Domain = real,
+    unit: Any = None,
+    kw_only: bool = False,
+    in_derivative: bool = True,
+) -> Any:
     """Declare a parameter.
 
     Parameters
     ----------
-    default : number or Quantity
+    default : number, Quantity or None
+        None: a parameter that a model may be without.
     doc : str
         What it is, in a few words.
     domain : Domain
         `real`, `positive`, `nonnegative`, `unit_interval`.
     unit : Unit, tuple of Unit, or "any"
         Units with the allowed dimensions. Taken from the default when not given.
+    kw_only : bool
+        Whether it is given by keyword only.
+    in_derivative : bool
+        Whether it enters the rates of change at a given state; a delay does not.
     """
     if unit is None:
         units = (u.get_unit(default),)
     else:
         units = () if isinstance(unit, str) else unit if isinstance(unit, tuple) else (unit,)
     # The specification is the dataclass default itself: dataclasses refuse a Quantity, which is not hashable.
-    return dataclasses.field(default=ParamSpec(default, doc, domain, units))
+    return dataclasses.field(default=ParamSpec(default, doc, domain, units, in_derivative), kw_only=kw_only)
+
+
+def spelling(doc: str, *, kw_only: Literal[True] = True, default: None = None) -> Any:
+    """Declare another way to write parameters, by keyword: `translate` of the class turns it into those."""
+    return dataclasses.field(default=default, kw_only=kw_only, metadata={"spelling": doc})
 
 
 def state(
@@ -134,6 +155,7 @@ def state(
     port: str = "",
     port_unit: u.Unit | None = None,
     add: str = "",
+    add_unit: u.Unit | None = None,
     noise: str = "",
     domain: Domain = real,
     init: Literal[False] = False,
@@ -155,6 +177,8 @@ def state(
         Unit of the port; default that of the state.
     add : str
         Second port, for noise alone.
+    add_unit : Unit
+        Unit of the second port; default that of the state.
     noise : str
         Name of the constructor argument that holds the noise (default `noise_<state>` where that is
         declared).
@@ -162,7 +186,8 @@ def state(
         Values that the state may start from.
     """
     unit_of_port = port_unit if port_unit is not None else unit or u.UNITLESS
-    spec = StateSpec(doc, unit, start, port, unit_of_port, add, noise, domain)
+    unit_of_add = add_unit if add_unit is not None else unit or u.UNITLESS
+    spec = StateSpec(doc, unit, start, port, unit_of_port, add, unit_of_add, noise, domain)
     return dataclasses.field(init=False, repr=False, metadata={"spec": spec})
 
 

@@ -44,11 +44,12 @@ METHODS |= {
     "sde_srk4": METHODS["rk4"],
 }
 EXPONENTIAL = ("exp_euler", "expeuler", "sde_expeuler")
+SYMPLECTIC = "symplectic_euler"
 
 
 def check_method(owner: str, method: Any) -> str:
     """Refuse an unknown name, with the list of the known ones."""
-    known = [*EXPONENTIAL, *sorted(METHODS)]
+    known = [*EXPONENTIAL, SYMPLECTIC, *sorted(METHODS)]
     if method not in known:
         raise ValueError(
             f"Argument `method` of {owner} must be one of {', '.join(map(repr, known))}, but is {method!r}."
@@ -81,6 +82,8 @@ def step(
     """
     if method in EXPONENTIAL:
         return _exponential_euler(derivative, state, t, dt, inputs(state, 0.0))
+    if method == SYMPLECTIC:
+        return _symplectic_euler(derivative, state, t, dt, inputs(state, 0.0))
 
     def rate(stage: State, elapsed: Any) -> State:
         # Time within the step is kept apart from t: the sum would lose the fraction to rounding in long runs.
@@ -98,3 +101,10 @@ def _exponential_euler(derivative: Callable, state: State, t: Any, dt: Any, inpu
 
     with brainstate.environ.context(dt=dt):
         return tuple(brainstate.nn.exp_euler_step(component(i), x) for i, x in enumerate(state))
+
+
+def _symplectic_euler(derivative: Callable, state: State, t: Any, dt: Any, inputs: State) -> State:
+    """Euler from the last state to the first, each with the newest values: positions declared before velocities."""
+    for i in reversed(range(len(state))):
+        state = (*state[:i], state[i] + dt * derivative(state, t, *inputs)[i], *state[i + 1 :])
+    return state

@@ -12,10 +12,10 @@ from brainstate.nn import Param
 
 from brainmass.dynamics.base import NeuralMassDynamics, time_step
 from brainmass.dynamics.declaration import bind_inputs
+from brainmass.dynamics.delays import DelayLine, delay_steps
 from brainmass.dynamics.fields import default_dtype, show, suggestion
 from brainmass.network.connectome import Connectome
 from brainmass.network.coupling import EdgeWeights, as_weights, coupling_by_name, weighted_sum
-from brainmass.network.delays import DelayLine, delay_steps
 from brainmass.noise import Noise
 
 __all__ = ["Network"]
@@ -40,7 +40,7 @@ class Network(brainstate.nn.Module):
     coupling : str or Coupling class, default 'diffusive'
         `'diffusive'` or `'additive'`.
     coupled_var : str
-        State of the node that is sent.
+        What is sent: a state of the node, or one of its `sources`.
     k : number, quantity or Param
         Global coupling strength.
     delay_init : callable, optional
@@ -128,7 +128,7 @@ class Network(brainstate.nn.Module):
         if self.delay_init is not None:
             given = self.delay_init(u.math.shape(sent))
             sent = self.coupling.pre(given * u.get_unit(sent) if u.get_unit(given).dim == u.DIMENSIONLESS else given)
-        self.delays.fill(sent, self.prepared["delayed"])  # type: ignore[union-attr]
+        self.delays.start(sent, self.prepared["delayed"])  # type: ignore[union-attr]
 
     def reset_state(self, *args: Any, **kwargs: Any) -> None:
         """Back to the initial values, with the batch as it was."""
@@ -222,10 +222,11 @@ def _check_node(node: Any, coupled_var: Any, port: Any) -> NeuralMassDynamics:
         raise ValueError(
             f"Argument `node` of Network must have one axis, the regions, but has in_size={node.varshape}."
         )
-    if coupled_var not in node._states:
+    known = (*node._states, *node.sources)
+    if coupled_var not in known:
         raise ValueError(
-            f"Argument `coupled_var` of Network must be a state of {type(node).__name__} ({', '.join(node._states)}), "
-            f"but is {coupled_var!r}.{suggestion(str(coupled_var), node._states)}"
+            f"Argument `coupled_var` of Network must be a state of {type(node).__name__} ({', '.join(known)}), "
+            f"but is {coupled_var!r}.{suggestion(str(coupled_var), known)}"
         )
     if port is not None and port not in node._ports:
         raise ValueError(

@@ -73,16 +73,21 @@ def as_inputs(inputs: Any, model: Any, n_steps: int) -> Inputs:
             raise TypeError("Argument `inputs` of run must map the arguments of the model's `update` to their values.")
         inputs = {ports[0]: inputs}
     given = Inputs()
+    others: Mapping[str, str] = getattr(node, "other_inputs", {})
     for port, value in inputs.items():
-        if ports and port not in ports:
+        if ports and port not in ports and port not in others:
             raise ValueError(
-                f"Argument `inputs` of run names {port!r}; {type(node).__name__} has the inputs {', '.join(ports)}."
-                f"{suggestion(port, ports)}"
+                f"Argument `inputs` of run names {port!r}; {type(node).__name__} has the inputs "
+                f"{', '.join((*ports, *others))}.{suggestion(port, (*ports, *others))}"
             )
         if callable(value):
             given.functions[port] = value
             continue
-        value = node._read(port, u.math.asarray(value)) if ports else u.math.asarray(value)
+        value = u.math.asarray(value)
+        if port in others:
+            node._read(others[port], node.convert_input(port, value))  # for its errors; the step converts
+        elif ports:
+            value = node._read(port, value)
         kind = given.series if _is_series(port, value, getattr(node, "varshape", ()), n_steps) else given.constants
         kind[port] = value
     return given
