@@ -101,6 +101,32 @@ def forward(rounds: int) -> list[str]:
     return lines
 
 
+def delays(rounds: int) -> list[str]:
+    """MPR with delays of 1 to 250 steps, Heun, dt 0.01 ms, float32, every 10th step kept.
+
+    Loops compiled whole, but for the published package. The hand-written ones keep every step.
+    """
+    lines = [
+        "| regions | subject | µs per step (wall, median) | relative to brainmass | first call, s |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for regions, n in (84, 16_000), (400, 1_600):
+        workers = {
+            "brainmass": Worker("ours.py", f"delays_{regions}", n, flags=WHOLE_LOOPS),
+            "hand-written, blocks": Worker("handwritten_delays.py", f"blocked_{regions}", n, flags=WHOLE_LOOPS),
+            "hand-written, a gather per step": Worker(
+                "handwritten_delays.py", f"gathered_{regions}", n, flags=WHOLE_LOOPS
+            ),
+            "published 0.1.1": Worker("published.py", f"delays_{regions}", n, published_python()),
+        }
+        interleaved(workers, rounds)
+        ours = workers["brainmass"].median("wall")
+        for name, worker in workers.items():
+            wall, first = worker.median("wall"), worker.facts["first"]
+            lines.append(f"| {regions} | {name} | {wall / n * 1e6:.2f} | {wall / ours:.2f} | {first:.1f} |")
+    return lines
+
+
 def overhead(rounds: int) -> list[str]:
     """A second, identical `Simulator.run` of 100 steps, against the compiled call alone."""
     worker = Worker("ours.py", "overhead", 100, flags=WHOLE_LOOPS)
@@ -156,7 +182,7 @@ def imports(rounds: int) -> list[str]:
     return [f"brainmass {ours:.2f} s, brainstate and braintools alone {theirs:.2f} s: ratio {ratio:.3f}."]
 
 
-CASES = {f.__name__: f for f in (forward, overhead, memory, gradient, imports)}
+CASES = {f.__name__: f for f in (forward, delays, overhead, memory, gradient, imports)}
 
 
 def main() -> None:

@@ -6,12 +6,47 @@ __version__ = "0.2.0"
 # Models
 from brainmass.dynamics.base import ModelInfo, NeuralMassDynamics, Preset, list_models
 from brainmass.models.coombes_byrne import CoombesByrneStep
+from brainmass.models.epileptor import EpileptorStep
+from brainmass.models.fitzhugh_nagumo import FitzHughNagumoStep
+from brainmass.models.generic_2d_oscillator import Generic2dOscillatorStep
+from brainmass.models.horn.layers import HORNSeqLayer, HORNSeqNetwork
+from brainmass.models.horn.step import HORNStep
+from brainmass.models.jansen_rit.step import JansenRitStep
+from brainmass.models.jansen_rit.tr import JansenRitTR
+from brainmass.models.kuramoto import KuramotoNetwork
+from brainmass.models.larter_breakspear import LarterBreakspearStep
+from brainmass.models.linear import LinearStep
+from brainmass.models.lorenz import LorenzStep
 from brainmass.models.montbrio_pazo_roxin import MontbrioPazoRoxinStep
-from brainmass.models.oscillators import HopfStep, XY_Oscillator
+from brainmass.models.oscillators import HopfStep, StuartLandauStep, VanDerPolStep, XY_Oscillator
+from brainmass.models.threshold_linear import ThresholdLinearStep
+from brainmass.models.wilson_cowan.adaptive import WilsonCowanAdaptiveStep
+from brainmass.models.wilson_cowan.base import WilsonCowanBase
+from brainmass.models.wilson_cowan.classical import (
+    WilsonCowanLinearStep,
+    WilsonCowanNoSaturationStep,
+    WilsonCowanSimplifiedStep,
+    WilsonCowanStep,
+    WilsonCowanSymmetricStep,
+)
+from brainmass.models.wilson_cowan.delayed import WilsonCowanDelayedStep
+from brainmass.models.wilson_cowan.divisive import WilsonCowanDivisiveInputStep, WilsonCowanDivisiveStep
+from brainmass.models.wilson_cowan.three_populations import WilsonCowanThreePopBase, WilsonCowanThreePopulationStep
 from brainmass.models.wong_wang import WongWangExcInhStep
+from brainmass.models.wong_wang_decision import WongWangStep
 
 # Noise
-from brainmass.noise import GaussianNoise, Noise, OUProcess, WhiteNoise
+from brainmass.noise import (
+    BlueNoise,
+    BrownianNoise,
+    ColoredNoise,
+    GaussianNoise,
+    Noise,
+    OUProcess,
+    PinkNoise,
+    VioletNoise,
+    WhiteNoise,
+)
 
 # Networks
 from brainmass.network.connectome import Connectome
@@ -20,10 +55,22 @@ from brainmass.network.coupling import (
     Coupling,
     DiffusiveCoupling,
     EdgeWeights,
+    HyperbolicTangentCoupling,
+    KuramotoCoupling,
+    PreSigmoidalCoupling,
+    PreTanhCoupling,
+    SigmoidalCoupling,
+    SigmoidalJansenRitCoupling,
     additive_coupling,
     diffusive_coupling,
+    hyperbolic_tangent_coupling,
+    sigmoidal_coupling,
+    sigmoidal_jansen_rit_coupling,
 )
+from brainmass.network.edges import Edges
+from brainmass.network.laplacian import LaplacianConnParam, laplacian_connectivity
 from brainmass.network.network import Network
+from brainmass.network.projection import Projection
 
 # Forward models
 from brainmass.forward.bold import BOLDSignal
@@ -37,15 +84,19 @@ from brainmass.simulation.simulator import DivergenceError, Simulator
 # Fitting
 from brainmass.fitting.fitter import Fitter, FitResult, FitStep
 
-from brainmass import datasets, objectives, xla
+# Small functions
+from brainmass.utils import bounded_input, delay_index, process_sequence, sigmoid, sys2nd
+
+# The families, by the names of their modules in the package that others publish
+from brainmass import datasets, horn, jansen_rit, objectives, wilson_cowan, xla
 
 xla.compile_loops_whole()
 
 
 def __getattr__(name: str):
-    """`brainmass.viz` is imported when it is first asked for."""
-    if name == "viz":
+    """`brainmass.viz` and `brainmass.testing` are imported when they are first asked for."""
+    if name in ("viz", "testing"):
         import importlib
 
-        return importlib.import_module("brainmass.viz")
+        return importlib.import_module(f"brainmass.{name}")
     raise AttributeError(f"module 'brainmass' has no attribute {name!r}")

@@ -1,10 +1,16 @@
-"""The command line: `brainmass demo`."""
+"""The command line: `brainmass demo`, `brainmass models`."""
 
 from __future__ import annotations
 
 import argparse
+import inspect
+import re
+import shutil
 import sys
+import textwrap
+import unicodedata
 from pathlib import Path
+from typing import Any
 
 __all__ = ["main"]
 
@@ -15,8 +21,131 @@ def main(arguments: list[str] | None = None) -> int:
     demo = commands.add_parser("demo", help="simulate and fit the resting brain on real data (about three minutes)")
     demo.add_argument("--seed", type=int, default=0, help="same seed, same numbers (default 0)")
     demo.add_argument("--out", type=Path, default=Path("."), help="folder for the result file and the figure")
+    models = commands.add_parser("models", help="the catalogue of node models, or all about one of them")
+    models.add_argument("name", nargs="?", help="e.g. JansenRitStep")
     given = parser.parse_args(arguments)
+    if given.command == "models":
+        return _catalogue() if given.name is None else _describe(given.name)
     return _demo(given.seed, given.out)
+
+
+def _catalogue() -> int:
+    from brainmass import list_models
+
+    for category in "phenomenological", "physiological":
+        print(f"{category.capitalize()} models")
+        rows = [(m.name, ", ".join(m.states), m.use_case) for m in list_models() if m.category == category]
+        _print_table(rows, ("model", "states", "for"))
+        print()
+    print("brainmass models NAME says all about one of them.")
+    return 0
+
+
+def _describe(name: str) -> int:
+    import brainmass
+    from brainmass.dynamics.fields import suggestion
+
+    known = [m.name for m in brainmass.list_models()]
+    if name not in known:
+        near = suggestion(name, known) or suggestion(f"{name}Step", known)
+        print(f"There is no model {name!r}.{near} `brainmass models` lists them.", file=sys.stderr)
+        return 1
+    model = getattr(brainmass, name)
+    prose, _, table = (inspect.getdoc(model) or "").partition("\nParameters\n----------\n")
+    print(f"{name}  ({model.category})\n\n{_without_markup(prose)}")
+    rows = [
+        (key, _default(spec.default), "any unit" if not spec.units else _units(spec.units), spec.domain.text, spec.doc)
+        for key, spec in model._params.items()
+    ]
+    _print_table(rows, ("parameter", "default", "unit", "range", "meaning"))
+    print()
+    _print_table(
+        [(s.name, _units((s.unit,)), s.port, s.doc) for s in model._states.values()],
+        ("state", "unit", "input", "meaning"),
+    )
+    if model.presets:
+        print()
+        _print_table([(key, f"{x.doc} ({x.reference})") for key, x in model.presets.items()], ("preset", "meaning"))
+    print(f"\nbrainmass.{name}{_short(inspect.signature(model))}")
+    print(f".update{_short(inspect.signature(model.update))}  ->  {model.output}")
+    return 0
+
+
+_REWRITES = (
+    (r":math:`([^`]*)`", r"\1"),
+    (r"\.\. math::\n", "\n"),
+    (r"[`&]", ""),
+    (r"\\begin\{cases\}", "{ "),
+    (r"\\end\{cases\}", " }"),
+    (r"\\\\[ \t]*\n", "\n"),
+    (r"\\\\", "; "),
+    (r"\\(?:bar|mathrm|text|operatorname)\s*\{?(\\?\w+)\}?", r"\1"),
+    (r"\\[bB]ig[lr]?", ""),
+    (r"\\ddot\s*\{?(\\?\w+)\}?", r" \1''"),
+    (r"\\dot\s*\{?(\\?\w+)\}?", r" \1'"),
+    (r"\\tfrac(\d)(\d)", r"\1/\2"),
+    (r"_\{([^{}]*)\}", r"_\1"),
+    (r"\^\{([^{}]*)\}", r"^(\1)"),
+    (r"\\d?frac\{([^{}]*)\}\{([^{}]*)\}", r"(\1) / (\2)"),
+    (r"\\sqrt\{([^{}]*)\}", r"√(\1)"),
+    (r"\\sqrt\s*(\w)", r"√\1"),
+    (r"\\[,;:! ]", " "),
+)
+
+
+_SIGNS = {
+    "sum": "Σ", "qquad": "   ", "quad": "  ", "cdot": "·", "times": "×", "infty": "∞", "in": "∈", "ge": "≥", "le": "≤",
+    "neq": "≠", "left": " ", "right": " ",
+}  # fmt: skip
+
+
+def _without_markup(text: str) -> str:
+    """The docstring for a terminal: Greek letters for their names, `x'` for a derivative, `a / b` for a fraction."""
+    for pattern, plain in _REWRITES:
+        text = re.sub(pattern, plain, text)
+    text = re.sub(r"\\([A-Za-z]+)", lambda word: _greek(word.group(1)), text)
+    return re.sub(r"\n{3,}", "\n\n", re.sub(r"[ \t]+\n", "\n", text))
+
+
+def _greek(word: str) -> str:
+    try:
+        size = "CAPITAL" if word[0].isupper() else "SMALL"
+        return _SIGNS.get(word) or unicodedata.lookup(f"GREEK {size} LETTER {word.upper().replace('LAMBDA', 'LAMDA')}")
+    except KeyError:
+        return word
+
+
+def _default(value: Any) -> str:
+    from brainmass.dynamics.declaration import plain_text
+
+    return "-" if value is None else plain_text(value)
+
+
+def _units(units: tuple) -> str:
+    return " or ".join("-" if unit is None or str(unit) == "1" else str(unit) for unit in units)
+
+
+def _short(signature: inspect.Signature) -> str:
+    """The names of the arguments; defaults stand in the table."""
+    names = [name for name in signature.parameters if name != "self"]
+    return textwrap.fill(f"({', '.join(names)})", _width(), subsequent_indent="    ")
+
+
+def _print_table(rows: list[tuple[str, ...]], head: tuple[str, ...]) -> None:
+    """Aligned columns; the last one is wrapped to the width of the terminal."""
+    widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head) - 1)]
+    indent = " " * (2 + sum(w + 2 for w in widths))
+    for row in [head, *rows]:
+        start = "  " + "".join(cell.ljust(width + 2) for cell, width in zip(row, widths, strict=False))
+        print(
+            textwrap.fill(
+                start + row[-1], max(_width(), len(indent) + 30), subsequent_indent=indent, break_on_hyphens=False
+            )
+        )
+
+
+def _width() -> int:
+    return min(shutil.get_terminal_size((100, 24)).columns, 120)
 
 
 def _demo(seed: int, out: Path) -> int:

@@ -25,7 +25,7 @@ from brainmass import (
     WongWangExcInhStep,
 )
 from brainmass.dynamics.base import NeuralMassDynamics
-from brainmass.dynamics.fields import Par, param, positive, state
+from brainmass.dynamics.fields import Par, param, positive, spelling, state
 
 MPR = MontbrioPazoRoxinStep
 
@@ -46,10 +46,10 @@ def test_signature():
         "(in_size, a=0.25, w=0.2, beta=1.0, noise_x=None, noise_y=None, init_x"
     )
     names = list(inspect.signature(MPR).parameters)
-    assert names == "in_size tau eta delta J init_r init_v noise_r noise_v method name".split()
+    assert names == "in_size tau eta delta J init_r init_v noise_r noise_v v_rest v_th R method name".split()
     shown = inspect.signature(MPR).parameters
     assert shown["tau"].default == 1.0 * u.ms and shown["method"].kind is inspect.Parameter.KEYWORD_ONLY
-    assert list(inspect.signature(MPR.update).parameters) == ["self", "r_inp", "v_inp"]
+    assert list(inspect.signature(MPR.update).parameters) == ["self", "r_inp", "v_inp", "I_ext"]
     assert str(inspect.signature(WongWangExcInhStep.derivative)) == "(self, state, t, coupling, add_e=0.0, add_i=0.0)"
 
 
@@ -188,7 +188,7 @@ def test_rate_at_a_dimensionless_port_is_read_in_hertz():
         ({"v_inp": 1 * u.nA}, u.UnitMismatchError, "Input `v_inp` of MontbrioPazoRoxinStep must have no unit, or be"),
         ({"v_inp": np.ones(3)}, ValueError, "Input `v_inp` of MontbrioPazoRoxinStep must be a scalar or fit the shape of the states, (2,), but has shape (3,)."),
         ({"v_inp": np.ones((4, 2))}, ValueError, "but has shape (4, 2)."),
-        ({"w_inp": 1.0}, TypeError, "MontbrioPazoRoxinStep.update has no input `w_inp`; it has r_inp, v_inp. Did you mean"),
+        ({"w_inp": 1.0}, TypeError, "MontbrioPazoRoxinStep.update has no input `w_inp`; it has r_inp, v_inp, I_ext. Did you mean"),
     ],
 )  # fmt: skip
 def test_refused_inputs(inputs, error, message):
@@ -434,7 +434,9 @@ def test_repr_shows_what_is_not_default():
 
 # --- precision ----------------------------------------------------------------------------------------------
 def dtypes(node):
-    params = [u.get_mantissa(getattr(node, name).value()).dtype for name in node._params]
+    params = [
+        u.get_mantissa(getattr(node, name).value()).dtype for name in node._params if getattr(node, name) is not None
+    ]
     return {*params, *(u.get_mantissa(value).dtype for value in node.state_values().values())}
 
 
@@ -469,3 +471,96 @@ def test_precision_of_a_block():
     assert jax.config.jax_enable_x64 is False and jnp.zeros(1).dtype == np.float32
     assert brainstate.environ.get_precision() == 32
     assert dtypes(ready(MPR(2))) == {np.dtype("float32")}
+
+
+# --- other ways to write arguments and inputs, presets, contradictions ----------------------------------------
+class Decay(NeuralMassDynamics):
+    """x' = (-rate x + inp) / ms.
+
+    Reference: none.
+    """
+
+    coupling_port = "x_inp"
+    shared_inputs = {"common": u.UNITLESS}
+    other_inputs = {"drive": "x_inp"}
+    presets = {"slow": brainmass.Preset("takes its time", "nobody 1900", {"rate": 0.1})}
+
+    rate: Par = param(default=1.0, doc="rate of decay", domain=positive)
+    limit: Par = param(default=None, doc="largest rate", domain=positive, kw_only=True)
+    init_x: brainmass.dynamics.fields.Initializer = Constant(1.0)
+    half_life: float | None = spelling("time in which half is gone: rate = ln 2 / half_life", default=None)
+
+    x: HiddenState = state("what decays", port="x_inp")
+
+    def dx(self, x, x_inp, common):
+        return (-self.p.rate * x + x_inp + common) / u.ms
+
+    @classmethod
+    def translate(cls, given):
+        if "half_life" not in given:
+            return given
+        return {"rate": np.log(2) / given.pop("half_life"), **given}
+
+    def check(self):
+        if self.limit is not None and self.p.rate > self.p.limit:
+            raise ValueError("the rate is above its limit")
+
+    def convert_input(self, name, value):
+        return 10 * value
+
+
+def test_spelling_stands_for_a_parameter():
+    assert Decay(1, half_life=2.0).rate.value() == np.float32(np.log(2) / 2)
+    assert str(inspect.signature(Decay)).startswith("(in_size, rate=1.0, init_x=")
+    assert inspect.signature(Decay).parameters["half_life"].kind is inspect.Parameter.KEYWORD_ONLY
+    assert "half_life : optional\n    Time in which half is gone" in inspect.getdoc(Decay)
+    assert Decay(1, half_life=None).rate.value() == 1.0
+    with says(AttributeError, "`half_life` of Decay is known to the constructor alone (time in which half"):
+        Decay(1).half_life = 3.0
+
+
+def test_check_refuses_contradictions():
+    assert Decay(1, limit=2.0).limit.value() == 2.0
+    with says(ValueError, "the rate is above its limit"):
+        Decay(1, rate=3.0, limit=2.0)
+
+
+def test_preset():
+    assert Decay.preset("slow", 2).rate.value() == np.float32(0.1)
+    assert Decay.preset("slow", 2, rate=0.2).rate.value() == np.float32(0.2)
+    assert "- `slow`: takes its time (nobody 1900)." in inspect.getdoc(Decay)
+    with says(ValueError, "Decay has no preset 'slo'. Did you mean 'slow'? It has slow."):
+        Decay.preset("slo", 2)
+
+
+def test_other_names_of_inputs():
+    assert list(inspect.signature(Decay.update).parameters) == ["self", "common", "x_inp", "drive"]
+    results = []
+    with brainstate.environ.context(dt=0.1 * u.ms):
+        for inputs in {"drive": 0.2}, {"x_inp": 2.0}, {"common": 2.0}:
+            node = ready(Decay(2, method="euler"))
+            node.update(**inputs)
+            results.append(np.asarray(node.x.value))
+            run = brainmass.Simulator(Decay(2, method="euler")).run(0.1 * u.ms, inputs=inputs, seed=0)
+            np.testing.assert_array_equal(run["x"][-1], results[-1])
+        node = ready(Decay(2))
+        with says(TypeError, "Decay.update was given both `x_inp` and `drive`, one and the same input."):
+            node.update(x_inp=1.0, drive=1.0)
+        with says(TypeError, "Decay.update has no input `driv`; it has common, x_inp, drive. Did you mean 'drive'?"):
+            node.update(driv=1.0)
+        with says(ValueError, "names 'drivee'; Decay has the inputs common, x_inp, drive. Did you mean 'drive'?"):
+            brainmass.Simulator(Decay(2)).run(1 * u.ms, inputs={"drivee": 1.0})
+    for result in results:
+        np.testing.assert_allclose(result, 1 + 0.1 * (-1 + 2), rtol=1e-6)
+
+
+def test_other_inputs_must_name_ports():
+    with says(TypeError, "Wrong.other_inputs must map new names to ports, ('x_inp',): not ['p']"):
+
+        class Wrong(NeuralMassDynamics):
+            other_inputs = {"p": "y_inp"}
+            init_x: brainmass.dynamics.fields.Initializer = Constant(0.0)
+            x: HiddenState = state("x", port="x_inp")
+
+            def dx(self, x, x_inp):
+                return (x_inp - x) / u.ms

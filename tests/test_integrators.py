@@ -212,3 +212,14 @@ def test_unknown_method_is_refused_with_the_list(wrong):
         assert all(repr(name) in message for name in ORDERS) and f"but is {wrong!r}" in message
     if wrong == "hune":
         assert message.endswith("Did you mean 'heun'?")
+
+
+def test_symplectic_euler_takes_the_newest_velocity(x64):
+    """x' = y, y' = −x in steps of 0.1: velocity first, then position with the new velocity."""
+    state, x, y = (jnp.array(1.0), jnp.array(0.0)), 1.0, 0.0
+    for _ in range(5):
+        rates = lambda s, t, push: (s[1] / u.ms, (-s[0] + push) / u.ms)  # noqa: E731
+        state = step("symplectic_euler", rates, state, 0 * u.ms, 0.1 * u.ms, lambda s, fraction: (0.5,))
+        y += 0.1 * (0.5 - x)
+        x += 0.1 * y
+    np.testing.assert_allclose([float(v) for v in state], [x, y], rtol=1e-14)

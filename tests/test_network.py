@@ -337,11 +337,11 @@ BAD = np.array([[0.0, np.nan, 1.0], [0.0, 0.0, 0.0], [0.0, 0.0, 0.0]])
         ({"distance": LENGTHS * u.mm}, "`distance` of Network needs the conduction speed"),
         ({"speed": 1.0 * MM_PER_MS}, "`speed` of Network needs lengths"),
         ({"distance": LENGTHS * u.ms, "speed": 1.0 * MM_PER_MS}, "unit of length"),
-        ({"distance": LENGTHS[:2] * u.mm, "speed": 1.0 * MM_PER_MS}, r"`lengths`.*\(2, 3\)"),
+        ({"distance": LENGTHS[:2] * u.mm, "speed": 1.0 * MM_PER_MS}, r"`distance`.*must have shape \(3, 3\).*\(2, 3\)"),
         ({"distance": -LENGTHS * u.mm, "speed": 1.0 * MM_PER_MS}, "nonnegative"),
-        ({"distance": LENGTHS * u.mm, "speed": 1.0 * u.ms}, "unit of speed"),
-        ({"distance": LENGTHS * u.mm, "speed": 0.0 * MM_PER_MS}, "`speed`.*positive and finite"),
-        ({"distance": LENGTHS * u.mm, "speed": -1.0}, "`speed`.*positive and finite"),
+        ({"distance": LENGTHS * u.mm, "speed": 1.0 * u.ms}, "`speed` of Network.*must have a unit like mm / ms"),
+        ({"distance": LENGTHS * u.mm, "speed": 0.0 * MM_PER_MS}, "`speed` of Network .conduction speed. must be > 0"),
+        ({"distance": LENGTHS * u.mm, "speed": -1.0}, "`speed` of Network .conduction speed. must be > 0"),
         ({"coupled_var": "xx"}, "`coupled_var` of Network must be a state of HopfStep.*Did you mean 'x'"),
         ({"port": "x_in"}, "`port` of Network must be an input of HopfStep.*Did you mean 'x_inp'"),
         ({"coupling": "difusive"}, "`coupling` of Network must be one of.*Did you mean 'diffusive'"),
@@ -357,7 +357,7 @@ BAD = np.array([[0.0, np.nan, 1.0], [0.0, 0.0, 0.0], [0.0, 0.0, 0.0]])
 )
 def test_refusals(options, message):
     options = {"node": bm.HopfStep(3), "conn": W, "coupled_var": "x", **options}
-    with pytest.raises((ValueError, TypeError), match=message):
+    with pytest.raises((ValueError, TypeError, u.UnitMismatchError), match=message):
         bm.Network(**options)
 
 

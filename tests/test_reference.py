@@ -241,10 +241,10 @@ def test_wong_wang_transfer_function_far_out(y, rate, slope):
 def test_wong_wang_rate_remembers_the_input_of_the_last_step():
     node = brainmass.WongWangExcInhStep(2)
     node.init_state(3)
-    assert node.received.value.shape == (3, 2)
+    assert node.received_coupling.value.shape == (3, 2)
     with brainstate.environ.context(dt=0.1 * u.ms):
         node.update(coupling=0.7)
     np.testing.assert_array_equal(node.H_e(), node.H_e(0.7))
     assert np.all(node.H_e() > node.H_e(0.0))
     node.reset_state()
-    np.testing.assert_array_equal(node.received.value, np.zeros((3, 2)))
+    np.testing.assert_array_equal(node.received_coupling.value, np.zeros((3, 2)))

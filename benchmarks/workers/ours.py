@@ -3,7 +3,7 @@
 import sys
 import time
 
-from problem import COUPLING, DELTA, DT, ETA, NOISE_R, NOISE_V, REGIONS, SAMPLE_EVERY, J, weights
+from problem import COUPLING, DELTA, DT, ETA, NOISE_R, NOISE_V, REGIONS, SAMPLE_EVERY, J, delay_steps, weights
 from protocol import serve
 
 
@@ -36,6 +36,33 @@ def forward(n_steps):
         jax.block_until_ready(result["r"])
 
     return run
+
+
+def delays(n_steps, regions):
+    import brainunit as u
+    import jax
+
+    import brainmass
+
+    node = brainmass.MontbrioPazoRoxinStep(regions, eta=ETA, delta=DELTA / u.ms, J=J, method="heun")
+    lengths = delay_steps(regions) * DT * u.mm
+    options = dict(conn=weights(regions), distance=lengths, speed=1.0 * u.mm / u.ms)
+    network = brainmass.Network(node, coupling="additive", coupled_var="r", k=COUPLING, **options)
+    sim = brainmass.Simulator(network, dt=DT * u.ms)
+
+    def run():
+        result = sim.run(n_steps * DT * u.ms, monitors=["r", "v"], sample_every=SAMPLE_EVERY, seed=0)
+        jax.block_until_ready(result["r"])
+
+    return run
+
+
+def delays_84(n_steps):
+    return delays(n_steps, 84)
+
+
+def delays_400(n_steps):
+    return delays(n_steps, 400)
 
 
 def bold(n_steps):

@@ -1,4 +1,4 @@
-"""The benchmark problem: a stochastic MPR network on 84 regions with dense random weights. Plain numpy."""
+"""The benchmark problems: MPR networks with dense random weights, 84 regions with noise, 84 or 400 with delays."""
 
 import numpy as np
 
@@ -14,3 +14,11 @@ def weights(n=REGIONS, seed=0):
     w = rng.lognormal(size=(n, n)).astype(np.float32)
     np.fill_diagonal(w, 0)
     return w / w.sum(1).max()
+
+
+LONGEST = 250
+
+
+def delay_steps(n, seed=1):
+    """Delays of the connections, 1 to 250 steps."""
+    return np.random.default_rng(seed).integers(1, LONGEST + 1, size=(n, n))

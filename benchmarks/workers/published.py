@@ -6,7 +6,7 @@ import time
 import brainstate
 import brainunit as u
 import jax
-from problem import COUPLING, DELTA, DT, ETA, NOISE_R, NOISE_V, REGIONS, SAMPLE_EVERY, J, weights
+from problem import COUPLING, DELTA, DT, ETA, NOISE_R, NOISE_V, REGIONS, SAMPLE_EVERY, J, delay_steps, weights
 from protocol import serve
 
 import brainmass
@@ -15,16 +15,24 @@ if __name__ == "__main__":
     n = int(sys.argv[2])
     brainstate.environ.set(dt=DT * u.ms)
     rate = DELTA * 1e3 * u.Hz
+    case, _, regions = sys.argv[1].partition("_")
+    regions, delayed = int(regions or REGIONS), case == "delays"
+    noise = dict(
+        noise_r=brainmass.GaussianNoise(regions, sigma=NOISE_R * 1e3 * u.Hz),
+        noise_v=brainmass.GaussianNoise(regions, sigma=NOISE_V),
+    )
     node = brainmass.MontbrioPazoRoxinStep(
-        REGIONS,
+        regions,
         eta=ETA,
         delta=rate,
         J=J,
         method="rk2",
-        noise_r=brainmass.GaussianNoise(REGIONS, sigma=NOISE_R * 1e3 * u.Hz),
-        noise_v=brainmass.GaussianNoise(REGIONS, sigma=NOISE_V),
+        **({} if delayed else noise),
     )
-    options = dict(conn=weights(), coupling="additive", coupled_var="r", k=COUPLING)  # it couples into r
+    lengths = dict(distance=delay_steps(regions) * DT * u.mm, speed=1.0 * u.mm / u.ms) if delayed else {}
+    options = dict(
+        conn=weights(regions), **lengths, coupling="additive", coupled_var="r", k=COUPLING
+    )  # it couples into r
     sim = brainmass.Simulator(brainmass.Network(node, **options), dt=DT * u.ms)
 
     def run():

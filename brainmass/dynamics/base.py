@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple, Self, dataclass_transform
 
 import brainstate
 import brainunit as u
+from brainstate.nn import Param
 
 from brainmass.dynamics import integrators
 from brainmass.dynamics.declaration import (
@@ -54,6 +56,9 @@ class ModelInfo(NamedTuple):
     states: tuple[str, ...]
     use_case: str
 
+
+Field = Callable[[dict[str, Any], Any], Mapping[str, Any]]
+"""From the states of a node at a stage, and the fraction of the step that has passed, to what enters its ports."""
 
 _MODELS: list[type[NeuralMassDynamics]] = []
 
@@ -128,11 +133,15 @@ class Declared(_Fields):
         self._batch: tuple[int, ...] | None = None
         for key, value in values.items():
             setattr(self, key, value)
+        self.check()
 
     @classmethod
     def translate(cls, given: dict[str, Any]) -> dict[str, Any]:
         """The arguments given to the constructor, with those declared by `spelling` turned into parameters."""
         return given
+
+    def check(self) -> None:
+        """Refuse parameters that contradict one another; each by itself is in order."""
 
     @property
     def varshape(self) -> tuple[int, ...]:
@@ -240,8 +249,10 @@ class Declared(_Fields):
                 given.append(f"{key}={'...' if is_traced(value) else show(value)}")
         for key in (*self._noises, *self._options):
             value = getattr(self, key)
-            if value is not None and value != defaults[key]:
-                given.append(f"{key}={value!r}")
+            plain = isinstance(value, str | bool | int | float)
+            if value != defaults[key] if plain else type(value) is not type(defaults[key]):
+                value = value.value() if isinstance(value, Param) else value
+                given.append(f"{key}={'...' if is_traced(value) else show(repr(value))}")
         return f"{self._owner}({', '.join(given)})"
 
 
@@ -259,7 +270,7 @@ class NeuralMassDynamics(Declared):
     - `other_inputs`: other names for ports; `convert_input` turns their values into those of the port.
     - `sources`: names besides the states that `source` knows, for a network to send.
     - `presets`: named sets of parameters.
-    - `remembers_input`: whether what enters the coupling port is kept, as the state `received`.
+    - `remembers`: ports of which the input of the last step is kept, as the states `received_<port>`.
 
     Parameters
     ----------
@@ -277,7 +288,7 @@ class NeuralMassDynamics(Declared):
     other_inputs: ClassVar[Mapping[str, str]] = {}
     sources: ClassVar[tuple[str, ...]] = ()
     presets: ClassVar[Mapping[str, Preset]] = {}
-    remembers_input: ClassVar[bool] = False
+    remembers: ClassVar[tuple[str, ...]] = ()
 
     _ports: ClassVar[tuple[str, ...]] = ()
     _adds: ClassVar[tuple[str, ...]] = ()
@@ -297,7 +308,7 @@ class NeuralMassDynamics(Declared):
             raise TypeError(f"{cls.__name__}.coupling_port must be one of {cls._ports}, but is {cls.coupling_port!r}.")
         cls.update = update_method(cls)
         cls.derivative = derivative_method(cls)
-        if not is_abstract(cls):
+        if not is_abstract(cls) and not cls.__name__.startswith("_"):
             _MODELS.append(cls)
 
     def __init__(self, *args: Any, **kwargs: Any):
@@ -357,10 +368,10 @@ class NeuralMassDynamics(Declared):
 
     def _initial(self, rng: Any) -> dict[str, Any]:
         values = super()._initial(rng)
-        if self.remembers_input:
-            shape = (*(self._batch or ()), *self.varshape)
-            zero = 0.0 * self._port_units[self.coupling_port]
-            values["received"] = u.maybe_decimal(u.math.zeros(shape, dtype=default_dtype()) + zero)
+        shape = (*(self._batch or ()), *self.varshape)
+        for port in self.remembers:
+            zeros = u.math.zeros(shape, dtype=default_dtype()) * self._port_units[port]
+            values[f"received_{port}"] = u.maybe_decimal(zeros)
         return values
 
     # --- motion ---------------------------------------------------------------------------------------------
@@ -368,49 +379,62 @@ class NeuralMassDynamics(Declared):
         known = {**dict(zip(self._states, state, strict=True)), **inputs}
         return tuple(getattr(self, f"d{s}")(*(known[a] for a in args)) for s, args in self._arguments.items())
 
-    def _advance(self, given: Mapping[str, Any], field: Callable[[dict, Any], dict] | None = None) -> Any:
+    def _motion(self, state: tuple, t: Any, *inputs: Any) -> tuple:
+        """What a step integrates: the rates of change under the inputs of a stage."""
+        return type(self).derivative(self, state, t, *inputs)
+
+    def set_time_step(self, dt: Any) -> None:
+        """Told the time step before a run; a node that keeps its past makes room for it."""
+
+    def _own_field(self) -> Field | None:
+        """What the node adds to its own ports at each stage, beside inputs and network: a function, or None.
+
+        Called once at the start of every step, it may take in what is sent then.
+        """
+        return None
+
+    def _advance(self, given: Mapping[str, Any], field: Field | None = None) -> Any:
         """One step of time.
 
         `given` holds the inputs of this step by port; `field(values, fraction)`, if there is one, what is
         added to them at each stage of the method.
         """
-        dt, t = time_step(self._owner), brainstate.environ.get("t", 0.0 * u.ms)
-        held = self._held_inputs(given)
-
-        def inputs(state: tuple, fraction: Any) -> tuple:
-            if field is None:
-                return tuple(held.values())
-            extra = field(dict(zip(self._states, state, strict=True)), fraction)
-            return tuple(x + self._read(port, extra[port]) if port in extra else x for port, x in held.items())
-
-        old = tuple(self.state_values().values())
-        if self.remembers_input:
-            received = dict(zip(held, inputs(old, 0.0), strict=True))[self.coupling_port]
-            self.received.value = received + u.math.zeros_like(self.received.value)
-        new = integrators.step(self.method, type(self).derivative.__get__(self), old, t, dt, inputs)
-        for name, value in zip(self._states, new, strict=True):
-            getattr(self, name).value = value
+        advance([self], [given], None if field is None else lambda values, fraction: [field(values[0], fraction)])
         return self._result()
 
     def _read(self, port: str, value: Any) -> Any:
         return as_input(self._owner, port, self._port_units[port], value)
 
-    def _held_inputs(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """All ports with what enters them through the whole step: what the caller gives, plus noise."""
+    def _held_inputs(self, given: Mapping[str, Any]) -> tuple[dict[str, Any], Field | None]:
+        """What enters each port through the whole step, and noise whose amplitude follows the state through it.
+
+        The first is what the caller gives, plus noise; the second, if there is any, a function as of `_own_field`.
+        """
         held = {port: 0.0 * unit for port, unit in self._port_units.items()}
         held = {port: u.maybe_decimal(zero) for port, zero in held.items()}
-        shape = u.math.shape(getattr(self, next(iter(self._states))).value)
+        values = self.state_values()
+        shape = u.math.shape(next(iter(values.values())))
         for port, value in given.items():
             if value is not None:
                 held[port] = self._read(port, value)
                 check_input_shape(self._owner, port, held[port], shape)
+        following = []
         for name, port in self._noises.items():
             noise = getattr(self, name)
-            if noise is not None:
-                held[port] = held[port] + as_input(
-                    f"{self._owner}, from `{name}`,", port, self._port_units[port], noise()
-                )
-        return held
+            if noise is None:
+                continue
+            entering = functools.partial(self._noise_at_port, name, port, noise, noise())
+            if noise.enters_stages(self._owner, self.method):
+                following.append((port, entering))
+            else:
+                held[port] = held[port] + entering(values)
+        if not following:
+            return held, None
+        return held, lambda values, fraction: {port: entering(values) for port, entering in following}
+
+    def _noise_at_port(self, name: str, port: str, noise: Any, sample: Any, values: Mapping[str, Any]) -> Any:
+        owner = f"{self._owner}, from `{name}`,"
+        return as_input(owner, port, self._port_units[port], noise.scaled(sample, values))
 
     def _result(self) -> Any:
         def present(name: str) -> Any:
@@ -418,6 +442,64 @@ class NeuralMassDynamics(Declared):
             return value.value if isinstance(value, brainstate.State) else value()
 
         return present(self.output) if isinstance(self.output, str) else tuple(map(present, self.output))
+
+
+def advance(
+    nodes: Sequence[NeuralMassDynamics],
+    given: Sequence[Mapping[str, Any]],
+    field: Callable[[list[dict[str, Any]], Any], Sequence[Mapping[str, Any]]] | None = None,
+) -> None:
+    """One step of time of some nodes together.
+
+    `given` holds the inputs of this step for each node, by port; `field(values, fraction)` what is added to them at
+    each stage of the method, for each node, from the states of all.
+    """
+    dt, t = time_step(nodes[0]._owner), brainstate.environ.get("t", 0.0 * u.ms)
+    entering = [node._held_inputs(inputs) for node, inputs in zip(nodes, given, strict=True)]
+    held = [ports for ports, _ in entering]
+    own = [(node._own_field(), noise) for node, (_, noise) in zip(nodes, entering, strict=True)]
+
+    def inputs(state: tuple, fraction: Any) -> tuple:
+        values = _by_node(nodes, state)
+        extra = [{} for _ in nodes] if field is None else field(values, fraction)
+        flat: list[Any] = []
+        for node, ports, within, others, present in zip(nodes, held, own, extra, values, strict=True):
+            for added in (others, *(adds(present, fraction) for adds in within if adds)):
+                ports = {port: x + node._read(port, added[port]) if port in added else x for port, x in ports.items()}
+            flat += ports.values()
+        return tuple(flat)
+
+    def motion(state: tuple, t: Any, *inputs: Any) -> tuple:
+        rates, rest = [], inputs
+        for node, values in zip(nodes, _by_node(nodes, state), strict=True):
+            mine, rest = rest[: len(node._port_units)], rest[len(node._port_units) :]
+            rates += node._motion(tuple(values.values()), t, *mine)
+        return tuple(rates)
+
+    old = tuple(value for node in nodes for value in node.state_values().values())
+    _remember(nodes, inputs, old)
+    new = integrators.step(nodes[0].method, motion, old, t, dt, inputs)
+    for node, values in zip(nodes, _by_node(nodes, new), strict=True):
+        for name, value in values.items():
+            getattr(node, name).value = value
+
+
+def _by_node(nodes: Sequence[NeuralMassDynamics], flat: tuple) -> list[dict[str, Any]]:
+    """The states of each node by name, from those of all in a row."""
+    rest = iter(flat)
+    return [{name: next(rest) for name in node._states} for node in nodes]
+
+
+def _remember(nodes: Sequence[NeuralMassDynamics], inputs: Callable, state: tuple) -> None:
+    """Keep what enters the ports that nodes want to remember."""
+    if not any(node.remembers for node in nodes):
+        return
+    entering = iter(inputs(state, 0.0))
+    for node in nodes:
+        ports = {port: next(entering) for port in node._port_units}
+        for port in node.remembers:
+            kept = getattr(node, f"received_{port}")
+            kept.value = ports[port] + u.math.zeros_like(kept.value)
 
 
 def time_step(owner: str) -> Any:

@@ -16,6 +16,7 @@ from brainmass.dynamics.fields import ParamSpec, StateSpec, show, suggestion
 # --- reading a declaration ----------------------------------------------------------------------------------
 def read_declaration(cls: type) -> None:
     """Collect the rows of the class body, and of its bases, into the tables that everything else reads."""
+    cls.__doc__ = cls.__doc__ or cls.__name__  # else a dataclass writes one, with defaults printed through JAX
     dataclasses.dataclass(cls, init=False, eq=False, repr=False)
     rows = _rows_in_order(cls)
     cls._params = {
@@ -43,7 +44,8 @@ def _named_state(cls: type, name: str, spec: StateSpec, rows: Mapping[str, Any])
         raise TypeError(
             f"{cls.__name__}.{name} is a state, so the class must also declare its initial values `{start}`."
         )
-    noise = spec.noise or f"noise_{name}"
+    elsewhere = {f.metadata["spec"].noise for f in rows.values() if "spec" in f.metadata}
+    noise = spec.noise or (f"noise_{name}" if f"noise_{name}" not in elsewhere else "")
     if spec.noise and noise not in rows:
         raise TypeError(f"{cls.__name__}.{name} names the noise `{noise}`, which the class does not declare.")
     noise = noise if noise in rows else ""
@@ -281,14 +283,17 @@ def bind_inputs(node: Any, args: tuple, kwargs: Mapping[str, Any]) -> dict[str, 
     if len(args) > len(ports):
         raise TypeError(f"{node._owner}.update takes the inputs {', '.join(ports)}, but was given {len(args)}.")
     given = dict(zip(ports, args, strict=False))
+    names = {port: port for port in given}
     for key, value in kwargs.items():
         if value is None and key in node.other_inputs:
             continue
         port, value = read_input(node, key, value)
         if port in given:
-            twice = f"`{key}` twice" if port == key else f"both `{port}` and `{key}`, which is another name for it"
+            twice = (
+                f"`{key}` twice" if key == names[port] else f"both `{names[port]}` and `{key}`, one and the same input"
+            )
             raise TypeError(f"{node._owner}.update was given {twice}.")
-        given[port] = value
+        given[port], names[port] = value, key
     return given
 
 

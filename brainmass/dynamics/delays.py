@@ -9,8 +9,10 @@ import brainunit as u
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
+from jax.custom_derivatives import SymbolicZero
 
-__all__ = ["DelayLine", "History", "delay_steps"]
+__all__ = ["BlockedLine", "DelayLine", "History", "InterpolatedLine", "delay_line", "delay_steps"]
 
 
 def delay_steps(delays: Any, dt: Any) -> np.ndarray:
@@ -25,6 +27,9 @@ class History(brainstate.nn.Module):
     what a run of its own would.
     """
 
+    history: brainstate.ShortTermState
+    cursor: brainstate.ShortTermState
+
     def __init__(self, depth: int):
         super().__init__()
         self.depth = depth
@@ -35,9 +40,17 @@ class History(brainstate.nn.Module):
 
     def fill(self, sent: Any) -> None:
         """Start from a past in which this was sent always."""
-        past = u.math.repeat(sent[..., None, :], self.depth, axis=-2)
-        self.history = brainstate.ShortTermState(jax.tree.map(jnp.asarray, past))
-        self.cursor = brainstate.ShortTermState(jnp.zeros(u.math.shape(sent)[:-1], jnp.int32))
+        past = jax.tree.map(jnp.asarray, u.math.repeat(sent[..., None, :], self.depth, axis=-2))
+        self._put("history", past)
+        self._put("cursor", jnp.zeros(u.math.shape(sent)[:-1], jnp.int32))
+
+    def _put(self, name: str, value: Any) -> None:
+        """Write into the state that is there, which a compiled function may hold, unless it has another shape."""
+        state = vars(self).get(name)
+        if state is not None and u.math.shape(state.value) == u.math.shape(value):
+            state.value = value
+        else:
+            setattr(self, name, brainstate.ShortTermState(value))
 
     def push(self, sent: Any) -> None:
         """Take in what is sent at the start of a step."""
@@ -51,14 +64,28 @@ class History(brainstate.nn.Module):
     def ago(self, steps: Any, source: Any = None) -> Any:
         """What was sent `steps` steps before the last push, by region; linear between steps, 0 to `depth - 1`.
 
-        Whole numbers of steps are given as integers. `source` names the regions where `steps` has another shape.
+        Whole numbers of steps are given as integers. Other numbers beyond the depth give what was sent longest ago.
+        `source` names the regions where `steps` has another shape.
         """
         source = jnp.arange(self.history.value.shape[-1]) if source is None else source
         if jnp.issubdtype(jnp.result_type(steps), jnp.integer):
             return self.history.value[..., (self._now - 1 - steps) % self.depth, source]
+        steps = jnp.minimum(steps, self.depth - 1)
         whole = jnp.floor(steps).astype(jnp.int32)
         part = steps - whole
-        return (1 - part) * self.ago(whole, source) + part * self.ago(whole + 1, source)
+        following = jnp.minimum(whole + 1, self.depth - 1)
+        return (1 - part) * self.ago(whole, source) + part * self.ago(following, source)
+
+    def before(self, stage: Any, fraction: Any, steps: Any, source: Any) -> Any:
+        """What was sent `steps` steps before a stage at this fraction of the step that began with the last push.
+
+        `stage` is what is sent at that stage, by `source`. A delay shorter than what has passed of the step falls
+        between the two: without delay it is the stage itself.
+        """
+        back = steps - fraction
+        within = back < 0
+        past = self.ago(jnp.where(within, 0.0, back), source)
+        return past + jnp.where(within, -back / jnp.where(fraction > 0, fraction, 1.0), 0.0) * (stage - past)
 
 
 class DelayLine(History):
@@ -67,14 +94,21 @@ class DelayLine(History):
     One gather per step suffices: what arrives at the end of a step is what arrives at the start of the next.
     """
 
-    def __init__(self, steps: np.ndarray):
+    arriving: brainstate.ShortTermState
+
+    def __init__(self, steps: np.ndarray, source: Any = None):
         super().__init__(int(steps.max()))
         self.steps = brainstate.LongTermState(jnp.asarray(steps))
+        self.source = None if source is None else brainstate.LongTermState(jnp.asarray(source))
+
+    def layout(self, weights: Any) -> Any:
+        """The weights as `start` and `advance` take them; a run computes it once."""
+        return weights
 
     def start(self, sent: Any, weights: Any) -> None:
-        """Start from a past in which the regions have always sent this."""
+        """Start from a past in which the regions have always sent this. `weights` are zero where no delay is."""
         self.fill(sent)
-        self.arriving = brainstate.ShortTermState(self._arriving(weights))
+        self._put("arriving", self._arriving(weights))
 
     def advance(self, sent: Any, weights: Any) -> tuple[Any, Any]:
         """Take in what is sent at the start of a step; return what arrives at its start and at its end."""
@@ -85,5 +119,198 @@ class DelayLine(History):
 
     def _arriving(self, weights: Any) -> Any:
         """Σ_j w_ij x_j(t - d_ij) at the end of the step that began with the last push, shape (batch..., N)."""
-        source = jnp.arange(self.steps.value.shape[1])[None, :]
+        source = jnp.arange(self.steps.value.shape[1])[None, :] if self.source is None else self.source.value
         return u.math.sum(weights * self.ago(self.steps.value - 1, source), axis=-1)
+
+
+class BlockedLine(DelayLine):
+    """The same arrivals, of which those over delays of at least `block` steps are worked out `block` steps ahead.
+
+    What a source sends over such a delay, and arrives within the next `block` steps, is known: it lies in a row in the
+    source's own past. Each step adds the rows of a part of the sources to what is under way, the parts in turn, so
+    that all steps cost the same. Shorter delays are gathered step by step.
+
+    The past is kept by source, shape (batch..., N, depth + block): the first `block` steps of the ring stand at its
+    end once more. `upcoming`, shape (batch..., N, block), begins with what arrived at the end of the last step.
+    """
+
+    upcoming: brainstate.ShortTermState
+
+    def __init__(self, steps: np.ndarray, block: int):
+        super().__init__(steps)
+        self.block = block
+        self.depth = int(steps.max()) + block  # so much is needed to work out anew what is under way
+        n = steps.shape[1]
+        self._chunks, self._chunk = _chunks(n, block)
+        sources = np.zeros((self._chunks * self._chunk * block, len(steps)), np.int32)
+        sources[:n] = np.where(steps >= block, steps, 0).T
+        self.long_steps = brainstate.LongTermState(jnp.asarray(sources))
+        near = _positions((steps > 0) & (steps < block))
+        self.near = brainstate.LongTermState(jnp.asarray(near))
+        self.near_steps = brainstate.LongTermState(jnp.asarray(np.take_along_axis(steps, near, axis=1)))
+
+    def fill(self, sent: Any) -> None:
+        """Start from a past in which this was sent always."""
+        self._put("history", u.math.repeat(u.math.asarray(sent)[..., None], self.depth + self.block, axis=-1))
+        self._put("cursor", jnp.zeros(u.math.shape(sent)[:-1], jnp.int32))
+
+    def push(self, sent: Any) -> None:
+        """Take in what is sent at the start of a step."""
+        slot = self._now % self.depth
+        history, unit = u.split_mantissa_unit(self.history.value)
+        column = u.Quantity(sent).to_decimal(unit)[..., None].astype(history.dtype)
+        for at in slot, jnp.where(slot < self.block, slot + self.depth, slot):
+            history = lax.dynamic_update_slice_in_dim(history, column, at, axis=-1)
+        self.history.value = u.maybe_decimal(u.Quantity(history, unit=unit))
+        self.cursor.value = self.cursor.value + 1
+
+    def ago(self, steps: Any, source: Any = None) -> Any:
+        """What was sent a whole number of steps before the last push, by region."""
+        source = jnp.arange(self.history.value.shape[-2]) if source is None else source
+        return self.history.value[..., source, (self._now - 1 - steps) % self.depth]
+
+    def layout(self, weights: Any) -> Any:
+        w, steps = _plain(weights), self.steps.value
+        far = jnp.where(steps >= self.block, w, 0).T
+        near = jnp.where((steps > 0) & (steps < self.block), w, 0)
+        near = jnp.take_along_axis(near, self.near.value, axis=1)
+        padding = (0, self.long_steps.value.shape[0] - len(far)), (0, 0)
+        return {"all": weights, "far": jnp.pad(far, padding), "near": near}
+
+    def start(self, sent: Any, weights: Any) -> None:
+        self.fill(sent)
+        self.resume(weights)
+        self._put("arriving", self._arriving(weights))
+
+    def resume(self, weights: Any) -> None:
+        """Work out anew what is under way: the same numbers to the bit where the weights are the same."""
+        w, past, first = weights["far"], _plain(self.history.value), self._now - self.block
+        nothing = jnp.zeros((*past.shape[:-2], w.shape[1], self.block), jnp.result_type(w, past))
+        upcoming = lax.fori_loop(0, self.block, lambda k, ahead: self._ahead(ahead, w, past, first + k), nothing)
+        self._put("upcoming", upcoming)
+
+    def advance(self, sent: Any, weights: Any) -> tuple[Any, Any]:
+        """Take in what is sent at the start of a step; return what arrives at its start and at its end."""
+        self.push(sent)
+        past = _plain(self.history.value)
+        self.upcoming.value = self._ahead(self.upcoming.value, weights["far"], past, self._now - 1)
+        start, end = self.arriving.value, self._arriving(weights)
+        self.arriving.value = end
+        return start, end
+
+    def _ahead(self, upcoming: Any, weights: Any, past: Any, step: Any) -> Any:
+        """What is under way after this step, with what the sources whose turn it is have sent."""
+        upcoming, weights, past = lax.stop_gradient((upcoming, weights, past))
+        size = self._chunks * self._chunk
+        first, slot = step % self.block * size, (step + 1) % self.depth
+
+        def row(j: Any) -> Any:
+            steps = lax.dynamic_index_in_dim(self.long_steps.value, j, keepdims=False)
+            weight = lax.dynamic_index_in_dim(weights, j, keepdims=False)
+            source = jnp.minimum(j, past.shape[-2] - 1)
+            return weight[:, None] * _windows(past, source, _wrapped(slot - steps, self.depth), self.block)
+
+        def add(c: Any, total: Any) -> Any:
+            for k in range(self._chunk):
+                total = total + row(first + c * self._chunk + k)
+            return total
+
+        upcoming = jnp.concatenate([upcoming[..., 1:], jnp.zeros_like(upcoming[..., :1])], axis=-1)
+        return add(0, upcoming) if self._chunks == 1 else lax.fori_loop(0, self._chunks, add, upcoming)
+
+    def _arriving(self, weights: Any) -> Any:
+        past, slot = _plain(self.history.value), self._now % self.depth
+        total = self.upcoming.value[..., 0]
+        if self.near.value.shape[1]:
+            at = _wrapped(slot - self.near_steps.value, self.depth)
+            total = total + jnp.sum(weights["near"] * past[..., self.near.value, at], axis=-1)
+        at = _wrapped(slot - self.steps.value, self.depth)
+        total = _known_sum(lax.stop_gradient(total), _plain(weights["all"]), past, at)
+        return u.maybe_decimal(u.Quantity(total, unit=u.get_unit(weights["all"]) * u.get_unit(self.history.value)))
+
+
+def _wrapped(at: Any, depth: int) -> Any:
+    """`at % depth` of places that are less than `depth` below zero; a remainder takes longer."""
+    return jnp.where(at < 0, at + depth, at)
+
+
+@jax.custom_jvp
+def _known_sum(value: Any, weights: Any, past: Any, at: Any) -> Any:
+    """Σ_j w_ij past_j[at_ij], whose value is known: its derivative is that of the plain gather."""
+    return value
+
+
+def _slope_of_known_sum(given: Any, slopes: Any) -> Any:
+    value, weights, past, at = given
+    _, d_weights, d_past, _ = slopes
+    source = jnp.arange(past.shape[-2])[None, :]
+    slope = jnp.zeros_like(value)
+    if not isinstance(d_weights, SymbolicZero):
+        slope = slope + jnp.sum(d_weights * past[..., source, at], axis=-1)
+    if not isinstance(d_past, SymbolicZero):
+        slope = slope + jnp.sum(weights * d_past[..., source, at], axis=-1)
+    return value, slope
+
+
+_known_sum.defjvp(_slope_of_known_sum, symbolic_zeros=True)
+
+
+def _plain(x: Any) -> Any:
+    return jnp.asarray(u.get_mantissa(x))
+
+
+def _windows(past: Any, source: Any, at: Any, length: int) -> Any:
+    """Rows of a source's past (batch..., N, times), one from each of the places `at`, as (batch..., places, length)."""
+    line = lax.dynamic_index_in_dim(past, source, axis=-2, keepdims=False)
+    batch = line.ndim - 1
+    numbers = lax.GatherDimensionNumbers(
+        offset_dims=(*range(batch), batch + 1), collapsed_slice_dims=(), start_index_map=(batch,)
+    )
+    return lax.gather(line, at[:, None], numbers, (*line.shape[:-1], length), mode="promise_in_bounds")
+
+
+def _chunks(n: int, block: int) -> tuple[int, int]:
+    """In how many rounds a step takes its part of the sources, and how many of them at once: six at most.
+
+    One sum of 25 rows, at 400 regions, takes twice as long as five sums of 5.
+    """
+    part = -(-n // block)
+    rounds = -(-part // 6)
+    return rounds, -(-part // rounds)
+
+
+def _positions(chosen: np.ndarray) -> np.ndarray:
+    """Where each row is true, padded with where it is not."""
+    width = int(chosen.sum(axis=1).max(initial=0))
+    order = np.argsort(~chosen, axis=1, kind="stable")[:, :width]
+    return order.astype(np.int32)
+
+
+def delay_line(steps: np.ndarray, source: Any = None) -> DelayLine:
+    """The faster way to delays of this number and length.
+
+    A step of a network with delays of 1 to 250 steps takes on two cores, with a gather and in blocks of 16: 25 and 7 µs
+    at 84 regions, 680 and 115 at 400, 1.2 and 1.0 at 16. With delays of 1 to 20 steps at 84 regions, in blocks of 16, 8
+    and 4: 18, 13 and 10.
+    """
+    if source is None and steps.shape[1] >= 32:
+        for block in (16, 8, 4):
+            if ((steps > 0) & (steps < block)).sum(axis=1).max() <= steps.shape[1] // 4 and steps.max() >= block:
+                return BlockedLine(steps, block)
+    return DelayLine(steps, source)
+
+
+class InterpolatedLine(History):
+    """What arrives now over edges with delays that are no whole steps, and may be trained.
+
+    The past is linear between the steps. It reaches back `depth - 1` steps: longer delays read what is oldest.
+    """
+
+    def __init__(self, depth: int, source: Any = None):
+        super().__init__(depth)
+        self.source = None if source is None else brainstate.LongTermState(jnp.asarray(source))
+
+    def arriving(self, weights: Any, steps: Any, sent: Any, fraction: Any) -> Any:
+        """Σ_j w_ij x_j(t - d_ij) at a stage at which `sent` is sent, a fraction of a step after the last push."""
+        source = jnp.arange(steps.shape[1])[None, :] if self.source is None else self.source.value
+        return u.math.sum(weights * self.before(sent[..., source], fraction, steps, source), axis=-1)

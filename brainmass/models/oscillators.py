@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from typing import ClassVar
 
 import brainunit as u
 from brainstate import HiddenState
@@ -12,7 +13,7 @@ from brainmass.dynamics.base import NeuralMassDynamics
 from brainmass.dynamics.fields import Initializer, Par, param, positive, state
 from brainmass.noise import Noise
 
-__all__ = ["HopfStep", "XY_Oscillator"]
+__all__ = ["HopfStep", "StuartLandauStep", "VanDerPolStep", "XY_Oscillator"]
 
 
 class XY_Oscillator(NeuralMassDynamics):
@@ -60,9 +61,52 @@ class HopfStep(XY_Oscillator):
     beta: Par = param(default=1.0, doc="cubic saturation, per ms", domain=positive)
 
     def dx(self, x, y, x_ext):
-        p = self.p
-        return ((p.a - p.beta * (x**2 + y**2)) * x - p.w * y + x_ext) / u.ms
+        return (self._growth(x, y) * x - self.p.w * y + x_ext) / u.ms
 
     def dy(self, y, x, y_ext):
-        p = self.p
-        return ((p.a - p.beta * (x**2 + y**2)) * y + p.w * x + y_ext) / u.ms
+        return (self._growth(x, y) * y + self.p.w * x + y_ext) / u.ms
+
+    def _growth(self, x, y):
+        return self.p.a - self.p.beta * (x**2 + y**2)
+
+
+class StuartLandauStep(HopfStep):
+    r"""Stuart–Landau oscillator: the normal form of the Hopf bifurcation with a saturation of one; time in ms.
+
+    .. math::
+        \dot z = (a + i\omega)\, z - |z|^2 z + I, \qquad z = x + i y
+
+    Reference: Landau 1944, Dokl. Akad. Nauk SSSR 44:339; Stuart 1960, J. Fluid Mech. 9:353.
+    """
+
+    use_case = "amplitude and phase of weakly nonlinear oscillations"
+
+    beta: ClassVar[None] = None  # no parameter here
+
+    def _growth(self, x, y):
+        return self.p.a - (x**2 + y**2)
+
+
+class VanDerPolStep(XY_Oscillator):
+    r"""Van der Pol's relaxation oscillator in Liénard's coordinates; time in ms.
+
+    .. math::
+        \dot x &= \mu\,(x - x^3/3 - y) + I_x \\
+        \dot y &= x/\mu + I_y
+
+    Without input :math:`\ddot x - \mu (1 - x^2)\,\dot x + x = 0`, of amplitude near 2; :math:`y` is
+    :math:`x - x^3/3 - \dot x/\mu`, not the velocity. The period goes from :math:`2\pi` (small `mu`) to
+    :math:`(3 - 2\ln 2)\,\mu` (large `mu`).
+
+    Reference: van der Pol 1926, Phil. Mag. 2:978.
+    """
+
+    use_case = "from harmonic to relaxation oscillations"
+
+    mu: Par = param(default=1.0, doc="strength of the nonlinear damping", domain=positive)
+
+    def dx(self, x, y, inp):
+        return (self.p.mu * (x - x**3 / 3 - y) + inp) / u.ms
+
+    def dy(self, y, x, inp=0.0):
+        return (x / self.p.mu + inp) / u.ms

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import brainunit as u
-import jax.numpy as jnp
 from brainstate import HiddenState
 from braintools.init import Constant
 
 from brainmass.dynamics.base import NeuralMassDynamics
 from brainmass.dynamics.fields import Initializer, Par, param, positive, state, unit_interval
+from brainmass.models.transfer import wong_wang_transfer
 from brainmass.noise import Noise
 
 __all__ = ["WongWangExcInhStep"]
@@ -35,7 +35,7 @@ class WongWangExcInhStep(NeuralMassDynamics):
     use_case = "resting-state BOLD and functional connectivity; excitation-inhibition balance"
     output = "S_e"
     coupling_port = "coupling"
-    remembers_input = True
+    remembers = ("coupling",)
 
     a_e: Par = param(default=310.0, doc="gain of the excitatory pool, Hz/nA", domain=positive)
     b_e: Par = param(default=125.0, doc="threshold of the excitatory pool, Hz")
@@ -66,36 +66,31 @@ class WongWangExcInhStep(NeuralMassDynamics):
     )
     S_i: HiddenState = state("inhibitory synaptic gating", add="add_i", noise="noise_i", domain=unit_interval)
 
-    def dS_e(self, S_e, S_i, coupling, add):
+    def dS_e(self, S_e, S_i, coupling, add=0.0):
         p = self.p
         return (-S_e / p.tau_e + (1 - S_e) * p.gamma_e * self._rate_e(S_e, S_i, coupling) + add) / u.ms
 
-    def dS_i(self, S_i, S_e, coupling, add):
+    def dS_i(self, S_i, S_e, coupling, add=0.0):
         p = self.p
         return (-S_i / p.tau_i + p.gamma_i * self._rate_i(S_e, S_i, coupling) + add) / u.ms
 
     def H_e(self, coupling: Any = None) -> Any:
         """Rate of the excitatory pool in Hz; network input as received in the last step, unless given."""
-        return self._rate_e(self.S_e.value, self.S_i.value, self.received.value if coupling is None else coupling)
+        return self._rate_e(self.S_e.value, self.S_i.value, self._received(coupling))
 
     def H_i(self, coupling: Any = None) -> Any:
         """Rate of the inhibitory pool in Hz; network input as received in the last step, unless given."""
-        return self._rate_i(self.S_e.value, self.S_i.value, self.received.value if coupling is None else coupling)
+        return self._rate_i(self.S_e.value, self.S_i.value, self._received(coupling))
+
+    def _received(self, coupling: Any) -> Any:
+        return self.received_coupling.value if coupling is None else coupling
 
     def _rate_e(self, S_e, S_i, coupling):
         p = self.p
         x = p.w_p * p.J_N * S_e - p.J_i * S_i + p.W_e * p.I_o + p.G * p.J_N * coupling + p.I_ext
-        return _transfer(p.a_e * x - p.b_e, p.d_e)
+        return wong_wang_transfer(p.a_e * x - p.b_e, p.d_e)
 
     def _rate_i(self, S_e, S_i, coupling):
         p = self.p
         x = p.J_N * S_e - S_i + p.W_i * p.I_o + p.lamda * p.G * p.J_N * coupling
-        return _transfer(p.a_i * x - p.b_i, p.d_i)
-
-
-def _transfer(y, d):
-    """y / (1 - exp(-d y)), with its limit 1/d and slope 1/2 at y = 0, and no overflow on either side."""
-    w = jnp.maximum(d * y, -60.0)  # below, the rate is zero to rounding, but a derivative would be inf/inf
-    near_zero = jnp.abs(w) < 1e-2
-    safe = jnp.where(near_zero, 1.0, w)
-    return jnp.where(near_zero, 1 + w / 2 + w**2 / 12, safe / (1 - jnp.exp(-safe))) / d
+        return wong_wang_transfer(p.a_i * x - p.b_i, p.d_i)

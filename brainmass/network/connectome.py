@@ -4,28 +4,24 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
 
 import brainunit as u
 import numpy as np
-from jax.core import Tracer
+
+from brainmass.network import connectome_files as files
+from brainmass.network.connectome_checks import argument_error, checked_lengths, checked_weights
+from brainmass.network.regions import PathLike, Regions
+
+if TYPE_CHECKING:
+    from brainmass.network.connectome_report import ConnectomeReport
+    from brainmass.network.edges import Edges
 
 __all__ = ["Connectome"]
 
-_MM_PER_MS = u.get_unit(u.mm / u.ms)
-_MEANING = {
-    "weights": "connection strengths, weights[i, j] from region j to region i",
-    "lengths": "lengths of the connections",
-    "labels": "names of the regions",
-    "name": "name of the connectome",
-    "by": "kind of normalisation",
-    "f": "function of the weights",
-    "speed": "conduction speed",
-}
-
 
 @dataclasses.dataclass(frozen=True, eq=False, init=False, repr=False)
-class Connectome:
+class Connectome(Regions):
     """Structural connectivity between regions. Rows receive.
 
     Parameters
@@ -39,6 +35,10 @@ class Connectome:
         Names of the regions; "region 0", "region 1", ... if not given.
     name : str
         Name of the connectome.
+    hemispheres : sequence of N of 'left', 'right', 'midline', or N booleans (True is right), optional
+        Side of each region.
+    centres : Quantity of length, shape (N, 3), optional
+        Coordinates of the regions.
 
     Raises
     ------
@@ -59,8 +59,6 @@ class Connectome:
 
     weights: np.ndarray
     lengths: u.Quantity | None
-    labels: tuple[str, ...]
-    name: str
 
     def __init__(
         self,
@@ -68,24 +66,169 @@ class Connectome:
         lengths: Any = None,
         labels: Sequence[str] | None = None,
         name: str = "connectome",
+        hemispheres: Any = None,
+        centres: Any = None,
     ) -> None:
-        weights = _checked_weights(weights)
-        n_regions = weights.shape[0]
-        fields = {
-            "weights": weights,
-            "lengths": None if lengths is None else _checked_lengths(lengths, n_regions),
-            "labels": _checked_labels(labels, n_regions),
-            "name": _checked_name(name),
-        }
-        for field, value in fields.items():
-            object.__setattr__(self, field, value)
+        owner, example = type(self).__name__, "weights=np.ones((3, 3))"
+        weights = checked_weights(owner, "weights", weights, example)
+        if weights.ndim != 2 or weights.shape[0] != weights.shape[1] or weights.size == 0:
+            must = f"must be a square matrix (N, N), but are of shape {weights.shape}"
+            raise argument_error(owner, "weights", must, example)
+        lengths = None if lengths is None else checked_lengths(owner, "lengths", lengths, weights.shape)
+        self._set(weights=weights, lengths=lengths)
+        self._set_regions(weights.shape[0], labels, name, hemispheres, centres)
 
-    @property
-    def n_regions(self) -> int:
-        """Number of regions."""
-        return self.weights.shape[0]
+    # --- files ------------------------------------------------------------------------------------------------------
+    @classmethod
+    def from_tvb(cls, path: PathLike, *, name: str | None = None, length_unit: Any = None) -> Self:
+        """Read a connectivity of The Virtual Brain: a zip archive, or a folder, of text files.
 
-    def map_weights(self, f: Callable[[np.ndarray], Any]) -> Connectome:
+        Rows receive there as here. `weights.txt` must be there; `tract_lengths.txt`, `centres.txt` (label x y z, in mm)
+        and `hemispheres.txt` (1 is right) are read if they are; each may be compressed, `.txt.bz2`. Other files are
+        not read. Without `tract_lengths.txt` there are no lengths.
+
+        Parameters
+        ----------
+        path : str or path
+            The archive or folder.
+        name : str, optional
+            Default: the file's.
+        length_unit : unit of length, optional
+            Of the tract lengths. Default: what `info.txt` says, else mm.
+
+        Raises
+        ------
+        ValueError
+            If a file is damaged, cut short or holds no numbers; the message says where.
+
+        Notes
+        -----
+        The order of indices is stated in The Virtual Brain's documentation of `tvb.simulator.coupling` ("to" along
+        the rows, "from" along the columns). For a file made the other way, call `transpose`.
+        """
+        return cls._from_file(path, name, files.read_tvb(path, length_unit))
+
+    def to_tvb(self, path: PathLike) -> None:
+        """Write a zip archive that The Virtual Brain reads; it needs `centres`.
+
+        Blanks in labels become underscores, since blanks separate columns there.
+        """
+        files.write_tvb(path, self)
+
+    @classmethod
+    def from_csv(
+        cls,
+        path: PathLike,
+        lengths: PathLike | None = None,
+        *,
+        length_unit: Any = u.mm,
+        delimiter: str | None = None,
+        name: str | None = None,
+    ) -> Self:
+        """Read weights, and lengths from a second file, from text files with one row per receiving region.
+
+        A first row that holds text is read as labels, and a first column of labels must agree with it. Lines that start
+        with '#' are skipped.
+
+        Parameters
+        ----------
+        path, lengths : str or path
+            The files.
+        length_unit : unit of length
+            Of the numbers in the file of lengths.
+        delimiter : str, optional
+            Default: the first of ';', tab, ',' that the file has, else blanks.
+        name : str, optional
+            Default: the file's.
+
+        Raises
+        ------
+        ValueError
+            If a file is cut short or holds text where a number should be; the message says where.
+        """
+        return cls._from_file(path, name, files.read_csv(path, lengths, length_unit, delimiter))
+
+    def to_csv(self, path: PathLike, lengths: PathLike | None = None) -> None:
+        """Write the weights, and the lengths in mm to a second file, with a first row of labels."""
+        files.write_csv(path, lengths, self)
+
+    @classmethod
+    def from_npz(
+        cls,
+        path: PathLike,
+        *,
+        weights: str | None = None,
+        lengths: str | None = None,
+        labels: str | None = None,
+        length_unit: Any = u.mm,
+        name: str | None = None,
+    ) -> Self:
+        """Read what `to_npz` wrote, or another archive of numpy arrays.
+
+        Parameters
+        ----------
+        path : str or path
+            The file.
+        weights, lengths, labels : str, optional
+            Names of the arrays, where they are not usual ones ("weights", "SC", "lengths", "tract_lengths", ...).
+        length_unit : unit of length
+            Of the lengths.
+        name : str, optional
+            Default: what the file says, else the file's.
+
+        Raises
+        ------
+        ValueError
+            If the file is damaged, or has no such array; the message lists those it has.
+        """
+        names = {"weights": weights, "lengths": lengths, "labels": labels}
+        return cls._from_file(path, name, files.read_npz(path, names, length_unit))
+
+    def to_npz(self, path: PathLike) -> None:
+        """Write a `.npz` file that `from_npz` reads; lengths and centres in mm. It appears whole or not at all."""
+        files.write_npz(path, files.dense_variables(self))
+
+    @classmethod
+    def from_mat(
+        cls,
+        path: PathLike,
+        *,
+        weights: str | None = None,
+        lengths: str | None = None,
+        labels: str | None = None,
+        length_unit: Any = u.mm,
+        name: str | None = None,
+    ) -> Self:
+        """Read a MATLAB file (up to version 7); arguments and errors as those of `from_npz`."""
+        names = {"weights": weights, "lengths": lengths, "labels": labels}
+        return cls._from_file(path, name, files.read_mat(path, names, length_unit))
+
+    def to_mat(self, path: PathLike) -> None:
+        """Write a MATLAB file with the variables `weights`, `lengths_mm`, `labels` and so on, as far as known."""
+        files.write_mat(path, files.dense_variables(self))
+
+    # --- forms ------------------------------------------------------------------------------------------------------
+    def to_edges(self) -> Edges:
+        """Return the connections that are there as a list; see `Edges`."""
+        from brainmass.network.edges import Edges
+
+        return Edges.from_dense(self)
+
+    def report(self) -> ConnectomeReport:
+        """Return what there is to know before it is used; print it, or look at its `problems`.
+
+        It judges direction and symmetry, negative weights, self-connections, regions without connections, and whether
+        the lengths can be of a human brain in the unit that they carry.
+        """
+        return self.to_edges().report()
+
+    def transpose(self) -> Self:
+        """Return the connectome with all connections turned round: for weights in which rows send."""
+        return dataclasses.replace(
+            self, weights=self.weights.T, lengths=None if self.lengths is None else self.lengths.T
+        )
+
+    def map_weights(self, f: Callable[[np.ndarray], Any]) -> Self:
         """Return the connectome with weights `f(weights)`; for example `map_weights(np.log1p)`.
 
         Raises
@@ -96,28 +239,8 @@ class Connectome:
         weights = np.asarray(f(self.weights))
         if weights.shape != self.weights.shape:
             must = f"must keep the shape {self.weights.shape}, but returns an array of shape {weights.shape}"
-            raise _error("f", must, "map_weights(np.log1p)")
-        return Connectome(weights, self.lengths, self.labels, self.name)
-
-    def normalize(self, by: str = "max") -> Connectome:
-        """Return the connectome with scaled weights.
-
-        Parameters
-        ----------
-        by : {'max', 'row', 'spectral'}
-            'max': the largest absolute weight becomes 1. 'row': the weights into each region sum to 1.
-            'spectral': the spectral radius becomes 1. What is zero (a row, a whole matrix) stays zero.
-
-        Raises
-        ------
-        ValueError
-            For another name; for 'row', if the weights into a region are not all zero but their sum is
-            zero or negative; for 'spectral', if the spectral radius of nonzero weights is zero.
-        """
-        if by not in _SCALES:
-            must = f"must be one of {', '.join(map(repr, _SCALES))}, but is {by!r}"
-            raise _error("by", must, "normalize('max')")
-        return self.map_weights(lambda weights: weights / _SCALES[by](weights))
+            raise argument_error(type(self).__name__, "f", must, "map_weights(np.log1p)")
+        return dataclasses.replace(self, weights=weights)
 
     def delays(self, speed: Any) -> u.Quantity:
         """Return the conduction delays `lengths / speed` in ms, shape (N, N).
@@ -132,153 +255,28 @@ class Connectome:
         ValueError
             If the connectome has no lengths, or `speed` is not a positive speed.
         """
-        if self.lengths is None:
-            raise ValueError(
-                f"Delays of Connectome {self.name!r} must come from lengths, but it has none. "
-                "Example: Connectome(weights, lengths=L * u.mm)"
-            )
-        speed_mm_per_ms = _checked_speed(speed, self.weights.shape)
-        return u.Quantity(self.lengths.to_decimal(u.mm) / speed_mm_per_ms, unit=u.ms)
+        return self._delays(self.lengths, speed, "Connectome(weights, lengths=L * u.mm)")
+
+    def _among(self, indices: np.ndarray) -> dict[str, Any]:
+        block = np.ix_(indices, indices)
+        return {"weights": self.weights[block], "lengths": None if self.lengths is None else self.lengths[block]}
+
+    @property
+    def _strengths(self) -> np.ndarray:
+        return self.weights
+
+    def _divided(self, scale: Any) -> Self:
+        return self.map_weights(lambda weights: weights / scale)
+
+    def _into(self, values: np.ndarray) -> np.ndarray:
+        return values.sum(axis=1)
+
+    def _at_rows(self, values: np.ndarray) -> np.ndarray:
+        return values[:, None]
+
+    def _radius(self, values: np.ndarray) -> float:
+        return float(np.abs(np.linalg.eigvals(values)).max())
 
     def __repr__(self) -> str:
-        connected = self.weights != 0
-        between = connected & ~np.eye(self.n_regions, dtype=bool)
-        n_edges, n_self = int(between.sum()), int(connected.sum() - between.sum())
-        density = n_edges / max(self.n_regions * (self.n_regions - 1), 1)
-        parts = [_count(self.n_regions, "region"), f"{_count(n_edges, 'connection')} (density {density:.3g})"]
-        if n_self:
-            parts.append(_count(n_self, "self-connection"))
-        parts.append(_describe_lengths(self.lengths, between))
-        return f"Connectome({self.name!r}: {', '.join(parts)})"
-
-
-def _row_sums(weights: np.ndarray) -> np.ndarray:
-    sums = weights.sum(axis=1, keepdims=True)
-    empty = ~weights.any(axis=1, keepdims=True)
-    bad = np.flatnonzero((sums <= 0) & ~empty)
-    if bad.size:
-        total = sums[bad[0], 0]
-        must = f"'row' needs rows with a positive sum, but the weights into region {bad[0]} sum to {total:g}"
-        raise _error("by", must, "normalize('spectral')")
-    return np.where(empty, 1.0, sums)
-
-
-def _largest(weights: np.ndarray) -> float:
-    return float(np.abs(weights).max()) or 1.0
-
-
-def _spectral_radius(weights: np.ndarray) -> float:
-    largest = _largest(weights)
-    radius = float(np.abs(np.linalg.eigvals(weights / largest)).max())
-    if weights.any() and radius <= np.sqrt(np.finfo(float).eps):
-        must = "'spectral' needs a spectral radius above zero, but these weights have none (no feedback loop)"
-        raise _error("by", must, "normalize('max')")
-    return radius * largest or 1.0
-
-
-_SCALES: dict[str, Callable[[np.ndarray], Any]] = {
-    "max": _largest,
-    "row": _row_sums,
-    "spectral": _spectral_radius,
-}
-
-
-def _checked_weights(weights: Any) -> np.ndarray:
-    example = "weights=np.ones((3, 3))"
-    if isinstance(weights, u.Quantity) and not weights.is_unitless:
-        raise _error("weights", f"must be plain numbers, but are in {u.get_unit(weights)}", example)
-    weights = _real_array("weights", u.get_mantissa(weights), example)
-    if weights.ndim != 2 or weights.shape[0] != weights.shape[1] or weights.size == 0:
-        raise _error("weights", f"must be a square matrix (N, N), but are of shape {weights.shape}", example)
-    _check_entries("weights", weights, np.isfinite(weights), "must be finite", "weights=np.nan_to_num(W)")
-    return weights
-
-
-def _checked_lengths(lengths: Any, n_regions: int) -> u.Quantity:
-    example = "lengths=L * u.mm"
-    unit = u.get_unit(lengths) if isinstance(lengths, u.Quantity) else None
-    if unit is None or not unit.has_same_dim(u.mm):
-        but = "plain numbers" if unit is None else f"in {unit}"
-        raise _error("lengths", f"must carry a unit of length, but are {but}", example)
-    values = _real_array("lengths", u.get_mantissa(lengths), example)
-    if values.shape != (n_regions, n_regions):
-        must = f"must be of the shape of the weights, {(n_regions,) * 2}, but are of shape {values.shape}"
-        raise _error("lengths", must, example)
-    good = np.isfinite(values) & (values >= 0)
-    _check_entries("lengths", values, good, "must be finite and nonnegative", "lengths=np.abs(L) * u.mm")
-    return u.Quantity(values, unit=unit)
-
-
-def _checked_labels(labels: Any, n_regions: int) -> tuple[str, ...]:
-    if labels is None:
-        return tuple(f"region {i}" for i in range(n_regions))
-    example = "labels=['V1', 'V2', 'MT']"
-    labels = (labels,) if isinstance(labels, str) else tuple(labels)
-    for label in labels:
-        if not isinstance(label, str):
-            raise _error("labels", f"must be strings, but one is {label!r}", example, TypeError)
-    if len(labels) != n_regions:
-        raise _error("labels", f"must be one per region ({n_regions}), but are {len(labels)}", example)
-    repeated = [label for i, label in enumerate(labels) if label in labels[:i]]
-    if repeated:
-        raise _error("labels", f"must differ from each other, but {repeated[0]!r} is there twice", example)
-    return tuple(str(label) for label in labels)
-
-
-def _checked_name(name: Any) -> str:
-    if not isinstance(name, str):
-        raise _error("name", f"must be a string, but is {name!r}", "name='macaque'", TypeError)
-    return name
-
-
-def _checked_speed(speed: Any, shape: tuple[int, ...]) -> Any:
-    example = "delays(5 * u.meter / u.second)"
-    unit = u.get_unit(speed) if isinstance(speed, u.Quantity) else None
-    if unit is None or not unit.has_same_dim(_MM_PER_MS):
-        raise _error("speed", f"must have a unit of speed, but is {speed}", example)
-    value = speed.to_decimal(_MM_PER_MS)
-    if np.shape(value) not in ((), shape):
-        must = f"must be a scalar or of shape {shape}, but is of shape {np.shape(value)}"
-        raise _error("speed", must, example)
-    if isinstance(value, Tracer):
-        return value
-    value = np.asarray(value, dtype=np.float64)
-    if not (np.isfinite(value) & (value > 0)).all():
-        raise _error("speed", f"must be positive and finite, but is {speed}", example)
-    return value
-
-
-def _real_array(argument: str, values: Any, example: str) -> np.ndarray:
-    """A read-only float64 copy of `values`."""
-    try:
-        array = np.asarray(values)
-        if np.iscomplexobj(array):
-            raise TypeError("complex numbers")
-        array = np.array(array, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        must = f"must be an array of real numbers, but are of type {type(values).__name__}"
-        raise _error(argument, must, example, TypeError) from error
-    array.setflags(write=False)
-    return array
-
-
-def _check_entries(argument: str, values: np.ndarray, good: np.ndarray, must: str, example: str) -> None:
-    if not good.all():
-        i, j = np.argwhere(~good)[0]
-        raise _error(argument, f"{must}, but {argument}[{i}, {j}] is {values[i, j]}", example)
-
-
-def _describe_lengths(lengths: u.Quantity | None, connected: np.ndarray) -> str:
-    if lengths is None:
-        return "no lengths"
-    values = np.asarray(lengths.mantissa)[connected]
-    span = f"{values.min():.4g} to {values.max():.4g}" if values.size else "in"
-    return f"lengths {span} {lengths.unit}"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" + ("" if number == 1 else "s")
-
-
-def _error(argument: str, must: str, example: str, kind: type[Exception] = ValueError) -> Exception:
-    return kind(f"Argument `{argument}` of Connectome ({_MEANING[argument]}) {must}. Example: {example}")
+        target, source = np.nonzero(self.weights)
+        return self._described(source, target, None if self.lengths is None else self.lengths[target, source])

@@ -10,25 +10,39 @@ from typing import Any
 
 import brainstate
 import brainunit as u
+import jax
 import jax.numpy as jnp
 import numpy as np
 from brainstate.nn import Param
 
 from brainmass.dynamics.fields import ParamSpec, as_param, default_dtype, is_traced, show, suggestion
+from brainmass.dynamics.module import Module
+from brainmass.network.edges import Edges
 
 __all__ = [
     "AdditiveCoupling",
     "Coupling",
     "DiffusiveCoupling",
     "EdgeWeights",
+    "HyperbolicTangentCoupling",
+    "KuramotoCoupling",
+    "PreSigmoidalCoupling",
+    "PreTanhCoupling",
+    "SigmoidalCoupling",
+    "SigmoidalJansenRitCoupling",
     "additive_coupling",
     "coupling_by_name",
     "diffusive_coupling",
+    "hyperbolic_tangent_coupling",
+    "sigmoidal_coupling",
+    "sigmoidal_jansen_rit_coupling",
 ]
 
 
-def weighted_sum(weights: Any, x: Any) -> Any:
-    """Σ_j w_ij x_j for activity of shape (..., N)."""
+def weighted_sum(weights: Any, x: Any, sources: Any = None) -> Any:
+    """Σ_j w_ij x_j for activity of shape (..., N); weights (N_out, N_in), or (N_out, width) from these sources."""
+    if sources is not None:
+        return u.math.sum(weights * x[..., sources], axis=-1)
     # In this order a batch of runs, made by vmap, comes out of the product as it went in, without a transposition.
     return u.math.matmul(x, u.math.transpose(weights))
 
@@ -50,7 +64,7 @@ def _sum_over_edges(weights: Any, x: Any) -> Any:
     return u.math.sum(weights * x, axis=-1)
 
 
-class Coupling(brainstate.nn.Module):
+class Coupling(Module):
     """Base of the coupling kernels. Call it with an activity of shape (..., N), or without, on bound sources.
 
     Parameters
@@ -58,8 +72,8 @@ class Coupling(brainstate.nn.Module):
     x, y : callable, optional
         Bound sources and targets: called without arguments they return arrays, as brainstate's prefetches do.
         Sources have shape (..., N_out, N_in), one per edge, or (N_in,).
-    conn : array, Connectome or Param, shape (N_out, N_in)
-        Weights; `conn[i, j]` is onto i from j.
+    conn : array, Connectome or Param, shape (N_out, N_in), or Edges
+        Weights; `conn[i, j]` is onto i from j. Of an edge list the cost follows the edges.
     k : number, array (N_out,), quantity or Param
         Global strength.
     """
@@ -67,9 +81,34 @@ class Coupling(brainstate.nn.Module):
     def __init__(self, x: Any = None, y: Any = None, conn: Any = None, k: Any = 1.0):
         super().__init__()
         self.x, self.y = x, y
-        self.conn = as_weights(type(self).__name__, conn)
-        n_out = u.math.shape(self.conn.value())[0]
-        self.k = as_param(type(self).__name__, ParamSpec(1.0, "global strength", units=(), name="k"), k, (n_out,))
+        self._sources: brainstate.LongTermState | None = None
+        if isinstance(conn, Edges):
+            table = conn.table()
+            self._sources, n_in = brainstate.LongTermState(jnp.asarray(table.sources)), conn.n
+            self.conn = as_weights(type(self).__name__, table.weights)
+        else:
+            self.conn = as_weights(type(self).__name__, conn)
+            n_in = u.math.shape(self.conn.value())[1]
+        self.n_out, self.n_in = u.math.shape(self.conn.value())[0], n_in
+        self.k = self._parameter("k", k, "global strength")
+
+    @property
+    def sources(self) -> Any:
+        """Where the weights of an edge list come from, shape (N_out, width); None: from all regions in their order."""
+        return None if self._sources is None else self._sources.value
+
+    @staticmethod
+    def lengths_of(conn: Any) -> Any:
+        """The lengths that come with weights, in the same layout; None: there are none."""
+        return conn.table().lengths if isinstance(conn, Edges) else getattr(conn, "lengths", None)
+
+    def sum(self, weights: Any, x: Any) -> Any:
+        """The weighted sum over the sources, for weights in the layout of `conn`."""
+        return weighted_sum(weights, x, self.sources)
+
+    def _parameter(self, name: str, value: Any, meaning: str) -> Param:
+        spec = ParamSpec(1.0, meaning, units=(), name=name)
+        return as_param(type(self).__name__, spec, value, (self.n_out,))
 
     def pre(self, x: Any) -> Any:
         """What leaves a source region."""
@@ -83,16 +122,21 @@ class Coupling(brainstate.nn.Module):
         weights = self.conn.value()
         if activity is not None:
             x = activity[0] if isinstance(activity, tuple | list) else activity
-            n_in = u.math.shape(weights)[1]
-            if u.math.shape(x)[-1:] != (n_in,):
+            if u.math.shape(x)[-1:] != (self.n_in,):
                 raise ValueError(
-                    f"{type(self).__name__} couples {n_in} regions, but the activity has shape {u.math.shape(x)}."
+                    f"{type(self).__name__} couples {self.n_in} regions, but the activity has shape {u.math.shape(x)}."
                 )
-            return self.post(weighted_sum(weights, self.pre(x)), x, u.math.sum(weights, axis=1))
+            return self.post(self.sum(weights, self.pre(x)), x, u.math.sum(weights, axis=1))
         if self.x is None:
             raise ValueError(f"{type(self).__name__} has no bound sources: call it with the activity, coupling(x).")
         target = self.y() if callable(self.y) else self.y
         return self.post(_sum_over_edges(weights, self.pre(_fetch(self.x))), target, u.math.sum(weights, axis=1))
+
+
+def _needed(coupling: Coupling, target: Any) -> Any:
+    if target is None:
+        raise ValueError(f"{type(coupling).__name__} with bound sources `x` needs its targets `y` as well.")
+    return target
 
 
 def _fetch(source: Any) -> Any:
@@ -116,12 +160,17 @@ class DiffusiveCoupling(Coupling):
     r"""Diffusive coupling, :math:`c_i = k \sum_j w_{ij}\,(x_j - x_i)`."""
 
     def post(self, total: Any, target: Any, strength: Any) -> Any:
-        if target is None:
-            raise ValueError("DiffusiveCoupling with bound sources `x` needs its targets `y` as well.")
-        return self.k.value() * (total - strength * target)
+        return self.k.value() * (total - strength * _needed(self, target))
 
 
-class AdditiveCoupling(Coupling):
+class _PostSum(Coupling):
+    """Base of the kernels that need no targets."""
+
+    def __init__(self, x: Any = None, conn: Any = None, k: Any = 1.0):
+        super().__init__(x, None, conn, k)
+
+
+class AdditiveCoupling(_PostSum):
     r"""Additive coupling, :math:`c_i = k \sum_j w_{ij}\,x_j + b`.
 
     Parameters
@@ -131,9 +180,8 @@ class AdditiveCoupling(Coupling):
     """
 
     def __init__(self, x: Any = None, conn: Any = None, k: Any = 1.0, b: Any = 0.0):
-        super().__init__(x, None, conn, k)
-        n_out = u.math.shape(self.conn.value())[0]
-        self.b = as_param("AdditiveCoupling", ParamSpec(0.0, "offset", units=(), name="b"), b, (n_out,))
+        super().__init__(x, conn, k)
+        self.b = self._parameter("b", b, "offset")
 
     def post(self, total: Any, target: Any, strength: Any) -> Any:
         scaled, b = self.k.value() * total, self.b.value()
@@ -141,17 +189,227 @@ class AdditiveCoupling(Coupling):
         return scaled + (b * unit if u.get_unit(b).dim == u.DIMENSIONLESS != unit.dim else b)
 
 
+class SigmoidalCoupling(_PostSum):
+    r"""Logistic function of the weighted sum, :math:`c_i = k / (1 + e^{-s\,(a \sum_j w_{ij} x_j + b - \theta)})`.
+
+    The sum is read as a number, in the unit of the source. At a silent network it is not zero, but
+    :math:`k / (1 + e^{s (\theta - b)})`. The Virtual Brain's `Sigmoidal(cmin, cmax, midpoint, a, sigma)` is `cmin` more
+    than this one with `k = cmax - cmin`, `slope = a / sigma` and the same `midpoint`.
+
+    Parameters
+    ----------
+    a, b, slope, midpoint : number, array (N_out,) or Param
+        :math:`a, b, s, \theta`.
+    """
+
+    def __init__(
+        self,
+        x: Any = None,
+        conn: Any = None,
+        k: Any = 1.0,
+        a: Any = 1.0,
+        b: Any = 0.0,
+        slope: Any = 1.0,
+        midpoint: Any = 0.0,
+    ):
+        super().__init__(x, conn, k)
+        self.a = self._parameter("a", a, "gain")
+        self.b = self._parameter("b", b, "offset")
+        self.slope = self._parameter("slope", slope, "slope")
+        self.midpoint = self._parameter("midpoint", midpoint, "midpoint")
+
+    def post(self, total: Any, target: Any, strength: Any) -> Any:
+        drive = self.a.value() * u.get_mantissa(total) + self.b.value() - self.midpoint.value()
+        return self.k.value() * jax.nn.sigmoid(self.slope.value() * drive)
+
+
+class HyperbolicTangentCoupling(_PostSum):
+    r"""Hyperbolic tangent of the weighted sum, :math:`c_i = k \tanh(s \sum_j w_{ij} x_j)`; the sum as a number.
+
+    The Virtual Brain's coupling of this name acts before the sum: `PreTanhCoupling`.
+    """
+
+    def __init__(self, x: Any = None, conn: Any = None, k: Any = 0.5, scale: Any = 2.0):
+        super().__init__(x, conn, k)
+        self.scale = self._parameter("scale", scale, "scale")
+
+    def post(self, total: Any, target: Any, strength: Any) -> Any:
+        return self.k.value() * jnp.tanh(self.scale.value() * u.get_mantissa(total))
+
+
+class _PreSum(_PostSum):
+    """Base of the kernels that sum a function of the sources: `k` times that sum."""
+
+    def post(self, total: Any, target: Any, strength: Any) -> Any:
+        return self.k.value() * total
+
+
+class SigmoidalJansenRitCoupling(_PreSum):
+    r"""Sum of firing rates, :math:`c_i = k \sum_j w_{ij}\,[c_0 + (c_1 - c_0) / (1 + e^{r (\theta - x_j)})]`.
+
+    For the potentials :math:`x` of `JansenRitStep` (its `eeg`), as numbers in mV. The defaults give a rate per ms, as
+    The Virtual Brain has it: for `E_inp`, in Hz, write `k=1000`.
+
+    Parameters
+    ----------
+    cmin, cmax, midpoint, r : number or Param
+        :math:`c_0, c_1, \theta` in mV, :math:`r` in 1/mV.
+
+    Reference: Jansen, Rit 1995, Biol. Cybern. 73:357.
+    """
+
+    def __init__(
+        self,
+        x: Any = None,
+        conn: Any = None,
+        k: Any = 1.0,
+        cmin: Any = 0.0,
+        cmax: Any = 0.005,
+        midpoint: Any = 6.0,
+        r: Any = 0.56,
+    ):
+        super().__init__(x, conn, k)
+        self.cmin = self._parameter("cmin", cmin, "rate from afar")
+        self.cmax = self._parameter("cmax", cmax, "largest rate")
+        self.midpoint = self._parameter("midpoint", midpoint, "midpoint")
+        self.r = self._parameter("r", r, "steepness")
+
+    def pre(self, x: Any) -> Any:
+        x = x.to_decimal(u.mV) if isinstance(x, u.Quantity) and x.unit.has_same_dim(u.mV) else u.get_mantissa(x)
+        low: Any = self.cmin.value()
+        high: Any = self.cmax.value()
+        return low + (high - low) * jax.nn.sigmoid(self.r.value() * (x - self.midpoint.value()))
+
+
+class PreTanhCoupling(_PreSum):
+    r"""The Virtual Brain's `HyperbolicTangent`, :math:`c_i = k \sum_j w_{ij}\,[1 + \tanh((b\,x_j - \theta)/\sigma)]`.
+
+    Parameters
+    ----------
+    b, midpoint, sigma : number or Param
+        :math:`b, \theta, \sigma`; the strength called `a` there is `k`.
+    """
+
+    def __init__(
+        self, x: Any = None, conn: Any = None, k: Any = 1.0, b: Any = 1.0, midpoint: Any = 0.0, sigma: Any = 1.0
+    ):
+        super().__init__(x, conn, k)
+        self.b = self._parameter("b", b, "gain")
+        self.midpoint = self._parameter("midpoint", midpoint, "midpoint")
+        self.sigma = self._parameter("sigma", sigma, "width")
+
+    def pre(self, x: Any) -> Any:
+        return 1 + jnp.tanh((self.b.value() * u.get_mantissa(x) - self.midpoint.value()) / self.sigma.value())
+
+
+class PreSigmoidalCoupling(_PreSum):
+    r"""The Virtual Brain's `PreSigmoidal`, :math:`c_i = k \sum_j w_{ij}\,H\,[Q + \tanh(G\,(P\,x_j - \theta))]`.
+
+    With its static threshold; `dynamic` and `globalT` there are not offered.
+
+    Parameters
+    ----------
+    H, Q, G, P, theta : number or Param
+    """
+
+    def __init__(
+        self,
+        x: Any = None,
+        conn: Any = None,
+        k: Any = 1.0,
+        H: Any = 0.5,
+        Q: Any = 1.0,
+        G: Any = 60.0,
+        P: Any = 1.0,
+        theta: Any = 0.5,
+    ):
+        super().__init__(x, conn, k)
+        self.H = self._parameter("H", H, "height")
+        self.Q = self._parameter("Q", Q, "offset")
+        self.G = self._parameter("G", G, "gain")
+        self.P = self._parameter("P", P, "scale")
+        self.theta = self._parameter("theta", theta, "threshold")
+
+    def pre(self, x: Any) -> Any:
+        p = {name: getattr(self, name).value() for name in "HQGP"}
+        return p["H"] * (p["Q"] + jnp.tanh(p["G"] * (p["P"] * u.get_mantissa(x) - self.theta.value())))
+
+
+class KuramotoCoupling(Coupling):
+    r"""Phase coupling, :math:`c_i = \frac{k}{N} \sum_j w_{ij} \sin(x_j - x_i - \alpha)`; phases in rad.
+
+    Sources send sine and cosine, so that it is two matrix products.
+
+    Parameters
+    ----------
+    alpha : number, array (N_out,) or Param
+        Phase lag.
+    normalize_by_n : bool
+        Whether the sum is divided by the number of sources.
+    """
+
+    def __init__(
+        self,
+        x: Any = None,
+        y: Any = None,
+        conn: Any = None,
+        k: Any = 1.0,
+        alpha: Any = 0.0,
+        normalize_by_n: bool = True,
+    ):
+        super().__init__(x, y, conn, k)
+        self.alpha = self._parameter("alpha", alpha, "phase lag, rad")
+        self.normalize_by_n = normalize_by_n
+
+    def pre(self, x: Any) -> Any:
+        return jnp.stack([jnp.sin(x), jnp.cos(x)])
+
+    def post(self, total: Any, target: Any, strength: Any) -> Any:
+        here = _needed(self, target) + self.alpha.value()
+        n = self.n_in if self.normalize_by_n else 1
+        return self.k.value() / n * (total[0] * jnp.cos(here) - total[1] * jnp.sin(here))
+
+
 def diffusive_coupling(delayed_x: Any, y: Any, conn: Any, k: Any) -> Any:
     """`k Σ_j w_ij (x_ij - y_i)` for sources of shape (..., N_out, N_in), flat, or (N_in,)."""
-    return k * (_sum_over_edges(conn, delayed_x) - u.math.sum(conn, axis=-1) * y)
+    return DiffusiveCoupling(delayed_x, y, conn, k)()
 
 
 def additive_coupling(delayed_x: Any, conn: Any, k: Any = 1.0, b: Any = 0.0) -> Any:
     """`k Σ_j w_ij x_ij + b` for sources of shape (..., N_out, N_in), flat, or (N_in,)."""
-    return k * _sum_over_edges(conn, delayed_x) + b
+    return AdditiveCoupling(delayed_x, conn, k, b)()
 
 
-_BY_NAME = {"additive": AdditiveCoupling, "diffusive": DiffusiveCoupling}
+def sigmoidal_coupling(
+    delayed_x: Any, conn: Any, k: Any = 1.0, a: Any = 1.0, b: Any = 0.0, slope: Any = 1.0, midpoint: Any = 0.0
+) -> Any:
+    """`k / (1 + exp(-slope (a Σ_j w_ij x_ij + b - midpoint)))`; sources as in `additive_coupling`."""
+    return SigmoidalCoupling(delayed_x, conn, k, a, b, slope, midpoint)()
+
+
+def hyperbolic_tangent_coupling(delayed_x: Any, conn: Any, k: Any = 0.5, scale: Any = 2.0) -> Any:
+    """`k tanh(scale Σ_j w_ij x_ij)`; sources as in `additive_coupling`."""
+    return HyperbolicTangentCoupling(delayed_x, conn, k, scale)()
+
+
+def sigmoidal_jansen_rit_coupling(
+    delayed_x: Any, conn: Any, k: Any = 1.0, cmin: Any = 0.0, cmax: Any = 0.005, midpoint: Any = 6.0, r: Any = 0.56
+) -> Any:
+    """`k Σ_j w_ij (cmin + (cmax - cmin) / (1 + exp(r (midpoint - x_ij))))`; sources as in `additive_coupling`."""
+    return SigmoidalJansenRitCoupling(delayed_x, conn, k, cmin, cmax, midpoint, r)()
+
+
+_BY_NAME: dict[str, type[Coupling]] = {
+    "additive": AdditiveCoupling,
+    "diffusive": DiffusiveCoupling,
+    "laplacian": DiffusiveCoupling,  # k L x is the same thing
+    "sigmoidal": SigmoidalCoupling,
+    "tanh": HyperbolicTangentCoupling,
+    "sigmoidal_jansen_rit": SigmoidalJansenRitCoupling,
+    "pre_tanh": PreTanhCoupling,
+    "pre_sigmoidal": PreSigmoidalCoupling,
+    "kuramoto": KuramotoCoupling,
+}
 
 
 def coupling_by_name(coupling: Any) -> type[Coupling]:

@@ -1,44 +1,40 @@
-"""`Network`: node × connectome × coupling, a system that is stepped like a node."""
+"""`Network`: populations of regions, and the projections between and within them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import brainstate
 import brainunit as u
-import numpy as np
-from brainstate.nn import Param
 
-from brainmass.dynamics.base import NeuralMassDynamics, time_step
-from brainmass.dynamics.declaration import bind_inputs
-from brainmass.dynamics.delays import DelayLine, delay_steps
-from brainmass.dynamics.fields import default_dtype, show, suggestion
-from brainmass.network.connectome import Connectome
-from brainmass.network.coupling import EdgeWeights, as_weights, coupling_by_name, weighted_sum
+from brainmass.dynamics.base import NeuralMassDynamics, advance
+from brainmass.dynamics.declaration import bind_inputs, read_input
+from brainmass.dynamics.fields import show, suggestion
+from brainmass.dynamics.module import Module
+from brainmass.network.projection import Projection
 from brainmass.noise import Noise
 
 __all__ = ["Network"]
 
 
-class Network(brainstate.nn.Module):
-    """Regions that follow one node model, coupled through a connectome.
+class Network(Module):
+    """Regions that follow one node model, or populations that follow several, coupled through connectomes.
 
     Coupling without delay is a matrix product, evaluated at every stage of the integration method; delayed coupling
     reads the history, interpolated in time between the steps.
 
     Parameters
     ----------
-    node : NeuralMassDynamics
-        Model of the regions, with `in_size` equal to their number.
-    conn : Connectome, array (N, N) or Param
+    node : NeuralMassDynamics, or mapping of str to NeuralMassDynamics
+        Model of the regions, with `in_size` equal to their number; or one for each population, by name.
+    conn : Connectome, Edges, array (N, N) or Param
         Weights; `conn[i, j]` is onto i from j. The diagonal is ignored unless `self_connection`.
     distance : Quantity (N, N), optional
         Lengths of the connections; default those of the Connectome. Plain numbers are millimetres.
-    speed : Quantity, optional
-        Conduction speed. Without it there are no delays. A plain number is in mm/ms (m/s).
+    speed : Quantity or Param, optional
+        Conduction speed. Without it there are no delays. A plain number is in mm/ms (m/s). It can be trained.
     coupling : str or Coupling class, default 'diffusive'
-        `'diffusive'` or `'additive'`.
+        `'diffusive'`, `'additive'`, or another name or class of `brainmass.network.coupling`.
     coupled_var : str
         What is sent: a state of the node, or one of its `sources`.
     k : number, quantity or Param
@@ -51,230 +47,252 @@ class Network(brainstate.nn.Module):
         Added to the coupling input.
     port : str, optional
         Input port that receives; default the node's coupling port.
-    """
+    interpolate : bool, optional
+        Whether the past is interpolated between the steps; default: where the speed is trainable.
+    projections : sequence of Projection
+        Further connections, into other ports or between populations.
 
-    _prepared: Any = None
+    Examples
+    --------
+    A thalamic population that drives a cortical one:
+
+    >>> import brainmass, brainunit as u, numpy as np
+    >>> nodes = {"cortex": brainmass.HopfStep(3), "thalamus": brainmass.HopfStep(1, a=0.1)}
+    >>> down = brainmass.Projection(np.ones((3, 1)), coupled_var="x", source="thalamus", target="cortex", k=0.1)
+    >>> network = brainmass.Network(nodes, projections=[down])
+    >>> result = brainmass.Simulator(network, dt=0.1 * u.ms).run(5 * u.ms, monitors=["cortex.x", "thalamus.x"], seed=0)
+    >>> result["cortex.x"].shape, result["thalamus.x"].shape
+    ((50, 3), (50, 1))
+    """
 
     def __init__(
         self,
-        node: NeuralMassDynamics,
+        node: NeuralMassDynamics | Mapping[str, NeuralMassDynamics],
         *,
-        conn: Any,
+        conn: Any = None,
         distance: Any = None,
         speed: Any = None,
         coupling: Any = "diffusive",
-        coupled_var: str,
+        coupled_var: str | None = None,
         k: Any = 1.0,
         delay_init: Callable | None = None,
         self_connection: bool = False,
         noise: Noise | None = None,
         port: str | None = None,
+        interpolate: bool | None = None,
+        projections: Sequence[Projection] = (),
     ):
         super().__init__()
-        self.node = _check_node(node, coupled_var, port)
-        self.coupled_var, self.port = coupled_var, port or node.coupling_port
-        weights = _check_weights(conn, node.varshape[0])
-        self.connectome = _as_connectome(conn, weights, distance, speed)
-        self.coupling = coupling_by_name(coupling)(conn=weights, k=k)
-        self.self_connection = self_connection
-        self.delay_init = delay_init
-        self.noise = _check_noise(noise, node)
-        self._delays = None if speed is None else self.connectome.delays(_as_speed(speed))
-        self.delays: DelayLine | None = None
-        self._steps_dt: float | None = None
-        self._all_delayed = False
+        self._names = [*_check_nodes(node)]
+        for name in self._names:
+            setattr(self, name, node[name] if isinstance(node, Mapping) else node)
+        projections = [*projections]
+        if conn is not None or not projections:
+            if isinstance(node, Mapping):
+                raise TypeError("Argument `conn` of Network belongs to one node; of several, name their `projections`.")
+            if coupled_var is None:
+                raise TypeError(
+                    f"Network needs the argument `coupled_var`, what is sent: one of {', '.join(node._states)}."
+                )
+            first = Projection(
+                conn, coupled_var=coupled_var, coupling=coupling, k=k, port=port, distance=distance, speed=speed,
+                interpolate=interpolate, delay_init=delay_init, self_connection=self_connection,
+            )  # fmt: skip
+            projections.insert(0, first)
+            self.coupling = first.coupling  # and so the path of its parameters: `coupling.k`
+        self.projections = projections
+        for projection in projections:
+            projection.attach("Network", *self._ends(projection))
+        self.noise = _check_noise(noise, self)
+
+    @property
+    def populations(self) -> dict[str, NeuralMassDynamics]:
+        """The node models by population; of a network with one, its name is 'node'."""
+        return {name: getattr(self, name) for name in self._names}
+
+    @property
+    def port(self) -> str:
+        """The port that the first projection enters."""
+        return self.projections[0].port
+
+    @property
+    def labels(self) -> tuple[str, ...] | None:
+        """Names of the regions, where the network has one population."""
+        return self.projections[0].labels if len(self._names) == 1 else None
+
+    def _ends(self, projection: Projection) -> tuple[NeuralMassDynamics, NeuralMassDynamics]:
+        """Source and target of a projection."""
+        ends = []
+        for argument in "source", "target":
+            name = getattr(projection, argument)
+            if name is None and len(self._names) > 1:
+                raise ValueError(
+                    f"Argument `{argument}` of Projection must name a population in a network of several: "
+                    f"{', '.join(self._names)}."
+                )
+            if name is not None and name not in self._names:
+                raise ValueError(
+                    f"Argument `{argument}` of Projection must be one of {', '.join(self._names)}, but is {name!r}."
+                    f"{suggestion(str(name), self._names)}"
+                )
+            ends.append(getattr(self, name or self._names[0]))
+        return ends[0], ends[1]
 
     # --- states -----------------------------------------------------------------------------------------------------
     def set_time_step(self, dt: Any) -> None:
         """Turn the delays into steps of `dt`."""
-        if self._delays is None:
-            return
-        step = float(dt.to_decimal(u.ms))
-        if self._steps_dt != step:
-            steps = np.where(self._pairs(), delay_steps(self._delays, dt), 0)
-            self._steps_dt, self._all_delayed = step, bool((steps[self._edges()] > 0).all())
-            self.delays = DelayLine(steps) if steps.any() else None
-        if self.delays is not None and not self.delays.is_filled and self._has_states():
-            self._fill_history()
+        for node in self.populations.values():
+            node.set_time_step(dt)
+        for projection in self.projections:
+            projection.set_time_step(dt, self._ends(projection)[0])
 
-    def _pairs(self) -> np.ndarray:
-        """Which pairs of regions may be connected."""
-        n = self.node.varshape[0]
-        return np.ones((n, n), bool) if self.self_connection else ~np.eye(n, dtype=bool)
-
-    def _edges(self) -> np.ndarray:
-        """Where a connection is, or may come to be."""
-        conn = self.coupling.conn
-        if conn.fit and not isinstance(conn, EdgeWeights):
-            return self._pairs()
-        return self._pairs() & (self.connectome.weights != 0)
-
-    def _has_states(self) -> bool:
-        return all(isinstance(vars(self.node).get(s), brainstate.State) for s in self.node._states)
+    def warn_of_odd_delays(self, dt: float, duration: float) -> None:
+        """Warn where no delay of a projection is felt in a run of these ms."""
+        for projection in self.projections:
+            projection.warn_of_odd_delays(dt, duration)
 
     def init_state(self, batch_size: Any = None, *, rng: Any = None, **kwargs: Any) -> None:
-        """Fill the history of delayed connections from the initial state of the node."""
-        if self._delays is None:
-            return
-        self.set_time_step(time_step("Network"))
-        if self.delays is None:
-            return
-        if not self._has_states():
-            self.node.init_state(batch_size, rng=rng)
-        self._fill_history()
-
-    def _fill_history(self) -> None:
-        sent = self._sent(self.node.state_values())
-        if self.delay_init is not None:
-            given = self.delay_init(u.math.shape(sent))
-            sent = self.coupling.pre(given * u.get_unit(sent) if u.get_unit(given).dim == u.DIMENSIONLESS else given)
-        self.delays.start(sent, self.prepared["delayed"])  # type: ignore[union-attr]
+        """Fill the history of delayed connections from the initial states of the nodes."""
+        for projection in self.projections:
+            projection.fill(self._ends(projection)[0], batch_size, rng)
 
     def reset_state(self, *args: Any, **kwargs: Any) -> None:
         """Back to the initial values, with the batch as it was."""
-        self.node.reset_state()
+        for node in self.populations.values():
+            node.reset_state()
         if self.noise is not None:
             self.noise.reset_state()
         self.init_state()
 
     def state_values(self) -> dict[str, Any]:
-        """The present values of the node's states, by name."""
-        return self.node.state_values()
+        """The present values of the nodes' states, by name; with several populations by `population.state`."""
+        if len(self._names) == 1:
+            return getattr(self, self._names[0]).state_values()
+        return {f"{n}.{s}": value for n, node in self.populations.items() for s, value in node.state_values().items()}
 
     # --- coupling ---------------------------------------------------------------------------------------------------
-    def prepare(self) -> dict[str, Any]:
-        """What follows from the weights alone; a run computes it once."""
-        weights = self.coupling.conn.value()
-        if not self.self_connection:
-            weights = weights * (1 - np.eye(self.node.varshape[0], dtype=default_dtype()))
-        tables = {"now": weights, "strength": u.math.sum(weights, axis=1)}
-        if self.delays is not None:
-            delayed = self.delays.steps.value > 0
-            tables["delayed"] = weights * delayed
-            tables["now"] = weights * ~delayed
-        return tables
+    def _field(self, send: bool) -> Callable[[list[dict[str, Any]], Any], list[dict[str, Any]]]:
+        """What the projections add to the ports of each node, from all states at a stage of the step."""
+        nodes = list(self.populations.values())
+        ends = [[nodes.index(node) for node in self._ends(p)] for p in self.projections]
+        fields = [p.field(*self._ends(p), send) for p in self.projections]
 
-    @property
-    def prepared(self) -> dict[str, Any]:
-        return self.prepare() if self._prepared is None else self._prepared
-
-    def _sent(self, values: dict[str, Any]) -> Any:
-        return self.coupling.pre(self.node.source(self.coupled_var, values))
-
-    def _field(self, advance: bool) -> Callable[[dict, Any], dict]:
-        """The coupling input as a function of the state at a stage and of the fraction of the step that has passed."""
-        tables = self.prepared
-        start = end = None
-        if self.delays is not None and advance:
-            start, end = self.delays.advance(self._sent(self.node.state_values()), tables["delayed"])
-        elif self.delays is not None:
-            start = end = self.delays.arriving.value
-
-        def field(values: dict[str, Any], fraction: Any) -> dict[str, Any]:
-            target = self.node.source(self.coupled_var, values)
-            total = None if self._all_delayed else weighted_sum(tables["now"], self.coupling.pre(target))
-            if start is not None:
-                arrived = start + fraction * (end - start)
-                total = arrived if total is None else total + arrived
-            return {self.port: self.coupling.post(total, target, tables["strength"])}
+        def field(values: list[dict[str, Any]], fraction: Any) -> list[dict[str, Any]]:
+            added: list[dict[str, Any]] = [{} for _ in nodes]
+            for projection, (source, target), within in zip(self.projections, ends, fields, strict=True):
+                arrives = within(values[source], values[target], fraction)
+                ports, port = added[target], projection.port
+                if port in ports:
+                    arrives = nodes[target]._read(port, arrives) + nodes[target]._read(port, ports[port])
+                ports[port] = arrives
+            return added
 
         return field
 
-    def coupling_input(self) -> Any:
-        """What the network sends into the coupling port at the present state, shape (batch..., N)."""
-        return self._field(advance=False)(self.node.state_values(), 0.0)[self.port]
+    def coupling_input(self, port: str | None = None) -> Any:
+        """What the network sends into an input port at the present state, shape (batch..., N); default the first's."""
+        first = self.projections[0]
+        nodes = self.populations
+        target = self._names[0] if first.target is None else first.target
+        if port is not None:
+            target, _, port = port.rpartition(".")
+            target = target or self._names[0]
+        added = self._field(send=False)([node.state_values() for node in nodes.values()], 0.0)
+        return added[list(nodes).index(target)][port or first.port]
 
     def activity(self) -> Any:
-        """The present activity that a forward model takes by default."""
-        return self.node.activity()
+        """The present activity that a forward model takes by default; that of several populations side by side."""
+        each = [node.activity() for node in self.populations.values()]
+        return each[0] if len(each) == 1 else u.math.concatenate(each, axis=-1)
 
     # --- motion -----------------------------------------------------------------------------------------------------
     def derivative(self, state: tuple, t: Any, *inputs: Any) -> tuple:
         """Rates of change of the node's states under the coupling of this very state."""
-        node = self.node
+        if len(self._names) > 1:
+            raise TypeError("Network.derivative is that of one population; of several, ask each node.")
+        node = getattr(self, self._names[0])
         given = dict(zip(node._ports, inputs, strict=False))
         held = {port: given.get(port, u.maybe_decimal(0.0 * unit)) for port, unit in node._port_units.items()}
-        extra = self._field(advance=False)(dict(zip(node._states, state, strict=True)), 0.0)
+        extra = self._field(send=False)([dict(zip(node._states, state, strict=True))], 0.0)[0]
         return node.derivative(state, t, *(x + node._read(p, extra[p]) if p in extra else x for p, x in held.items()))
 
     def update(self, *node_inputs: Any, **inputs: Any) -> Any:
-        """Advance one time step; takes the inputs of the node and returns what the node returns."""
-        given = bind_inputs(self.node, node_inputs, inputs)
+        """Advance one time step; takes the inputs of the node and returns what the node returns.
+
+        With several populations inputs are named `population.port`, and what the nodes return comes by population.
+        """
+        nodes = self.populations
+        if len(nodes) == 1:
+            given = [bind_inputs(next(iter(nodes.values())), node_inputs, inputs)]
+        elif node_inputs:
+            raise TypeError("Network.update takes the inputs of several populations by name: `population.port`.")
+        else:
+            given = [{} for _ in nodes]
+            for name, value in inputs.items():
+                population, node, port = self.find_input(name)
+                port, value = read_input(node, port, value)
+                given[list(nodes).index(population)][port] = value
         if self.noise is not None:
-            sample = self.node._read(self.port, self.noise())
-            given[self.port] = (
-                sample if given.get(self.port) is None else self.node._read(self.port, given[self.port]) + sample
+            self._add_noise(given)
+        advance(list(nodes.values()), given, self._field(send=True))
+        results = {name: node._result() for name, node in nodes.items()}
+        return next(iter(results.values())) if len(nodes) == 1 else results
+
+    def find_input(self, name: str) -> tuple[str, NeuralMassDynamics, str]:
+        """Population, node and input that a name stands for."""
+        population, _, port = name.rpartition(".")
+        population = population or self._names[0]
+        if population not in self._names or ("." not in name and len(self._names) > 1):
+            raise ValueError(
+                f"Input {name!r} of Network must be named `population.port`, with one of {', '.join(self._names)}."
             )
-        return self.node._advance(given, self._field(advance=True))
+        return population, getattr(self, population), port
+
+    def _add_noise(self, given: list[dict[str, Any]]) -> None:
+        node, port = getattr(self, self._names[0]), self.projections[0].port
+        sample, present = node._read(port, self.noise()), given[0].get(port)  # type: ignore[misc]
+        given[0][port] = sample if present is None else node._read(port, present) + sample
 
     def __repr__(self) -> str:
-        delays = "" if self._delays is None else f", delays up to {np.max(self._delays.to_decimal(u.ms)):.3g} ms"
-        name = type(self.coupling).__name__
-        path = f"{name} of {self.coupled_var} into {self.port}"
-        return f"Network({self.node!r} × {self.connectome.n_regions} regions, {path}{delays})"
+        nodes = self.populations
+        shown = (
+            repr(next(iter(nodes.values()))) if len(nodes) == 1 else ", ".join(f"{n}: {m!r}" for n, m in nodes.items())
+        )
+        regions = sum(node.varshape[0] for node in nodes.values())
+        return f"Network({shown} × {regions} regions, {'; '.join(map(repr, self.projections))})"
 
 
 # --- checks -------------------------------------------------------------------------------------------------------
-def _check_node(node: Any, coupled_var: Any, port: Any) -> NeuralMassDynamics:
-    if not isinstance(node, NeuralMassDynamics):
-        raise TypeError(f"Argument `node` of Network must be a NeuralMassDynamics model, but is {show(node)}.")
-    if len(node.varshape) != 1:
-        raise ValueError(
-            f"Argument `node` of Network must have one axis, the regions, but has in_size={node.varshape}."
-        )
-    known = (*node._states, *node.sources)
-    if coupled_var not in known:
-        raise ValueError(
-            f"Argument `coupled_var` of Network must be a state of {type(node).__name__} ({', '.join(known)}), "
-            f"but is {coupled_var!r}.{suggestion(str(coupled_var), known)}"
-        )
-    if port is not None and port not in node._ports:
-        raise ValueError(
-            f"Argument `port` of Network must be an input of {type(node).__name__} ({', '.join(node._ports)}), "
-            f"but is {port!r}.{suggestion(str(port), node._ports)}"
-        )
-    return node
-
-
-def _check_weights(conn: Any, n: int) -> Param:
-    weights = as_weights("Network", conn)
-    shape = u.math.shape(weights.value())
-    if shape != (n, n):
-        raise ValueError(
-            f"Argument `conn` of Network must be square with one row per region of the node, ({n}, {n}), "
-            f"but has shape {shape}."
-        )
-    return weights
-
-
-def _as_connectome(conn: Any, weights: Param, distance: Any, speed: Any) -> Connectome:
-    values = np.asarray(u.get_mantissa(weights.value()))
-    lengths = conn.lengths if isinstance(conn, Connectome) else None
-    if distance is not None:
-        if speed is None:
+def _check_nodes(node: Any) -> tuple[str, ...]:
+    """The names of the populations."""
+    nodes = node if isinstance(node, Mapping) else {"node": node}
+    for name, model in nodes.items():
+        if not isinstance(model, NeuralMassDynamics):
+            raise TypeError(f"Argument `node` of Network must be a NeuralMassDynamics model, but is {show(model)}.")
+        if len(model.varshape) != 1:
             raise ValueError(
-                "Argument `distance` of Network needs the conduction speed as well. Example: speed=10 * u.mm / u.ms."
+                f"Argument `node` of Network must have one axis, the regions, but has in_size={model.varshape}."
             )
-        lengths = distance if u.get_unit(distance).dim != u.DIMENSIONLESS else np.asarray(distance) * u.mm
-    if speed is not None and lengths is None:
-        raise ValueError(
-            "Argument `speed` of Network needs lengths: give `distance`, or a Connectome that has lengths."
-        )
-    labels = conn.labels if isinstance(conn, Connectome) else None
-    return Connectome(weights=values, lengths=lengths, labels=labels)
+        if isinstance(node, Mapping) and (not str(name).isidentifier() or hasattr(Network, name)):
+            raise ValueError(
+                f"Argument `node` of Network must name its populations by words such as 'cortex', but has {name!r}."
+            )
+    methods = {name: model.method for name, model in nodes.items()}
+    if len(set(methods.values())) != 1:
+        raise ValueError(f"The populations of a Network must share one integration method, but have {methods}.")
+    return tuple(nodes)
 
 
-def _as_speed(speed: Any) -> Any:
-    return speed if u.get_unit(speed).dim != u.DIMENSIONLESS else speed * (u.mm / u.ms)
-
-
-def _check_noise(noise: Any, node: NeuralMassDynamics) -> Noise | None:
+def _check_noise(noise: Any, network: Network) -> Noise | None:
     if noise is None:
         return None
     if not isinstance(noise, Noise):
         raise TypeError(f"Argument `noise` of Network must be a brainmass.Noise or None, but is {show(noise)}.")
-    if noise.varshape != node.varshape:
+    if len(network._names) > 1:
+        raise TypeError("Argument `noise` of Network belongs to one population; give each node its own noise.")
+    shape = getattr(network, network._names[0]).varshape
+    if noise.varshape != shape:
         raise ValueError(
-            f"Argument `noise` of Network must have in_size={node.varshape}, as the node, but has {noise.varshape}."
+            f"Argument `noise` of Network must have in_size={shape}, as the node, but has {noise.varshape}."
         )
     return noise

@@ -66,31 +66,36 @@ def as_inputs(inputs: Any, model: Any, n_steps: int) -> Inputs:
     """Inputs from what a user may write; checked against the ports of the model where it declares any."""
     if inputs is None:
         return Inputs()
-    node = getattr(model, "node", model)
-    ports = tuple(getattr(node, "_ports", ()))
     if not isinstance(inputs, Mapping):
+        ports = tuple(getattr(getattr(model, "node", model), "_ports", ()))
         if not ports:
             raise TypeError("Argument `inputs` of run must map the arguments of the model's `update` to their values.")
         inputs = {ports[0]: inputs}
     given = Inputs()
-    others: Mapping[str, str] = getattr(node, "other_inputs", {})
-    for port, value in inputs.items():
-        if ports and port not in ports and port not in others:
+    for name, value in inputs.items():
+        _, node, port = model.find_input(name) if hasattr(model, "find_input") else ("", model, name)
+        ports, others = _inputs_of(node)
+        if ports and port not in (*ports, *others):
             raise ValueError(
                 f"Argument `inputs` of run names {port!r}; {type(node).__name__} has the inputs "
                 f"{', '.join((*ports, *others))}.{suggestion(port, (*ports, *others))}"
             )
         if callable(value):
-            given.functions[port] = value
+            given.functions[name] = value
             continue
         value = u.math.asarray(value)
         if port in others:
             node._read(others[port], node.convert_input(port, value))  # for its errors; the step converts
         elif ports:
             value = node._read(port, value)
-        kind = given.series if _is_series(port, value, getattr(node, "varshape", ()), n_steps) else given.constants
-        kind[port] = value
+        kind = given.series if _is_series(name, value, getattr(node, "varshape", ()), n_steps) else given.constants
+        kind[name] = value
     return given
+
+
+def _inputs_of(node: Any) -> tuple[tuple[str, ...], Mapping[str, str]]:
+    """The ports of a node, and the other names that they have; of a module that declares none, nothing."""
+    return tuple(getattr(node, "_ports", ())), getattr(node, "other_inputs", {})
 
 
 def _is_series(port: str, value: Any, population: tuple[int, ...], n_steps: int) -> bool:

@@ -60,6 +60,9 @@ def as_monitors(monitors: Any, model: Any) -> dict[str, Monitor]:
 
 def default_monitors(model: Any) -> list[str]:
     """All states of the node."""
+    populations = getattr(model, "populations", {})
+    if len(populations) > 1:
+        return [f"{name}.{state}" for name, node in populations.items() for state in node._states]
     node = getattr(model, "node", model)
     names: list[str] = list(getattr(node, "_states", ()))
     if not names:

@@ -91,7 +91,7 @@ class _Run:
         self.dt, self.plan = program.dt, program.plan
         _, found = program.template.bind(natural)
         self.prepared = {path: m.prepare() for path, m in found.modules.items() if hasattr(m, "prepare")}
-        self.noises = {path: noise.varshape for path, noise in found.noises.items()}
+        self.noises = {path: noise.draw_shape for path, noise in found.noises.items()}
 
     def bind(self, states: Values) -> tuple[Any, Inventory]:
         return self.program.template.bind(self.natural, states, self.prepared)

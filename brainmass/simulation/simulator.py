@@ -123,6 +123,9 @@ class Simulator:
         goes_on = not init_states or not program.makes_states
         if goes_on and (state is None or not init_states):
             state = _present_state(found, state, seed)
+        if state is None and hasattr(self.model, "warn_of_odd_delays"):
+            step = milliseconds("dt", program.dt)
+            self.model.warn_of_odd_delays(step, step * program.plan.n_steps)
         state, key, batched = _start(program, state, seed, batch_size)
         if state is None and not program.initialises_from_key:
             state = _eager_state(self.model, key, program, batched)
@@ -218,14 +221,13 @@ class Simulator:
         step = milliseconds("dt", dt)
         rows = {name: (period, plan.n_samples(name)) for name, period in plan.periods.items()}
         axes = {(p, n): u.Quantity((first + p * xp.arange(1, n + 1)) * step, unit=u.ms) for p, n in set(rows.values())}
-        connectome = getattr(self.model, "connectome", None)
         return Result(
             {name: samples[name] for name in plan.periods},
             {name: axes[row] for name, row in rows.items()},
             dt=dt,
             duration=u.Quantity(plan.n_steps * step, unit=u.ms),
             final=final,
-            labels=getattr(connectome, "labels", None),
+            labels=getattr(self.model, "labels", None),
             provenance={"model": _describe(self.model), **provenance},
         )
 

@@ -1,0 +1,20 @@
+"""`Module`: brainstate's, with the signature of its constructor shown."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import brainstate
+
+__all__ = ["Module"]
+
+
+class Module(brainstate.nn.Module):
+    """A module whose `inspect.signature` is that of its constructor; brainstate's metaclass hides it otherwise."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "__init__" in vars(cls):
+            shown = inspect.signature(cls.__init__)
+            cls.__signature__ = shown.replace(parameters=list(shown.parameters.values())[1:])

@@ -1,0 +1,6 @@
+"""The Jansen–Rit family, in one place."""
+
+# ruff: noqa: F403
+from brainmass.models.jansen_rit.layers import *
+from brainmass.models.jansen_rit.step import *
+from brainmass.models.jansen_rit.tr import *

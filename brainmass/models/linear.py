@@ -1,0 +1,39 @@
+"""A single linear node."""
+
+from __future__ import annotations
+
+import brainunit as u
+from brainstate import HiddenState
+from braintools.init import Constant
+
+from brainmass.dynamics.base import NeuralMassDynamics
+from brainmass.dynamics.fields import Initializer, Par, param, state
+from brainmass.noise import Noise
+
+__all__ = ["LinearStep"]
+
+
+class LinearStep(NeuralMassDynamics):
+    r"""Linear node: exponential relaxation; time in ms.
+
+    .. math::
+        \dot x = \gamma x + I
+
+    The method 'exp_euler' is exact for an input held constant through the step. For `gamma > 0` the node is unstable.
+
+    Reference: Sanz-Leon, Knock, Spiegler, Jirsa 2015, NeuroImage 111:385.
+    """
+
+    category = "phenomenological"
+    use_case = "baseline of a network analysis; checks of coupling and noise"
+    output = "x"
+    coupling_port = "x_inp"
+
+    gamma: Par = param(default=-10.0, doc="rate of growth, per ms")
+    init_x: Initializer = Constant(0.01)
+    noise_x: Noise | None = None
+
+    x: HiddenState = state("activity", port="x_inp")
+
+    def dx(self, x, x_inp):
+        return (self.p.gamma * x + x_inp) / u.ms

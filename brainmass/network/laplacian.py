@@ -1,0 +1,118 @@
+"""Laplacians of weights: coupling by differences, as one matrix."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import brainunit as u
+import jax.numpy as jnp
+import numpy as np
+from brainstate.nn import IdentityT, Param
+
+from brainmass.dynamics.fields import default_dtype, is_traced
+from brainmass.network.coupling import as_weights
+
+__all__ = ["LaplacianConnParam", "laplacian_connectivity"]
+
+_KINDS = (None, "rw", "sym")
+
+
+def laplacian_connectivity(
+    W: Any, *, normalize: str | None = None, eps: float = 1e-12, return_diag: bool = False
+) -> Any:
+    r"""The matrix L of coupling by differences: :math:`(L x)_i = \sum_j w_{ij} (x_j - x_i)` without normalisation.
+
+    Graph theory's Laplacian is :math:`-L`. A region without input has a row of zeros.
+
+    Parameters
+    ----------
+    W : array (N, N)
+        Nonnegative weights, rows receive; :math:`d_i = \sum_j w_{ij}`, D its diagonal matrix.
+    normalize : {None, 'rw', 'sym'}
+        :math:`W - D`, :math:`D^{-1} W - I` or :math:`D^{-1/2} W D^{-1/2} - I`.
+    eps : float
+        Strengths up to this are zero.
+    return_diag : bool
+        Whether to return (L, d).
+    """
+    _check(W, normalize)
+    weights = u.math.asarray(W)
+    strength = u.math.sum(weights, axis=1)
+    if normalize is None:
+        laplacian = weights - _diagonal(strength)
+    else:
+        connected = u.get_mantissa(strength) > eps
+        safe = u.get_mantissa(u.math.where(connected, strength, u.math.ones_like(strength)))
+        plain = u.get_mantissa(weights)
+        identity = _diagonal(connected.astype(plain.dtype))
+        if normalize == "rw":
+            laplacian = plain / safe[:, None] - identity
+        else:
+            root = jnp.sqrt(safe)
+            laplacian = jnp.where(connected[:, None] & connected, plain / (root[:, None] * root), 0.0) - identity
+    return (laplacian, strength) if return_diag else laplacian
+
+
+def _diagonal(values: Any) -> Any:
+    return u.math.expand_dims(values, -1) * jnp.eye(u.math.shape(values)[0], dtype=u.get_mantissa(values).dtype)
+
+
+def _check(W: Any, normalize: Any) -> None:
+    if normalize not in _KINDS:
+        raise ValueError(f"Argument `normalize` of a Laplacian must be None, 'rw' or 'sym', but is {normalize!r}.")
+    shape = u.math.shape(W)
+    if len(shape) != 2 or shape[0] != shape[1]:
+        raise ValueError(f"Argument `W` of a Laplacian must be a square matrix, but has shape {shape}.")
+    values = None if is_traced(W) else np.asarray(u.get_mantissa(W))
+    if values is not None and not (np.isfinite(values) & (values >= 0)).all():
+        i, j = map(int, np.argwhere(~(np.isfinite(values) & (values >= 0)))[0])
+        raise ValueError(f"Argument `W` of a Laplacian must be finite and >= 0, but is {values[i, j]} at [{i}, {j}].")
+
+
+class LaplacianConnParam(Param):
+    r"""A trainable Laplacian: that of :math:`w_{ij} e^{g_{ij}}`, whose gains :math:`g` start from zero.
+
+    Parameters
+    ----------
+    W : array (N, N) or Connectome
+        Nonnegative weights, rows receive.
+    t : brainstate Transform
+        Of the gains.
+    reg : brainstate Regularization, optional
+    mask : array (N, N), optional
+        Factor on the weights, e.g. of the connections that may be.
+    fit : bool
+        Whether the gains are trainable.
+    normalize, eps, return_diag
+        As in `laplacian_connectivity`.
+    """
+
+    def __init__(
+        self,
+        W: Any,
+        t: Any = None,
+        reg: Any = None,
+        mask: Any = None,
+        fit: bool = True,
+        normalize: str | None = None,
+        eps: float = 1e-12,
+        return_diag: bool = False,
+    ):
+        weights = as_weights("LaplacianConnParam", W).value()
+        weights = weights if mask is None else weights * mask
+        _check(weights, normalize)
+        gains = jnp.zeros(u.math.shape(weights), default_dtype())
+        super().__init__(gains, t=IdentityT() if t is None else t, reg=reg, fit=fit)
+        self.precompute = _OfGains(weights, normalize, eps, return_diag)
+
+
+class _OfGains:
+    """From log-gains to a Laplacian."""
+
+    def __init__(self, weights: Any, *options: Any):
+        self.weights, self.options = weights, options
+
+    def __call__(self, gains: Any) -> Any:
+        normalize, eps, return_diag = self.options
+        grown = self.weights * u.math.exp(gains)
+        return laplacian_connectivity(grown, normalize=normalize, eps=eps, return_diag=return_diag)

@@ -1,0 +1,107 @@
+"""The signatures that users of the published package know: names, order and defaults.
+
+The list is not part of the repository: it lies beside the pages of `test_seed_pages.py`.
+"""
+
+import inspect
+import re
+
+import brainunit as u
+import numpy as np
+import pytest
+from test_seed_pages import FOLDER
+
+import brainmass
+
+LIST = FOLDER.parent / "api.txt"
+
+# Argument -> why its default is another one here; docs/differences.md says it to users.
+OTHER_DEFAULTS = {
+    ("HopfStep", "init_x"): "the default there is the unstable fixed point",
+    ("HopfStep", "init_y"): "the same",
+    ("Network", "delay_init"): "the initial state, held; never random numbers",
+    ("WongWangStep", "theta"): "the paper's threshold current b/a = 0.4 nA",
+    ("WongWangStep", "J_A_ext"): "the paper's value for the model without recurrent AMPA",
+    ("WilsonCowanDelayedStep", "delay_IE"): "from I to E: delays follow the source, as the weights' names do",
+    ("WilsonCowanDelayedStep", "delay_EI"): "from E to I",
+    ("WilsonCowanThreePopulationStep", "wME"): "from M to E",
+    ("WilsonCowanThreePopulationStep", "wMI"): "from M to I",
+    ("WilsonCowanThreePopulationStep", "wEM"): "from E to M",
+    ("WilsonCowanThreePopulationStep", "wIM"): "from I to M",
+}
+
+
+def entries():
+    """(class or function, 'callable', arguments) for what the top level has, methods included."""
+    owner = None
+    for line in LIST.read_text().split("module brainmass.objectives")[0].splitlines() if LIST.exists() else ():
+        if match := re.match(r"(class|def) (\w+)(\(.*\))?$", line):
+            owner = match[2]
+            if match[1] == "def":
+                yield owner, None, match[3]
+        elif match := re.match(r"  \.?(\w+)(\(.*\))$", line):
+            yield owner, match[1], match[2]
+
+
+def arguments(text):
+    """[(name, default as written or None)] of an argument list; brackets within defaults are kept whole."""
+    parts, depth, start = [], 0, 1
+    for i, sign in enumerate(text):
+        depth += (sign in "([{<") - (sign in ")]}>")
+        if (sign == "," and depth == 1) or i == len(text) - 1:
+            parts.append(text[start:i].strip())
+            start = i + 1
+    found = [part.partition("=")[::2] for part in parts if part]
+    return [(name, default or None) for name, default in found if not name.startswith("*")]
+
+
+def same_default(ours, written):
+    if match := re.fullmatch(r'Quantity\((.+), "(.+)"\)', written):
+        number, unit = float(match[1]), match[2].replace(" ", "")
+        shown = u.Quantity(ours)
+        known = {"Hz/nA": u.Hz / u.nA, "mV/s": u.mV / u.second, "s": u.second}.get(unit) or getattr(u, unit)
+        return shown.has_same_unit(u.Quantity(1.0, unit=known)) and np.isclose(shown.to_decimal(known), number)
+    if match := re.fullmatch(r"(Uniform|Constant)\((.*)\)", written):
+        numbers = [float(x) for x in re.findall(r"=([-\d.]+)", match[2])]
+        mine = [float(x) for x in re.findall(r"(?:=|\(| )([-\d.]+)", repr(ours))]
+        return type(ours).__name__ == match[1] and np.allclose(numbers, mine[: len(numbers)])
+    if written in ("None", "True", "False"):
+        return str(ours) == written
+    if re.fullmatch(r"[-\d.e]+", written):
+        return np.isclose(float(ours), float(written))
+    if written.startswith("'"):
+        return ours == written.strip("'")
+    if written.startswith("Unit("):
+        return str(ours).replace(" ", "") == written[6:-2].replace(" ", "")
+    return True  # an object that has no value to compare
+
+
+HERE = [e for e in entries() if hasattr(brainmass, e[0])]
+needs_list = pytest.mark.skipif(not HERE, reason=f"there is no {LIST}")
+
+
+@needs_list
+def test_every_model_is_here():
+    models = {name for name, _, _ in entries() if name.endswith("Step") or name in ("KuramotoNetwork", "XY_Oscillator")}
+    assert not [name for name in models if not hasattr(brainmass, name)]
+
+
+@needs_list
+@pytest.mark.parametrize(("owner", "method", "text"), HERE, ids=lambda x: str(x)[:40])
+def test_signature(owner, method, text):
+    thing = getattr(brainmass, owner)
+    if method not in (None, "__init__"):
+        thing = getattr(thing, method)
+    shown = [p for p in inspect.signature(thing).parameters.values() if p.name != "self"]
+    known = {p.name: p for p in shown}
+    wanted = arguments(text)
+    if method and (method == "derivative" or re.fullmatch(r"d[A-Zxyzrvwg]\w*", method)):
+        assert len(shown) >= len(wanted)  # by position: `x_ext`, `inp` and `x_inp` name the same argument
+        return
+    assert all(name in known for name, _ in wanted), f"lacks {[n for n, _ in wanted if n not in known]}"
+    order = [p.name for p in shown if p.kind is p.POSITIONAL_OR_KEYWORD]
+    positional = [name for name, _ in wanted if known[name].kind is not inspect.Parameter.KEYWORD_ONLY]
+    assert order[: len(positional)] == positional
+    for name, default in wanted:
+        if default is not None and (owner, name) not in OTHER_DEFAULTS and method in (None, "__init__"):
+            assert same_default(known[name].default, default), f"{name}: {known[name].default!r}, not {default}"

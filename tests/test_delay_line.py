@@ -1,0 +1,202 @@
+"""Delay lines against a list of everything that was ever sent."""
+
+import brainstate
+import brainunit as u
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import brainmass as bm
+from brainmass.dynamics.delays import BlockedLine, DelayLine, delay_line
+from brainmass.network import projection
+
+RNG = np.random.default_rng(7)
+
+
+def problem(n_out, n_in, longest, shortest=0):
+    steps = RNG.integers(shortest, longest + 1, (n_out, n_in)).astype(np.int32)
+    steps[0, 0] = longest
+    return steps, RNG.normal(size=(n_out, n_in)) * (steps > 0)
+
+
+def by_list(steps, weights, sent, np=np):
+    """What arrives at the end of each step but the last: at every edge what was sent its delay ago, first the first."""
+    source = np.arange(steps.shape[1])
+    return np.stack([(weights * sent[np.maximum(t - steps, 0), source]).sum(-1) for t in range(1, len(sent))])
+
+
+def states(line):
+    return {name: x.value for name, x in vars(line).items() if isinstance(x, brainstate.ShortTermState)}
+
+
+def with_states(line, held):
+    for name, value in held.items():
+        setattr(line, name, brainstate.ShortTermState(value))
+    return line
+
+
+def run(make, weights, sent, held=None):
+    """The states after all steps, and what arrived at the start and the end of each; from a past of the first row."""
+    table = make().layout(weights)
+    if held is None:
+        first = make()
+        first.start(sent[0], table)
+        held = states(first)
+
+    @jax.checkpoint
+    def step(held, x):
+        line = with_states(make(), held)
+        arrived = line.advance(x, table)
+        return states(line), arrived
+
+    held, (start, end) = jax.lax.scan(step, held, sent)
+    return held, start, end
+
+
+def compiled(make, *args):
+    return jax.jit(lambda *a: run(make, *a))(*jax.tree.map(jnp.asarray, args))
+
+
+CASES = [
+    (40, 40, 60, 0, 16), (33, 50, 40, 1, 16), (50, 33, 17, 0, 8), (7, 5, 30, 16, 16), (120, 120, 33, 0, 16),
+    (3, 2, 4, 0, 4),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("n_out, n_in, longest, shortest, block", CASES)
+def test_against_a_list(x64, n_out, n_in, longest, shortest, block):
+    steps, weights = problem(n_out, n_in, longest, shortest)
+    sent = RNG.normal(size=(3 * longest + 5, n_in))
+    expected = by_list(steps, weights, sent)
+    for make in lambda: DelayLine(steps), lambda: BlockedLine(steps, block):
+        _, start, end = compiled(make, weights, sent[:-1])
+        np.testing.assert_allclose(end, expected, rtol=0, atol=1e-13)
+        np.testing.assert_array_equal(start[1:], end[:-1])
+        np.testing.assert_allclose(start[0], weights @ sent[0], rtol=0, atol=1e-13)
+
+
+def test_cut_at_every_phase_of_a_block():
+    """The same numbers to the bit, also after working out anew what is under way."""
+    steps, weights = problem(40, 40, 50)
+    weights, sent = weights.astype(np.float32), RNG.normal(size=(90, 40)).astype(np.float32)
+    make = lambda: BlockedLine(steps, 16)  # noqa: E731
+    go = jax.jit(lambda x, held=None: run(make, jnp.asarray(weights), x, held))
+    _, _, whole = go(sent)
+    held, _, first = go(sent[:1])
+    again = jax.jit(lambda held: resumed(make(), held, weights))
+    pieces = [first]
+    for x in sent[1:40]:
+        held, _, end = go(x[None], held)
+        pieces.append(end)
+        np.testing.assert_array_equal(again(held)["upcoming"], held["upcoming"])
+    np.testing.assert_array_equal(np.concatenate(pieces), whole[:40])
+    np.testing.assert_array_equal(go(sent[40:], held)[2], whole[40:])
+
+
+def resumed(line, held, weights):
+    with_states(line, held).resume(line.layout(jnp.asarray(weights)))
+    return states(line)
+
+
+def test_other_weights_hold_from_the_next_step(x64):
+    steps, weights = problem(40, 40, 50)
+    sent = RNG.normal(size=(60, 40))
+    make = lambda: BlockedLine(steps, 16)  # noqa: E731
+    held, _, _ = compiled(make, weights, sent[:25])
+    held = resumed(make(), held, 2 * weights)
+    _, _, end = compiled(make, 2 * weights, sent[25:-1], held)
+    np.testing.assert_allclose(end, 2 * by_list(steps, weights, sent)[25:], rtol=0, atol=1e-13)
+
+
+def test_batches(x64):
+    """By hand, and over lanes with a cursor each."""
+    steps, weights = problem(35, 40, 50)
+    sent = RNG.normal(size=(70, 2, 40))
+    make = lambda: BlockedLine(steps, 16)  # noqa: E731
+    expected = np.stack([by_list(steps, weights, sent[:, k]) for k in range(2)], axis=1)
+    together = compiled(make, weights, sent[:-1])[2]
+    np.testing.assert_allclose(together, expected, rtol=0, atol=1e-13)
+    lanes = jax.vmap(lambda x: run(make, jnp.asarray(weights), x)[2], in_axes=1, out_axes=1)(jnp.asarray(sent[:-1]))
+    np.testing.assert_allclose(lanes, expected, rtol=0, atol=1e-13)
+    deep = compiled(make, weights, np.stack([sent[:-1], -sent[:-1]], axis=1))[2]
+    np.testing.assert_allclose(deep[:, 1], -expected, rtol=0, atol=1e-13)
+
+
+def test_gradients(x64):
+    """Backwards and forwards, against the sum written out; what arrives is squared."""
+    steps, weights = problem(33, 33, 40, shortest=1)
+    sent, across = RNG.normal(size=(60, 33)), RNG.normal(size=(59, 33))
+    along = RNG.normal(size=(33, 33)), RNG.normal(size=(60, 33))
+    point = jnp.asarray(weights), jnp.asarray(sent)
+
+    def value(w, x):
+        return jnp.sum(across * run(lambda: BlockedLine(steps, 16), w, x[:-1])[2] ** 2)
+
+    def written(w, x):
+        return jnp.sum(across * by_list(steps, w, x, jnp) ** 2)
+
+    slopes, expected = jax.jit(jax.grad(value, (0, 1)))(*point), jax.jit(jax.grad(written, (0, 1)))(*point)
+    for ours, theirs in zip(slopes, expected, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-10, atol=1e-9)
+    forwards = jax.jit(lambda *p: jax.jvp(value, p, along)[1])(*point)
+    np.testing.assert_allclose(forwards, sum(np.sum(a * b) for a, b in zip(along, expected, strict=True)), rtol=1e-9)
+
+
+def test_units():
+    steps, weights = problem(40, 40, 30)
+    sent = RNG.normal(size=(25, 40)).astype(np.float32)
+    line = BlockedLine(steps, 16)
+    table = line.layout(jnp.asarray(weights) / u.second)
+    line.start(sent[0] * u.mV, table)
+    for x in sent[:-1]:
+        _, end = line.advance(x * 1e-3 * u.volt, table)
+    expected = by_list(steps, weights, sent)[-1]
+    np.testing.assert_allclose(end.to_decimal(u.mV / u.second), expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("longest, n, block", [(250, 84, 16), (40, 84, 8), (20, 84, 4), (3, 84, None), (250, 20, None)])
+def test_choice_by_number_and_length(longest, n, block):
+    line = delay_line(RNG.integers(1, longest + 1, (n, n)))
+    assert getattr(line, "block", None) == block
+    assert type(delay_line(np.full((40, 40), 250), np.zeros((40, 40), int))) is DelayLine
+
+
+# --- in a network -----------------------------------------------------------------------------------------------
+def network(n=40):
+    rng = np.random.default_rng(3)
+    node = bm.HopfStep(n, a=-0.1)
+    conn, lengths = rng.random((n, n)) / n, rng.uniform(0.2, 9.0, (n, n)) * u.mm
+    return bm.Network(node, conn=conn, distance=lengths, speed=1.0, coupling="additive", coupled_var="x")
+
+
+def simulated(n_steps, dt=0.1, **options):
+    return bm.Simulator(network(), dt=dt * u.ms).run(n_steps, monitors=["x"], **options)
+
+
+@pytest.mark.slow
+def test_a_network_with_blocks_is_that_without(monkeypatch):
+    """At two time steps, and over lanes."""
+    runs = [dict(n_steps=60, dt=0.2, seed=1), dict(n_steps=60, seed=0, batch_size=2)]
+    ours = [simulated(**options)["x"] for options in runs]
+    monkeypatch.setattr(projection, "delay_line", DelayLine)
+    for x, options in zip(ours, runs, strict=True):
+        np.testing.assert_allclose(x, simulated(**options)["x"], rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("batch_size", [None, 2])
+def test_a_run_goes_on_within_a_block(batch_size):
+    simulator = bm.Simulator(network(), dt=0.1 * u.ms)
+    whole = simulator.run(60, monitors=["x"], seed=0, batch_size=batch_size)["x"]
+    first = simulator.run(37, monitors=["x"], seed=0, batch_size=batch_size)
+    second = simulator.run(23, monitors=["x"], state=first.final)["x"]
+    np.testing.assert_array_equal(np.concatenate([first["x"], second]), whole)
+
+
+@pytest.mark.slow
+def test_slope_in_the_strength_of_a_network(x64):
+    """Through the checkpoints of a run, against central differences."""
+    run = bm.Simulator(network(), dt=0.1 * u.ms).pure(100, monitors=["x"], free=["k"])
+    loss = jax.jit(lambda k: jnp.sum(run({"k": k}, 0)["x"] ** 2))
+    expected = (loss(1.0 + 1e-5) - loss(1.0 - 1e-5)) / 2e-5
+    np.testing.assert_allclose(jax.grad(loss)(1.0), expected, rtol=1e-6)
