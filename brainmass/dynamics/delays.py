@@ -139,7 +139,7 @@ class BlockedLine(DelayLine):
     def __init__(self, steps: np.ndarray, block: int):
         super().__init__(steps)
         self.block = block
-        self.depth = int(steps.max()) + block  # so much is needed to work out anew what is under way
+        self.depth = max(self.depth, block)
         n = steps.shape[1]
         self._chunks, self._chunk = _chunks(n, block)
         sources = np.zeros((self._chunks * self._chunk * block, len(steps)), np.int32)

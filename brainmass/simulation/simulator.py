@@ -123,9 +123,10 @@ class Simulator:
         goes_on = not init_states or not program.makes_states
         if goes_on and (state is None or not init_states):
             state = _present_state(found, state, seed)
-        if state is None and hasattr(self.model, "warn_of_odd_delays"):
+        warn = getattr(self.model, "warn_of_odd_delays", None)
+        if state is None and warn is not None:
             step = milliseconds("dt", program.dt)
-            self.model.warn_of_odd_delays(step, step * program.plan.n_steps)
+            warn(step, step * program.plan.n_steps)
         state, key, batched = _start(program, state, seed, batch_size)
         if state is None and not program.initialises_from_key:
             state = _eager_state(self.model, key, program, batched)
