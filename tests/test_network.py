@@ -180,6 +180,7 @@ def test_speed_and_lengths_in_other_units():
     np.testing.assert_array_equal(ending(same, 2.0, 0.1), moderate_run())
 
 
+@pytest.mark.filterwarnings("ignore:All delays are shorter than half a step")
 def test_very_fast_conduction_is_no_delay():
     fast, none = moderate(speed=1e9 * MM_PER_MS), moderate(distance=None, speed=None)
     np.testing.assert_array_equal(ending(fast, 2.0, 0.1), ending(none, 2.0, 0.1))

@@ -179,10 +179,10 @@ class BlockedLine(DelayLine):
 
     def start(self, sent: Any, weights: Any) -> None:
         self.fill(sent)
-        self.resume(weights)
+        self.renew(weights)
         self._put("arriving", self._arriving(weights))
 
-    def resume(self, weights: Any) -> None:
+    def renew(self, weights: Any) -> None:
         """Work out anew what is under way: the same numbers to the bit where the weights are the same."""
         w, past, first = weights["far"], _plain(self.history.value), self._now - self.block
         nothing = jnp.zeros((*past.shape[:-2], w.shape[1], self.block), jnp.result_type(w, past))

@@ -288,6 +288,8 @@ def _check_noise(noise: Any, network: Network) -> Noise | None:
         return None
     if not isinstance(noise, Noise):
         raise TypeError(f"Argument `noise` of Network must be a brainmass.Noise or None, but is {show(noise)}.")
+    if noise.amplitude is not None:
+        raise ValueError("Argument `noise` of Network must have no amplitude; give such a noise to the node.")
     if len(network._names) > 1:
         raise TypeError("Argument `noise` of Network belongs to one population; give each node its own noise.")
     shape = getattr(network, network._names[0]).varshape

@@ -12,7 +12,7 @@ import numpy as np
 from brainstate.nn import Param
 
 from brainmass.dynamics.base import NeuralMassDynamics, time_step
-from brainmass.dynamics.delays import DelayLine, InterpolatedLine
+from brainmass.dynamics.delays import BlockedLine, DelayLine, InterpolatedLine, delay_line
 from brainmass.dynamics.fields import Domain, ParamSpec, as_param, default_dtype, is_traced, show, suggestion
 from brainmass.dynamics.module import Module
 from brainmass.network.coupling import Coupling, EdgeWeights, as_weights, coupling_by_name
@@ -152,7 +152,7 @@ class Projection(Module):
             return InterpolatedLine(int(np.ceil(room * steps.max())) + 2, where)
         whole = np.rint(steps).astype(np.int32)
         self._all_delayed = bool((whole[self._edges()] > 0).all())
-        return DelayLine(whole, where) if whole.any() else None
+        return delay_line(whole, where) if whole.any() else None
 
     def _pairs(self) -> np.ndarray:
         """Which connections there may be."""
@@ -190,6 +190,11 @@ class Projection(Module):
         else:
             self.delays.fill(sent)  # type: ignore[union-attr]
 
+    def resume(self) -> None:
+        """Before a run that goes on: what is under way follows from the past and from the weights as they are now."""
+        if isinstance(self.delays, BlockedLine):
+            self.delays.renew(self.prepared["delayed"])
+
     # --- coupling ---------------------------------------------------------------------------------------------------
     def prepare(self) -> dict[str, Any]:
         """What follows from the weights alone; a run computes it once."""
@@ -199,7 +204,7 @@ class Projection(Module):
         tables = {"now": weights, "strength": u.math.sum(weights, axis=1)}
         if isinstance(self.delays, DelayLine):
             delayed = self.delays.steps.value > 0
-            tables["delayed"] = weights * delayed
+            tables["delayed"] = self.delays.layout(weights * delayed)
             tables["now"] = weights * ~delayed
         elif self.delays is not None:
             tables["steps"] = u.math.asarray(self._delays() / self._steps_dt)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import brainstate
 import brainunit as u
@@ -44,6 +44,13 @@ class Bundle(brainstate.nn.Module):
 def _stream(name: str) -> int:
     """The number of a random stream; that of one process does not depend on which others there are."""
     return zlib.crc32(name.encode())
+
+
+@runtime_checkable
+class Resumes(Protocol):
+    """A module that keeps what follows from its states and parameters."""
+
+    def resume(self) -> None: ...
 
 
 class Program:
@@ -98,7 +105,7 @@ class _Run:
 
     def go(self, state: Any) -> tuple:
         start = jnp.int32(0) if state is None else state["step"]
-        states = self.initial_states() if state is None else state["states"]
+        states = self.initial_states() if state is None else self.resumed(state["states"])
         gathered = {n: _zeros_like(self.activity(n, states)) for n in self.plan.observed}
         never = {path: jnp.full(u.math.shape(x), -1, jnp.int32) for path, x in states.items() if _is_float(x)}
         machine = loop.Machine(
@@ -116,6 +123,14 @@ class _Run:
         bundle, found = self.program.template.bind(self.natural, prepared=self.prepared)
         initialise(stateful(found), brainstate.random.RandomState(fold(self.key, _stream("initial values"))))
         return inventory(bundle).state_values()
+
+    def resumed(self, states: Values) -> Values:
+        """The states to go on from; what modules derive from them and from parameters is derived anew."""
+        _, found = self.bind(states)
+        for module in found.modules.values():
+            if isinstance(module, Resumes):
+                module.resume()
+        return found.state_values()
 
     # --- the parts of the machine -----------------------------------------------------------------------------------
     def draws(self, first: Any, n: int) -> Values:
