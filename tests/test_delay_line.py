@@ -190,7 +190,9 @@ def test_a_run_goes_on_within_a_block(batch_size):
     whole = simulator.run(60, monitors=["x"], seed=0, batch_size=batch_size)["x"]
     first = simulator.run(37, monitors=["x"], seed=0, batch_size=batch_size)
     second = simulator.run(23, monitors=["x"], state=first.final)["x"]
-    np.testing.assert_array_equal(np.concatenate([first["x"], second]), whole)
+    together = np.concatenate([first["x"], second])
+    # Over lanes, runs of other lengths are other programs to XLA: with jax 0.12 they differ in the last bit.
+    np.testing.assert_allclose(together, whole, rtol=0 if batch_size is None else 1e-6)
 
 
 @pytest.mark.slow

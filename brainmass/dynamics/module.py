@@ -7,14 +7,18 @@ from typing import Any
 
 import brainstate
 
-__all__ = ["Module"]
+__all__ = ["Module", "ShowsConstructor"]
 
 
-class Module(brainstate.nn.Module):
-    """A module whose `inspect.signature` is that of its constructor; brainstate's metaclass hides it otherwise."""
+class ShowsConstructor:
+    """Gives `inspect.signature` of a class that of its constructor; brainstate's metaclass hides it otherwise."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if "__init__" in vars(cls):
             shown = inspect.signature(cls.__init__)
             cls.__signature__ = shown.replace(parameters=list(shown.parameters.values())[1:])
+
+
+class Module(ShowsConstructor, brainstate.nn.Module):
+    """The base of everything here that holds states or parameters."""
