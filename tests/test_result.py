@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from brainmass.simulation import result as module
+from brainmass.simulation import storage
 from brainmass.simulation.result import Result
 
 STAMPS = np.arange(1.0, 5.0) * u.ms
@@ -431,14 +431,14 @@ def test_a_failed_write_keeps_the_good_file(tmp_path, suffix, monkeypatch):
     good.save(path)
     before = path.read_bytes()
     name = "_write_npz" if suffix == ".npz" else "_write_netcdf"
-    write = getattr(module, name)
+    write = getattr(storage, name)
 
     def break_off(result, partial):
         write(result, partial)
         partial.write_bytes(partial.read_bytes()[:100])
         raise OSError("No space left on device")
 
-    monkeypatch.setattr(module, name, break_off)
+    monkeypatch.setattr(storage, name, break_off)
     with pytest.raises(OSError, match="No space left"):
         make({"r": jnp.ones(4)}).save(path)
     assert path.read_bytes() == before

@@ -12,7 +12,6 @@ import importlib
 import io
 import os
 import re
-import secrets
 import warnings
 import zipfile
 import zlib
@@ -22,6 +21,8 @@ from typing import TYPE_CHECKING, Any
 
 import brainunit as u
 import numpy as np
+
+from brainmass.files import whole_file
 
 if TYPE_CHECKING:
     from brainmass.network.connectome import Connectome
@@ -563,19 +564,11 @@ def write_tvb(path: Any, connectome: Connectome) -> None:
 # --- writing ----------------------------------------------------------------------------------------------------------
 
 
-@contextlib.contextmanager
-def _whole(path: Any, suffix: str | None = None) -> Iterator[Path]:
+def _whole(path: Any, suffix: str | None = None) -> contextlib.AbstractContextManager[Path]:
     """A path to write to; the file appears under its name when all is written, or not at all."""
     target = Path(path).resolve()
     if suffix is not None and target.suffix != suffix:
         raise ValueError(f"Argument `path` must end in {suffix}, but is {os.fspath(path)!r}.")
     if not target.parent.is_dir():
         raise FileNotFoundError(f"Argument `path` must lie in an existing folder, but {target.parent} is none.")
-    partial = target.with_name(f".{target.stem}.{secrets.token_hex(4)}.partial{target.suffix}")
-    try:
-        yield partial
-        with open(partial, "rb+") as file:
-            os.fsync(file.fileno())
-        os.replace(partial, target)
-    finally:
-        partial.unlink(missing_ok=True)
+    return whole_file(target)
