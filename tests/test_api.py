@@ -60,7 +60,7 @@ def same_default(ours, written):
         number, unit = float(match[1]), match[2].replace(" ", "")
         shown = u.Quantity(ours)
         known = {"Hz/nA": u.Hz / u.nA, "mV/s": u.mV / u.second, "s": u.second}.get(unit) or getattr(u, unit)
-        return shown.has_same_unit(u.Quantity(1.0, unit=known)) and np.isclose(shown.to_decimal(known), number)
+        return shown.unit.has_same_dim(known) and np.isclose(shown.to_decimal(known), number)
     if match := re.fullmatch(r"(Uniform|Constant)\((.*)\)", written):
         numbers = [float(x) for x in re.findall(r"=([-\d.]+)", match[2])]
         mine = [float(x) for x in re.findall(r"(?:=|\(| )([-\d.]+)", repr(ours))]

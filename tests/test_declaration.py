@@ -24,6 +24,7 @@ from brainmass import (
     WhiteNoise,
     WongWangExcInhStep,
 )
+from brainmass.dynamics import fields
 from brainmass.dynamics.base import NeuralMassDynamics
 from brainmass.dynamics.fields import Par, param, positive, spelling, state
 
@@ -564,3 +565,18 @@ def test_other_inputs_must_name_ports():
 
             def dx(self, x, x_inp):
                 return (x_inp - x) / u.ms
+
+
+@pytest.mark.parametrize("name", [entry.name for entry in brainmass.list_models()])
+def test_examples_in_messages_can_be_pasted(name):
+    """brainunit knows some units under other names than it prints: `u.s` does not exist."""
+    for spec in getattr(brainmass, name)._params.values():
+        pasted = eval(fields._example(spec), {"u": u})
+        assert any(u.get_unit(pasted).has_same_dim(unit) for unit in spec.units) or not spec.units
+        assert spec.default is None or u.math.allclose(pasted, spec.default)
+
+
+def test_a_parameter_that_a_subclass_dropped_cannot_be_set():
+    node = brainmass.StuartLandauStep(2)
+    with says(AttributeError, "StuartLandauStep has no parameter 'beta': it has a, w"):
+        node.beta = 3.0

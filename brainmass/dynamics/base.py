@@ -164,6 +164,8 @@ class Declared(_Fields):
             value = as_param(self._owner, self._params[key], value, self.varshape)
         elif key in self._noises:
             self._attach_noise(key, value)
+        elif key not in self._params and any(key in getattr(base, "_params", ()) for base in type(self).__mro__):
+            raise AttributeError(f"{self._owner} has no parameter {key!r}: it has {', '.join(self._params)}.")
         elif key in self._spellings:
             raise AttributeError(
                 f"`{key}` of {self._owner} is known to the constructor alone ({self._spellings[key]}): "

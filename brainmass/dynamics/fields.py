@@ -9,6 +9,8 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import difflib
+import functools
+import re
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -254,7 +256,7 @@ def _check_is_number(what: str, value: Any, spec: ParamSpec) -> None:
     if dtype.kind not in "iuf":
         raise TypeError(
             f"{what} must be a number, a quantity, an array, an initialiser or a brainstate Param, "
-            f"but is {show(value)} ({type(value).__name__}). Example: {spec.name}={_example(spec.default)}."
+            f"but is {show(value)} ({type(value).__name__}). Example: {spec.name}={_example(spec)}."
         )
 
 
@@ -264,8 +266,7 @@ def _check_unit(what: str, value: Any, spec: ParamSpec) -> None:
         return
     wanted = " or ".join(_unit_words(unit) for unit in spec.units)
     raise u.UnitMismatchError(
-        f"{what} must have {wanted}, but is {show(value)} ({_unit_words(got)}). "
-        f"Example: {spec.name}={_example(spec.default)}."
+        f"{what} must have {wanted}, but is {show(value)} ({_unit_words(got)}). Example: {spec.name}={_example(spec)}."
     )
 
 
@@ -273,11 +274,23 @@ def _unit_words(unit: u.Unit) -> str:
     return "no unit" if unit.dim == u.DIMENSIONLESS else f"a unit like {unit}"
 
 
-def _example(default: Any) -> str:
+def _example(spec: ParamSpec) -> str:
+    default = 1.0 * spec.units[0] if spec.default is None and spec.units else spec.default
     unit = u.get_unit(default)
     if unit.dim == u.DIMENSIONLESS:
         return show(default)
-    return f"{u.get_mantissa(default)} * u.{str(unit).replace(' ', '')}"
+    code = re.sub(r"[^\W\d]\w*", lambda symbol: f"u.{_unit_names().get(symbol[0], symbol[0])}", str(unit))
+    return f"{u.get_mantissa(default)} * {code}"
+
+
+@functools.cache
+def _unit_names() -> dict[str, str]:
+    """By symbol, the name under which brainunit has a unit: "s" is `u.second`."""
+    names = {}
+    for name, unit in vars(u).items():
+        if isinstance(unit, u.Unit) and (str(unit) not in names or name == str(unit)):
+            names[str(unit)] = name
+    return names
 
 
 def _fits(got: tuple[int, ...], shape: tuple[int, ...]) -> bool:
