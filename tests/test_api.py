@@ -3,6 +3,7 @@
 The list is not part of the repository: it lies beside the pages of `test_seed_pages.py`.
 """
 
+import functools
 import inspect
 import re
 
@@ -32,15 +33,22 @@ OTHER_DEFAULTS = {
 
 
 def entries():
-    """(class or function, 'callable', arguments) for what the top level has, methods included."""
-    owner = None
-    for line in LIST.read_text().split("module brainmass.objectives")[0].splitlines() if LIST.exists() else ():
-        if match := re.match(r"(class|def) (\w+)(\(.*\))?$", line):
-            owner = match[2]
+    """(class or function below brainmass, 'callable', arguments), methods included."""
+    owner, folder, indent = None, "", ""
+    for line in LIST.read_text().splitlines() if LIST.exists() else ():
+        if match := re.match(r"module brainmass\.(\w+)", line):
+            folder, indent = f"{match[1]}.", "  "
+        elif match := re.match(rf"{indent}(class|def) (\w+)(\(.*\))?$", line):
+            owner = folder + match[2]
             if match[1] == "def":
                 yield owner, None, match[3]
-        elif match := re.match(r"  \.?(\w+)(\(.*\))$", line):
+        elif match := re.match(rf"{indent}  \.?(\w+)(\(.*\))$", line):
             yield owner, match[1], match[2]
+
+
+def found(owner):
+    """What stands under a dotted name below brainmass, or None."""
+    return functools.reduce(lambda at, name: getattr(at, name, None), owner.split("."), brainmass)
 
 
 def arguments(text):
@@ -51,8 +59,8 @@ def arguments(text):
         if (sign == "," and depth == 1) or i == len(text) - 1:
             parts.append(text[start:i].strip())
             start = i + 1
-    found = [part.partition("=")[::2] for part in parts if part]
-    return [(name, default or None) for name, default in found if not name.startswith("*")]
+    pairs = [part.partition("=")[::2] for part in parts if part]
+    return [(name, default or None) for name, default in pairs if not name.startswith("*")]
 
 
 def same_default(ours, written):
@@ -76,20 +84,23 @@ def same_default(ours, written):
     return True  # an object that has no value to compare
 
 
-HERE = [e for e in entries() if hasattr(brainmass, e[0])]
+HERE = [e for e in entries() if found(e[0])]
 needs_list = pytest.mark.skipif(not HERE, reason=f"there is no {LIST}")
 
 
 @needs_list
 def test_every_model_is_here():
-    models = {name for name, _, _ in entries() if name.endswith("Step") or name in ("KuramotoNetwork", "XY_Oscillator")}
-    assert not [name for name in models if not hasattr(brainmass, name)]
+    top = [name for name, _, _ in entries() if "." not in name]
+    models = {name for name in top if name.endswith("Step") or name in ("KuramotoNetwork", "XY_Oscillator")}
+    assert not [name for name in models if not found(name)]
+    families = {name for name, _, _ in entries() if name.startswith(("horn.", "jansen_rit.", "wilson_cowan."))}
+    assert not [name for name in families if not found(name)]
 
 
 @needs_list
 @pytest.mark.parametrize(("owner", "method", "text"), HERE, ids=lambda x: str(x)[:40])
 def test_signature(owner, method, text):
-    thing = getattr(brainmass, owner)
+    thing = found(owner)
     if method not in (None, "__init__"):
         thing = getattr(thing, method)
     shown = [p for p in inspect.signature(thing).parameters.values() if p.name != "self"]

@@ -14,8 +14,9 @@ from scipy.integrate import solve_ivp
 from scipy.linalg import solve_discrete_lyapunov
 from scipy.optimize import brentq
 
+from brainmass.models.jansen_rit.connectivity import LaplacianConnectivity
 from brainmass.models.jansen_rit.step import Identity, JansenRitStep
-from brainmass.models.jansen_rit.tr import JansenRitTR, LaplacianConnectivity
+from brainmass.models.jansen_rit.tr import JansenRitTR
 from brainmass.network.network import Network
 from brainmass.noise import GaussianNoise, OUProcess
 

@@ -50,7 +50,7 @@ def recurrence(layer):
     if hasattr(layer.rec, "linear"):
         w = weights(layer.rec.linear)
         return lambda now, past: now @ w["weight"] + w["bias"]
-    w = np.asarray(layer.rec.weight.value(), float)
+    w = np.asarray(getattr(layer.rec, "delayed", layer.rec).weight.value(), float)
     return lambda now, past: np.array([sum(w[i, j] * past[-1 - STEPS[i, j]][j] for j in range(N)) for i in range(N)])
 
 
@@ -138,7 +138,7 @@ def test_jansen_rit_layer(x64, half_ms, delay):
 def test_jansen_rit_2_layer(x64, half_ms):
     layer = started(JansenRit2Layer(N_IN, N, delay=LATE, method="euler", delay_init=Constant(0.3)))
     receive, state, past, expected = recurrence(layer), (np.zeros(N),) * 6, [np.full(N, 0.3)] * 6, []
-    w_e, w_i = weights(layer.excitatory)["weight"], weights(layer.inhibitory)["weight"]
+    w_e, w_i = weights(layer.rec.excitatory)["weight"], weights(layer.rec.inhibitory)["weight"]
     for s in driven(layer):
         past.append(state[0])
         eeg = state[1] - state[2]

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import brainstate
 import brainunit as u
-import jax
-import jax.numpy as jnp
 import numpy as np
 from braintools.init import Constant
 
@@ -16,111 +13,24 @@ from brainmass.dynamics.base import time_step
 from brainmass.dynamics.declaration import population_shape
 from brainmass.dynamics.delays import History, delay_steps
 from brainmass.dynamics.fields import (
-    Domain,
     Initializer,
-    ParamSpec,
     as_input,
     as_param,
     check_input_shape,
-    default_dtype,
     initial_values,
     is_traced,
     nonnegative,
     positive,
-    real,
 )
 from brainmass.dynamics.module import Module
+from brainmass.models.jansen_rit.connectivity import LaplacianConnectivity, in_mV, spec
 from brainmass.models.jansen_rit.step import JansenRitStep
 from brainmass.noise import WhiteNoise
 from brainmass.utils import bounded_input
 
-__all__ = ["JansenRitTR", "LaplacianConnectivity"]
+__all__ = ["JansenRitTR"]
 
 ZERO = Constant(0.0)
-
-
-class LaplacianConnectivity(Module):
-    r"""Lateral, forward and backward coupling of Jansen–Rit columns through one structural connectome.
-
-    Each pathway :math:`p` has log-gains :math:`w_p` of its own on the structural connectivity :math:`C`:
-
-    .. math::
-        W_p &= B_p / \lVert B_p \rVert, \quad B_p = e^{w_p} \circ C, \qquad d_p(i) = \textstyle\sum_j W_p(i, j) \\
-        I_M &= g_l \bigl(\textstyle\sum_j W_l(i, j)\, x_{ij} - d_l M\bigr) \\
-        p &= g_f \bigl(\textstyle\sum_j W_f(i, j)\, x_{ij} - d_f (E - I)\bigr) \\
-        I_I &= -g_b \bigl(\textstyle\sum_j W_b(i, j)\, x_{ij} - d_b (E - I)\bigr)
-
-    with the Frobenius norm, and :math:`B_l` replaced by its symmetric part.
-
-    Parameters
-    ----------
-    delayed_x : callable
-        Returns what arrives over each edge, shape (..., N, N), row i at region i.
-    M, E, I : callable
-        Return the present states, e.g. `node.prefetch("M")`.
-    sc : array (N, N)
-        Structural connectivity; `sc[i, j]` is onto i from j.
-    w_ll, w_ff, w_bb : number, array (N, N) or Param
-        Log-gains of the lateral, the forward and the backward connections.
-    g_l, g_f, g_b : number, array (N,) or Param
-        Gains of the three pathways.
-    mask : array (N, N), optional
-        Factor on the normalised weights.
-    """
-
-    def __init__(
-        self,
-        delayed_x: Callable,
-        M: Callable,
-        E: Callable,
-        I: Callable,  # noqa: E741
-        sc: Any,
-        w_ll: Any,
-        w_ff: Any,
-        w_bb: Any,
-        g_l: Any = 1.0,
-        g_f: Any = 1.0,
-        g_b: Any = 1.0,
-        mask: Any = None,
-    ):
-        super().__init__()
-        self.delayed_x, self.M, self.E, self.I = delayed_x, M, E, I
-        pairs = _check_connectivity(sc)
-        owner, regions = "LaplacianConnectivity", pairs[:1]
-        self.sc = as_param(owner, _spec("sc", "structural connectivity", nonnegative), sc, pairs)
-        self.w_ll = as_param(owner, _spec("w_ll", "log-gains of lateral connections"), w_ll, pairs)
-        self.w_ff = as_param(owner, _spec("w_ff", "log-gains of forward connections"), w_ff, pairs)
-        self.w_bb = as_param(owner, _spec("w_bb", "log-gains of backward connections"), w_bb, pairs)
-        self.g_l = as_param(owner, _spec("g_l", "gain of the lateral pathway"), g_l, regions)
-        self.g_f = as_param(owner, _spec("g_f", "gain of the forward pathway"), g_f, regions)
-        self.g_b = as_param(owner, _spec("g_b", "gain of the backward pathway"), g_b, regions)
-        mask = jnp.asarray(np.ones(pairs) if mask is None else mask, default_dtype())
-        self.mask = as_param(owner, _spec("mask", "factor on the weights"), mask, pairs)
-
-    def weights(self) -> tuple[Any, Any, Any]:
-        """The lateral, forward and backward matrices, each (N, N)."""
-        lateral, forward, backward = (self._gained(w.value()) for w in (self.w_ll, self.w_ff, self.w_bb))
-        mask = self.mask.value()
-        return tuple(B / jnp.linalg.norm(B) * mask for B in ((lateral + lateral.T) / 2, forward, backward))
-
-    def _gained(self, w: Any) -> Any:
-        """exp(w) · SC up to a factor, which the norm takes out; without it large log-gains would overflow."""
-        sc: Any = self.sc.value()
-        w = jnp.where(sc > 0, w, -jnp.inf)
-        return sc * jnp.exp(w - jax.lax.stop_gradient(jnp.max(w)))
-
-    def update_tr(self) -> tuple[tuple[Any, Any], ...]:
-        """What holds for a repetition time: by pathway, what arrives and the factor on the region's own state."""
-        x = _in_mV(self.delayed_x())
-        gains = (self.g_l.value(), self.g_f.value(), self.g_b.value())
-        pathways = zip(gains, self.weights(), strict=True)
-        return tuple((g * jnp.sum(W * x, axis=-1), g * jnp.sum(W, axis=-1)) for g, W in pathways)
-
-    def update(self, arriving: tuple[tuple[Any, Any], ...]) -> tuple[Any, Any, Any]:
-        """`M_inp`, `E_inp` and `I_inp` at the present state, given the result of `update_tr`."""
-        (lateral, own_l), (forward, own_f), (backward, own_b) = arriving
-        M, eeg = _in_mV(self.M()), _in_mV(self.E()) - _in_mV(self.I())
-        return (lateral - own_l * M) * u.mV, (forward - own_f * eeg) * u.Hz, (own_b * eeg - backward) * u.mV
 
 
 class DelayedSource(History):
@@ -227,11 +137,11 @@ class JansenRitTR(Module, brainstate.nn.Dynamics):
         if input_saturation:
             settings["fr_scale"] = _saturated_rate
         if std_in is not None:
-            std_in = as_param("JansenRitTR", _spec("std_in", "strength of the noise", nonnegative), std_in, shape)
+            std_in = as_param("JansenRitTR", spec("std_in", "strength of the noise", nonnegative), std_in, shape)
             settings |= {f"noise_{port}": WhiteNoise(shape, sigma=std_in) for port in "EIM"}
         self.step = JansenRitStep(shape, **settings)
-        self.k = as_param("JansenRitTR", _spec("k", "gain of the input"), k, shape)
-        as_param("JansenRitTR", _spec("tr", "repetition time", positive, u.ms), tr, ())
+        self.k = as_param("JansenRitTR", spec("k", "gain of the input"), k, shape)
+        as_param("JansenRitTR", spec("tr", "repetition time", positive, u.ms), tr, ())
         self.tr, self.state_saturation, self.delay_init = tr, state_saturation, delay_init
         self.delayed = DelayedSource(_as_delay(delay, 2 * shape), tr)
         M, E, I = (self.step.prefetch(name) for name in "MEI")  # noqa: E741
@@ -250,7 +160,7 @@ class JansenRitTR(Module, brainstate.nn.Dynamics):
     def _past(self, rng: Any) -> Any:
         rng = brainstate.random.DEFAULT if rng is None else rng
         spec, shape = JansenRitStep._states["M"], u.math.shape(self.step.M.value)
-        return _in_mV(initial_values("JansenRitTR", spec, "delay_init", self.delay_init, shape, rng))
+        return in_mV(initial_values("JansenRitTR", spec, "delay_init", self.delay_init, shape, rng))
 
     def update(self, input: Any, record_state: bool = False, iter_input: bool = False) -> Any:
         """Advance one repetition time.
@@ -273,14 +183,14 @@ class JansenRitTR(Module, brainstate.nn.Dynamics):
                 f"Argument `input` of JansenRitTR.update must have one row per step of dt, {n} in a repetition time, "
                 f"but has shape {u.math.shape(input)}."
             )
-        self.delayed.push(_in_mV(self.step.M.value))
+        self.delayed.push(in_mV(self.step.M.value))
         arriving = self.connectivity.update_tr()
 
         def inner_step(row: Any) -> None:
             self._inner_step(row if iter_input else input, arriving)
 
         brainstate.transform.for_loop(inner_step, input if iter_input else np.arange(n))
-        eeg = _in_mV(self.step.eeg())
+        eeg = in_mV(self.step.eeg())
         return (eeg, self.step.state_values()) if record_state else eeg
 
     def _inner_step(self, stimulus: Any, arriving: Any) -> None:
@@ -309,29 +219,12 @@ def _saturated_rate(rate: Any) -> Any:
     return bounded_input(rate, 500.0 * u.Hz)
 
 
-def _in_mV(x: Any) -> Any:
-    return x.to_decimal(u.mV) if isinstance(x, u.Quantity) else x
-
-
 # --- checks -------------------------------------------------------------------------------------------------------
-def _spec(name: str, doc: str, domain: Domain = real, unit: Any = u.UNITLESS) -> ParamSpec:
-    return ParamSpec(u.maybe_decimal(1.0 * unit), doc, domain, (unit,), name=name)
-
-
-def _check_connectivity(sc: Any) -> tuple[int, ...]:
-    shape = u.math.shape(sc)
-    if len(shape) != 2 or shape[0] != shape[1]:
-        raise ValueError(f"Argument `sc` of LaplacianConnectivity must be a square matrix, but has shape {shape}.")
-    if not is_traced(sc) and not np.any(np.asarray(sc)):
-        raise ValueError("Argument `sc` of LaplacianConnectivity must have a connection, but is zero everywhere.")
-    return shape
-
-
 def _as_delay(delay: Any, pairs: tuple[int, ...]) -> Any:
     """Delays of shape (N, N), in numpy: the longest must be known while JAX traces."""
     if is_traced(delay):
         raise TypeError("Argument `delay` of JansenRitTR fixes shapes, so it must not be traced by JAX.")
     unit = u.UNITLESS if u.get_unit(delay).dim == u.DIMENSIONLESS else u.ms
-    as_param("JansenRitTR", _spec("delay", "conduction delays", nonnegative, unit), delay, pairs)
+    as_param("JansenRitTR", spec("delay", "conduction delays", nonnegative, unit), delay, pairs)
     full = np.broadcast_to(np.asarray(u.get_mantissa(delay), np.float64), pairs)
     return full if unit == u.UNITLESS else u.Quantity(full, unit=u.get_unit(delay))

@@ -1,0 +1,191 @@
+"""Coupling by sines of phase differences: weights, lags and delays, as products with sines and cosines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import brainunit as u
+import jax
+import jax.numpy as jnp
+import numpy as np
+from brainstate import HiddenState
+from brainstate.nn import Param
+
+from brainmass.dynamics.base import Field, NeuralMassDynamics, time_step
+from brainmass.dynamics.delays import DelayLine, delay_steps
+from brainmass.dynamics.fields import ParamSpec, as_param, default_dtype, show
+
+__all__ = ["PhaseCoupled"]
+
+WEIGHTS = ParamSpec(None, "weights, row receives", units=(u.UNITLESS,), name="conn")
+
+
+class PhaseCoupled(NeuralMassDynamics):
+    """Base of oscillators of phase `theta` with the parameters `K`, `alpha`, `conn`, `delay` of `KuramotoNetwork`."""
+
+    K: Any
+    alpha: Any
+    conn: Any
+    delay: Any
+    normalize_by_n: bool
+    exclude_self: bool
+    theta: Any
+
+    _prepared = None
+
+    # --- weights, lags, delays ----------------------------------------------------------------------------------
+    def __setattr__(self, key: str, value: Any) -> None:
+        n = self.varshape[-1] if self._checked else 0
+        if self._checked and key == "conn" and value is not None:
+            value = as_param(self._owner, WEIGHTS, _as_square(self._owner, value, n), (n, n))
+        elif self._checked and key == "alpha" and np.ndim(_bare(value)) == 2 and _shape(value) != self.varshape:
+            object.__setattr__(self, key, as_param(self._owner, self._params[key], value, (n, n)))
+            return
+        elif self._checked and key == "delay":
+            value = _as_delays(self._owner, value, n)
+            self._line, self._line_dt = None, None
+        super().__setattr__(key, value)
+
+    def prepare(self) -> dict[str, Any]:
+        """What follows from weights and lags alone; a run computes it once."""
+        alpha, n = self.alpha.value(), self.varshape[-1]
+        per_edge = u.math.shape(alpha) == (n, n) != self.varshape
+        if self.conn is None and self._line is None and not per_edge:
+            return {"now": None}
+        weights = jnp.ones((n, n), default_dtype()) if self.conn is None else self.conn.value()
+        if self.exclude_self:
+            weights = weights * (1 - np.eye(n, dtype=default_dtype()))
+        turned = (weights * u.math.cos(alpha), weights * u.math.sin(alpha)) if per_edge else (weights,)
+        if self._line is None:
+            return {"now": turned}
+        delayed = self._line.steps.value > 0
+        return {"now": tuple(w * ~delayed for w in turned), "delayed": tuple(w * delayed for w in turned)}
+
+    def set_time_step(self, dt: Any) -> None:
+        """Turn the delays into steps of `dt`."""
+        if self.delay is None:
+            return
+        step = float(dt.to_decimal(u.ms))
+        if self._line_dt != step:
+            steps = delay_steps(self.delay, dt)
+            self._line_dt = step
+            with jax.ensure_compile_time_eval():
+                self._line = _PhaseLine(steps) if steps.any() else None
+        if self._line is not None and not self._line.is_filled and isinstance(vars(self).get("theta"), HiddenState):
+            self._fill_history()
+
+    def _check_time_step(self) -> None:
+        self.theta  # or the error that says how to make states  # noqa: B018
+        dt = time_step(self._owner)
+        if self._line_dt != float(dt.to_decimal(u.ms)):
+            known = "not known" if self._line_dt is None else f"{self._line_dt} ms"
+            raise RuntimeError(
+                f"The time step for the delays of {self._owner} is {known}, but that of the environment is {dt}: "
+                "call init_all_states() or set_time_step(dt) first."
+            )
+
+    def init_state(self, batch_size: int | tuple[int, ...] | None = None, *, rng: Any = None, **kwargs: Any) -> None:
+        super().init_state(batch_size, rng=rng, **kwargs)
+        if self.delay is not None:
+            self.set_time_step(time_step(self._owner))
+            self._fill_history()
+
+    def reset_state(self, *args: Any, **kwargs: Any) -> None:
+        super().reset_state(*args, **kwargs)
+        self._fill_history()
+
+    def _fill_history(self) -> None:
+        if self._line is not None:
+            self._line.start(_sent(self.theta.value), self.prepare()["delayed"])
+
+    # --- coupling -----------------------------------------------------------------------------------------------
+    def _own_field(self) -> Field:
+        return self._field(advance=True)
+
+    def _field(self, advance: bool) -> Field:
+        """What comes from the others, as a function of the state at a stage and of the fraction of the step."""
+        if self.delay is not None:
+            self._check_time_step()
+        tables = self.prepare() if self._prepared is None else self._prepared
+        start = end = 0.0
+        if self._line is not None and advance:
+            start, end = self._line.advance(_sent(self.theta.value), tables["delayed"])
+        elif self._line is not None:
+            start = end = self._line.arriving.value
+        K, alpha, n = self.p.K, self.p.alpha, self.varshape[-1]
+        strength = K / n if self.normalize_by_n else K
+        lag = alpha if tables["now"] is None or len(tables["now"]) == 1 else 0.0
+
+        def field(values: Mapping[str, Any], fraction: Any) -> dict[str, Any]:
+            theta = values["theta"]
+            total = self._pull(tables["now"], _sent(theta)) + start + fraction * (end - start)
+            here = theta + lag
+            return {"drive": strength * (total[..., 0, :] * jnp.cos(here) - total[..., 1, :] * jnp.sin(here))}
+
+        return field
+
+    def _pull(self, weights: Any, sent: Any) -> Any:
+        if weights is None:
+            total = jnp.sum(sent, axis=-1, keepdims=True)
+            return total - sent if self.exclude_self else total + 0 * sent
+        return _turned([jnp.matmul(sent, w.T) for w in weights])
+
+
+class _PhaseLine(DelayLine):
+    """Sines and cosines under way, shape (batch..., 2, N)."""
+
+    def _arriving(self, weights: Any) -> Any:
+        delayed = self.ago(self.steps.value - 1, jnp.arange(self.steps.value.shape[1])[None, :])
+        return _turned([jnp.sum(w * delayed, axis=-1) for w in weights])
+
+
+def _sent(theta: Any) -> Any:
+    """What an oscillator sends: the sine and the cosine of its phase, shape (batch..., 2, N)."""
+    return jnp.stack([jnp.sin(theta), jnp.cos(theta)], axis=-2)
+
+
+def _turned(sums: list[Any]) -> Any:
+    r"""Σ w sin(θ - α) and Σ w cos(θ - α), from Σ w cos(α) (sin θ, cos θ) and Σ w sin(α) (sin θ, cos θ)."""
+    if len(sums) == 1:
+        return sums[0]
+    along, across = sums
+    return along + jnp.stack([-across[..., 1, :], across[..., 0, :]], axis=-2)
+
+
+# --- checks -------------------------------------------------------------------------------------------------------
+def _bare(value: Any) -> Any:
+    return u.get_mantissa(value.value() if isinstance(value, Param) else value)
+
+
+def _shape(value: Any) -> tuple[int, ...]:
+    return np.shape(_bare(value))
+
+
+def _as_square(owner: str, conn: Any, n: int) -> Any:
+    conn = getattr(conn, "weights", conn)
+    if callable(conn) and not isinstance(conn, Param):
+        conn = conn((n, n))
+    shape = _shape(conn)
+    if shape == (n * n,) and not isinstance(conn, Param):
+        return u.math.reshape(u.math.asarray(conn), (n, n))
+    if shape != (n, n):
+        raise ValueError(
+            f"Argument `conn` of {owner} must have one row and one column per oscillator, ({n}, {n}), or be that flat, "
+            f"but has shape {shape}."
+        )
+    return conn if isinstance(conn, Param) else u.math.asarray(conn)
+
+
+def _as_delays(owner: str, delay: Any, n: int) -> Any:
+    if delay is None:
+        return None
+    what = f"Argument `delay` of {owner}"
+    if not u.get_unit(delay).has_same_dim(u.ms):
+        raise u.UnitMismatchError(f"{what} must be a time, but is {show(delay)}. Example: delay=5.0 * u.ms.")
+    values = np.asarray(delay.to_decimal(u.ms))
+    if values.shape not in ((), (n, n)):
+        raise ValueError(f"{what} must be a scalar or have shape ({n}, {n}), but has shape {values.shape}.")
+    if not (np.isfinite(values) & (values >= 0)).all():
+        raise ValueError(f"{what} must be finite and >= 0, but is {show(delay)}.")
+    return np.broadcast_to(values.astype(float), (n, n)) * u.ms
