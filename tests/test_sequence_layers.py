@@ -11,6 +11,7 @@ import optax
 import pytest
 from braintools.init import Constant
 
+import brainmass
 from brainmass.models.horn.layers import HORN_TR, HORNSeqLayer, HORNSeqNetwork
 from brainmass.models.jansen_rit.layers import JansenRit2Layer, JansenRitLayer, JansenRitNetwork
 from brainmass.models.wilson_cowan.classical import WilsonCowanStep
@@ -373,3 +374,9 @@ def test_a_repetition_time_has_a_row_of_inputs_per_step(half_ms):
     layer = started(HORN_TR(N, delay=2.0 * u.ms, rec_type="additive_tr"))
     with pytest.raises(ValueError, match="one row per step.*tr=1. ms, 2 of them, but has 3"):
         layer(np.zeros((3, N)))
+
+
+def test_a_simulator_does_not_take_what_loops_over_time_itself(half_ms):
+    for made in NETWORKS["horn"](), HORN_TR(N, 0.4, 0.3, 0.05):
+        with pytest.raises(TypeError, match=f"one time step, but {type(made).__name__} goes through many"):
+            brainmass.Simulator(made, dt=DT * u.ms)

@@ -215,6 +215,7 @@ class Built(Module):
     With `others` the arguments of the node that `order` does not name are taken unseen, as `**others`.
     """
 
+    loops_over_time = True
     node_class: ClassVar[Any] = None
     sizes: ClassVar[tuple[str, ...]] = ()
     order: ClassVar[tuple[str, ...]] = ()

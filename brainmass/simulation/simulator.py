@@ -45,6 +45,11 @@ class Simulator:
     def __init__(self, model: Any, dt: Any = None):
         if not isinstance(model, brainstate.nn.Module) or not _has_update(model):
             raise TypeError(f"Argument `model` of Simulator must be a module with `update`, but is {show(model)}.")
+        if getattr(model, "loops_over_time", False):
+            raise TypeError(
+                f"Argument `model` of Simulator must advance by one time step, but {type(model).__name__} goes through "
+                "many in one call: call it, in brainstate.transform.for_loop where there are several."
+            )
         self.model = model
         self._dt = None if dt is None else check_dt(dt)
         self._programs: dict[Any, Program] = {}

@@ -106,6 +106,8 @@ class JansenRitTR(Module, brainstate.nn.Dynamics):
         Repetition time, a multiple of dt.
     """
 
+    loops_over_time = True
+
     def __init__(
         self,
         in_size: Any,
