@@ -157,7 +157,7 @@ def test_units():
 
 @pytest.mark.parametrize("longest, n, block", [(250, 84, 16), (40, 84, 8), (20, 84, 4), (3, 84, None), (250, 20, None)])
 def test_choice_by_number_and_length(longest, n, block):
-    line = delay_line(RNG.integers(1, longest + 1, (n, n)))
+    line = delay_line(np.tile(np.rint(np.linspace(1, longest, n)).astype(int), (n, 1)))
     assert getattr(line, "block", None) == block
     assert type(delay_line(np.full((40, 40), 250), np.zeros((40, 40), int))) is DelayLine
 

@@ -393,8 +393,11 @@ def sparse_and_dense(n=12, seed=2):
 
 @pytest.mark.parametrize("coupling", ["additive", "diffusive", "tanh", "sigmoidal_jansen_rit", "kuramoto"])
 @pytest.mark.parametrize("speed", [None, 3.0, Param(3.0 * MM_PER_MS, fit=True)], ids=["now", "steps", "trained"])
-def test_edge_list_is_the_matrix(coupling, speed):
+@pytest.mark.parametrize("hubs", [False, True], ids=["rows", "split rows"])
+def test_edge_list_is_the_matrix(coupling, speed, hubs, monkeypatch):
     edges, weights, lengths = sparse_and_dense()
+    if hubs:
+        monkeypatch.setattr(bm.Edges, "_is_mostly_padding", lambda self, width: True)
     ends = []
     for conn, options in (edges, {}), (weights, {} if speed is None else {"distance": lengths * u.mm}):
         node = bm.HopfStep(12, init_x=at(np.linspace(-1, 1, 12)), init_y=at(np.zeros(12)), method="heun")
@@ -403,16 +406,30 @@ def test_edge_list_is_the_matrix(coupling, speed):
     np.testing.assert_allclose(ends[0], ends[1], rtol=2e-4, atol=1e-5)
 
 
-def test_edge_list_by_hand_batched_and_differentiated():
+@pytest.mark.parametrize("hubs", [False, True], ids=["rows", "split rows"])
+def test_edge_list_by_hand_batched_and_differentiated(hubs, monkeypatch):
     edges, weights, _ = sparse_and_dense()
+    if hubs:
+        monkeypatch.setattr(bm.Edges, "_is_mostly_padding", lambda self, width: True)
     x = RNG.normal(size=(3, 12)).astype(np.float32)
     coupling = bm.AdditiveCoupling(conn=edges, k=0.7)
     np.testing.assert_allclose(coupling(x), 0.7 * x @ weights.T, rtol=1e-5)
     net = bm.Network(bm.HopfStep(12), conn=edges, coupled_var="x", coupling="additive")
     run = bm.Simulator(net, dt=0.1 * u.ms).pure(2 * u.ms, monitors=["x"], free=["conn"])
-    table = jnp.asarray(edges.table().weights, jnp.float32)
+    table = jnp.asarray(edges.rows().weights, jnp.float32)
     slope = jax.grad(lambda w: (run({"conn": w}, 0)["x"][-1] ** 2).sum())(table)
     assert slope.shape == table.shape and np.isfinite(slope).all() and np.abs(slope).max() > 0
+
+
+def test_a_hub_costs_its_connections():
+    """A star whose neighbour table would have 9e8 entries: each region receives from the centre, which receives all."""
+    n = 30_000
+    rest = np.arange(1, n)
+    edges = bm.Edges(n, np.r_[rest, np.zeros(n - 1, int)], np.r_[np.zeros(n - 1, int), rest], np.ones(2 * (n - 1)))
+    coupling = bm.AdditiveCoupling(conn=edges)
+    assert coupling.conn.value().size < 5 * n
+    x = RNG.random(n).astype(np.float32)
+    np.testing.assert_allclose(coupling(x), np.r_[x[1:].sum(dtype=float), np.full(n - 1, x[0])], rtol=1e-4)
 
 
 # --- delays that nobody can have meant ----------------------------------------------------------------------

@@ -17,7 +17,7 @@ from brainstate.nn import Param
 
 from brainmass.dynamics.fields import ParamSpec, as_param, default_dtype, is_traced, show, suggestion
 from brainmass.dynamics.module import Module
-from brainmass.network.edges import Edges
+from brainmass.network.edges import Edges, SplitTable
 
 __all__ = [
     "AdditiveCoupling",
@@ -82,29 +82,50 @@ class Coupling(Module):
         super().__init__()
         self.x, self.y = x, y
         self._sources: brainstate.LongTermState | None = None
+        self._targets: brainstate.LongTermState | None = None
         if isinstance(conn, Edges):
-            table = conn.table()
-            self._sources, n_in = brainstate.LongTermState(jnp.asarray(table.sources)), conn.n
-            self.conn = as_weights(type(self).__name__, table.weights)
+            rows = conn.rows()
+            self._sources = brainstate.LongTermState(jnp.asarray(rows.sources))
+            if isinstance(rows, SplitTable):
+                self._targets = brainstate.LongTermState(jnp.asarray(rows.targets))
+            self.conn = as_weights(type(self).__name__, rows.weights)
+            self.n_out = self.n_in = conn.n
         else:
             self.conn = as_weights(type(self).__name__, conn)
-            n_in = u.math.shape(self.conn.value())[1]
-        self.n_out, self.n_in = u.math.shape(self.conn.value())[0], n_in
+            self.n_out, self.n_in = u.math.shape(self.conn.value())
         self.k = self._parameter("k", k, "global strength")
 
     @property
     def sources(self) -> Any:
-        """Where the weights of an edge list come from, shape (N_out, width); None: from all regions in their order."""
+        """Where the weights of an edge list come from, shape (rows, width); None: from all regions in their order."""
         return None if self._sources is None else self._sources.value
+
+    @property
+    def targets(self) -> Any:
+        """Which region each row of the weights is onto; None: each region has one, in order."""
+        return None if self._targets is None else self._targets.value
 
     @staticmethod
     def lengths_of(conn: Any) -> Any:
         """The lengths that come with weights, in the same layout; None: there are none."""
-        return conn.table().lengths if isinstance(conn, Edges) else getattr(conn, "lengths", None)
+        return conn.rows().lengths if isinstance(conn, Edges) else getattr(conn, "lengths", None)
 
     def sum(self, weights: Any, x: Any) -> Any:
         """The weighted sum over the sources, for weights in the layout of `conn`."""
-        return weighted_sum(weights, x, self.sources)
+        return self.by_target(weighted_sum(weights, x, self.sources))
+
+    def strength(self, weights: Any) -> Any:
+        """The summed weights of each target."""
+        return self.by_target(u.math.sum(weights, axis=1))
+
+    def by_target(self, rows: Any) -> Any:
+        """What the rows of the weights bring, shape (..., rows), summed for each target: shape (..., N_out)."""
+        if self.targets is None:
+            return rows
+        values, unit = u.split_mantissa_unit(rows)
+        total = jnp.zeros((*values.shape[:-1], self.n_out), values.dtype)
+        total = total.at[..., self.targets].add(values, indices_are_sorted=True)
+        return u.maybe_decimal(u.Quantity(total, unit=unit))
 
     def _parameter(self, name: str, value: Any, meaning: str) -> Param:
         spec = ParamSpec(1.0, meaning, units=(), name=name)
@@ -126,11 +147,12 @@ class Coupling(Module):
                 raise ValueError(
                     f"{type(self).__name__} couples {self.n_in} regions, but the activity has shape {u.math.shape(x)}."
                 )
-            return self.post(self.sum(weights, self.pre(x)), x, u.math.sum(weights, axis=1))
+            return self.post(self.sum(weights, self.pre(x)), x, self.strength(weights))
         if self.x is None:
             raise ValueError(f"{type(self).__name__} has no bound sources: call it with the activity, coupling(x).")
         target = self.y() if callable(self.y) else self.y
-        return self.post(_sum_over_edges(weights, self.pre(_fetch(self.x))), target, u.math.sum(weights, axis=1))
+        total = self.by_target(_sum_over_edges(weights, self.pre(_fetch(self.x))))
+        return self.post(total, target, self.strength(weights))
 
 
 def _needed(coupling: Coupling, target: Any) -> Any:

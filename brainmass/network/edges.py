@@ -258,15 +258,25 @@ class Edges(Regions):
         ValueError
             If inputs are so unequal that a large table would be mostly padding; `split_table` has no such limit.
         """
-        degree = self._in_degree()
-        width = max(int(degree.max(initial=0)), 1)
-        if self.n * width > max(_PADDING * (self.weight.size + self.n), _SMALL_TABLE):
+        width = self._table_width()
+        if self._is_mostly_padding(width):
             raise ValueError(
-                f"Method `table` of Edges needs inputs of similar number, but {self.labels[int(degree.argmax())]!r} "
-                f"has {width} and the mean is {self.weight.size / self.n:.3g}: {self.n * width} entries for "
-                f"{self.weight.size} connections. Example: edges.split_table()"
+                f"Method `table` of Edges needs inputs of similar number, but "
+                f"{self.labels[int(self._in_degree().argmax())]!r} has {width} and the mean is "
+                f"{self.weight.size / self.n:.3g}: {self.n * width} entries for {self.weight.size} connections. "
+                "Example: edges.split_table()"
             )
         return NeighbourTable(*self._filled(np.arange(self.n), self.target, self._rank(), width))
+
+    def rows(self) -> NeighbourTable | SplitTable:
+        """Return `table()`, or `split_table()` where a few hubs would make that mostly padding."""
+        return self.split_table() if self._is_mostly_padding(self._table_width()) else self.table()
+
+    def _table_width(self) -> int:
+        return max(int(self._in_degree().max(initial=0)), 1)
+
+    def _is_mostly_padding(self, width: int) -> bool:
+        return self.n * width > max(_PADDING * (self.weight.size + self.n), _SMALL_TABLE)
 
     def slots(self) -> tuple[np.ndarray, np.ndarray]:
         """Return row and column of each connection in `table()`, to put other values of the connections there."""

@@ -160,7 +160,8 @@ class Projection(Module):
         if self.self_connection or not self._within:
             return np.ones(self._exists.shape, bool)
         sources = np.arange(n_in)[None, :] if self.coupling.sources is None else np.asarray(self.coupling.sources)
-        return sources != np.arange(n_out)[:, None]
+        targets = np.arange(n_out) if self.coupling.targets is None else np.asarray(self.coupling.targets)
+        return sources != targets[:, None]
 
     def _edges(self) -> np.ndarray:
         """Where a connection is, or may come to be."""
@@ -201,7 +202,7 @@ class Projection(Module):
         weights = self.coupling.conn.value()
         if self._within and not self.self_connection:
             weights = weights * self._allowed.astype(default_dtype())
-        tables = {"now": weights, "strength": u.math.sum(weights, axis=1)}
+        tables = {"now": weights, "strength": self.coupling.strength(weights)}
         if isinstance(self.delays, DelayLine):
             delayed = self.delays.steps.value > 0
             tables["delayed"] = self.delays.layout(weights * delayed)
@@ -235,11 +236,12 @@ class Projection(Module):
 
         def field(sending: Values, receiving: Values, fraction: Any) -> Any:
             if isinstance(line, InterpolatedLine):
-                total = line.arriving(tables["now"], tables["steps"], self._sent(source, sending), fraction)
+                rows = line.arriving(tables["now"], tables["steps"], self._sent(source, sending), fraction)
+                total = self.coupling.by_target(rows)
             elif start is None:
                 total = self.coupling.sum(tables["now"], self._sent(source, sending))
             else:
-                total = start + fraction * (end - start)
+                total = self.coupling.by_target(start + fraction * (end - start))
                 if not self._all_delayed:
                     total = total + self.coupling.sum(tables["now"], self._sent(source, sending))
             here = target.source(self.coupled_var, receiving) if self._knows_itself(target) else None
