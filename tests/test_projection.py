@@ -413,7 +413,7 @@ def test_edge_list_by_hand_batched_and_differentiated(hubs, monkeypatch):
         monkeypatch.setattr(bm.Edges, "_is_mostly_padding", lambda self, width: True)
     x = RNG.normal(size=(3, 12)).astype(np.float32)
     coupling = bm.AdditiveCoupling(conn=edges, k=0.7)
-    np.testing.assert_allclose(coupling(x), 0.7 * x @ weights.T, rtol=1e-5)
+    np.testing.assert_allclose(coupling(x), 0.7 * x @ weights.T, rtol=1e-5, atol=1e-6)
     net = bm.Network(bm.HopfStep(12), conn=edges, coupled_var="x", coupling="additive")
     run = bm.Simulator(net, dt=0.1 * u.ms).pure(2 * u.ms, monitors=["x"], free=["conn"])
     table = jnp.asarray(edges.rows().weights, jnp.float32)

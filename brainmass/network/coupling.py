@@ -18,6 +18,7 @@ from brainstate.nn import Param
 from brainmass.dynamics.fields import ParamSpec, as_param, default_dtype, is_traced, show, suggestion
 from brainmass.dynamics.module import Module
 from brainmass.network.edges import Edges, SplitTable
+from brainmass.network.products import gathered_product, product
 
 __all__ = [
     "AdditiveCoupling",
@@ -39,21 +40,13 @@ __all__ = [
 ]
 
 
-def weighted_sum(weights: Any, x: Any, sources: Any = None) -> Any:
-    """Σ_j w_ij x_j for activity of shape (..., N); weights (N_out, N_in), or (N_out, width) from these sources."""
-    if sources is not None:
-        return u.math.sum(weights * x[..., sources], axis=-1)
-    # In this order a batch of runs, made by vmap, comes out of the product as it went in, without a transposition.
-    return u.math.matmul(x, u.math.transpose(weights))
-
-
 def _sum_over_edges(weights: Any, x: Any) -> Any:
     """The same for sources given per edge, shape (..., N_out, N_in) or flat; one axis (N_in,) serves all targets."""
     shape = u.math.shape(weights)
     if len(shape) != 2:
         raise ValueError(f"Argument `conn` must be a matrix (N_out, N_in), but has shape {shape}.")
     if u.math.shape(x) == (shape[1],):
-        return weighted_sum(weights, x)
+        return product(weights, x)
     if u.math.shape(x)[-1] == shape[0] * shape[1]:
         x = u.math.reshape(x, (*u.math.shape(x)[:-1], *shape))
     if u.math.shape(x)[-2:] != shape:
@@ -66,6 +59,8 @@ def _sum_over_edges(weights: Any, x: Any) -> Any:
 
 class Coupling(Module):
     """Base of the coupling kernels. Call it with an activity of shape (..., N), or without, on bound sources.
+
+    `sources`, shape (rows, width), says where the weights of an edge list come from; None: from all, in order.
 
     Parameters
     ----------
@@ -81,11 +76,13 @@ class Coupling(Module):
     def __init__(self, x: Any = None, y: Any = None, conn: Any = None, k: Any = 1.0):
         super().__init__()
         self.x, self.y = x, y
-        self._sources: brainstate.LongTermState | None = None
+        self.sources: np.ndarray | None = None
+        self._slots: brainstate.LongTermState | None = None
         self._targets: brainstate.LongTermState | None = None
         if isinstance(conn, Edges):
             rows = conn.rows()
-            self._sources = brainstate.LongTermState(jnp.asarray(rows.sources))
+            self.sources = rows.sources
+            self._slots = brainstate.LongTermState(jnp.asarray(rows.sources.T))
             if isinstance(rows, SplitTable):
                 self._targets = brainstate.LongTermState(jnp.asarray(rows.targets))
             self.conn = as_weights(type(self).__name__, rows.weights)
@@ -94,11 +91,6 @@ class Coupling(Module):
             self.conn = as_weights(type(self).__name__, conn)
             self.n_out, self.n_in = u.math.shape(self.conn.value())
         self.k = self._parameter("k", k, "global strength")
-
-    @property
-    def sources(self) -> Any:
-        """Where the weights of an edge list come from, shape (rows, width); None: from all regions in their order."""
-        return None if self._sources is None else self._sources.value
 
     @property
     def targets(self) -> Any:
@@ -110,9 +102,15 @@ class Coupling(Module):
         """The lengths that come with weights, in the same layout; None: there are none."""
         return conn.rows().lengths if isinstance(conn, Edges) else getattr(conn, "lengths", None)
 
+    def layout(self, weights: Any) -> Any:
+        """The weights as `sum` takes them; a run computes it once."""
+        return weights if self._slots is None else u.math.transpose(weights)
+
     def sum(self, weights: Any, x: Any) -> Any:
-        """The weighted sum over the sources, for weights in the layout of `conn`."""
-        return self.by_target(weighted_sum(weights, x, self.sources))
+        """The weighted sum over the sources, for what `layout` returned."""
+        if self._slots is None:
+            return product(weights, x)
+        return self.by_target(gathered_product(weights, x, self._slots.value))
 
     def strength(self, weights: Any) -> Any:
         """The summed weights of each target."""
@@ -147,7 +145,7 @@ class Coupling(Module):
                 raise ValueError(
                     f"{type(self).__name__} couples {self.n_in} regions, but the activity has shape {u.math.shape(x)}."
                 )
-            return self.post(self.sum(weights, self.pre(x)), x, self.strength(weights))
+            return self.post(self.sum(self.layout(weights), self.pre(x)), x, self.strength(weights))
         if self.x is None:
             raise ValueError(f"{type(self).__name__} has no bound sources: call it with the activity, coupling(x).")
         target = self.y() if callable(self.y) else self.y
@@ -179,7 +177,7 @@ def as_weights(owner: str, conn: Any) -> Param:
 
 
 class DiffusiveCoupling(Coupling):
-    r"""Diffusive coupling, :math:`c_i = k \sum_j w_{ij}\,(x_j - x_i)`."""
+    r"""Diffusive coupling, :math:`c_i = k \sum_j w_{ij}\,(x_j - x_i)`: The Virtual Brain's `Difference`."""
 
     def post(self, total: Any, target: Any, strength: Any) -> Any:
         return self.k.value() * (total - strength * _needed(self, target))
@@ -193,7 +191,7 @@ class _PostSum(Coupling):
 
 
 class AdditiveCoupling(_PostSum):
-    r"""Additive coupling, :math:`c_i = k \sum_j w_{ij}\,x_j + b`.
+    r"""Additive coupling, :math:`c_i = k \sum_j w_{ij}\,x_j + b`: The Virtual Brain's `Linear` and, at b = 0, `Scaling`.
 
     Parameters
     ----------
@@ -327,7 +325,8 @@ class PreTanhCoupling(_PreSum):
 class PreSigmoidalCoupling(_PreSum):
     r"""The Virtual Brain's `PreSigmoidal`, :math:`c_i = k \sum_j w_{ij}\,H\,[Q + \tanh(G\,(P\,x_j - \theta))]`.
 
-    With its static threshold; `dynamic` and `globalT` there are not offered.
+    As documented there, with its static threshold; version 2.10 in fact applies the function to the receiver's
+    :math:`x_i`. `dynamic` and `globalT` are not offered.
 
     Parameters
     ----------
@@ -367,7 +366,7 @@ class KuramotoCoupling(Coupling):
     alpha : number, array (N_out,) or Param
         Phase lag.
     normalize_by_n : bool
-        Whether the sum is divided by the number of sources.
+        Whether the sum is divided by the number of sources. The Virtual Brain 2.10 documents that and does not do it.
     """
 
     def __init__(

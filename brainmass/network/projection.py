@@ -159,7 +159,7 @@ class Projection(Module):
         n_out, n_in = self.coupling.n_out, self.coupling.n_in
         if self.self_connection or not self._within:
             return np.ones(self._exists.shape, bool)
-        sources = np.arange(n_in)[None, :] if self.coupling.sources is None else np.asarray(self.coupling.sources)
+        sources = np.arange(n_in)[None, :] if self.coupling.sources is None else self.coupling.sources
         targets = np.arange(n_out) if self.coupling.targets is None else np.asarray(self.coupling.targets)
         return sources != targets[:, None]
 
@@ -202,14 +202,14 @@ class Projection(Module):
         weights = self.coupling.conn.value()
         if self._within and not self.self_connection:
             weights = weights * self._allowed.astype(default_dtype())
-        tables = {"now": weights, "strength": self.coupling.strength(weights)}
+        tables = {"strength": self.coupling.strength(weights)}
+        if isinstance(self.delays, InterpolatedLine):
+            return tables | {"interpolated": weights, "steps": u.math.asarray(self._delays() / self._steps_dt)}
         if isinstance(self.delays, DelayLine):
             delayed = self.delays.steps.value > 0
             tables["delayed"] = self.delays.layout(weights * delayed)
-            tables["now"] = weights * ~delayed
-        elif self.delays is not None:
-            tables["steps"] = u.math.asarray(self._delays() / self._steps_dt)
-        return tables
+            weights = weights * ~delayed
+        return tables | {"now": self.coupling.layout(weights)}
 
     @property
     def prepared(self) -> dict[str, Any]:
@@ -236,7 +236,7 @@ class Projection(Module):
 
         def field(sending: Values, receiving: Values, fraction: Any) -> Any:
             if isinstance(line, InterpolatedLine):
-                rows = line.arriving(tables["now"], tables["steps"], self._sent(source, sending), fraction)
+                rows = line.arriving(tables["interpolated"], tables["steps"], self._sent(source, sending), fraction)
                 total = self.coupling.by_target(rows)
             elif start is None:
                 total = self.coupling.sum(tables["now"], self._sent(source, sending))

@@ -1,0 +1,111 @@
+"""Weights times activity, dense and by lists of sources, each in the form that is fast.
+
+Times are of one product within a compiled loop, in float32 on two cores.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import brainunit as u
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jax.custom_derivatives import SymbolicZero
+
+__all__ = ["gathered_product", "product"]
+
+_FEW_ROWS = 200
+
+
+def product(weights: Any, x: Any) -> Any:
+    """Σ_j w_ij x_j for weights (N_out, N_in) and activity (..., N_in)."""
+    if u.math.ndim(x) != 1:
+        return u.math.matmul(x, u.math.transpose(weights))
+    return _with_units(_of_vector, weights, x)
+
+
+def gathered_product(weights: Any, x: Any, sources: Any) -> Any:
+    """Σ_k w_ki x[s_ki] for weights and sources (width, rows) and activity (..., N_in): shape (..., rows)."""
+    return _with_units(_of_list, weights, x, sources)
+
+
+def _with_units(multiply: Any, weights: Any, x: Any, *rest: Any) -> Any:
+    unit: Any = u.get_unit(weights) * u.get_unit(x)
+    weights, x = (jnp.asarray(u.get_mantissa(a)) for a in (weights, x))
+    return u.maybe_decimal(u.Quantity(multiply(weights, x, *rest), unit=unit))
+
+
+# --- a matrix and one vector --------------------------------------------------------------------------------------
+# W @ x takes a third of the time of x @ W.T at 400 regions. For lanes of a batch it is the other way round, as vmap
+# puts their axis last, and 512 lanes of 84 regions have to be turned back at every step: 160 instead of 126 µs.
+@jax.custom_batching.custom_vmap
+def _matrix_vector(weights: Any, x: Any) -> Any:
+    return weights @ x
+
+
+@_matrix_vector.def_vmap
+def _matrix_lanes(_: int, batched: Any, weights: Any, x: Any) -> tuple[Any, bool]:
+    if batched[0]:
+        return jax.vmap(jnp.matmul, in_axes=(0, 0 if batched[1] else None))(weights, x), True
+    return x @ weights.T, True
+
+
+@jax.custom_jvp
+def _of_vector(weights: Any, x: Any) -> Any:
+    return _matrix_vector(weights, x)
+
+
+def _slope_of_vector(given: Any, slopes: Any) -> Any:
+    (weights, x), (d_weights, d_x) = given, slopes
+    value = _of_vector(weights, x)
+    slope = jnp.zeros_like(value)
+    if not isinstance(d_weights, SymbolicZero):
+        slope = slope + d_weights @ x
+    if not isinstance(d_x, SymbolicZero):
+        slope = slope + weights @ d_x
+    return value, slope
+
+
+_of_vector.defjvp(_slope_of_vector, symbolic_zeros=True)
+
+
+# --- lists of sources ---------------------------------------------------------------------------------------------
+@jax.custom_jvp
+def _of_list(weights: Any, x: Any, sources: Any) -> Any:
+    if weights.shape[1] < _FEW_ROWS:
+        return _at_once(weights, x, sources)
+    return lax.platform_dependent(weights, x, sources, cpu=_place_by_place, default=_at_once)
+
+
+def _at_once(weights: Any, x: Any, sources: Any) -> Any:
+    return jnp.sum(weights * _at(x, sources), axis=-2)
+
+
+def _place_by_place(weights: Any, x: Any, sources: Any) -> Any:
+    """One place of all rows after the other: on a CPU 5 instead of 12 ms for 5e6 connections of 10,000 regions."""
+
+    def add(k: Any, total: Any) -> Any:
+        weight = lax.dynamic_index_in_dim(weights, k, keepdims=False)
+        return total + weight * _at(x, lax.dynamic_index_in_dim(sources, k, keepdims=False))
+
+    start = jnp.zeros((*x.shape[:-1], weights.shape[1]), jnp.result_type(weights, x))
+    return lax.fori_loop(0, weights.shape[0], add, start)
+
+
+def _at(x: Any, sources: Any) -> Any:
+    return x.at[..., sources].get(mode="promise_in_bounds")
+
+
+def _slope_of_list(given: Any, slopes: Any) -> Any:
+    (weights, x, sources), (d_weights, d_x, _) = given, slopes
+    value = _of_list(weights, x, sources)
+    slope = jnp.zeros_like(value)
+    if not isinstance(d_weights, SymbolicZero):
+        slope = slope + _at_once(d_weights, x, sources)
+    if not isinstance(d_x, SymbolicZero):
+        slope = slope + _at_once(weights, d_x, sources)
+    return value, slope
+
+
+_of_list.defjvp(_slope_of_list, symbolic_zeros=True)

@@ -1,0 +1,97 @@
+"""Right-hand sides of The Virtual Brain: writes `tvb_derivatives.json`, which `tests/test_tvb_parity.py` reads.
+
+    python3.11 -m venv /tmp/tvb
+    /tmp/tvb/bin/pip install tvb-library==2.10.0
+    /tmp/tvb/bin/python tests/truths/tvb_derivatives.py
+
+TVB is no dependency of brainmass. Each model's `dfun` is called on random states of five regions, with its default
+parameters and with all of them moved, each without and with coupling; local coupling is zero.
+"""
+
+import importlib.metadata
+import json
+import logging
+from pathlib import Path
+
+import numpy as np
+from tvb.simulator import models
+
+N = 5
+
+# Range of every state.
+STATES = {
+    "Generic2dOscillator": [(-2, 4), (-6, 6)],
+    "WilsonCowan": [(0, 1), (0, 1)],
+    "ReducedWongWangExcInh": [(0, 1), (0, 1)],
+    "JansenRit": [(-1, 1), (-20, 20), (-20, 20), (-5, 5), (-5, 5), (-5, 5)],
+    "Epileptor": [(-2, 1), (-20, 2), (-1, 5), (-2, 1), (0, 2), (-1, 1)],
+    "Kuramoto": [(0, 2 * np.pi)],
+    "LarterBreakspear": [(-1.5, 1.5), (0, 1), (-1.5, 1.5)],
+    "MontbrioPazoRoxin": [(0, 2), (-2, 2)],
+    "CoombesByrne2D": [(0, 2), (-2, 2)],
+    "SupHopf": [(-1, 1), (-1, 1)],
+    "Linear": [(-1, 1)],
+}
+# Parameters that stay as they are when the others are moved: brainmass has no counterpart or no use of them.
+FIXED = {
+    "WilsonCowan": ("alpha_e", "alpha_i", "c_e", "c_i", "k_e", "k_i", "theta_e", "theta_i", "r_e", "r_i"),
+    "JansenRit": ("p_min", "p_max"),
+    "Epileptor": ("s",),
+    "MontbrioPazoRoxin": ("Gamma",),
+}
+NO_PARAMETERS = {
+    "gid",
+    "variables_of_interest",
+    "state_variable_range",
+    "state_variable_boundaries",
+    "state_variable_dfuns",
+    "parameter_names",
+    "coupling_terms",
+}
+
+
+def parameters(model):
+    names = [name for name in type(model).declarative_attrs if name not in NO_PARAMETERS]
+    return {name: getattr(model, name).item() for name in names}
+
+
+def moved(name, rng):
+    """A model with every parameter off its default."""
+    given = {}
+    for key, value in parameters(getattr(models, name)()).items():
+        if key in FIXED.get(name, ()) or isinstance(value, bool):
+            continue
+        given[key] = np.array([float(f"{value * rng.uniform(0.7, 1.3) if value else rng.uniform(0.1, 0.4):.3g}")])
+    return getattr(models, name)(**given)
+
+
+def main():
+    logging.disable(logging.WARNING)
+    rng = np.random.default_rng(20150401)
+    results = []
+    for name, ranges in STATES.items():
+        nodes = [getattr(models, name)(), moved(name, rng)]
+        if name == "Epileptor":
+            nodes.append(models.Epileptor(modification=np.array([True])))
+        for model in nodes:
+            model.configure()
+            y = np.array([np.round(rng.uniform(*span, N), 4) for span in ranges])
+            for scale in 0.0, 1.0:
+                c = np.round(scale * rng.uniform(-0.5, 1.0, (len(model.cvar), N)), 4)
+                rates = model.dfun(y[..., None], c[..., None], local_coupling=0.0)
+                results.append(
+                    {
+                        "model": name,
+                        "parameters": parameters(model),
+                        "states": y.tolist(),
+                        "coupling": c.tolist(),
+                        "derivatives": np.asarray(rates)[..., 0].tolist(),
+                    }
+                )
+    facts = {"tvb-library": importlib.metadata.version("tvb-library")}
+    head, cases = json.dumps(facts)[:-1], ",\n".join(map(json.dumps, results))
+    Path(__file__).with_suffix(".json").write_text(f'{head}, "cases": [\n{cases}\n]}}\n')
+
+
+if __name__ == "__main__":
+    main()
