@@ -23,7 +23,7 @@ from pathlib import Path
 from brainmass.xla import WHOLE_LOOPS
 
 HERE = Path(__file__).parent
-PUBLISHED = HERE / ".venv-published"
+OTHERS = {"published": "brainmass==0.1.1", "tvboptim": "tvboptim==0.4.0"}
 
 
 class Worker:
@@ -67,12 +67,22 @@ def interleaved(workers: dict[str, Worker], rounds: int) -> None:
         worker.close()
 
 
-def published_python() -> str:
-    python = PUBLISHED / "bin" / "python"
+def python_of(other: str) -> str:
+    """The Python of the environment of another package, made on first use."""
+    folder = HERE / f".venv-{other}"
+    python = folder / "bin" / "python"
     if not python.exists():
-        venv.create(PUBLISHED, with_pip=True)
-        subprocess.run([python, "-m", "pip", "install", "-q", "brainmass==0.1.1"], check=True)
+        venv.create(folder, with_pip=True)
+        subprocess.run([python, "-m", "pip", "install", "-q", OTHERS[other]], check=True)
     return str(python)
+
+
+def compared(workers: dict[str, Worker], n: int, rounds: int, start: str = "") -> list[str]:
+    """Rows of a table: each subject's time for a step, beside that of "brainmass"."""
+    interleaved(workers, rounds)
+    ours = workers["brainmass"].median("wall")
+    rows = ((name, worker.median("wall"), worker.facts["first"]) for name, worker in workers.items())
+    return [f"{start}| {name} | {wall / n * 1e6:.2f} | {wall / ours:.2f} | {first:.1f} |" for name, wall, first in rows]
 
 
 # --- cases: each returns lines of a table -------------------------------------------------------------------------
@@ -87,24 +97,21 @@ def forward(rounds: int) -> list[str]:
         "hand-written scan": Worker("handwritten.py", "forward", n, flags=WHOLE_LOOPS),
         "brainmass, BRAINMASS_WHOLE_LOOPS=0": Worker("ours.py", "forward", n),
         "hand-written scan, without the option": Worker("handwritten.py", "forward", n),
-        "published 0.1.1": Worker("published.py", "forward", n, published_python()),
+        "published 0.1.1": Worker("published.py", "forward", n, python_of("published")),
+        "tvboptim 0.4.0": Worker("with_tvboptim.py", "forward", n, python_of("tvboptim"), WHOLE_LOOPS),
     }
-    interleaved(workers, rounds)
-    ours = workers["brainmass"].median("wall")
     lines = [
         "| subject | µs per step (wall, median) | relative to brainmass | first call, s |",
         "| --- | --- | --- | --- |",
     ]
-    for name, worker in workers.items():
-        wall = worker.median("wall")
-        lines.append(f"| {name} | {wall / n * 1e6:.2f} | {wall / ours:.2f} | {worker.facts['first']:.1f} |")
-    return lines
+    return lines + compared(workers, n, rounds)
 
 
 def delays(rounds: int) -> list[str]:
     """MPR with delays of 1 to 250 steps, Heun, dt 0.01 ms, float32, every 10th step kept.
 
-    Loops compiled whole, but for the published package. The hand-written ones keep every step.
+    Loops compiled whole, but for the published package. The hand-written ones keep every step. tvboptim reads the past
+    once per step, to first order, unless it interpolates.
     """
     lines = [
         "| regions | subject | µs per step (wall, median) | relative to brainmass | first call, s |",
@@ -117,13 +124,55 @@ def delays(rounds: int) -> list[str]:
             "hand-written, a gather per step": Worker(
                 "handwritten_delays.py", f"gathered_{regions}", n, flags=WHOLE_LOOPS
             ),
-            "published 0.1.1": Worker("published.py", f"delays_{regions}", n, published_python()),
+            "published 0.1.1": Worker("published.py", f"delays_{regions}", n, python_of("published")),
+            "tvboptim 0.4.0": Worker("with_tvboptim.py", f"delays_{regions}", n, python_of("tvboptim"), WHOLE_LOOPS),
+            "tvboptim 0.4.0, interpolating": Worker(
+                "with_tvboptim.py", f"delays_{regions}_linear", n, python_of("tvboptim"), WHOLE_LOOPS
+            ),
+        }
+        lines += compared(workers, n, rounds, f"| {regions} ")
+    return lines
+
+
+def noisy_delays(rounds: int) -> list[str]:
+    """The same as a stochastic Heun scheme with noise in both states, against the other packages."""
+    lines = [
+        "| regions | subject | µs per step (wall, median) | relative to brainmass | first call, s |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for regions, n in (84, 16_000), (400, 1_600):
+        case = f"delays_{regions}_noise"
+        workers = {
+            "brainmass": Worker("ours.py", case, n, flags=WHOLE_LOOPS),
+            "published 0.1.1": Worker("published.py", case, n, python_of("published")),
+            "tvboptim 0.4.0": Worker("with_tvboptim.py", case, n, python_of("tvboptim"), WHOLE_LOOPS),
+            "tvboptim 0.4.0, interpolating": Worker(
+                "with_tvboptim.py", f"{case}_linear", n, python_of("tvboptim"), WHOLE_LOOPS
+            ),
+        }
+        lines += compared(workers, n, rounds, f"| {regions} ")
+    return lines
+
+
+def sparse(rounds: int) -> list[str]:
+    """10,000 regions, each with 500 inputs (5 %), as an edge list and as a matrix: MPR, Heun, without noise.
+
+    Delays are 1 to 250 steps. Memory includes what it takes to make the network, time the start of the run.
+    """
+    lines = [
+        "| connectome | delays | ms per step (wall, median) | relative to the edge list | memory of the process, GB |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for delays, n in ("no", 200), ("yes", 400):
+        workers = {
+            name: Worker("ours.py", f"{kind}{'_delays' if delays == 'yes' else ''}", n, flags=WHOLE_LOOPS)
+            for name, kind in (("edge list", "edge_list"), ("matrix", "matrix"))
         }
         interleaved(workers, rounds)
-        ours = workers["brainmass"].median("wall")
+        least = workers["edge list"].median("wall")
         for name, worker in workers.items():
-            wall, first = worker.median("wall"), worker.facts["first"]
-            lines.append(f"| {regions} | {name} | {wall / n * 1e6:.2f} | {wall / ours:.2f} | {first:.1f} |")
+            wall, used = worker.median("wall"), worker.median("peak_GB")
+            lines.append(f"| {name} | {delays} | {wall / n * 1e3:.1f} | {wall / least:.1f} | {used:.2f} |")
     return lines
 
 
@@ -175,6 +224,7 @@ def imports(rounds: int) -> list[str]:
         for name, code in commands.items():
             timed = f"import time; t = time.perf_counter(); {code}; print(time.perf_counter() - t)"
             env = os.environ | {"PYTHONPATH": str(HERE.parent)}
+            env.pop("PYTHONDONTWRITEBYTECODE", None)  # installed packages are compiled once
             out = subprocess.run([sys.executable, "-c", timed], capture_output=True, text=True, check=True, env=env)
             seconds[name].append(float(out.stdout))
     ours, theirs = (statistics.median(times[1:]) for times in seconds.values())
@@ -182,7 +232,7 @@ def imports(rounds: int) -> list[str]:
     return [f"brainmass {ours:.2f} s, brainstate and braintools alone {theirs:.2f} s: ratio {ratio:.3f}."]
 
 
-CASES = {f.__name__: f for f in (forward, delays, overhead, memory, gradient, imports)}
+CASES = {f.__name__: f for f in (forward, delays, noisy_delays, sparse, overhead, memory, gradient, imports)}
 
 
 def main() -> None:

@@ -48,6 +48,9 @@ from brainmass.noise import (
     WhiteNoise,
 )
 
+# Stimuli
+from brainmass.stimulus import Chirp, Pulse, PulseTrain, Ramp, Recording, Sinusoid, Stimulus, ThetaBurst
+
 # Networks
 from brainmass.network.connectome import Connectome
 from brainmass.network.coupling import (

@@ -3,8 +3,36 @@
 import sys
 import time
 
-from problem import COUPLING, DELTA, DT, ETA, NOISE_R, NOISE_V, REGIONS, SAMPLE_EVERY, J, delay_steps, weights
+from problem import (
+    COUPLING,
+    DELTA,
+    DT,
+    ETA,
+    LARGE,
+    NOISE_R,
+    NOISE_V,
+    REGIONS,
+    SAMPLE_EVERY,
+    J,
+    delay_steps,
+    large_connectome,
+    weights,
+)
 from protocol import serve
+
+
+def node(regions=REGIONS, noisy=True):
+    import brainunit as u
+
+    import brainmass
+
+    noise = {
+        "noise_r": brainmass.WhiteNoise(regions, sigma=NOISE_R / u.ms),
+        "noise_v": brainmass.WhiteNoise(regions, sigma=NOISE_V),
+    }
+    return brainmass.MontbrioPazoRoxinStep(
+        regions, eta=ETA, delta=DELTA / u.ms, J=J, method="heun", **(noise if noisy else {})
+    )
 
 
 def simulator():
@@ -12,16 +40,7 @@ def simulator():
 
     import brainmass
 
-    node = brainmass.MontbrioPazoRoxinStep(
-        REGIONS,
-        eta=ETA,
-        delta=DELTA / u.ms,
-        J=J,
-        method="heun",
-        noise_r=brainmass.WhiteNoise(REGIONS, sigma=NOISE_R / u.ms),
-        noise_v=brainmass.WhiteNoise(REGIONS, sigma=NOISE_V),
-    )
-    network = brainmass.Network(node, conn=weights(), coupling="additive", coupled_var="r", k=COUPLING)
+    network = brainmass.Network(node(), conn=weights(), coupling="additive", coupled_var="r", k=COUPLING)
     return brainmass.Simulator(network, dt=DT * u.ms)
 
 
@@ -38,16 +57,15 @@ def forward(n_steps):
     return run
 
 
-def delays(n_steps, regions):
+def delays(n_steps, regions, noisy=False):
     import brainunit as u
     import jax
 
     import brainmass
 
-    node = brainmass.MontbrioPazoRoxinStep(regions, eta=ETA, delta=DELTA / u.ms, J=J, method="heun")
     lengths = delay_steps(regions) * DT * u.mm
     options = dict(conn=weights(regions), distance=lengths, speed=1.0 * u.mm / u.ms)
-    network = brainmass.Network(node, coupling="additive", coupled_var="r", k=COUPLING, **options)
+    network = brainmass.Network(node(regions, noisy), coupling="additive", coupled_var="r", k=COUPLING, **options)
     sim = brainmass.Simulator(network, dt=DT * u.ms)
 
     def run():
@@ -63,6 +81,63 @@ def delays_84(n_steps):
 
 def delays_400(n_steps):
     return delays(n_steps, 400)
+
+
+def delays_84_noise(n_steps):
+    return delays(n_steps, 84, noisy=True)
+
+
+def delays_400_noise(n_steps):
+    return delays(n_steps, 400, noisy=True)
+
+
+def large(n_steps, as_list, delayed):
+    """Of 10,000 regions, with the peak memory of the process."""
+    import resource
+
+    import brainunit as u
+    import jax
+    import numpy as np
+
+    import brainmass
+
+    source, target, weight, steps = large_connectome()
+    if as_list:
+        conn = brainmass.Edges(LARGE, source, target, weight, steps * DT * u.mm if delayed else None)
+        options = {"speed": 1.0} if delayed else {}
+    else:
+        conn, options = np.zeros((LARGE, LARGE), np.float32), {}
+        conn[target, source] = weight
+        if delayed:
+            lengths = np.zeros((LARGE, LARGE), np.float32)
+            lengths[target, source] = steps * DT
+            options = {"distance": lengths * u.mm, "speed": 1.0}
+    network = brainmass.Network(
+        node(LARGE, noisy=False), conn=conn, coupling="additive", coupled_var="r", k=COUPLING, **options
+    )
+    sim = brainmass.Simulator(network, dt=DT * u.ms)
+
+    def run():
+        jax.block_until_ready(sim.run(n_steps, monitors=["r"], sample_every=n_steps, seed=0)["r"])
+        return {"peak_GB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6}
+
+    return run
+
+
+def edge_list(n_steps):
+    return large(n_steps, as_list=True, delayed=False)
+
+
+def edge_list_delays(n_steps):
+    return large(n_steps, as_list=True, delayed=True)
+
+
+def matrix(n_steps):
+    return large(n_steps, as_list=False, delayed=False)
+
+
+def matrix_delays(n_steps):
+    return large(n_steps, as_list=False, delayed=True)
 
 
 def bold(n_steps):

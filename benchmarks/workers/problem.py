@@ -1,4 +1,4 @@
-"""The benchmark problems: MPR networks with dense random weights, 84 regions with noise, 84 or 400 with delays."""
+"""The benchmark problems: MPR networks with random weights, dense or sparse, with noise or delays."""
 
 import numpy as np
 
@@ -22,3 +22,15 @@ LONGEST = 250
 def delay_steps(n, seed=1):
     """Delays of the connections, 1 to 250 steps."""
     return np.random.default_rng(seed).integers(1, LONGEST + 1, size=(n, n))
+
+
+LARGE, INPUTS = 10_000, 500
+
+
+def large_connectome(seed=2):
+    """Source, target, weight and delay in steps of 5 % of all connections: 500 inputs for each of 10,000 regions."""
+    rng = np.random.default_rng(seed)
+    source = np.concatenate([rng.choice(LARGE, INPUTS, replace=False) for _ in range(LARGE)])
+    target = np.repeat(np.arange(LARGE), INPUTS)
+    weight = rng.random(source.size, np.float32) / INPUTS
+    return source, target, weight, rng.integers(1, LONGEST + 1, source.size)

@@ -15,8 +15,8 @@ if __name__ == "__main__":
     n = int(sys.argv[2])
     brainstate.environ.set(dt=DT * u.ms)
     rate = DELTA * 1e3 * u.Hz
-    case, _, regions = sys.argv[1].partition("_")
-    regions, delayed = int(regions or REGIONS), case == "delays"
+    case, *options = sys.argv[1].split("_")
+    regions, delayed = int(options[0]) if options else REGIONS, case == "delays"
     noise = dict(
         noise_r=brainmass.GaussianNoise(regions, sigma=NOISE_R * 1e3 * u.Hz),
         noise_v=brainmass.GaussianNoise(regions, sigma=NOISE_V),
@@ -27,7 +27,7 @@ if __name__ == "__main__":
         delta=rate,
         J=J,
         method="rk2",
-        **({} if delayed else noise),
+        **(noise if not delayed or "noise" in options else {}),
     )
     lengths = dict(distance=delay_steps(regions) * DT * u.mm, speed=1.0 * u.mm / u.ms) if delayed else {}
     options = dict(

@@ -1,9 +1,10 @@
 """tvboptim 0.4.0 (Python 3.11 or newer), in its own environment, through its documented interface.
 
-Cases: `forward`, `delays_84`, `delays_400`. tvboptim holds the coupling through a step unless told otherwise, which is
-faster and of first order in the coupling. `forward` asks for the coupling at both stages of Heun's method, as brainmass
-has it, and then the trajectories agree to float32; `forward_held` is the default. The delayed cases are the default, a
-read of the past once per step; `delays_84_linear` and `delays_400_linear` interpolate, and agree with brainmass.
+Cases: `forward`, `delays_84`, `delays_400`, and the delayed ones with `_noise`. tvboptim holds the coupling through a
+step unless told otherwise, which is faster and of first order in the coupling. `forward` asks for the coupling at both
+stages of Heun's method, as brainmass has it, and then the trajectories agree to float32; `forward_held` is the default.
+The delayed cases are the default, a read of the past once per step; those with `_linear` interpolate, and agree with
+brainmass.
 
 Every 10th step is picked inside the compiled function, by tvboptim's own monitor, from the full trajectory.
 """
@@ -24,16 +25,16 @@ from tvboptim.experimental.network_dynamics.solvers import Heun
 from tvboptim.observations.tvb_monitors import SubSampling
 
 
-def network(noisy, regions, linear):
+def network(noisy, delayed, regions, linear):
     node, w = MontbrioPazoRoxin(tau=TAU, eta=ETA, Delta=DELTA, J=J), jnp.asarray(weights(regions))
-    if noisy:
-        assert NOISE_R == NOISE_V  # one number for both states
-        noise = AdditiveNoise(sigma=NOISE_R, key=jax.random.key(0))
+    assert NOISE_R == NOISE_V  # one number for both states
+    noise = AdditiveNoise(sigma=NOISE_R, key=jax.random.key(0)) if noisy else None
+    if not delayed:
         return Network(node, {"instant": LinearCoupling(incoming_states="r", G=COUPLING)}, DenseGraph(w), noise=noise)
     graph = DenseDelayGraph(w, jnp.asarray(delay_steps(regions) * DT, jnp.float32))
     options = dict(incoming_states="r", G=COUPLING, history_interpolation="linear" if linear else None)
     coupling = DelayedLinearCoupling(buffer_strategy="roll", **options)  # measured as the fastest of the three
-    return Network(node, {"delayed": coupling}, graph)
+    return Network(node, {"delayed": coupling}, graph, noise=noise)
 
 
 def from_rest(x):
@@ -44,9 +45,11 @@ def from_rest(x):
 def prepared(case, n):
     """A compiled function and its argument; it returns r and V, shape (samples, 2, regions)."""
     kind, *options = case.split("_")
-    noisy, regions = kind == "forward", REGIONS if kind == "forward" else int(options[0])
-    solver = Heun(recompute_coupling_per_stage=noisy and "held" not in options)
-    solve, config = prepare(network(noisy, regions, "linear" in options), solver, t0=0.0, t1=n * DT, dt=DT)
+    delayed = kind == "delays"
+    regions, noisy = int(options[0]) if delayed else REGIONS, not delayed or "noise" in options
+    solver = Heun(recompute_coupling_per_stage=not delayed and "held" not in options)
+    system = network(noisy, delayed, regions, "linear" in options)
+    solve, config = prepare(system, solver, t0=0.0, t1=n * DT, dt=DT)
     config.initial_state = jax.tree.map(from_rest, config.initial_state)
     sampled = SubSampling(period=SAMPLE_EVERY * DT)
     return jax.jit(lambda config: sampled(solve(config)).ys), config

@@ -191,7 +191,7 @@ class _PostSum(Coupling):
 
 
 class AdditiveCoupling(_PostSum):
-    r"""Additive coupling, :math:`c_i = k \sum_j w_{ij}\,x_j + b`: The Virtual Brain's `Linear` and, at b = 0, `Scaling`.
+    r"""Additive coupling, :math:`c_i = k \sum_j w_{ij}\,x_j + b`: The Virtual Brain's `Linear` and `Scaling`.
 
     Parameters
     ----------

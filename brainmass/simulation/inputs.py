@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import brainunit as u
 import jax
+import numpy as np
 from jax import lax
 
 from brainmass.dynamics.fields import show, suggestion
+from brainmass.noise import Noise
 from brainmass.simulation.functional import constant
+from brainmass.stimulus import Drive
 
-__all__ = ["Inputs", "as_inputs", "same_function"]
+__all__ = ["Inputs", "as_inputs", "key_of", "same_function"]
 
 
 @dataclass
 class Inputs:
-    """Inputs by port: one row per step, constant, or a function of time."""
+    """Inputs by port: one row per step, constant, a function of time or of time and model, or a module."""
 
     series: dict[str, Any] = field(default_factory=dict)
     constants: dict[str, Any] = field(default_factory=dict)
-    functions: dict[str, Callable[[Any], Any]] = field(default_factory=dict)
+    functions: dict[str, Callable[..., Any]] = field(default_factory=dict)
+    modules: dict[str, Drive | Noise] = field(default_factory=dict)
 
     @property
     def arrays(self) -> dict[str, dict[str, Any]]:
@@ -39,9 +44,29 @@ class Inputs:
         """The rows of the series for `n` steps."""
         return jax.tree.map(lambda x: lax.dynamic_slice_in_dim(x, first, n), arrays["series"])
 
-    def at(self, arrays: dict[str, dict[str, Any]], row: dict[str, Any], t: Any) -> dict[str, Any]:
-        """All inputs of one step."""
-        return {**row, **arrays["constants"], **{port: f(t) for port, f in self.functions.items()}}
+    def at(
+        self, arrays: dict[str, dict[str, Any]], row: dict[str, Any], t: Any, model: Any, modules: dict[str, Any]
+    ) -> dict[str, Any]:
+        """All inputs of one step; `model` and the `modules` are those of this step."""
+        computed = {port: f(t, model) if takes_model(f) else f(t) for port, f in self.functions.items()}
+        return {
+            **row,
+            **arrays["constants"],
+            **computed,
+            **{name: modules[key_of(name)].update() for name in self.modules},
+        }
+
+
+def key_of(name: str) -> str:
+    """Under which a bundle holds what drives this input: dots separate the parts of a path."""
+    return name.replace(".", "_")
+
+
+def takes_model(function: Callable[..., Any]) -> bool:
+    """Whether a function of time needs the model as well: a closed loop."""
+    parameters = inspect.signature(function).parameters.values()
+    needed = [p for p in parameters if p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    return len(needed) == 2
 
 
 def same_function(function: Any) -> Any:
@@ -62,8 +87,8 @@ def _names(code: Any) -> set[str]:
     return set(code.co_names).union(*map(_names, inner))
 
 
-def as_inputs(inputs: Any, model: Any, n_steps: int) -> Inputs:
-    """Inputs from what a user may write; checked against the ports of the model where it declares any."""
+def as_inputs(inputs: Any, model: Any, n_steps: int, dt: float) -> Inputs:
+    """Inputs from what a user may write; checked against the ports of the model where it declares any. `dt` in ms."""
     if inputs is None:
         return Inputs()
     if not isinstance(inputs, Mapping):
@@ -80,6 +105,10 @@ def as_inputs(inputs: Any, model: Any, n_steps: int) -> Inputs:
                 f"Argument `inputs` of run names {port!r}; {type(node).__name__} has the inputs "
                 f"{', '.join((*ports, *others))}.{suggestion(port, (*ports, *others))}"
             )
+        if isinstance(value, Drive | Noise):
+            _check_module(name, value, node, port, n_steps * dt)
+            given.modules[name] = value
+            continue
         if callable(value):
             given.functions[name] = value
             continue
@@ -91,6 +120,24 @@ def as_inputs(inputs: Any, model: Any, n_steps: int) -> Inputs:
         kind = given.series if _is_series(name, value, getattr(node, "varshape", ()), n_steps) else given.constants
         kind[name] = value
     return given
+
+
+def _check_module(name: str, drive: Any, node: Any, port: str, duration: float) -> None:
+    population = getattr(node, "varshape", drive.varshape)
+    if drive.varshape != population:
+        raise ValueError(
+            f"Input `{name}` must have the shape of the population, {population}, but is a {type(drive).__name__} with "
+            f"in_size={drive.varshape}."
+        )
+    ports, others = _inputs_of(node)
+    unit = u.get_unit(drive.p.sigma) if isinstance(drive, Noise) else drive.unit
+    sample = u.maybe_decimal(u.Quantity(np.zeros(population), unit=unit))
+    if port in others:
+        node._read(others[port], node.convert_input(port, sample))
+    elif ports:
+        node._read(port, sample)
+    if isinstance(drive, Drive):
+        drive.check_duration(name, duration)
 
 
 def _inputs_of(node: Any) -> tuple[tuple[str, ...], Mapping[str, str]]:

@@ -23,7 +23,7 @@ from brainmass.simulation.functional import (
     stateful,
     takes_generator,
 )
-from brainmass.simulation.inputs import Inputs
+from brainmass.simulation.inputs import Inputs, key_of
 from brainmass.simulation.monitors import Monitor, read
 from brainmass.simulation.plan import Plan
 from brainmass.simulation.progress import ProgressBar
@@ -33,11 +33,12 @@ __all__ = ["Bundle", "Program", "initialise_missing", "states_missing"]
 
 
 class Bundle(brainstate.nn.Module):
-    """The model and the observers of a run, as one module."""
+    """The model, the observers and what drives it in a run, as one module."""
 
-    def __init__(self, model: Any, monitors: dict[str, Monitor]):
+    def __init__(self, model: Any, monitors: dict[str, Monitor], inputs: dict[str, Any] | None = None):
         super().__init__()
         self.model = model
+        self.inputs = {key_of(name): module for name, module in (inputs or {}).items()}
         self.observers = {name: m.what for name, m in monitors.items() if isinstance(m.what, Observer)}
 
 
@@ -149,7 +150,8 @@ class _Run:
             noise._handed = draws[path]
         t = number * self.dt
         with brainstate.environ.context(i=number, t=t, dt=self.dt):
-            bundle.model.update(**self.program.inputs.at(self.arrays, row, t))
+            given = self.program.inputs.at(self.arrays, row, t, bundle.model, bundle.inputs)
+            bundle.model.update(**given)
         states = jax.tree.map(lambda new, old: new.astype(old.dtype), found.state_values(), states)
         gathered = {n: total + self.activity(n, states) for n, total in gathered.items()}
         return states, gathered, bad

@@ -88,7 +88,9 @@ class Simulator:
         duration : Quantity
             Length of the run, a multiple of the time step.
         inputs : mapping, optional
-            What enters the input ports, by name: a constant, an array with one row per step, or a function of time.
+            What enters the input ports, by name: a constant, an array with one row per step, a Stimulus, a Noise, a
+            function of time, or one of time and model, `lambda t, model: ...`, which closes a loop: it sees the states
+            at the start of the step.
         monitors : list of str, or mapping of str to str, callable, Observer or Monitor, optional
             What to record; default all states.
         transient : Quantity, optional
@@ -209,9 +211,9 @@ class Simulator:
         set_time_step = getattr(self.model, "set_time_step", None)
         if set_time_step is not None:
             set_time_step(dt)
-        bundle = Bundle(self.model, watched)
+        given = as_inputs(inputs, self.model, plan.n_steps, milliseconds("dt", dt))
+        bundle = Bundle(self.model, watched, given.modules)
         found = inventory(bundle)
-        given = as_inputs(inputs, self.model, plan.n_steps)
         what = tuple((name, _identity(m.what), _identity(m.source)) for name, m in watched.items())
         key = (plan, what, milliseconds("dt", dt), progress, found.structure, given.structure)
         key = (*key, jax.config.read("jax_enable_x64"))
@@ -311,7 +313,7 @@ def _checked_state(program: Program, state: Any) -> Any:
 
 
 def _present_state(found: Inventory, state: Any, seed: Any) -> Any:
-    """The states that the model has now, as a start; forward models begin afresh."""
+    """The states that the model has now, as a start; forward models and what drives the run begin afresh."""
     if state is not None:
         raise ValueError("Give either init_states=False or `state`, not both.")
     values = found.state_values()
@@ -320,7 +322,7 @@ def _present_state(found: Inventory, state: Any, seed: Any) -> Any:
     }
     batch = next(iter(batches), ()) or ()
     for path, module in found.modules.items():
-        if isinstance(module, Observer):
+        if isinstance(module, Observer) or (path.startswith("inputs.") and isinstance(module, Declared)):
             module.init_state(batch)
             values |= {f"{path}.{name}": x for name, x in module.state_values().items()}
     if len(batch) > 1:
@@ -341,7 +343,7 @@ def _eager_state(model: Any, key: jax.Array, program: Program, batched: bool) ->
             f"{type(model).__name__} does not. Draw its initial states from `rng`, or give `state`."
         )
     with brainstate.random.seed_context(int(np.asarray(key)[-1])), brainstate.environ.context(dt=program.dt):
-        bundle = Bundle(model, program.monitors)
+        bundle = Bundle(model, program.monitors, program.inputs.modules)
         brainstate.nn.init_all_states(bundle)
     return {"step": jnp.int32(0), "key": key, "states": inventory(bundle).state_values()}
 

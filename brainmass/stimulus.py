@@ -1,0 +1,386 @@
+"""What drives a run from outside: time courses with a strength for each region, their sums and products."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import Any
+
+import brainstate
+import brainunit as u
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from brainmass.dynamics.base import Declared, time_step
+from brainmass.dynamics.declaration import population_shape
+from brainmass.dynamics.fields import (
+    Par,
+    default_dtype,
+    nonnegative,
+    option,
+    param,
+    positive,
+    show,
+    spelling,
+)
+from brainmass.dynamics.module import Module
+from brainmass.noise import Noise
+
+__all__ = ["Chirp", "Drive", "Pulse", "PulseTrain", "Ramp", "Recording", "Sinusoid", "Stimulus", "ThetaBurst"]
+
+
+class Drive(Module):
+    """Something to put into an input port: a stimulus, or a sum or product of stimuli, noises and numbers."""
+
+    @abstractmethod
+    def update(self) -> Any:
+        """The value in the present step, which begins at the time `t` of the environment; of the population's shape."""
+
+    @property
+    @abstractmethod
+    def unit(self) -> Any:
+        """Its unit."""
+
+    def check_duration(self, port: str, duration: float) -> None:
+        """Refuse a run of so many ms that it cannot drive."""
+
+    def __call__(self, t: Any) -> Any:
+        """The value at the time `t`, a Quantity."""
+        with brainstate.environ.context(t=t):
+            return self.update()
+
+    def series(self, duration: Any, dt: Any) -> Any:
+        """The values of all steps of a run from time zero on, as an array (steps, *in_size).
+
+        What draws random numbers has none: those of a run come from its key.
+        """
+        n = round(float(duration.to_decimal(u.ms)) / float(dt.to_decimal(u.ms)))
+        with brainstate.environ.context(dt=dt):
+            return jax.vmap(lambda i: self(i * dt))(jnp.arange(n))
+
+    def __add__(self, other: Any) -> Combined:
+        return Combined(self, other, "+")
+
+    def __radd__(self, other: Any) -> Combined:
+        return Combined(other, self, "+")
+
+    def __mul__(self, other: Any) -> Combined:
+        return Combined(self, other, "*")
+
+    def __rmul__(self, other: Any) -> Combined:
+        return Combined(other, self, "*")
+
+
+class Combined(Drive):
+    """The sum or the product of two drives, noises or numbers."""
+
+    def __init__(self, first: Any, second: Any, operation: str):
+        super().__init__()
+        for part in first, second:
+            if not isinstance(part, Drive | Noise) and (callable(part) or np.ndim(u.get_mantissa(part)) > 0):
+                raise TypeError(
+                    f"A stimulus can be added to and multiplied by stimuli, noises and numbers, but not {show(part)}."
+                )
+        units = [_unit(part) for part in (first, second)]
+        if operation == "+" and not units[0].has_same_dim(units[1]):
+            raise u.UnitMismatchError(
+                f"Stimuli that are added must have one dimension, but have the units {units[0]} and {units[1]}."
+            )
+        sizes = {part.varshape for part in (first, second) if not np.isscalar(part) and hasattr(part, "varshape")}
+        if len(sizes) > 1:
+            raise ValueError(f"Stimuli that are combined must have one `in_size`, but have {sizes}.")
+        self.varshape = next(iter(sizes))
+        self.first, self.second, self.operation = first, second, operation
+
+    @property
+    def unit(self) -> Any:
+        first, second = _unit(self.first), _unit(self.second)
+        return first if self.operation == "+" else first * second
+
+    def check_duration(self, port: str, duration: float) -> None:
+        for part in self.first, self.second:
+            if isinstance(part, Drive):
+                part.check_duration(port, duration)
+
+    def update(self) -> Any:
+        first, second = (part.update() if isinstance(part, Drive | Noise) else part for part in self.operands)
+        return first + second if self.operation == "+" else first * second
+
+    @property
+    def operands(self) -> tuple[Any, Any]:
+        return self.first, self.second
+
+
+def _unit(part: Any) -> Any:
+    if isinstance(part, Noise):
+        return u.get_unit(part.p.sigma)
+    return part.unit if isinstance(part, Drive) else u.get_unit(part)
+
+
+class Stimulus(Drive, Declared):
+    """Base of the stimuli: `amplitude` times the weight of each region times a time course without unit.
+
+    A value holds from the start of a step to its end. Amplitude, weights and times may differ between regions, and
+    may be trained, as far as the time course has a slope in them. A subclass gives the time course as
+    `course(since)`, from the time since the onset in ms; it is that of the middle of the step, so that a pulse of
+    whole steps has just as many.
+
+    Examples
+    --------
+    >>> import brainmass, brainunit as u
+    >>> pulse = brainmass.Pulse(3, amplitude=2.0, onset=1 * u.ms, width=0.5 * u.ms, regions=[1])
+    >>> node = brainmass.HopfStep(3)
+    >>> result = brainmass.Simulator(node, dt=0.1 * u.ms).run(2 * u.ms, inputs={"x_inp": pulse}, seed=0)
+    >>> print(pulse.series(2 * u.ms, 0.1 * u.ms).sum(axis=0))
+    [ 0. 10.  0.]
+    """
+
+    amplitude: Par = param(default=1.0, doc="strength", unit="any")
+    weights: Par = param(default=1.0, doc="factor of each region", unit=u.UNITLESS)
+    onset: Par = param(default=0.0 * u.ms, doc="when it begins", kw_only=True)
+    regions: Any = spelling(
+        "in place of the weights, the numbers of the regions that get weight 1, or a mapping from numbers to weights",
+        default=None,
+    )
+
+    @classmethod
+    def translate(cls, given: dict[str, Any]) -> dict[str, Any]:
+        if "regions" not in given:
+            return given
+        regions = given.pop("regions")
+        if "weights" in given:
+            raise TypeError(f"{cls.__name__} takes either `weights` or `regions`, not both.")
+        (n,) = population_shape(cls.__name__, given["in_size"])
+        return given | {"weights": _weights(cls.__name__, regions, n)}
+
+    @property
+    def unit(self) -> Any:
+        return u.get_unit(self.p.amplitude)
+
+    def update(self) -> Any:
+        t, dt = brainstate.environ.get("t", default=None), brainstate.environ.get("dt", default=None)
+        if t is None:
+            raise ValueError(f"{self._owner} needs the time: call it with one, as in stimulus(5 * u.ms).")
+        middle = t if dt is None else t + 0.5 * dt
+        strength = self.p.amplitude * self.p.weights * self.course((middle - self.p.onset).to_decimal(u.ms))
+        return u.math.broadcast_to(strength, self.varshape)
+
+    @abstractmethod
+    def course(self, since: Any) -> Any:
+        """The time course, `since` ms after the onset (before it: negative)."""
+
+
+def _weights(owner: str, regions: Any, n: int) -> np.ndarray:
+    entries = dict(regions) if isinstance(regions, Mapping) else dict.fromkeys(np.atleast_1d(regions).tolist(), 1.0)
+    weights = np.zeros(n)
+    for region, weight in entries.items():
+        if isinstance(region, bool) or not isinstance(region, int | np.integer) or not -n <= region < n:
+            raise ValueError(
+                f"Argument `regions` of {owner} must be numbers of regions, 0 to {n - 1}, but has {region!r}. "
+                f"Example: regions=[0, {n - 1}]."
+            )
+        weights[region] = weight
+    return weights
+
+
+def _between(since: Any, width: Any) -> Any:
+    return jnp.where((since >= 0) & (since < width), 1.0, 0.0)
+
+
+class Pulse(Stimulus):
+    """A rectangular pulse, on from `onset` for `width`."""
+
+    width: Par = param(default=1.0 * u.ms, doc="duration", domain=positive)
+
+    def course(self, since: Any) -> Any:
+        return _between(since, self.p.width.to_decimal(u.ms))
+
+
+class PulseTrain(Stimulus):
+    """Rectangular pulses of a `width`, one at the beginning of each `period`; `count` of them, or without end."""
+
+    width: Par = param(default=1.0 * u.ms, doc="duration of a pulse", domain=positive)
+    period: Par = param(default=100.0 * u.ms, doc="from the start of a pulse to that of the next", domain=positive)
+    count: int | None = option(default=None)
+
+    def check(self) -> None:
+        _check_count(self._owner, "count", self.count)
+        _check_order(self, "width", "period")
+
+    def course(self, since: Any) -> Any:
+        period = self.p.period.to_decimal(u.ms)
+        return _between(since % period, self.p.width.to_decimal(u.ms)) * _first(since, period, self.count)
+
+
+class ThetaBurst(Stimulus):
+    """Bursts of `pulses` pulses, one at the beginning of each `burst_period`, in trains that pauses may separate.
+
+    The defaults are continuous theta-burst stimulation: three pulses at 50 Hz, five times a second. With `train=2 s`
+    and `train_period=10 s` it is the intermittent form.
+
+    Reference: Huang, Edwards, Rounis, Bhatia, Rothwell 2005, Neuron 45:201.
+    """
+
+    width: Par = param(default=1.0 * u.ms, doc="duration of a pulse", domain=positive)
+    pulse_period: Par = param(default=20.0 * u.ms, doc="from pulse to pulse", domain=positive)
+    burst_period: Par = param(default=200.0 * u.ms, doc="from burst to burst", domain=positive)
+    pulses: int = option(default=3)
+    bursts: int | None = option(default=None)
+    train: Par = param(default=None, doc="duration of a train; default without end", domain=positive, unit=u.ms)
+    train_period: Par = param(default=None, doc="from train to train; default one train", domain=positive, unit=u.ms)
+
+    def check(self) -> None:
+        _check_count(self._owner, "pulses", self.pulses)
+        _check_count(self._owner, "bursts", self.bursts)
+        _check_order(self, "width", "pulse_period")
+        _check_order(self, "pulse_period", "burst_period", self.pulses)
+        if self.train is None and self.train_period is not None:
+            raise ValueError(f"Argument `train_period` of {self._owner} needs `train`, the duration of a train.")
+
+    def course(self, since: Any) -> Any:
+        p = self.p
+        on = _first(since, p.burst_period.to_decimal(u.ms), self.bursts)
+        if self.train is not None:
+            in_train = since if self.train_period is None else since % p.train_period.to_decimal(u.ms)
+            on = on * _between(in_train, p.train.to_decimal(u.ms))
+            since = jnp.where(since < 0, since, in_train)
+        in_burst = since % p.burst_period.to_decimal(u.ms)
+        pulse = p.pulse_period.to_decimal(u.ms)
+        return on * _first(in_burst, pulse, self.pulses) * _between(in_burst % pulse, p.width.to_decimal(u.ms))
+
+
+class Sinusoid(Stimulus):
+    r"""A sine wave from the onset on, :math:`\sin(2\pi f (t - t_0) + \varphi)`."""
+
+    frequency: Par = param(default=10.0 * u.Hz, doc="frequency", domain=positive)
+    phase: Par = param(default=0.0, doc="phase at the onset, rad")
+
+    def course(self, since: Any) -> Any:
+        cycles = self.p.frequency.to_decimal(u.Hz) * since * 1e-3
+        return jnp.where(since >= 0, jnp.sin(2 * np.pi * cycles + self.p.phase), 0.0)
+
+
+class Chirp(Stimulus):
+    r"""A sine wave whose frequency moves at an even rate from `start` to `stop` within `duration`, then ends."""
+
+    start: Par = param(default=1.0 * u.Hz, doc="frequency at the onset", domain=nonnegative)
+    stop: Par = param(default=40.0 * u.Hz, doc="frequency at the end", domain=nonnegative)
+    duration: Par = param(default=1000.0 * u.ms, doc="duration", domain=positive)
+
+    def course(self, since: Any) -> Any:
+        p = self.p
+        start, stop = p.start.to_decimal(u.Hz), p.stop.to_decimal(u.Hz)
+        duration, s = p.duration.to_decimal(u.second), since * 1e-3
+        cycles = start * s + (stop - start) * s**2 / (2 * duration)
+        return jnp.sin(2 * np.pi * cycles) * _between(s, duration)
+
+
+class Ramp(Stimulus):
+    """A rise at an even rate from zero at the onset to the amplitude `duration` later, which is then held."""
+
+    duration: Par = param(default=100.0 * u.ms, doc="duration of the rise", domain=positive)
+
+    def course(self, since: Any) -> Any:
+        return jnp.clip(since / self.p.duration.to_decimal(u.ms), 0.0, 1.0)
+
+
+_ENDS = ("refuse", "zero", "hold", "repeat")
+
+
+class Recording(Stimulus):
+    """Data as a stimulus: rows of an array, one every `every`, times the amplitude.
+
+    Between the rows it is linear, or with `interpolate=False` the last row holds.
+
+    Other Parameters
+    ----------------
+    data : array (T,) or (T, *in_size)
+        Plain numbers; their unit is that of the amplitude.
+    after : 'refuse', 'zero', 'hold' or 'repeat'
+        What comes after the last row. 'refuse' is an error for a run that is longer.
+    """
+
+    every: Par = param(default=1.0 * u.ms, doc="time between rows", domain=positive)
+    interpolate: bool = option(default=True)
+    after: str = option(default="refuse")
+    data: Any = option(default=None)
+
+    def check(self) -> None:
+        if self.after not in _ENDS:
+            raise ValueError(
+                f"Argument `after` of {self._owner} must be one of {', '.join(_ENDS)}, but is {self.after!r}."
+            )
+
+    def __setattr__(self, key: str, value: Any) -> None:
+        if self._checked and key == "data":
+            value = brainstate.LongTermState(jnp.asarray(_rows(self._owner, value, self.varshape), default_dtype()))
+        super().__setattr__(key, value)
+
+    def check_duration(self, port: str, duration: float) -> None:
+        length = len(self.data.value) * float(np.max(self.p.every.to_decimal(u.ms)))
+        needed = duration - float(np.min(self.p.onset.to_decimal(u.ms)))
+        if self.after == "refuse" and needed > length * (1 + 1e-5):
+            raise ValueError(
+                f"Input `{port}` is a {self._owner} of {length:g} ms and so ends before the run, which needs "
+                f"{needed:g} ms of it. Give after='zero', 'hold' or 'repeat', or a shorter run."
+            )
+
+    def course(self, since: Any) -> Any:
+        place = since / self.p.every.to_decimal(u.ms)
+        if brainstate.environ.get("dt", default=None) is not None:  # rows stand for starts of steps, not for middles
+            place = place - 0.5 * time_step(self._owner).to_decimal(u.ms) / self.p.every.to_decimal(u.ms)
+        place = place + 1e-4  # a row begins at its time, whatever the rounding
+        row = jnp.floor(place).astype(jnp.int32)
+        now = self._row(row)
+        if self.interpolate:
+            part = jnp.maximum(place - row - 1e-4, 0.0)
+            now = now + part * (self._row(row + 1) - now)
+        return jnp.where(place >= 0, now, 0.0)
+
+    def _row(self, row: Any) -> Any:
+        rows = self.data.value
+        n = len(rows)
+        at = row % n if self.after == "repeat" else jnp.clip(row, 0, n - 1)
+        value = rows[at] if jnp.ndim(at) == 0 else jnp.take_along_axis(rows, at[None], axis=0)[0]
+        return jnp.where(row < n, value, 0.0) if self.after == "zero" else value
+
+
+def _rows(owner: str, data: Any, shape: tuple[int, ...]) -> np.ndarray:
+    what = f"Argument `data` of {owner}"
+    if data is None:
+        raise TypeError(f"{owner} needs the argument `data`, an array (T,) or (T, {', '.join(map(str, shape))}).")
+    if isinstance(data, u.Quantity) and not data.unit.has_same_dim(u.UNITLESS):
+        raise u.UnitMismatchError(
+            f"{what} must be plain numbers, but is in {data.unit}: give the unit to the amplitude. "
+            f"Example: Recording(n, data=values, amplitude=1.0 * u.{data.unit})."
+        )
+    values = np.asarray(u.get_mantissa(data))
+    if values.ndim == 1:
+        values = np.broadcast_to(values.reshape(-1, *(1 for _ in shape)), (len(values), *shape))
+    if values.ndim == 0 or len(values) == 0 or values.shape[1:] != shape:
+        raise ValueError(f"{what} must have one row per time, (T,) or (T, *{shape}), but has shape {values.shape}.")
+    if not np.isfinite(values).all():
+        raise ValueError(f"{what} must be finite, but has {values[~np.isfinite(values)][0]}.")
+    return values
+
+
+# --- checks -------------------------------------------------------------------------------------------------------
+def _first(since: Any, period: Any, count: int | None) -> Any:
+    """1 within the first `count` periods."""
+    return _between(since, jnp.inf if count is None else count * period)
+
+
+def _check_count(owner: str, name: str, count: Any) -> None:
+    if count is not None and (isinstance(count, bool) or not isinstance(count, int) or count < 1):
+        raise ValueError(f"Argument `{name}` of {owner} must be a positive whole number, but is {show(count)}.")
+
+
+def _check_order(stimulus: Stimulus, short: str, long: str, times: int = 1) -> None:
+    less, more = (getattr(stimulus.p, name) for name in (short, long))
+    if np.any(times * np.asarray(less.to_decimal(u.ms)) > np.asarray(more.to_decimal(u.ms)) * (1 + 1e-6)):
+        what = f"`{short}`" if times == 1 else f"{times} times `{short}`"
+        raise ValueError(
+            f"Argument `{long}` of {stimulus._owner} must be at least {what}, {show(times * less)}, "
+            f"but is {show(more)}."
+        )
