@@ -51,6 +51,9 @@ from brainmass.noise import (
 # Stimuli
 from brainmass.stimulus import Chirp, Pulse, PulseTrain, Ramp, Recording, Sinusoid, Stimulus, ThetaBurst
 
+# Parameters by cortical maps
+from brainmass.heterogeneity import RegionalMap
+
 # Networks
 from brainmass.network.connectome import Connectome
 from brainmass.network.coupling import (
@@ -78,6 +81,15 @@ from brainmass.network.projection import Projection
 # Forward models
 from brainmass.forward.bold import BOLDSignal
 from brainmass.forward.observer import Observer
+from brainmass.forward.statistics import (
+    Covariance,
+    FunctionalConnectivity,
+    FunctionalConnectivityDynamics,
+    Mean,
+    Metastability,
+    OrderParameter,
+    WelchSpectrum,
+)
 
 # Simulation
 from brainmass.simulation.monitors import Monitor

@@ -21,6 +21,16 @@ class Observer(Declared):
 
     # Longest interval at which it may be updated without a visible error.
     interval: ClassVar[Any] = 1.0 * u.ms
+    # The interval at which it must be updated, where its values depend on that.
+    every: Any = None
+    # Whether it sums up a whole run: it then sees nothing of the transient, and is sampled once, at the end, unless the
+    # monitor says otherwise.
+    sums_up: ClassVar[bool] = False
+
+    @property
+    def needed(self) -> int:
+        """How many updates it takes before there is anything to see."""
+        return 0
 
     @abstractmethod
     def update(self, z: Any) -> Any: ...

@@ -32,8 +32,8 @@ class Machine:
     draws(first, n), inputs(first, n)
         Random numbers and inputs of `n` steps, stacked along the first axis.
     sample[name](carry) -> array
-    observe[name](carry) -> carry
-        Update an observer with what it has gathered.
+    observe[name](carry, record) -> carry
+        Update an observer with what it has gathered; `record` is false in the transient.
     watch(carry, i, n) -> carry
         Look at the carry at the end of a block of `n` steps that ends before step `i`.
     """
@@ -42,7 +42,7 @@ class Machine:
     draws: Callable[[Any, int], Any]
     inputs: Callable[[Any, int], Any]
     sample: Mapping[str, Callable[[Carry], Any]]
-    observe: Mapping[str, Callable[[Carry], Carry]] = field(default_factory=dict)
+    observe: Mapping[str, Callable[[Carry, bool], Carry]] = field(default_factory=dict)
     watch: Callable[[Carry, Any, int], Carry] = lambda carry, i, n: carry
 
 
@@ -133,9 +133,9 @@ class _Segment:
     # --- what happens at the end of a unit --------------------------------------------------------------------------
     def events(self, level: int, carry: Carry, samples: Samples) -> tuple[Carry, Samples]:
         length = self.plan.levels[level]
-        for name, interval in self.plan.observed.items():
-            if interval == length:
-                carry = self.machine.observe[name](carry)
+        for name, observe in self.machine.observe.items():
+            if self.plan.observed[name] == length:
+                carry = observe(carry, self.record)
         if self.record:
             due = {name: at for name, at in self.plan.recorded.items() if at == length}
             rows = {name: jax.tree.map(lambda x: x[None], self.machine.sample[name](carry)) for name in due}

@@ -11,7 +11,7 @@ import brainstate
 from brainmass.dynamics.fields import show, suggestion
 from brainmass.forward.observer import Observer
 
-__all__ = ["Monitor", "as_monitors"]
+__all__ = ["Monitor", "as_monitors", "feeders"]
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,8 @@ class Monitor:
     every : Quantity or int, optional
         Sampling period, as a time or in steps; default that of the run.
     source : str or callable, optional
-        For a forward model: the state, or the function of the model, that drives it; default the model's activity.
+        For a forward model: the state, or the function of the model, that drives it; default the model's activity. The
+        name of another monitor that is a forward model: what that sees, at its sampling period.
     """
 
     what: str | Callable[[Any], Any] | Observer
@@ -40,6 +41,25 @@ class Monitor:
             )
         if self.source is not None and not isinstance(self.what, Observer):
             raise ValueError("Argument `source` of Monitor belongs to a forward model; this monitor is none.")
+
+
+def feeders(monitors: Mapping[str, Monitor]) -> dict[str, str]:
+    """Of the forward models that are driven by what another one sees, that other one, sources first."""
+    fed = {
+        name: monitor.source
+        for name, monitor in monitors.items()
+        if isinstance(monitor.source, str)
+        and monitor.source in monitors
+        and monitor.source != name  # of this name there is a state as well
+        and isinstance(monitors[monitor.source].what, Observer)
+    }
+
+    def depth(name: str, seen: tuple[str, ...] = ()) -> int:
+        if name in seen:
+            raise ValueError(f"Monitors {', '.join(map(repr, seen))} are each other's source.")
+        return 0 if name not in fed else 1 + depth(fed[name], (*seen, name))
+
+    return {name: fed[name] for name in sorted(fed, key=depth)}
 
 
 def as_monitors(monitors: Any, model: Any) -> dict[str, Monitor]:

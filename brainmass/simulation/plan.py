@@ -6,6 +6,7 @@ import functools
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import brainunit as u
@@ -95,7 +96,12 @@ def interval_in_steps(interval: Any, dt: Any) -> int:
 
 
 def make_plan(
-    n_steps: int, transient: int, periods: Mapping[str, int], targets: Mapping[str, int], block: int | None
+    n_steps: int,
+    transient: int,
+    periods: Mapping[str, int],
+    targets: Mapping[str, int],
+    block: int | None,
+    exact: Mapping[str, int] = MappingProxyType({}),
 ) -> Plan:
     """Arrange a run.
 
@@ -109,6 +115,8 @@ def make_plan(
         For each observer the longest interval, in steps, at which it may be updated.
     block : int, optional
         Preferred length of a block.
+    exact : mapping of str to int
+        For each observer that must be updated at a certain interval, in steps, that interval.
     """
     if transient > n_steps:
         raise ValueError(
@@ -120,13 +128,31 @@ def make_plan(
                 f"Monitor `{name}` is sampled every {period} steps, but the run records only {n_steps - transient}: "
                 "make the run longer or the period shorter."
             )
-    return _plan(n_steps, transient, tuple(periods.items()), tuple(targets.items()), block)
+    for name, interval in exact.items():
+        lengths = {"the run": n_steps, "the transient": transient, "its sampling period": periods[name]}
+        for what, length in lengths.items():
+            if length % interval:
+                raise ValueError(
+                    f"Monitor `{name}` takes in a value every {interval} steps, of which {what}, {length} steps, must "
+                    f"be a multiple. The nearest that is: {max(1, round(length / interval)) * interval} steps."
+                )
+    plan = _plan(n_steps, transient, tuple(periods.items()), tuple(targets.items()), tuple(exact.items()), block)
+    for name, interval in exact.items():
+        if plan.observed[name] != interval:
+            raise ValueError(
+                f"Monitor `{name}` takes in a value every {interval} steps, which does not fit the periods of the "
+                f"monitors, {', '.join(map(str, sorted(set(periods.values()))))} steps: one must divide the other."
+            )
+    return plan
 
 
 @functools.cache
-def _plan(n_steps: int, transient: int, monitors: _Counts, observers: _Counts, block: int | None) -> Plan:
+def _plan(
+    n_steps: int, transient: int, monitors: _Counts, observers: _Counts, exactly: _Counts, block: int | None
+) -> Plan:
     periods, targets = dict(monitors), dict(observers)
     wanted = {n: _divisor(math.gcd(periods[n], transient, n_steps), target) for n, target in targets.items()}
+    wanted |= dict(exactly)
     chain = _chain([*periods.values(), *wanted.values()])
     observed = {n: max(c for c in chain if wanted[n] % c == 0) for n in wanted}
     recorded = {n: max(c for c in chain if period % c == 0) for n, period in periods.items()}

@@ -24,7 +24,7 @@ from brainmass.simulation.functional import (
     takes_generator,
 )
 from brainmass.simulation.inputs import Inputs, key_of
-from brainmass.simulation.monitors import Monitor, read
+from brainmass.simulation.monitors import Monitor, feeders, read
 from brainmass.simulation.plan import Plan
 from brainmass.simulation.progress import ProgressBar
 from brainmass.simulation.random import fold, normals
@@ -70,8 +70,9 @@ class Program:
         self.states = tuple(found.states)
         self.initialises_from_key = initialises_from_key(found)
         self.template = Template(bundle)
-        for monitor in monitors.values():
-            for what in (monitor.what, monitor.source):
+        self.fed = feeders(monitors)
+        for name, monitor in monitors.items():
+            for what in (monitor.what, None if name in self.fed else monitor.source):
                 if isinstance(what, str):
                     read(bundle.model, what)
         self.makes_states = bool(stateful(inventory(bundle.model)))  # else a run starts from the states it finds
@@ -107,14 +108,16 @@ class _Run:
     def go(self, state: Any) -> tuple:
         start = jnp.int32(0) if state is None else state["step"]
         states = self.initial_states() if state is None else self.resumed(state["states"])
-        gathered = {n: _zeros_like(self.activity(n, states)) for n in self.plan.observed}
+        fed = self.program.fed
+        gathered = {n: _zeros_like(self.activity(n, states)) for n in self.plan.observed if n not in fed}
+        order = [n for n in self.plan.observed if n not in fed] + list(fed)
         never = {path: jnp.full(u.math.shape(x), -1, jnp.int32) for path, x in states.items() if _is_float(x)}
         machine = loop.Machine(
             step=self.step,
             draws=self.draws,
             inputs=lambda first, n: self.program.inputs.rows(self.arrays, first - start, n),
             sample={name: lambda carry, n=name: self.sample(n, carry) for name in self.plan.periods},
-            observe={name: lambda carry, n=name: self.observe(n, carry) for name in self.plan.observed},
+            observe={name: lambda carry, record, n=name: self.observe(n, carry, record) for name in order},
             watch=lambda carry, i, n: self.watch(carry, i, n, start),
         )
         (states, _, bad), samples = loop.run(machine, self.plan, (states, gathered, never), start)
@@ -166,13 +169,19 @@ class _Run:
             raise ValueError(f"Monitor `{name}` needs a `source`: the model does not say what its activity is.")
         return bundle.model.activity()
 
-    def observe(self, name: str, carry: tuple) -> tuple:
+    def observe(self, name: str, carry: tuple, record: bool) -> tuple:
         states, gathered, bad = carry
-        interval = self.plan.observed[name]
+        interval, source = self.plan.observed[name], self.program.fed.get(name)
         bundle, found = self.bind(states)
-        with brainstate.environ.context(dt=interval * self.dt):
-            bundle.observers[name].update(gathered[name] / interval)
-        return found.state_values(), {**gathered, name: _zeros_like(gathered[name])}, bad
+        observer = bundle.observers[name]
+        if record or not observer.sums_up:
+            seen = gathered[name] / interval if source is None else bundle.observers[source].signal()
+            with brainstate.environ.context(dt=interval * self.dt):
+                observer.update(seen)
+            states = found.state_values()
+        if source is None:
+            gathered = {**gathered, name: _zeros_like(gathered[name])}
+        return states, gathered, bad
 
     def sample(self, name: str, carry: tuple) -> Any:
         bundle, _ = self.bind(carry[0])

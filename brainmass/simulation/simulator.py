@@ -16,7 +16,7 @@ from brainmass.dynamics.fields import check_param_value, is_traced, show
 from brainmass.forward.observer import Observer
 from brainmass.simulation.functional import Inventory, inventory, stateful
 from brainmass.simulation.inputs import as_inputs, same_function
-from brainmass.simulation.monitors import Monitor, as_monitors, default_monitors
+from brainmass.simulation.monitors import Monitor, as_monitors, default_monitors, feeders
 from brainmass.simulation.plan import Plan, check_dt, interval_in_steps, make_plan, milliseconds, steps_in
 from brainmass.simulation.program import Bundle, Program, initialise_missing, states_missing
 from brainmass.simulation.progress import ProgressBar
@@ -253,9 +253,28 @@ def _arrange(duration: Any, watched: dict[str, Monitor], transient: Any, every: 
     n_steps = steps_in("duration", duration, dt, minimum=1)
     skipped = 0 if transient is None else steps_in("transient", transient, dt)
     default = 1 if every is None else steps_in("sample_every", every, dt, minimum=1)
-    periods = {n: default if m.every is None else steps_in("every", m.every, dt, minimum=1) for n, m in watched.items()}
-    targets = {n: interval_in_steps(m.what.interval, dt) for n, m in watched.items() if isinstance(m.what, Observer)}
-    return make_plan(n_steps, skipped, periods, targets, block)
+    observers = {n: m.what for n, m in watched.items() if isinstance(m.what, Observer)}
+    at_end = {n for n, observer in observers.items() if observer.sums_up}
+    periods = {
+        n: steps_in("every", m.every, dt, minimum=1)
+        if m.every is not None
+        else n_steps - skipped
+        if n in at_end
+        else default
+        for n, m in watched.items()
+    }
+    exact = {
+        n: steps_in(f"every` of `{n}", o.every, dt, minimum=1) for n, o in observers.items() if o.every is not None
+    }
+    exact |= {n: periods[source] for n, source in feeders(watched).items() if n not in exact}
+    targets = {n: interval_in_steps(o.interval, dt) for n, o in observers.items() if n not in exact}
+    for name, interval in exact.items():
+        if periods[name] // interval < observers[name].needed:
+            raise ValueError(
+                f"Monitor `{name}` is asked for after {periods[name] // interval} values, but a "
+                f"{type(observers[name]).__name__} needs {observers[name].needed} before there is anything to see."
+            )
+    return make_plan(n_steps, skipped, periods, targets, block, exact)
 
 
 def _identity(what: Any) -> Any:

@@ -1,0 +1,340 @@
+"""Statistics of a run, worked out while it goes on, in memory that does not grow with its length."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any, ClassVar
+
+import brainunit as u
+import jax
+import jax.numpy as jnp
+import numpy as np
+from braintools.init import Constant
+
+from brainmass.dynamics.fields import check_input_shape, default_dtype, is_traced, option, show, state
+from brainmass.forward.observer import Observer
+
+__all__ = [
+    "Covariance",
+    "FunctionalConnectivity",
+    "FunctionalConnectivityDynamics",
+    "Mean",
+    "Metastability",
+    "OrderParameter",
+    "Statistic",
+    "WelchSpectrum",
+]
+
+
+class Statistic(Observer):
+    """Base of the statistics of a run. In a run they see what comes after the transient, and are recorded at the end.
+
+    `every` is the time between the values that enter, each the mean of the activity since the last; by default, of a
+    monitor whose `source` is another monitor, that one's sampling period, else a millisecond at most. By hand each call
+    of `update(z)` enters a value.
+
+    Examples
+    --------
+    The functional connectivity of a BOLD signal that is not itself stored:
+
+    >>> import brainmass, brainunit as u
+    >>> bold = brainmass.Monitor(brainmass.BOLDSignal(3), every=200 * u.ms)
+    >>> fc = brainmass.Monitor(brainmass.FunctionalConnectivity(3), source="bold")
+    >>> node = brainmass.HopfStep(3, noise_x=brainmass.WhiteNoise(3, sigma=0.1))
+    >>> result = brainmass.Simulator(node, dt=1 * u.ms).run(4000 * u.ms, monitors={"bold": bold, "fc": fc}, seed=0)
+    >>> result["fc"].shape
+    (1, 3, 3)
+    """
+
+    sums_up = True
+
+    every: Any = option(default=None)
+    unit: Any = option(default=u.UNITLESS)
+
+    count: Any = state("number of values so far", start=Constant(0.0))
+
+    def _initial(self, rng: Any) -> dict[str, Any]:
+        batch = self._batch or ()
+        shapes = {"count": (1,), **self._shapes()}
+        return {name: jnp.zeros((*batch, *shape), default_dtype()) for name, shape in shapes.items()}
+
+    @abstractmethod
+    def _shapes(self) -> dict[str, tuple[int, ...]]:
+        """Shapes of the states, without batch."""
+
+    def update(self, z: Any) -> Any:
+        """Take in a value, shape (batch..., regions)."""
+        check_input_shape(self._owner, "z", z, (*(self.count.value.shape[:-1]), *self.varshape))
+        if not u.get_unit(z).has_same_dim(self.unit):
+            raise u.UnitMismatchError(
+                f"The activity that {self._owner} sees is in {u.get_unit(z)}, and it was made for {self.unit}. "
+                f"Example: {self._owner}({self.varshape[0]}, unit=u.mV)."
+            )
+        x = z.to_decimal(self.unit) if isinstance(z, u.Quantity) else z
+        shape = (*self.count.value.shape[:-1], *self.varshape)
+        self._enter(jnp.broadcast_to(jnp.asarray(x, self.count.value.dtype), shape))
+        self.count.value = self.count.value + 1
+
+    @abstractmethod
+    def _enter(self, x: Any) -> None:
+        """Take in a plain value, before it is counted."""
+
+    def signal(self) -> Any:
+        """The statistic of what has entered so far."""
+        count = self.count.value
+        if not is_traced(count) and np.any(np.asarray(count) < self.needed):
+            raise ValueError(
+                f"{self._owner} has seen {int(np.min(count))} values, and needs {self.needed} before there is anything "
+                "to see."
+            )
+        return self._statistic()
+
+    @abstractmethod
+    def _statistic(self) -> Any: ...
+
+    def __setattr__(self, key: str, value: Any) -> None:
+        if self._checked and key == "every" and value is not None and not u.get_unit(value).has_same_dim(u.ms):
+            raise u.UnitMismatchError(
+                f"Argument `every` of {self._owner} must be a time, but is {show(value)}. Example: every=1 * u.ms."
+            )
+        super().__setattr__(key, value)
+
+
+class Mean(Statistic):
+    """The mean over time, shape (batch..., regions), in `unit`."""
+
+    mean: Any = state("mean of the values so far", start=Constant(0.0))
+
+    @property
+    def needed(self) -> int:
+        return 1
+
+    def _shapes(self) -> dict[str, tuple[int, ...]]:
+        return {"mean": self.varshape}
+
+    def _enter(self, x: Any) -> None:
+        self.mean.value = self.mean.value + (x - self.mean.value) / (self.count.value + 1)
+
+    def _statistic(self) -> Any:
+        return u.maybe_decimal(self.mean.value * self.unit)
+
+
+class Covariance(Mean):
+    """The covariance over time, with divisor T - 1: shape (batch..., regions, regions), in the square of `unit`.
+
+    By the update of Welford 1962, Technometrics 4:419.
+    """
+
+    product: Any = state("sum of the products of deviations", start=Constant(0.0))
+
+    @property
+    def needed(self) -> int:
+        return 2
+
+    def _shapes(self) -> dict[str, tuple[int, ...]]:
+        return {"mean": self.varshape, "product": 2 * self.varshape}
+
+    def _enter(self, x: Any) -> None:
+        before = x - self.mean.value
+        super()._enter(x)
+        self.product.value = self.product.value + before[..., :, None] * (x - self.mean.value)[..., None, :]
+
+    def _statistic(self) -> Any:
+        return u.maybe_decimal(self.product.value / (self.count.value[..., None] - 1) * self.unit**2)
+
+
+class FunctionalConnectivity(Covariance):
+    """The Pearson correlation over time, shape (batch..., regions, regions); 0 where a region is constant."""
+
+    def _statistic(self) -> Any:
+        return _correlation(self.product.value)
+
+
+def _correlation(product: Any) -> Any:
+    """From sums of products of deviations; symmetric, with ones on the diagonal."""
+    product = (product + jnp.swapaxes(product, -1, -2)) / 2
+    power = jnp.diagonal(product, axis1=-2, axis2=-1)
+    constant = power <= 0
+    scale = 1 / jnp.sqrt(jnp.where(constant, 1.0, power))
+    scale = jnp.where(constant, 0.0, scale)
+    fc = jnp.clip(product * scale[..., :, None] * scale[..., None, :], -1.0, 1.0)
+    return jnp.where(jnp.eye(product.shape[-1], dtype=bool), 1.0, fc)
+
+
+class OrderParameter(Statistic):
+    r"""The mean over time of the Kuramoto order parameter, :math:`R = |\frac1N \sum_j e^{i\theta_j}|`, from 0 to 1.
+
+    The activity that enters is the phases, in rad.
+    """
+
+    mean: Any = state("mean of R so far", start=Constant(0.0))
+    square: Any = state("sum of the squared deviations of R", start=Constant(0.0))
+
+    @property
+    def needed(self) -> int:
+        return 1
+
+    def _shapes(self) -> dict[str, tuple[int, ...]]:
+        return {"mean": (1,), "square": (1,)}
+
+    def update(self, z: Any) -> Any:
+        """Take in phases, shape (batch..., regions).
+
+        In a run each value is a mean of the phases since the last one: give the time step as `every` where they turn
+        by more than a little in a millisecond.
+        """
+        super().update(z)
+
+    def _enter(self, x: Any) -> None:
+        r = jnp.hypot(jnp.mean(jnp.cos(x), axis=-1), jnp.mean(jnp.sin(x), axis=-1))[..., None]
+        before = r - self.mean.value
+        self.mean.value = self.mean.value + before / (self.count.value + 1)
+        self.square.value = self.square.value + before * (r - self.mean.value)
+
+    def _statistic(self) -> Any:
+        return self.mean.value[..., 0]
+
+
+class Metastability(OrderParameter):
+    """The standard deviation over time of the Kuramoto order parameter, with divisor T.
+
+    Reference: Shanahan 2010, Chaos 20:013108.
+    """
+
+    def _statistic(self) -> Any:
+        return jnp.sqrt(jnp.maximum(self.square.value / self.count.value, 0.0))[..., 0]
+
+
+class _Windowed(Statistic):
+    """Base of the statistics of overlapping windows: it keeps the last `window` values."""
+
+    recent: Any = state("the last values, (batch..., window, regions)", start=Constant(0.0))
+
+    window: ClassVar[int]
+    step: ClassVar[int]
+    _kept: ClassVar[tuple[str, ...]] = ()
+
+    @property
+    def needed(self) -> int:
+        return self.window
+
+    def _shapes(self) -> dict[str, tuple[int, ...]]:
+        return {"recent": (self.window, *self.varshape)}
+
+    def _enter(self, x: Any) -> None:
+        recent = self.recent.value
+        self.recent.value = jnp.concatenate([recent[..., 1:, :], x[..., None, :]], axis=-2)
+        # Batches count in step: what one lane does, all do.
+        entered = self.count.value.reshape(-1)[0] + 1 - self.window
+        due = (entered >= 0) & (entered % self.step == 0)
+        kept = {name: getattr(self, name).value for name in self._kept}
+        number = (entered // self.step).astype(jnp.int32)
+        new = jax.lax.cond(due, lambda kept: self._take(kept, number), lambda kept: kept, kept)
+        for name, value in new.items():
+            getattr(self, name).value = value
+
+    @abstractmethod
+    def _take(self, kept: dict[str, Any], number: Any) -> dict[str, Any]:
+        """What is kept after the window of this number."""
+
+
+def _check_whole(owner: str, name: str, value: Any, least: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise ValueError(
+            f"Argument `{name}` of {owner} must be a whole number of values, {least} or more, but is {show(value)}."
+        )
+
+
+class WelchSpectrum(_Windowed):
+    """The power spectral density by Welch's method, shape (batch..., frequencies, regions), in `unit`² per Hz.
+
+    One-sided, with a Hann window, segments of `window` values that overlap by half, each less its mean: the defaults of
+    `scipy.signal.welch`. The `frequencies` follow from `every`.
+
+    Reference: Welch 1967, IEEE Trans. Audio Electroacoust. 15:70.
+    """
+
+    window: int = option(default=256)  # pyright: ignore[reportIncompatibleVariableOverride]
+
+    total: Any = state("sum of the periodograms", start=Constant(0.0))
+
+    _kept = ("total",)
+
+    def check(self) -> None:
+        _check_whole(self._owner, "window", self.window, 2)
+        if self.every is None:
+            raise TypeError(f"{self._owner} needs the argument `every`, its sampling period. Example: every=1 * u.ms.")
+
+    @property
+    def step(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return self.window - self.window // 2
+
+    @property
+    def frequencies(self) -> Any:
+        """Those of the spectrum, in Hz."""
+        return np.fft.rfftfreq(self.window, float(self.every.to_decimal(u.second))) * u.Hz
+
+    def _shapes(self) -> dict[str, tuple[int, ...]]:
+        return {**super()._shapes(), "total": (self.window // 2 + 1, *self.varshape)}
+
+    def _take(self, kept: dict[str, Any], number: Any) -> dict[str, Any]:
+        x = self.recent.value
+        shape = np.hanning(self.window + 1)[:-1]  # periodic, as spectral estimation has it
+        x = (x - jnp.mean(x, axis=-2, keepdims=True)) * jnp.asarray(shape[:, None], x.dtype)
+        power = jnp.abs(jnp.fft.rfft(x, axis=-2)) ** 2
+        return {"total": kept["total"] + power}
+
+    def _statistic(self) -> Any:
+        segments = (self.count.value[..., None] - self.window) // self.step + 1
+        shape, rate = np.hanning(self.window + 1)[:-1], 1 / float(self.every.to_decimal(u.second))
+        sides = np.full(self.window // 2 + 1, 2.0)
+        sides[0] = 1
+        if self.window % 2 == 0:
+            sides[-1] = 1
+        scale = jnp.asarray(sides / (rate * np.sum(shape**2)), self.total.value.dtype)[:, None]
+        return u.maybe_decimal(self.total.value / segments * scale * (self.unit**2 / u.Hz))
+
+
+class FunctionalConnectivityDynamics(_Windowed):
+    """The FCD matrix: correlations between the functional connectivities of windows, shape (batch..., K, K).
+
+    Windows are `window` values long and begin every `step` values; `windows` is their number, K, which a run must
+    reach. Of each window the correlations above the diagonal are kept.
+
+    Reference: Hansen, Battaglia, Spiegler, Deco, Jirsa 2015, NeuroImage 105:525.
+    """
+
+    window: int = option(default=30)  # pyright: ignore[reportIncompatibleVariableOverride]
+    step: int = option(default=5)  # pyright: ignore[reportIncompatibleVariableOverride]
+    windows: int = option(default=2)
+
+    pairs: Any = state("correlations of each window, (batch..., K, pairs)", start=Constant(0.0))
+
+    _kept = ("pairs",)
+
+    def check(self) -> None:
+        _check_whole(self._owner, "window", self.window, 2)
+        _check_whole(self._owner, "step", self.step, 1)
+        _check_whole(self._owner, "windows", self.windows, 2)
+        if len(self.varshape) != 1 or self.varshape[0] < 3:
+            raise ValueError(f"Argument `in_size` of {self._owner} must be 3 regions or more, but is {self.varshape}.")
+
+    @property
+    def needed(self) -> int:
+        return self.window + (self.windows - 1) * self.step
+
+    def _shapes(self) -> dict[str, tuple[int, ...]]:
+        (n,) = self.varshape
+        return {**super()._shapes(), "pairs": (self.windows, n * (n - 1) // 2)}
+
+    def _take(self, kept: dict[str, Any], number: Any) -> dict[str, Any]:
+        x = self.recent.value
+        x = x - jnp.mean(x, axis=-2, keepdims=True)
+        fc = _correlation(jnp.swapaxes(x, -1, -2) @ x)
+        above = np.triu_indices(self.varshape[0], 1)
+        return {"pairs": kept["pairs"].at[..., number, :].set(fc[..., above[0], above[1]], mode="drop")}
+
+    def _statistic(self) -> Any:
+        pairs = self.pairs.value
+        pairs = pairs - jnp.mean(pairs, axis=-1, keepdims=True)
+        return _correlation(pairs @ jnp.swapaxes(pairs, -1, -2))

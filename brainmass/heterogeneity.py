@@ -1,0 +1,100 @@
+"""Parameters that differ between regions as cortical maps do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import brainunit as u
+import jax.numpy as jnp
+import numpy as np
+from brainstate.nn import IdentityT, Param
+
+from brainmass.dynamics.fields import matching_precision, show
+from brainmass.dynamics.module import ShowsConstructor
+
+__all__ = ["RegionalMap"]
+
+
+class RegionalMap(ShowsConstructor, Param):
+    r"""A parameter that follows cortical maps, :math:`p_i = T(T^{-1}(a) + \sum_k b_k\, m_{ki})`.
+
+    It stands in the place of any parameter of a model. Trained are the coefficients, K + 1 of them: the first for the
+    level, the others for the maps. The transform :math:`T` keeps the values in its range, e.g.
+    `brainstate.nn.SoftplusT(0.0)` above zero; with none, :math:`p_i = a + \sum_k b_k\, m_{ki}`.
+
+    Parameters
+    ----------
+    maps : array (K, N) or (N,)
+        Maps over the regions, plain numbers, finite; e.g. the ratio of T1w to T2w images, or the principal gradient of
+        functional connectivity, standardised.
+    a : number or Quantity
+        The level: the value of a region where all maps are zero.
+    b : number, or array (K,)
+        Where the coefficients of the maps start. Plain numbers; with a transform, before it.
+    transform : brainstate Transform, optional
+    reg : brainstate Regularization, optional
+        Acts on the values.
+    fit : bool
+        Whether the coefficients are trainable.
+
+    Examples
+    --------
+    >>> import brainmass, jax.numpy as jnp
+    >>> gradient = jnp.array([-1.0, 0.0, 1.0])
+    >>> node = brainmass.WongWangExcInhStep(3, w_p=brainmass.RegionalMap(gradient, a=1.4, b=0.2))
+    >>> print(node.w_p.value())
+    [1.2 1.4 1.6]
+
+    Reference: Demirtaş et al. 2019, Neuron 101:1181.
+    """
+
+    def __init__(self, maps: Any, a: Any, b: Any = 0.0, transform: Any = None, reg: Any = None, fit: bool = True):
+        maps, b = _checked_maps(maps), np.asarray(u.get_mantissa(b))
+        if b.shape not in ((), maps.shape[:1]):
+            raise ValueError(
+                f"Argument `b` of RegionalMap must be one number or one for each of the {len(maps)} maps, "
+                f"but has shape {b.shape}."
+            )
+        if np.shape(u.get_mantissa(a)) != ():
+            raise ValueError(f"Argument `a` of RegionalMap must be one number, the level, but is {show(a)}.")
+        transform = IdentityT() if transform is None else transform
+        level = np.asarray(transform.inverse(jnp.asarray(u.get_mantissa(a), float)))
+        if not np.isfinite(level):
+            raise ValueError(
+                f"Argument `a` of RegionalMap must lie within the range of {show(transform)}, but is {show(a)}."
+            )
+        coefficients = jnp.asarray(np.r_[level, np.broadcast_to(b, maps.shape[:1])], float)
+        with matching_precision():
+            super().__init__(coefficients, reg=reg, fit=fit)
+        self.precompute = _OfMaps(jnp.asarray(maps, float), transform, u.get_unit(a))
+
+    @property
+    def coefficients(self) -> Any:
+        """The level, before the transform, and the coefficients of the maps: shape (K + 1,)."""
+        value = self.val
+        return getattr(value, "value", value)
+
+    def set_value(self, value: Any) -> None:
+        raise AttributeError("The values of a RegionalMap follow from its maps: make a new one, with other a and b.")
+
+
+class _OfMaps:
+    """From coefficients to the values of the regions."""
+
+    def __init__(self, maps: Any, transform: Any, unit: Any):
+        self.maps, self.transform, self.unit = maps, transform, unit
+
+    def __call__(self, coefficients: Any) -> Any:
+        return u.maybe_decimal(self.transform.forward(coefficients[0] + coefficients[1:] @ self.maps) * self.unit)
+
+
+def _checked_maps(maps: Any) -> np.ndarray:
+    values = np.atleast_2d(np.asarray(u.get_mantissa(maps), dtype=float))
+    if values.ndim != 2 or values.size == 0:
+        raise ValueError(f"Argument `maps` of RegionalMap must have shape (K, N) or (N,), but has {np.shape(maps)}.")
+    if not np.isfinite(values).all():
+        k, i = np.argwhere(~np.isfinite(values))[0]
+        raise ValueError(
+            f"Argument `maps` of RegionalMap must be finite, but is {values[k, i]} in map {k}, region {i}."
+        )
+    return values

@@ -1,0 +1,198 @@
+"""Statistics worked out in a run against numpy and scipy on the stored trajectory; refusals."""
+
+# ruff: noqa: E501 (rows of messages)
+
+import re
+
+import brainstate
+import brainunit as u
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import scipy.signal
+
+import brainmass as bm
+
+N = 5
+DT = 0.5 * u.ms
+
+
+def node(n=N):
+    return bm.HopfStep(n, a=-0.02, w=0.3, method="heun", noise_x=bm.WhiteNoise(n, sigma=0.1))
+
+
+def run(monitors, duration=400 * u.ms, **options):
+    return bm.Simulator(node(), dt=DT).run(duration, monitors=monitors, **{"seed": 0, **options})
+
+
+def of_run(statistic, every=DT, **options):
+    """The stored values at this period, and what the statistic made of them."""
+    result = run({"x": "x", "seen": bm.Monitor(statistic, source="x")}, **options)
+    x = np.asarray(result["x"], float)
+    k = round(float(u.maybe_decimal(every / DT)))
+    return x.reshape(-1, k, *x.shape[1:]).mean(1), np.asarray(u.get_mantissa(result["seen"]))
+
+
+def order_parameter(theta):
+    return np.abs(np.exp(1j * theta).mean(-1))
+
+
+def fcd(x, window, step):
+    above = np.triu_indices(x.shape[1], 1)
+    starts = range(0, len(x) - window + 1, step)
+    return np.corrcoef([np.corrcoef(x[s : s + window].T)[above] for s in starts])
+
+
+# --- against the stored trajectory ------------------------------------------------------------------------------
+@pytest.mark.parametrize("every", [0.5 * u.ms, 2 * u.ms])
+def test_mean_covariance_connectivity(every):
+    for cls, expected in (
+        (bm.Mean, lambda x: x.mean(0)),
+        (bm.Covariance, lambda x: np.cov(x.T)),
+        (bm.FunctionalConnectivity, lambda x: np.corrcoef(x.T)),
+    ):
+        x, seen = of_run(cls(N, every=every), every)
+        assert seen.shape[0] == 1
+        np.testing.assert_allclose(seen[0], expected(x), rtol=1e-4, atol=1e-6)
+
+
+def test_the_transient_is_not_seen():
+    result = run(
+        {"x": "x", "m": bm.Monitor(bm.Mean(N, every=DT), source="x")},
+        transient=50 * u.ms,
+    )
+    np.testing.assert_allclose(result["m"][0], np.asarray(result["x"], float).mean(0), rtol=1e-5, atol=1e-7)
+
+
+def test_so_far_at_each_sample_and_over_runs_that_go_on():
+    mean = bm.Monitor(bm.Mean(N, every=DT), source="x", every=100 * u.ms)
+    result = run({"x": "x", "m": mean})
+    x = np.asarray(result["x"], float)
+    np.testing.assert_allclose(result["m"], [x[: 200 * k].mean(0) for k in (1, 2, 3, 4)], rtol=1e-5, atol=1e-7)
+    simulator = bm.Simulator(node(), dt=DT)
+    first = simulator.run(100 * u.ms, monitors={"m": mean}, seed=0)
+    second = simulator.run(300 * u.ms, monitors={"m": mean}, state=first.final)
+    np.testing.assert_allclose(second["m"], result["m"][1:], rtol=1e-6)
+
+
+def test_lanes():
+    result = run({"x": "x", "fc": bm.Monitor(bm.FunctionalConnectivity(N, every=DT), source="x")}, batch_size=3)
+    for lane in range(3):
+        np.testing.assert_allclose(
+            result["fc"][0, lane], np.corrcoef(np.asarray(result["x"], float)[:, lane].T), rtol=1e-4, atol=1e-5
+        )
+
+
+@pytest.mark.parametrize("window", [64, 65, 256])
+def test_spectrum(window):
+    spectrum = bm.WelchSpectrum(N, window=window, every=1 * u.ms)
+    x, seen = of_run(spectrum, 1 * u.ms)
+    frequencies, expected = scipy.signal.welch(x, fs=1000, nperseg=window, noverlap=window // 2, axis=0)
+    np.testing.assert_allclose(spectrum.frequencies.to_decimal(u.Hz), frequencies, rtol=1e-12)
+    np.testing.assert_allclose(seen[0], expected, rtol=2e-4, atol=1e-5 * expected.max())
+
+
+def test_order_parameter_and_metastability():
+    network = bm.KuramotoNetwork(40, omega=np.random.default_rng(0).normal(0.1, 0.03, 40), K=0.05)
+    monitors = {"theta": "theta"} | {
+        name: bm.Monitor(cls(40, every=DT), source="theta")
+        for name, cls in (("sync", bm.OrderParameter), ("meta", bm.Metastability))
+    }
+    result = bm.Simulator(network, dt=DT).run(200 * u.ms, monitors=monitors, seed=0)
+    r = order_parameter(np.asarray(result["theta"], float))
+    np.testing.assert_allclose(result["sync"], [r.mean()], rtol=1e-5)
+    np.testing.assert_allclose(result["meta"], [r.std()], rtol=1e-4)
+
+
+def test_connectivity_dynamics():
+    x, seen = of_run(bm.FunctionalConnectivityDynamics(N, window=40, step=20, windows=18, every=1 * u.ms), 1 * u.ms)
+    expected = fcd(x[: 40 + 17 * 20], 40, 20)
+    np.testing.assert_allclose(seen[0], expected, rtol=1e-3, atol=2e-4)
+
+
+def test_what_another_monitor_sees():
+    """Connectivity of a BOLD signal, and its spectrum, at its repetition time."""
+    monitors = {
+        "fc": bm.Monitor(bm.FunctionalConnectivity(N), source="bold"),
+        "bold": bm.Monitor(bm.BOLDSignal(N), source="x", every=20 * u.ms),
+        "fcd": bm.Monitor(bm.FunctionalConnectivityDynamics(N, window=30, step=5, windows=2), source="bold"),
+    }
+    result = run(monitors, 700 * u.ms)
+    bold = np.asarray(result["bold"], float)
+    np.testing.assert_allclose(result["fc"][0], np.corrcoef(bold.T), rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(result["fcd"][0], fcd(bold, 30, 5), rtol=1e-2, atol=1e-3)
+
+
+def test_slope_through_a_statistic(x64):
+    monitors = {"fc": bm.Monitor(bm.FunctionalConnectivity(N, every=DT), source="x")}
+    simulate = bm.Simulator(node(), dt=DT).pure(50 * u.ms, monitors=monitors, free=["w"])
+
+    def loss(w):
+        return jnp.sum(simulate({"w": w}, 0)["fc"] ** 2)
+
+    h = 1e-6
+    np.testing.assert_allclose(jax.grad(loss)(0.3), (loss(0.3 + h) - loss(0.3 - h)) / (2 * h), rtol=1e-5)
+
+
+# --- by hand ----------------------------------------------------------------------------------------------------
+def test_by_hand_in_units():
+    x = np.random.default_rng(0).normal(size=(30, 2, 3))
+    mean, covariance = bm.Mean(3, unit=u.mV), bm.Covariance(3, unit=u.mV)
+    for statistic in (mean, covariance):
+        brainstate.nn.init_all_states(statistic, batch_size=2)
+        with pytest.raises(ValueError, match="has seen 0 values, and needs . before there is anything to see"):
+            statistic.signal()
+        for row in x:
+            statistic.update(row * 1e-3 * u.volt)
+    np.testing.assert_allclose(mean.signal().to_decimal(u.mV), x.mean(0), rtol=1e-4, atol=1e-6)
+    expected = [np.cov(x[:, b].T) for b in range(2)]
+    np.testing.assert_allclose(covariance.signal().to_decimal(u.mV**2), expected, rtol=1e-4)
+    with pytest.raises(u.UnitMismatchError, match="that Mean sees is in nA, and it was made for mV"):
+        mean.update(x[0] * u.nA)
+
+
+def test_a_constant_region_is_uncorrelated():
+    fc = bm.FunctionalConnectivity(2)
+    brainstate.nn.init_all_states(fc)
+    for value in (1.0, 2.0, 4.0):
+        fc.update(np.array([value, 1.0]))
+    np.testing.assert_array_equal(fc.signal(), np.eye(2))
+
+
+# --- refusals ----------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("monitor", "options", "message"),
+    [
+        (bm.Monitor(bm.Covariance(N, every=400 * u.ms), source="x"), {}, "asked for after 1 values, but a Covariance needs 2"),
+        (bm.Monitor(bm.FunctionalConnectivityDynamics(N, windows=5, every=10 * u.ms), source="x"), {}, "after 40 values, but a"),
+        (bm.Monitor(bm.Mean(N, every=3 * u.ms), source="x"), {}, "`m` takes in a value every 6 steps, of which the run, 800 steps, must be a multiple. The nearest that is: 798 steps."),
+        (bm.Monitor(bm.Mean(N, every=2 * u.ms), source="x"), {"transient": 5 * u.ms}, "of which the transient, 10 steps, must be"),
+        (bm.Monitor(bm.Mean(N, every=0.7 * u.ms), source="x"), {}, "must be a multiple of the time step 0.5 ms, but is 0.7 ms. The nearest"),
+    ],
+)  # fmt: skip
+def test_refusals_of_a_run(monitor, options, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        run({"m": monitor}, **options)
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "message"),
+    [
+        (lambda: bm.Mean(3, every=2 * u.mV), u.UnitMismatchError, "`every` of Mean must be a time"),
+        (lambda: bm.WelchSpectrum(3), TypeError, "WelchSpectrum needs the argument `every`"),
+        (lambda: bm.WelchSpectrum(3, window=1, every=DT), ValueError, "`window` of WelchSpectrum must be a whole number of values, 2 or more"),
+        (lambda: bm.FunctionalConnectivityDynamics(3, window=0), ValueError, "`window` of FunctionalConnectivityDynamics"),
+        (lambda: bm.FunctionalConnectivityDynamics(3, step=0), ValueError, "`step` of FunctionalConnectivityDynamics"),
+        (lambda: bm.FunctionalConnectivityDynamics(2), ValueError, "must be 3 regions or more"),
+    ],
+)  # fmt: skip
+def test_refusals(make, error, message):
+    with pytest.raises(error, match=re.escape(message)):
+        make()
+
+
+def test_sources_in_a_circle():
+    one, two = bm.Monitor(bm.Mean(N), source="b"), bm.Monitor(bm.Mean(N), source="a")
+    with pytest.raises(ValueError, match="are each other's source"):
+        run({"a": one, "b": two})
