@@ -198,6 +198,25 @@ def memory(rounds: int) -> list[str]:
     return lines
 
 
+def observers(rounds: int) -> list[str]:
+    """BOLD every 20 ms, its functional connectivity, and that of the rate every ms, in a run of 120,000 steps.
+
+    Against the same run without, in one process. Memory is temporary memory and what comes out.
+    """
+    n = 120_000
+    worker = Worker("ours.py", "observers", n, flags=WHOLE_LOOPS)
+    interleaved({"brainmass": worker}, rounds)
+    ratio = statistics.median(r["observed"] / r["bare"] for r in worker.reports)
+    return (
+        ["| run | µs per step | memory, MB |", "| --- | --- | --- |"]
+        + [
+            f"| {name} | {worker.median(name) / n * 1e6:.2f} | {worker.median(f'{name}_MB'):.2f} |"
+            for name in ("bare", "observed")
+        ]
+        + ["", f"Ratio of times {ratio:.2f}."]
+    )
+
+
 def gradient(rounds: int) -> list[str]:
     """Gradient of the mean rate for the coupling and 84 excitabilities, against the forward run in the same process."""
     lines = [
@@ -232,7 +251,7 @@ def imports(rounds: int) -> list[str]:
     return [f"brainmass {ours:.2f} s, brainstate and braintools alone {theirs:.2f} s: ratio {ratio:.3f}."]
 
 
-CASES = {f.__name__: f for f in (forward, delays, noisy_delays, sparse, overhead, memory, gradient, imports)}
+CASES = {f.__name__: f for f in (forward, delays, noisy_delays, sparse, overhead, memory, observers, gradient, imports)}
 
 
 def main() -> None:

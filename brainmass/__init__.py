@@ -80,6 +80,21 @@ from brainmass.network.projection import Projection
 
 # Forward models
 from brainmass.forward.bold import BOLDSignal
+from brainmass.forward.hrf import (
+    DoubleExponentialHRFKernel,
+    FirstOrderVolterraHRFKernel,
+    GammaHRFKernel,
+    HRFBold,
+    HRFKernel,
+    MixtureOfGammasHRFKernel,
+)
+from brainmass.forward.leadfield import (
+    EEGLeadFieldModel,
+    LeadFieldModel,
+    LeadfieldReadout,
+    MEGLeadFieldModel,
+    SEEGLeadFieldModel,
+)
 from brainmass.forward.observer import Observer
 from brainmass.forward.statistics import (
     Covariance,
@@ -90,6 +105,7 @@ from brainmass.forward.statistics import (
     OrderParameter,
     WelchSpectrum,
 )
+from brainmass.forward.temporal_average import SpatialAverage, TemporalAverage
 
 # Simulation
 from brainmass.simulation.monitors import Monitor

@@ -1,8 +1,8 @@
 """A pulse train into one region of a human connectome, and where it goes.
 
 The regions are damped oscillators of 10 Hz near their Hopf bifurcation, coupled through the connectome with conduction
-delays. The first region of the left hemisphere gets ten pulses; what a region does beyond what it does without them, under the very same
-noise, is its response.
+delays. The first region of the left hemisphere gets ten pulses; what a region does beyond what it does without them,
+under the very same noise, is its response.
 """
 
 from pathlib import Path

@@ -198,3 +198,76 @@ def test_constant_input_gives_the_inverse_of_the_steady_state(x64):
     z = brentq(lambda z: steady(z) - 0.01, 0, 1)
     y, _ = simulate(60, 50 * u.ms, lambda t: z)
     assert y[-1] == pytest.approx(0.01, rel=1e-6)
+
+
+# --- the other outputs ----------------------------------------------------------------------------------------------
+def at_state(v, q, **options):
+    bold = brainmass.BOLDSignal(1, **options)
+    bold.init_state()
+    bold.v.value, bold.q.value = np.array([v]), np.array([q])
+    return float(bold.bold()[0])
+
+
+def test_coefficients_at_one_and_a_half_tesla(x64):
+    """Obata et al. 2004, at rho = 0.4, TE = 40 ms: 2.77, 0.572 and 0.43 of opposite sign."""
+    given = dict(rho=0.4, V0=1.0, output="obata2004")
+    k1, k2, k3 = 4.3 * 40.3 * 0.4 * 0.04, 1.43 * 25 * 0.4 * 0.04, 1 - 1.43
+    assert [k1, k2, k3] == pytest.approx([2.773, 0.572, -0.43], abs=1e-3)
+    v, q = 1.2, 0.7
+    assert at_state(v, q, **given) == pytest.approx((k1 + k2) * (1 - q) + (k3 - k2) * (1 - v), rel=1e-12)
+    revised = at_state(v, q, **given | {"output": "stephan2007"})
+    assert revised == pytest.approx(k1 * (1 - q) + k2 * (1 - q / v) + k3 * (1 - v), rel=1e-12)
+
+
+def test_parameters_of_the_scanner(x64):
+    """Another field strength, echo time and ratio of the signals."""
+    given = dict(output="stephan2007", TE=30 * u.ms, nu0=80.6 * u.Hz, r0=110.0 / u.second, epsilon=0.5)
+    k1, k2, k3 = 4.3 * 80.6 * 0.34 * 0.03, 0.5 * 110 * 0.34 * 0.03, 0.5
+    expected = 0.02 * (k1 * (1 - 0.9) + k2 * (1 - 0.9 / 1.3) + k3 * (1 - 1.3))
+    assert at_state(1.3, 0.9, **given) == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("output", ["friston2003", "obata2004", "stephan2007"])
+def test_every_output_is_zero_at_rest(output):
+    assert at_state(1.0, 1.0, output=output) == 0.0
+
+
+def test_the_linear_output_is_the_tangent_of_the_other(x64):
+    """The difference falls fourfold when the distance from rest is halved."""
+
+    def difference(h):
+        return at_state(1 + h, 1 - 2 * h, output="obata2004") - at_state(1 + h, 1 - 2 * h, output="stephan2007")
+
+    assert difference(1e-3) / difference(5e-4) == pytest.approx(4, rel=1e-2)
+
+
+def test_gradients_of_the_other_output(x64):
+    """In the parameters that it alone has, and in rho, against finite differences."""
+
+    def value(values):
+        quantities = {"TE": values["TE"] * u.ms, "nu0": values["nu0"] * u.Hz, "r0": values["r0"] * u.Hz}
+        bold = brainmass.BOLDSignal(1, **{**values, **quantities}, output="stephan2007")
+        bold.init_state()
+        bold.v.value, bold.q.value = jax.numpy.array([1.2]), jax.numpy.array([0.7])
+        return bold.bold()[0]
+
+    values = {"TE": 40.0, "nu0": 40.3, "r0": 25.0, "epsilon": 1.43, "rho": 0.34}
+    slopes = jax.jit(jax.grad(value))(values)
+    for name, x in values.items():
+        h = 1e-5 * x
+        expected = (value({**values, name: x + h}) - value({**values, name: x - h})) / (2 * h)
+        assert abs(expected) > 1e-6
+        np.testing.assert_allclose(slopes[name], expected, rtol=1e-7, err_msg=name)
+
+
+def test_outputs_refused():
+    with pytest.raises(
+        ValueError, match="`output` of BOLDSignal must be one of 'friston2003'.*Did you mean 'stephan2007'"
+    ):
+        brainmass.BOLDSignal(1, output="stephan2008")
+    with pytest.raises(
+        TypeError, match=r"`epsilon` of BOLDSignal has no part in the output 'friston2003'.*'stephan2007'"
+    ):
+        brainmass.BOLDSignal(1, epsilon=1.0)
+    with pytest.raises(u.UnitMismatchError, match=r"`TE` of BOLDSignal \(echo time\)"):
+        brainmass.BOLDSignal(1, output="stephan2007", TE=0.04)

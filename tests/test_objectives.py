@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats
+from scipy.spatial import distance
 
-from brainmass.objectives import combine, fc_corr, fc_rmse, functional_connectivity, timeseries_rmse
+from brainmass.objectives import combine, cosine_sim, fc_corr, fc_rmse, functional_connectivity, timeseries_rmse
 
 RNG = np.random.default_rng(0)
 MIXING = RNG.normal(size=(5, 5))
@@ -164,17 +165,45 @@ def test_uniform_connectivity_scores_zero():
     assert fc_corr()(np.ones((7, 5)), T) == 0.0
 
 
+def test_cosine_is_scipys():
+    expected = 1 - distance.cosine(P.ravel().astype(float), T[:40].ravel().astype(float))
+    np.testing.assert_allclose(cosine_sim()(P, T[:40]), expected, rtol=1e-5)
+    np.testing.assert_allclose(cosine_sim(as_loss=True)(P, T[:40]), 1 - expected, rtol=1e-5)
+    np.testing.assert_allclose(cosine_sim()(P * u.mV, T[:40] * u.ms), expected, rtol=1e-5)
+    np.testing.assert_allclose(cosine_sim()(P * np.float32(1e-30), T[:40] * np.float32(1e30)), expected, rtol=1e-5)
+    np.testing.assert_allclose(cosine_sim()(P[0], -3 * P[0]), -1.0, rtol=1e-6)
+
+
+def test_cosine_of_signals_shorter_than_epsilon():
+    p, t = np.array([0.3, 0.4]), np.array([3.0, 0.0])
+    np.testing.assert_allclose(cosine_sim()(p, t), 0.6, rtol=1e-6)
+    np.testing.assert_allclose(cosine_sim(epsilon=1.0)(p, t), 0.3, rtol=1e-6)
+    np.testing.assert_allclose(cosine_sim(epsilon=4.0)(p, t), 0.9 / 16, rtol=1e-6)
+
+
+@pytest.mark.parametrize("epsilon", [0.0, 1e-8, 2.0])
+def test_gradient_of_the_cosine_with_zero_is_finite(epsilon):
+    value_and_gradient = jax.jit(jax.value_and_grad(cosine_sim(epsilon=epsilon)))
+    for p, t in ((0 * P, P), (P, 0 * P), (0 * P, 0 * P), (P, P)):
+        value, gradient = value_and_gradient(p, t)
+        assert np.isfinite(gradient).all()
+        np.testing.assert_allclose(value, 1.0 if p is t is P else 0.0, atol=1e-6)
+
+
 # gradients
 
 
 OBJECTIVES = {
     "timeseries_rmse": (timeseries_rmse(), T[:40]),
+    "cosine_sim": (cosine_sim(), T[:40]),
+    "cosine_sim with epsilon": (cosine_sim(as_loss=True, epsilon=50.0), T[:40]),
     "fc_corr": (fc_corr(), T),
     "fc_corr to fc": (fc_corr(target_is_fc=True), FC_T),
     "fc_rmse": (fc_rmse(), T),
     "fc_rmse to fc": (fc_rmse(target_is_fc=True), FC_T),
     "combine": (combine((0.5, fc_rmse()), (2.0, fc_corr(as_loss=True))), T),
 }
+SAMPLE_BY_SAMPLE = [f for name, (f, _) in OBJECTIVES.items() if name.startswith(("timeseries", "cosine"))]
 every_objective = pytest.mark.parametrize(("f", "target"), OBJECTIVES.values(), ids=OBJECTIVES)
 
 
@@ -194,7 +223,7 @@ def test_gradient_past_a_constant_series(float64, f, target):
     assert np.isfinite(gradient).all()
     expected = finite_differences(lambda x: loss(with_constant_column(x)), p)
     np.testing.assert_allclose(gradient[:, others], expected[:, others], atol=1e-8)
-    if f is not OBJECTIVES["timeseries_rmse"][0]:
+    if f not in SAMPLE_BY_SAMPLE:
         assert not gradient[:, 2].any()
 
 
@@ -270,6 +299,8 @@ SQUARE = np.asarray(FC_T)
         (timeseries_rmse(), P, P[:, :1], r"`prediction` of timeseries_rmse .*\(40, 5\) against \(40, 1\)"),
         (timeseries_rmse(), P[0], P, r"\(5,\) against \(40, 5\)"),
         (timeseries_rmse(), P[:0], P[:0], r"nonempty shape"),
+        (cosine_sim(), P, P[:, :1], r"`prediction` of cosine_sim .*\(40, 5\) against \(40, 1\)"),
+        (cosine_sim(), P[:0], P[:0], "nonempty shape"),
         (timeseries_rmse(), P * u.mV, P * u.ms, "dimension of `target`, but is in mV against ms"),
         (timeseries_rmse(), P * u.mV, P, "dimension of `target`, but is in mV against 1"),
         (
@@ -296,6 +327,12 @@ def test_refuses(f, p, t, message):
         f(p, t)
     with pytest.raises(ValueError, match="^Argument `.*` of .* must .*, but .* Example: "):
         f(p, t)
+
+
+@pytest.mark.parametrize("epsilon", [-1.0, np.nan])
+def test_cosine_refuses(epsilon):
+    with pytest.raises(ValueError, match="Argument `epsilon` of cosine_sim .*must be a number >= 0, but is"):
+        cosine_sim(epsilon=epsilon)
 
 
 def test_square_series_is_a_series_also_when_traced():

@@ -204,6 +204,43 @@ def memory(n_steps):
     return lambda: {"temporary_MB": used}
 
 
+def observers(n_steps):
+    """A run that records its end, and one that works out BOLD and functional connectivities, in turn."""
+    import brainunit as u
+    import jax
+
+    import brainmass
+
+    sim, end = simulator(), n_steps
+    bare = {"r": brainmass.Monitor("r", every=end)}
+    watched = bare | {
+        "bold": brainmass.Monitor(brainmass.BOLDSignal(REGIONS), every=2_000),
+        "fc": brainmass.Monitor(brainmass.FunctionalConnectivity(REGIONS, every=100 * DT * u.ms), source=rate),
+        "fc_bold": brainmass.Monitor(brainmass.FunctionalConnectivity(REGIONS), source="bold"),
+    }
+    compiled, used = {}, {}
+    for name, monitors in {"bare": bare, "observed": watched}.items():
+        run = sim.pure(n_steps, monitors=monitors)
+        lowered = jax.jit(lambda key, run=run: dict(run({}, key))).lower(jax.random.key_data(jax.random.key(0)))
+        compiled[name] = lowered.compile()
+        analysis = compiled[name].memory_analysis()
+        used[f"{name}_MB"] = (analysis.temp_size_in_bytes + analysis.output_size_in_bytes) / 1e6
+    key = jax.random.key_data(jax.random.key(0))
+
+    def timed(f):
+        start = time.perf_counter()
+        jax.block_until_ready(f(key))
+        return time.perf_counter() - start
+
+    return lambda: {name: timed(f) for name, f in compiled.items()} | used
+
+
+def rate(model):
+    import brainunit as u
+
+    return u.get_mantissa(model.node.r.value)
+
+
 def overhead(n_steps):
     """A short run through `Simulator.run`, and the compiled call alone."""
     import brainunit as u

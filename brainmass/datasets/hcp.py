@@ -75,7 +75,8 @@ def load_hcp_schaefer100() -> EmpiricalDataset:
     right. The two hemispheres are parcellated separately, so "LH 7" and "RH 7" are not homologues.
     Weights are streamline strengths (up to 4e4; normalise them before use), lengths are mean streamline
     lengths, 0 mm where there is no streamline. Both are symmetric with a zero diagonal.
-    FCD windows are of 30 repetition times, 5 apart.
+    The windows of the FCD are of 30 and 5 apart, by its provenance in repetition times; but 1200 samples of 0.72 s give
+    about as many pairs of windows as `fcd_tril` has, 13677, when these are seconds (43 samples, 7 apart: 13695).
     """
     data = _read("hcp_schaefer100.npz")
     labels = [f"{side} {i}" for side in ("LH", "RH") for i in range(1, 51)]

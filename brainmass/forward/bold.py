@@ -15,9 +15,12 @@ from brainmass.dynamics.fields import (
     Par,
     as_input,
     check_input_shape,
+    nonnegative,
+    option,
     param,
     positive,
     state,
+    suggestion,
 )
 from brainmass.forward.observer import Observer
 
@@ -25,6 +28,7 @@ __all__ = ["BOLDSignal"]
 
 _fraction = Domain("between 0 and 1, exclusive", lambda x: (x > 0) & (x < 1), (0.0, 1.0))
 _exponent = Domain("> 0 and at most 1", lambda x: (x > 0) & (x <= 1), (0.0, 1.5))
+_OUTPUTS = ("friston2003", "obata2004", "stephan2007")
 
 
 class BOLDSignal(Observer):
@@ -35,13 +39,22 @@ class BOLDSignal(Observer):
         \tau\dot v &= f - v^{1/\alpha}, & \tau\dot q &= f\,\frac{1 - (1-\rho)^{1/f}}{\rho}
             - v^{1/\alpha}\frac{q}{v}
 
-    .. math:: y = V_0\,[7\rho\,(1 - q) + 2\,(1 - q/v) + (2\rho - 0.2)(1 - v)]
+    .. math:: y = V_0\,[k_1 (1 - q) + k_2 (1 - q/v) + k_3 (1 - v)]
+
+    The `output` says what the coefficients are:
+
+    - `'friston2003'`, the default: :math:`k_1 = 7\rho,\ k_2 = 2,\ k_3 = 2\rho - 0.2`;
+    - `'stephan2007'`: :math:`k_1 = 4.3\,\nu_0 \rho\, T_E,\ k_2 = \epsilon r_0 \rho\, T_E,\ k_3 = 1 - \epsilon`,
+      with the echo time, the field strength (by :math:`\nu_0, r_0`; defaults for 1.5 T) and :math:`\epsilon`;
+    - `'obata2004'`: the same coefficients in a signal that is linear in :math:`v` and :math:`q`, with
+      :math:`v - q` in place of :math:`1 - q/v`.
 
     Time is in seconds, as plain numbers; :math:`z` is the neural drive (per s²). At rest :math:`x = 0`,
     :math:`f = v = q = 1`, :math:`y = 0`. Flow, volume and content are stepped in their logarithms (Heun's
     method), so that they stay positive.
 
-    Reference: Friston, Harrison, Penny 2003, NeuroImage 19:1273.
+    References: Friston, Harrison, Penny 2003, NeuroImage 19:1273; Obata et al. 2004, NeuroImage 21:144;
+    Stephan, Weiskopf, Drysdale, Robinson, Friston 2007, NeuroImage 38:387.
     """
 
     # Against a step of 4 ms under a fluctuating drive: 3e-4 of the signal's standard deviation at 20 ms, 6e-3
@@ -55,11 +68,40 @@ class BOLDSignal(Observer):
     rho: Par = param(default=0.34, doc="resting oxygen extraction fraction", domain=_fraction)
     V0: Par = param(default=0.02, doc="resting blood volume fraction", domain=positive)
     init: Initializer = Constant(1.0)
+    output: str = option(default="friston2003")
+    TE: Par = param(default=40.0 * u.ms, doc="echo time", domain=positive, kw_only=True)
+    epsilon: Par = param(
+        default=1.43, doc="signal of blood at rest over that of tissue", domain=nonnegative, kw_only=True
+    )
+    nu0: Par = param(
+        default=40.3 * u.Hz, doc="frequency offset at the surface of a vessel", domain=positive, kw_only=True
+    )
+    r0: Par = param(
+        default=25.0 * u.Hz, doc="slope of blood's relaxation rate over desaturation", domain=positive, kw_only=True
+    )
 
     x: HiddenState = state("vasodilatory signal", start=Constant(0.0))
     f: HiddenState = state("blood inflow", start="init", domain=positive)
     v: HiddenState = state("blood volume", start="init", domain=positive)
     q: HiddenState = state("deoxyhaemoglobin content", start="init", domain=positive)
+
+    @classmethod
+    def translate(cls, given: dict[str, Any]) -> dict[str, Any]:
+        unused = [name for name in ("TE", "epsilon", "nu0", "r0") if name in given]
+        if unused and given.get("output", "friston2003") == "friston2003":
+            raise TypeError(
+                f"Argument `{unused[0]}` of {cls.__name__} has no part in the output 'friston2003'. "
+                "Example: output='stephan2007'."
+            )
+        return given
+
+    def __setattr__(self, key: str, value: Any) -> None:
+        if self._checked and key == "output" and value not in _OUTPUTS:
+            raise ValueError(
+                f"Argument `output` of {self._owner} must be one of {', '.join(map(repr, _OUTPUTS))}, "
+                f"but is {value!r}.{suggestion(str(value), _OUTPUTS)}"
+            )
+        super().__setattr__(key, value)
 
     def derivative(self, y: tuple, t: Any, z: Any) -> tuple:
         """Rates of change of (x, f, v, q), per second."""
@@ -91,11 +133,20 @@ class BOLDSignal(Observer):
 
     def bold(self) -> Any:
         """The BOLD signal at the present state, as a fraction of the resting signal."""
-        p = self.p
-        v, q = self.v.value, self.q.value
-        return p.V0 * (7 * p.rho * (1 - q) + 2 * (1 - q / v) + (2 * p.rho - 0.2) * (1 - v))
+        k1, k2, k3 = self._coefficients()
+        _, _, v, q = self.state_values().values()
+        in_blood = v - q if self.output == "obata2004" else 1 - q / v
+        return self.p.V0 * (k1 * (1 - q) + k2 * in_blood + k3 * (1 - v))
 
     signal = bold
+
+    def _coefficients(self) -> tuple:
+        """Of the signals from tissue, from blood, and of the change of volume."""
+        p = self.p
+        if self.output == "friston2003":
+            return 7 * p.rho, 2, 2 * p.rho - 0.2
+        cycles, decay = u.maybe_decimal(p.nu0 * p.TE), u.maybe_decimal(p.r0 * p.TE)
+        return 4.3 * cycles * p.rho, p.epsilon * decay * p.rho, 1 - p.epsilon
 
 
 def _moved(y: tuple, log_rates: tuple, h: Any) -> tuple:

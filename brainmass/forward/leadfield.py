@@ -1,0 +1,474 @@
+"""Lead fields: from the activity of regions to what the sensors of EEG, MEG and sEEG see."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Self
+
+import brainstate
+import brainunit as u
+import jax
+import jax.numpy as jnp
+import numpy as np
+from brainstate import HiddenState, LongTermState
+from brainstate.nn import Param
+from braintools.init import Constant
+from jax import lax
+
+from brainmass.dynamics.base import Declared
+from brainmass.dynamics.fields import Par, ParamSpec, as_input, as_param, default_dtype, is_traced, param, show, state
+from brainmass.forward.temporal_average import LinearObserver
+
+__all__ = [
+    "EEGLeadFieldModel",
+    "LeadFieldModel",
+    "LeadfieldReadout",
+    "MEGLeadFieldModel",
+    "SEEGLeadFieldModel",
+]
+
+_DIPOLE: Any = u.meter * u.nA
+
+
+class LeadFieldModel(LinearObserver):
+    r"""What sensors see of regions through a lead field: :math:`y = L^\top m + \eta`, with dipole moments :math:`m`.
+
+    Called on activity of shape (..., regions), a single state or a trajectory, it gives (..., sensors) in
+    `sensor_unit`. The noise :math:`\eta` is Gaussian with the covariance `noise_cov` and independent from row to row:
+    drawn from `brainstate.random`, and in a run from the key of the run, afresh at every update.
+
+    `in_size` and `out_size` are the numbers of regions and of sensors. `L`, shape (regions, sensors), is in
+    `sensor_unit` per `dipole_unit`, as is a plain array; a `Param` makes it trainable. `scale`, one number or one for
+    each region, turns activity into dipole moments. By default a dipole moment is taken as it is, a plain number as one
+    in `dipole_unit`, and a potential by as many `dipole_unit` as it has mV. `noise_cov`, shape (sensors, sensors), is
+    symmetric and positive semidefinite, in the square of `sensor_unit`, as are plain numbers.
+
+    Reference: Mosher, Leahy, Lewis 1999, IEEE Trans Biomed Eng 46:245.
+    """
+
+    scale: Par = param(default=None, doc="dipole moment per activity", unit="any")
+
+    seen: HiddenState = state("what was seen at the last update", unit=None, start=Constant(0.0))
+    key: HiddenState = state("random key of the noise to come", unit=None, start=Constant(0.0))
+
+    noise_factor = None  # a square root of the covariance, in sensor_unit
+    sensor_unit: ClassVar[Any]
+    dipole_unit: ClassVar[Any]
+
+    def __init__(
+        self,
+        in_size: Any,
+        out_size: Any,
+        L: Any,
+        sensor_unit: u.Unit = u.mV,
+        dipole_unit: u.Unit = _DIPOLE,
+        scale: Any = None,
+        noise_cov: Any = None,
+        *,
+        name: str | None = None,
+    ):
+        units = {"sensor_unit": sensor_unit, "dipole_unit": dipole_unit}
+        Declared.__init__(self, in_size=in_size, out_size=out_size, L=None, scale=scale, name=name, **units)
+        self.L, self.noise_cov = L, noise_cov
+
+    def __setattr__(self, key: str, value: Any) -> None:
+        if self._checked and key in ("sensor_unit", "dipole_unit") and not isinstance(value, u.Unit):
+            raise TypeError(
+                f"Argument `{key}` of {self._owner} must be a unit, but is {show(value)}. Example: {key}=u.mV."
+            )
+        if self._checked and key == "L" and value is not None:
+            value = self._gain(value)
+        super().__setattr__(key, value)
+
+    @property
+    def unit(self) -> Any:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return self.sensor_unit
+
+    @property
+    def seen_shape(self) -> tuple[int, ...]:
+        return (self.M,)
+
+    @property
+    def R(self) -> int:
+        """The number of regions."""
+        return self.varshape[-1]
+
+    @property
+    def M(self) -> int:
+        """The number of sensors."""
+        return int(self.out_size[-1])  # pyright: ignore[reportOptionalSubscript, reportIndexIssue]
+
+    @property
+    def noise_cov(self) -> Any:
+        """The covariance of the noise, or None."""
+        if self.noise_factor is None:
+            return None
+        factor = self.noise_factor.value
+        return jnp.matmul(factor, factor.T, precision=lax.Precision.HIGHEST) * self.sensor_unit**2
+
+    @noise_cov.setter
+    def noise_cov(self, given: Any) -> None:
+        if given is not None:
+            factor = _square_root(f"Argument `noise_cov` of {self._owner}", self.M, self.sensor_unit**2, given)
+            given = LongTermState(jnp.asarray(factor, default_dtype()))
+        self.noise_factor = given
+
+    def _gain(self, given: Any) -> Param:
+        unit = self.sensor_unit / self.dipole_unit
+        given = np.asarray(given) if isinstance(given, list | tuple) else given
+        value = given.value() if isinstance(given, Param) else given
+        got, wanted = u.math.shape(value), (self.R, self.M)
+        if got != wanted:
+            hint = " Write L=L.T." if got == wanted[::-1] else ""
+            raise ValueError(
+                f"Argument `L` of {self._owner} (lead field) must have shape {wanted}, regions by sensors, but has "
+                f"shape {got}.{hint}"
+            )
+        if u.get_unit(value).dim == u.DIMENSIONLESS and not isinstance(given, Param):
+            given = u.maybe_decimal(given) * unit
+        spec = ParamSpec(1.0 * unit, "lead field", units=(unit,), name="L")
+        return as_param(self._owner, spec, given, wanted)
+
+    def _dipoles(self, x: Any) -> Any:
+        """Dipole moments of the regions, as plain numbers in `dipole_unit`."""
+        unit = u.get_unit(x)
+        if self.scale is not None:
+            moment = x * self.p.scale
+        elif unit.dim == u.DIMENSIONLESS:
+            moment = u.maybe_decimal(x) * self.dipole_unit
+        elif unit.has_same_dim(u.mV):
+            moment = x * (self.dipole_unit / u.mV)
+        else:
+            moment = x
+        if not u.get_unit(moment).has_same_dim(self.dipole_unit):
+            times = "" if self.scale is None else f", times the `scale` in {u.get_unit(self.p.scale)}"
+            raise u.UnitMismatchError(
+                f"The activity given to {self._owner} must be a dipole moment like {self.dipole_unit}, a potential or "
+                f"plain numbers, but is in {unit}{times}. Give the dipole moment per activity as `scale`."
+            )
+        return moment.to_decimal(self.dipole_unit)
+
+    def _see(self, x: Any) -> Any:
+        gain = self.L.value().to_decimal(self.sensor_unit / self.dipole_unit)
+        return jnp.matmul(self._dipoles(x), gain, precision=lax.Precision.HIGHEST) * self.sensor_unit
+
+    def __call__(self, x: Any) -> Any:
+        """What the sensors see, shape (..., sensors), of activity of shape (..., regions)."""
+        seen = super().__call__(x)
+        if self.noise_factor is None:
+            return seen
+        return seen + self._noise(brainstate.random.DEFAULT.randn(*u.math.shape(seen), dtype=default_dtype()))
+
+    def _noise(self, z: Any) -> Any:
+        """Noise from standard normals (..., sensors)."""
+        factor: Any = self.noise_factor
+        return jnp.matmul(z, factor.value.T, precision=lax.Precision.HIGHEST) * self.sensor_unit
+
+    def _initial(self, rng: Any) -> dict[str, Any]:
+        shape = (*(self._batch or ()), 2)
+        words = jnp.zeros(shape, jnp.uint32)
+        if self.noise_factor is not None:
+            rng = brainstate.random.DEFAULT if rng is None else rng
+            words = rng.randint(0, 2**31 - 1, size=shape, dtype=jnp.int32).astype(jnp.uint32)
+        return {**super()._initial(rng), "key": words}
+
+    def update(self, nmm_obs_or_dipoles: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Take in the activity of one step, shape (batch..., regions); returns what the sensors see of it.
+
+        Without `init_state`, outside a run, it is the same as calling the model.
+        """
+        if "seen" not in vars(self):
+            return self(nmm_obs_or_dipoles)
+        super().update(nmm_obs_or_dipoles)
+        if self.noise_factor is not None:
+            key: Any = self.key.value
+            words, z = jax.vmap(self._draw)(key.reshape(-1, 2))
+            self.key.value = words.reshape(key.shape)
+            self.seen.value = self.seen.value + self._noise(z.reshape(u.math.shape(self.seen.value)))
+        return self.seen.value
+
+    def _draw(self, words: Any) -> tuple:
+        """The words of the next key, and standard normals, one for each sensor."""
+        following, now = jax.random.split(jax.random.wrap_key_data(words, impl="threefry2x32"))
+        return jax.random.key_data(following), jax.random.normal(now, (self.M,), default_dtype())
+
+    # --- from vertices to regions -----------------------------------------------------------------------------------
+    @staticmethod
+    def compress_vertex_leadfield(L_vertex_3V: Any, W_vertex_to_region_3VxR: Any) -> Any:
+        """The lead field of regions, shape (sensors, regions): transposed, it is the `L` of the constructor.
+
+        From that of vertices with free orientation, (sensors, 3 vertices), and weights, (3 vertices, regions).
+        """
+        lead, weights = u.math.shape(L_vertex_3V), u.math.shape(W_vertex_to_region_3VxR)
+        if len(lead) != 2 or len(weights) != 2 or lead[1] != weights[0]:
+            raise ValueError(
+                "The lead field of vertices must have shape (sensors, 3 vertices) and the weights "
+                f"(3 vertices, regions), but they have shapes {lead} and {weights}."
+            )
+        return u.math.matmul(L_vertex_3V, W_vertex_to_region_3VxR)
+
+    @staticmethod
+    def build_fixed_orientation_weights(
+        normals_V3: Any, parcel_VxR: Any, area_weights_V: Any = None, *, interleaved: bool = False
+    ) -> Any:
+        """Weights (3 vertices, regions) of dipoles along the normals of the vertices.
+
+        Parameters
+        ----------
+        normals_V3 : array, shape (vertices, 3)
+        parcel_VxR : array, shape (vertices, regions)
+            Share of a vertex in a region.
+        area_weights_V : array, shape (vertices,), optional
+            Areas of the vertices.
+        interleaved : bool
+            Whether rows are x, y, z of the first vertex, then of the second; default all x, all y, all z.
+        """
+        normals, share = u.math.asarray(normals_V3), u.math.asarray(parcel_VxR)
+        n = u.math.shape(normals)[0] if u.math.ndim(normals) else 0
+        if u.math.shape(normals) != (n, 3) or u.math.ndim(share) != 2 or len(share) != n:
+            raise ValueError(
+                "The normals must have shape (vertices, 3) and the parcels (vertices, regions), but they have shapes "
+                f"{u.math.shape(normals)} and {u.math.shape(share)}."
+            )
+        if area_weights_V is not None:
+            if u.math.shape(area_weights_V) != (n,):
+                raise ValueError(
+                    f"The areas must have shape ({n},), one for each vertex, but have shape "
+                    f"{u.math.shape(area_weights_V)}."
+                )
+            share = share * u.math.asarray(area_weights_V)[:, None]
+        weights = normals[:, :, None] * share[:, None, :]
+        return u.math.reshape(weights if interleaved else u.math.swapaxes(weights, 0, 1), (3 * n, -1))
+
+
+def _square_root(what: str, n: int, unit: u.Unit, given: Any) -> np.ndarray:
+    """A square root of a checked covariance, as plain numbers; it may be singular, as after re-referencing."""
+    got = u.get_unit(given)
+    if got.dim != u.DIMENSIONLESS:
+        if not got.has_same_dim(unit):
+            raise u.UnitMismatchError(
+                f"{what} must be in {unit}, the square of `sensor_unit`, or plain numbers, but is in {got}."
+            )
+        given = given.to_decimal(unit)
+    matrix = np.asarray(u.maybe_decimal(given), float)
+    if matrix.shape != (n, n) or not np.isfinite(matrix).all():
+        raise ValueError(f"{what} must be finite numbers of shape ({n}, {n}), but is {show(given)}.")
+    largest = np.abs(matrix).max()
+    if np.abs(matrix - matrix.T).max() > 1e-5 * largest:
+        raise ValueError(
+            f"{what} must be symmetric, but differs from its transpose by {np.abs(matrix - matrix.T).max():.3g}."
+        )
+    values, vectors = np.linalg.eigh((matrix + matrix.T) / 2)
+    if values[0] < -1e-5 * largest:
+        raise ValueError(f"{what} must be positive semidefinite, but its smallest eigenvalue is {values[0]:.3g}.")
+    return vectors * np.sqrt(np.maximum(values, 0.0))
+
+
+class EEGLeadFieldModel(LeadFieldModel):
+    """`LeadFieldModel` of EEG: potentials at electrodes, in mV."""
+
+    def __init__(
+        self,
+        in_size: Any,
+        out_size: Any,
+        L: Any,
+        sensor_unit: u.Unit = u.mV,
+        noise_cov: Any = None,
+        *,
+        dipole_unit: u.Unit = _DIPOLE,
+        scale: Any = None,
+        name: str | None = None,
+    ):
+        super().__init__(in_size, out_size, L, sensor_unit, dipole_unit, scale, noise_cov, name=name)
+
+
+class MEGLeadFieldModel(LeadFieldModel):
+    """`LeadFieldModel` of MEG: magnetic fields at magnetometers, in tesla."""
+
+    def __init__(
+        self,
+        in_size: Any,
+        out_size: Any,
+        L: Any,
+        sensor_unit: u.Unit = u.tesla,
+        noise_cov: Any = None,
+        *,
+        dipole_unit: u.Unit = _DIPOLE,
+        scale: Any = None,
+        name: str | None = None,
+    ):
+        super().__init__(in_size, out_size, L, sensor_unit, dipole_unit, scale, noise_cov, name=name)
+
+
+class SEEGLeadFieldModel(LeadFieldModel):
+    """`LeadFieldModel` of intracranial EEG: potentials at the contacts of depth electrodes, in mV."""
+
+    def __init__(
+        self,
+        in_size: Any,
+        out_size: Any,
+        L: Any,
+        sensor_unit: u.Unit = u.mV,
+        noise_cov: Any = None,
+        *,
+        dipole_unit: u.Unit = _DIPOLE,
+        scale: Any = None,
+        name: str | None = None,
+    ):
+        super().__init__(in_size, out_size, L, sensor_unit, dipole_unit, scale, noise_cov, name=name)
+
+    @classmethod
+    def from_positions(
+        cls,
+        contacts: Any,
+        regions: Any,
+        orientations: Any = None,
+        *,
+        conductivity: Any = 0.3 * (u.siemens / u.meter),
+        **others: Any,
+    ) -> Self:
+        r"""The lead field of point sources in a homogeneous medium without bounds.
+
+        At the distance :math:`r` from a dipole in the direction of a unit vector :math:`n` the potential is
+        :math:`\mathbf{m}\cdot\mathbf{r} / 4\pi\sigma r^3` with :math:`\mathbf m = m\,n`; without orientations a region
+        is a current source, of :math:`I / 4\pi\sigma r`, and the `dipole_unit` is nA.
+
+        Parameters
+        ----------
+        contacts, regions : Quantity, shape (contacts, 3) and (regions, 3)
+            Positions, lengths.
+        orientations : array, shape (regions, 3), optional
+            Directions of the dipoles, of any length.
+        conductivity : Quantity
+            That of the tissue.
+        **others
+            Further arguments of the constructor.
+
+        Reference: Nunez, Srinivasan 2006, Electric Fields of the Brain, 2nd ed.
+        """
+        apart = _positions(cls.__name__, "contacts", contacts) - _positions(cls.__name__, "regions", regions)[:, None]
+        r = np.linalg.norm(apart, axis=-1)
+        if (r == 0).any():
+            region, contact = np.argwhere(r == 0)[0]
+            raise ValueError(f"Contact {contact} lies at region {region} itself, where the potential is infinite.")
+        if not u.get_unit(conductivity).has_same_dim(u.siemens / u.meter):
+            raise u.UnitMismatchError(
+                f"Argument `conductivity` of {cls.__name__} must be a conductivity, but is {show(conductivity)}. "
+                "Example: conductivity=0.3 * u.siemens / u.meter."
+            )
+        sigma = float(conductivity.to_decimal(u.siemens / u.meter))
+        if not sigma > 0:
+            raise ValueError(f"Argument `conductivity` of {cls.__name__} must be > 0, but is {show(conductivity)}.")
+        per_current: Any = u.volt / u.amp
+        if orientations is None:
+            others = {"dipole_unit": u.nA} | others
+            gain = u.Quantity(1 / (4 * np.pi * sigma * r), unit=per_current)
+        else:
+            towards = np.einsum("rcx,rx->rc", apart, _directions(cls.__name__, orientations, len(r)))
+            gain = u.Quantity(towards / (4 * np.pi * sigma * r**3), unit=per_current / u.meter)
+        n_regions, n_contacts = r.shape
+        return cls(n_regions, n_contacts, gain, **others)
+
+
+def _positions(owner: str, argument: str, given: Any) -> np.ndarray:
+    """Positions in metres."""
+    if not u.get_unit(given).has_same_dim(u.meter):
+        raise u.UnitMismatchError(
+            f"Argument `{argument}` of {owner} must be lengths, but is {show(given)}. "
+            f"Example: {argument}=np.array([[10.0, 20.0, 5.0]]) * u.mm."
+        )
+    points = np.asarray(given.to_decimal(u.meter), float)
+    if points.ndim != 2 or points.shape[1] != 3 or not np.isfinite(points).all():
+        raise ValueError(
+            f"Argument `{argument}` of {owner} must be finite, of shape ({argument}, 3), but has shape {points.shape}."
+        )
+    return points
+
+
+def _directions(owner: str, given: Any, n: int) -> np.ndarray:
+    """Unit vectors."""
+    vectors = np.asarray(given, float)
+    if vectors.shape != (n, 3) or not (np.linalg.norm(vectors, axis=-1) > 0).all():
+        raise ValueError(
+            f"Argument `orientations` of {owner} must be vectors other than zero, of shape ({n}, 3), but is "
+            f"{show(given)}, with shape {vectors.shape}."
+        )
+    return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
+
+
+class LeadfieldReadout(LinearObserver):
+    r"""EEG through a normalised lead field: :math:`y = c_{y0}\,\hat L x - y_0`.
+
+    Called on activity of shape (..., regions), a single state or a trajectory, it gives (..., sensors).
+
+    `lm`, shape (sensors, regions), is the lead field; a `Param` makes it trainable. `y0` is the offset and `cy0` the
+    gain, one number or one for each sensor. With `normalize`, True or 'l1', the rows of `lm` are divided by the sum of
+    their absolute values, with 'l2' by their Euclidean norm; with `demean` the mean over sensors is then taken off, as
+    an average reference does. `unit` is that of what is seen, default that of `y0`.
+    """
+
+    _prepared: ClassVar[Any] = None
+
+    def __init__(
+        self,
+        lm: Any,
+        y0: Any,
+        cy0: Any,
+        normalize: bool | str = True,
+        demean: bool = True,
+        *,
+        unit: u.Unit | None = None,
+        name: str | None = None,
+    ):
+        owner = type(self).__name__
+        options = {"lm": None, "y0": None, "cy0": None, "unit": None, "name": name}
+        Declared.__init__(self, normalize=normalize, demean=demean, **options)
+        if normalize not in (True, False, "l1", "l2"):
+            raise ValueError(
+                f"Argument `normalize` of {owner} must be True, False, 'l1' or 'l2', but is {show(normalize)}."
+            )
+        lm = np.asarray(lm) if isinstance(lm, list | tuple) else lm
+        shape = u.math.shape(lm.value() if isinstance(lm, Param) else lm)
+        if len(shape) != 2:
+            raise ValueError(
+                f"Argument `lm` of {owner} (lead field) must have shape (sensors, regions), but has shape {shape}."
+            )
+        self.in_size, self.out_size = shape[1], shape[0]
+        self.lm = as_param(owner, ParamSpec(1.0, "lead field", units=(), name="lm"), lm, shape)
+        self.y0 = as_param(owner, ParamSpec(0.0, "offset", units=(), name="y0"), y0, shape[:1])
+        self.cy0 = as_param(owner, ParamSpec(1.0, "gain", units=(), name="cy0"), cy0, shape[:1])
+        self.unit = u.get_unit(self.y0.value()) if unit is None else unit
+        self.normalize_leadfield(self.lm.value())
+
+    @property
+    def seen_shape(self) -> tuple[int, ...]:
+        return tuple(self.out_size)  # pyright: ignore[reportArgumentType]
+
+    def normalize_leadfield(self, lm: Any) -> Any:
+        """The lead field (sensors, regions) as it is used."""
+        if self.normalize:
+            squares = self.normalize == "l2"
+            total = u.math.sum(u.math.square(lm) if squares else u.math.abs(lm), axis=1, keepdims=True)
+            if not is_traced(total) and not np.asarray(u.get_mantissa(total)).all():
+                row = int(np.argmin(np.asarray(u.get_mantissa(total))[:, 0] != 0))
+                raise ValueError(
+                    f"Argument `lm` of {self._owner} (lead field) must have no row of zeros to be normalized, but row "
+                    f"{row} is one. Leave out that sensor, or write normalize=False."
+                )
+            lm = u.maybe_decimal(lm / (u.math.sqrt(total) if squares else total))
+        return lm - u.math.mean(lm, axis=0, keepdims=True) if self.demean else lm
+
+    def prepare(self) -> Any:
+        return self.normalize_leadfield(self.lm.value())
+
+    def _see(self, x: Any) -> Any:
+        lead = self.prepare() if self._prepared is None else self._prepared
+        gain: Any = self.cy0.value()
+        seen = u.maybe_decimal(gain * u.math.matmul(x, lead.T))
+        return self._in_unit(seen) - as_input(self._owner, "y0", self.unit, self.y0.value())
+
+    def update(self, x: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Take in the activity of one step, shape (batch..., regions); returns what the sensors see of it.
+
+        Without `init_state`, outside a run, it is the same as calling the model.
+        """
+        return self(x) if "seen" not in vars(self) else super().update(x)

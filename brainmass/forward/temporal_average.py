@@ -1,0 +1,262 @@
+"""Averages of activity: over time, and over the nodes of a parcel."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import brainunit as u
+import jax
+import jax.numpy as jnp
+import numpy as np
+from brainstate import HiddenState, LongTermState
+from braintools.init import Constant
+
+from brainmass.dynamics.base import Declared, time_step
+from brainmass.dynamics.fields import check_input_shape, default_dtype, is_traced, show, state
+from brainmass.dynamics.module import ShowsConstructor
+from brainmass.forward.observer import Observer
+
+__all__ = ["LinearObserver", "SpatialAverage", "TemporalAverage"]
+
+
+class LinearObserver(ShowsConstructor, Observer):
+    """Base of the forward models that see a linear function of the present activity.
+
+    Called on activity of shape (..., regions) it gives what is seen, shape (..., channels). In a run a sample is what
+    is seen of the mean activity since the last update, at most a millisecond earlier.
+    """
+
+    seen: HiddenState = state("what was seen at the last update", unit=None, start=Constant(0.0))
+
+    unit = u.UNITLESS  # of what is seen
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "in_size" not in cls.__signature__.parameters:
+            rows = "Parameters\n----------\nin_size : int or tuple of int\n    Shape of the population.\n"
+            cls.__doc__ = (cls.__doc__ or "").replace(rows, "")
+
+    @classmethod
+    def translate(cls, given: dict[str, Any]) -> dict[str, Any]:
+        # The size of those that do not take it is set once their other arguments are read.
+        return given if "in_size" in given else given | {"in_size": 1}
+
+    @property
+    def seen_shape(self) -> tuple[int, ...]:
+        """Shape of what is seen."""
+        return self.varshape
+
+    def _initial(self, rng: Any) -> dict[str, Any]:
+        zeros = u.math.zeros((*(self._batch or ()), *self.seen_shape), dtype=default_dtype())
+        return {"seen": u.maybe_decimal(zeros * self.unit)}
+
+    def __call__(self, x: Any) -> Any:
+        """What is seen, shape (..., channels), of activity of shape (..., regions)."""
+        check_regions(self._owner, x, self.varshape)
+        return self._see(u.math.asarray(x))
+
+    def _see(self, x: Any) -> Any:
+        raise NotImplementedError
+
+    def update(self, z: Any) -> Any:
+        """Take in the activity `z` of one step, shape (batch..., regions); returns what is seen of it."""
+        z = u.math.asarray(z)
+        batch = u.math.shape(self.seen.value)[: -len(self.seen_shape)]
+        check_input_shape(self._owner, "z", z, (*batch, *self.varshape))
+        self.seen.value = self._see(u.math.broadcast_to(z, (*batch, *self.varshape)))
+        return self.seen.value
+
+    def signal(self) -> Any:
+        """What was seen at the last update, shape (batch..., channels)."""
+        return self.seen.value
+
+    def _in_unit(self, x: Any) -> Any:
+        """The activity in the unit that this observer was made for."""
+        if not u.get_unit(x).has_same_dim(self.unit):
+            raise u.UnitMismatchError(
+                f"The activity given to {self._owner} must be in {_words(self.unit)}, as its argument `unit` says, "
+                f"but is in {_words(u.get_unit(x))}. Example: unit=u.mV."
+            )
+        return x.to(self.unit) if self.unit.dim != u.DIMENSIONLESS else u.maybe_decimal(x)
+
+
+def _words(unit: u.Unit) -> str:
+    return "plain numbers" if unit.dim == u.DIMENSIONLESS else str(unit)
+
+
+class TemporalAverage(LinearObserver):
+    r"""Mean activity over consecutive windows: :math:`y_k = \frac1w \sum_{i=kw}^{(k+1)w-1} x_i`, `w = period/dt`.
+
+    Called as `average(signal, dt)` on a signal of shape (time, ..., regions) it gives (windows, ..., regions), in the
+    unit of the signal; an incomplete last window is left out. As a monitor of a run it keeps the last mean, and needs
+    `in_size` and, for activity with a unit, `unit`.
+
+    `period` is the length of a window, a multiple of the time step.
+    """
+
+    def __init__(
+        self, period: Any = 4.0 * u.ms, *, in_size: Any = None, unit: Any = u.UNITLESS, name: str | None = None
+    ):
+        self.sized = in_size is not None
+        Declared.__init__(self, period=period, in_size=in_size if self.sized else 1, unit=unit, name=name)
+
+    @property
+    def period(self) -> Any:
+        """Length of a window."""
+        return self._period * u.ms
+
+    @period.setter
+    def period(self, period: Any) -> None:
+        self._period = milliseconds(self._owner, "period", period)
+
+    # A run updates it exactly so often.
+    @property
+    def every(self) -> Any:
+        return self.period
+
+    @property
+    def interval(self) -> Any:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return self.period
+
+    def init_state(self, batch_size: Any = None, *, rng: Any = None, **kwargs: Any) -> None:
+        check_sized(self, self.sized)
+        super().init_state(batch_size, rng=rng, **kwargs)
+
+    def __call__(self, signal: Any, dt: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Means over the windows of a signal (time, ..., regions) with the time step `dt`."""
+        return window_means(self._owner, "period", signal, self.period, dt)
+
+    def update(self, z: Any) -> Any:
+        """Take in the mean activity over one period, shape (batch..., regions); returns it."""
+        check_input_shape(self._owner, "z", z, u.math.shape(self.seen.value))
+        check_step(self, "period", self.period)
+        self.seen.value = u.math.broadcast_to(self._in_unit(z), u.math.shape(self.seen.value))
+        return self.seen.value
+
+
+class SpatialAverage(LinearObserver):
+    r"""Mean activity of each parcel: :math:`y_p = \sum_{i \in p} w_i x_i / \sum_{i \in p} w_i`.
+
+    Called on activity of shape (..., nodes), a single state or a trajectory, it gives (..., parcels).
+
+    `labels`, integers of shape (nodes,), say which parcel 0, 1, 2, ... a node belongs to, a negative one that it
+    belongs to none. `weights`, shape (nodes,), are e.g. the areas of the nodes; default all equal. `unit` is that of
+    the activity.
+    """
+
+    def __init__(self, labels: Any, weights: Any = None, *, unit: Any = u.UNITLESS, name: str | None = None):
+        ids, share = _shares(type(self).__name__, labels, weights)
+        Declared.__init__(self, labels=None, weights=None, unit=unit, name=name)
+        self.in_size = len(ids)
+        self.n_parcels = int(ids.max()) + 1
+        # Nodes without a parcel have no weight, and may count to the first.
+        self.labels = LongTermState(jnp.asarray(np.maximum(ids, 0), np.int32))
+        self.weights = LongTermState(jnp.asarray(share, default_dtype()))
+
+    @property
+    def seen_shape(self) -> tuple[int, ...]:
+        return (self.n_parcels,)
+
+    def _see(self, x: Any) -> Any:
+        numbers = u.get_mantissa(self._in_unit(x))
+        weighted = jnp.moveaxis(numbers * self.weights.value, -1, 0)
+        means = jax.ops.segment_sum(weighted, self.labels.value, self.n_parcels)
+        return u.maybe_decimal(jnp.moveaxis(means, 0, -1) * self.unit)
+
+
+def _shares(owner: str, labels: Any, weights: Any) -> tuple[np.ndarray, np.ndarray]:
+    """The checked labels, and by node its share of its parcel."""
+    ids = np.asarray(labels)
+    if ids.ndim != 1 or ids.dtype.kind not in "iu" or not (ids >= 0).any():
+        raise ValueError(
+            f"Argument `labels` of {owner} must be integers of shape (nodes,), not all of them negative, but is "
+            f"{show(labels)}. Example: labels=np.array([0, 0, 1, 1, -1])."
+        )
+    ids = ids.astype(np.int64)
+    share = np.ones(len(ids)) if weights is None else np.asarray(u.get_mantissa(weights), float)
+    if share.shape != ids.shape or not (np.isfinite(share) & (share >= 0)).all():
+        raise ValueError(
+            f"Argument `weights` of {owner} must be finite numbers >= 0 of shape {ids.shape}, one for each node, but "
+            f"is {show(weights)}."
+        )
+    share = np.where(ids >= 0, share, 0.0)
+    total = np.bincount(np.maximum(ids, 0), share)
+    if not (total > 0).all():
+        raise ValueError(
+            f"Argument `labels` of {owner} must give every parcel from 0 to {ids.max()} a node of positive weight, but "
+            f"parcel {int(np.argmin(total > 0))} has none."
+        )
+    return ids, share / total[np.maximum(ids, 0)]
+
+
+# --- time, shared with the other forward models ---------------------------------------------------------------------
+def milliseconds(owner: str, argument: str, time: Any) -> float:
+    """A positive, finite time as a number, or an error."""
+    if not u.get_unit(time).has_same_dim(u.ms):
+        raise u.UnitMismatchError(
+            f"Argument `{argument}` of {owner} must be a time, but is {show(time)}. Example: {argument}=4 * u.ms."
+        )
+    number = np.asarray(time.to_decimal(u.ms), float)
+    if number.shape != () or not (np.isfinite(number) and number > 0):
+        raise ValueError(
+            f"Argument `{argument}` of {owner} must be one finite time > 0, but is {show(time)}. "
+            f"Example: {argument}=4 * u.ms."
+        )
+    return float(number)
+
+
+def steps_of(owner: str, argument: str, time: Any, dt: Any, step: str = "the time step") -> int:
+    """The number of steps in a time, which must be a multiple of the step."""
+    h = milliseconds(owner, "dt", dt)
+    ratio = milliseconds(owner, argument, time) / h
+    n = max(1, round(ratio))
+    # single precision carries about seven digits of a time
+    if abs(ratio - n) > 1e-5 * max(1.0, ratio):
+        raise ValueError(
+            f"Argument `{argument}` of {owner} must be a multiple of {step}, {show(dt)}, but is {show(time)}. "
+            f"The nearest that is: {argument}={n * h:g} * u.ms."
+        )
+    return n
+
+
+def window_means(owner: str, argument: str, signal: Any, period: Any, dt: Any) -> Any:
+    """Means over consecutive windows of a signal (time, ...); an incomplete last one is left out."""
+    w = steps_of(owner, argument, period, dt)
+    signal = u.math.asarray(signal)
+    shape = u.math.shape(signal)
+    if not shape or shape[0] < w:
+        raise ValueError(
+            f"The signal given to {owner} must have shape (time, ..., regions) and at least {w} rows, the "
+            f"`{argument}` of {show(period)}, but has shape {shape}."
+        )
+    n = shape[0] // w
+    return u.math.mean(u.math.reshape(signal[: n * w], (n, w, *shape[1:])), axis=1)
+
+
+def check_step(observer: Observer, argument: str, period: Any) -> None:
+    """Refuse an update that stands for another time than the one the observer was made for."""
+    owner = type(observer).__name__
+    dt = time_step(owner)
+    if not is_traced(dt) and not np.isclose(
+        milliseconds(owner, "dt", dt), milliseconds(owner, argument, period), rtol=1e-5
+    ):
+        raise ValueError(
+            f"{owner} must be updated with the mean over its `{argument}`, {show(period)}, but the time step is "
+            f"{show(dt)}. In a run sample it at a multiple of that: Monitor(..., every={show(period)}); or call it on "
+            "a whole trajectory."
+        )
+
+
+def check_sized(observer: Observer, sized: bool) -> None:
+    """Refuse to make states of unknown shape."""
+    if not sized:
+        owner = type(observer).__name__
+        raise ValueError(f"{owner} needs `in_size`, the number of regions, in a run. Example: {owner}(in_size=84).")
+
+
+def check_regions(owner: str, x: Any, shape: tuple[int, ...]) -> None:
+    """Refuse activity whose last axes are not those of the population."""
+    got = u.math.shape(x)
+    if got[max(0, len(got) - len(shape)) :] != tuple(shape):
+        regions = ", ".join(map(str, shape))
+        raise ValueError(f"The activity given to {owner} must have shape (..., {regions}), but has shape {got}.")

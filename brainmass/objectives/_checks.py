@@ -1,0 +1,160 @@
+"""What may enter an objective, and the errors that say so."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import brainunit as u
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.core import Tracer
+
+Objective = Callable[[Any, Any], jax.Array]
+
+_MEANING = {
+    "band": "lowest and highest frequency",
+    "bw_method": "width of the smoothing kernel",
+    "epsilon": "smallest norm to divide by",
+    "fcd_matrix": "functional connectivity dynamics",
+    "floor": "smallest density, relative to the mean density of the target",
+    "midpoints": "where the density is evaluated",
+    "n_diag": "first diagonal that counts",
+    "p": "first density",
+    "phases": "phases in radians",
+    "prediction": "simulated signal",
+    "q": "second density",
+    "sampling_period": "time between samples",
+    "step_size": "samples from one window to the next",
+    "target": "data to compare with",
+    "weighted_objectives": "pairs of weight and objective",
+    "window_size": "samples in a window",
+    "x": "time series",
+}
+
+
+def error(argument: str, of: str, must: str, example: str, kind: type[Exception] = ValueError) -> Exception:
+    return kind(f"Argument `{argument}` of {of} ({_MEANING[argument]}) {must}. Example: {example}")
+
+
+def real(x: Any, argument: str, of: str, unit: u.Unit | None = None) -> jax.Array:
+    """The numbers of `x` (in `unit`, or in its own) as a real floating-point array."""
+    if isinstance(x, u.Quantity):
+        x = x.mantissa if unit is None else x.to_decimal(unit)
+    try:
+        values = x if isinstance(x, jax.Array) else _in_precision(np.asarray(x))
+    except (TypeError, ValueError) as cause:
+        must = f"must be an array of real numbers, but is {type(x).__name__}"
+        raise error(argument, of, must, f"{argument}=np.zeros((100, 10))", TypeError) from cause
+    if jnp.iscomplexobj(values):
+        raise error(argument, of, "must be real, but is complex", f"{argument}=z.real", TypeError)
+    return values if jnp.issubdtype(values.dtype, jnp.floating) else values.astype(float)
+
+
+def _in_precision(x: np.ndarray) -> jax.Array:
+    # a copy in the precision of the moment: `jnp.asarray` has handed on float64 after x64 was turned off again
+    return jnp.asarray(x.astype(jax.dtypes.canonicalize_dtype(x.dtype)))
+
+
+def series(x: Any, argument: str, of: str, unit: u.Unit | None = None) -> jax.Array:
+    """A real array of shape (time, region) with two samples or more."""
+    values = real(x, argument, of, unit)
+    if values.ndim != 2 or values.shape[0] < 2:
+        must = f"must be of shape (time, region) with 2 samples or more, but is of shape {values.shape}"
+        raise error(argument, of, must, "jax.vmap over further axes")
+    return values
+
+
+def same_shape(prediction: jax.Array, target: jax.Array, objective: str) -> None:
+    if prediction.shape != target.shape or prediction.size == 0:
+        must = f"must be of one, nonempty shape with `target`, but is {prediction.shape} against {target.shape}"
+        raise error("prediction", objective, must, f"{objective}()(signal, data)")
+
+
+def same_regions(prediction: jax.Array, target: jax.Array, objective: str, call: str = "()") -> None:
+    """`call` is the pair of brackets that makes the objective, for the example."""
+    if prediction.shape[1] != target.shape[1]:
+        must = f"must have as many regions as `target`, but has {prediction.shape[1]} against {target.shape[1]}"
+        raise error("prediction", objective, must, both_series(objective, call))
+
+
+def both_series(objective: str, call: str = "()") -> str:
+    return f"{objective}{call}(signal, data) with both of shape (time, region)"
+
+
+def common_unit(prediction: Any, target: Any, objective: str, call: str = "()") -> u.Unit:
+    unit_p, unit_t = u.get_unit(prediction), u.get_unit(target)
+    if not unit_p.has_same_dim(unit_t):
+        must = f"must have the dimension of `target`, but is in {unit_p} against {unit_t}"
+        raise error("prediction", objective, must, f"{objective}{call}(v * u.mV, data * u.mV)")
+    return u.UNITLESS if unit_t.has_same_dim(u.UNITLESS) else unit_t
+
+
+def series_and_matrix(
+    prediction: Any, target: Any, matrix_of: Callable[[jax.Array], jax.Array], option: str, is_matrix: bool, of: str
+) -> tuple[jax.Array, jax.Array]:
+    """`matrix_of` both sides, shape (R, R); the target may be such a matrix already if `option` is set."""
+    p = series(prediction, "prediction", of)
+    t = _region_matrix(target, option, of) if is_matrix else _target_series(target, option, of)
+    same_regions(p, t, of)
+    return matrix_of(p), (t if is_matrix else matrix_of(t))
+
+
+def at_least_regions(count: int, given: int, argument: str, of: str, example: str) -> None:
+    if given < count:
+        raise error(argument, of, f"must have at least {count} regions, but has {given}", example)
+
+
+def _target_series(target: Any, option: str, of: str) -> jax.Array:
+    values = series(target, "target", of)
+    if _is_surely_matrix(u.get_mantissa(target)):
+        must = f"must be a time series unless {option}=True, but is a symmetric matrix with unit diagonal"
+        raise error("target", of, must, f"{of}({option}=True)")
+    return values
+
+
+def _is_surely_matrix(x: Any) -> bool:
+    """Looks at the data as given: once converted, they would be traced inside `jit`."""
+    if isinstance(x, Tracer):
+        return False
+    values = np.asarray(x)
+    return values.shape[0] == values.shape[1] and bool(
+        np.allclose(np.diag(values), 1.0) and np.allclose(values, values.T)
+    )
+
+
+def _region_matrix(target: Any, option: str, of: str) -> jax.Array:
+    example = f"{of}({option}=True)(signal, {option.removeprefix('target_is_')})"
+    matrix = without_unit(target, "target", of, f" with {option}=True", example)
+    return square(matrix, "target", of, f"(region, region) with {option}=True", example)
+
+
+def without_unit(x: Any, argument: str, of: str, when: str, example: str) -> jax.Array:
+    if not u.get_unit(x).has_same_dim(u.UNITLESS):
+        raise error(argument, of, f"must be without unit{when}, but is in {u.get_unit(x)}", example)
+    return real(x, argument, of, u.UNITLESS)
+
+
+def square(x: jax.Array, argument: str, of: str, axes: str, example: str) -> jax.Array:
+    if x.ndim != 2 or x.shape[0] != x.shape[1]:
+        raise error(argument, of, f"must be a square matrix {axes}, but is of shape {x.shape}", example)
+    return x
+
+
+def whole(value: Any, argument: str, of: str, least: int, example: str) -> int:
+    """An integer, `least` or more."""
+    try:
+        number = -1 if isinstance(value, bool | np.bool_) else operator.index(value)
+    except TypeError:
+        number = -1
+    if number < least:
+        raise error(argument, of, f"must be a whole number, {least} or more, but is {value!r}", example)
+    return number
+
+
+def long_enough(x: jax.Array, samples: int, argument: str, of: str, reason: str, example: str) -> None:
+    if x.shape[0] < samples:
+        must = f"must have {samples} samples or more ({reason}), but has {x.shape[0]}"
+        raise error(argument, of, must, example)

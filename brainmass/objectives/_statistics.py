@@ -1,0 +1,67 @@
+"""Statistics whose gradients stay finite: where a root has no derivative or a series is constant, it is 0."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+
+def deviations(x: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """x minus its mean over axis 0, as (values of order 1, scale): their product. Constant columns are 0.
+
+    Taking the first sample and the range out beforehand, as constants, changes neither value nor gradient;
+    it saves digits when the baseline is large, and the squares from under- and overflow.
+    """
+    shifted = x - jax.lax.stop_gradient(x[:1])
+    spread = jax.lax.stop_gradient(jnp.max(jnp.abs(shifted), axis=0))
+    rounding = 8 * jnp.finfo(x.dtype).eps * jax.lax.stop_gradient(jnp.max(jnp.abs(x), axis=0))
+    constant = (spread <= rounding) & jnp.isfinite(spread)  # NaN and infinity are passed on, as NaN
+    spread = jnp.where(constant, 1.0, spread)
+    scaled = shifted / spread
+    return jnp.where(constant, 0.0, scaled - jnp.mean(scaled, axis=0)), spread
+
+
+def standardize(x: jax.Array) -> jax.Array:
+    """Subtract the mean over axis 0 and divide by the norm; constant columns become 0."""
+    centred, _ = deviations(x)
+    square = jnp.sum(centred**2, axis=0)
+    return centred / jnp.sqrt(jnp.where(square == 0, 1.0, square))
+
+
+def correlation(x: jax.Array, y: jax.Array) -> jax.Array:
+    """Pearson correlation of two vectors; 0 if one is constant."""
+    return jnp.clip(jnp.sum(standardize(x) * standardize(y)), -1.0, 1.0)
+
+
+def correlation_matrix(x: jax.Array) -> jax.Array:
+    """Pearson correlation of all pairs of columns."""
+    z = standardize(x)
+    # full precision: the default on some accelerators keeps three decimal digits
+    r = jnp.clip(jnp.matmul(z.T, z, precision=jax.lax.Precision.HIGHEST), -1.0, 1.0)
+    return unit_diagonal(r)
+
+
+def unit_diagonal(matrix: jax.Array) -> jax.Array:
+    return jnp.where(np.eye(matrix.shape[0], dtype=bool), 1.0, matrix)
+
+
+def above_diagonal(matrix: jax.Array, first: int = 1) -> jax.Array:
+    """Entries on and above the diagonal number `first`, as a vector."""
+    return matrix[np.triu_indices(matrix.shape[0], k=first)]
+
+
+def root(x: jax.Array) -> jax.Array:
+    """Square root of what is not negative; its derivative at 0, where there is none, is 0. NaN is passed on."""
+    zero = x == 0
+    return jnp.where(zero, 0.0, jnp.sqrt(jnp.where(zero, 1.0, x)))
+
+
+def root_mean_square(residual: jax.Array) -> jax.Array:
+    return root(jnp.mean(residual**2))
+
+
+def windows(x: jax.Array, size: int, step: int) -> jax.Array:
+    """Stretches of `size` samples that start at 0, step, 2 step, ...; shape (window, size, region)."""
+    starts = np.arange(0, x.shape[0] - size + 1, step)
+    return x[starts[:, None] + np.arange(size)]

@@ -1,0 +1,36 @@
+"""Several objectives as one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from brainmass.objectives import _checks as check
+from brainmass.objectives._checks import Objective
+
+
+def combine(*weighted_objectives: tuple[Any, Objective]) -> Objective:
+    """Weighted sum of objectives, `combine((w1, f1), (w2, f2))(p, t) = w1 * f1(p, t) + w2 * f2(p, t)`.
+
+    All objectives get the same prediction and target. Weights are scalars, of either sign.
+    """
+    for pair in weighted_objectives:
+        _check_pair(pair)
+    if not weighted_objectives:
+        must = "must be one pair or more, but is empty"
+        raise check.error("weighted_objectives", "combine", must, "combine((1.0, fc_rmse()))")
+
+    def weighted_sum(prediction: Any, target: Any) -> jax.Array:
+        return jnp.asarray(sum(weight * f(prediction, target) for weight, f in weighted_objectives))
+
+    return weighted_sum
+
+
+def _check_pair(pair: Any) -> None:
+    is_pair = isinstance(pair, tuple | list) and len(pair) == 2
+    if not (is_pair and not callable(pair[0]) and np.shape(pair[0]) == () and callable(pair[1])):
+        must = f"must be pairs (weight, objective), but one is {pair!r}"
+        raise check.error("weighted_objectives", "combine", must, "combine((1.0, fc_rmse()))", TypeError)

@@ -1,0 +1,91 @@
+"""Functional connectivity, and how alike two of them are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+
+from brainmass.objectives import _checks as check
+from brainmass.objectives._checks import Objective
+from brainmass.objectives._statistics import above_diagonal, correlation, correlation_matrix, root_mean_square
+
+
+def functional_connectivity(x: Any) -> jax.Array:
+    """Pearson correlation over time between all pairs of regions.
+
+    Parameters
+    ----------
+    x : array or Quantity, shape (T, R)
+        Time series, T >= 2. Its unit does not matter.
+
+    Returns
+    -------
+    Array, shape (R, R)
+        In [-1, 1], symmetric; diagonal 1; 0 between a constant series and any other.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If `x` is not a real array of two dimensions with T >= 2.
+    """
+    return correlation_matrix(check.series(x, "x", "functional_connectivity"))
+
+
+def fc_corr(as_loss: bool = False, *, target_is_fc: bool = False) -> Objective:
+    """Pearson correlation of two functional connectivities, over the entries above the diagonal.
+
+    Parameters
+    ----------
+    as_loss : bool
+        Return 1 - correlation, in [0, 2], instead of the correlation, in [-1, 1].
+    target_is_fc : bool
+        Whether `target` is a functional connectivity matrix (R, R) rather than a time series (T', R). The two
+        are never told apart by guess.
+
+    Returns
+    -------
+    callable
+        `f(prediction, target)`; prediction of shape (T, R) with R >= 3. T and T' may differ.
+        0 correlation if either side is the same between all pairs of regions.
+    """
+
+    def corr(prediction: Any, target: Any) -> jax.Array:
+        fc_p, fc_t = _two_connectivities(prediction, target, target_is_fc, "fc_corr", min_regions=3)
+        r = correlation(above_diagonal(fc_p), above_diagonal(fc_t))
+        return 1.0 - r if as_loss else r
+
+    return corr
+
+
+def fc_rmse(*, target_is_fc: bool = False) -> Objective:
+    """Root mean square difference of two functional connectivities, over all R² entries.
+
+    The diagonal, where both are 1, is counted: the value is sqrt(1 - 1/R) times that of the entries off the
+    diagonal.
+
+    Parameters
+    ----------
+    target_is_fc : bool
+        Whether `target` is a functional connectivity matrix (R, R) rather than a time series (T', R). The two
+        are never told apart by guess.
+
+    Returns
+    -------
+    callable
+        `f(prediction, target)`, in [0, 2]; prediction of shape (T, R) with R >= 2. T and T' may differ.
+    """
+
+    def rmse(prediction: Any, target: Any) -> jax.Array:
+        fc_p, fc_t = _two_connectivities(prediction, target, target_is_fc, "fc_rmse", min_regions=2)
+        return root_mean_square(fc_p - fc_t)
+
+    return rmse
+
+
+def _two_connectivities(
+    prediction: Any, target: Any, target_is_fc: bool, objective: str, min_regions: int
+) -> tuple[jax.Array, jax.Array]:
+    pair = check.series_and_matrix(prediction, target, correlation_matrix, "target_is_fc", target_is_fc, objective)
+    check.at_least_regions(min_regions, pair[0].shape[0], "prediction", objective, check.both_series(objective))
+    return pair

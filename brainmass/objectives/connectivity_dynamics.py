@@ -1,0 +1,191 @@
+"""Functional connectivity dynamics (FCD): how alike the functional connectivity is from window to window.
+
+Hansen et al. 2015, NeuroImage 105:525. Distances of its distribution: Deco et al. 2021, Neuron 109:2405...
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+
+from brainmass.objectives import _checks as check
+from brainmass.objectives import distributions
+from brainmass.objectives._checks import Objective
+from brainmass.objectives._statistics import above_diagonal, correlation, correlation_matrix, windows
+
+
+def fcd_matrix(x: Any, window_size: int = 30, step_size: int = 5) -> jax.Array:
+    """Functional connectivity dynamics: Pearson correlation between the connectivities of all pairs of windows.
+
+    Windows start at samples 0, step_size, 2 step_size, ... as long as they fit. Of each, the functional
+    connectivities above the diagonal make a vector; those vectors are correlated.
+
+    Parameters
+    ----------
+    x : array or Quantity, shape (T, R)
+        Time series, T >= window_size, R >= 3. Its unit does not matter.
+    window_size : int
+        Samples in a window, >= 2.
+    step_size : int
+        Samples from one window to the next, >= 1.
+
+    Returns
+    -------
+    Array, shape (W, W)
+        W = (T - window_size) // step_size + 1. In [-1, 1], symmetric; diagonal 1; 0 between a window in which
+        all pairs of regions are correlated alike and any other.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an argument is not as said here.
+    """
+    size, step = _window(window_size, step_size, "fcd_matrix")
+    return _dynamics(x, "x", size, step, 1, "fcd_matrix")
+
+
+def fcd(window_size: int = 30, step_size: int = 5, as_loss: bool = False, *, target_is_fcd: bool = False) -> Objective:
+    """Pearson correlation of two FCD matrices, over the entries above the diagonal.
+
+    It compares window by window, as for two responses to the same stimulus. Of two recordings at rest compare
+    the distributions: `fcd_ks`, `fcd_wasserstein`.
+
+    Parameters
+    ----------
+    window_size, step_size : int
+        Samples in a window (>= 2), and from one window to the next (>= 1).
+    as_loss : bool
+        Return 1 - correlation, in [0, 2], instead of the correlation, in [-1, 1].
+    target_is_fcd : bool
+        Whether `target` is an FCD matrix (W, W) rather than a time series (T, R').
+
+    Returns
+    -------
+    callable
+        `f(prediction, target)`; prediction of shape (T, R) with R >= 3 and three windows or more, as many as in
+        the target. With `target=None` (not as a loss) the FCD matrix of the prediction.
+    """
+    size, step = _window(window_size, step_size, "fcd")
+
+    def corr(prediction: Any, target: Any = None) -> jax.Array:
+        if target is None and not as_loss:
+            return _dynamics(prediction, "prediction", size, step, 1, "fcd")
+        if target is None:
+            raise check.error("target", "fcd", "must be given with as_loss=True, but is None", "fcd()(signal, None)")
+        p = _dynamics(prediction, "prediction", size, step, 3, "fcd")
+        t = _given(target, "fcd") if target_is_fcd else _dynamics(target, "target", size, step, 3, "fcd")
+        if p.shape != t.shape:
+            must = f"must have as many windows as `target`, but has {p.shape[0]} against {t.shape[0]}"
+            raise check.error("prediction", "fcd", must, "fcd_ks()(signal, data), which compares distributions")
+        r = correlation(above_diagonal(p), above_diagonal(t))
+        return 1.0 - r if as_loss else r
+
+    return corr
+
+
+def fcd_ks(
+    window_size: int = 30,
+    step_size: int = 5,
+    midpoints: Any = None,
+    bw_method: str | float | None = None,
+    n_diag: int = 1,
+    *,
+    target_is_fcd: bool = False,
+) -> Objective:
+    """Kolmogorov-Smirnov distance of the FCD distributions of two signals, in [0, 1].
+
+    The densities are those of `fcd_distribution`, smoothed by a Gaussian kernel: the distance has a gradient,
+    and is a little below that of the raw entries.
+
+    Parameters
+    ----------
+    window_size, step_size : int
+        Samples in a window (>= 2), and from one window to the next (>= 1).
+    midpoints, bw_method, n_diag
+        As in `fcd_distribution`.
+    target_is_fcd : bool
+        Whether `target` is an FCD matrix (W, W), or entries (K,) pooled from several, rather than a time series
+        (T', R').
+
+    Returns
+    -------
+    callable
+        `f(prediction, target)`; prediction of shape (T, R) with R >= 3. Lengths and regions may differ.
+    """
+    densities, _ = _two_distributions("fcd_ks", window_size, step_size, midpoints, bw_method, n_diag, target_is_fcd)
+    return lambda prediction, target: distributions.ks_distance(*densities(prediction, target))
+
+
+def fcd_wasserstein(
+    window_size: int = 30,
+    step_size: int = 5,
+    midpoints: Any = None,
+    bw_method: str | float | None = None,
+    n_diag: int = 1,
+    *,
+    target_is_fcd: bool = False,
+) -> Objective:
+    """First Wasserstein distance of the FCD distributions of two signals, in [0, 2].
+
+    It grows with the distance of two distributions that do not overlap, where `fcd_ks` is 1: a better guide
+    far from the data. Arguments and objective as in `fcd_ks`.
+    """
+    of = "fcd_wasserstein"
+    densities, points = _two_distributions(of, window_size, step_size, midpoints, bw_method, n_diag, target_is_fcd)
+    return lambda prediction, target: distributions.wasserstein_1d(*densities(prediction, target), points)
+
+
+def _two_distributions(
+    of: str,
+    window_size: int,
+    step_size: int,
+    midpoints: Any,
+    bw_method: str | float | None,
+    n_diag: int,
+    target_is_fcd: bool,
+) -> tuple[Callable[[Any, Any], tuple[jax.Array, jax.Array]], np.ndarray]:
+    """A function that gives both densities, and where they are evaluated."""
+    size, step = _window(window_size, step_size, of)
+    check.whole(n_diag, "n_diag", of, 1, f"{of}(n_diag=1)")
+    distributions.check_bw_method(bw_method, of)
+    points = distributions.check_midpoints(midpoints, of)
+    enough = n_diag + 2  # windows that leave two entries or more
+
+    def one(fcd: jax.Array, argument: str) -> jax.Array:
+        entries = distributions.fcd_entries(fcd, n_diag, of, argument)
+        return distributions.density(entries, points, bw_method, normalize=True)
+
+    def both(prediction: Any, target: Any) -> tuple[jax.Array, jax.Array]:
+        p = _dynamics(prediction, "prediction", size, step, enough, of)
+        t = _given(target, of) if target_is_fcd else _dynamics(target, "target", size, step, enough, of)
+        return one(p, "prediction"), one(t, "target")
+
+    return both, points
+
+
+def _window(window_size: Any, step_size: Any, of: str) -> tuple[int, int]:
+    call = "fcd_matrix(x, window_size=30, step_size=5)" if of == "fcd_matrix" else f"{of}(window_size=30, step_size=5)"
+    size = check.whole(window_size, "window_size", of, 2, call)
+    return size, check.whole(step_size, "step_size", of, 1, call)
+
+
+def _dynamics(x: Any, argument: str, size: int, step: int, least_windows: int, of: str) -> jax.Array:
+    values = check.series(x, argument, of)
+    check.at_least_regions(3, values.shape[1], argument, of, check.both_series(of))
+    samples = size + (least_windows - 1) * step
+    reason = f"a window of {size}" if least_windows == 1 else f"{least_windows} windows of {size}, {step} apart"
+    example = "fcd_matrix(x, window_size=10)" if of == "fcd_matrix" else f"{of}(window_size=10)"
+    check.long_enough(values, samples, argument, of, reason, example)
+    in_windows = jax.vmap(lambda window: above_diagonal(correlation_matrix(window)))(windows(values, size, step))
+    return correlation_matrix(in_windows.T)
+
+
+def _given(target: Any, of: str) -> jax.Array:
+    example = f"{of}(target_is_fcd=True)(signal, fcd_matrix(data))"
+    values = check.without_unit(target, "target", of, " with target_is_fcd=True", example)
+    if of != "fcd" and values.ndim == 1:
+        return values
+    return check.square(values, "target", of, "(window, window) with target_is_fcd=True", example)

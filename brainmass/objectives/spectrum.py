@@ -1,0 +1,175 @@
+"""Power spectra, and how alike two of them are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import brainunit as u
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from brainmass.objectives import _checks as check
+from brainmass.objectives._checks import Objective
+from brainmass.objectives._statistics import deviations, root_mean_square, windows
+
+
+def power_spectral_density(x: Any, sampling_period: Any, window_size: int = 256) -> tuple[u.Quantity, u.Quantity]:
+    """One-sided power spectral density by Welch's method.
+
+    The mean over windows (Hann, half overlapping, mean taken out) of their periodograms, as
+    `scipy.signal.welch(x, 1 / sampling_period, nperseg=window_size, axis=0)`.
+
+    Parameters
+    ----------
+    x : array or Quantity, shape (T, R)
+        Time series, T >= window_size.
+    sampling_period : Quantity
+        Time between samples, as the repetition time of BOLD.
+    window_size : int
+        Samples in a window, >= 2. The frequencies are 1 / (window_size · sampling_period) apart.
+
+    Returns
+    -------
+    frequencies : Quantity, shape (window_size // 2 + 1,)
+        From 0 to half the sampling rate, in Hz.
+    density : Quantity, shape (window_size // 2 + 1, R)
+        In the squared unit of `x` per Hz. The sum times the spacing of the frequencies is about the variance.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an argument is not as said here.
+    """
+    of, call = "power_spectral_density", "power_spectral_density(x, sampling_period=0.72 * u.second)"
+    size = check.whole(window_size, "window_size", of, 2, call)
+    period = _seconds(sampling_period, of, call)
+    values = check.series(x, "x", of)
+    _check_length(values, size, "x", of, "power_spectral_density(x, sampling_period, window_size=128)")
+    density = u.Quantity(_welch(values, period, size), unit=u.get_unit(x) ** 2 / u.Hz)
+    return u.Quantity(np.fft.rfftfreq(size, period), unit=u.Hz), density
+
+
+def psd_rmse(
+    sampling_period: Any,
+    band: Any = None,
+    window_size: int = 256,
+    *,
+    log: bool = True,
+    normalize: bool = False,
+    floor: float = 1e-6,
+) -> Objective:
+    """Root mean square difference of two power spectral densities, over frequencies and regions.
+
+    Parameters
+    ----------
+    sampling_period : Quantity
+        Time between samples, of both signals.
+    band : pair of Quantities, optional
+        Lowest and highest frequency that count, included. By default all above 0.
+    window_size : int
+        Samples in a window, >= 2; as in `power_spectral_density`.
+    log : bool
+        Compare decibels, 10 log10(density): the log-spectral distance. Otherwise the densities themselves.
+    normalize : bool
+        Divide each spectrum by its mean over the band first: compare shapes, whatever the amplitudes and units.
+    floor : float
+        In decibels, densities smaller than `floor` times the mean density of the target count as that, without
+        gradient: silence is that far below the data, not infinitely far. > 0.
+
+    Returns
+    -------
+    callable
+        `f(prediction, target)`; both of shape (time, R) and not shorter than a window. In dB with `log`,
+        otherwise in the squared unit of the target per Hz, or without unit if normalized.
+    """
+    of, call = "psd_rmse", "(0.72 * u.second)"
+    size = check.whole(window_size, "window_size", of, 2, f"{of}(0.72 * u.second, window_size=256)")
+    period = _seconds(sampling_period, of, f"{of}{call}")
+    chosen = _in_band(band, np.fft.rfftfreq(size, period))
+    if not floor > 0:
+        raise check.error("floor", of, f"must be a number > 0, but is {floor!r}", f"{of}(0.72 * u.second, floor=1e-6)")
+
+    def spectrum(x: Any, argument: str, unit: u.Unit | None) -> jax.Array:
+        values = check.series(x, argument, of, unit)
+        _check_length(values, size, argument, of, f"{of}(0.72 * u.second, window_size=128)")
+        if not normalize:
+            return _welch(values, period, size)[chosen]
+        density = _welch(deviations(values)[0], period, size)[chosen]  # of order 1, that no square under- or overflows
+        return density / _or_one(jnp.mean(density, axis=0))
+
+    def rmse(prediction: Any, target: Any) -> jax.Array:
+        unit = None if normalize else check.common_unit(prediction, target, of, call)
+        p, t = spectrum(prediction, "prediction", unit), spectrum(target, "target", unit)
+        check.same_regions(p, t, of, call)
+        if not log:
+            return root_mean_square(p - t)
+        least = floor * _or_one(jax.lax.stop_gradient(jnp.mean(t)))
+        return root_mean_square(_decibels(p, least) - _decibels(t, least))
+
+    return rmse
+
+
+def _welch(x: jax.Array, period: float, size: int) -> jax.Array:
+    taper = np.hanning(size + 1)[:-1]
+    # at frequency 0 and at half the sampling rate the two sides are one
+    sides = np.full(size // 2 + 1, 2.0)
+    sides[0] = 1.0
+    sides[-1] -= size % 2 == 0
+    weights = jnp.asarray(sides[:, None] * period / np.sum(taper**2), x.dtype)
+
+    def periodogram(window: jax.Array) -> jax.Array:
+        values, scale = deviations(window)
+        amplitude = jnp.fft.rfft(values * scale * jnp.asarray(taper[:, None], x.dtype), axis=0)
+        return weights * (amplitude.real**2 + amplitude.imag**2)
+
+    return jnp.mean(jax.vmap(periodogram)(windows(x, size, size - size // 2)), axis=0)
+
+
+def _decibels(density: jax.Array, least: jax.Array) -> jax.Array:
+    return 10 / np.log(10) * jnp.log(jnp.maximum(density, least))
+
+
+def _or_one(x: jax.Array) -> jax.Array:
+    return jnp.where(x == 0, 1.0, x)
+
+
+def _seconds(sampling_period: Any, of: str, example: str) -> float:
+    if not u.get_unit(sampling_period).has_same_dim(u.second):
+        must = f"must have unit of time, but is {sampling_period}"
+        raise check.error("sampling_period", of, must, example)
+    period = np.asarray(u.Quantity(sampling_period).to_decimal(u.second))
+    if period.shape != () or not 0 < period < np.inf:
+        raise check.error("sampling_period", of, f"must be one time > 0, but is {sampling_period}", example)
+    return float(period)
+
+
+def _in_band(band: Any, frequencies: np.ndarray) -> np.ndarray:
+    """Indices of the frequencies (Hz) that count."""
+    if band is None:
+        return np.arange(1, frequencies.size)
+    low, high = _band_edges(band)
+    slack = 1e-6 * frequencies[1]  # a bound meant to lie on a frequency includes it
+    chosen = np.flatnonzero((frequencies >= low - slack) & (frequencies <= high + slack))
+    if chosen.size == 0:
+        must = (
+            f"must include one of the frequencies, {frequencies[1]:g} Hz apart up to {frequencies[-1]:g} Hz, "
+            f"but is {low:g} to {high:g} Hz"
+        )
+        raise check.error("band", "psd_rmse", must, "a larger window_size")
+    return chosen
+
+
+def _band_edges(band: Any) -> tuple[float, float]:
+    try:
+        low, high = (float(u.Quantity(edge).to_decimal(u.Hz)) for edge in band)
+    except (TypeError, ValueError, u.UnitMismatchError):
+        low, high = np.nan, np.nan
+    if not 0 <= low <= high:
+        must = f"must be two frequencies, the lower one first, but is {band}"
+        raise check.error("band", "psd_rmse", must, "psd_rmse(0.72 * u.second, band=(0.01 * u.Hz, 0.1 * u.Hz))")
+    return low, high
+
+
+def _check_length(x: jax.Array, size: int, argument: str, of: str, example: str) -> None:
+    check.long_enough(x, size, argument, of, f"a window of {size}", example)

@@ -1,0 +1,158 @@
+"""Phases of oscillating signals, and how much they go together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from brainmass.objectives import _checks as check
+from brainmass.objectives._checks import Objective
+from brainmass.objectives._statistics import deviations, root, root_mean_square, unit_diagonal
+
+
+def analytic_signal(x: Any) -> jax.Array:
+    """The signal plus i times its Hilbert transform over time, as `scipy.signal.hilbert(x, axis=0)`.
+
+    Parameters
+    ----------
+    x : array or Quantity, shape (T, R)
+        Time series, T >= 2, taken as periodic. Its mean is kept; its unit is dropped.
+
+    Returns
+    -------
+    Complex array, shape (T, R)
+        Its real part is `x`.
+    """
+    return _analytic(check.series(x, "x", "analytic_signal"))
+
+
+def instantaneous_phase(x: Any) -> jax.Array:
+    """Phase of the analytic signal of `x` about its mean over time, in radians.
+
+    Meaningful for signals of a narrow frequency band: filter first.
+
+    Parameters
+    ----------
+    x : array or Quantity, shape (T, R)
+        Time series, T >= 2. Its unit does not matter.
+
+    Returns
+    -------
+    Array, shape (T, R)
+        In (-π, π]; 0, without gradient, where the analytic signal is 0, as for a constant series.
+    """
+    z = _analytic(deviations(check.series(x, "x", "instantaneous_phase"))[0])
+    zero = (z.real == 0) & (z.imag == 0)
+    return jnp.where(zero, 0.0, jnp.arctan2(z.imag, jnp.where(zero, 1.0, z.real)))
+
+
+def order_parameter(phases: Any) -> jax.Array:
+    r"""Kuramoto order parameter :math:`|\frac1R \sum_r e^{i\theta_r(t)}|`: synchrony at each time.
+
+    Parameters
+    ----------
+    phases : array, shape (T, R)
+        Phases in radians, T >= 2, as of `instantaneous_phase`, `KuramotoNetwork`.
+
+    Returns
+    -------
+    Array, shape (T,)
+        From 0 to 1, where all phases are equal.
+    """
+    return _order_parameter(phases, "order_parameter")
+
+
+def metastability(phases: Any) -> jax.Array:
+    """Standard deviation over time of the Kuramoto order parameter (divided by T, not T - 1).
+
+    Shanahan 2010, Chaos 20:013108.
+
+    Parameters
+    ----------
+    phases : array, shape (T, R)
+        Phases in radians, T >= 2.
+
+    Returns
+    -------
+    Scalar array
+        From 0, where synchrony is steady, to 1/2.
+    """
+    r = _order_parameter(phases, "metastability")
+    return root_mean_square(r - jnp.mean(r))
+
+
+def phase_locking_value(x: Any) -> jax.Array:
+    r"""Phase-locking value :math:`|\frac1T \sum_t e^{i(\theta_r(t) - \theta_s(t))}|` of all pairs of regions.
+
+    Lachaux et al. 1999, Human Brain Mapping 8:194, over time rather than trials. The phases are those of
+    `instantaneous_phase`.
+
+    Parameters
+    ----------
+    x : array or Quantity, shape (T, R)
+        Time series, T >= 2, of a narrow frequency band. Its unit does not matter.
+
+    Returns
+    -------
+    Array, shape (R, R)
+        In [0, 1], symmetric; diagonal 1; 0 between a constant series and any other.
+    """
+    return _phase_locking(check.series(x, "x", "phase_locking_value"))
+
+
+def plv_rmse(*, target_is_plv: bool = False) -> Objective:
+    """Root mean square difference of two phase-locking matrices, over all R² entries, diagonal included.
+
+    Parameters
+    ----------
+    target_is_plv : bool
+        Whether `target` is a matrix of phase-locking values (R, R) rather than a time series (T', R). The two
+        are never told apart by guess.
+
+    Returns
+    -------
+    callable
+        `f(prediction, target)`, in [0, 1]; prediction of shape (T, R) with R >= 2. T and T' may differ.
+    """
+
+    def rmse(prediction: Any, target: Any) -> jax.Array:
+        pair = check.series_and_matrix(prediction, target, _phase_locking, "target_is_plv", target_is_plv, "plv_rmse")
+        check.at_least_regions(2, pair[0].shape[0], "prediction", "plv_rmse", check.both_series("plv_rmse"))
+        return root_mean_square(pair[0] - pair[1])
+
+    return rmse
+
+
+def _analytic(x: jax.Array) -> jax.Array:
+    """Negative frequencies are dropped and positive ones doubled."""
+    count = x.shape[0]
+    weights = np.zeros((count, 1))
+    weights[0] = 1.0
+    weights[1 : (count + 1) // 2] = 2.0
+    if count % 2 == 0:
+        weights[count // 2] = 1.0
+    return jnp.fft.ifft(jnp.fft.fft(x, axis=0) * jnp.asarray(weights, x.dtype), axis=0)
+
+
+def _order_parameter(phases: Any, of: str) -> jax.Array:
+    example = f"{of}(instantaneous_phase(x))"
+    theta = check.series(check.without_unit(phases, "phases", of, "", example), "phases", of)
+    return root(jnp.mean(jnp.cos(theta), axis=1) ** 2 + jnp.mean(jnp.sin(theta), axis=1) ** 2)
+
+
+def _phase_locking(x: jax.Array) -> jax.Array:
+    z = _analytic(deviations(x)[0])
+    amplitude = root(z.real**2 + z.imag**2)
+    amplitude = jnp.where(amplitude == 0, 1.0, amplitude)
+    cosine, sine = z.real / amplitude, z.imag / amplitude
+    mean_cosine = _mean_products(cosine, cosine) + _mean_products(sine, sine)  # of the phase differences
+    mean_sine = _mean_products(sine, cosine) - _mean_products(cosine, sine)
+    return unit_diagonal(jnp.minimum(root(mean_cosine**2 + mean_sine**2), 1.0))
+
+
+def _mean_products(x: jax.Array, y: jax.Array) -> jax.Array:
+    """Means over time of the products of all pairs of columns."""
+    return jnp.matmul(x.T, y, precision=jax.lax.Precision.HIGHEST) / x.shape[0]
