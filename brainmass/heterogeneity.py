@@ -41,9 +41,9 @@ class RegionalMap(ShowsConstructor, Param):
     --------
     >>> import brainmass, jax.numpy as jnp
     >>> gradient = jnp.array([-1.0, 0.0, 1.0])
-    >>> node = brainmass.WongWangExcInhStep(3, w_p=brainmass.RegionalMap(gradient, a=1.4, b=0.2))
+    >>> node = brainmass.WongWangExcInhStep(3, w_p=brainmass.RegionalMap(gradient, a=1.5, b=0.25))
     >>> print(node.w_p.value())
-    [1.2 1.4 1.6]
+    [1.25 1.5  1.75]
 
     Reference: Demirtaş et al. 2019, Neuron 101:1181.
     """

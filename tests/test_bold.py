@@ -271,3 +271,17 @@ def test_outputs_refused():
         brainmass.BOLDSignal(1, epsilon=1.0)
     with pytest.raises(u.UnitMismatchError, match=r"`TE` of BOLDSignal \(echo time\)"):
         brainmass.BOLDSignal(1, output="stephan2007", TE=0.04)
+
+
+def test_of_a_trajectory():
+    """Run by itself: one second of unit input peaks at 0.02524 after 3.375 s and undershoots to -0.00562 (scipy)."""
+    z = np.zeros((4000, 2), np.float32)
+    z[:200, 1] = 1.0
+    alone = brainmass.Simulator(brainmass.BOLDSignal(2), dt=5 * u.ms)
+    result = alone.run(4000, inputs={"z": z}, monitors={"bold": lambda m: m.bold()}, sample_every=25 * u.ms, seed=0)
+    bold, seconds = np.asarray(result["bold"]), np.asarray(result.time.to_decimal(u.second))
+    assert not bold[:, 0].any()
+    np.testing.assert_allclose(bold[:, 1].max(), 0.02524, rtol=1e-3)
+    np.testing.assert_allclose(seconds[bold[:, 1].argmax()], 3.375, atol=0.03)
+    np.testing.assert_allclose(bold[:, 1].min(), -0.00562, rtol=2e-3)
+    np.testing.assert_allclose(seconds[bold[:, 1].argmin()], 9.58, atol=0.06)

@@ -55,6 +55,20 @@ class BOLDSignal(Observer):
 
     References: Friston, Harrison, Penny 2003, NeuroImage 19:1273; Obata et al. 2004, NeuroImage 21:144;
     Stephan, Weiskopf, Drysdale, Robinson, Friston 2007, NeuroImage 38:387.
+
+    Examples
+    --------
+    In a run it is a monitor. Of a trajectory that is there already it is run by itself:
+
+    >>> import brainmass, brainunit as u, numpy as np
+    >>> activity = np.zeros((4000, 2))
+    >>> activity[:200] = 1.0  # for one second
+    >>> alone = brainmass.Simulator(brainmass.BOLDSignal(2), dt=5 * u.ms)
+    >>> monitors = {"bold": lambda model: model.bold()}
+    >>> result = alone.run(4000, inputs={"z": activity}, monitors=monitors, sample_every=25 * u.ms, seed=0)
+    >>> peak = int(result["bold"][:, 0].argmax())
+    >>> print(f"{result['bold'][peak, 0]:.4f} at {result.time[peak]}")
+    0.0252 at 3375. ms
     """
 
     # Against a step of 4 ms under a fluctuating drive: 3e-4 of the signal's standard deviation at 20 ms, 6e-3
