@@ -18,8 +18,8 @@ FORBIDDEN = {
     "forward": ("models", "network", "simulation", "fitting"),
     "simulation": ("models", "network", "fitting"),
 }
-# What must go through time by itself: layers over a sequence, a model whose step is a repetition time.
-OWN_LOOPS = {"models/sequence.py", "models/jansen_rit/tr.py"}
+# For what must go through time by itself: layers over a sequence, a model whose step is a repetition time.
+OWN_LOOPS = {"dynamics/rows.py"}
 OVER_REGIONS = {"dynamics/delays.py", "network/products.py"}
 LOOPS = {"scan", "for_loop", "while_loop", "fori_loop", "checkpointed_for_loop", "checkpointed_scan"}
 

@@ -6,7 +6,6 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
-import brainstate
 import brainunit as u
 import jax
 import jax.numpy as jnp
@@ -19,6 +18,7 @@ from brainmass.dynamics.declaration import batch_shape
 from brainmass.dynamics.delays import History, delay_steps
 from brainmass.dynamics.fields import matching_precision, show, suggestion
 from brainmass.dynamics.module import Module
+from brainmass.dynamics.rows import through_rows
 
 __all__ = [
     "CONNECTIONS",
@@ -60,7 +60,7 @@ def over_time(node: NeuralMassDynamics, drive: Any, received: Callable[[Any], di
         out = node.update(**received(row))
         return out if recorded is None else ({name: getattr(node, name).value for name in names}, out)
 
-    return brainstate.transform.for_loop(step, drive)
+    return through_rows(step, drive)
 
 
 def checked_sequence(owner: Module, node: NeuralMassDynamics, inputs: Any, n_input: int) -> Any:

@@ -23,6 +23,7 @@ from brainmass.dynamics.fields import (
     positive,
 )
 from brainmass.dynamics.module import Module
+from brainmass.dynamics.rows import through_rows
 from brainmass.models.jansen_rit.connectivity import LaplacianConnectivity, in_mV, spec
 from brainmass.models.jansen_rit.step import JansenRitStep
 from brainmass.noise import WhiteNoise
@@ -191,7 +192,7 @@ class JansenRitTR(Module, brainstate.nn.Dynamics):
         def inner_step(row: Any) -> None:
             self._inner_step(row if iter_input else input, arriving)
 
-        brainstate.transform.for_loop(inner_step, input if iter_input else np.arange(n))
+        through_rows(inner_step, input if iter_input else np.arange(n))
         eeg = in_mV(self.step.eeg())
         return (eeg, self.step.state_values()) if record_state else eeg
 
