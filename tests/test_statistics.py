@@ -135,6 +135,14 @@ def test_slope_through_a_statistic(x64):
     np.testing.assert_allclose(jax.grad(loss)(0.3), (loss(0.3 + h) - loss(0.3 - h)) / (2 * h), rtol=1e-5)
 
 
+def test_a_second_monitor_alike_compiles_nothing_anew():
+    simulator = bm.Simulator(node(), dt=DT)
+    for _ in range(2):
+        fc = bm.Monitor(bm.FunctionalConnectivity(N, every=1.0 * u.ms), source="x")
+        simulator.run(20 * u.ms, monitors={"fc": fc}, seed=0)
+    assert len(simulator._programs) == 1
+
+
 # --- by hand ----------------------------------------------------------------------------------------------------
 def test_by_hand_in_units():
     x = np.random.default_rng(0).normal(size=(30, 2, 3))

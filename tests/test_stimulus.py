@@ -228,5 +228,7 @@ def test_refusals_of_a_run():
         bm.Simulator(bm.JansenRitStep(2), dt=DT).run(
             5 * u.ms, inputs={"M_inp": bm.Pulse(2, amplitude=1 * u.nA)}, seed=0
         )
+    with pytest.raises(ValueError, match="is a noise whose amplitude follows the state of a node"):
+        final({port: bm.WhiteNoise(2, sigma=1.0, amplitude=lambda state: state["x"])})
     with pytest.raises(ValueError, match="needs the time"), brainstate.environ.context(t=None):
         bm.Pulse(2).update()

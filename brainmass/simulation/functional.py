@@ -18,7 +18,7 @@ import jax
 import numpy as np
 from brainstate.nn import IdentityT, Param
 
-from brainmass.dynamics.fields import default_dtype, suggestion
+from brainmass.dynamics.fields import default_dtype, is_traced, suggestion
 from brainmass.noise import Noise
 
 __all__ = [
@@ -191,6 +191,8 @@ def constant(thing: Any) -> Any:
         return thing
     if kind is tuple:
         return tuple(map(constant, thing))
+    if kind is u.Quantity and thing.ndim == 0 and not is_traced(thing):
+        return kind, float(thing.mantissa), thing.unit
     return _Same(thing)
 
 

@@ -129,6 +129,11 @@ def _check_module(name: str, drive: Any, node: Any, port: str, duration: float) 
             f"Input `{name}` must have the shape of the population, {population}, but is a {type(drive).__name__} with "
             f"in_size={drive.varshape}."
         )
+    if getattr(drive, "amplitude", None) is not None and isinstance(drive, Noise):
+        raise ValueError(
+            f"Input `{name}` is a noise whose amplitude follows the state of a node: give it to the node. "
+            f"Example: {type(node).__name__}(..., noise_...={type(drive).__name__}(...))."
+        )
     ports, others = _inputs_of(node)
     unit = u.get_unit(drive.p.sigma) if isinstance(drive, Noise) else drive.unit
     sample = u.maybe_decimal(u.Quantity(np.zeros(population), unit=unit))
