@@ -57,8 +57,9 @@ def _describe(name: str) -> int:
         (key, _default(spec.default), "any unit" if not spec.units else _units(spec.units), spec.domain.text, spec.doc)
         for key, spec in model._params.items()
     ]
-    _print_table(rows, ("parameter", "default", "unit", "range", "meaning"))
-    print()
+    if rows:
+        _print_table(rows, ("parameter", "default", "unit", "range", "meaning"))
+        print()
     _print_table(
         [(s.name, _units((s.unit,)), s.port, s.doc) for s in model._states.values()],
         ("state", "unit", "input", "meaning"),
@@ -67,8 +68,12 @@ def _describe(name: str) -> int:
         print()
         _print_table([(key, f"{x.doc} ({x.reference})") for key, x in model.presets.items()], ("preset", "meaning"))
     print(f"\nbrainmass.{name}{_short(inspect.signature(model))}")
-    print(f".update{_short(inspect.signature(model.update))}  ->  {model.output}")
+    print(f".update{_short(inspect.signature(model.update))}  ->  {_returned(model.output)}")
     return 0
+
+
+def _returned(output: Any) -> str:
+    return output if isinstance(output, str) else f"({', '.join(output)})"
 
 
 _REWRITES = (

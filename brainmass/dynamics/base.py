@@ -45,7 +45,7 @@ from brainmass.dynamics.fields import (
     suggestion,
 )
 
-__all__ = ["Declared", "ModelInfo", "NeuralMassDynamics", "Preset", "list_models"]
+__all__ = ["Declared", "ModelInfo", "NeuralMassDynamics", "Preset", "catalogued", "list_models"]
 
 
 class ModelInfo(NamedTuple):
@@ -60,11 +60,17 @@ class ModelInfo(NamedTuple):
 Field = Callable[[dict[str, Any], Any], Mapping[str, Any]]
 """From the states of a node at a stage, and the fraction of the step that has passed, to what enters its ports."""
 
-_MODELS: list[type[NeuralMassDynamics]] = []
+_MODELS: list[Any] = []
+
+
+def catalogued(model: Any) -> Any:
+    """Put a class into the catalogue that is no complete node: a base of nodes, or a network of them."""
+    _MODELS.append(model)
+    return model
 
 
 def list_models() -> list[ModelInfo]:
-    """The node models of the package, in alphabetical order."""
+    """The models of the package, in alphabetical order."""
     own = [m for m in _MODELS if m.__module__.startswith("brainmass.")]
     return sorted(ModelInfo(m.__name__, m.category, tuple(m._states), m.use_case) for m in own)
 

@@ -9,20 +9,24 @@ import brainunit as u
 from brainstate import HiddenState
 from braintools.init import Uniform
 
-from brainmass.dynamics.base import NeuralMassDynamics
+from brainmass.dynamics.base import NeuralMassDynamics, catalogued
 from brainmass.dynamics.fields import Initializer, Par, param, positive, state
 from brainmass.noise import Noise
 
 __all__ = ["HopfStep", "StuartLandauStep", "VanDerPolStep", "XY_Oscillator"]
 
 
+@catalogued
 class XY_Oscillator(NeuralMassDynamics):
     r"""Base of the planar oscillators: two states :math:`x, y` with one input each; time in ms.
 
     A subclass writes `dx(x, y, x_ext)` and `dy(y, x, y_ext)`. `update` returns the pair `(x, y)`.
+
+    Reference: Strogatz 2015, Nonlinear Dynamics and Chaos, 2nd edition, chapters 6 to 8.
     """
 
     category = "phenomenological"
+    use_case = "base of planar oscillators of your own"
     output = ("x", "y")
     coupling_port = "x_inp"
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import brainstate
 import brainunit as u
 import numpy as np
 from braintools.init import Constant
 
-from brainmass.dynamics.base import time_step
+from brainmass.dynamics.base import catalogued, time_step
 from brainmass.dynamics.declaration import population_shape
 from brainmass.dynamics.delays import History, delay_steps
 from brainmass.dynamics.fields import (
@@ -67,6 +67,7 @@ class DelayedSource(History):
         return self.ago(steps, np.arange(steps.shape[-1])[None, :])
 
 
+@catalogued
 class JansenRitTR(Module, brainstate.nn.Dynamics):
     r"""Jansen–Rit columns on a connectome; one `update` is one repetition time (TR).
 
@@ -108,6 +109,12 @@ class JansenRitTR(Module, brainstate.nn.Dynamics):
     """
 
     loops_over_time = True
+    category = "physiological"
+    use_case = "EEG and MEG of Jansen–Rit columns on a connectome, sampled once per repetition time"
+    output = "eeg"
+    presets: ClassVar[dict[str, Any]] = {}
+    _params: ClassVar[dict[str, Any]] = {}  # its parameters are those of its parts
+    _states = JansenRitStep._states
 
     def __init__(
         self,
