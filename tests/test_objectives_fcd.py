@@ -204,7 +204,11 @@ OBJECTIVES = {
     "fcd_wasserstein to entries": (fcd_wasserstein(**SMALL, target_is_fcd=True), FCD_T[np.triu_indices(20, 1)]),
     "combine": (combine((0.5, fcd_ks(**SMALL)), (2.0, fcd(**SMALL, as_loss=True))), T),
 }
-every_objective = pytest.mark.parametrize(("f", "target"), OBJECTIVES.values(), ids=OBJECTIVES)
+SLOW = ("combine", "fcd_wasserstein to entries")
+every_objective = pytest.mark.parametrize(
+    ("f", "target"),
+    [pytest.param(*case, id=name, marks=[pytest.mark.slow] * (name in SLOW)) for name, case in OBJECTIVES.items()],
+)
 
 
 @every_objective

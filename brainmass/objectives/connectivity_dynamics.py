@@ -6,6 +6,7 @@ Hansen et al. 2015, NeuroImage 105:525. Distances of its distribution: Deco et a
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
@@ -179,7 +180,12 @@ def _dynamics(x: Any, argument: str, size: int, step: int, least_windows: int, o
     reason = f"a window of {size}" if least_windows == 1 else f"{least_windows} windows of {size}, {step} apart"
     example = "fcd_matrix(x, window_size=10)" if of == "fcd_matrix" else f"{of}(window_size=10)"
     check.long_enough(values, samples, argument, of, reason, example)
-    in_windows = jax.vmap(lambda window: above_diagonal(correlation_matrix(window)))(windows(values, size, step))
+    return _matrix(values, size, step)
+
+
+@partial(jax.jit, static_argnums=(1, 2))
+def _matrix(x: jax.Array, size: int, step: int) -> jax.Array:
+    in_windows = jax.vmap(lambda window: above_diagonal(correlation_matrix(window)))(windows(x, size, step))
     return correlation_matrix(in_windows.T)
 
 
