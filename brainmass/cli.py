@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import inspect
+import os
 import re
 import shutil
 import sys
@@ -24,9 +25,15 @@ def main(arguments: list[str] | None = None) -> int:
     models = commands.add_parser("models", help="the catalogue of node models, or all about one of them")
     models.add_argument("name", nargs="?", help="e.g. JansenRitStep")
     given = parser.parse_args(arguments)
-    if given.command == "models":
-        return _catalogue() if given.name is None else _describe(given.name)
-    return _demo(given.seed, given.out)
+    try:
+        if given.command == "models":
+            code = _catalogue() if given.name is None else _describe(given.name)
+            sys.stdout.flush()
+            return code
+        return _demo(given.seed, given.out)
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough: Python must not flush into it once more
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
 
 
 def _catalogue() -> int:

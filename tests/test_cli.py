@@ -45,3 +45,11 @@ def test_unknown_model_is_told_the_nearest(capsys):
 def test_command_is_installed():
     out = subprocess.run([sys.executable, "-m", "brainmass.cli", "--help"], capture_output=True, text=True, check=True)
     assert "demo" in out.stdout and "models" in out.stdout
+
+
+def test_a_reader_that_leaves_is_no_error():
+    """As in `brainmass models | head -1`."""
+    command = [sys.executable, "-m", "brainmass.cli", "models"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        process.stdout.close()
+        assert process.stderr.read() == ""
