@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import types
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -36,7 +37,7 @@ __all__ = [
 Values = dict[str, Any]
 
 # Set while running or initialising; they do not change what a program computes.
-_TRANSIENT_ATTRIBUTES = ("_batch", "_handed", "_prepared")
+_TRANSIENT_ATTRIBUTES = {"_batch", "_handed", "_prepared"}
 
 
 @dataclass
@@ -70,7 +71,7 @@ class Inventory:
 def _stored(param: Param) -> Any:
     value = param.val
     value = value.value if isinstance(value, brainstate.State) else value
-    return jax.tree.map(_strong, value) if any(map(_is_weak, jax.tree.leaves(value))) else value
+    return jax.tree.map(_strong, value) if _is_weak(getattr(value, "mantissa", value)) else value
 
 
 def _is_weak(x: Any) -> bool:
@@ -96,61 +97,59 @@ def _find(kind: str, name: str, known: Mapping[str, Any]) -> str:
     raise ValueError(f"{name!r} could be any of {full}: write the whole path.")
 
 
-class _Same:
-    """Wraps an object so that it compares by identity, and is kept alive."""
+def _same() -> None:
+    """See `_Same`."""
 
-    __slots__ = ("object",)
 
-    def __init__(self, thing: Any):
-        self.object = thing
-
-    def __eq__(self, other: Any) -> bool:
-        return isinstance(other, _Same) and self.object is other.object
-
-    def __hash__(self) -> int:
-        return id(self.object)
+# Stands for an object, which it keeps alive: bound methods are equal when they are bound to the very same one. They
+# compare and hash without running Python code, which is felt in a short run.
+_Same = functools.partial(types.MethodType, _same)
 
 
 def inventory(root: Any) -> Inventory:
     """List what a module and its submodules hold, and a hashable description of all else about them."""
-    found, seen, structure = Inventory(), set(), []
-    _visit(root, "", None, None, found, seen, structure)
+    found, structure = Inventory(), []
+    _visit(root, "", None, None, found, {}, structure)
     found.structure = tuple(structure)
     return found
 
 
-def _visit(thing: Any, path: str, owner: Any, key: Any, found: Inventory, seen: set, structure: list) -> None:
-    if thing is None:
-        structure.append(path)  # most attributes: a run looks at them all
-        return
+def _visit(thing: Any, path: str, owner: Any, key: Any, found: Inventory, seen: dict, structure: list) -> None:
     kind = _kind(type(thing))
     if kind == "param":
-        if id(thing) not in seen:
-            seen.add(id(thing))
+        same_as = seen.setdefault(id(thing), path)
+        structure += (key, type(thing), constant(thing.t), constant(thing.precompute), same_as)
+        if same_as == path:
             found.params[path] = thing
-        structure.append((path, type(thing), _Same(thing.t), _Same(thing.precompute)))
     elif kind == "table":
         found.tables[path] = thing
     elif kind == "state":
         found.states[path] = (owner, key, thing)
     elif kind == "module":
+        structure += (key, type(thing))
         _visit_module(thing, path, found, seen, structure)
     elif kind == "container" and _holds_nodes(thing):
+        structure += (key, len(thing))
         for name, value in thing.items() if isinstance(thing, dict) else enumerate(thing):
             _visit(value, f"{path}.{name}", thing, name, found, seen, structure)
     else:
-        structure.append((path, constant(thing)))
+        structure += (key, constant(thing))
 
 
-def _visit_module(module: Any, path: str, found: Inventory, seen: set, structure: list) -> None:
-    if id(module) in seen:
-        structure.append((path, "shared"))
+def _visit_module(module: Any, path: str, found: Inventory, seen: dict, structure: list) -> None:
+    same_as = seen.setdefault(id(module), path)
+    structure.append(same_as)
+    if same_as != path:
         return
-    seen.add(id(module))
-    structure.append((path, type(module)))
+    prefix = f"{path}." if path else ""
     for name, value in vars(module).items():
-        if name not in _TRANSIENT_ATTRIBUTES:
-            _visit(value, f"{path}.{name}" if path else name, module, name, found, seen, structure)
+        if name in _TRANSIENT_ATTRIBUTES:
+            continue
+        if value is None:  # most attributes are: a run looks at them all
+            structure.append(name)
+        else:
+            _visit(value, prefix + name, module, name, found, seen, structure)
+    structure.append(None)  # the end of this module
     found.modules[path] = module
     if isinstance(module, Noise):
         found.noises[path] = module

@@ -209,11 +209,25 @@ def _flatten(result: Result):
 
 def _unflatten(static, children) -> Result:
     # no checks: transformations put tracers, None and placeholders here, and vmap adds leading axes
+    values, axes, final = children
+    axis_of = dict(static[0])
+    return unchecked(dict(zip(axis_of, values, strict=True)), axes, axis_of, final, *static[1:])
+
+
+def unchecked(
+    monitors: dict[str, Any],
+    axes: tuple[Any, ...],
+    axis_of: dict[str, int],
+    final: Any,
+    dt: tuple[float, Any],
+    duration: tuple[float, Any],
+    labels: tuple[str, ...] | None,
+    provenance: tuple[tuple[str, str], ...],
+) -> Result:
+    """A result of parts that are known to be in order."""
     result = object.__new__(Result)
-    values, result._axes, result._final = children
-    axis_of, result._dt, result._duration, result._labels, result._provenance = static
-    result._axis_of = dict(axis_of)
-    result._monitors = dict(zip(result._axis_of, values, strict=True))
+    result._monitors, result._axes, result._axis_of, result._final = monitors, axes, axis_of, final
+    result._dt, result._duration, result._labels, result._provenance = dt, duration, labels, provenance
     return result
 
 

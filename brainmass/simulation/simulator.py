@@ -21,7 +21,7 @@ from brainmass.simulation.plan import Plan, check_dt, interval_in_steps, make_pl
 from brainmass.simulation.program import Bundle, Program, initialise_missing, states_missing
 from brainmass.simulation.progress import ProgressBar
 from brainmass.simulation.random import as_key, fold, next_key
-from brainmass.simulation.result import Result
+from brainmass.simulation.result import Result, unchecked
 
 __all__ = ["DivergenceError", "Simulator"]
 
@@ -217,26 +217,28 @@ class Simulator:
         what = tuple((name, _identity(m.what), _identity(m.source)) for name, m in watched.items())
         key = (plan, what, milliseconds("dt", dt), progress, found.structure, given.structure)
         key = (*key, jax.config.read("jax_enable_x64"))
-        if key not in self._programs:
+        program = self._programs.get(key)
+        if program is None:
             bar = ProgressBar(plan.n_steps) if progress else None
-            self._programs[key] = Program(bundle, watched, plan, dt, given, bar)
+            program = self._programs[key] = Program(bundle, watched, plan, dt, given, bar)
             found = inventory(bundle)
-        return self._programs[key], found, given
+        return program, found, given
 
     def _result(self, plan: Plan, dt: Any, samples: Any, final: Any, start: Any, provenance: dict[str, str]) -> Result:
         xp = jnp if is_traced(start) else np
         first = (start if is_traced(start) else int(start)) + plan.transient
         step = milliseconds("dt", dt)
         rows = {name: (period, plan.n_samples(name)) for name, period in plan.periods.items()}
-        axes = {(p, n): u.Quantity((first + p * xp.arange(1, n + 1)) * step, unit=u.ms) for p, n in set(rows.values())}
-        return Result(
-            {name: samples[name] for name in plan.periods},
-            {name: axes[row] for name, row in rows.items()},
-            dt=dt,
-            duration=u.Quantity(plan.n_steps * step, unit=u.ms),
-            final=final,
-            labels=getattr(self.model, "labels", None),
-            provenance={"model": _describe(self.model), **provenance},
+        kinds = list(dict.fromkeys(rows.values()))
+        return unchecked(
+            {name: samples[name] for name in rows},
+            tuple(u.Quantity((first + p * xp.arange(1, n + 1)) * step, unit=u.ms) for p, n in kinds),
+            {name: kinds.index(row) for name, row in rows.items()},
+            final,
+            (float(dt.mantissa), dt.unit),
+            (plan.n_steps * step, u.ms),
+            getattr(self.model, "labels", None),
+            (("model", _describe(self.model)), *provenance.items()),
         )
 
 
@@ -382,7 +384,7 @@ def _write_back(found: Inventory, states: Mapping[str, Any], lanes: tuple[int, .
     for path, (_, _, state) in found.states.items():
         state.value = states[path]
     for module in found.modules.values():
-        if isinstance(module, Declared):
+        if isinstance(module, Declared) and module._batch != lanes:
             module._batch = lanes
 
 
