@@ -18,7 +18,9 @@ from brainmass.models.larter_breakspear import LarterBreakspearStep
 from brainmass.models.linear import LinearStep
 from brainmass.models.lorenz import LorenzStep
 from brainmass.models.montbrio_pazo_roxin import MontbrioPazoRoxinStep
-from brainmass.models.oscillators import HopfStep, StuartLandauStep, VanDerPolStep, XY_Oscillator
+from brainmass.models.oscillators.base import XY_Oscillator
+from brainmass.models.oscillators.hopf import HopfStep, StuartLandauStep
+from brainmass.models.oscillators.van_der_pol import VanDerPolStep
 from brainmass.models.threshold_linear import ThresholdLinearStep
 from brainmass.models.wilson_cowan.adaptive import WilsonCowanAdaptiveStep
 from brainmass.models.wilson_cowan.base import WilsonCowanBase

@@ -16,7 +16,8 @@ from brainmass.models.fitzhugh_nagumo import FitzHughNagumoStep
 from brainmass.models.generic_2d_oscillator import Generic2dOscillatorStep
 from brainmass.models.linear import LinearStep
 from brainmass.models.lorenz import LorenzStep
-from brainmass.models.oscillators import HopfStep, StuartLandauStep, VanDerPolStep
+from brainmass.models.oscillators.hopf import HopfStep, StuartLandauStep
+from brainmass.models.oscillators.van_der_pol import VanDerPolStep
 from brainmass.models.threshold_linear import ThresholdLinearStep
 
 PER_MS = u.ms**-1
