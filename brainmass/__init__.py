@@ -24,16 +24,13 @@ from brainmass.models.oscillators.van_der_pol import VanDerPolStep
 from brainmass.models.threshold_linear import ThresholdLinearStep
 from brainmass.models.wilson_cowan.adaptive import WilsonCowanAdaptiveStep
 from brainmass.models.wilson_cowan.base import WilsonCowanBase
-from brainmass.models.wilson_cowan.classical import (
-    WilsonCowanLinearStep,
-    WilsonCowanNoSaturationStep,
-    WilsonCowanSimplifiedStep,
-    WilsonCowanStep,
-    WilsonCowanSymmetricStep,
-)
+from brainmass.models.wilson_cowan.classical import WilsonCowanStep
 from brainmass.models.wilson_cowan.delayed import WilsonCowanDelayedStep
 from brainmass.models.wilson_cowan.divisive import WilsonCowanDivisiveInputStep, WilsonCowanDivisiveStep
-from brainmass.models.wilson_cowan.three_populations import WilsonCowanThreePopBase, WilsonCowanThreePopulationStep
+from brainmass.models.wilson_cowan.fewer_parameters import WilsonCowanSimplifiedStep, WilsonCowanSymmetricStep
+from brainmass.models.wilson_cowan.simpler_responses import WilsonCowanLinearStep, WilsonCowanNoSaturationStep
+from brainmass.models.wilson_cowan.three_populations import WilsonCowanThreePopulationStep
+from brainmass.models.wilson_cowan.three_populations_base import WilsonCowanThreePopBase
 from brainmass.models.wong_wang import WongWangExcInhStep
 from brainmass.models.wong_wang_decision import WongWangStep
 

@@ -20,16 +20,13 @@ import brainmass
 from brainmass.dynamics.delays import History
 from brainmass.models.wilson_cowan.adaptive import WilsonCowanAdaptiveStep
 from brainmass.models.wilson_cowan.base import WilsonCowanBase
-from brainmass.models.wilson_cowan.classical import (
-    WilsonCowanLinearStep,
-    WilsonCowanNoSaturationStep,
-    WilsonCowanSimplifiedStep,
-    WilsonCowanStep,
-    WilsonCowanSymmetricStep,
-)
+from brainmass.models.wilson_cowan.classical import WilsonCowanStep
 from brainmass.models.wilson_cowan.delayed import WilsonCowanDelayedStep
 from brainmass.models.wilson_cowan.divisive import WilsonCowanDivisiveInputStep, WilsonCowanDivisiveStep
-from brainmass.models.wilson_cowan.three_populations import WilsonCowanThreePopBase, WilsonCowanThreePopulationStep
+from brainmass.models.wilson_cowan.fewer_parameters import WilsonCowanSimplifiedStep, WilsonCowanSymmetricStep
+from brainmass.models.wilson_cowan.simpler_responses import WilsonCowanLinearStep, WilsonCowanNoSaturationStep
+from brainmass.models.wilson_cowan.three_populations import WilsonCowanThreePopulationStep
+from brainmass.models.wilson_cowan.three_populations_base import WilsonCowanThreePopBase
 
 PER_MS = u.ms**-1
 TIMES = ("tau_E", "tau_I", "tau_M", "tau", "tau_aE", "tau_aI", "delay_EE", "delay_IE", "delay_EI", "delay_II")

@@ -8,7 +8,8 @@ from braintools.init import Constant
 
 from brainmass.dynamics.base import Declared
 from brainmass.dynamics.fields import Initializer, Par, nonnegative, param, positive, state
-from brainmass.models.wilson_cowan.base import Populations, Refractoriness, Sigmoids, Weights, _Recurrent
+from brainmass.models.wilson_cowan.base import Populations, _Recurrent
+from brainmass.models.wilson_cowan.groups import Refractoriness, Sigmoids, Weights
 
 __all__ = ["WilsonCowanAdaptiveStep"]
 

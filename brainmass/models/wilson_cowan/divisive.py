@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from brainmass.dynamics.fields import Par, param, positive
-from brainmass.models.wilson_cowan.base import Populations, Refractoriness, Sigmoids, _Recurrent, weight
+from brainmass.models.wilson_cowan.base import Populations, _Recurrent
+from brainmass.models.wilson_cowan.groups import Refractoriness, Sigmoids, weight
 
 __all__ = ["WilsonCowanDivisiveInputStep", "WilsonCowanDivisiveStep"]
 

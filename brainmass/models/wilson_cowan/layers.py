@@ -8,7 +8,7 @@ from typing import Any
 from brainmass.dynamics.base import NeuralMassDynamics
 from brainmass.models import sequence
 from brainmass.models.sequence import KAIMING, ZERO, SequenceLayer, SequenceNetwork
-from brainmass.models.wilson_cowan.classical import WilsonCowanNoSaturationStep
+from brainmass.models.wilson_cowan.simpler_responses import WilsonCowanNoSaturationStep
 
 __all__ = ["AdditiveConn", "DelayedAdditiveConn", "WilsonCowanSeqLayer", "WilsonCowanSeqNetwork"]
 

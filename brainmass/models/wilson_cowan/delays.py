@@ -1,0 +1,97 @@
+"""Delays within the Wilson–Cowan family: their parameters, and the past that they reach into."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import brainstate
+import brainunit as u
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from brainmass.dynamics.base import time_step
+from brainmass.dynamics.delays import History
+from brainmass.dynamics.fields import Par, is_traced, nonnegative, param, show
+from brainmass.models.wilson_cowan.base import WilsonCowanBase
+
+__all__ = ["Delays"]
+
+
+class Delays(WilsonCowanBase):
+    """The time that activity takes from population to population, and the past that it reaches into."""
+
+    delay_EE: Par = param(default=2.0 * u.ms, doc="delay from E to E", domain=nonnegative, in_derivative=False)
+    delay_IE: Par = param(default=1.5 * u.ms, doc="delay from I to E", domain=nonnegative, in_derivative=False)
+    delay_EI: Par = param(default=2.0 * u.ms, doc="delay from E to I", domain=nonnegative, in_derivative=False)
+    delay_II: Par = param(default=1.5 * u.ms, doc="delay from I to I", domain=nonnegative, in_derivative=False)
+
+    past = None
+    _step = 0.0
+
+    def __setattr__(self, key: str, value: Any) -> None:
+        if key not in Delays._params or callable(value):
+            return super().__setattr__(key, value)
+        with jax.ensure_compile_time_eval():  # delays stay numbers inside a jit: the depth of the history needs them
+            super().__setattr__(key, value)
+
+    def set_time_step(self, dt: Any) -> None:
+        """Make room for the past, in steps of `dt`; filled, where there are states, as if they had been so always."""
+        with jax.ensure_compile_time_eval():  # a model may be made inside a jit
+            delays = [getattr(self, name) for name in Delays._params]
+            if not self._checked or is_traced((dt, [delay.value() for delay in delays])):  # in a run it is arranged
+                self._check_room(dt)
+                return
+            step = float(dt.to_decimal(u.ms))
+            longest = max(float(np.max(d.value().to_decimal(u.ms))) * (2 if d.fit else 1) for d in delays)
+        depth = int(longest / step) + 2
+        if self.past is None or (self.past.depth, self._step) != (depth, step):
+            self.past, self._step = History(depth), step
+        if not self.past.is_filled and self._states.keys() <= vars(self).keys():
+            self._fill()
+
+    def _check_room(self, dt: Any) -> None:
+        """Refuse to go on without the history that steps of `dt` need, where none can be made."""
+        with jax.ensure_compile_time_eval():
+            if self.past is not None and not is_traced(dt) and float(dt.to_decimal(u.ms)) == self._step:
+                return
+            kept = "no past yet" if self.past is None else f"its past in steps of {self._step:g} ms"
+            raise ValueError(
+                f"{self._owner} has {kept}, and must know the time step, now {show(dt)}, before it is compiled. "
+                "Example: brainstate.environ.set(dt=0.1 * u.ms), then init_all_states()."
+            )
+
+    def _fill(self) -> None:
+        self.past.fill(self._sent(self.state_values()))  # pyright: ignore[reportOptionalMemberAccess]
+
+    def init_state(self, batch_size: Any = None, *, rng: Any = None, **kwargs: Any) -> None:
+        super().init_state(batch_size, rng=rng)
+        if brainstate.environ.get("dt", default=None) is None:
+            self.past = None
+            return
+        self.set_time_step(time_step(self._owner))
+        self._fill()
+
+    def reset_state(self, *args: Any, **kwargs: Any) -> None:
+        super().reset_state()
+        if self.past is not None:
+            self._fill()
+
+    def _past_at(self, dt: Any) -> History:
+        if is_traced(self.rE.value):
+            self._check_room(dt)
+        else:
+            self.set_time_step(dt)
+        past: Any = self.past
+        if past.history.value.shape[-2] != past.depth:
+            raise ValueError(
+                f"The past of {self._owner} has {past.history.value.shape[-2]} steps, but its delays and the time step "
+                f"need {past.depth}: it is from a run with others."
+            )
+        return past
+
+    def _sent(self, values: Mapping[str, Any]) -> Any:
+        """Both rates, one after the other along one axis."""
+        batch = u.math.shape(values["rE"])[: -len(self.varshape)]
+        return jnp.concatenate([values[name].reshape(*batch, -1) for name in ("rE", "rI")], axis=-1)
