@@ -17,7 +17,7 @@ from brainmass.models.kuramoto import KuramotoNetwork
 from brainmass.models.larter_breakspear import LarterBreakspearStep
 from brainmass.models.linear import LinearStep
 from brainmass.models.lorenz import LorenzStep
-from brainmass.models.montbrio_pazo_roxin import MontbrioPazoRoxinStep
+from brainmass.models.montbrio_pazo_roxin.step import MontbrioPazoRoxinStep
 from brainmass.models.oscillators.base import XY_Oscillator
 from brainmass.models.oscillators.hopf import HopfStep, StuartLandauStep
 from brainmass.models.oscillators.van_der_pol import VanDerPolStep
