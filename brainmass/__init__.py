@@ -14,7 +14,7 @@ from brainmass.models.horn.step import HORNStep
 from brainmass.models.jansen_rit.step import JansenRitStep
 from brainmass.models.jansen_rit.tr import JansenRitTR
 from brainmass.models.kuramoto import KuramotoNetwork
-from brainmass.models.larter_breakspear import LarterBreakspearStep
+from brainmass.models.larter_breakspear.step import LarterBreakspearStep
 from brainmass.models.linear import LinearStep
 from brainmass.models.lorenz import LorenzStep
 from brainmass.models.montbrio_pazo_roxin.step import MontbrioPazoRoxinStep

@@ -11,7 +11,7 @@ from scipy.integrate import solve_ivp
 from scipy.optimize import fsolve
 
 import brainmass
-from brainmass.models.larter_breakspear import LarterBreakspearStep
+from brainmass.models.larter_breakspear.step import LarterBreakspearStep
 
 PER_MS = u.ms**-1
 
