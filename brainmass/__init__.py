@@ -6,7 +6,7 @@ __version__ = "0.2.0"
 # Models
 from brainmass.dynamics.base import ModelInfo, NeuralMassDynamics, Preset, list_models
 from brainmass.models.coombes_byrne import CoombesByrneStep
-from brainmass.models.epileptor import EpileptorStep
+from brainmass.models.epileptor.step import EpileptorStep
 from brainmass.models.fitzhugh_nagumo import FitzHughNagumoStep
 from brainmass.models.generic_2d_oscillator import Generic2dOscillatorStep
 from brainmass.models.horn.layers import HORNSeqLayer, HORNSeqNetwork

@@ -10,7 +10,7 @@ from scipy.integrate import solve_ivp
 from scipy.optimize import brentq
 
 import brainmass
-from brainmass.models.epileptor import EpileptorStep
+from brainmass.models.epileptor.step import EpileptorStep
 
 PER_MS = u.ms**-1
 START = [-1.5, -10.0, 3.5, -1.0, 0.0, 0.0]

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import brainunit as u
 import jax
 import jax.numpy as jnp
-from brainstate import HiddenState
-from braintools.init import Constant
 
 from brainmass.dynamics.base import NeuralMassDynamics, Preset
-from brainmass.dynamics.fields import Initializer, Par, param, positive, state, unit_interval
-from brainmass.noise import Noise
+from brainmass.dynamics.fields import Par, param, positive, unit_interval
+from brainmass.models.epileptor.ensembles import Ensembles
 
 __all__ = ["EpileptorStep"]
 
 
-class EpileptorStep(NeuralMassDynamics):
+class EpileptorStep(Ensembles, NeuralMassDynamics):
     r"""Epileptor: fast discharges and spike-and-wave events, switched on and off by a slow permittivity.
 
     .. math::
@@ -63,21 +59,6 @@ class EpileptorStep(NeuralMassDynamics):
     Ks: Par = param(default=0.0, doc="coupling to the permittivity")
     tt: Par = param(default=1.0, doc="factor on time", domain=positive)
     modification: Par = param(default=0.0, doc="share of the sigmoidal drive of z", domain=unit_interval)
-    init_x1: Initializer = Constant(-1.5)
-    init_y1: Initializer = Constant(-10.0)
-    init_z: Initializer = Constant(3.5)
-    init_x2: Initializer = Constant(-1.0)
-    init_y2: Initializer = Constant(0.0)
-    init_g: Initializer = Constant(0.0)
-    noise_x1: Noise | None = None
-    noise_x2: Noise | None = None
-
-    x1: HiddenState = state("fast variable of the first ensemble", port="x1_inp", add="add1")
-    y1: HiddenState = state("recovery variable of the first ensemble")
-    z: HiddenState = state("slow permittivity variable")
-    x2: HiddenState = state("fast variable of the second ensemble", port="x2_inp", add="add2")
-    y2: HiddenState = state("recovery variable of the second ensemble")
-    g: HiddenState = state("low-passed x1")
 
     presets = {
         "epileptogenic": Preset("seizes by itself, x0 = -1.6", "Jirsa et al. 2014, Brain 137:2210", {"x0": -1.6}),
@@ -112,8 +93,3 @@ class EpileptorStep(NeuralMassDynamics):
 
     def dg(self, g, x1):
         return -0.01 * self.p.tt * (g - 0.1 * x1) / u.ms
-
-    def lfp(self) -> Any:
-        """Local field potential, x2 - x1."""
-        present = self.state_values()
-        return present["x2"] - present["x1"]
