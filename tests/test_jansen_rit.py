@@ -15,7 +15,8 @@ from scipy.linalg import solve_discrete_lyapunov
 from scipy.optimize import brentq
 
 from brainmass.models.jansen_rit.connectivity import LaplacianConnectivity
-from brainmass.models.jansen_rit.step import Identity, JansenRitStep
+from brainmass.models.jansen_rit.firing_rates import Identity
+from brainmass.models.jansen_rit.step import JansenRitStep
 from brainmass.models.jansen_rit.tr import JansenRitTR
 from brainmass.network.network import Network
 from brainmass.noise import GaussianNoise, OUProcess

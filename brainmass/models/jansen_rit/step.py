@@ -2,44 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import brainunit as u
-from brainstate import HiddenState
-from braintools.init import Constant
 
 from brainmass.dynamics.base import NeuralMassDynamics, Preset
-from brainmass.dynamics.fields import Initializer, Par, nonnegative, param, positive, state
-from brainmass.noise import Noise
+from brainmass.dynamics.fields import Par, nonnegative, param, positive
+from brainmass.models.jansen_rit.potentials import Potentials
 from brainmass.utils import sigmoid, sys2nd
 
-__all__ = ["Identity", "JansenRitStep"]
+__all__ = ["JansenRitStep"]
 
-mV_per_s: Any = u.mV / u.second
 per_mV = u.mV**-1
 
 
-class Identity:
-    """Returns what it is given; takes any arguments and ignores them."""
-
-    def __init__(self, *args: Any, **kwargs: Any):
-        pass
-
-    def __call__(self, x: Any) -> Any:
-        return x
-
-    def __repr__(self) -> str:
-        return "Identity()"
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Identity)
-
-    def __hash__(self) -> int:
-        return hash(Identity)
-
-
-class JansenRitStep(NeuralMassDynamics):
+class JansenRitStep(Potentials, NeuralMassDynamics):
     r"""Jansen–Rit: pyramidal cells with an excitatory and an inhibitory feedback loop, a column of cortex.
 
     .. math::
@@ -82,44 +60,12 @@ class JansenRitStep(NeuralMassDynamics):
     s_max: Par = param(default=5.0 * u.Hz, doc="maximum firing rate", domain=positive)
     v0: Par = param(default=6.0 * u.mV, doc="potential at half of the maximum firing rate")
     r: Par = param(default=0.56, doc="steepness of the sigmoid, per mV", domain=positive, unit=(u.UNITLESS, per_mV))
-    M_init: Initializer = Constant(0.0 * u.mV)  # pyright: ignore[reportArgumentType]
-    E_init: Initializer = Constant(0.0 * u.mV)  # pyright: ignore[reportArgumentType]
-    I_init: Initializer = Constant(0.0 * u.mV)  # pyright: ignore[reportArgumentType]
-    Mv_init: Initializer = Constant(0.0 * mV_per_s)
-    Ev_init: Initializer = Constant(0.0 * mV_per_s)
-    Iv_init: Initializer = Constant(0.0 * mV_per_s)
-    fr_scale: Callable[[Any], Any] = Identity()
-    noise_E: Noise | None = None
-    noise_I: Noise | None = None
-    noise_M: Noise | None = None
-
-    M: HiddenState = state("potential that pyramidal cells evoke", unit=u.mV, start="M_init")
-    E: HiddenState = state("excitatory potential of pyramidal cells", unit=u.mV, start="E_init")
-    I: HiddenState = state("inhibitory potential of pyramidal cells", unit=u.mV, start="I_init")  # noqa: E741
-    Mv: HiddenState = state(
-        "rate of change of `M`", unit=mV_per_s, start="Mv_init", port="M_inp", port_unit=u.mV, noise="noise_M"
-    )
-    Ev: HiddenState = state(
-        "rate of change of `E`", unit=mV_per_s, start="Ev_init", port="E_inp", port_unit=u.Hz, noise="noise_E"
-    )
-    Iv: HiddenState = state(
-        "rate of change of `I`", unit=mV_per_s, start="Iv_init", port="I_inp", port_unit=u.mV, noise="noise_I"
-    )
 
     def S(self, v):
         """Firing rate at the membrane potential `v`."""
         p = self.p
         r = p.r if u.get_unit(p.r).has_same_dim(per_mV) else p.r / u.mV
         return sigmoid(v, p.s_max, p.v0, r)
-
-    def dM(self, M, Mv):
-        return Mv
-
-    def dE(self, E, Ev):
-        return Ev
-
-    def dI(self, I, Iv):  # noqa: E741
-        return Iv
 
     def dMv(self, Mv, M, E, I, inp):  # noqa: E741
         p = self.p

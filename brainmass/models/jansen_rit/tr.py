@@ -25,9 +25,9 @@ from brainmass.dynamics.fields import (
 from brainmass.dynamics.module import Module
 from brainmass.dynamics.rows import through_rows
 from brainmass.models.jansen_rit.connectivity import LaplacianConnectivity, in_mV, spec
+from brainmass.models.jansen_rit.firing_rates import saturated_rate
 from brainmass.models.jansen_rit.step import JansenRitStep
 from brainmass.noise import WhiteNoise
-from brainmass.utils import bounded_input
 
 __all__ = ["JansenRitTR"]
 
@@ -145,7 +145,7 @@ class JansenRitTR(Module, brainstate.nn.Dynamics):
         super().__init__(shape)
         settings: dict[str, Any] = {f"{name}_init": state_init for name in JansenRitStep._states}
         if input_saturation:
-            settings["fr_scale"] = _saturated_rate
+            settings["fr_scale"] = saturated_rate
         if std_in is not None:
             std_in = as_param("JansenRitTR", spec("std_in", "strength of the noise", nonnegative), std_in, shape)
             settings |= {f"noise_{port}": WhiteNoise(shape, sigma=std_in) for port in "EIM"}
@@ -223,10 +223,6 @@ class JansenRitTR(Module, brainstate.nn.Dynamics):
                 f"Argument `tr` of JansenRitTR (repetition time) must be a multiple of dt={dt}, but is {self.tr}."
             )
         return n
-
-
-def _saturated_rate(rate: Any) -> Any:
-    return bounded_input(rate, 500.0 * u.Hz)
 
 
 # --- checks -------------------------------------------------------------------------------------------------------
