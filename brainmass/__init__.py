@@ -31,8 +31,8 @@ from brainmass.models.wilson_cowan.fewer_parameters import WilsonCowanSimplified
 from brainmass.models.wilson_cowan.simpler_responses import WilsonCowanLinearStep, WilsonCowanNoSaturationStep
 from brainmass.models.wilson_cowan.three_populations import WilsonCowanThreePopulationStep
 from brainmass.models.wilson_cowan.three_populations_base import WilsonCowanThreePopBase
-from brainmass.models.wong_wang import WongWangExcInhStep
-from brainmass.models.wong_wang_decision import WongWangStep
+from brainmass.models.wong_wang.decision import WongWangStep
+from brainmass.models.wong_wang.exc_inh import WongWangExcInhStep
 
 # Noise
 from brainmass.noise import (

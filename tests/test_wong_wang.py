@@ -10,8 +10,8 @@ from scipy.integrate import solve_ivp
 from scipy.optimize import brentq, curve_fit, root
 
 import brainmass
-from brainmass.models.wong_wang import WongWangExcInhStep
-from brainmass.models.wong_wang_decision import WongWangStep
+from brainmass.models.wong_wang.decision import WongWangStep
+from brainmass.models.wong_wang.exc_inh import WongWangExcInhStep
 
 PER_MS = u.ms**-1
 

@@ -1,4 +1,4 @@
-"""Transfer functions that several models share."""
+"""The transfer function of the Wong–Wang models."""
 
 from __future__ import annotations
 

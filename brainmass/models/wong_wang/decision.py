@@ -5,19 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import brainunit as u
-import jax.numpy as jnp
-from brainstate import HiddenState
-from braintools.init import Constant
 
 from brainmass.dynamics.base import NeuralMassDynamics
-from brainmass.dynamics.fields import Par, nonnegative, param, positive, state, unit_interval
-from brainmass.models.transfer import wong_wang_transfer
-from brainmass.noise import Noise
+from brainmass.dynamics.fields import Par, nonnegative, param, positive
+from brainmass.models.wong_wang.pools import Pools
+from brainmass.models.wong_wang.transfer import wong_wang_transfer
 
 __all__ = ["WongWangStep"]
 
 
-class WongWangStep(NeuralMassDynamics):
+class WongWangStep(Pools, NeuralMassDynamics):
     r"""Reduced Wong–Wang model of a decision: two excitatory pools that inhibit each other.
 
     .. math::
@@ -51,26 +48,7 @@ class WongWangStep(NeuralMassDynamics):
     J_A_ext: Par = param(default=5.2e-4 * u.nA / u.Hz, doc="strength of the stimulus, nA/Hz")
     mu_0: Par = param(default=30.0 * u.Hz, doc="rate of the stimulus at zero coherence", domain=nonnegative)
     I_0: Par = param(default=0.3255 * u.nA, doc="background current")
-    noise_s1: Noise | None = None
-    noise_s2: Noise | None = None
     d: Par = param(default=0.154 * u.second, doc="curvature of the transfer function", domain=positive, kw_only=True)
-
-    S1: HiddenState = state(
-        "synaptic gating of pool 1",
-        start=Constant(0.0),
-        port="I1_inp",
-        port_unit=u.nA,
-        noise="noise_s1",
-        domain=unit_interval,
-    )
-    S2: HiddenState = state(
-        "synaptic gating of pool 2",
-        start=Constant(0.0),
-        port="I2_inp",
-        port_unit=u.nA,
-        noise="noise_s2",
-        domain=unit_interval,
-    )
 
     def dS1(self, S1, S2, coherence, I1_inp):
         return self.dS1_dt(S1, self.phi(self._current_1(S1, S2, coherence, I1_inp)))
@@ -91,24 +69,6 @@ class WongWangStep(NeuralMassDynamics):
         p = self.p
         return wong_wang_transfer(p.a * (I - p.theta), p.d).to(u.Hz)
 
-    def compute_inputs(self, coherence: Any = 0.0, noise_1_val: Any = 0.0 * u.nA, noise_2_val: Any = 0.0 * u.nA):
-        """The currents (I1, I2) at the present gating."""
-        S1, S2 = self.S1.value, self.S2.value
-        return self._current_1(S1, S2, coherence, noise_1_val), self._current_2(S1, S2, coherence, noise_2_val)
-
-    def r1(self) -> Any:
-        """Firing rate of pool 1 at the present gating, with the input of the last step."""
-        return self.phi(self._last_inputs()[0])
-
-    def r2(self) -> Any:
-        """Firing rate of pool 2 at the present gating, with the input of the last step."""
-        return self.phi(self._last_inputs()[1])
-
-    def get_decision(self, threshold: Any = 15.0 * u.Hz) -> Any:
-        """1 where pool 1 has reached the threshold, -1 where pool 2 has, the faster one if both; 0 where none has."""
-        r1, r2 = self.r1(), self.r2()
-        return jnp.where(u.math.maximum(r1, r2) >= threshold, u.math.sign(r1 - r2), 0).astype(int)
-
     def _gating(self, S, r):
         p = self.p
         return -S / p.tau_S + (1 - S) * p.gamma * r
@@ -124,7 +84,3 @@ class WongWangStep(NeuralMassDynamics):
     def _stimulus(self, coherence):
         p = self.p
         return p.J_A_ext * p.mu_0 * (1 + coherence) + p.I_0
-
-    def _last_inputs(self) -> tuple[Any, Any]:
-        kept = (getattr(self, f"received_{port}").value for port in self.remembers)
-        return self.compute_inputs(*kept)

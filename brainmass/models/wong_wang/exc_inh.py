@@ -10,7 +10,7 @@ from braintools.init import Constant
 
 from brainmass.dynamics.base import NeuralMassDynamics
 from brainmass.dynamics.fields import Initializer, Par, param, positive, state, unit_interval
-from brainmass.models.transfer import wong_wang_transfer
+from brainmass.models.wong_wang.transfer import wong_wang_transfer
 from brainmass.noise import Noise
 
 __all__ = ["WongWangExcInhStep"]
