@@ -1,6 +1,7 @@
 """Who may know whom, and where time is looped over."""
 
 import ast
+import inspect
 import os
 import subprocess
 import sys
@@ -21,6 +22,11 @@ FORBIDDEN = {
 # For what must go through time by itself: layers over a sequence, a model whose step is a repetition time.
 OWN_LOOPS = {"dynamics/rows.py"}
 OVER_REGIONS = {"dynamics/delays.py", "network/products.py"}
+LONGEST_MODEL = 100  # lines of a file: what can be read like the methods section of a paper
+NODES = [getattr(brainmass, info.name) for info in brainmass.list_models()]
+NODES = [model for model in NODES if issubclass(model, brainmass.NeuralMassDynamics)]
+# The coupling of phases with one another, which is no model by itself.
+MECHANISMS = {"models/phase_coupling.py"}
 LOOPS = {"scan", "for_loop", "while_loop", "fori_loop", "checkpointed_for_loop", "checkpointed_scan"}
 
 
@@ -54,6 +60,14 @@ def test_there_is_one_time_loop():
             if isinstance(node, ast.Call) and getattr(node.func, "attr", getattr(node.func, "id", "")) in LOOPS:
                 looping.add(path.relative_to(PACKAGE).as_posix())
     assert looping == {"simulation/loop.py"} | OWN_LOOPS | OVER_REGIONS
+
+
+@pytest.mark.parametrize("model", NODES, ids=lambda model: model.__name__)
+def test_a_model_and_what_it_is_made_of_stand_in_short_files(model):
+    files = {Path(inspect.getfile(base)) for base in model.__mro__ if base.__module__.startswith("brainmass.models")}
+    lengths = {path.relative_to(PACKAGE).as_posix(): len(path.read_text().splitlines()) for path in files}
+    assert lengths
+    assert not {path: n for path, n in lengths.items() if n > LONGEST_MODEL and path not in MECHANISMS}
 
 
 @pytest.mark.parametrize(
