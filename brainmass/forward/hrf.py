@@ -35,7 +35,8 @@ from brainmass.dynamics.fields import (
 )
 from brainmass.dynamics.module import Module, ShowsConstructor
 from brainmass.forward.observer import Observer
-from brainmass.forward.temporal_average import check_sized, check_step, milliseconds, steps_of, window_means
+from brainmass.forward.temporal_average import check_sized, check_step, window_means
+from brainmass.timing import milliseconds, steps_of
 
 __all__ = [
     "DoubleExponentialHRFKernel",
@@ -69,7 +70,7 @@ class HRFKernel(Module):
 
     @duration.setter
     def duration(self, duration: Any) -> None:
-        self._duration = milliseconds(type(self).__name__, "duration", duration)
+        self._duration = milliseconds("duration", duration, type(self).__name__, positive=True)
 
     @abstractmethod
     def __call__(self, t: Any) -> Any: ...
@@ -338,7 +339,7 @@ class HRFBold(ShowsConstructor, Observer):
 
     @period.setter
     def period(self, period: Any) -> None:
-        self._period = milliseconds("HRFBold", "period", period)
+        self._period = milliseconds("period", period, "HRFBold", positive=True)
 
     @property
     def downsample_period(self) -> Any:
@@ -347,12 +348,12 @@ class HRFBold(ShowsConstructor, Observer):
 
     @downsample_period.setter
     def downsample_period(self, period: Any) -> None:
-        self._downsample_period = milliseconds("HRFBold", "downsample_period", period)
+        self._downsample_period = milliseconds("downsample_period", period, "HRFBold", positive=True)
 
     @property
     def stride(self) -> int:
         """The number of updates between samples."""
-        return steps_of("HRFBold", "period", self.period, self.downsample_period, "`downsample_period`")
+        return steps_of("period", self.period, self.downsample_period, "HRFBold", "`downsample_period`")
 
     @property
     def length(self) -> int:

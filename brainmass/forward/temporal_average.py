@@ -15,6 +15,7 @@ from brainmass.dynamics.base import Declared, time_step
 from brainmass.dynamics.fields import check_input_shape, default_dtype, is_traced, show, state
 from brainmass.dynamics.module import ShowsConstructor
 from brainmass.forward.observer import Observer
+from brainmass.timing import milliseconds, steps_of
 
 __all__ = ["LinearObserver", "SpatialAverage", "TemporalAverage"]
 
@@ -107,7 +108,7 @@ class TemporalAverage(LinearObserver):
 
     @period.setter
     def period(self, period: Any) -> None:
-        self._period = milliseconds(self._owner, "period", period)
+        self._period = milliseconds("period", period, self._owner, positive=True)
 
     # A run updates it exactly so often.
     @property
@@ -190,38 +191,9 @@ def _shares(owner: str, labels: Any, weights: Any) -> tuple[np.ndarray, np.ndarr
 
 
 # --- time, shared with the other forward models ---------------------------------------------------------------------
-def milliseconds(owner: str, argument: str, time: Any) -> float:
-    """A positive, finite time as a number, or an error."""
-    if not u.get_unit(time).has_same_dim(u.ms):
-        raise u.UnitMismatchError(
-            f"Argument `{argument}` of {owner} must be a time, but is {show(time)}. Example: {argument}=4 * u.ms."
-        )
-    number = np.asarray(time.to_decimal(u.ms), float)
-    if number.shape != () or not (np.isfinite(number) and number > 0):
-        raise ValueError(
-            f"Argument `{argument}` of {owner} must be one finite time > 0, but is {show(time)}. "
-            f"Example: {argument}=4 * u.ms."
-        )
-    return float(number)
-
-
-def steps_of(owner: str, argument: str, time: Any, dt: Any, step: str = "the time step") -> int:
-    """The number of steps in a time, which must be a multiple of the step."""
-    h = milliseconds(owner, "dt", dt)
-    ratio = milliseconds(owner, argument, time) / h
-    n = max(1, round(ratio))
-    # single precision carries about seven digits of a time
-    if abs(ratio - n) > 1e-5 * max(1.0, ratio):
-        raise ValueError(
-            f"Argument `{argument}` of {owner} must be a multiple of {step}, {show(dt)}, but is {show(time)}. "
-            f"The nearest that is: {argument}={n * h:g} * u.ms."
-        )
-    return n
-
-
 def window_means(owner: str, argument: str, signal: Any, period: Any, dt: Any) -> Any:
     """Means over consecutive windows of a signal (time, ...); an incomplete last one is left out."""
-    w = steps_of(owner, argument, period, dt)
+    w = steps_of(argument, period, dt, owner)
     signal = u.math.asarray(signal)
     shape = u.math.shape(signal)
     if not shape or shape[0] < w:
@@ -238,7 +210,7 @@ def check_step(observer: Observer, argument: str, period: Any) -> None:
     owner = type(observer).__name__
     dt = time_step(owner)
     if not is_traced(dt) and not np.isclose(
-        milliseconds(owner, "dt", dt), milliseconds(owner, argument, period), rtol=1e-5
+        milliseconds("dt", dt, owner), milliseconds(argument, period, owner), rtol=1e-5
     ):
         raise ValueError(
             f"{owner} must be updated with the mean over its `{argument}`, {show(period)}, but the time step is "

@@ -13,8 +13,9 @@ import brainunit as u
 import numpy as np
 
 from brainmass.dynamics.fields import show
+from brainmass.timing import milliseconds, steps_of
 
-__all__ = ["Plan", "check_dt", "interval_in_steps", "make_plan", "milliseconds", "steps_in"]
+__all__ = ["Plan", "check_dt", "interval_in_steps", "make_plan", "steps_in"]
 
 # A block draws its noise at once, and is what a gradient recomputes. Shorter blocks pay more overhead, longer ones
 # more memory: the length lies between these bounds, at the square root of the number of steps.
@@ -54,35 +55,12 @@ def check_dt(dt: Any) -> Any:
     return dt
 
 
-def milliseconds(argument: str, value: Any) -> float:
-    """One finite time as a number, or an error."""
-    try:
-        # to_decimal compares dimensions, which takes long enough to be felt in a short run
-        number = np.asarray(value.mantissa if value.unit is u.ms else value.to_decimal(u.ms), np.float64)
-    except (AttributeError, u.UnitMismatchError):
-        raise u.UnitMismatchError(
-            f"Argument `{argument}` must be a time, but is {show(value)}. Example: {argument}=100 * u.ms."
-        ) from None
-    if number.shape != () or not np.isfinite(number):
-        raise ValueError(f"Argument `{argument}` must be one finite time, but is {show(value)}.")
-    return float(number)
-
-
-def steps_in(argument: str, duration: Any, dt: Any, *, minimum: int = 0) -> int:
+def steps_in(argument: str, duration: Any, dt: Any, owner: str = "", *, minimum: int = 0) -> int:
     """The number of steps in a duration, which must be a multiple of the step; an int is taken as that number."""
     if isinstance(duration, int | np.integer) and not isinstance(duration, bool):
         n = int(duration)
     else:
-        step = milliseconds("dt", dt)
-        ratio = milliseconds(argument, duration) / step
-        n = round(ratio)
-        # single precision carries about seven digits of a duration
-        if abs(ratio - n) > 1e-5 * max(1.0, abs(ratio)) or (n == 0 and ratio != 0):
-            near = max(n, 1) * step
-            raise ValueError(
-                f"Argument `{argument}` must be a multiple of the time step {show(dt)}, but is {show(duration)}. "
-                f"The nearest that is: {argument}={near:g} * u.ms."
-            )
+        n = steps_of(argument, duration, dt, owner)
     if n < minimum:
         raise ValueError(
             f"Argument `{argument}` must be at least {minimum} time step(s) long, but is {show(duration)}."

@@ -17,11 +17,12 @@ from brainmass.forward.observer import Observer
 from brainmass.simulation.functional import Inventory, inventory, stateful
 from brainmass.simulation.inputs import as_inputs, same_function
 from brainmass.simulation.monitors import Monitor, as_monitors, default_monitors, feeders
-from brainmass.simulation.plan import Plan, check_dt, interval_in_steps, make_plan, milliseconds, steps_in
+from brainmass.simulation.plan import Plan, check_dt, interval_in_steps, make_plan, steps_in
 from brainmass.simulation.program import Bundle, Program, initialise_missing, states_missing
 from brainmass.simulation.progress import ProgressBar
 from brainmass.simulation.random import as_key, fold, next_key
 from brainmass.simulation.result import Result, unchecked
+from brainmass.timing import milliseconds
 
 __all__ = ["DivergenceError", "Simulator"]
 
@@ -266,7 +267,7 @@ def _arrange(duration: Any, watched: dict[str, Monitor], transient: Any, every: 
         for n, m in watched.items()
     }
     exact = {
-        n: steps_in(f"every` of `{n}", o.every, dt, minimum=1) for n, o in observers.items() if o.every is not None
+        n: steps_in("every", o.every, dt, f"`{n}`", minimum=1) for n, o in observers.items() if o.every is not None
     }
     exact |= {n: periods[source] for n, source in feeders(watched).items() if n not in exact}
     targets = {n: interval_in_steps(o.interval, dt) for n, o in observers.items() if n not in exact}
