@@ -151,6 +151,20 @@ def test_noise_goes_on_where_a_run_ended_and_leaves_the_model_alone():
     np.testing.assert_array_equal(noisy().run(20, seed=2, monitors=sensors)["x"], noisy().run(20, seed=2)["x"])
 
 
+@pytest.mark.parametrize("how", ["the states of the model", "an earlier run"])
+def test_noise_follows_the_seed_wherever_a_run_starts(how):
+    simulator, monitors = silent()
+    final = simulator.run(2, monitors=monitors, seed=0).final
+
+    def run(seed):
+        start = {"state": final} if how == "an earlier run" else {"init_states": False}
+        return np.asarray(simulator.run(8, monitors=monitors, seed=seed, **start)["eeg"].mantissa)
+
+    first = run(1)
+    np.testing.assert_array_equal(run(1), first)
+    assert np.abs(run(2) - first).min() > 0
+
+
 def test_by_hand_with_states_and_a_batch():
     model = EEGLeadFieldModel(R, M, L, noise_cov=COV)
     model.init_state(500)

@@ -105,6 +105,22 @@ def test_order_parameter_and_metastability():
     np.testing.assert_allclose(result["meta"], [r.std()], rtol=1e-4)
 
 
+@pytest.mark.parametrize("every", [None, 1.5 * u.ms])
+def test_fast_phases_that_jump_at_pi(every):
+    """Every step counts by default; with `every` the phases at its end, never a mean of phases."""
+    node = bm.KuramotoNetwork(N, omega=np.linspace(3.0, 4.0, N))
+    wrapped = {"source": lambda model: jnp.angle(jnp.exp(1j * model.theta.value))}
+    monitors = {"theta": "theta"} | {
+        name: bm.Monitor(cls(N, every=every), **wrapped)
+        for name, cls in (("sync", bm.OrderParameter), ("meta", bm.Metastability))
+    }
+    result = bm.Simulator(node, dt=DT).run(60 * u.ms, monitors=monitors, seed=0)
+    stride = 1 if every is None else 3
+    r = order_parameter(np.asarray(result["theta"], float))[stride - 1 :: stride]
+    np.testing.assert_allclose(result["sync"], [r.mean()], rtol=1e-4)
+    np.testing.assert_allclose(result["meta"], [r.std()], rtol=1e-3)
+
+
 def test_connectivity_dynamics():
     x, seen = of_run(bm.FunctionalConnectivityDynamics(N, window=40, step=20, windows=18, every=1 * u.ms), 1 * u.ms)
     expected = fcd(x[: 40 + 17 * 20], 40, 20)

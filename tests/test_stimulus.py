@@ -151,6 +151,27 @@ def test_noise_as_a_stimulus_within_a_window():
     np.testing.assert_array_equal(again[next(iter(out))], x)
 
 
+@pytest.mark.parametrize("batch", [None, 2])
+def test_noise_begins_by_the_seed_where_the_model_stands(batch):
+    """Its first value too, and another one in each lane: the law of the start is stationary, of sd 1/sqrt(2)."""
+    node = bm.LinearStep(500, gamma=-1e-3)
+    brainstate.nn.init_all_states(node, batch_size=batch)
+    simulator = bm.Simulator(node, dt=DT)
+
+    def start(seed):
+        noise = bm.OUProcess(500, sigma=1.0, tau=1e6 * u.ms, start="stationary")
+        node.reset_state()
+        return np.asarray(simulator.run(1, init_states=False, inputs={"x_inp": noise}, seed=seed)["x"])[0]
+
+    first = start(1)
+    np.testing.assert_array_equal(start(1), first)
+    assert abs(np.corrcoef(start(2).ravel(), first.ravel())[0, 1]) < 0.25
+    lanes = first.reshape(-1, 500)
+    np.testing.assert_allclose(lanes.std(-1) / 0.1, 0.5**0.5, rtol=0.15)
+    if batch:
+        assert abs(np.corrcoef(lanes)[0, 1]) < 0.25
+
+
 def test_a_closed_loop_sees_the_state(x64):
     """Proportional feedback -g x on x' = -x/5 + ... is a faster decay."""
     node = bm.LinearStep(1, gamma=-0.2, method="rk4", init_x=lambda shape: jnp.ones(shape))

@@ -48,7 +48,7 @@ class LeadFieldModel(LinearObserver):
     scale: Par = param(default=None, doc="dipole moment per activity", unit="any")
 
     seen: HiddenState = state("what was seen at the last update", unit=None, start=Constant(0.0))
-    key: HiddenState = state("random key of the noise to come", unit=None, start=Constant(0.0))
+    updates: HiddenState = state("number of updates so far, by which noise is drawn", unit=None, start=Constant(0.0))
 
     noise_factor = None  # a square root of the covariance, in sensor_unit
     sensor_unit: ClassVar[Any]
@@ -154,22 +154,27 @@ class LeadFieldModel(LinearObserver):
     def __call__(self, x: Any) -> Any:
         """What the sensors see, shape (..., sensors), of activity of shape (..., regions)."""
         seen = super().__call__(x)
-        if self.noise_factor is None:
-            return seen
-        return seen + self._noise(brainstate.random.DEFAULT.randn(*u.math.shape(seen), dtype=default_dtype()))
+        return seen if self.noise_factor is None else seen + self._noise(u.math.shape(seen))
 
-    def _noise(self, z: Any) -> Any:
-        """Noise from standard normals (..., sensors)."""
+    def _noise(self, shape: tuple[int, ...]) -> Any:
+        """Noise of the shape (..., sensors)."""
         factor: Any = self.noise_factor
+        z = self._drawn(shape)
         return jnp.matmul(z, factor.value.T, precision=lax.Precision.HIGHEST) * self.sensor_unit
 
+    def _drawn(self, shape: tuple[int, ...]) -> Any:
+        """Standard normals: in a run those of this update."""
+        if self._handed is None:
+            return brainstate.random.DEFAULT.randn(*shape, dtype=default_dtype())
+        key = jax.random.wrap_key_data(self._handed, impl="threefry2x32")
+        return jax.random.normal(jax.random.fold_in(key, self.updates.value), shape, default_dtype())
+
+    @property
+    def takes_key(self) -> bool:
+        return self.noise_factor is not None
+
     def _initial(self, rng: Any) -> dict[str, Any]:
-        shape = (*(self._batch or ()), 2)
-        words = jnp.zeros(shape, jnp.uint32)
-        if self.noise_factor is not None:
-            rng = brainstate.random.DEFAULT if rng is None else rng
-            words = rng.randint(0, 2**31 - 1, size=shape, dtype=jnp.int32).astype(jnp.uint32)
-        return {**super()._initial(rng), "key": words}
+        return {**super()._initial(rng), "updates": jnp.zeros(self._batch or (), jnp.int32)}
 
     def update(self, nmm_obs_or_dipoles: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Take in the activity of one step, shape (batch..., regions); returns what the sensors see of it.
@@ -180,16 +185,9 @@ class LeadFieldModel(LinearObserver):
             return self(nmm_obs_or_dipoles)
         super().update(nmm_obs_or_dipoles)
         if self.noise_factor is not None:
-            key: Any = self.key.value
-            words, z = jax.vmap(self._draw)(key.reshape(-1, 2))
-            self.key.value = words.reshape(key.shape)
-            self.seen.value = self.seen.value + self._noise(z.reshape(u.math.shape(self.seen.value)))
+            self.seen.value = self.seen.value + self._noise(u.math.shape(self.seen.value))
+            self.updates.value = self.updates.value + 1
         return self.seen.value
-
-    def _draw(self, words: Any) -> tuple:
-        """The words of the next key, and standard normals, one for each sensor."""
-        following, now = jax.random.split(jax.random.wrap_key_data(words, impl="threefry2x32"))
-        return jax.random.key_data(following), jax.random.normal(now, (self.M,), default_dtype())
 
     # --- from vertices to regions -----------------------------------------------------------------------------------
     @staticmethod

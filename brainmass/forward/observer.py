@@ -16,7 +16,8 @@ class Observer(Declared):
     """Base of the forward models that have states of their own.
 
     `update(z)` takes the activity of one time step, `signal()` returns what is seen. Inside a run an observer
-    may be updated less often than the nodes are, with the mean of the activity since its last update.
+    may be updated less often than the nodes are, with the mean of the activity since its last update unless `averages`
+    is false.
     """
 
     # Longest interval at which it may be updated without a visible error.
@@ -26,6 +27,16 @@ class Observer(Declared):
     # Whether it sums up a whole run: it then sees nothing of the transient, and is sampled once, at the end, unless the
     # monitor says otherwise.
     sums_up: ClassVar[bool] = False
+    # Whether what it takes in is the mean of the activity since its last update, or the activity at that moment: a phase
+    # has no mean.
+    averages: ClassVar[bool] = True
+    # The key of its random numbers, set by the time loop if it `takes_key`; None outside a run.
+    _handed: ClassVar[Any] = None
+
+    @property
+    def takes_key(self) -> bool:
+        """Whether it draws random numbers."""
+        return False
 
     @property
     def needed(self) -> int:

@@ -29,8 +29,8 @@ __all__ = [
 class Statistic(Observer):
     """Base of the statistics of a run. In a run they see what comes after the transient, and are recorded at the end.
 
-    `every` is the time between the values that enter, each the mean of the activity since the last; by default, of a
-    monitor whose `source` is another monitor, that one's sampling period, else a millisecond at most. By hand each call
+    `every` is the time between the values that enter, each the mean of the activity since the last (phases are not
+    averaged); by default, of a monitor whose `source` is another monitor, that one's sampling period, else a millisecond at most. By hand each call
     of `update(z)` enters a value.
 
     Examples
@@ -164,8 +164,12 @@ def _correlation(product: Any) -> Any:
 class OrderParameter(Statistic):
     r"""The mean over time of the Kuramoto order parameter, :math:`R = |\frac1N \sum_j e^{i\theta_j}|`, from 0 to 1.
 
-    The activity that enters is the phases, in rad.
+    The activity that enters is the phases, in rad: in a run those of every step, or with `every` those at the end of
+    each such interval.
     """
+
+    averages = False
+    interval = 0.0 * u.ms
 
     mean: Any = state("mean of R so far", start=Constant(0.0))
     square: Any = state("sum of the squared deviations of R", start=Constant(0.0))
@@ -176,14 +180,6 @@ class OrderParameter(Statistic):
 
     def _shapes(self) -> dict[str, tuple[int, ...]]:
         return {"mean": (1,), "square": (1,)}
-
-    def update(self, z: Any) -> Any:
-        """Take in phases, shape (batch..., regions).
-
-        In a run each value is a mean of the phases since the last one: give the time step as `every` where they turn
-        by more than a little in a millisecond.
-        """
-        super().update(z)
 
     def _enter(self, x: Any) -> None:
         r = jnp.hypot(jnp.mean(jnp.cos(x), axis=-1), jnp.mean(jnp.sin(x), axis=-1))[..., None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from types import MappingProxyType
 from typing import Any, Protocol, runtime_checkable
 
 import brainstate
@@ -101,6 +102,8 @@ class _Run:
         _, found = program.template.bind(natural)
         self.prepared = {path: m.prepare() for path, m in found.modules.items() if hasattr(m, "prepare")}
         self.noises = {path: noise.draw_shape for path, noise in found.noises.items()}
+        drawing = [path for path, m in found.modules.items() if isinstance(m, Observer) and m.takes_key]
+        self.keys = {path.removeprefix("observers."): fold(key, _stream(path)) for path in drawing}
 
     def bind(self, states: Values) -> tuple[Any, Inventory]:
         return self.program.template.bind(self.natural, states, self.prepared)
@@ -109,7 +112,8 @@ class _Run:
         start = jnp.int32(0) if state is None else state["step"]
         states = self.initial_states() if state is None else self.resumed(state["states"])
         fed = self.program.fed
-        gathered = {n: _zeros_like(self.activity(n, states)) for n in self.plan.observed if n not in fed}
+        averaging = [n for n in self.plan.observed if n not in fed and self.program.monitors[n].what.averages]
+        gathered = {n: _zeros_like(self.activity(n, states)) for n in averaging}
         order = [n for n in self.plan.observed if n not in fed] + list(fed)
         never = {path: jnp.full(u.math.shape(x), -1, jnp.int32) for path, x in states.items() if _is_float(x)}
         machine = loop.Machine(
@@ -123,13 +127,18 @@ class _Run:
         (states, _, bad), samples = loop.run(machine, self.plan, (states, gathered, never), start)
         return samples, {"step": start + self.plan.n_steps, "key": self.key, "states": states}, bad
 
-    def initial_states(self) -> Values:
+    def initial_states(self, given: Values = MappingProxyType({})) -> Values:
+        """Those of all modules; where those of the model are `given`, of the forward models and of what drives it."""
         bundle, found = self.program.template.bind(self.natural, prepared=self.prepared)
+        if given:
+            found.modules = {p: m for p, m in found.modules.items() if p.partition(".")[0] != "model"}
         initialise(stateful(found), brainstate.random.RandomState(fold(self.key, _stream("initial values"))))
-        return inventory(bundle).state_values()
+        return {**inventory(bundle).state_values(), **given}
 
     def resumed(self, states: Values) -> Values:
         """The states to go on from; what modules derive from them and from parameters is derived anew."""
+        if len(states) < len(self.program.states):
+            states = self.initial_states(states)
         _, found = self.bind(states)
         for module in found.modules.values():
             if isinstance(module, Resumes):
@@ -175,11 +184,15 @@ class _Run:
         bundle, found = self.bind(states)
         observer = bundle.observers[name]
         if record or not observer.sums_up:
-            seen = gathered[name] / interval if source is None else bundle.observers[source].signal()
+            observer._handed = self.keys.get(name)
+            if source is not None:
+                seen = bundle.observers[source].signal()
+            else:
+                seen = gathered[name] / interval if name in gathered else self.activity(name, states)
             with brainstate.environ.context(dt=interval * self.dt):
                 observer.update(seen)
             states = found.state_values()
-        if source is None:
+        if name in gathered:
             gathered = {**gathered, name: _zeros_like(gathered[name])}
         return states, gathered, bad
 

@@ -131,6 +131,8 @@ class Simulator:
         goes_on = not init_states or not program.makes_states
         if goes_on and (state is None or not init_states):
             state = _present_state(found, state, seed)
+        elif state is not None:
+            state = _checked_state(program, state)
         warn = getattr(self.model, "warn_of_odd_delays", None)
         if state is None and warn is not None:
             step = milliseconds("dt", program.dt)
@@ -180,7 +182,7 @@ class Simulator:
             free = [path.removeprefix("model.") for path, p in found.params.items() if p.fit]
         paths = {name: found.find_param(name) for name in free}
         raw = found.raw()
-        present = None if stateful(inventory(self.model)) else found.state_values()
+        present = None if stateful(inventory(self.model)) else _states_of_model(found)
 
         def pure_run(values: Mapping[str, Any], key: Any, state: Any = None) -> Result:
             for name in values:
@@ -194,6 +196,8 @@ class Simulator:
                 state = {"step": jnp.int32(0), "key": words, "states": present}
             elif state is None and not program.initialises_from_key:
                 state = _eager_state(self.model, words, program, False)
+            elif state is not None:
+                state = _checked_state(program, state)
             samples, final, _ = program(raw, overrides, words, state, given.arrays)
             return self._result(program.plan, program.dt, samples, final, 0 if state is None else state["step"], {})
 
@@ -296,7 +300,6 @@ def _checked(found: Inventory, path: str, value: Any) -> Any:
 def _start(program: Program, state: Any, seed: Any, batch_size: int | None) -> tuple[Any, jax.Array, bool]:
     """The state to start from, if one is given; the key, or one per lane; and whether there are lanes."""
     if state is not None:
-        state = _checked_state(program, state)
         lanes = u.math.shape(state["key"])[:-1]
         if batch_size is not None and lanes != (batch_size,):
             raise ValueError(
@@ -338,18 +341,18 @@ def _present_state(found: Inventory, state: Any, seed: Any) -> Any:
     """The states that the model has now, as a start; forward models and what drives the run begin afresh."""
     if state is not None:
         raise ValueError("Give either init_states=False or `state`, not both.")
-    values = found.state_values()
     batches = {
         m._batch for p, m in found.modules.items() if isinstance(m, Declared) and p.startswith("model") and m._states
     }
     batch = next(iter(batches), ()) or ()
-    for path, module in found.modules.items():
-        if isinstance(module, Observer) or (path.startswith("inputs.") and isinstance(module, Declared)):
-            module.init_state(batch)
-            values |= {f"{path}.{name}": x for name, x in module.state_values().items()}
     if len(batch) > 1:
         raise ValueError("Argument `init_states=False` of run works with one batch axis at most.")
-    return {"step": jnp.int32(0), "key": _lane_keys(_key(seed), batch[0] if batch else None), "states": values}
+    key = _lane_keys(_key(seed), batch[0] if batch else None)
+    return {"step": jnp.int32(0), "key": key, "states": _states_of_model(found)}
+
+
+def _states_of_model(found: Inventory) -> dict[str, Any]:
+    return {path: x for path, x in found.state_values().items() if path.startswith("model.")}
 
 
 def _eager_state(model: Any, key: jax.Array, program: Program, batched: bool) -> Any:
