@@ -15,7 +15,8 @@ class ShowsConstructor:
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        if "__init__" in vars(cls):
+        writer = next(c for c in cls.__mro__ if "__init__" in vars(c))
+        if issubclass(writer, ShowsConstructor):
             shown = inspect.signature(cls.__init__)
             cls.__signature__ = shown.replace(parameters=list(shown.parameters.values())[1:])
 

@@ -167,7 +167,8 @@ class LeadFieldModel(LinearObserver):
         if self._handed is None:
             return brainstate.random.DEFAULT.randn(*shape, dtype=default_dtype())
         key = jax.random.wrap_key_data(self._handed, impl="threefry2x32")
-        return jax.random.normal(jax.random.fold_in(key, self.updates.value), shape, default_dtype())
+        updates: Any = self.updates.value
+        return jax.random.normal(jax.random.fold_in(key, updates), shape, default_dtype())
 
     @property
     def takes_key(self) -> bool:
@@ -297,22 +298,8 @@ class MEGLeadFieldModel(LeadFieldModel):
         super().__init__(in_size, out_size, L, sensor_unit, dipole_unit, scale, noise_cov, name=name)
 
 
-class SEEGLeadFieldModel(LeadFieldModel):
+class SEEGLeadFieldModel(EEGLeadFieldModel):
     """`LeadFieldModel` of intracranial EEG: potentials at the contacts of depth electrodes, in mV."""
-
-    def __init__(
-        self,
-        in_size: Any,
-        out_size: Any,
-        L: Any,
-        sensor_unit: u.Unit = u.mV,
-        noise_cov: Any = None,
-        *,
-        dipole_unit: u.Unit = _DIPOLE,
-        scale: Any = None,
-        name: str | None = None,
-    ):
-        super().__init__(in_size, out_size, L, sensor_unit, dipole_unit, scale, noise_cov, name=name)
 
     @classmethod
     def from_positions(
