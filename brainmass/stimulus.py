@@ -26,12 +26,16 @@ from brainmass.dynamics.fields import (
 )
 from brainmass.dynamics.module import Module
 from brainmass.noise import Noise
+from brainmass.timing import steps_of
 
 __all__ = ["Chirp", "Drive", "Pulse", "PulseTrain", "Ramp", "Recording", "Sinusoid", "Stimulus", "ThetaBurst"]
 
 
 class Drive(Module):
     """Something to put into an input port: a stimulus, or a sum or product of stimuli, noises and numbers."""
+
+    varshape: Any  # shape of the population
+    draws: bool = False  # whether it draws random numbers
 
     @abstractmethod
     def update(self) -> Any:
@@ -47,6 +51,10 @@ class Drive(Module):
 
     def __call__(self, t: Any) -> Any:
         """The value at the time `t`, a Quantity."""
+        if not u.get_unit(t).has_same_dim(u.ms):
+            raise u.UnitMismatchError(
+                f"{type(self).__name__} must be called with a time, but is with {show(t)}. Example: stimulus(5 * u.ms)."
+            )
         with brainstate.environ.context(t=t):
             return self.update()
 
@@ -55,7 +63,12 @@ class Drive(Module):
 
         What draws random numbers has none: those of a run come from its key.
         """
-        n = round(float(duration.to_decimal(u.ms)) / float(dt.to_decimal(u.ms)))
+        if self.draws:
+            raise ValueError(
+                f"This {type(self).__name__} has no series: its random numbers come from the key of a run. Give it to "
+                "the run itself, as one of its `inputs`."
+            )
+        n = steps_of("duration", duration, dt)
         with brainstate.environ.context(dt=dt):
             return jax.vmap(lambda i: self(i * dt))(jnp.arange(n))
 
@@ -64,6 +77,15 @@ class Drive(Module):
 
     def __radd__(self, other: Any) -> Combined:
         return Combined(other, self, "+")
+
+    def __neg__(self) -> Combined:
+        return Combined(-1.0, self, "*")
+
+    def __sub__(self, other: Any) -> Combined:
+        return Combined(self, Combined(-1.0, other, "*") if isinstance(other, Drive | Noise) else -1.0 * other, "+")
+
+    def __rsub__(self, other: Any) -> Combined:
+        return Combined(other, -self, "+")
 
     def __mul__(self, other: Any) -> Combined:
         return Combined(self, other, "*")
@@ -87,11 +109,15 @@ class Combined(Drive):
             raise u.UnitMismatchError(
                 f"Stimuli that are added must have one dimension, but have the units {units[0]} and {units[1]}."
             )
-        sizes = {part.varshape for part in (first, second) if not np.isscalar(part) and hasattr(part, "varshape")}
-        if len(sizes) > 1:
-            raise ValueError(f"Stimuli that are combined must have one `in_size`, but have {sizes}.")
-        self.varshape = next(iter(sizes))
+        sizes = [part.varshape for part in (first, second) if isinstance(part, Drive | Noise)]
+        if len(set(sizes)) > 1:
+            raise ValueError(f"Stimuli that are combined must have one `in_size`, but have {sizes[0]} and {sizes[1]}.")
+        self.varshape = sizes[0]
         self.first, self.second, self.operation = first, second, operation
+
+    @property
+    def draws(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return any(isinstance(part, Noise) or (isinstance(part, Drive) and part.draws) for part in self.operands)
 
     @property
     def unit(self) -> Any:
@@ -359,7 +385,8 @@ def _rows(owner: str, data: Any, shape: tuple[int, ...]) -> np.ndarray:
     if values.ndim == 1:
         values = np.broadcast_to(values.reshape(-1, *(1 for _ in shape)), (len(values), *shape))
     if values.ndim == 0 or len(values) == 0 or values.shape[1:] != shape:
-        raise ValueError(f"{what} must have one row per time, (T,) or (T, *{shape}), but has shape {values.shape}.")
+        axes = ", ".join(map(str, shape))
+        raise ValueError(f"{what} must have one row per time, (T,) or (T, {axes}), but has shape {values.shape}.")
     if not np.isfinite(values).all():
         raise ValueError(f"{what} must be finite, but has {values[~np.isfinite(values)][0]}.")
     return values

@@ -285,3 +285,23 @@ def test_of_a_trajectory():
     np.testing.assert_allclose(seconds[bold[:, 1].argmax()], 3.375, atol=0.03)
     np.testing.assert_allclose(bold[:, 1].min(), -0.00562, rtol=2e-3)
     np.testing.assert_allclose(seconds[bold[:, 1].argmin()], 9.58, atol=0.06)
+
+
+class Silent(brainstate.nn.Module):
+    """A module that makes its state itself, not in `init_state`."""
+
+    def __init__(self):
+        super().__init__()
+        self.x = brainstate.HiddenState(jax.numpy.zeros(2))
+
+    def update(self):
+        self.x.value = 0.5 * self.x.value
+
+    def activity(self):
+        return self.x.value
+
+
+def test_rest_of_a_module_that_makes_its_own_states():
+    monitors = {"bold": brainmass.Monitor(brainmass.BOLDSignal(2), every=8)}
+    pure = brainmass.Simulator(Silent(), dt=1 * u.ms).pure(16, monitors=monitors)
+    np.testing.assert_array_equal(pure({}, 0)["bold"], np.zeros((2, 2)))

@@ -84,13 +84,15 @@ def test_lanes():
         )
 
 
-@pytest.mark.parametrize("window", [64, 65, 256])
-def test_spectrum(window):
-    spectrum = bm.WelchSpectrum(N, window=window, every=1 * u.ms)
-    x, seen = of_run(spectrum, 1 * u.ms)
-    frequencies, expected = scipy.signal.welch(x, fs=1000, nperseg=window, noverlap=window // 2, axis=0)
-    np.testing.assert_allclose(spectrum.frequencies.to_decimal(u.Hz), frequencies, rtol=1e-12)
-    np.testing.assert_allclose(seen[0], expected, rtol=2e-4, atol=1e-5 * expected.max())
+def test_spectrum():
+    spectra = {window: bm.WelchSpectrum(N, window=window, every=1 * u.ms) for window in (64, 65, 256)}
+    result = run({"x": "x"} | {str(window): bm.Monitor(s, source="x") for window, s in spectra.items()})
+    x = np.asarray(result["x"], float).reshape(-1, 2, N).mean(1)
+    for window, spectrum in spectra.items():
+        frequencies, expected = scipy.signal.welch(x, fs=1000, nperseg=window, noverlap=window // 2, axis=0)
+        np.testing.assert_allclose(spectrum.frequencies.to_decimal(u.Hz), frequencies, rtol=1e-12)
+        seen = result[str(window)][0].to_decimal(u.second)
+        np.testing.assert_allclose(seen, expected, rtol=2e-4, atol=1e-5 * expected.max())
 
 
 def test_order_parameter_and_metastability():
@@ -144,6 +146,7 @@ def test_slope_through_a_statistic(x64):
     monitors = {"fc": bm.Monitor(bm.FunctionalConnectivity(N, every=DT), source="x")}
     simulate = bm.Simulator(node(), dt=DT).pure(50 * u.ms, monitors=monitors, free=["w"])
 
+    @jax.jit
     def loss(w):
         return jnp.sum(simulate({"w": w}, 0)["fc"] ** 2)
 
@@ -172,7 +175,7 @@ def test_by_hand_in_units():
     np.testing.assert_allclose(mean.signal().to_decimal(u.mV), x.mean(0), rtol=1e-4, atol=1e-6)
     expected = [np.cov(x[:, b].T) for b in range(2)]
     np.testing.assert_allclose(covariance.signal().to_decimal(u.mV**2), expected, rtol=1e-4)
-    with pytest.raises(u.UnitMismatchError, match="that Mean sees is in nA, and it was made for mV"):
+    with pytest.raises(u.UnitMismatchError, match="that Mean sees must be in mV, .* but is in nA"):
         mean.update(x[0] * u.nA)
 
 
@@ -188,10 +191,13 @@ def test_a_constant_region_is_uncorrelated():
 @pytest.mark.parametrize(
     ("monitor", "options", "message"),
     [
-        (bm.Monitor(bm.Covariance(N, every=400 * u.ms), source="x"), {}, "asked for after 1 values, but a Covariance needs 2"),
-        (bm.Monitor(bm.FunctionalConnectivityDynamics(N, windows=5, every=10 * u.ms), source="x"), {}, "after 40 values, but a"),
-        (bm.Monitor(bm.Mean(N, every=3 * u.ms), source="x"), {}, "`m` takes in a value every 6 steps, of which the run, 800 steps, must be a multiple. The nearest that is: 798 steps."),
-        (bm.Monitor(bm.Mean(N, every=2 * u.ms), source="x"), {"transient": 5 * u.ms}, "of which the transient, 10 steps, must be"),
+        (bm.Monitor(bm.Covariance(N, every=400 * u.ms), source="x"), {}, "asked for after 1 value(s), one every 800 step(s), but a Covariance needs 2"),
+        (bm.Monitor(bm.FunctionalConnectivityDynamics(N, windows=5, every=10 * u.ms), source="x"), {}, "after 40 value(s), one every 20 step(s), but a"),
+        (bm.Monitor(bm.Covariance(N), source="x"), {"duration": 1 * u.ms}, "after 1 value(s), one every 2 step(s), but a Covariance needs 2"),
+        (bm.Monitor(bm.FunctionalConnectivityDynamics(N), source="x"), {"duration": 20 * u.ms}, "after 20 value(s), one every 2 step(s), but"),
+        (bm.Monitor(bm.Mean(N), source="x"), {"transient": 400 * u.ms}, "`m` is sampled every 1 steps, but the run records only 0"),
+        (bm.Monitor(bm.Mean(N, every=3 * u.ms), source="x"), {}, "`m` takes in a value every 6 steps, of which the run, 800 step(s), must be a multiple. The nearest that is: 798 steps, as in duration=798."),
+        (bm.Monitor(bm.Mean(N, every=2 * u.ms), source="x"), {"transient": 5 * u.ms}, "of which the transient, 10 step(s), must be"),
         (bm.Monitor(bm.Mean(N, every=0.7 * u.ms), source="x"), {}, "must be a multiple of the time step 0.5 ms, but is 0.7 ms. The nearest"),
     ],
 )  # fmt: skip
@@ -204,6 +210,9 @@ def test_refusals_of_a_run(monitor, options, message):
     ("make", "error", "message"),
     [
         (lambda: bm.Mean(3, every=2 * u.mV), u.UnitMismatchError, "`every` of Mean must be a time"),
+        (lambda: bm.Monitor(bm.Mean), TypeError, "must be a forward model that is made, but is the class Mean. Example: Mean(...)"),
+        (lambda: run({"m": bm.Mean(N + 1)}), ValueError, "Monitor `m` is a Mean of activity of shape (6,), but what drives it has shape (5,)"),
+        (lambda: run({"m": bm.Monitor(bm.Mean(N), source=lambda model: model.x.value * u.mV)}), u.UnitMismatchError, "Mean sees must be in plain numbers, as its argument `unit` says, but is in mV. Example: Mean(5, unit=u.mV)"),
         (lambda: bm.WelchSpectrum(3), TypeError, "WelchSpectrum needs the argument `every`"),
         (lambda: bm.WelchSpectrum(3, window=1, every=DT), ValueError, "`window` of WelchSpectrum must be a whole number of values, 2 or more"),
         (lambda: bm.FunctionalConnectivityDynamics(3, window=0), ValueError, "`window` of FunctionalConnectivityDynamics"),

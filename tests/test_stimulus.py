@@ -110,6 +110,8 @@ def test_sums_and_products():
     expected = course(window) * (course(slow) + 0.5 * course(fast)) + 2 * course(window)
     np.testing.assert_allclose(course(both), expected, rtol=1e-5, atol=1e-6)
     assert both.unit.has_same_dim(u.mV)
+    np.testing.assert_allclose(course(slow - fast), course(slow) - course(fast), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(course(1.0 - (-slow) - 0.5), 0.5 + course(slow), rtol=1e-5, atol=1e-6)
 
 
 # --- in runs ---------------------------------------------------------------------------------------------------
@@ -221,12 +223,15 @@ def test_a_stimulus_of_one_population():
         (lambda: bm.ThetaBurst(3, pulses=20), ValueError, "`burst_period` of ThetaBurst must be at least 20 times"),
         (lambda: bm.ThetaBurst(3, train_period=1 * u.second), ValueError, "`train_period` of ThetaBurst needs `train`"),
         (lambda: bm.Recording(3), TypeError, "Recording needs the argument `data`"),
-        (lambda: bm.Recording(3, data=np.ones((5, 2))), ValueError, "(T,) or (T, *(3,)), but has shape (5, 2)"),
+        (lambda: bm.Recording(3, data=np.ones((5, 2))), ValueError, "(T,) or (T, 3), but has shape (5, 2)"),
         (lambda: bm.Recording(3, data=[1.0, np.nan]), ValueError, "`data` of Recording must be finite, but has nan"),
         (lambda: bm.Recording(3, data=np.ones(3) * u.mV), u.UnitMismatchError, "give the unit to the amplitude"),
         (lambda: bm.Recording(3, data=[1.0], after="stop"), ValueError, "`after` of Recording must be one of refuse"),
         (lambda: bm.Pulse(3) + bm.Pulse(3, amplitude=1 * u.mV), u.UnitMismatchError, "must have one dimension"),
-        (lambda: bm.Pulse(3) * bm.Pulse(2), ValueError, "must have one `in_size`"),
+        (lambda: bm.Pulse(3) * bm.Pulse(2), ValueError, "must have one `in_size`, but have (3,) and (2,)"),
+        (lambda: bm.Pulse(3)(5.0), u.UnitMismatchError, "Pulse must be called with a time, but is with 5.0. Example: stimulus(5 * u.ms)"),
+        (lambda: bm.Pulse(3).series(1 * u.ms, 0.3 * u.ms), ValueError, "`duration` must be a multiple of the time step 0.3 ms, but is 1 ms. The nearest that is: duration=0.9 * u.ms"),
+        (lambda: (2 * (bm.Pulse(3) + bm.WhiteNoise(3, sigma=1.0))).series(1 * u.ms, DT), ValueError, "has no series: its random numbers come from the key of a run"),
         (lambda: bm.Pulse(3) * np.ones(3), TypeError, "by stimuli, noises and numbers"),
     ],
 )  # fmt: skip
@@ -245,7 +250,11 @@ def test_refusals_of_a_run():
         ValueError, match=r"must have the shape of the population, \(2,\), but is a Pulse with in_size="
     ):
         final({port: bm.Pulse(3)})
-    with pytest.raises(u.UnitMismatchError, match="`M_inp`"):
+    with pytest.raises(ValueError, match=r"It has 5 rows for 200 steps: give brainmass.Recording\(..., data=rows"):
+        final({port: np.ones((5, 2))})
+    with pytest.raises(
+        u.UnitMismatchError, match="`M_inp` of JansenRitStep must be in mV.*is a Pulse in nA.*`amplitude`"
+    ):
         bm.Simulator(bm.JansenRitStep(2), dt=DT).run(
             5 * u.ms, inputs={"M_inp": bm.Pulse(2, amplitude=1 * u.nA)}, seed=0
         )

@@ -55,11 +55,12 @@ def test_time_average_under_jit_grad_and_vmap(x64):
 def test_in_a_run_it_is_the_mean_over_its_period(batch):
     """Of every step, whatever is sampled beside it, and where it is sampled at a multiple of its period."""
     average = TemporalAverage(2 * u.ms, in_size=3)
-    monitors = {"x": "x", "mean": bm.Monitor(average, every=4)}
+    rare = bm.Monitor(TemporalAverage(2 * u.ms, in_size=3), every=8)
+    monitors = {"x": "x", "mean": bm.Monitor(average, every=4), "rare": rare}
     run = noisy().run(40, seed=1, monitors=monitors, batch_size=batch)
     np.testing.assert_allclose(run["mean"], average(run["x"], DT), rtol=1e-5, atol=1e-6)
-    rare = noisy().run(40, seed=1, monitors={"mean": bm.Monitor(average, every=8)}, batch_size=batch)
-    assert run["mean"].shape[0] == 10 and rare["mean"].shape[0] == 5
+    np.testing.assert_array_equal(run["rare"], run["mean"][1::2])
+    assert run["mean"].shape[0] == 10 and run["rare"].shape[0] == 5
 
 
 def test_in_a_run_activity_with_a_unit():
@@ -75,7 +76,9 @@ def test_in_a_run_activity_with_a_unit():
 def test_time_average_refuses():
     with pytest.raises(ValueError, match=r"`period` of TemporalAverage must be a multiple of the time step.*period=2"):
         TemporalAverage(2.2 * u.ms)(signal(20, 3), DT)
-    with pytest.raises(u.UnitMismatchError, match=r"`period` of TemporalAverage must be a time, but is 4.*period=100 \* u.ms"):
+    with pytest.raises(
+        u.UnitMismatchError, match=r"`period` of TemporalAverage must be a time, but is 4.*period=100 \* u.ms"
+    ):
         TemporalAverage(4.0)
     with pytest.raises(u.UnitMismatchError, match="`dt` of TemporalAverage must be a time"):
         TemporalAverage()(signal(20, 3), 0.1)
@@ -86,6 +89,10 @@ def test_time_average_refuses():
         TemporalAverage()(signal(7, 3), DT)
     with pytest.raises(ValueError, match="TemporalAverage needs `in_size`, the number of regions, in a run"):
         noisy().run(8, monitors={"mean": bm.Monitor(TemporalAverage(), every=8)})
+    with pytest.raises(ValueError, match=r"`period` of `mean` must be a multiple of the time step 0.5.*: period=2 "):
+        noisy().run(8, monitors={"mean": bm.Monitor(TemporalAverage(2.2 * u.ms, in_size=3), every=8)})
+    with pytest.raises(ValueError, match=r"its sampling period, 1 step\(s\), .*: 4 steps, as in every=4"):
+        noisy().run(8, monitors={"mean": TemporalAverage(2 * u.ms, in_size=3)})
     average = TemporalAverage(2 * u.ms, in_size=3)
     average.init_state()
     with brainstate.environ.context(dt=DT), pytest.raises(ValueError, match="must be updated with the mean over its"):

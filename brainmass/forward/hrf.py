@@ -361,6 +361,8 @@ class HRFBold(ShowsConstructor, Observer):
         return math.ceil(self.kernel._duration / self._downsample_period - 1e-6)
 
     # A run updates it exactly so often.
+    every_argument = "downsample_period"
+
     @property
     def every(self) -> Any:
         return self.downsample_period

@@ -9,7 +9,7 @@ import brainunit as u
 
 from brainmass.dynamics.base import Declared
 
-__all__ = ["Observer"]
+__all__ = ["Observer", "in_words"]
 
 
 class Observer(Declared):
@@ -24,11 +24,13 @@ class Observer(Declared):
     interval: ClassVar[Any] = 1.0 * u.ms
     # The interval at which it must be updated, where its values depend on that.
     every: Any = None
+    # The argument of the constructor that says so.
+    every_argument: ClassVar[str] = "every"
     # Whether it sums up a whole run: it then sees nothing of the transient, and is sampled once, at the end, unless the
     # monitor says otherwise.
     sums_up: ClassVar[bool] = False
-    # Whether what it takes in is the mean of the activity since its last update, or the activity at that moment: a phase
-    # has no mean.
+    # Whether it takes in the mean of the activity since its last update, or the activity at that moment: a phase has no
+    # mean.
     averages: ClassVar[bool] = True
     # The key of its random numbers, set by the time loop if it `takes_key`; None outside a run.
     _handed: ClassVar[Any] = None
@@ -48,3 +50,8 @@ class Observer(Declared):
 
     @abstractmethod
     def signal(self) -> Any: ...
+
+
+def in_words(unit: u.Unit) -> str:
+    """A unit as a message names it."""
+    return "plain numbers" if unit.dim == u.DIMENSIONLESS else str(unit)

@@ -12,7 +12,7 @@ import numpy as np
 from braintools.init import Constant
 
 from brainmass.dynamics.fields import check_input_shape, default_dtype, is_traced, option, show, state
-from brainmass.forward.observer import Observer
+from brainmass.forward.observer import Observer, in_words
 
 __all__ = [
     "Covariance",
@@ -30,8 +30,8 @@ class Statistic(Observer):
     """Base of the statistics of a run. In a run they see what comes after the transient, and are recorded at the end.
 
     `every` is the time between the values that enter, each the mean of the activity since the last (phases are not
-    averaged); by default, of a monitor whose `source` is another monitor, that one's sampling period, else a millisecond at most. By hand each call
-    of `update(z)` enters a value.
+    averaged); by default, of a monitor whose `source` is another monitor, that one's sampling period, else a
+    millisecond at most. By hand each call of `update(z)` enters a value.
 
     Examples
     --------
@@ -67,7 +67,8 @@ class Statistic(Observer):
         check_input_shape(self._owner, "z", z, (*(self.count.value.shape[:-1]), *self.varshape))
         if not u.get_unit(z).has_same_dim(self.unit):
             raise u.UnitMismatchError(
-                f"The activity that {self._owner} sees is in {u.get_unit(z)}, and it was made for {self.unit}. "
+                f"The activity that {self._owner} sees must be in {in_words(self.unit)}, as its argument `unit` says, "
+                f"but is in {in_words(u.get_unit(z))}. "
                 f"Example: {self._owner}({self.varshape[0]}, unit=u.mV)."
             )
         x = z.to_decimal(self.unit) if isinstance(z, u.Quantity) else z

@@ -14,7 +14,7 @@ from braintools.init import Constant
 from brainmass.dynamics.base import Declared, time_step
 from brainmass.dynamics.fields import check_input_shape, default_dtype, is_traced, show, state
 from brainmass.dynamics.module import ShowsConstructor
-from brainmass.forward.observer import Observer
+from brainmass.forward.observer import Observer, in_words
 from brainmass.timing import milliseconds, steps_of
 
 __all__ = ["LinearObserver", "SpatialAverage", "TemporalAverage"]
@@ -75,14 +75,10 @@ class LinearObserver(ShowsConstructor, Observer):
         """The activity in the unit that this observer was made for."""
         if not u.get_unit(x).has_same_dim(self.unit):
             raise u.UnitMismatchError(
-                f"The activity given to {self._owner} must be in {_words(self.unit)}, as its argument `unit` says, "
-                f"but is in {_words(u.get_unit(x))}. Example: unit=u.mV."
+                f"The activity given to {self._owner} must be in {in_words(self.unit)}, as its argument `unit` says, "
+                f"but is in {in_words(u.get_unit(x))}. Example: unit=u.mV."
             )
         return x.to(self.unit) if self.unit.dim != u.DIMENSIONLESS else u.maybe_decimal(x)
-
-
-def _words(unit: u.Unit) -> str:
-    return "plain numbers" if unit.dim == u.DIMENSIONLESS else str(unit)
 
 
 class TemporalAverage(LinearObserver):
@@ -100,6 +96,8 @@ class TemporalAverage(LinearObserver):
     ):
         self.sized = in_size is not None
         Declared.__init__(self, period=period, in_size=in_size if self.sized else 1, unit=unit, name=name)
+
+    every_argument = "period"
 
     @property
     def period(self) -> Any:

@@ -13,9 +13,10 @@ import numpy as np
 from jax import lax
 
 from brainmass.dynamics.fields import show, suggestion
+from brainmass.forward.observer import in_words
 from brainmass.noise import Noise
 from brainmass.simulation.functional import constant
-from brainmass.stimulus import Drive
+from brainmass.stimulus import Drive, Stimulus
 
 __all__ = ["Inputs", "as_inputs", "key_of", "same_function"]
 
@@ -137,12 +138,24 @@ def _check_module(name: str, drive: Any, node: Any, port: str, duration: float) 
     ports, others = _inputs_of(node)
     unit = u.get_unit(drive.p.sigma) if isinstance(drive, Noise) else drive.unit
     sample = u.maybe_decimal(u.Quantity(np.zeros(population), unit=unit))
-    if port in others:
-        node._read(others[port], node.convert_input(port, sample))
-    elif ports:
-        node._read(port, sample)
+    try:
+        if port in others:
+            node._read(others[port], node.convert_input(port, sample))
+        elif ports:
+            node._read(port, sample)
+    except u.UnitMismatchError:
+        wanted, strength = in_words(node._port_units[others.get(port, port)]), _strength_of(drive)
+        raise u.UnitMismatchError(
+            f"Input `{name}` of {type(node).__name__} must be in {wanted}, but is a {type(drive).__name__} in "
+            f"{in_words(unit)}: give that unit to its {strength}."
+        ) from None
     if isinstance(drive, Drive):
         drive.check_duration(name, duration)
+
+
+def _strength_of(drive: Drive | Noise) -> str:
+    """Which arguments say its unit."""
+    return "`sigma`" if isinstance(drive, Noise) else "`amplitude`" if isinstance(drive, Stimulus) else "parts"
 
 
 def _inputs_of(node: Any) -> tuple[tuple[str, ...], Mapping[str, str]]:
@@ -161,8 +174,14 @@ def _is_series(port: str, value: Any, population: tuple[int, ...], n_steps: int)
             f"Give it the shape {(n_steps, *population)}, or a function of time."
         )
     if not (fits_series or fits_constant):
+        hint = ""
+        if len(shape) > 1 and shape[1:] in ((1,), population):
+            hint = (
+                f" It has {shape[0]} rows for {n_steps} steps: give brainmass.Recording(..., data=rows, every=time "
+                "between rows, after='zero', 'hold' or 'repeat')."
+            )
         raise ValueError(
             f"Input `{port}` must be a scalar, one value per region {population}, one row per step "
-            f"{(n_steps, *population)}, or a function of time, but is {show(value)} of shape {shape}."
+            f"{(n_steps, *population)}, or a function of time, but is {show(value)} of shape {shape}.{hint}"
         )
     return fits_series and not fits_constant

@@ -34,6 +34,11 @@ class Monitor:
     source: str | Callable[[Any], Any] | None = None
 
     def __post_init__(self) -> None:
+        if isinstance(self.what, type) and issubclass(self.what, Observer):
+            raise TypeError(
+                f"A monitor must be a forward model that is made, but is the class {self.what.__name__}. "
+                f"Example: {self.what.__name__}(...)."
+            )
         if not isinstance(self.what, str | Observer) and not callable(self.what):
             raise TypeError(
                 "A monitor must be the name of a state, a function of the model, or a forward model such as "

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-import brainunit as u
 import numpy as np
 
 from brainmass.dynamics.fields import show
@@ -107,12 +106,17 @@ def make_plan(
                 "make the run longer or the period shorter."
             )
     for name, interval in exact.items():
-        lengths = {"the run": n_steps, "the transient": transient, "its sampling period": periods[name]}
-        for what, length in lengths.items():
+        lengths = {
+            "duration": ("the run", n_steps),
+            "transient": ("the transient", transient),
+            "every": ("its sampling period", periods[name]),
+        }
+        for argument, (what, length) in lengths.items():
             if length % interval:
+                near = max(1, round(length / interval)) * interval
                 raise ValueError(
-                    f"Monitor `{name}` takes in a value every {interval} steps, of which {what}, {length} steps, must "
-                    f"be a multiple. The nearest that is: {max(1, round(length / interval)) * interval} steps."
+                    f"Monitor `{name}` takes in a value every {interval} steps, of which {what}, {length} step(s), "
+                    f"must be a multiple. The nearest that is: {near} steps, as in {argument}={near}."
                 )
     plan = _plan(n_steps, transient, tuple(periods.items()), tuple(targets.items()), tuple(exact.items()), block)
     for name, interval in exact.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Protocol, runtime_checkable
 
@@ -112,9 +113,11 @@ class _Run:
         start = jnp.int32(0) if state is None else state["step"]
         states = self.initial_states() if state is None else self.resumed(state["states"])
         fed = self.program.fed
-        averaging = [n for n in self.plan.observed if n not in fed and self.program.monitors[n].what.averages]
-        gathered = {n: _zeros_like(self.activity(n, states)) for n in averaging}
-        order = [n for n in self.plan.observed if n not in fed] + list(fed)
+        driven = [n for n in self.plan.observed if n not in fed]
+        observers = self.bind(states)[0].observers
+        zeros = {n: self.driving(n, observers[n], states) for n in driven}
+        gathered = {n: zeros[n] for n in driven if observers[n].averages}
+        order = driven + list(fed)
         never = {path: jnp.full(u.math.shape(x), -1, jnp.int32) for path, x in states.items() if _is_float(x)}
         machine = loop.Machine(
             step=self.step,
@@ -127,7 +130,7 @@ class _Run:
         (states, _, bad), samples = loop.run(machine, self.plan, (states, gathered, never), start)
         return samples, {"step": start + self.plan.n_steps, "key": self.key, "states": states}, bad
 
-    def initial_states(self, given: Values = MappingProxyType({})) -> Values:
+    def initial_states(self, given: Mapping[str, Any] = MappingProxyType({})) -> Values:
         """Those of all modules; where those of the model are `given`, of the forward models and of what drives it."""
         bundle, found = self.program.template.bind(self.natural, prepared=self.prepared)
         if given:
@@ -177,6 +180,16 @@ class _Run:
         if not hasattr(bundle.model, "activity"):
             raise ValueError(f"Monitor `{name}` needs a `source`: the model does not say what its activity is.")
         return bundle.model.activity()
+
+    def driving(self, name: str, observer: Observer, states: Values) -> Any:
+        """Zeros like what drives an observer, which must have the shape that this was made for."""
+        zeros = _zeros_like(self.activity(name, states))
+        if zeros.shape not in ((), (1,), observer.varshape):
+            raise ValueError(
+                f"Monitor `{name}` is a {type(observer).__name__} of activity of shape {observer.varshape}, but "
+                f"what drives it has shape {zeros.shape}: make it for that shape, or give the monitor another `source`."
+            )
+        return zeros
 
     def observe(self, name: str, carry: tuple, record: bool) -> tuple:
         states, gathered, bad = carry

@@ -265,23 +265,27 @@ def _arrange(duration: Any, watched: dict[str, Monitor], transient: Any, every: 
     periods = {
         n: steps_in("every", m.every, dt, minimum=1)
         if m.every is not None
-        else n_steps - skipped
+        else max(1, n_steps - skipped)
         if n in at_end
         else default
         for n, m in watched.items()
     }
     exact = {
-        n: steps_in("every", o.every, dt, f"`{n}`", minimum=1) for n, o in observers.items() if o.every is not None
+        n: steps_in(o.every_argument, o.every, dt, f"`{n}`", minimum=1)
+        for n, o in observers.items()
+        if o.every is not None
     }
     exact |= {n: periods[source] for n, source in feeders(watched).items() if n not in exact}
     targets = {n: interval_in_steps(o.interval, dt) for n, o in observers.items() if n not in exact}
-    for name, interval in exact.items():
+    plan = make_plan(n_steps, skipped, periods, targets, block, exact)
+    for name, interval in plan.observed.items():
         if periods[name] // interval < observers[name].needed:
             raise ValueError(
-                f"Monitor `{name}` is asked for after {periods[name] // interval} values, but a "
-                f"{type(observers[name]).__name__} needs {observers[name].needed} before there is anything to see."
+                f"Monitor `{name}` is asked for after {periods[name] // interval} value(s), one every {interval} "
+                f"step(s), but a {type(observers[name]).__name__} needs {observers[name].needed} before there is "
+                "anything to see: make the run, or the monitor's `every`, longer."
             )
-    return make_plan(n_steps, skipped, periods, targets, block, exact)
+    return plan
 
 
 def _identity(what: Any) -> Any:
