@@ -82,7 +82,8 @@ class Coupling(Module):
         if isinstance(conn, Edges):
             rows = conn.rows()
             self.sources = rows.sources
-            self._slots = brainstate.LongTermState(jnp.asarray(rows.sources.T))
+            short = np.uint16 if conn.n <= 2**16 else np.int32
+            self._slots = brainstate.LongTermState(jnp.asarray(rows.sources.T.astype(short)))
             if isinstance(rows, SplitTable):
                 self._targets = brainstate.LongTermState(jnp.asarray(rows.targets))
             self.conn = as_weights(type(self).__name__, rows.weights)
