@@ -1,7 +1,7 @@
-"""Measure brainmass beside a hand-written scan and the published package: `python -m benchmarks`.
+"""Measure brainmass beside loops in C, a hand-written scan and other packages: `python -m benchmarks`.
 
 Every subject is a process of its own; the driver lets them run in turn, so that a slow moment of the machine hits all
-of them, and compares medians. The published package lives in an environment of its own, made on first use. Results go
+of them, and compares medians. Every other package lives in an environment of its own, made on first use. Results go
 to `benchmarks/RESULTS.md`.
 """
 
@@ -14,6 +14,7 @@ import inspect
 import json
 import os
 import platform
+import shutil
 import statistics
 import subprocess
 import sys
@@ -23,13 +24,19 @@ from pathlib import Path
 from brainmass.xla import WHOLE_LOOPS
 
 HERE = Path(__file__).parent
-OTHERS = {"published": "brainmass==0.1.1", "tvboptim": "tvboptim==0.4.0"}
+OTHERS = {
+    "published": "brainmass==0.1.1",
+    "tvboptim": "tvboptim==0.4.0",
+    "tvb": "tvb-library==2.10.0",
+    "vbi": "vbi==0.4.4",
+}
 
 
 class Worker:
     """A subject in its own process, run once for every call."""
 
     def __init__(self, script: str, case: str, n: int, python: str = sys.executable, flags: str = ""):
+        self.n = n
         env = os.environ | {
             "XLA_FLAGS": flags,
             "BRAINMASS_WHOLE_LOOPS": "0",
@@ -77,34 +84,84 @@ def python_of(other: str) -> str:
     return str(python)
 
 
-def compared(workers: dict[str, Worker], n: int, rounds: int, start: str = "") -> list[str]:
+def limit(case: str, n: int) -> dict[str, Worker]:
+    """The loops in C, where there is a compiler."""
+    return {"C": Worker("limit.py", case, n)} if shutil.which("gcc") else {}
+
+
+def compared(workers: dict[str, Worker], rounds: int, start: str = "") -> list[str]:
     """Rows of a table: each subject's time for a step, beside that of "brainmass"."""
     interleaved(workers, rounds)
-    ours = workers["brainmass"].median("wall")
-    rows = ((name, worker.median("wall"), worker.facts["first"]) for name, worker in workers.items())
-    return [f"{start}| {name} | {wall / n * 1e6:.2f} | {wall / ours:.2f} | {first:.1f} |" for name, wall, first in rows]
+    times = {name: worker.median("wall") / worker.n * 1e6 for name, worker in workers.items()}
+    return [
+        f"{start}| {name} | {time:.2f} | {time / times['brainmass']:.2f} | {workers[name].facts['first']:.1f} |"
+        for name, time in times.items()
+    ]
 
 
 # --- cases: each returns lines of a table -------------------------------------------------------------------------
 def forward(rounds: int) -> list[str]:
-    """MPR, 84 regions, stochastic Heun, dt 0.01 ms, float32, every 10th step kept.
+    """MPR, 84 regions, stochastic Heun, dt 0.01 ms, every 10th step kept; float32, but float64 in vbi and TVB.
 
-    The first two rows have loops compiled whole, which importing brainmass asks XLA for (docs/speed.md).
+    The C loop runs on one core. The first two rows of JAX have loops compiled whole, which importing brainmass asks XLA
+    for (docs/speed.md).
     """
     n = 50_000
     workers = {
         "brainmass": Worker("ours.py", "forward", n, flags=WHOLE_LOOPS),
+        **limit("forward", n),
         "hand-written scan": Worker("handwritten.py", "forward", n, flags=WHOLE_LOOPS),
         "brainmass, BRAINMASS_WHOLE_LOOPS=0": Worker("ours.py", "forward", n),
         "hand-written scan, without the option": Worker("handwritten.py", "forward", n),
         "published 0.1.1": Worker("published.py", "forward", n, python_of("published")),
         "tvboptim 0.4.0": Worker("with_tvboptim.py", "forward", n, python_of("tvboptim"), WHOLE_LOOPS),
+        "vbi 0.4.4, numba": Worker("with_vbi.py", "numba", n // 5, python_of("vbi")),
+        "vbi 0.4.4, C++": Worker("with_vbi.py", "cpp", n // 5, python_of("vbi")),
+        "TVB 2.10": Worker("with_tvb.py", "forward", n // 25, python_of("tvb")),
     }
     lines = [
         "| subject | µs per step (wall, median) | relative to brainmass | first call, s |",
         "| --- | --- | --- | --- |",
     ]
-    return lines + compared(workers, n, rounds)
+    return lines + compared(workers, rounds)
+
+
+def bold(rounds: int) -> list[str]:
+    """The same with Balloon-Windkessel BOLD, whose states take a step every ten steps in C, in every one in vbi.
+
+    In brainmass they take one every ms. BOLD alone is kept, ten samples.
+    """
+    n = 100_000
+    workers = {
+        "brainmass": Worker("ours.py", "bold", n, flags=WHOLE_LOOPS),
+        **limit("bold", n),
+        "vbi 0.4.4, numba": Worker("with_vbi.py", "numba_bold", n // 2, python_of("vbi")),
+        "vbi 0.4.4, C++": Worker("with_vbi.py", "cpp_bold", n // 2, python_of("vbi")),
+    }
+    lines = [
+        "| subject | µs per step (wall, median) | relative to brainmass | first call, s |",
+        "| --- | --- | --- | --- |",
+    ]
+    return lines + compared(workers, rounds)
+
+
+def sweep(rounds: int) -> list[str]:
+    """Many couplings at once, otherwise as `forward`: µs per step of all of them together.
+
+    C has noise of its own for each, on all cores; so has brainmass. tvboptim has one noise for all.
+    """
+    lines = [
+        "| simulations | subject | µs per step (wall, median) | relative to brainmass | first call, s |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for size, n in (64, 4_000), (512, 1_000):
+        workers = {
+            "brainmass": Worker("ours.py", f"sweep_{size}", n, flags=WHOLE_LOOPS),
+            **limit(f"sweep_{size}", n),
+            "tvboptim 0.4.0": Worker("with_tvboptim.py", f"sweep_{size}", n, python_of("tvboptim"), WHOLE_LOOPS),
+        }
+        lines += compared(workers, rounds, f"| {size} ")
+    return lines
 
 
 def delays(rounds: int) -> list[str]:
@@ -120,6 +177,7 @@ def delays(rounds: int) -> list[str]:
     for regions, n in (84, 16_000), (400, 1_600):
         workers = {
             "brainmass": Worker("ours.py", f"delays_{regions}", n, flags=WHOLE_LOOPS),
+            **limit(f"delays_{regions}", n),
             "hand-written, blocks": Worker("handwritten_delays.py", f"blocked_{regions}", n, flags=WHOLE_LOOPS),
             "hand-written, a gather per step": Worker(
                 "handwritten_delays.py", f"gathered_{regions}", n, flags=WHOLE_LOOPS
@@ -130,7 +188,7 @@ def delays(rounds: int) -> list[str]:
                 "with_tvboptim.py", f"delays_{regions}_linear", n, python_of("tvboptim"), WHOLE_LOOPS
             ),
         }
-        lines += compared(workers, n, rounds, f"| {regions} ")
+        lines += compared(workers, rounds, f"| {regions} ")
     return lines
 
 
@@ -150,7 +208,7 @@ def noisy_delays(rounds: int) -> list[str]:
                 "with_tvboptim.py", f"{case}_linear", n, python_of("tvboptim"), WHOLE_LOOPS
             ),
         }
-        lines += compared(workers, n, rounds, f"| {regions} ")
+        lines += compared(workers, rounds, f"| {regions} ")
     return lines
 
 
@@ -251,7 +309,22 @@ def imports(rounds: int) -> list[str]:
     return [f"brainmass {ours:.2f} s, brainstate and braintools alone {theirs:.2f} s: ratio {ratio:.3f}."]
 
 
-CASES = {f.__name__: f for f in (forward, delays, noisy_delays, sparse, overhead, memory, observers, gradient, imports)}
+CASES = {
+    f.__name__: f
+    for f in (
+        forward,
+        bold,
+        sweep,
+        delays,
+        noisy_delays,
+        sparse,
+        overhead,
+        memory,
+        observers,
+        gradient,
+        imports,
+    )
+}
 
 
 def main() -> None:

@@ -627,6 +627,10 @@ def test_time_step():
         ({"monitors": {"m": 3}}, "A monitor must be the name of a state"),
         ({"monitors": [lambda model: 0.0]}, "`monitors` of run must be a list of names or a dict"),
         ({"monitors": {"m": bm.Monitor(bm.BOLDSignal(2), source="q")}}, "no state 'q' to monitor"),
+        (
+            {"monitors": {"m": bm.Monitor(bm.Mean(2), source="blod"), "bold": bm.BOLDSignal(2)}},
+            "no state 'blod' to monitor. Did you mean 'bold'",
+        ),
         ({"batch_size": 0}, "`batch_size` of run must be a positive int"),
         ({"batch_size": 2.0}, "`batch_size` of run must be a positive int"),
         ({"seed": "x"}, "`seed` must be an int or a JAX"),

@@ -14,6 +14,7 @@ from problem import (
     REGIONS,
     SAMPLE_EVERY,
     J,
+    couplings,
     delay_steps,
     large_connectome,
     weights,
@@ -55,6 +56,31 @@ def forward(n_steps):
         jax.block_until_ready(result["r"])
 
     return run
+
+
+def sweep(n_steps, size):
+    """As many couplings at once, each with noise of its own."""
+    import brainunit as u
+    import jax
+    import jax.numpy as jnp
+
+    run_one = simulator().pure(n_steps * DT * u.ms, monitors=["r", "v"], sample_every=SAMPLE_EVERY, free=["k"])
+    run_all = jax.jit(jax.vmap(lambda k, key: dict(run_one({"k": k}, key))))
+    k = jnp.asarray(couplings(size))
+    keys = jax.vmap(lambda i: jax.random.key_data(jax.random.fold_in(jax.random.key(0), i)))(jnp.arange(size))
+
+    def run():
+        jax.block_until_ready(run_all(k, keys))
+
+    return run
+
+
+def sweep_64(n_steps):
+    return sweep(n_steps, 64)
+
+
+def sweep_512(n_steps):
+    return sweep(n_steps, 512)
 
 
 def delays(n_steps, regions, noisy=False):

@@ -16,6 +16,11 @@ def weights(n=REGIONS, seed=0):
     return w / w.sum(1).max()
 
 
+def couplings(n):
+    """The values of a sweep of the global coupling."""
+    return np.linspace(0.1, 1.0, n, dtype=np.float32)
+
+
 LONGEST = 250
 
 

@@ -1,10 +1,10 @@
 """tvboptim 0.4.0 (Python 3.11 or newer), in its own environment, through its documented interface.
 
-Cases: `forward`, `delays_84`, `delays_400`, and the delayed ones with `_noise`. tvboptim holds the coupling through a
-step unless told otherwise, which is faster and of first order in the coupling. `forward` asks for the coupling at both
-stages of Heun's method, as brainmass has it, and then the trajectories agree to float32; `forward_held` is the default.
-The delayed cases are the default, a read of the past once per step; those with `_linear` interpolate, and agree with
-brainmass.
+Cases: `forward`, `sweep_64`, `sweep_512`, `delays_84`, `delays_400`, and the delayed ones with `_noise`. tvboptim holds
+the coupling through a step unless told otherwise, which is faster and of first order in the coupling. `forward` and the
+sweeps ask for the coupling at both stages of Heun's method, as brainmass has it, and then the trajectories agree to
+float32; `forward_held` is the default. The delayed cases are the default, a read of the past once per step; those with
+`_linear` interpolate, and agree with brainmass.
 
 Every 10th step is picked inside the compiled function, by tvboptim's own monitor, from the full trajectory.
 """
@@ -14,7 +14,21 @@ import time
 
 import jax
 import jax.numpy as jnp
-from problem import COUPLING, DELTA, DT, ETA, NOISE_R, NOISE_V, REGIONS, SAMPLE_EVERY, TAU, J, delay_steps, weights
+from problem import (
+    COUPLING,
+    DELTA,
+    DT,
+    ETA,
+    NOISE_R,
+    NOISE_V,
+    REGIONS,
+    SAMPLE_EVERY,
+    TAU,
+    J,
+    couplings,
+    delay_steps,
+    weights,
+)
 from protocol import serve
 from tvboptim.experimental.network_dynamics import Network, prepare
 from tvboptim.experimental.network_dynamics.coupling import DelayedLinearCoupling, LinearCoupling
@@ -52,6 +66,14 @@ def prepared(case, n):
     solve, config = prepare(system, solver, t0=0.0, t1=n * DT, dt=DT)
     config.initial_state = jax.tree.map(from_rest, config.initial_state)
     sampled = SubSampling(period=SAMPLE_EVERY * DT)
+
+    def with_coupling(G):
+        own = jax.tree.map(lambda x: x, config)
+        own.coupling.instant.G = G
+        return sampled(solve(own)).ys
+
+    if kind == "sweep":
+        return jax.jit(jax.vmap(with_coupling)), jnp.asarray(couplings(int(options[0])))
     return jax.jit(lambda config: sampled(solve(config)).ys), config
 
 

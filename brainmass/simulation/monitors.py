@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -95,8 +95,8 @@ def default_monitors(model: Any) -> list[str]:
     return names
 
 
-def read(model: Any, what: Any) -> Any:
-    """The present value of a state by name, or of a function of the model."""
+def read(model: Any, what: Any, sources: Sequence[str] = ()) -> Any:
+    """The present value of a state by name, or of a function of the model. `sources` are named in the error as well."""
     if not isinstance(what, str):
         return what(model)
     target: Any = model
@@ -107,7 +107,8 @@ def read(model: Any, what: Any) -> Any:
     if isinstance(target, brainstate.State):
         return target.value
     known = [*default_monitors(model)]
+    others = f" Monitors that can be a source: {', '.join(sources)}." if sources else ""
     raise ValueError(
-        f"The model has no state {what!r} to monitor.{suggestion(what, known)} It has {', '.join(known) or 'none'}; "
-        "anything else is a function of the model: lambda model: ..."
+        f"The model has no state {what!r} to monitor.{suggestion(what, [*known, *sources])} "
+        f"It has {', '.join(known) or 'none'}; anything else is a function of the model: lambda model: ...{others}"
     )

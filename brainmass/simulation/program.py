@@ -74,9 +74,10 @@ class Program:
         self.template = Template(bundle)
         self.fed = feeders(monitors)
         for name, monitor in monitors.items():
-            for what in (monitor.what, None if name in self.fed else monitor.source):
-                if isinstance(what, str):
-                    read(bundle.model, what)
+            if isinstance(monitor.what, str):
+                read(bundle.model, monitor.what)
+            if isinstance(monitor.source, str) and name not in self.fed:
+                read(bundle.model, monitor.source, [other for other in bundle.observers if other != name])
         self.makes_states = bool(stateful(inventory(bundle.model)))  # else a run starts from the states it finds
         self.compiled: dict[Any, Any] = {}
 
