@@ -251,6 +251,7 @@ def test_coloured_samples_are_those_of_the_filter():
         np.testing.assert_allclose(np.array(ours)[:, i, j], truth, atol=2e-5)
 
 
+@pytest.mark.slow
 def test_gradient_in_the_exponent(x64):
     """Against central differences, with the same draws."""
     z = np.random.default_rng(0).normal(size=(4, 2))

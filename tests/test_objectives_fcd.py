@@ -273,6 +273,7 @@ def test_gradient_of_distances_is_that_of_finite_differences(x64, f):
         assert np.isfinite(jax.jit(jax.grad(loss))(degenerate)).all()
 
 
+@pytest.mark.slow
 def test_a_step_down_the_gradient_comes_nearer():
     f = jax.jit(jax.value_and_grad(fcd_wasserstein(**SMALL)))
     value, gradient = f(P, T)

@@ -254,6 +254,7 @@ def test_fitzhugh_nagumo_rest(x64):
     )
 
 
+@pytest.mark.slow
 def test_fitzhugh_nagumo_window_of_oscillations(x64):
     """The rest state loses its stability where V² = 1 − b/τ: at I = 0.331 and 1.419."""
     edges = []

@@ -199,6 +199,7 @@ def test_two_populations_keep_the_order_of_the_method(x64, method, order):
     assert math.log2(errors[0] / errors[1]) == pytest.approx(order, abs=0.15)
 
 
+@pytest.mark.slow
 def test_two_populations_by_hand_batched_with_inputs_and_delays():
     net, *_ = thalamocortical("euler", distance=np.full((3, 2), 3.0), speed=10.0)
     with brainstate.environ.context(dt=0.1 * u.ms):
@@ -264,6 +265,7 @@ def test_method_of_steps(x64, interpolate):
     assert errors[1] < 1e-3 and math.log2(errors[0] / errors[1]) > 1.8
 
 
+@pytest.mark.slow
 def test_delays_between_steps_keep_second_order(x64):
     """τ = 1.037 is no multiple of any step: interpolation does not round it, the nearest step does."""
     errors = {True: [], False: []}

@@ -66,6 +66,7 @@ def test_first_step_is_jax_random():
     assert_first_step_is_jax_random(jnp.float32)
 
 
+@pytest.mark.slow
 def test_first_step_is_jax_random_in_double(x64):
     assert_first_step_is_jax_random(jnp.float64)
 

@@ -220,6 +220,7 @@ def test_a_batch_equals_its_members(half_ms, name):
         np.testing.assert_allclose(alone(batch[:, i]), together[i], rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NETWORKS)
 def test_gradients_agree_with_finite_differences(x64, half_ms, name):
     net = NETWORKS[name]()
@@ -265,6 +266,7 @@ def tones(n, rng, length=60):
     return jnp.asarray(tone[..., None], jnp.float32), jnp.asarray(which)
 
 
+@pytest.mark.slow
 def test_horn_learns_to_tell_tones_apart():
     brainstate.environ.set(dt=1.0 * u.ms)
     rng = np.random.default_rng(5)

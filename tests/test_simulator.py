@@ -449,6 +449,7 @@ def test_derivatives_of_a_network(x64):
     check_grads(pure_hopf(), (values,), order=1, modes=("fwd", "rev"), atol=1e-7, rtol=1e-6, eps=1e-5)
 
 
+@pytest.mark.slow
 def test_gradient_of_bold_with_delays_noise_and_trainable_edges(x64):
     node = bm.HopfStep(3, a=0.1, noise_x=bm.OUProcess(3, sigma=0.3), method="euler", init_x=at(START))
     net = bm.Network(node, conn=bm.EdgeWeights(W), coupled_var="x", distance=LENGTHS * u.mm, speed=2.0)

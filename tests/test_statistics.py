@@ -142,6 +142,7 @@ def test_what_another_monitor_sees():
     np.testing.assert_allclose(result["fcd"][0], fcd(bold, 30, 5), rtol=1e-2, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_slope_through_a_statistic(x64):
     monitors = {"fc": bm.Monitor(bm.FunctionalConnectivity(N, every=DT), source="x")}
     simulate = bm.Simulator(node(), dt=DT).pure(50 * u.ms, monitors=monitors, free=["w"])

@@ -140,6 +140,7 @@ def test_time_goes_on_in_a_run_that_goes_on():
         np.testing.assert_array_equal(np.concatenate([first[name], second[name]]), whole[name])
 
 
+@pytest.mark.slow
 def test_noise_as_a_stimulus_within_a_window():
     """Lanes have noise of their own; outside the window there is none."""
     (port,) = bm.LinearStep._ports

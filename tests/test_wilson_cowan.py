@@ -601,6 +601,7 @@ def test_a_delay_shorter_than_a_step_lies_between(x64):
     assert (found[0.005] - found[0.0]) / (found[0.01] - found[0.0]) == pytest.approx(0.5, abs=0.02)
 
 
+@pytest.mark.slow
 def test_delays_by_region(x64):
     """Each region as if alone with its delay; a sheet of regions likewise."""
     delays = np.array([0.2, 0.55, 0.9, 1.1])
@@ -627,6 +628,7 @@ def gradient_in_delays(given):
     return jax.jit(jax.grad(loss))(given), loss
 
 
+@pytest.mark.slow
 def test_gradient_in_a_delay(x64):
     """All four, one of them by region, against differences of the run."""
     given = {**{k: jnp.asarray(x) for k, x in DELAYS.items()}, "delay_EE": jnp.array([0.62, 0.94])}
@@ -663,6 +665,7 @@ def test_gradient_in_a_delay_of_zero_is_that_to_its_right(x64):
     assert abs(expected) > 1e-3 and float(jax.jit(jax.grad(last))(0.0)) == pytest.approx(expected, rel=1e-4)
 
 
+@pytest.mark.slow
 def test_a_history_does_not_wrap_around(x64):
     """Beyond its depth it gives what is oldest, with slope zero."""
     history = History(4)
@@ -705,6 +708,7 @@ def test_the_history_follows_the_delays_and_the_step(x64):
         np.testing.assert_array_equal(found, run(delayed(delay_EI=delay), 2.5, dt, rE_inp=1.5)["rE"])
 
 
+@pytest.mark.slow
 def test_the_history_follows_a_delay_set_in_place(x64):
     node = delayed()
     run(node, 1, 0.1)
@@ -750,6 +754,7 @@ def test_batch_of_delayed_runs():
     assert np.abs(lanes[-1, 0] - lanes[-1, 1]).max() > 1e-3
 
 
+@pytest.mark.slow
 def test_batch_of_delayed_steps_by_hand():
     """Each lane is the run from its start."""
     brainstate.environ.set(dt=0.1 * u.ms)

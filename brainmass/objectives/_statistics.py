@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 
+@jax.jit
 def deviations(x: jax.Array) -> tuple[jax.Array, jax.Array]:
     """x minus its mean over axis 0, as (values of order 1, scale): their product. Constant columns are 0.
 
@@ -29,11 +30,13 @@ def standardize(x: jax.Array) -> jax.Array:
     return centred / jnp.sqrt(jnp.where(square == 0, 1.0, square))
 
 
+@jax.jit
 def correlation(x: jax.Array, y: jax.Array) -> jax.Array:
     """Pearson correlation of two vectors; 0 if one is constant."""
     return jnp.clip(jnp.sum(standardize(x) * standardize(y)), -1.0, 1.0)
 
 
+@jax.jit
 def correlation_matrix(x: jax.Array) -> jax.Array:
     """Pearson correlation of all pairs of columns."""
     z = standardize(x)
@@ -57,6 +60,7 @@ def root(x: jax.Array) -> jax.Array:
     return jnp.where(zero, 0.0, jnp.sqrt(jnp.where(zero, 1.0, x)))
 
 
+@jax.jit
 def root_mean_square(residual: jax.Array) -> jax.Array:
     return root(jnp.mean(residual**2))
 

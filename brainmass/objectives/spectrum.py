@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import brainunit as u
@@ -110,6 +111,7 @@ def psd_rmse(
     return rmse
 
 
+@functools.partial(jax.jit, static_argnums=(1, 2))
 def _welch(x: jax.Array, period: float, size: int) -> jax.Array:
     taper = np.hanning(size + 1)[:-1]
     # at frequency 0 and at half the sampling rate the two sides are one
