@@ -267,6 +267,16 @@ class HRFBold(ShowsConstructor, Observer):
     `kernel` is an `HRFKernel`, default `FirstOrderVolterraHRFKernel()`. `history` is the activity before the start,
     rows of one `downsample_period` of shape (rows, ..., regions), of which the last count; default zero; 'steady' holds
     the first row of the signal. `method` is 'fft' or 'direct', `convolution_mode` as of `numpy.convolve`.
+
+    Examples
+    --------
+    Ten seconds at the time step 1 ms, in which activity begins after two.
+
+    >>> import brainunit as u
+    >>> import jax.numpy as jnp
+    >>> activity = jnp.zeros((10_000, 3)).at[2_000:].set(1.0)
+    >>> HRFBold(kernel=GammaHRFKernel(), baseline=0.0)(activity, 1 * u.ms).shape
+    (10, 3)
     """
 
     k_1: Par = param(default=5.6, doc="slope of the signal", domain=real)

@@ -43,6 +43,18 @@ class LeadFieldModel(LinearObserver):
     symmetric and positive semidefinite, in the square of `sensor_unit`, as are plain numbers.
 
     Reference: Mosher, Leahy, Lewis 1999, IEEE Trans Biomed Eng 46:245.
+
+    Examples
+    --------
+    Two sensors over three regions. As a monitor, `monitors={"eeg": eeg}`, it records what they see of the model.
+
+    >>> import brainunit as u
+    >>> import jax.numpy as jnp
+    >>> eeg = EEGLeadFieldModel(3, 2, jnp.array([[0.5, 0.0], [0.25, 0.25], [0.0, 1.0]]))
+    >>> eeg(jnp.ones((4, 3))).shape
+    (4, 2)
+    >>> eeg(jnp.array([1.0, 0.0, 2.0])).to_decimal(u.mV).tolist()
+    [0.5, 2.0]
     """
 
     scale: Par = param(default=None, doc="dipole moment per activity", unit="any")
@@ -389,6 +401,13 @@ class LeadfieldReadout(LinearObserver):
     gain, one number or one for each sensor. With `normalize`, True or 'l1', the rows of `lm` are divided by the sum of
     their absolute values, with 'l2' by their Euclidean norm; with `demean` the mean over sensors is then taken off, as
     an average reference does. `unit` is that of what is seen, default that of `y0`.
+
+    Examples
+    --------
+    >>> import jax.numpy as jnp
+    >>> readout = LeadfieldReadout(jnp.array([[1.0, 3.0], [2.0, 2.0]]), y0=0.0, cy0=4.0, demean=False)
+    >>> readout(jnp.array([1.0, 2.0])).tolist()
+    [7.0, 6.0]
     """
 
     _prepared: ClassVar[Any] = None

@@ -89,6 +89,16 @@ class TemporalAverage(LinearObserver):
     `in_size` and, for activity with a unit, `unit`.
 
     `period` is the length of a window, a multiple of the time step.
+
+    Examples
+    --------
+    >>> import brainunit as u
+    >>> import jax.numpy as jnp
+    >>> signal = jnp.arange(6.0)[:, None]
+    >>> TemporalAverage(2 * u.ms)(signal, 1 * u.ms)[:, 0].tolist()
+    [0.5, 2.5, 4.5]
+
+    In a run: `monitors={"mean": TemporalAverage(2 * u.ms, in_size=84)}, sample_every=2 * u.ms`.
     """
 
     def __init__(
@@ -141,6 +151,12 @@ class SpatialAverage(LinearObserver):
     `labels`, integers of shape (nodes,), say which parcel 0, 1, 2, ... a node belongs to, a negative one that it
     belongs to none. `weights`, shape (nodes,), are e.g. the areas of the nodes; default all equal. `unit` is that of
     the activity.
+
+    Examples
+    --------
+    >>> import jax.numpy as jnp
+    >>> SpatialAverage([0, 0, 1, -1])(jnp.array([1.0, 3.0, 5.0, 7.0])).tolist()
+    [2.0, 5.0]
     """
 
     def __init__(self, labels: Any, weights: Any = None, *, unit: Any = u.UNITLESS, name: str | None = None):

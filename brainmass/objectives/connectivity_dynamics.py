@@ -115,6 +115,14 @@ def fcd_ks(
     -------
     callable
         `f(prediction, target)`; prediction of shape (T, R) with R >= 3. Lengths and regions may differ.
+
+    Examples
+    --------
+    >>> import jax
+    >>> simulated, measured = jax.random.normal(jax.random.key(0), (2, 200, 5))
+    >>> loss = fcd_ks(window_size=30, step_size=5)
+    >>> bool(0 <= loss(simulated, measured) <= 1), float(loss(measured, measured))
+    (True, 0.0)
     """
     densities, _ = _two_distributions("fcd_ks", window_size, step_size, midpoints, bw_method, n_diag, target_is_fcd)
     return lambda prediction, target: distributions.ks_distance(*densities(prediction, target))

@@ -54,6 +54,16 @@ def fcd_distribution(
     ------
     ValueError, TypeError
         If an argument is not as said here, or fewer than two entries count.
+
+    Examples
+    --------
+    >>> import jax
+    >>> import numpy as np
+    >>> from brainmass.objectives import fcd_matrix
+    >>> bold = jax.random.normal(jax.random.key(0), (200, 5))
+    >>> density = fcd_distribution(fcd_matrix(bold), midpoints=np.linspace(-0.95, 0.95, 20))
+    >>> round(float(density.sum()) * 0.1, 5)
+    1.0
     """
     entries = fcd_entries(check.real(fcd_matrix, "fcd_matrix", "fcd_distribution"), n_diag, "fcd_distribution")
     check_bw_method(bw_method, "fcd_distribution")
@@ -71,6 +81,11 @@ def ks_distance(p: Any, q: Any) -> jax.Array:
     ----------
     p, q : array, shape (M,)
         Densities or counts, not negative.
+
+    Examples
+    --------
+    >>> float(ks_distance([1.0, 1.0, 0.0], [0.0, 1.0, 1.0]))
+    0.5
     """
     return jnp.max(jnp.abs(_difference(*_two_densities(p, q, "ks_distance"))))
 
@@ -87,6 +102,11 @@ def wasserstein_1d(p: Any, q: Any, x: Any) -> jax.Array:
         Weights, not negative; densities if the points are evenly spaced.
     x : array, shape (M,)
         Points, increasing.
+
+    Examples
+    --------
+    >>> float(wasserstein_1d([1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, 1.0, 2.0]))
+    2.0
     """
     densities = _two_densities(p, q, "wasserstein_1d")
     points = check.real(x, "x", "wasserstein_1d")

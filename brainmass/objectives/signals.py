@@ -46,6 +46,11 @@ def cosine_sim(as_loss: bool = False, epsilon: float = 0.0) -> Objective:
     callable
         `f(prediction, target)`; units do not matter. 0 cosine, without gradient, if either side is zero
         everywhere.
+
+    Examples
+    --------
+    >>> float(cosine_sim()([1.0, 0.0], [0.0, 2.0])), float(cosine_sim(as_loss=True)([1.0, 0.0], [-3.0, 0.0]))
+    (0.0, 2.0)
     """
     if not epsilon >= 0:
         must = f"must be a number >= 0, but is {epsilon!r}"

@@ -83,6 +83,16 @@ def psd_rmse(
     callable
         `f(prediction, target)`; both of shape (time, R) and not shorter than a window. In dB with `log`,
         otherwise in the squared unit of the target per Hz, or without unit if normalized.
+
+    Examples
+    --------
+    >>> import brainunit as u
+    >>> import jax.numpy as jnp
+    >>> t = jnp.arange(400)[:, None] * 0.5
+    >>> slow, fast = jnp.sin(0.2 * t), jnp.sin(0.8 * t)
+    >>> loss = psd_rmse(0.5 * u.second, band=(0.01 * u.Hz, 0.3 * u.Hz), window_size=100, normalize=True, log=False)
+    >>> float(loss(slow, 3 * slow)) < 1e-5 < float(loss(fast, slow))
+    True
     """
     of, call = "psd_rmse", "(0.72 * u.second)"
     size = check.whole(window_size, "window_size", of, 2, f"{of}(0.72 * u.second, window_size=256)")

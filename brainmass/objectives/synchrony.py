@@ -116,6 +116,15 @@ def plv_rmse(*, target_is_plv: bool = False) -> Objective:
     -------
     callable
         `f(prediction, target)`, in [0, 1]; prediction of shape (T, R) with R >= 2. T and T' may differ.
+
+    Examples
+    --------
+    >>> import jax.numpy as jnp
+    >>> t = jnp.arange(200)[:, None] * 0.1
+    >>> locked, drifting = jnp.sin(t + jnp.array([0.0, 1.0])), jnp.sin(t * jnp.array([1.0, 2.0]))
+    >>> loss = plv_rmse()
+    >>> bool(loss(locked, locked) < loss(drifting, locked))
+    True
     """
 
     def rmse(prediction: Any, target: Any) -> jax.Array:
