@@ -107,7 +107,8 @@ class LeadFieldModel(LinearObserver):
     @property
     def M(self) -> int:
         """The number of sensors."""
-        return int(self.out_size[-1])  # pyright: ignore[reportOptionalSubscript, reportIndexIssue]
+        size: Any = self.out_size
+        return int(size[-1])
 
     @property
     def noise_cov(self) -> Any:
