@@ -116,7 +116,6 @@ def forward(rounds: int) -> list[str]:
         "published 0.1.1": Worker("published.py", "forward", n, python_of("published")),
         "tvboptim 0.4.0": Worker("with_tvboptim.py", "forward", n, python_of("tvboptim"), WHOLE_LOOPS),
         "vbi 0.4.4, numba": Worker("with_vbi.py", "numba", n // 5, python_of("vbi")),
-        "vbi 0.4.4, C++": Worker("with_vbi.py", "cpp", n // 5, python_of("vbi")),
         "TVB 2.10": Worker("with_tvb.py", "forward", n // 25, python_of("tvb")),
     }
     lines = [
@@ -136,7 +135,6 @@ def bold(rounds: int) -> list[str]:
         "brainmass": Worker("ours.py", "bold", n, flags=WHOLE_LOOPS),
         **limit("bold", n),
         "vbi 0.4.4, numba": Worker("with_vbi.py", "numba_bold", n // 2, python_of("vbi")),
-        "vbi 0.4.4, C++": Worker("with_vbi.py", "cpp_bold", n // 2, python_of("vbi")),
     }
     lines = [
         "| subject | µs per step (wall, median) | relative to brainmass | first call, s |",

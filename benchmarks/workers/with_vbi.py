@@ -1,7 +1,7 @@
-"""vbi 0.4.4, in its own environment: its numba and its C++ form of the MPR model, float64.
+"""vbi 0.4.4, in its own environment: its numba form of the MPR model, float64.
 
 It divides `t_end` by ten, and so makes `t_end / (10 dt)` steps. The noise of its two states is fixed in ratio and
-depends on one amplitude; the cost is that of any. The C++ form keeps r alone.
+depends on one amplitude; the cost is that of any.
 """
 
 import sys
@@ -10,25 +10,21 @@ import time
 import numpy as np
 from problem import COUPLING, DELTA, DT, ETA, NOISE_R, REGIONS, SAMPLE_EVERY, TAU, J, weights
 from protocol import serve
+from vbi.models.numba.mpr import MPR_sde
 
 if __name__ == "__main__":
     case, n = sys.argv[1], int(sys.argv[2])
-    backend, bold = case.split("_")[0], case.endswith("bold")
-    if backend == "numba":
-        from vbi.models.numba.mpr import MPR_sde
-    else:
-        from vbi.models.cpp.mpr import MPR_sde
+    bold = case.endswith("bold")
     settings = {
         "G": COUPLING,
         "dt": DT,
         "J": J,
-        "eta": ETA if backend == "cpp" else np.full(REGIONS, ETA),
+        "eta": np.full(REGIONS, ETA),
         "tau": TAU,
         "delta": DELTA,
         "rv_decimate": SAMPLE_EVERY,
         "noise_amp": NOISE_R**2 / 2,
         "weights": weights().astype(np.float64),
-        "initial_state": np.full(2 * REGIONS, 0.02),
         "t_end": 10 * n * DT,
         "t_cut": 0.0,
         "tr": n * DT,  # ten samples, as its time goes
@@ -37,7 +33,7 @@ if __name__ == "__main__":
     }
 
     def run():
-        out = MPR_sde({**settings, "initial_state": settings["initial_state"].copy()}).run()
+        out = MPR_sde(settings).run()
         kept = out["bold_d"] if bold else out["rv_d"]
         assert np.isfinite(kept).all() and kept.size
 
