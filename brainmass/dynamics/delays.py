@@ -12,24 +12,12 @@ import numpy as np
 from jax import lax
 from jax.custom_derivatives import SymbolicZero
 
-__all__ = [
-    "BlockedLine",
-    "BlockedMatrix",
-    "BlockedRows",
-    "DelayLine",
-    "History",
-    "InterpolatedLine",
-    "delay_line",
-    "delay_steps",
-]
+__all__ = ["BlockedLine", "DelayLine", "History", "InterpolatedLine", "delay_line", "delay_steps"]
 
 
 def delay_steps(delays: Any, dt: Any) -> np.ndarray:
     """Delays in steps of `dt`, each rounded to the nearest."""
     return np.rint(np.asarray(delays.to_decimal(u.ms)) / float(dt.to_decimal(u.ms))).astype(np.int32)
-
-
-_PLACES = 4  # of a list of sources in one round: 1.6 times as fast as one at a time
 
 
 class History(brainstate.nn.Module):
@@ -139,24 +127,27 @@ class BlockedLine(DelayLine):
     """The same arrivals, of which those over delays of at least `block` steps are worked out `block` steps ahead.
 
     What a source sends over such a delay, and arrives within the next `block` steps, is known: it lies in a row in the
-    source's own past. Each step works out a part of what is under way, the parts in turn, so that all steps cost the
-    same. Shorter delays are gathered step by step.
+    source's own past. Each step adds the rows of a part of the sources to what is under way, the parts in turn, so
+    that all steps cost the same. Shorter delays are gathered step by step.
 
     The past is kept by source, shape (batch..., N, depth + block): the first `block` steps of the ring stand at its
-    end once more.
+    end once more. `upcoming`, shape (batch..., N, block), begins with what arrived at the end of the last step.
     """
 
     upcoming: brainstate.ShortTermState
 
-    def __init__(self, steps: np.ndarray, block: int, source: Any = None):
-        super().__init__(steps, source)
+    def __init__(self, steps: np.ndarray, block: int):
+        super().__init__(steps)
         self.block = block
         self.depth = max(self.depth, block)
+        n = steps.shape[1]
+        self._chunks, self._chunk = _chunks(n, block)
+        sources = np.zeros((self._chunks * self._chunk * block, len(steps)), np.int32)
+        sources[:n] = np.where(steps >= block, steps, 0).T
+        self.long_steps = brainstate.LongTermState(jnp.asarray(sources))
         near = _positions((steps > 0) & (steps < block))
         self.near = brainstate.LongTermState(jnp.asarray(near))
         self.near_steps = brainstate.LongTermState(jnp.asarray(np.take_along_axis(steps, near, axis=1)))
-        near = near if source is None else np.take_along_axis(np.asarray(source), near, axis=1)
-        self.near_source = brainstate.LongTermState(jnp.asarray(near))
 
     def fill(self, sent: Any) -> None:
         """Start from a past in which this was sent always."""
@@ -180,9 +171,11 @@ class BlockedLine(DelayLine):
 
     def layout(self, weights: Any) -> Any:
         w, steps = _plain(weights), self.steps.value
+        far = jnp.where(steps >= self.block, w, 0).T
         near = jnp.where((steps > 0) & (steps < self.block), w, 0)
         near = jnp.take_along_axis(near, self.near.value, axis=1)
-        return {"all": weights, "far": self._far(jnp.where(steps >= self.block, w, 0)), "near": near}
+        padding = (0, self.long_steps.value.shape[0] - len(far)), (0, 0)
+        return {"all": weights, "far": jnp.pad(far, padding), "near": near}
 
     def start(self, sent: Any, weights: Any) -> None:
         self.fill(sent)
@@ -191,75 +184,31 @@ class BlockedLine(DelayLine):
 
     def renew(self, weights: Any) -> None:
         """Work out anew what is under way: the same numbers to the bit where the weights are the same."""
-        w, past = lax.stop_gradient((weights["far"], _plain(self.history.value)))
-        first = self._now - self.block
-        nothing = jnp.zeros((*past.shape[:-2], *self._upcoming_shape), jnp.result_type(w, past))
+        w, past, first = weights["far"], _plain(self.history.value), self._now - self.block
+        nothing = jnp.zeros((*past.shape[:-2], w.shape[1], self.block), jnp.result_type(w, past))
         upcoming = lax.fori_loop(0, self.block, lambda k, ahead: self._ahead(ahead, w, past, first + k), nothing)
         self._put("upcoming", upcoming)
 
     def advance(self, sent: Any, weights: Any) -> tuple[Any, Any]:
         """Take in what is sent at the start of a step; return what arrives at its start and at its end."""
         self.push(sent)
-        known = lax.stop_gradient((self.upcoming.value, weights["far"], _plain(self.history.value)))
-        self.upcoming.value = self._ahead(*known, self._now - 1)
+        past = _plain(self.history.value)
+        self.upcoming.value = self._ahead(self.upcoming.value, weights["far"], past, self._now - 1)
         start, end = self.arriving.value, self._arriving(weights)
         self.arriving.value = end
         return start, end
 
-    def _arriving(self, weights: Any) -> Any:
-        past, slot = _plain(self.history.value), self._now % self.depth
-        total = self._due()
-        if self.near.value.shape[1]:
-            at = _wrapped(slot - self.near_steps.value, self.depth)
-            total = total + jnp.sum(weights["near"] * past[..., self.near_source.value, at], axis=-1)
-        at = _wrapped(slot - self.steps.value, self.depth)
-        source = jnp.arange(past.shape[-2])[None, :] if self.source is None else self.source.value
-        total = _known_sum(lax.stop_gradient(total), _plain(weights["all"]), past, source, at)
-        return u.maybe_decimal(u.Quantity(total, unit=u.get_unit(weights["all"]) * u.get_unit(self.history.value)))
-
-    # --- what is under way ------------------------------------------------------------------------------------------
-    _upcoming_shape: tuple[int, ...]
-
-    def _far(self, weights: Any) -> Any:
-        """The weights of the longer delays, as `_ahead` takes them."""
-        raise NotImplementedError
-
     def _ahead(self, upcoming: Any, weights: Any, past: Any, step: Any) -> Any:
-        """What is under way after this step, with the part whose turn it is."""
-        raise NotImplementedError
-
-    def _due(self) -> Any:
-        """What arrives now over the longer delays."""
-        raise NotImplementedError
-
-
-class BlockedMatrix(BlockedLine):
-    """Blocks for a matrix: in each step a part of the sources adds what it has under way to each target.
-
-    `upcoming`, shape (batch..., N, block), begins with what arrived at the end of the last step.
-    """
-
-    def __init__(self, steps: np.ndarray, block: int):
-        super().__init__(steps, block)
-        n = steps.shape[1]
-        self._chunks, self._chunk = _chunks(n, block)
-        self._upcoming_shape = (len(steps), block)
-        sources = np.zeros((self._chunks * self._chunk * block, len(steps)), np.int32)
-        sources[:n] = np.where(steps >= block, steps, 0).T
-        self.long_steps = brainstate.LongTermState(jnp.asarray(sources))
-
-    def _far(self, weights: Any) -> Any:
-        return jnp.pad(weights.T, ((0, self.long_steps.value.shape[0] - weights.shape[1]), (0, 0)))
-
-    def _ahead(self, upcoming: Any, weights: Any, past: Any, step: Any) -> Any:
+        """What is under way after this step, with what the sources whose turn it is have sent."""
+        upcoming, weights, past = lax.stop_gradient((upcoming, weights, past))
         size = self._chunks * self._chunk
         first, slot = step % self.block * size, (step + 1) % self.depth
 
         def row(j: Any) -> Any:
             steps = lax.dynamic_index_in_dim(self.long_steps.value, j, keepdims=False)
             weight = lax.dynamic_index_in_dim(weights, j, keepdims=False)
-            line = lax.dynamic_index_in_dim(past, jnp.minimum(j, past.shape[-2] - 1), axis=-2, keepdims=False)
-            return weight[:, None] * _windows(line, _wrapped(slot - steps, self.depth), self.block)
+            source = jnp.minimum(j, past.shape[-2] - 1)
+            return weight[:, None] * _windows(past, source, _wrapped(slot - steps, self.depth), self.block)
 
         def add(c: Any, total: Any) -> Any:
             for k in range(self._chunk):
@@ -269,69 +218,15 @@ class BlockedMatrix(BlockedLine):
         upcoming = jnp.concatenate([upcoming[..., 1:], jnp.zeros_like(upcoming[..., :1])], axis=-1)
         return add(0, upcoming) if self._chunks == 1 else lax.fori_loop(0, self._chunks, add, upcoming)
 
-    def _due(self) -> Any:
-        return self.upcoming.value[..., 0]
-
-
-class BlockedRows(BlockedLine):
-    """Blocks for lists of sources: in each step a part of the rows finds what is under way to it.
-
-    `upcoming`, shape (batch..., block, rows), holds what arrives in step t at t % block.
-    """
-
-    def __init__(self, steps: np.ndarray, block: int, source: np.ndarray):
-        super().__init__(steps, block, source)
-        rows = len(steps)
-        part = -(-rows // block)
-        self._upcoming_shape = (block, block * part)
-        # by delay, so that neighbours in the table look at neighbouring times; the places before the first longer
-        # delay of any row are left out
-        order = np.argsort(steps, axis=1, kind="stable")
-        order = order[:, int((steps < block).sum(axis=1).min()) :].astype(np.int32)
-        width = -(-max(order.shape[1], 1) // _PLACES) * _PLACES
-
-        def by_turn(table: np.ndarray, rest: Any) -> Any:
-            """Shape (block, width, rows of a turn)."""
-            padding = (0, block * part - rows), (0, width - table.shape[1])
-            padded = np.pad(table, padding, constant_values=rest)
-            return padded.reshape(block, part, width).transpose(0, 2, 1)
-
-        chosen = np.take_along_axis(np.maximum(steps, block), order, axis=1)
-        self.far_steps = brainstate.LongTermState(jnp.asarray(by_turn(chosen, block)))
-        chosen = np.take_along_axis(source, order, axis=1)
-        self.far_source = brainstate.LongTermState(jnp.asarray(by_turn(chosen, 0)))
-        self.order = brainstate.LongTermState(jnp.asarray(order))
-
-    def _far(self, weights: Any) -> Any:
-        block, width, part = self.far_steps.value.shape
-        weights = jnp.take_along_axis(weights, self.order.value, axis=1)
-        weights = jnp.pad(weights, ((0, block * part - len(weights)), (0, width - weights.shape[1])))
-        return weights.reshape(block, part, width).transpose(0, 2, 1)
-
-    def _ahead(self, upcoming: Any, weights: Any, past: Any, step: Any) -> Any:
-        turn, slot = step % self.block, (step + 1) % self.depth
-        tables = self.far_source.value, self.far_steps.value, weights
-        source, steps, weight = (lax.dynamic_index_in_dim(t, turn, keepdims=False) for t in tables)
-        lines = past.reshape(*past.shape[:-2], -1)
-
-        def add(p: Any, total: Any) -> Any:
-            for k in range(_PLACES):
-                j, s, w = (
-                    lax.dynamic_index_in_dim(t, p * _PLACES + k, keepdims=False) for t in (source, steps, weight)
-                )
-                at = j * past.shape[-1] + _wrapped(slot - s, self.depth)
-                total = total + w[:, None] * _windows(lines, at, self.block)
-            return total
-
-        width, part = source.shape
-        start = jnp.zeros((*past.shape[:-2], part, self.block), upcoming.dtype)
-        found = lax.fori_loop(0, width // _PLACES, add, start)
-        found = jnp.roll(jnp.moveaxis(found, -1, -2), step + 1, axis=-2)
-        return lax.dynamic_update_slice_in_dim(upcoming, found, turn * part, axis=-1)
-
-    def _due(self) -> Any:
-        due = lax.dynamic_index_in_dim(self.upcoming.value, self._now % self.block, axis=-2, keepdims=False)
-        return due[..., : len(self.steps.value)]
+    def _arriving(self, weights: Any) -> Any:
+        past, slot = _plain(self.history.value), self._now % self.depth
+        total = self.upcoming.value[..., 0]
+        if self.near.value.shape[1]:
+            at = _wrapped(slot - self.near_steps.value, self.depth)
+            total = total + jnp.sum(weights["near"] * past[..., self.near.value, at], axis=-1)
+        at = _wrapped(slot - self.steps.value, self.depth)
+        total = _known_sum(lax.stop_gradient(total), _plain(weights["all"]), past, at)
+        return u.maybe_decimal(u.Quantity(total, unit=u.get_unit(weights["all"]) * u.get_unit(self.history.value)))
 
 
 def _wrapped(at: Any, depth: int) -> Any:
@@ -340,14 +235,15 @@ def _wrapped(at: Any, depth: int) -> Any:
 
 
 @jax.custom_jvp
-def _known_sum(value: Any, weights: Any, past: Any, source: Any, at: Any) -> Any:
-    """Σ_k w_ik past[j_ik, at_ik], whose value is known: its derivative is that of the plain gather."""
+def _known_sum(value: Any, weights: Any, past: Any, at: Any) -> Any:
+    """Σ_j w_ij past_j[at_ij], whose value is known: its derivative is that of the plain gather."""
     return value
 
 
 def _slope_of_known_sum(given: Any, slopes: Any) -> Any:
-    value, weights, past, source, at = given
-    _, d_weights, d_past, _, _ = slopes
+    value, weights, past, at = given
+    _, d_weights, d_past, _ = slopes
+    source = jnp.arange(past.shape[-2])[None, :]
     slope = jnp.zeros_like(value)
     if not isinstance(d_weights, SymbolicZero):
         slope = slope + jnp.sum(d_weights * past[..., source, at], axis=-1)
@@ -363,8 +259,9 @@ def _plain(x: Any) -> Any:
     return jnp.asarray(u.get_mantissa(x))
 
 
-def _windows(line: Any, at: Any, length: int) -> Any:
-    """Pieces of a line (batch..., times), one from each of the places `at`, as (batch..., places, length)."""
+def _windows(past: Any, source: Any, at: Any, length: int) -> Any:
+    """Rows of a source's past (batch..., N, times), one from each of the places `at`, as (batch..., places, length)."""
+    line = lax.dynamic_index_in_dim(past, source, axis=-2, keepdims=False)
     batch = line.ndim - 1
     numbers = lax.GatherDimensionNumbers(
         offset_dims=(*range(batch), batch + 1), collapsed_slice_dims=(), start_index_map=(batch,)
@@ -396,10 +293,10 @@ def delay_line(steps: np.ndarray, source: Any = None) -> DelayLine:
     at 84 regions, 680 and 115 at 400, 1.2 and 1.0 at 16. With delays of 1 to 20 steps at 84 regions, in blocks of 16, 8
     and 4: 18, 13 and 10.
     """
-    if steps.shape[1] >= 32:
+    if source is None and steps.shape[1] >= 32:
         for block in (16, 8, 4):
             if ((steps > 0) & (steps < block)).sum(axis=1).max() <= steps.shape[1] // 4 and steps.max() >= block:
-                return BlockedMatrix(steps, block) if source is None else BlockedRows(steps, block, source)
+                return BlockedLine(steps, block)
     return DelayLine(steps, source)
 
 
