@@ -75,7 +75,7 @@ class Noise(Declared):
     interpretation: str = option(default="ito")
 
     # Standard normals for this step, set by the time loop; None outside a run.
-    _handed = None
+    _handed: Any = None
     # The transpose of the factor of the covariance, where there is one.
     mixing: ClassVar[Any] = None
 

@@ -1,4 +1,4 @@
-"""Random numbers: the published generator, the bits of jax.random, and the normal law."""
+"""Random numbers: the published generator, the words of jax.random, and the normal law."""
 
 import functools
 
@@ -17,7 +17,7 @@ KEY = np.array([0x12345678, 0x9ABCDEF0], np.uint32)
 
 @functools.partial(jax.jit, static_argnums=(3, 4))
 def draw(key, process, first, n, shape):
-    return random.normals(key, [process], first, n, shape)[0]
+    return random.unpaired(random.normal_pairs(key, process, first, n, shape), shape)
 
 
 def normals(process, first, n, shape, key=KEY):
@@ -53,31 +53,45 @@ def test_fold_is_fold_in(data):
     assert jnp.array_equal(fold(KEY, data), theirs)
 
 
-def assert_first_step_is_jax_random(dtype):
-    process = 0xDEADBEEF
-    folded = jax.random.fold_in(jax.random.wrap_key_data(KEY), np.uint32(process))
-    theirs = jax.random.normal(folded, (7, 11), dtype)
-    ours = normals(process, 0, 3, (7, 11))[0]
-    assert ours.dtype == dtype
-    assert np.array_equal(ours, theirs)
+def jax_words(key, process, step, elements):
+    """Words of jax's own generator: its substream of a process, the counter being step and element."""
+    key = jax.random.key_data(jax.random.fold_in(jax.random.wrap_key_data(key), np.uint32(process)))
+    step, elements = np.broadcast_arrays(np.uint32(step), np.asarray(elements, np.uint32))
+    keys = np.broadcast_to(np.asarray(key)[:, None], (2, elements.size))
+    return [np.asarray(x) for x in jax.extend.random.threefry2x32_p.bind(*map(jnp.asarray, (*keys, step, elements)))]
 
 
-def test_first_step_is_jax_random():
-    assert_first_step_is_jax_random(jnp.float32)
+def of_box_and_muller(uniform, turns, shape):
+    """Of uniform numbers in double precision: the normals of one step."""
+    z = np.sqrt(-2 * np.log(uniform)) * np.exp(2j * np.pi * turns)
+    return np.concatenate([z.real, z.imag])[: np.prod(shape)].reshape(shape)
+
+
+@pytest.mark.parametrize("shape", [(7, 12), (7, 11), (40_000,)], ids=str)
+def test_normals_are_those_of_box_and_muller_from_the_words_of_jax(shape):
+    x, y = jax_words(KEY, 0xDEADBEEF, 5, np.arange(-(-np.prod(shape) // 2)))
+    uniform, turns = ((x >> 8) + 1.0) * 2.0**-24, (y >> 30) / 4 + ((y << 2 & 0xFFFFFFFF) >> 9) * 2.0**-25 - 1 / 8
+    ours = normals(0xDEADBEEF, 4, 3, shape)[1]
+    assert ours.dtype == np.float32
+    np.testing.assert_allclose(ours, of_box_and_muller(uniform, turns, shape), rtol=2e-6, atol=1e-6)
 
 
 @pytest.mark.slow
-def test_first_step_is_jax_random_in_double(x64):
-    assert_first_step_is_jax_random(jnp.float64)
+def test_normals_in_double_precision(x64):
+    (a, b), (c, d) = (jax_words(KEY, 3, 0, np.arange(39) + half) for half in (0, 2**31))
+    uniform, turns = (
+        (((high.astype(np.uint64) << np.uint64(32)) | low) >> np.uint64(11)) * 2.0**-53
+        for high, low in ((a, b), (c, d))
+    )
+    ours = normals(3, 0, 2, (7, 11))[0]
+    assert ours.dtype == np.float64
+    np.testing.assert_allclose(ours, of_box_and_muller(uniform + 2.0**-53, turns, (7, 11)), rtol=1e-12, atol=1e-14)
 
 
 def test_draws_do_not_depend_on_the_block():
     whole = np.asarray(normals(3, 0, 20, (5,)))
     for first, n in (0, 7), (7, 1), (8, 12):
         assert np.array_equal(whole[first : first + n], normals(3, first, n, (5,)))
-    # nor on which others are drawn with it
-    together = jax.jit(lambda: random.normals(KEY, [9, 3, 4], 0, 20, (5,))[1])()
-    assert np.array_equal(whole, together)
 
 
 def test_scalar_process_and_late_steps():
@@ -93,6 +107,19 @@ def test_normal_law():
     # five standard errors of each moment
     for k, moment, spread in (1, 0, 1), (2, 1, 2), (3, 0, 15), (4, 3, 96):
         assert abs((z**k).mean() - moment) < 5 * (spread / n) ** 0.5
+
+
+def test_the_tails_are_those_of_the_normal_law():
+    z = np.asarray(normals(1, 0, 2000, (2000,)))
+    for limit in 3.0, 4.0, 4.5:
+        expected = z.size * 2 * scipy.stats.norm.sf(limit)
+        assert abs((abs(z) > limit).sum() - expected) < 5 * expected**0.5
+
+
+def test_the_two_of_a_pair_are_independent():
+    a, b = np.split(np.asarray(normals(1, 0, 1000, (200,)), np.float64), 2, axis=1)
+    for f, g in (np.abs, np.abs), (np.square, np.square), (np.sign, np.sign), (np.square, np.sign):
+        assert abs(np.corrcoef(f(a).ravel(), g(b).ravel())[0, 1]) < 5 / a.size**0.5
 
 
 def test_draws_are_independent_across_steps_elements_processes_and_keys():

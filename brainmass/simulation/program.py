@@ -26,10 +26,11 @@ from brainmass.simulation.functional import (
     takes_generator,
 )
 from brainmass.simulation.inputs import Inputs, key_of
+from brainmass.simulation.lanes import Lanes
 from brainmass.simulation.monitors import Monitor, feeders, read
 from brainmass.simulation.plan import Plan
 from brainmass.simulation.progress import ProgressBar
-from brainmass.simulation.random import fold, normals
+from brainmass.simulation.random import fold, normal_pairs, unpaired
 
 __all__ = ["Bundle", "Program", "initialise_missing", "states_missing"]
 
@@ -85,14 +86,10 @@ class Program:
         with brainstate.environ.context(dt=self.dt):
             return _Run(self, self.template.natural(raw, overrides), key, arrays).go(state)
 
-    def batched(self, has_state: bool) -> Any:
+    def batched(self, has_state: bool) -> Lanes:
         """The same over lanes: keys, states and what comes out have one more axis, after time."""
         lanes = {"step": None, "key": 0, "states": 0}
-        return jax.vmap(
-            self.__call__,
-            in_axes=(None, None, 0, lanes if has_state else None, None),
-            out_axes=(1, lanes, 0),
-        )
+        return Lanes(self.__call__, (None, None, 0, lanes if has_state else None, None), (1, lanes, 0))
 
 
 class _Run:
@@ -151,19 +148,14 @@ class _Run:
 
     # --- the parts of the machine -----------------------------------------------------------------------------------
     def draws(self, first: Any, n: int) -> Values:
-        drawn: Values = {}
-        for shape in set(self.noises.values()):
-            paths = [path for path, its in self.noises.items() if its == shape]
-            streams = [_stream(path) for path in paths]
-            drawn |= dict(zip(paths, normals(self.key, streams, first, n, shape), strict=True))
-        return drawn
+        return {path: normal_pairs(self.key, _stream(path), first, n, shape) for path, shape in self.noises.items()}
 
     def step(self, carry: tuple, x: tuple) -> tuple:
         states, gathered, bad = carry
         number, draws, row = x
         bundle, found = self.bind(states)
         for path, noise in found.noises.items():
-            noise._handed = draws[path]
+            noise._handed = unpaired(draws[path], self.noises[path])
         t = number * self.dt
         with brainstate.environ.context(i=number, t=t, dt=self.dt):
             given = self.program.inputs.at(self.arrays, row, t, bundle.model, bundle.inputs)

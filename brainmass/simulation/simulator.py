@@ -379,11 +379,14 @@ def _eager_state(model: Any, key: jax.Array, program: Program, batched: bool) ->
 
 # --- calling it, and what comes back ------------------------------------------------------------------------------
 def _compiled(program: Program, batched: bool, has_state: bool, jit: bool) -> Callable[..., Any]:
-    function = program.batched(has_state) if batched else program.__call__
     if not jit:
-        return function
+        return program.batched(has_state).mapped if batched else program.__call__
     if (batched, has_state) not in program.compiled:
-        program.compiled[batched, has_state] = jax.jit(function)
+        lanes = program.batched(has_state) if batched else None
+        # A progress bar counts the steps of one program.
+        program.compiled[batched, has_state] = (
+            jax.jit(program.__call__) if lanes is None else lanes if program.bar is None else lanes.together
+        )
     return program.compiled[batched, has_state]
 
 

@@ -1,0 +1,68 @@
+"""Lanes: parts of a batch side by side on the cores are the batch as one program."""
+
+import threading
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from brainmass.simulation import lanes
+from brainmass.simulation.lanes import Lanes
+
+
+@pytest.fixture
+def four_cores(monkeypatch):
+    monkeypatch.setattr(lanes, "_cores", lambda: 4)
+
+
+def squares(scale, x):
+    return {"square": scale * x["a"] ** 2, "scale": scale}
+
+
+IN, OUT = (None, {"a": 1}), {"square": 1, "scale": None}
+
+
+@pytest.mark.parametrize("n", [1, 2, 4, 7, 9, 130])
+def test_parts_join_to_the_whole(n, four_cores):
+    x = np.arange(3 * n, dtype=np.float32).reshape(3, n)
+    out = Lanes(squares, IN, OUT)(jnp.float32(2), {"a": x})
+    np.testing.assert_array_equal(out["square"], 2 * x**2)
+    assert out["scale"] == 2 and isinstance(out["square"], jax.Array)
+
+
+def test_parts_run_side_by_side_and_a_part_is_not_larger_than_it_may_be(four_cores, monkeypatch):
+    monkeypatch.setattr(lanes, "_MOST_IN_A_PART", 3)
+    lines = Lanes(squares, IN, OUT)
+    called, together = [], lines.together
+    all_here = threading.Barrier(4, timeout=20)
+
+    def watched(scale, x):
+        called.append(x["a"].shape[1])
+        if len(called) > 1:  # the first is compiled in the calling thread
+            all_here.wait()
+        return together(scale, x)
+
+    lines.together = watched
+    x = np.ones((1, 25), np.float32)
+    assert lines(1.0, {"a": x})["square"].shape == (1, 25)
+    assert called == [3] * 9
+
+
+def test_within_a_trace_there_is_one_program(four_cores):
+    x = jnp.arange(8.0).reshape(1, 8)
+    total = jax.grad(lambda s: Lanes(squares, IN, OUT)(s, {"a": x})["square"].sum())(1.0)
+    np.testing.assert_allclose(total, (x**2).sum())
+
+
+def test_an_error_in_a_part_is_raised(four_cores):
+    lines = Lanes(squares, IN, OUT)
+    x = {"a": np.ones((1, 8), np.float32)}
+    lines(1.0, x)
+
+    def broken(*_):
+        raise RuntimeError("out of memory")
+
+    lines.together = broken
+    with pytest.raises(RuntimeError, match="out of memory"):
+        lines(1.0, x)
