@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import brainmass as bm
-from brainmass.dynamics.delays import BlockedLine, DelayLine, delay_line
+from brainmass.dynamics.delays import BlockedLine, BlockedList, BlockedMatrix, DelayLine, delay_line
 from brainmass.network import projection
 
 RNG = np.random.default_rng(7)
@@ -24,6 +24,23 @@ def by_list(steps, weights, sent, np=np):
     """What arrives at the end of each step but the last: at every edge what was sent its delay ago, first the first."""
     source = np.arange(steps.shape[1])
     return np.stack([(weights * sent[np.maximum(t - steps, 0), source]).sum(-1) for t in range(1, len(sent))])
+
+
+def list_of(steps, block):
+    """The same connections as a list: the sources of each target in an order of their own."""
+    order = np.random.default_rng(1).permuted(
+        np.tile(np.arange(steps.shape[1], dtype=np.int32), (len(steps), 1)), axis=1
+    )
+    chosen = np.take_along_axis(steps, order, axis=1)
+
+    class Reordered(BlockedList):
+        def layout(self, weights):
+            return super().layout(jnp.take_along_axis(weights, order, axis=1))
+
+    return Reordered(chosen, block, order)
+
+
+FORMS = [pytest.param(BlockedMatrix, id="matrix"), pytest.param(list_of, id="list")]
 
 
 def states(line):
@@ -69,24 +86,25 @@ def test_against_a_list(x64, n_out, n_in, longest, shortest, block):
     steps, weights = problem(n_out, n_in, longest, shortest)
     sent = RNG.normal(size=(3 * longest + 5, n_in))
     expected = by_list(steps, weights, sent)
-    for make in lambda: DelayLine(steps), lambda: BlockedLine(steps, block):
+    for make in (lambda: DelayLine(steps)), (lambda: BlockedMatrix(steps, block)), (lambda: list_of(steps, block)):
         _, start, end = compiled(make, weights, sent[:-1])
         np.testing.assert_allclose(end, expected, rtol=0, atol=1e-13)
         np.testing.assert_array_equal(start[1:], end[:-1])
         np.testing.assert_allclose(start[0], weights @ sent[0], rtol=0, atol=1e-13)
 
 
-def test_cut_at_every_phase_of_a_block():
+@pytest.mark.parametrize("form", FORMS)
+def test_cut_at_every_phase_of_a_block(form):
     """The same numbers to the bit, also after working out anew what is under way."""
     steps, weights = problem(40, 40, 50)
     weights, sent = weights.astype(np.float32), RNG.normal(size=(90, 40)).astype(np.float32)
-    make = lambda: BlockedLine(steps, 16)  # noqa: E731
+    make = lambda: form(steps, 16)  # noqa: E731
     go = jax.jit(lambda x, held=None: run(make, jnp.asarray(weights), x, held))
     _, _, whole = go(sent)
-    held, _, first = go(sent[:1])
+    held, _, first = go(sent[:2])
     again = jax.jit(lambda held: resumed(make(), held, weights))
     pieces = [first]
-    for x in sent[1:40]:
+    for x in sent[2:40]:
         held, _, end = go(x[None], held)
         pieces.append(end)
         np.testing.assert_array_equal(again(held)["upcoming"], held["upcoming"])
@@ -99,21 +117,23 @@ def resumed(line, held, weights):
     return states(line)
 
 
-def test_other_weights_hold_from_the_next_step(x64):
+@pytest.mark.parametrize("form", FORMS)
+def test_other_weights_hold_from_the_next_step(x64, form):
     steps, weights = problem(40, 40, 50)
     sent = RNG.normal(size=(60, 40))
-    make = lambda: BlockedLine(steps, 16)  # noqa: E731
+    make = lambda: form(steps, 16)  # noqa: E731
     held, _, _ = compiled(make, weights, sent[:25])
     held = resumed(make(), held, 2 * weights)
     _, _, end = compiled(make, 2 * weights, sent[25:-1], held)
     np.testing.assert_allclose(end, 2 * by_list(steps, weights, sent)[25:], rtol=0, atol=1e-13)
 
 
-def test_batches(x64):
+@pytest.mark.parametrize("form", FORMS)
+def test_batches(x64, form):
     """By hand, and over lanes with a cursor each."""
     steps, weights = problem(35, 40, 50)
     sent = RNG.normal(size=(70, 2, 40))
-    make = lambda: BlockedLine(steps, 16)  # noqa: E731
+    make = lambda: form(steps, 16)  # noqa: E731
     expected = np.stack([by_list(steps, weights, sent[:, k]) for k in range(2)], axis=1)
     together = compiled(make, weights, sent[:-1])[2]
     np.testing.assert_allclose(together, expected, rtol=0, atol=1e-13)
@@ -123,7 +143,8 @@ def test_batches(x64):
     np.testing.assert_allclose(deep[:, 1], -expected, rtol=0, atol=1e-13)
 
 
-def test_gradients(x64):
+@pytest.mark.parametrize("form", FORMS)
+def test_gradients(x64, form):
     """Backwards and forwards, against the sum written out; what arrives is squared."""
     steps, weights = problem(33, 33, 40, shortest=1)
     sent, across = RNG.normal(size=(60, 33)), RNG.normal(size=(59, 33))
@@ -131,7 +152,7 @@ def test_gradients(x64):
     point = jnp.asarray(weights), jnp.asarray(sent)
 
     def value(w, x):
-        return jnp.sum(across * run(lambda: BlockedLine(steps, 16), w, x[:-1])[2] ** 2)
+        return jnp.sum(across * run(lambda: form(steps, 16), w, x[:-1])[2] ** 2)
 
     def written(w, x):
         return jnp.sum(across * by_list(steps, w, x, jnp) ** 2)
@@ -146,7 +167,7 @@ def test_gradients(x64):
 def test_units():
     steps, weights = problem(40, 40, 30)
     sent = RNG.normal(size=(25, 40)).astype(np.float32)
-    line = BlockedLine(steps, 16)
+    line = BlockedMatrix(steps, 16)
     table = line.layout(jnp.asarray(weights) / u.second)
     line.start(sent[0] * u.mV, table)
     for x in sent[:-1]:
@@ -159,7 +180,7 @@ def test_units():
 def test_choice_by_number_and_length(longest, n, block):
     line = delay_line(np.tile(np.rint(np.linspace(1, longest, n)).astype(int), (n, 1)))
     assert getattr(line, "block", None) == block
-    assert type(delay_line(np.full((40, 40), 250), np.zeros((40, 40), int))) is DelayLine
+    assert type(delay_line(np.full((40, 40), 250), np.zeros((40, 40), int))) is BlockedList
 
 
 # --- in a network -----------------------------------------------------------------------------------------------
