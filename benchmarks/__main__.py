@@ -29,6 +29,7 @@ OTHERS = {
     "tvboptim": "tvboptim==0.4.0",
     "tvb": "tvb-library==2.10.0",
     "vbi": "vbi==0.4.4",
+    "neurolib": "neurolib==0.6.2",
 }
 
 
@@ -115,7 +116,7 @@ def forward(rounds: int) -> list[str]:
         "hand-written scan, without the option": Worker("handwritten.py", "forward", n),
         "published 0.1.1": Worker("published.py", "forward", n, python_of("published")),
         "tvboptim 0.4.0": Worker("with_tvboptim.py", "forward", n, python_of("tvboptim"), WHOLE_LOOPS),
-        "vbi 0.4.4, numba": Worker("with_vbi.py", "numba", n // 5, python_of("vbi")),
+        "vbi 0.4.4, numba": Worker("with_vbi.py", "mpr", n // 5, python_of("vbi")),
         "TVB 2.10": Worker("with_tvb.py", "forward", n // 25, python_of("tvb")),
     }
     lines = [
@@ -134,7 +135,7 @@ def bold(rounds: int) -> list[str]:
     workers = {
         "brainmass": Worker("ours.py", "bold", n, flags=WHOLE_LOOPS),
         **limit("bold", n),
-        "vbi 0.4.4, numba": Worker("with_vbi.py", "numba_bold", n // 2, python_of("vbi")),
+        "vbi 0.4.4, numba": Worker("with_vbi.py", "mpr_bold", n // 2, python_of("vbi")),
     }
     lines = [
         "| subject | µs per step (wall, median) | relative to brainmass | first call, s |",
@@ -207,6 +208,80 @@ def noisy_delays(rounds: int) -> list[str]:
             ),
         }
         lines += compared(workers, rounds, f"| {regions} ")
+    return lines
+
+
+def wong_wang(rounds: int) -> list[str]:
+    """Reduced Wong-Wang (excitatory and inhibitory), 84 regions, noise in both states, dt 0.1 ms, BOLD every second.
+
+    Heun's scheme, but Euler's in neurolib. tvboptim, as here, takes a step of the balloon model every ms, TVB convolves
+    with a kernel. Ten minutes are 6 million steps; the slower ones run for less.
+    """
+    n = 600_000
+    workers = {
+        "brainmass": Worker("ours.py", "wong_wang", n, flags=WHOLE_LOOPS),
+        "tvboptim 0.4.0": Worker("with_tvboptim.py", "wong_wang_bold", n // 10, python_of("tvboptim"), WHOLE_LOOPS),
+        "tvboptim 0.4.0, without BOLD": Worker(
+            "with_tvboptim.py", "wong_wang", n // 10, python_of("tvboptim"), WHOLE_LOOPS
+        ),
+        "neurolib 0.6.2": Worker("with_neurolib.py", "wong_wang", n // 6, python_of("neurolib")),
+        "published 0.1.1, without BOLD": Worker("published.py", "wong_wang", n // 20, python_of("published")),
+        "vbi 0.4.4, numba": Worker("with_vbi.py", "wong_wang", n // 20, python_of("vbi")),
+        "TVB 2.10": Worker("with_tvb.py", "wong_wang", n // 60, python_of("tvb")),
+    }
+    interleaved(workers, rounds)
+    times = {name: worker.median("wall") / worker.n * 1e6 for name, worker in workers.items()}
+    return [
+        "| subject | µs per step (wall, median) | ten minutes, s | relative to brainmass |",
+        "| --- | --- | --- | --- |",
+        *(f"| {name} | {t:.2f} | {6 * t:.0f} | {t / times['brainmass']:.2f} |" for name, t in times.items()),
+    ]
+
+
+def nodes(rounds: int) -> list[str]:
+    """Jansen-Rit, Wilson-Cowan and Epileptor alone and in a network of 84 regions: Heun, every 10th step kept.
+
+    Without noise. The published package compiles in every call.
+    """
+    n = 100_000
+    lines = [
+        "| model | regions | subject | µs per step (wall, median) | relative to brainmass | first call, s |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for kind in "JansenRit", "WilsonCowan", "Epileptor":
+        for regions in 1, 84:
+            case = f"{kind}_{regions}"
+            workers = {
+                "brainmass": Worker("nodes.py", case, n, flags=WHOLE_LOOPS),
+                "published 0.1.1": Worker("nodes.py", case, n, python_of("published")),
+                "tvboptim 0.4.0": Worker("with_tvboptim.py", case, n, python_of("tvboptim"), WHOLE_LOOPS),
+            }
+            lines += compared(workers, rounds, f"| {kind} | {regions} ")
+    return lines
+
+
+def growth(rounds: int) -> list[str]:
+    """How the time grows: MPR with noise, Heun, one sample at the end of a run."""
+    lines = ["| what | regions | steps | lanes | µs per step | ns per region and lane | ns per connection and lane |"]
+    lines += ["| --- | --- | --- | --- | --- | --- | --- |"]
+
+    def row(what: str, regions: int, inputs: int | None, n: int, lanes: int | None) -> str:
+        case = f"growth_{regions}_{'dense' if inputs is None else inputs}_{lanes}"
+        worker = Worker("ours.py", case, n, flags=WHOLE_LOOPS)
+        interleaved({"brainmass": worker}, rounds)
+        time = worker.median("wall") / n
+        nodes = regions * (lanes or 1)
+        each = time / nodes * 1e9
+        connections = regions if inputs is None else inputs
+        numbers = f"{time * 1e6:.2f} | {each:.1f} | {each / connections:.3f}"
+        return f"| {what} | {regions:,} | {n:,} | {lanes or 1} | {numbers} |"
+
+    for regions, n in (10, 100_000), (100, 50_000), (1_000, 2_000), (10_000, 40):
+        lines.append(row("regions, dense", regions, None, n, None))
+    for regions, n in (100, 50_000), (1_000, 5_000), (10_000, 100):
+        lines.append(row("regions, 5 % of connections", regions, regions // 20, n, None))
+    lines += [row("steps", 84, None, n, None) for n in (10_000, 100_000, 1_000_000)]
+    lines += [row("lanes", 84, None, 2_000, lanes) for lanes in (2, 8, 64, 512)]
     return lines
 
 
@@ -315,7 +390,10 @@ CASES = {
         sweep,
         delays,
         noisy_delays,
+        wong_wang,
+        nodes,
         sparse,
+        growth,
         overhead,
         memory,
         observers,

@@ -13,6 +13,10 @@ from problem import (
     NOISE_V,
     REGIONS,
     SAMPLE_EVERY,
+    WONG_WANG_DT,
+    WONG_WANG_G,
+    WONG_WANG_NOISE,
+    WONG_WANG_TR,
     J,
     couplings,
     delay_steps,
@@ -183,6 +187,50 @@ def bold(n_steps):
     return run
 
 
+def wong_wang(n_steps):
+    """The reduced Wong-Wang model with BOLD."""
+    import brainunit as u
+    import jax
+
+    import brainmass
+
+    noise = {name: brainmass.WhiteNoise(REGIONS, sigma=WONG_WANG_NOISE) for name in ("noise_e", "noise_i")}
+    node = brainmass.WongWangExcInhStep(REGIONS, G=WONG_WANG_G, method="heun", **noise)
+    network = brainmass.Network(node, conn=weights(), coupling="additive", coupled_var="S_e")
+    sim = brainmass.Simulator(network, dt=WONG_WANG_DT * u.ms)
+    monitors = {"bold": brainmass.Monitor(brainmass.BOLDSignal(REGIONS), every=WONG_WANG_TR * u.ms)}
+
+    def run():
+        jax.block_until_ready(sim.run(n_steps, monitors=monitors, seed=0)["bold"])
+
+    return run
+
+
+def growth(n_steps, regions, inputs=None, lanes=None):
+    """MPR with noise on random weights, dense or with so many inputs for each region, alone or many at once."""
+    import brainunit as u
+    import jax
+    import numpy as np
+
+    import brainmass
+
+    rng = np.random.default_rng(0)
+    if inputs is None:
+        conn = rng.random((regions, regions), np.float32) / regions
+    else:
+        source = np.concatenate([rng.choice(regions, inputs, replace=False) for _ in range(regions)])
+        weight = rng.random(source.size, np.float32) / inputs
+        conn = brainmass.Edges(regions, source, np.repeat(np.arange(regions), inputs), weight)
+    network = brainmass.Network(node(regions), conn=conn, coupling="additive", coupled_var="r", k=COUPLING)
+    sim = brainmass.Simulator(network, dt=DT * u.ms)
+
+    def run():
+        result = sim.run(n_steps, monitors=["r"], sample_every=n_steps, seed=0, batch_size=lanes)
+        jax.block_until_ready(result["r"])
+
+    return run
+
+
 def compiled_functions(n_steps):
     """The run and its gradient for the coupling strength and all excitabilities, compiled ahead of time."""
     import brainunit as u
@@ -303,8 +351,12 @@ def overhead(n_steps):
 
 
 if __name__ == "__main__":
-    case, n = globals()[sys.argv[1]], int(sys.argv[2])
-    run = case(n)
+    case, n = sys.argv[1], int(sys.argv[2])
+    if case.startswith("growth"):
+        _, regions, inputs, lanes = (int(x) if x.isdigit() else None for x in case.split("_"))
+        run = growth(n, regions, inputs, lanes)
+    else:
+        run = globals()[case](n)
     start = time.perf_counter()
     run()
     serve(run, first=time.perf_counter() - start)

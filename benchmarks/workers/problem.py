@@ -39,3 +39,9 @@ def large_connectome(seed=2):
     target = np.repeat(np.arange(LARGE), INPUTS)
     weight = rng.random(source.size, np.float32) / INPUTS
     return source, target, weight, rng.integers(1, LONGEST + 1, source.size)
+
+
+# Reduced Wong-Wang, excitatory and inhibitory: time step and period of BOLD in ms, global coupling, noise per sqrt(ms).
+WONG_WANG_DT, WONG_WANG_TR, WONG_WANG_G, WONG_WANG_NOISE = 0.1, 1000.0, 0.5, 0.003
+
+NODE_DT = 0.1  # ms, of single node models and their networks

@@ -6,13 +6,43 @@ import time
 import brainstate
 import brainunit as u
 import jax
-from problem import COUPLING, DELTA, DT, ETA, NOISE_R, NOISE_V, REGIONS, SAMPLE_EVERY, J, delay_steps, weights
+from problem import (
+    COUPLING,
+    DELTA,
+    DT,
+    ETA,
+    NOISE_R,
+    NOISE_V,
+    REGIONS,
+    SAMPLE_EVERY,
+    WONG_WANG_DT,
+    WONG_WANG_G,
+    WONG_WANG_NOISE,
+    J,
+    delay_steps,
+    weights,
+)
 from protocol import serve
 
 import brainmass
 
-if __name__ == "__main__":
-    n = int(sys.argv[2])
+
+def wong_wang(n):
+    """The reduced Wong-Wang model, of which it keeps one sample a second, without BOLD."""
+    brainstate.environ.set(dt=WONG_WANG_DT * u.ms)
+    noise = {name: brainmass.GaussianNoise(REGIONS, sigma=WONG_WANG_NOISE) for name in ("noise_e", "noise_i")}
+    node = brainmass.WongWangExcInhStep(REGIONS, G=WONG_WANG_G, method="rk2", **noise)
+    network = brainmass.Network(node, conn=weights(), coupling="additive", coupled_var="S_e")
+    sim = brainmass.Simulator(network, dt=WONG_WANG_DT * u.ms)
+
+    def run():
+        result = sim.run(n * WONG_WANG_DT * u.ms, monitors=lambda m: m.node.S_e.value, sample_every=10_000)
+        jax.block_until_ready(jax.tree.leaves(result))
+
+    return run
+
+
+def montbrio_pazo_roxin(n):
     brainstate.environ.set(dt=DT * u.ms)
     rate = DELTA * 1e3 * u.Hz
     case, *options = sys.argv[1].split("_")
@@ -39,6 +69,12 @@ if __name__ == "__main__":
         result = sim.run(n * DT * u.ms, monitors=lambda m: m.node.r.value, sample_every=SAMPLE_EVERY)
         jax.block_until_ready(jax.tree.leaves(result))
 
+    return run
+
+
+if __name__ == "__main__":
+    n = int(sys.argv[2])
+    run = wong_wang(n) if sys.argv[1] == "wong_wang" else montbrio_pazo_roxin(n)
     start = time.perf_counter()
     run()
     serve(run, first=time.perf_counter() - start)

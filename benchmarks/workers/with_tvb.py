@@ -1,16 +1,38 @@
-"""The Virtual Brain 2.10, in its own environment: its MPR model (numba) with its Heun scheme and additive noise."""
+"""The Virtual Brain 2.10, in its own environment: its Heun scheme with additive noise.
+
+Cases: `forward`, MPR; `wong_wang`, the reduced Wong-Wang model with BOLD.
+"""
 
 import sys
 import time
 
 import numpy as np
-from problem import COUPLING, DELTA, DT, ETA, NOISE_R, REGIONS, SAMPLE_EVERY, TAU, J, weights
+from problem import (
+    COUPLING,
+    DELTA,
+    DT,
+    ETA,
+    NOISE_R,
+    REGIONS,
+    SAMPLE_EVERY,
+    TAU,
+    WONG_WANG_DT,
+    WONG_WANG_G,
+    WONG_WANG_NOISE,
+    WONG_WANG_TR,
+    J,
+    weights,
+)
 from protocol import serve
 from tvb.datatypes.connectivity import Connectivity
 from tvb.simulator import coupling, integrators, models, monitors, noise, simulator
 
-if __name__ == "__main__":
-    n = int(sys.argv[2])
+
+def one(x):
+    return np.array([x])
+
+
+def connectivity():
     conn = Connectivity(
         weights=weights().astype(float),
         tract_lengths=np.zeros((REGIONS, REGIONS)),
@@ -19,19 +41,36 @@ if __name__ == "__main__":
         speed=np.array([1.0]),
     )
     conn.configure()
-    one = lambda x: np.array([x])  # noqa: E731
+    return conn
+
+
+def made(model, factor, dt, sigma, monitor, n, start):
     sim = simulator.Simulator(
-        model=models.MontbrioPazoRoxin(
-            tau=one(TAU), eta=one(ETA), Delta=one(DELTA), J=one(J), cr=one(0.0), cv=one(1.0)
-        ),
-        connectivity=conn,
-        coupling=coupling.Linear(a=one(COUPLING), b=one(0.0)),
-        integrator=integrators.HeunStochastic(dt=DT, noise=noise.Additive(nsig=one(NOISE_R**2 / 2))),
-        monitors=[monitors.SubSample(period=SAMPLE_EVERY * DT)],
-        simulation_length=n * DT,
-        initial_conditions=np.full((1, 2, REGIONS, 1), 0.02),
+        model=model,
+        connectivity=connectivity(),
+        coupling=coupling.Linear(a=one(factor), b=one(0.0)),
+        integrator=integrators.HeunStochastic(dt=dt, noise=noise.Additive(nsig=one(sigma**2 / 2))),
+        monitors=[monitor],
+        simulation_length=n * dt,
+        initial_conditions=np.full((1, 2, REGIONS, 1), start),
     )
     sim.configure()
+    return sim
+
+
+def forward(n):
+    model = models.MontbrioPazoRoxin(tau=one(TAU), eta=one(ETA), Delta=one(DELTA), J=one(J), cr=one(0.0), cv=one(1.0))
+    return made(model, COUPLING, DT, NOISE_R, monitors.SubSample(period=SAMPLE_EVERY * DT), n, 0.02)
+
+
+def wong_wang(n):
+    model = models.ReducedWongWangExcInh(G=one(WONG_WANG_G))
+    monitor = monitors.Bold(period=WONG_WANG_TR)
+    return made(model, 1.0, WONG_WANG_DT, WONG_WANG_NOISE, monitor, n, 0.001)
+
+
+if __name__ == "__main__":
+    sim = {"forward": forward, "wong_wang": wong_wang}[sys.argv[1]](int(sys.argv[2]))
 
     def run():
         ((_, kept),) = sim.run()

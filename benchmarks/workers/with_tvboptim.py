@@ -19,11 +19,16 @@ from problem import (
     DELTA,
     DT,
     ETA,
+    NODE_DT,
     NOISE_R,
     NOISE_V,
     REGIONS,
     SAMPLE_EVERY,
     TAU,
+    WONG_WANG_DT,
+    WONG_WANG_G,
+    WONG_WANG_NOISE,
+    WONG_WANG_TR,
     J,
     couplings,
     delay_steps,
@@ -32,11 +37,17 @@ from problem import (
 from protocol import serve
 from tvboptim.experimental.network_dynamics import Network, prepare
 from tvboptim.experimental.network_dynamics.coupling import DelayedLinearCoupling, LinearCoupling
-from tvboptim.experimental.network_dynamics.dynamics.tvb import MontbrioPazoRoxin
+from tvboptim.experimental.network_dynamics.dynamics.tvb import (
+    Epileptor,
+    JansenRit,
+    MontbrioPazoRoxin,
+    WilsonCowan,
+    WongWangExcInh,
+)
 from tvboptim.experimental.network_dynamics.graph import DenseDelayGraph, DenseGraph
 from tvboptim.experimental.network_dynamics.noise import AdditiveNoise
 from tvboptim.experimental.network_dynamics.solvers import Heun
-from tvboptim.observations.tvb_monitors import SubSampling
+from tvboptim.observations.tvb_monitors import BalloonWindkesselBold, SubSampling
 
 
 def network(noisy, delayed, regions, linear):
@@ -77,8 +88,45 @@ def prepared(case, n):
     return jax.jit(lambda config: sampled(solve(config)).ys), config
 
 
+def wong_wang(n, bold):
+    """A minute or more of BOLD, its states in steps of 1 ms; what is not BOLD is one sample in every 10 steps."""
+    noise = AdditiveNoise(sigma=WONG_WANG_NOISE, key=jax.random.key(0))
+    coupling = {"instant": LinearCoupling(incoming_states="S_e", G=1.0)}  # the model multiplies by its own G
+    system = Network(WongWangExcInh(G=WONG_WANG_G), coupling, DenseGraph(jnp.asarray(weights())), noise=noise)
+    solve, config = prepare(
+        system, Heun(recompute_coupling_per_stage=True), t0=0.0, t1=n * WONG_WANG_DT, dt=WONG_WANG_DT
+    )
+    sampled = BalloonWindkesselBold(period=WONG_WANG_TR, voi=0) if bold else SubSampling(period=10 * WONG_WANG_DT)
+    return jax.jit(lambda config: sampled(solve(config)).ys), config
+
+
+def nodes(kind, regions, n):
+    """A node model alone, its coupling zero, or in a network, without noise."""
+    dynamics, coupled = {
+        "JansenRit": (JansenRit, "y1"),
+        "WilsonCowan": (WilsonCowan, "E"),
+        "Epileptor": (Epileptor, "x1"),
+    }[kind]
+    coupling = {"instant": LinearCoupling(incoming_states=coupled, G=0.1 if regions > 1 else 0.0)}
+    graph = DenseGraph(jnp.asarray(weights(regions)) if regions > 1 else jnp.zeros((1, 1)))
+    solver = Heun(recompute_coupling_per_stage=regions > 1)
+    solve, config = prepare(Network(dynamics(), coupling, graph), solver, t0=0.0, t1=n * NODE_DT, dt=NODE_DT)
+    sampled = SubSampling(period=SAMPLE_EVERY * NODE_DT)
+    return jax.jit(lambda config: sampled(solve(config)).ys), config
+
+
+def made(case, n):
+    if case.startswith("wong_wang"):
+        return wong_wang(n, case == "wong_wang_bold")
+    kind, _, regions = case.partition("_")
+    if kind in ("JansenRit", "WilsonCowan", "Epileptor"):
+        return nodes(kind, int(regions), n)
+    return prepared(case, n)
+
+
 if __name__ == "__main__":
-    f, config = prepared(sys.argv[1], int(sys.argv[2]))
+    case, n = sys.argv[1], int(sys.argv[2])
+    f, config = made(case, n)
 
     def run():
         jax.block_until_ready(f(config))

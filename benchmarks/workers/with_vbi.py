@@ -1,20 +1,36 @@
-"""vbi 0.4.4, in its own environment: its numba form of the MPR model, float64.
+"""vbi 0.4.4, in its own environment: its numba forms, float64.
 
-It divides `t_end` by ten, and so makes `t_end / (10 dt)` steps. The noise of its two states is fixed in ratio and
-depends on one amplitude; the cost is that of any.
+Cases: `mpr`, `mpr_bold` and `wong_wang`, with BOLD. Its MPR model divides `t_end` by ten, and so makes
+`t_end / (10 dt)` steps. The noise of its two states is fixed in ratio and depends on one amplitude; the cost is that of
+any.
 """
 
 import sys
 import time
 
 import numpy as np
-from problem import COUPLING, DELTA, DT, ETA, NOISE_R, REGIONS, SAMPLE_EVERY, TAU, J, weights
+from problem import (
+    COUPLING,
+    DELTA,
+    DT,
+    ETA,
+    NOISE_R,
+    REGIONS,
+    SAMPLE_EVERY,
+    TAU,
+    WONG_WANG_DT,
+    WONG_WANG_G,
+    WONG_WANG_NOISE,
+    WONG_WANG_TR,
+    J,
+    weights,
+)
 from protocol import serve
-from vbi.models.numba.mpr import MPR_sde
 
-if __name__ == "__main__":
-    case, n = sys.argv[1], int(sys.argv[2])
-    bold = case.endswith("bold")
+
+def mpr(n, bold):
+    from vbi.models.numba.mpr import MPR_sde
+
     settings = {
         "G": COUPLING,
         "dt": DT,
@@ -31,10 +47,32 @@ if __name__ == "__main__":
         "RECORD_RV": not bold,
         "RECORD_BOLD": bold,
     }
+    return lambda: MPR_sde(settings).run()["bold_d" if bold else "rv_d"]
+
+
+def wong_wang(n):
+    from vbi.models.numba.ww import WW_sde
+
+    settings = {
+        "G_exc": WONG_WANG_G,
+        "dt": WONG_WANG_DT,
+        "noise_amp": WONG_WANG_NOISE,
+        "weights": weights().astype(np.float64),
+        "t_end": n * WONG_WANG_DT,
+        "t_cut": 0.0,
+        "tr": WONG_WANG_TR,
+        "RECORD_S": False,
+        "RECORD_BOLD": True,
+    }
+    return lambda: WW_sde(settings).run()["bold_d"]
+
+
+if __name__ == "__main__":
+    case, n = sys.argv[1], int(sys.argv[2])
+    f = wong_wang(n) if case == "wong_wang" else mpr(n, case == "mpr_bold")
 
     def run():
-        out = MPR_sde(settings).run()
-        kept = out["bold_d"] if bold else out["rv_d"]
+        kept = f()
         assert np.isfinite(kept).all() and kept.size
 
     start = time.perf_counter()
