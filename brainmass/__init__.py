@@ -111,6 +111,10 @@ from brainmass.simulation.monitors import Monitor
 from brainmass.simulation.result import Result
 from brainmass.simulation.simulator import DivergenceError, Simulator
 
+# Many runs
+from brainmass.sweeps.design import random_design, sobol_design
+from brainmass.sweeps.run import sweep
+
 # Fitting
 from brainmass.fitting.fitter import Fitter, FitResult, FitStep
 

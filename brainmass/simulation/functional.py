@@ -23,6 +23,7 @@ from brainmass.dynamics.fields import default_dtype, is_traced, suggestion
 from brainmass.noise import Noise
 
 __all__ = [
+    "TRANSIENT_ATTRIBUTES",
     "Inventory",
     "Template",
     "Values",
@@ -37,7 +38,7 @@ __all__ = [
 Values = dict[str, Any]
 
 # Set while running or initialising; they do not change what a program computes.
-_TRANSIENT_ATTRIBUTES = {"_batch", "_handed", "_prepared"}
+TRANSIENT_ATTRIBUTES = {"_batch", "_handed", "_prepared"}
 
 
 @dataclass
@@ -92,7 +93,10 @@ def _find(kind: str, name: str, known: Mapping[str, Any]) -> str:
         return matches[0]
     public = [path.removeprefix("model.") for path in known]
     if not matches:
-        raise ValueError(f"The model has no {kind} {name!r}.{suggestion(name, public)} It has {', '.join(public)}.")
+        short = [path.rpartition(".")[2] for path in public]
+        raise ValueError(
+            f"The model has no {kind} {name!r}.{suggestion(name, [*public, *short])} It has {', '.join(public)}."
+        )
     full = ", ".join(path.removeprefix("model.") for path in matches)
     raise ValueError(f"{name!r} could be any of {full}: write the whole path.")
 
@@ -143,7 +147,7 @@ def _visit_module(module: Any, path: str, found: Inventory, seen: dict, structur
         return
     prefix = f"{path}." if path else ""
     for name, value in vars(module).items():
-        if name in _TRANSIENT_ATTRIBUTES:
+        if name in TRANSIENT_ATTRIBUTES:
             continue
         if value is None:  # most attributes are: a run looks at them all
             structure.append(name)

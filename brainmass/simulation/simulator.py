@@ -24,7 +24,7 @@ from brainmass.simulation.random import as_key, fold, next_key
 from brainmass.simulation.result import Result, unchecked
 from brainmass.timing import milliseconds
 
-__all__ = ["DivergenceError", "Simulator"]
+__all__ = ["DivergenceError", "Simulator", "checked_value"]
 
 
 class DivergenceError(FloatingPointError):
@@ -177,6 +177,17 @@ class Simulator:
         callable
             `values` maps some of those names to values, with units; `key` is an int or a JAX key.
         """
+        run = self._watched(duration, monitors, free, inputs, transient, sample_every, block)
+
+        def pure_run(values: Mapping[str, Any], key: Any, state: Any = None) -> Result:
+            return run(values, key, state)[0]
+
+        return pure_run
+
+    def _watched(
+        self, duration: Any, monitors: Any, free: Any, inputs: Any, transient: Any, sample_every: Any, block: Any
+    ) -> Callable[..., tuple[Result, dict[str, Any]]]:
+        """As `pure`; besides the result, for every state the first step at which it was not finite (-1: never)."""
         program, found, given = self._program(duration, inputs, monitors, transient, sample_every, False, block)
         if free is None:
             free = [path.removeprefix("model.") for path, p in found.params.items() if p.fit]
@@ -184,13 +195,13 @@ class Simulator:
         raw = found.raw()
         present = None if stateful(inventory(self.model)) else _states_of_model(found)
 
-        def pure_run(values: Mapping[str, Any], key: Any, state: Any = None) -> Result:
+        def run(values: Mapping[str, Any], key: Any, state: Any = None) -> tuple[Result, dict[str, Any]]:
             for name in values:
                 if name not in paths:
                     raise ValueError(
                         f"`values` may set {', '.join(paths) or 'nothing'}, but sets {name!r}: name it in `free`."
                     )
-            overrides = {paths[name]: _checked(found, paths[name], value) for name, value in values.items()}
+            overrides = {paths[name]: checked_value(found, paths[name], value) for name, value in values.items()}
             words = as_key(key)
             if state is None and present is not None:
                 state = {"step": jnp.int32(0), "key": words, "states": present}
@@ -198,10 +209,11 @@ class Simulator:
                 state = _eager_state(self.model, words, program, False)
             elif state is not None:
                 state = _checked_state(program, state)
-            samples, final, _ = program(raw, overrides, words, state, given.arrays)
-            return self._result(program.plan, program.dt, samples, final, 0 if state is None else state["step"], {})
+            samples, final, bad = program(raw, overrides, words, state, given.arrays)
+            start = 0 if state is None else state["step"]
+            return self._result(program.plan, program.dt, samples, final, start, {}), bad
 
-        return pure_run
+        return run
 
     # --- arranging a run --------------------------------------------------------------------------------------------
     def _program(
@@ -292,7 +304,7 @@ def _identity(what: Any) -> Any:
     return type(what) if isinstance(what, Observer) else same_function(what)
 
 
-def _checked(found: Inventory, path: str, value: Any) -> Any:
+def checked_value(found: Inventory, path: str, value: Any) -> Any:
     """A parameter value given to a pure run: its unit and domain are those of the declaration."""
     owner, _, name = path.rpartition(".")
     module = found.modules.get(owner)

@@ -20,7 +20,7 @@ from brainmass.files import whole_file
 if TYPE_CHECKING:
     from brainmass.simulation.result import Result
 
-__all__ = ["SUFFIXES", "load", "save", "to_xarray"]
+__all__ = ["SUFFIXES", "exportable", "import_io", "load", "save", "to_xarray"]
 
 SUFFIXES = (".npz", ".nc")
 _FORMAT = "brainmass.Result"
@@ -29,12 +29,12 @@ _MANIFEST = "brainmass_manifest"
 
 
 def to_xarray(result: Result) -> Any:
-    xarray = _import_io("xarray")
+    xarray = import_io("xarray")
     axis_names = result._axis_names()
     dims = _Dimensions(None if result.labels is None else len(result.labels))
     variables = {}
     for name, value in result.items():
-        values = _exportable(u.get_mantissa(value))
+        values = exportable(u.get_mantissa(value))
         names = (axis_names[result._axis_of[name]], *dims.names(name, values.shape[1:]))
         variables[name] = (names, values, {"units": str(u.get_unit(value))})
     coords = {
@@ -77,7 +77,7 @@ def _text(time: Any) -> str:
     return f"{u.get_mantissa(time):.6g} {time.unit}"
 
 
-def _import_io(*names: str) -> Any:
+def import_io(*names: str) -> Any:
     """Import what the extra "io" brings; the first module is handed back."""
     try:
         return [importlib.import_module(name) for name in names][0]
@@ -105,7 +105,7 @@ class _Dimensions:
         return base
 
 
-def _exportable(values: Any) -> np.ndarray:
+def exportable(values: Any) -> np.ndarray:
     values = np.asarray(values)
     narrow = values.dtype.kind == "V" or values.dtype == np.float16  # bfloat16 and kin: netCDF has none
     return values.astype(np.float32) if narrow else values
@@ -273,7 +273,7 @@ def _check_netcdf(result: Result, arrays: Mapping[str, np.ndarray], taken: set[s
 
 
 def _write_netcdf(result: Result, path: Path) -> None:
-    _import_io("xarray", "h5netcdf", "h5py")
+    import_io("xarray", "h5netcdf", "h5py")
     arrays: dict[str, np.ndarray] = {}
     manifest = _to_manifest(result, arrays)
     dataset = result.to_xarray()
@@ -281,13 +281,13 @@ def _write_netcdf(result: Result, path: Path) -> None:
     _check_netcdf(result, arrays, {_MANIFEST, *extra})
     for name, values in extra.items():
         dims = [f"{name}_axis_{i}" for i in range(values.ndim)]
-        dataset[name] = (dims, _exportable(values))
+        dataset[name] = (dims, exportable(values))
     dataset[_MANIFEST] = ((), json.dumps(manifest), {"long_name": "what the variables are, for Result.load"})
     dataset.to_netcdf(path, engine="h5netcdf")
 
 
 def _read_netcdf(path: Path) -> tuple[dict[str, Any], Mapping[str, np.ndarray]]:
-    xarray = _import_io("xarray", "h5netcdf", "h5py")
+    xarray = import_io("xarray", "h5netcdf", "h5py")
     with open(path, "rb"):  # a missing file is reported as missing, not as broken
         pass
     with xarray.open_dataset(path, engine="h5netcdf", decode_times=False) as dataset:

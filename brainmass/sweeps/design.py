@@ -1,0 +1,238 @@
+"""Which values a sweep goes through: grids, lists of points, random and Sobol designs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import brainunit as u
+import numpy as np
+
+from brainmass.dynamics.fields import default_dtype, show
+from brainmass.network.connectome import Connectome
+from brainmass.network.projection import Projection
+from brainmass.simulation.functional import Inventory
+from brainmass.simulation.simulator import checked_value
+from brainmass.simulation.storage import import_io
+
+__all__ = ["Axis", "Design", "as_design", "random_design", "sobol_design"]
+
+DESIGNS = ("grid", "list")
+
+
+@dataclass(frozen=True)
+class Axis:
+    """The values of one parameter, along the first axis of `values`."""
+
+    name: str
+    values: np.ndarray
+    unit: u.Unit
+    labels: tuple[str, ...] | None = None
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def coords(self, dim: str) -> dict[str, tuple]:
+        """Coordinates for xarray; values that are arrays themselves stand beside what numbers or names them."""
+        attrs = {"units": str(self.unit)}
+        if self.values.ndim == 1:
+            return {self.name: (dim, self.values, attrs)}
+        dims = (dim, *(f"{self.name}_{i}" for i in range(self.values.ndim - 1)))
+        short = np.arange(len(self)) if self.labels is None else np.asarray(self.labels)
+        return {self.name: (dim, short, {}), f"{self.name}_values": (dims, self.values, attrs)}
+
+
+@dataclass(frozen=True)
+class Design:
+    """The points of a sweep, numbered in C order."""
+
+    axes: tuple[Axis, ...]
+    is_grid: bool
+
+    @property
+    def dims(self) -> tuple[str, ...]:
+        if self.is_grid:
+            return tuple(axis.name for axis in self.axes)
+        return ("point",)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(map(len, self.axes)) if self.is_grid else (len(self.axes[0]),)
+
+    @property
+    def n_points(self) -> int:
+        return math.prod(self.shape)
+
+    @property
+    def units(self) -> dict[str, u.Unit]:
+        return {axis.name: axis.unit for axis in self.axes}
+
+    def at(self, points: np.ndarray) -> dict[str, np.ndarray]:
+        """The values at these points, without units, in the precision of a run."""
+        if not self.axes:
+            return {}
+        where = np.unravel_index(points, self.shape) if self.is_grid else (points,) * len(self.axes)
+        return {a.name: a.values[i].astype(default_dtype()) for a, i in zip(self.axes, where, strict=True)}
+
+    def coords(self) -> dict[str, tuple]:
+        dims = self.dims if self.is_grid else self.dims * len(self.axes)
+        coords = {} if self.is_grid else {"point": ("point", np.arange(self.n_points), {})}
+        for axis, dim in zip(self.axes, dims, strict=True):
+            coords |= axis.coords(dim)
+        return coords
+
+
+def as_design(found: Inventory, values: Any, kind: str) -> Design:
+    """The design that a user wrote, checked against the parameters of the model."""
+    if kind not in DESIGNS:
+        raise ValueError(f"Argument `design` of sweep must be one of {', '.join(DESIGNS)}, but is {show(kind)}.")
+    if not isinstance(values, Mapping):
+        raise TypeError(
+            "Argument `values` of sweep must map names of parameters to their values, but is "
+            f'{show(values)}. Example: {{"k": [0.1, 0.2]}}.'
+        )
+    names: dict[str, str] = {}
+    for name in values:
+        path = found.find_param(name)
+        if path in names:
+            raise ValueError(f"Argument `values` of sweep names one parameter twice: {names[path]!r} and {name!r}.")
+        names[path] = name
+    axes = tuple(_axis(found, path, name, values[name]) for path, name in names.items())
+    lengths = {axis.name: len(axis) for axis in axes}
+    if kind == "list" and len(set(lengths.values())) > 1:
+        text = ", ".join(f"{n} of {name!r}" for name, n in lengths.items())
+        raise ValueError(f'With design="list" all parameters must have as many values, but there are {text}.')
+    return Design(axes, kind == "grid" or not axes)
+
+
+def _axis(found: Inventory, path: str, name: str, given: Any) -> Axis:
+    labels = None
+    if isinstance(given, list | tuple) and any(isinstance(x, Connectome) for x in given):
+        given, labels = _weights(name, given)
+    values, unit = _numbers(name, given)
+    present = np.shape(u.get_mantissa(found.params[path].value()))
+    owner = found.modules.get(path.rpartition(".")[0])
+    shapes = {(), present, getattr(owner, "varshape", present)}
+    if values.shape[1:] not in shapes:
+        raise ValueError(
+            f"Values of `{name}` must be numbers or arrays of shape {' or '.join(map(str, shapes - {()}))}, "
+            f"one after another, but have shape {values.shape}."
+        )
+    checked_value(found, path, values if unit == u.UNITLESS else u.Quantity(values, unit=unit))
+    if isinstance(owner, Projection) and name.rpartition(".")[2] == "speed":
+        _check_speed(owner, name, u.Quantity(values, unit=unit))
+    return Axis(name, values, unit, labels)
+
+
+def _numbers(name: str, given: Any) -> tuple[np.ndarray, u.Unit]:
+    example = f'Example: {{"{name}": [0.1, 0.2]}}.'
+    if isinstance(given, list | tuple):
+        units = {u.get_unit(x) for x in given}
+        if len({unit.dim for unit in units}) > 1:
+            raise u.UnitMismatchError(f"Values of `{name}` must have one unit, but are {show(given)}.")
+        unit = u.get_unit(given[0]) if given else u.UNITLESS
+        given = [x.to_decimal(unit) if isinstance(x, u.Quantity) else x for x in given]
+    else:
+        unit, given = u.get_unit(given), u.get_mantissa(given)
+    try:
+        values = np.asarray(given, np.float64)
+    except (TypeError, ValueError):
+        raise TypeError(f"Values of `{name}` must be numbers, but are {show(given)}. {example}") from None
+    if values.ndim == 0 or not len(values):
+        raise ValueError(f"Values of `{name}` must be at least one, in a list, but are {show(given)}. {example}")
+    return values, unit
+
+
+def _weights(name: str, given: Any) -> tuple[np.ndarray, tuple[str, ...]]:
+    for x in given:
+        if not isinstance(x, Connectome):
+            raise TypeError(f"Values of `{name}` must all be connectomes, but one is {show(x)}.")
+        if x.weights.shape != given[0].weights.shape:
+            raise ValueError(
+                f"Values of `{name}` must be connectomes of one size, but {given[0].name!r} has "
+                f"{len(given[0].weights)} regions and {x.name!r} has {len(x.weights)}."
+            )
+    return np.stack([x.weights for x in given]), tuple(x.name for x in given)
+
+
+def _check_speed(projection: Projection, name: str, speeds: Any) -> None:
+    """Refuse speeds whose delays are longer than the past that the network keeps."""
+    present = projection.speed.value()  # type: ignore[union-attr]
+    slowest = np.min(present.to_decimal(u.mm / u.ms)) / (2 if projection.speed.fit else 1)  # type: ignore[union-attr]
+    if (speeds.to_decimal(u.mm / u.ms) < slowest * (1 - 1e-6)).any():
+        raise ValueError(
+            f"Values of `{name}` must be at least {slowest:g} mm/ms, as the network keeps no longer past: make it with "
+            "its lowest speed, and interpolate=True."
+        )
+
+
+# --- designs that are drawn -----------------------------------------------------------------------------------------
+def random_design(bounds: Mapping[str, tuple[Any, Any]], n: int, seed: int = 0) -> dict[str, Any]:
+    """Return `n` points drawn uniformly between bounds, for `sweep(..., design="list")`.
+
+    Parameters
+    ----------
+    bounds : mapping of str to (low, high)
+        By name of the parameter, with units.
+    n : int
+    seed : int
+
+    Examples
+    --------
+    >>> import brainmass, brainunit as u
+    >>> points = brainmass.random_design({"k": (0, 1), "tau": (1 * u.ms, 20 * u.ms)}, 100)
+    >>> points["k"].shape, points["tau"].unit
+    ((100,), ms)
+    """
+    _check_count("n", "random_design", n)
+    return _between("random_design", bounds, lambda d: np.random.default_rng(seed).random((n, d)))
+
+
+def sobol_design(bounds: Mapping[str, tuple[Any, Any]], n: int, seed: int = 0) -> dict[str, Any]:
+    """Return the first `n` points of a scrambled Sobol sequence between bounds, for `sweep(..., design="list")`.
+
+    They fill the space more evenly than random ones, best where `n` is a power of two. Needs scipy.
+
+    Parameters
+    ----------
+    bounds : mapping of str to (low, high)
+        By name of the parameter, with units.
+    n : int
+    seed : int
+    """
+    _check_count("n", "sobol_design", n)
+    qmc = import_io("scipy.stats").qmc
+
+    def draw(d: int) -> np.ndarray:
+        return qmc.Sobol(d, rng=np.random.default_rng(seed)).random_base2(max(0, (n - 1).bit_length()))[:n]
+
+    return _between("sobol_design", bounds, draw)
+
+
+def _between(owner: str, bounds: Any, draw: Any) -> dict[str, Any]:
+    if not isinstance(bounds, Mapping) or not bounds:
+        raise TypeError(f'Argument `bounds` of {owner} must be like {{"k": (0, 1)}}, but is {show(bounds)}.')
+    ends = {name: _bounds(owner, name, pair) for name, pair in bounds.items()}
+    points = draw(len(ends))
+    values = {}
+    for (name, (low, high, unit)), x in zip(ends.items(), points.T, strict=True):
+        x = low + (high - low) * x
+        values[name] = x if unit == u.UNITLESS else u.Quantity(x, unit=unit)
+    return values
+
+
+def _bounds(owner: str, name: str, pair: Any) -> tuple[float, float, u.Unit]:
+    what = f"Bounds of `{name}` in {owner}"
+    if not isinstance(pair, tuple | list) or len(pair) != 2:
+        raise TypeError(f"{what} must be a pair (low, high), but are {show(pair)}.")
+    numbers, unit = _numbers(name, list(pair))
+    if numbers.shape != (2,) or not np.isfinite(numbers).all() or not numbers[0] < numbers[1]:
+        raise ValueError(f"{what} must be two finite numbers, the lower one first, but are {show(pair)}.")
+    return float(numbers[0]), float(numbers[1]), unit
+
+
+def _check_count(argument: str, owner: str, n: Any) -> None:
+    if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
+        raise ValueError(f"Argument `{argument}` of {owner} must be a positive int, but is {show(n)}.")

@@ -1,0 +1,55 @@
+"""How many runs go side by side: as many as there is memory for."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import jax
+
+__all__ = ["host_memory", "runs_at_once"]
+
+MOST = 256
+_SHARE = 0.25  # of the memory: results are copied when parts are joined, and a run needs more than its results
+
+
+def runs_at_once(n_runs: int, bytes_of_run: int, n_devices: int) -> int:
+    """The size of chunks, all nearly full and a multiple of the number of devices."""
+    fits = int(_SHARE * _device_memory() / max(1, bytes_of_run))
+    most = max(1, min(n_runs, MOST * n_devices, fits))
+    chunks = -(-n_runs // most)
+    each = -(-n_runs // chunks)
+    return -(-each // n_devices) * n_devices
+
+
+def _device_memory() -> int:
+    """Bytes that are free on all devices that JAX computes on."""
+    devices = jax.devices()
+    if devices[0].platform == "cpu":
+        return host_memory()
+    known = [stats for device in devices if (stats := device.memory_stats())]
+    free = [stats["bytes_limit"] - stats["bytes_in_use"] for stats in known if "bytes_limit" in stats]
+    return sum(free) if free else host_memory()
+
+
+def host_memory() -> int:
+    """Bytes that are free in main memory, for this process."""
+    free = [_of_machine()]
+    limit, used = (Path("/sys/fs/cgroup") / name for name in ("memory.max", "memory.current"))
+    try:
+        free.append(int(limit.read_text()) - int(used.read_text()))
+    except (OSError, ValueError):  # no such limit
+        pass
+    return max(0, min(free))
+
+
+def _of_machine() -> int:
+    try:
+        rows = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
+        return 1024 * int(rows["MemAvailable"].split()[0])
+    except (OSError, KeyError, ValueError):
+        pass
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
+    except (AttributeError, OSError, ValueError):
+        return 4 << 30

@@ -1,0 +1,380 @@
+"""`sweep`: many runs of one simulator, in batches, with what fails noted and what is done kept."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import brainunit as u
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+import brainmass
+from brainmass.dynamics.fields import default_dtype, show
+from brainmass.simulation.functional import inventory, stateful
+from brainmass.simulation.lanes import Lanes
+from brainmass.simulation.program import Bundle
+from brainmass.simulation.random import as_key, fold
+from brainmass.simulation.result import Result
+from brainmass.simulation.simulator import Simulator
+from brainmass.simulation.storage import import_io
+from brainmass.sweeps.design import Design, as_design
+from brainmass.sweeps.identity import digest
+from brainmass.sweeps.layout import Layout, layout
+from brainmass.sweeps.memory import host_memory, runs_at_once
+from brainmass.sweeps.store import File, Memory, as_store_path
+
+__all__ = ["sweep"]
+
+Measure = Callable[[Result], Any]
+
+
+def sweep(
+    simulator: Simulator,
+    duration: Any,
+    values: Mapping[str, Any],
+    *,
+    design: str = "grid",
+    seeds: int | Sequence[int] = 1,
+    monitors: Any = None,
+    inputs: Any = None,
+    transient: Any = None,
+    sample_every: Any = None,
+    measure: Measure | None = None,
+    common_random_numbers: bool = False,
+    at_once: int | None = None,
+    store: str | os.PathLike[str] | None = None,
+    resume: bool = True,
+    progress: bool = False,
+) -> Any:
+    """Run a simulator for many values of its parameters, many runs at once. Needs the extra `io`.
+
+    Parameters
+    ----------
+    simulator : Simulator
+    duration : Quantity
+        Length of each run.
+    values : mapping of str to array, Quantity or list
+        Values by name of the parameter (`"k"`, `"node.eta"`), with units; along the first axis where each is an array.
+        Of weights (`"conn"`) they may be connectomes; conduction lengths stay those of the network.
+    design : {'grid', 'list'}
+        Whether to go through all combinations, or through the values side by side; for the latter see also
+        `random_design` and `sobol_design`.
+    seeds : int or sequence of int
+        How many runs there are at each point, with the seeds 0, 1, ..., or which seeds they have.
+    monitors, inputs, transient, sample_every
+        As in `Simulator.run`.
+    measure : callable, optional
+        `measure(result)`, from the result of one run to an array, a quantity or a mapping of them, in terms of
+        `jax.numpy`: what to keep instead of trajectories.
+    common_random_numbers : bool
+        Whether all points have the same noise under the same seed.
+    at_once : int, optional
+        Number of runs side by side; default what memory allows, at most some hundreds.
+    store : path, optional
+        A `.zarr` folder or `.nc` file. Results are written as they come, and a sweep that was cut off goes on from
+        there when it is called again. A `.zarr` is read from the disk piece by piece.
+    resume : bool
+        Whether to go on with a store that is there already.
+    progress : bool
+        Whether to show a progress bar.
+
+    Returns
+    -------
+    xarray.Dataset
+        A variable for each monitor or measure. Its dimensions are the parameters (or `point`), `seed`, and those of
+        one run: `time` in ms and `region`; axes of a measure are numbered, except of shapes (region,) and (region,
+        region). `failed` says why a run failed, and is empty where it did not; the values of a run that failed are NaN.
+
+    Raises
+    ------
+    ValueError, TypeError
+        Before anything is run, where an argument is not right, or the store belongs to another sweep.
+
+    Notes
+    -----
+    The run at point `p` (in C order) under seed `s` is `simulator.pure(...)(values, key)` with
+    `key = jax.random.fold_in(jax.random.key(s), p)`, or `jax.random.key(s)` with common random numbers, whatever
+    runs beside it.
+
+    Examples
+    --------
+    >>> import brainmass, brainunit as u
+    >>> simulator = brainmass.Simulator(brainmass.HopfStep(1), dt=0.1 * u.ms)
+    >>> data = brainmass.sweep(simulator, 10 * u.ms, {"a": [-0.2, 0.0, 0.2]}, seeds=2, monitors=["x"])
+    >>> dict(data["x"].sizes)
+    {'a': 3, 'seed': 2, 'time': 100, 'region': 1}
+    """
+    if not isinstance(simulator, Simulator):
+        raise TypeError(f"Argument `simulator` of sweep must be a Simulator, but is {show(simulator)}.")
+    import_io("xarray")
+    path = None if store is None else as_store_path(store)
+    which = _as_seeds(seeds)
+    points = as_design(inventory(Bundle(simulator.model, {})), values, design)
+    settings = {
+        "monitors": monitors, "inputs": inputs, "transient": transient, "sample_every": sample_every
+    }  # fmt: skip
+    lane = Lane(simulator, duration, settings, measure, points)
+    jobs = Jobs(points, which, common_random_numbers)
+    plan, size = _explored(lane, points, jobs, simulator.model)
+    chosen = _chosen(at_once, plan, size)
+    if path is None:
+        _check_fits(plan)
+        sink = Memory(plan)
+    else:
+        same = _identity(simulator, duration, settings, measure, points, which, common_random_numbers)
+        sink = File(path, plan, same, chosen, resume)
+        chosen = sink.at_once if at_once is None else chosen
+    _go(lane, jobs, sink, chosen, progress)
+    return sink.finish()
+
+
+class Lane:
+    """One run: from values without units and a key to what is kept, and the first bad step of every state."""
+
+    def __init__(self, simulator: Simulator, duration: Any, settings: Mapping[str, Any], measure: Any, design: Design):
+        self.dt = float(simulator.dt.to_decimal(u.ms))
+        self.units = design.units
+        self._measure = measure
+        self._run = simulator._watched(
+            duration, settings["monitors"], list(self.units), settings["inputs"], settings["transient"],
+            settings["sample_every"], None,
+        )  # fmt: skip
+
+    def whole(self, values: Mapping[str, Any], key: Any) -> tuple[Result, Mapping[str, Any], dict[str, Any]]:
+        """The result of the run, what is kept of it, and the first bad steps."""
+        given = {n: x if (unit := self.units[n]) == u.UNITLESS else u.Quantity(x, unit=unit) for n, x in values.items()}
+        result, bad = self._run(given, key)
+        return result, result if self._measure is None else _named(self._measure, result), bad
+
+    def __call__(self, values: Mapping[str, Any], key: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        _, kept, bad = self.whole(values, key)
+        never = np.iinfo(np.int32).max
+        first = {path: jnp.where(steps >= 0, steps, never).min(initial=never) for path, steps in bad.items()}
+        return {name: jnp.asarray(u.get_mantissa(value)) for name, value in kept.items()}, first
+
+    def reason(self, first: Mapping[str, Any]) -> str:
+        """Why a run failed, from its first bad steps; empty if it did not."""
+        path = min(first, key=lambda path: first[path], default=None)
+        if path is None or first[path] == np.iinfo(np.int32).max:
+            return ""
+        return f"State `{path.removeprefix('model.')}` became infinite or NaN by {first[path] * self.dt:g} ms."
+
+
+def _named(measure: Measure, result: Result) -> dict[str, Any]:
+    """What a measure returns, by name."""
+    measured = measure(result)
+    if not isinstance(measured, Mapping):
+        name = getattr(measure, "__name__", "")
+        measured = {name if name.isidentifier() else "measure": measured}
+    for name, value in measured.items():
+        try:
+            jnp.asarray(u.get_mantissa(value))
+        except (TypeError, ValueError):
+            raise TypeError(
+                "Argument `measure` of sweep must return an array, a quantity or a mapping of them, but returns "
+                f"{show(value)} as {name!r}."
+            ) from None
+    return {str(name): u.math.asarray(value) for name, value in measured.items()}
+
+
+class Jobs:
+    """The runs of a sweep, numbered in C order, the seed last: their values and keys."""
+
+    def __init__(self, design: Design, seeds: np.ndarray, common_random_numbers: bool):
+        self.design, self.n_seeds = design, len(seeds)
+        self.seeds, self.common = seeds, common_random_numbers
+        self._words = np.stack([as_key(int(seed)) for seed in seeds])
+
+    def of(self, runs: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray]:
+        points, seeds = np.divmod(runs, self.n_seeds)
+        keys = self._words[seeds]
+        return self.design.at(points), keys if self.common else np.asarray(_fold_each(keys, points.astype(np.uint32)))
+
+
+_fold_each = jax.jit(jax.vmap(fold))
+
+
+# --- before the first run -------------------------------------------------------------------------------------------
+def _explored(lane: Lane, design: Design, jobs: Jobs, model: Any) -> tuple[Layout, int]:
+    """What a sweep will give, and the bytes that a run needs, from a trace of one run."""
+    seen: dict[str, Any] = {}
+
+    def traced(values: Any, key: Any) -> Any:
+        result, kept, bad = lane.whole(values, key)
+        seen["times"] = result.times
+        return result, dict(kept), bad
+
+    values, keys = jobs.of(np.arange(1))
+    one = {name: x[0] for name, x in values.items()}
+    jaxpr, (result, kept, _) = jax.make_jaxpr(traced, return_shape=True)(one, keys[0])
+    _check_all_matter(jaxpr.jaxpr, design)
+    times = {name: u.Quantity(np.asarray(u.get_mantissa(t)), unit=u.ms) for name, t in seen["times"].items()}
+    attrs = {
+        "brainmass": brainmass.__version__,
+        "jax": jax.__version__,
+        "keys": "jax.random.key(seed)" if jobs.common else "jax.random.fold_in(jax.random.key(seed), point)",
+    }
+    labels = getattr(model, "labels", None)
+    is_result = lane._measure is None
+    plan = layout(design, jobs.seeds, result, None if is_result else kept, times, labels, attrs)
+    sizes = jax.tree.leaves((result, {} if is_result else kept))
+    return plan, sum(x.size * x.dtype.itemsize for x in sizes)
+
+
+def _check_all_matter(jaxpr: Any, design: Design) -> None:
+    """Refuse a parameter that the program never reads, such as the delay that a network was made for."""
+    read = {id(x) for equation in jaxpr.eqns for x in equation.invars} | {id(x) for x in jaxpr.outvars}
+    for name, x in zip(sorted(axis.name for axis in design.axes), jaxpr.invars, strict=False):
+        if id(x) not in read:
+            raise ValueError(
+                f"Nothing in this run depends on `{name}`, so there is nothing to sweep. A conduction speed counts "
+                "where delays are interpolated: Network(..., interpolate=True)."
+            )
+
+
+def _as_seeds(seeds: Any) -> np.ndarray:
+    if isinstance(seeds, int | np.integer) and not isinstance(seeds, bool) and seeds >= 1:
+        return np.arange(seeds)
+    given = np.asarray(seeds) if isinstance(seeds, list | tuple | range | np.ndarray) else np.zeros(0)
+    if given.ndim != 1 or not given.size or given.dtype.kind not in "iu" or (given < 0).any():
+        raise ValueError(
+            "Argument `seeds` of sweep must be a positive int or a sequence of nonnegative ints, but is "
+            f"{show(seeds)}. Example: seeds=10."
+        )
+    if len(set(given.tolist())) < len(given):
+        raise ValueError(f"Argument `seeds` of sweep must hold different seeds, but is {show(seeds)}.")
+    return given.astype(np.int64)
+
+
+def _chosen(at_once: Any, plan: Layout, bytes_of_run: int) -> int:
+    n_devices = len(jax.devices())
+    if at_once is None:
+        return runs_at_once(plan.n_runs, bytes_of_run + plan.bytes_of_run, n_devices)
+    if isinstance(at_once, bool) or not isinstance(at_once, int | np.integer) or at_once < 1:
+        raise ValueError(f"Argument `at_once` of sweep must be a positive int, but is {show(at_once)}.")
+    return int(min(at_once, plan.n_runs))
+
+
+def _check_fits(plan: Layout) -> None:
+    needed, free = plan.n_runs * plan.bytes_of_run, host_memory()
+    if needed > free:
+        raise MemoryError(
+            f"The results of this sweep take {needed / 1e9:.3g} GB, and {free / 1e9:.3g} GB are free: give it "
+            'a `measure`, a `sample_every`, or a file. Example: store="sweep.zarr".'
+        )
+
+
+def _identity(
+    simulator: Simulator,
+    duration: Any,
+    settings: Mapping[str, Any],
+    measure: Any,
+    design: Design,
+    seeds: Any,
+    common: Any,
+) -> dict[str, str]:
+    """What a store is known by."""
+    found = inventory(Bundle(simulator.model, {}))
+    start = {} if stateful(found) else found.state_values()  # of a model that starts from the states it has
+    return {
+        **{f"the values of `{axis.name}`": digest((axis.values, axis.unit)) for axis in design.axes},
+        "the design": digest((design.is_grid, design.dims)),
+        "the seeds": digest((seeds, common)),
+        "the duration": digest(float(duration.to_decimal(u.ms))),
+        "the time step": digest(float(simulator.dt.to_decimal(u.ms))),
+        **{f"`{name}`": digest(value) for name, value in settings.items()},
+        "`measure`": digest(measure),
+        "the parameters of the model": digest(found.raw()),
+        "the model": digest((simulator.model, start)),
+        "the precision": str(default_dtype()),
+        "the version of brainmass": brainmass.__version__,
+    }
+
+
+# --- running --------------------------------------------------------------------------------------------------------
+def _go(lane: Lane, jobs: Jobs, sink: Memory | File, at_once: int, progress: bool) -> None:
+    pending = sink.pending()
+    if not len(pending):
+        return
+    batches = Batches(lane, jobs, at_once)
+    bar = None
+    if progress:
+        from tqdm.auto import tqdm
+
+        total = sink.layout.n_runs
+        bar = tqdm(total=total, initial=total - len(pending), desc="sweeping", unit="run", leave=False)
+    try:
+        for runs, values, reasons in batches.of(pending):
+            sink.write(runs, values, reasons)
+            if bar is not None:
+                bar.update(len(runs))
+    finally:
+        if bar is not None:
+            bar.close()
+
+
+class Batches:
+    """Runs side by side, `at_once` of them, as one compiled program; the last batch is filled up."""
+
+    def __init__(self, lane: Lane, jobs: Jobs, at_once: int):
+        self.lane, self.jobs, self.at_once = lane, jobs, at_once
+        self._program = _program(lane, jax.devices())
+
+    def of(self, pending: np.ndarray) -> Iterator[tuple[np.ndarray, dict[str, np.ndarray], list[str]]]:
+        """Runs, what is kept of them, and why they failed."""
+        start = 0
+        while start < len(pending):
+            runs = pending[start : start + self.at_once]
+            start += len(runs)
+            yield from self._tried(runs, self.at_once)
+
+    def _tried(self, runs: np.ndarray, size: int) -> list[tuple]:
+        """The runs as one batch, or in halves where that raises an error, down to the run that does."""
+        try:
+            values, first = self._computed(runs, size)
+        except Exception as error:
+            if len(runs) == 1:
+                return [(runs, {}, [_in_words(error)])]
+            half = -(-len(runs) // 2)
+            parts = self._tried(runs[:half], half) + self._tried(runs[half:], half)
+            if len(parts) == 2 and self._are_fine(parts):  # together they were too many
+                self.at_once = min(self.at_once, half)
+            return parts
+        reasons = [self.lane.reason({path: steps[i] for path, steps in first.items()}) for i in range(len(runs))]
+        failed = np.array([bool(reason) for reason in reasons])
+        return [(runs, {name: _without(x, failed) for name, x in values.items()}, reasons)]
+
+    @staticmethod
+    def _are_fine(parts: list[tuple]) -> bool:
+        return all(values for _, values, _ in parts)
+
+    def _computed(self, runs: np.ndarray, size: int) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+        filled = np.resize(runs, _multiple(size, len(jax.devices())))
+        return jax.tree.map(lambda x: np.asarray(x)[: len(runs)], self._program(*self.jobs.of(filled)))
+
+
+def _multiple(size: int, n: int) -> int:
+    return -(-size // n) * n
+
+
+def _program(lane: Lane, devices: Sequence[Any]) -> Callable[..., Any]:
+    """A batch of runs as one program; with several devices each has its share of the runs."""
+    if len(devices) == 1:
+        return Lanes(lane, 0, 0)
+    mesh = jax.sharding.Mesh(np.asarray(devices), ("runs",))
+    shares = jax.sharding.PartitionSpec("runs")
+    return jax.jit(jax.shard_map(jax.vmap(lane), mesh=mesh, in_specs=shares, out_specs=shares, check_vma=False))
+
+
+def _without(values: np.ndarray, failed: np.ndarray) -> np.ndarray:
+    """Floating-point values, NaN where a run failed."""
+    values = values if values.dtype.kind in "fc" else values.astype(np.float64)
+    return np.where(failed.reshape(-1, *(1,) * (values.ndim - 1)), np.asarray(np.nan, values.dtype), values)
+
+
+def _in_words(error: Exception) -> str:
+    text = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {text[0] if text else ''}"[:300]

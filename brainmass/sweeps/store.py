@@ -1,0 +1,241 @@
+"""Where the results of a sweep are put as they come: in memory, or in a file from which a sweep goes on."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import secrets
+import shutil
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from brainmass.files import whole_file
+from brainmass.simulation.storage import import_io
+from brainmass.sweeps.layout import FAILED, NOT_RUN, Layout
+
+__all__ = ["File", "Memory", "as_store_path"]
+
+SUFFIXES = (".zarr", ".nc")
+_IDENTITY, _AT_ONCE = "brainmass_sweep", "at_once"
+_BYTES_OF_CHUNK = 1 << 20
+
+
+def as_store_path(path: Any) -> Path:
+    if Path(path).suffix not in SUFFIXES:
+        raise ValueError(
+            f"Argument `store` of sweep must end in {' or '.join(SUFFIXES)}, but is {os.fspath(path)!r}. "
+            'Example: store="sweep.zarr".'
+        )
+    path = Path(path).resolve()
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"Argument `store` of sweep must lie in an existing folder, but {path.parent} is none.")
+    return path
+
+
+class Memory:
+    """Results as arrays whose first axis is the run."""
+
+    at_once = None
+
+    def __init__(self, layout: Layout):
+        self.layout, n = layout, layout.n_runs
+        self._flat = {name: np.full((n, *v.shape), np.nan, v.dtype) for name, v in layout.variables.items()}
+        self._failed = np.full(n, NOT_RUN, object)
+
+    def pending(self) -> np.ndarray:
+        return np.flatnonzero(self._failed == NOT_RUN)
+
+    def write(self, runs: np.ndarray, values: Mapping[str, np.ndarray], reasons: Sequence[str]) -> None:
+        for name, x in values.items():
+            self._flat[name][runs] = x
+        self._failed[runs] = reasons
+
+    def finish(self) -> Any:
+        return self.layout.dataset({**self._flat, FAILED: self._failed.astype(str)})
+
+
+class File:
+    """Results in a zarr folder, each written whole before it is noted as done; a `.nc` file is made from it at the end.
+
+    Runs side by side in the dataset share files of about a megabyte.
+    """
+
+    def __init__(self, path: Path, layout: Layout, identity: dict[str, str], at_once: int, resume: bool):
+        import_io("zarr")
+        import_io("xarray", *(["h5netcdf", "h5py"] if path.suffix == ".nc" else []))
+        self.path, self.layout = path, layout
+        self.folder = path if path.suffix == ".zarr" else path.with_name(f"{path.name}.unfinished.zarr")
+        if path.suffix == ".nc":
+            _check_netcdf(layout)
+        self._complete = path != self.folder and path.exists()
+        there = path if self._complete else self.folder
+        if there.exists() and not resume:
+            raise FileExistsError(
+                f"{there} is there already: give `store` another name, or resume=True to go on with it."
+            )
+        if there.exists():
+            attrs = _attrs_of(there)
+            _check_identity(there, attrs, identity)
+            at_once = int(attrs[_AT_ONCE])
+        else:
+            self._create({**layout.attrs, _IDENTITY: json.dumps(identity), _AT_ONCE: at_once})
+        self.at_once = at_once
+        if self._complete:
+            shutil.rmtree(self.folder, ignore_errors=True)
+        else:
+            self._group = import_io("zarr").open_group(self.folder, mode="r+")
+
+    def _create(self, attrs: dict[str, Any]) -> None:
+        """The folder with all but the results; it appears whole or not at all."""
+        zarr, layout = import_io("zarr"), self.layout
+        partial = self.folder.with_name(f".{self.folder.stem}.{secrets.token_hex(4)}.partial.zarr")
+        try:
+            group = zarr.create_group(partial, attributes=attrs, zarr_format=3)
+            for name, (dims, values, its) in layout.coords.items():
+                dims, values = (dims,) if isinstance(dims, str) else dims, np.asarray(values)
+                kind = "str" if values.dtype.kind == "U" else values.dtype
+                self._array(group, name, dims, values.shape, kind, values.shape, "" if kind == "str" else 0, its)[
+                    ...
+                ] = values.astype(object) if kind == "str" else values
+            for name, v in layout.variables.items():
+                dims, shape = (*layout.dims, *v.dims), (*layout.shape, *v.shape)
+                chunks = (*_runs_in_chunk(layout.shape, math.prod(v.shape) * v.dtype.itemsize), *v.shape)
+                self._array(group, name, dims, shape, v.dtype, chunks, np.nan, v.attrs)
+            attrs = {"long_name": "why a run failed"}
+            self._array(group, FAILED, layout.dims, layout.shape, "str", layout.shape, NOT_RUN, attrs)
+            os.rename(partial, self.folder)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+
+    @staticmethod
+    def _array(group: Any, name: str, dims: Any, shape: Any, dtype: Any, chunks: Any, fill: Any, attrs: Any) -> Any:
+        chunks = tuple(max(1, n) for n in chunks)
+        return group.create_array(
+            name, shape=shape, dtype=dtype, chunks=chunks, fill_value=fill, dimension_names=dims, attributes=dict(attrs)
+        )
+
+    def pending(self) -> np.ndarray:
+        if self._complete:
+            return np.arange(0)
+        return np.flatnonzero(np.asarray(self._group[FAILED][...]).ravel().astype(object) == NOT_RUN)
+
+    def write(self, runs: np.ndarray, values: Mapping[str, np.ndarray], reasons: Sequence[str]) -> None:
+        for name, x in values.items():
+            self._put(name, runs, x)
+        self._put(FAILED, runs, np.asarray(reasons, object))
+
+    def _put(self, name: str, runs: np.ndarray, values: np.ndarray) -> None:
+        array, n = self._group[name], len(self.layout.shape)
+        shape = array.shape[n:]
+        done = 0
+        for first, last in _stretches(runs):
+            for block in blocks(self.layout.shape, first, last):
+                sizes = [s.stop - s.start for s in block]
+                part = values[done : done + math.prod(sizes)]
+                array[(*block, *(slice(None),) * len(shape))] = part.reshape(*sizes, *shape)
+                done += len(part)
+
+    def finish(self) -> Any:
+        xarray = import_io("xarray")
+        if self.path == self.folder:
+            _consolidate(self.folder)
+            return _as_in_memory(xarray.open_zarr(self.folder, chunks=None, decode_times=False))
+        if not self._complete:
+            dataset = xarray.open_zarr(self.folder, chunks=None, decode_times=False, consolidated=False)
+            for variable in dataset.variables.values():
+                variable.encoding = {}
+            with whole_file(self.path) as partial:
+                _plain_text(dataset).to_netcdf(partial, engine="h5netcdf")
+            shutil.rmtree(self.folder, ignore_errors=True)
+        return _as_in_memory(xarray.load_dataset(self.path, engine="h5netcdf", decode_times=False))
+
+
+def _as_in_memory(dataset: Any) -> Any:
+    """Without what only the file needs."""
+    dataset.attrs = {name: value for name, value in dataset.attrs.items() if name not in (_IDENTITY, _AT_ONCE)}
+    return _plain_text(dataset)
+
+
+def _plain_text(dataset: Any) -> Any:
+    texts = {str(name): v for name, v in dataset.variables.items() if v.dtype.kind in "TO"}
+    return dataset.assign({name: (v.dims, v.values.astype(object).astype(str), v.attrs) for name, v in texts.items()})
+
+
+def _consolidate(folder: Path) -> None:
+    """Put a list of all arrays into one file; other readers of the format pass over it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import_io("zarr").consolidate_metadata(folder)
+
+
+def _attrs_of(path: Path) -> dict[str, Any]:
+    try:
+        if path.suffix == ".nc":
+            with import_io("xarray").open_dataset(path, engine="h5netcdf", decode_times=False) as dataset:
+                return dict(dataset.attrs)
+        return dict(import_io("zarr").open_group(path, mode="r").attrs)
+    except (OSError, ValueError, KeyError) as error:
+        raise ValueError(f"{path} is no file of a sweep ({error}): give `store` another name.") from error
+
+
+def _check_identity(path: Path, attrs: Mapping[str, Any], identity: Mapping[str, str]) -> None:
+    known = json.loads(attrs.get(_IDENTITY, "{}"))
+    if not known:
+        raise ValueError(f"{path} is no file of a sweep: give `store` another name.")
+    other = [name for name in {**known, **identity} if known.get(name) != identity.get(name)]
+    if other:
+        raise ValueError(
+            f"{path} belongs to another sweep; what differs: {', '.join(other)}. Give `store` another name, or "
+            "remove the file."
+        )
+
+
+def _check_netcdf(layout: Layout) -> None:
+    for name, variable in layout.variables.items():
+        if variable.dtype.kind == "c":
+            raise TypeError(f'netCDF has no complex numbers, as in {name!r}. Example: store="sweep.zarr".')
+        if "/" in name:
+            raise ValueError(f'netCDF cannot hold a variable named {name!r}. Example: store="sweep.zarr".')
+
+
+def _runs_in_chunk(shape: tuple[int, ...], bytes_of_run: int) -> tuple[int, ...]:
+    """Runs that share a file: neighbours in C order."""
+    left, chunk = max(1, _BYTES_OF_CHUNK // max(1, bytes_of_run)), []
+    for n in reversed(shape):
+        chunk.append(min(n, left))
+        left //= n
+        left = max(1, left)
+    return tuple(reversed(chunk))
+
+
+def _stretches(runs: np.ndarray) -> Iterator[tuple[int, int]]:
+    """First and last + 1 of the stretches without gap in ascending numbers."""
+    for part in np.split(runs, np.flatnonzero(np.diff(runs) != 1) + 1):
+        yield int(part[0]), int(part[-1]) + 1
+
+
+def blocks(shape: tuple[int, ...], first: int, last: int) -> Iterator[tuple[slice, ...]]:
+    """Blocks of an array that together hold its elements from `first` to before `last`, in C order."""
+    if first >= last:
+        return
+    if len(shape) == 1:
+        yield (slice(first, last),)
+        return
+    row = math.prod(shape[1:])
+    begin, end = -(-first // row), last // row  # the rows that are whole
+    if begin > end:
+        yield from _within(shape, end, first - end * row, last - end * row)
+        return
+    yield from _within(shape, begin - 1, first - (begin - 1) * row, row if first < begin * row else 0)
+    if begin < end:
+        yield (slice(begin, end), *(slice(0, n) for n in shape[1:]))
+    yield from _within(shape, end, 0, last - end * row)
+
+
+def _within(shape: tuple[int, ...], row: int, first: int, last: int) -> Iterator[tuple[slice, ...]]:
+    return ((slice(row, row + 1), *rest) for rest in blocks(shape[1:], first, last))
