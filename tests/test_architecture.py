@@ -13,11 +13,12 @@ import brainmass
 
 PACKAGE = Path(brainmass.__file__).parent
 FORBIDDEN = {
-    "dynamics": ("models", "network", "simulation", "forward", "fitting"),
-    "models": ("network", "simulation", "forward", "fitting"),
-    "network": ("models", "simulation", "forward", "fitting"),
-    "forward": ("models", "network", "simulation", "fitting"),
-    "simulation": ("models", "network", "fitting"),
+    "dynamics": ("models", "network", "simulation", "forward", "fitting", "sweeps"),
+    "models": ("network", "simulation", "forward", "fitting", "sweeps"),
+    "network": ("models", "simulation", "forward", "fitting", "sweeps"),
+    "forward": ("models", "network", "simulation", "fitting", "sweeps"),
+    "simulation": ("models", "network", "fitting", "sweeps"),
+    "sweeps": ("models", "fitting"),
 }
 # For what must go through time by itself: layers over a sequence, a model whose step is a repetition time.
 OWN_LOOPS = {"dynamics/rows.py"}

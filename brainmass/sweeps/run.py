@@ -14,6 +14,7 @@ import numpy as np
 import brainmass
 from brainmass.dynamics.fields import default_dtype, show
 from brainmass.simulation.functional import inventory, stateful
+from brainmass.simulation.inputs import same_function
 from brainmass.simulation.lanes import Lanes
 from brainmass.simulation.program import Bundle
 from brainmass.simulation.random import as_key, fold
@@ -138,10 +139,23 @@ class Lane:
         self.dt = float(simulator.dt.to_decimal(u.ms))
         self.units = design.units
         self._measure = measure
-        self._run = simulator._watched(
-            duration, settings["monitors"], list(self.units), settings["inputs"], settings["transient"],
-            settings["sample_every"], None,
-        )  # fmt: skip
+        arguments = {"duration": duration, "monitors": settings["monitors"], "inputs": settings["inputs"]}
+        arguments |= {"transient": settings["transient"], "sample_every": settings["sample_every"], "block": None}
+        self._run = simulator._watched(free=list(self.units), **arguments)
+        self._settings = arguments
+        self._simulator = simulator
+
+    def batched(self, devices: Sequence[Any]) -> Callable[..., Any]:
+        """Many runs side by side as one program, made earlier if the model and all else but the values are the same."""
+        renamed = {"every": self._settings["sample_every"], "progress": False}
+        rest = {name: x for name, x in self._settings.items() if name != "sample_every"}
+        program, found, given = self._simulator._program(**rest, **renamed)
+        start = {} if program.makes_states else found.state_values()
+        numbers = digest((found.raw(), given.arrays, start))
+        key = ("sweep", tuple(self.units.items()), same_function(self._measure), numbers, len(devices))
+        if key not in program.compiled:
+            program.compiled[key] = _program(self, devices)
+        return program.compiled[key]
 
     def whole(self, values: Mapping[str, Any], key: Any) -> tuple[Result, Mapping[str, Any], dict[str, Any]]:
         """The result of the run, what is kept of it, and the first bad steps."""
@@ -321,7 +335,7 @@ class Batches:
 
     def __init__(self, lane: Lane, jobs: Jobs, at_once: int):
         self.lane, self.jobs, self.at_once = lane, jobs, at_once
-        self._program = _program(lane, jax.devices())
+        self._program = lane.batched(jax.devices())
 
     def of(self, pending: np.ndarray) -> Iterator[tuple[np.ndarray, dict[str, np.ndarray], list[str]]]:
         """Runs, what is kept of them, and why they failed."""
