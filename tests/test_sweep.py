@@ -530,3 +530,51 @@ def test_many_devices_give_the_numbers_of_one(tmp_path, at_once):
     done = in_process(code, XLA_FLAGS=flags, JAX_PLATFORMS="cpu")
     assert done.returncode == 0, done.stderr
     np.testing.assert_allclose(np.load(out), swept()["x"], rtol=1e-5, atol=1e-6)
+
+
+CLUSTER = """
+    import os, signal, sys
+    sys.path.insert(0, {tests!r})
+    from distributed import Client, LocalCluster
+    from brainmass.sweeps.store import File
+    import test_sweep
+
+    if __name__ == "__main__":
+        write = File.write
+        with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
+            with Client(cluster) as client:
+                workers = client.run(os.getpid)
+
+                def killing(self, *args):
+                    write(self, *args)
+                    if workers:
+                        os.kill(workers.popitem()[1], signal.SIGKILL)
+                        workers.clear()
+
+                File.write = killing
+                test_sweep.swept(store={path!r}, simulator=test_sweep.delayed(), cluster=client, **test_sweep.SMALL)
+                assert not workers
+"""
+SMALL = {"values": {"k": [0.1, 0.4, 0.8]}, "monitors": ["x"], "at_once": 1}
+
+
+@pytest.mark.slow
+def test_on_a_cluster_the_numbers_are_those_of_one_process_though_a_worker_is_killed(tmp_path):
+    xarray = pytest.importorskip("xarray")
+    pytest.importorskip("zarr")
+    pytest.importorskip("distributed")
+    path, script = tmp_path / "sweep.zarr", tmp_path / "script.py"
+    script.write_text(textwrap.dedent(CLUSTER.format(tests=os.path.dirname(__file__), path=str(path))))
+    out = subprocess.run([sys.executable, str(script)], capture_output=True, text=True)
+    assert out.returncode == 0, out.stderr
+    stored = swept(store=path, simulator=delayed(), **SMALL).load()
+    xarray.testing.assert_identical(stored, swept(simulator=delayed(), **SMALL))
+
+
+def test_what_is_no_cluster_is_refused(monkeypatch):
+    pytest.importorskip("distributed")
+    with pytest.raises(TypeError, match="`cluster` of sweep must be a dask.distributed Client, but is 4"):
+        swept(cluster=4)
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(ImportError, match=r"brainmass\[cluster\]"):
+        swept(cluster=4)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import brainunit as u
@@ -21,6 +22,7 @@ from brainmass.simulation.random import as_key, fold
 from brainmass.simulation.result import Result
 from brainmass.simulation.simulator import Simulator
 from brainmass.simulation.storage import import_io
+from brainmass.sweeps.cluster import as_client, on_workers
 from brainmass.sweeps.design import Design, as_design
 from brainmass.sweeps.identity import digest
 from brainmass.sweeps.layout import Layout, layout
@@ -49,6 +51,7 @@ def sweep(
     store: str | os.PathLike[str] | None = None,
     resume: bool = True,
     progress: bool = False,
+    cluster: Any = None,
 ) -> Any:
     """Run a simulator for many values of its parameters, many runs at once. Needs the extra `io`.
 
@@ -81,6 +84,8 @@ def sweep(
         Whether to go on with a store that is there already.
     progress : bool
         Whether to show a progress bar.
+    cluster : dask.distributed.Client, optional
+        Whose workers run the batches; a batch whose worker dies is run again. Needs the extra `cluster`.
 
     Returns
     -------
@@ -111,6 +116,7 @@ def sweep(
     if not isinstance(simulator, Simulator):
         raise TypeError(f"Argument `simulator` of sweep must be a Simulator, but is {show(simulator)}.")
     import_io("xarray")
+    client = None if cluster is None else as_client(cluster)
     path = None if store is None else as_store_path(store)
     which = _as_seeds(seeds)
     points = as_design(inventory(Bundle(simulator.model, {})), values, design)
@@ -128,7 +134,13 @@ def sweep(
         same = _identity(simulator, duration, settings, measure, points, which, common_random_numbers)
         sink = File(path, plan, same, chosen, resume)
         chosen = sink.at_once if at_once is None else chosen
-    _go(lane, jobs, sink, chosen, progress)
+    pending = sink.pending()
+    if client is None:
+        batches = Batches(lane, jobs, chosen).of(pending)
+    else:
+        make = partial(_on_worker, simulator.model, simulator.dt, duration, settings, measure, points, jobs, chosen)
+        batches = on_workers(client, make, pending, _spread(chosen, len(pending), client, at_once))
+    _go(batches, sink, len(pending), progress)
     return sink.finish()
 
 
@@ -309,19 +321,15 @@ def _identity(
 
 
 # --- running --------------------------------------------------------------------------------------------------------
-def _go(lane: Lane, jobs: Jobs, sink: Memory | File, at_once: int, progress: bool) -> None:
-    pending = sink.pending()
-    if not len(pending):
-        return
-    batches = Batches(lane, jobs, at_once)
+def _go(batches: Iterator[tuple], sink: Memory | File, n_pending: int, progress: bool) -> None:
     bar = None
     if progress:
         from tqdm.auto import tqdm
 
         total = sink.layout.n_runs
-        bar = tqdm(total=total, initial=total - len(pending), desc="sweeping", unit="run", leave=False)
+        bar = tqdm(total=total, initial=total - n_pending, desc="sweeping", unit="run", leave=False)
     try:
-        for runs, values, reasons in batches.of(pending):
+        for runs, values, reasons in batches:
             sink.write(runs, values, reasons)
             if bar is not None:
                 bar.update(len(runs))
@@ -330,12 +338,22 @@ def _go(lane: Lane, jobs: Jobs, sink: Memory | File, at_once: int, progress: boo
             bar.close()
 
 
+def _on_worker(model: Any, dt: Any, duration: Any, settings: Any, measure: Any, design: Any, jobs: Any, n: int) -> Any:
+    return Batches(Lane(Simulator(model, dt), duration, settings, measure, design), jobs, n)
+
+
+def _spread(chosen: int, n_runs: int, client: Any, asked: Any) -> int:
+    """The size of batches, small enough for every worker to have one."""
+    workers = max(1, len(client.scheduler_info(n_workers=-1)["workers"]))
+    return chosen if asked is not None else max(1, min(chosen, -(-n_runs // workers)))
+
+
 class Batches:
     """Runs side by side, `at_once` of them, as one compiled program; the last batch is filled up."""
 
     def __init__(self, lane: Lane, jobs: Jobs, at_once: int):
         self.lane, self.jobs, self.at_once = lane, jobs, at_once
-        self._program = lane.batched(jax.devices())
+        self._program: Any = None
 
     def of(self, pending: np.ndarray) -> Iterator[tuple[np.ndarray, dict[str, np.ndarray], list[str]]]:
         """Runs, what is kept of them, and why they failed."""
@@ -343,9 +361,9 @@ class Batches:
         while start < len(pending):
             runs = pending[start : start + self.at_once]
             start += len(runs)
-            yield from self._tried(runs, self.at_once)
+            yield from self.tried(runs, self.at_once)
 
-    def _tried(self, runs: np.ndarray, size: int) -> list[tuple]:
+    def tried(self, runs: np.ndarray, size: int) -> list[tuple]:
         """The runs as one batch, or in halves where that raises an error, down to the run that does."""
         try:
             values, first = self._computed(runs, size)
@@ -353,7 +371,7 @@ class Batches:
             if len(runs) == 1:
                 return [(runs, {}, [_in_words(error)])]
             half = -(-len(runs) // 2)
-            parts = self._tried(runs[:half], half) + self._tried(runs[half:], half)
+            parts = self.tried(runs[:half], half) + self.tried(runs[half:], half)
             if len(parts) == 2 and self._are_fine(parts):  # together they were too many
                 self.at_once = min(self.at_once, half)
             return parts
@@ -366,6 +384,8 @@ class Batches:
         return all(values for _, values, _ in parts)
 
     def _computed(self, runs: np.ndarray, size: int) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+        if self._program is None:
+            self._program = self.lane.batched(jax.devices())
         filled = np.resize(runs, _multiple(size, len(jax.devices())))
         return jax.tree.map(lambda x: np.asarray(x)[: len(runs)], self._program(*self.jobs.of(filled)))
 
