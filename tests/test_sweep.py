@@ -133,6 +133,16 @@ def test_connectomes_give_the_exponentials_of_their_matrices():
             np.testing.assert_allclose(here[0], expected, rtol=1e-5)
 
 
+def test_connectomes_of_other_lengths_are_refused_where_there_are_delays():
+    lengths = 20 * WEIGHTS * u.mm
+    sim = simulator(brainmass.Connectome(WEIGHTS, lengths=lengths), speed=5 * u.mm / u.ms)
+    same, other = (brainmass.Connectome(2 * WEIGHTS, lengths=n * lengths) for n in (1, 2))
+    data = brainmass.sweep(sim, 0.5 * u.ms, {"conn": [same, same]}, monitors=["x"])
+    assert list(data["conn"].values) == [0, 1]  # as they have one name
+    with pytest.raises(ValueError, match="connectomes with the lengths of the network"):
+        brainmass.sweep(sim, 0.5 * u.ms, {"conn": [same, other]}, monitors=["x"])
+
+
 def test_a_speed_is_swept_where_the_network_can_follow():
     lengths = 30.0 * (WEIGHTS != 0) * u.mm
     slow, fast = 10 * u.mm / u.ms, 25 * u.mm / u.ms
@@ -192,9 +202,16 @@ def test_all_batches_are_one_program():
     again = brainmass.sweep(sim, 1 * u.ms, {"gamma": -np.arange(7.0)}, measure=measure, at_once=4)
     np.testing.assert_array_equal(again["measure"], data["measure"][:7])
     assert len(traces) == 3
-    sim.model.init_x = Constant(2.0)
-    other = brainmass.sweep(sim, 1 * u.ms, {"gamma": -np.arange(7.0)}, measure=measure, at_once=4)
-    np.testing.assert_allclose(other["measure"], 2 * again["measure"], rtol=1e-5)
+
+
+def test_a_parameter_that_was_set_counts_in_the_next_sweep():
+    sim = noisy(init_x=Constant(1.0))
+    settings = {"values": {"sigma": [0.0]}, "sample_every": 1 * u.ms}
+    before = brainmass.sweep(sim, 1 * u.ms, **settings)
+    sim.model.gamma.set_value(-2.0)
+    after = brainmass.sweep(sim, 1 * u.ms, **settings)
+    np.testing.assert_allclose(before["x"], np.full((1, 1, 1, 3), np.exp(-1)), rtol=1e-5)
+    np.testing.assert_allclose(after["x"], np.full((1, 1, 1, 3), np.exp(-2)), rtol=1e-5)
 
 
 # --- designs --------------------------------------------------------------------------------------------------------
@@ -517,7 +534,9 @@ SHARED = """
     import sys, jax, numpy as np
     sys.path.insert(0, {tests!r})
     import test_sweep
-    assert len(jax.devices()) == 8
+    from brainmass.sweeps.run import _program
+    doubled = _program(lambda values, key: 2 * values["a"] + key, jax.devices())({{"a": np.ones(16)}}, np.zeros(16))
+    assert len(doubled.sharding.device_set) == 8 and (np.asarray(doubled) == 2).all()
     np.save({out!r}, test_sweep.swept(at_once={at_once})["x"].values)
 """
 

@@ -110,6 +110,7 @@ def as_design(found: Inventory, values: Any, kind: str) -> Design:
 def _axis(found: Inventory, path: str, name: str, given: Any) -> Axis:
     labels = None
     if isinstance(given, list | tuple) and any(isinstance(x, Connectome) for x in given):
+        _check_lengths(found, path, name, given)
         given, labels = _weights(name, given)
     values, unit = _numbers(name, given)
     present = np.shape(u.get_mantissa(found.params[path].value()))
@@ -145,7 +146,7 @@ def _numbers(name: str, given: Any) -> tuple[np.ndarray, u.Unit]:
     return values, unit
 
 
-def _weights(name: str, given: Any) -> tuple[np.ndarray, tuple[str, ...]]:
+def _weights(name: str, given: Any) -> tuple[np.ndarray, tuple[str, ...] | None]:
     for x in given:
         if not isinstance(x, Connectome):
             raise TypeError(f"Values of `{name}` must all be connectomes, but one is {show(x)}.")
@@ -154,7 +155,24 @@ def _weights(name: str, given: Any) -> tuple[np.ndarray, tuple[str, ...]]:
                 f"Values of `{name}` must be connectomes of one size, but {given[0].name!r} has "
                 f"{len(given[0].weights)} regions and {x.name!r} has {len(x.weights)}."
             )
-    return np.stack([x.weights for x in given]), tuple(x.name for x in given)
+    names = tuple(x.name for x in given)
+    return np.stack([x.weights for x in given]), names if len(set(names)) == len(names) else None
+
+
+def _check_lengths(found: Inventory, path: str, name: str, given: Any) -> None:
+    """Refuse connectomes whose delays are not those that the network was made for."""
+    coupling = found.modules.get(path.rpartition(".")[0])
+    own = [m for m in found.modules.values() if isinstance(m, Projection) and m.coupling is coupling]
+    if not own or own[0].speed is None:
+        return
+    for x in given:
+        there, lengths = x.weights != 0, None if x.lengths is None else x.lengths.to_decimal(u.mm)
+        present = np.asarray(own[0]._lengths)
+        if lengths is None or lengths.shape != present.shape or (lengths != present)[there].any():
+            raise ValueError(
+                f"Values of `{name}` must be connectomes with the lengths of the network, as delays are fixed when it "
+                f"is made, but {x.name!r} has others: make a network and a sweep for each."
+            )
 
 
 def _check_speed(projection: Projection, name: str, speeds: Any) -> None:
