@@ -479,7 +479,7 @@ KILLED = """
 
     def dying(self, name, *args):
         calls.append(name)
-        if calls.count("failed") == 3:  # the results of the third batch are there, but not noted
+        if len(calls) == 6:  # the results of the third batch are there, but not noted
             os.kill(os.getpid(), signal.SIGKILL)
         put(self, name, *args)
 
