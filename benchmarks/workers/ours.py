@@ -65,16 +65,14 @@ def forward(n_steps):
 def sweep(n_steps, size):
     """As many couplings at once, each with noise of its own."""
     import brainunit as u
-    import jax
-    import jax.numpy as jnp
 
-    run_one = simulator().pure(n_steps * DT * u.ms, monitors=["r", "v"], sample_every=SAMPLE_EVERY, free=["k"])
-    run_all = jax.jit(jax.vmap(lambda k, key: dict(run_one({"k": k}, key))))
-    k = jnp.asarray(couplings(size))
-    keys = jax.vmap(lambda i: jax.random.key_data(jax.random.fold_in(jax.random.key(0), i)))(jnp.arange(size))
+    import brainmass
+
+    sim, values = simulator(), {"k": couplings(size)}
 
     def run():
-        jax.block_until_ready(run_all(k, keys))
+        kept = brainmass.sweep(sim, n_steps * DT * u.ms, values, monitors=["r", "v"], sample_every=SAMPLE_EVERY)
+        assert kept["r"].shape == (size, 1, n_steps // SAMPLE_EVERY, REGIONS)
 
     return run
 
