@@ -116,7 +116,9 @@ from brainmass.sweeps.design import random_design, sobol_design
 from brainmass.sweeps.run import sweep
 
 # Fitting
-from brainmass.fitting.fitter import Fitter, FitResult, FitStep
+from brainmass.fitting.fitter import Fitter
+from brainmass.fitting.outcome import FitResult, FitStep
+from brainmass.fitting.space import Bounds
 
 # Small functions
 from brainmass.utils import bounded_input, delay_index, process_sequence, sigmoid, sys2nd

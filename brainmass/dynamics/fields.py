@@ -241,9 +241,9 @@ def as_param(owner: str, spec: ParamSpec, value: Any, shape: tuple[int, ...]) ->
         return Param.init(value)
 
 
-def check_param_value(name: str, spec: ParamSpec | None, present: Any, value: Any) -> Any:
-    """A new value for a parameter, of the same kind as its present one."""
-    what = f"Value of parameter `{name}`"
+def check_param_value(name: str, spec: ParamSpec | None, present: Any, value: Any, what: str = "") -> Any:
+    """A new value for a parameter, of the same kind as its present one; errors call it `what`."""
+    what = what or f"Value of parameter `{name}`"
     _check_unit(what, value, spec or ParamSpec(present, "", units=(u.get_unit(present),), name=name))
     _check_domain(what, value, spec.domain if spec else real)
     return value

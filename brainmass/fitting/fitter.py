@@ -2,79 +2,37 @@
 
 from __future__ import annotations
 
-import inspect
-import warnings
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import Any
 
-import brainunit as u
 import jax
 import numpy as np
-import optax
 
 from brainmass.dynamics.fields import is_traced, show
-from brainmass.simulation.functional import Inventory, Template, inventory
-from brainmass.simulation.random import as_key, fold, keys_from
+from brainmass.fitting.course import Course, Given, Orders
+from brainmass.fitting.derivative_free import DifferentialEvolution, Nevergrad
+from brainmass.fitting.gradient import GradientDescent
+from brainmass.fitting.gradient_check import GradientCheck, compare_gradients
+from brainmass.fitting.outcome import FitResult, FitStep
+from brainmass.fitting.problem import Problem, trainable
+from brainmass.fitting.saved import Saved, digest, shapes_of
+from brainmass.fitting.second_order import LeastSquares, Minimize
+from brainmass.fitting.space import SearchSpace
+from brainmass.simulation.functional import Inventory, inventory
+from brainmass.simulation.random import as_key
 
-__all__ = ["FitResult", "FitStep", "Fitter"]
+__all__ = ["Fitter"]
 
-BACKENDS = ("grad",)
-
-
-class _Compiled(NamedTuple):
-    """What a fit calls, for one structure of the model."""
-
-    step: Callable[..., Any]
-    predict: Callable[..., Any]
-
-
-class FitStep(NamedTuple):
-    """What a callback is told after each step of a fit."""
-
-    step: int
-    loss: float
-    best_loss: float
-    params: dict[str, Any]
-
-
-class FitResult:
-    """The outcome of a fit.
-
-    Attributes
-    ----------
-    backend : str
-    best_loss : float
-        The lowest loss seen, and in `best_params` where it was seen: values as the equations see them, by name.
-    history : array (n_steps,)
-        The loss at each step.
-    n_steps : int
-        Steps taken.
-    prediction
-        What the model predicts at `best_params`, if the fit has a `predict`.
-    """
-
-    def __init__(
-        self,
-        *,
-        backend: str,
-        best_loss: float,
-        best_params: dict[str, Any],
-        history: Any,
-        n_steps: int,
-        prediction: Any = None,
-        optimizer: Any = None,
-        raw: Any = None,
-        model: Any = None,
-    ):
-        self.backend, self.best_loss, self.best_params = backend, best_loss, best_params
-        self.history, self.n_steps, self.prediction = history, n_steps, prediction
-        self.optimizer, self.raw, self.model = optimizer, raw, model
-
-    def __repr__(self) -> str:
-        sizes = ", ".join(f"{name} {tuple(u.math.shape(x))}" for name, x in self.best_params.items())
-        first = f"{self.history[0]:.4g}" if len(self.history) else "nothing"
-        return f"FitResult: loss {first} → {self.best_loss:.4g} in {self.n_steps} steps ({self.backend}); {sizes}"
+BACKENDS = ("grad", "nevergrad", "scipy", "optimistix")
+# Back ends that take each option, with the value that stands for "not given".
+_OPTIONS = {
+    "search_space": (("grad", "nevergrad", "scipy"), None),
+    "n_starts": (("grad",), 1),
+    "popsize": (("nevergrad", "scipy"), None),
+    "mode": (("grad", "scipy"), "reverse"),
+    "grad_horizon": (("grad", "scipy", "optimistix"), None),
+}
 
 
 class Fitter:
@@ -83,24 +41,40 @@ class Fitter:
     Parameters
     ----------
     model : brainstate module
-    optimizer : optax or braintools optimiser, optional
-        Default `optax.adam(1e-2)`. It sees the parameters before their transforms.
+    optimizer : optional
+        For 'grad' an optax or braintools optimiser, default `optax.adam(1e-2)`; it sees the parameters before their
+        transforms. For 'nevergrad' a name, class or family of nevergrad, default "CMA". For 'scipy'
+        "differential_evolution", the default, or a method of `scipy.optimize.minimize`, such as "L-BFGS-B". For
+        'optimistix' "LevenbergMarquardt", the default, "GaussNewton", "Dogleg", or a solver.
     loss_fn : callable, optional
         `loss_fn(model)` or `loss_fn(model, key)`, a scalar; instead of `predict` and `objective`.
     objective : callable, optional
         `objective(prediction, target)`, a scalar, e.g. `brainmass.objectives.fc_corr(as_loss=True)`.
     predict : callable, optional
         `predict(model)` or `predict(model, key)`; the key seeds what is random in this step.
-    backend : {'grad'}
+    backend : {'grad', 'nevergrad', 'scipy', 'optimistix'}
+        For 'optimistix', least squares, `objective` or `loss_fn` gives residuals, an array, whose sum of squares is
+        the loss; without an objective they are `prediction - target`.
     callbacks : callable or list of them, optional
         Called with a `FitStep` after each step; one that returns True ends the fit.
     transient : int, optional
         Samples at the beginning of the prediction to leave out.
+    search_space : mapping, optional
+        For names of parameters, bounds `(low, high)` or `brainmass.Bounds`, as the equations see the parameters.
+        Search without derivatives needs those of all trainable parameters; 'grad' keeps within those it is given.
+    n_starts : int
+        Starts side by side, for 'grad': the present values, and others drawn from the search space.
+    popsize : int, optional
+        Candidates of a generation, run as one batch.
+    mode : {'reverse', 'forward'}
+        How gradients are worked out; forward is for few parameters, and needs no memory that grows with the run.
+    grad_horizon : Quantity or int, optional
+        Length of the windows, as a time or in steps, that gradients do not leave backwards in time.
 
     Raises
     ------
     ValueError, TypeError
-        If the model has nothing to train, or the loss is not one number.
+        If the model has nothing to train, the loss is not one number, or an option does not belong to the back end.
     """
 
     def __init__(
@@ -115,27 +89,34 @@ class Fitter:
         callbacks: Callable[[FitStep], Any] | Sequence[Callable[[FitStep], Any]] | None = None,
         transient: int | None = None,
         search_space: Mapping[str, Any] | None = None,
+        n_starts: int = 1,
+        popsize: int | None = None,
+        mode: str = "reverse",
+        grad_horizon: Any = None,
     ):
         if backend not in BACKENDS:
             raise ValueError(f"Argument `backend` of Fitter must be one of {BACKENDS}, but is {backend!r}.")
-        if search_space is not None:
-            raise ValueError(
-                "Argument `search_space` of Fitter belongs to derivative-free back ends; 'grad' would ignore it."
-            )
-        if (loss_fn is None) == (predict is None) or (predict is None) != (objective is None):
+        options = dict(
+            search_space=search_space, n_starts=n_starts, popsize=popsize, mode=mode, grad_horizon=grad_horizon
+        )
+        _check_options(backend, optimizer, options)
+        given = (loss_fn is not None, predict is not None, objective is not None)
+        allowed = [(True, False, False), (False, True, True)]
+        if given not in (allowed + [(False, True, False)] if backend == "optimistix" else allowed):
             raise ValueError("Fitter needs either `loss_fn`, or both `predict` and `objective`.")
         self.model, self.backend = model, backend
-        self._loss_fn, self._predict, self._objective = loss_fn, predict, objective
-        self._optimizer = _as_optax(optimizer)
+        self._problem = Problem(model, loss_fn, predict, objective, transient or 0, mode, grad_horizon)
+        self._solver = _solver(backend, self._problem, optimizer, n_starts, popsize)
         self._callbacks = [callbacks] if callable(callbacks) else list(callbacks or ())
-        self._transient = transient or 0
-        self._trainable(inventory(model))
-        self._compiled: dict[Any, _Compiled] = {}
+        self._bounds = search_space
+        self._space(inventory(model))
+        self._predictions: dict[Any, Any] = {}
+        self._last: Saved | None = None
 
     @property
     def optimizer(self) -> Any:
-        """The optax optimiser."""
-        return self._optimizer
+        """The optimiser: of optax, or as it was given."""
+        return self._solver.optimizer
 
     def fit(
         self,
@@ -144,10 +125,13 @@ class Fitter:
         *,
         verbose: bool = False,
         seed: Any = 0,
-        fresh_noise: bool = True,
+        fresh_noise: bool | None = None,
         patience: int | None = None,
         min_delta: float = 0.0,
         progress: bool = False,
+        resume: Any = None,
+        checkpoint: Any = None,
+        checkpoint_every: float = 60.0,
     ) -> FitResult:
         """Fit, and leave the model with the best parameters seen.
 
@@ -156,185 +140,156 @@ class Fitter:
         target
             What the objective compares with.
         n_steps : int
-            Largest number of optimiser steps.
+            Largest number of steps: of the optimiser, generations, or evaluations by `scipy.optimize.minimize`; those
+            of a fit that is resumed count.
         verbose : bool
             Print the loss about ten times.
         seed : int or JAX key
-            Decides the keys that `predict` or `loss_fn` are given.
-        fresh_noise : bool
-            Whether every step has a new key, or all have the same.
+            Decides the keys that `predict` or `loss_fn` are given, and what the optimiser draws.
+        fresh_noise : bool, optional
+            Whether every step has a new key, or all have the same; default True for 'grad' and 'nevergrad'. The others
+            need one function throughout.
         patience : int, optional
             Stop after so many steps without an improvement of more than `min_delta`.
         progress : bool
-            Show a progress bar.
+            Show a progress bar, with the loss and the time left.
+        resume : path, optional
+            File of the same fit to go on from, as if it had never stopped.
+        checkpoint : path, optional
+            File to write every `checkpoint_every` seconds and at the end, for `resume`.
         """
         if isinstance(n_steps, bool) or not isinstance(n_steps, int | np.integer) or n_steps < 1:
             raise ValueError(f"Argument `n_steps` of fit must be a positive int, but is {show(n_steps)}.")
         if any(not is_traced(x) and not np.isfinite(np.asarray(x)).all() for x in jax.tree.leaves(target)):
             raise ValueError("Argument `target` of fit must be finite, but holds NaN or infinity.")
+        fresh = self._solver.fresh_noise if fresh_noise is None else fresh_noise
+        if fresh and self.backend == "optimistix":
+            raise ValueError("Argument `fresh_noise` of fit must be False for least squares, which need one function.")
         found = inventory(self.model)
-        theta = {path: param.val.value for path, param in self._trainable(found).items()}
-        fixed = {path: value for path, value in found.raw().items() if path not in theta}
-        if found.structure not in self._compiled:
-            self._check_loss(theta, fixed, target, as_key(seed))
-            self._compiled[found.structure] = _Compiled(
-                jax.jit(partial(self._step)), jax.jit(partial(self._predicted_at))
-            )
-        compiled = self._compiled[found.structure]
-        run = _Record(theta)
-        optimiser_state, key = self._optimizer.init(theta), as_key(seed)
-        with _bar(n_steps, progress) as bar:
-            for i in range(n_steps):
-                before = theta
-                number = np.uint32(i if fresh_noise else 0)
-                theta, optimiser_state, loss, used = compiled.step(theta, optimiser_state, fixed, key, number, target)
-                run.note(float(loss), before, used)
-                bar(run)
-                if verbose and (i % max(1, n_steps // 10) == 0 or i == n_steps - 1):
-                    print(f"step {i:5d}  loss {run.losses[-1]:.5g}  best {run.best_loss:.5g}", flush=True)
-                if self._stops(run, found, theta, patience, min_delta):
-                    break
-        prediction = None
-        if self._predict is not None and run.best_key is not None:
-            prediction = compiled.predict(run.best, fixed, run.best_key)
-        return self._finish(run, found, optimiser_state, prediction)
+        given, space = self._given(found, target, seed), self._space(found)
+        structure = found.structure, str(shapes_of(given.theta))
+        self._problem.check(structure, *given, many=self._solver.many)
+        described = self._describe(given, space, fresh)
+        saved = None if resume is None else Saved.read_for(Path(resume), described)
+        file = None if checkpoint is None else Path(checkpoint)
+        orders = Orders(
+            int(n_steps), fresh, self._callbacks, patience, min_delta, verbose, progress, file, checkpoint_every
+        )
+        with Course(orders, described, saved) as course:
+            raw = self._solver.run(course, structure, given, space)
+        self._last = Saved(described, course.snapshot())
+        return self._finish(course, found, given, structure, raw)
 
-    # --- one step ---------------------------------------------------------------------------------------------------
-    def _step(self, theta: Any, optimiser_state: Any, fixed: Any, key: Any, number: Any, target: Any) -> tuple:
-        key = fold(key, number)
-        loss, gradient = jax.value_and_grad(self._loss)(theta, fixed, key, target)
-        updates, optimiser_state = self._optimizer.update(gradient, optimiser_state, theta)
-        return optax.apply_updates(theta, updates), optimiser_state, loss, key
+    def save(self, path: Any) -> None:
+        """Write the last fit to a file, from which `fit(..., resume=path)` goes on bit for bit."""
+        if self._last is None:
+            raise ValueError("Fitter.save needs a fit to save: call fit first, or fit(..., checkpoint=path).")
+        self._last.write(Path(path))
 
-    def _loss(self, theta: Mapping[str, Any], fixed: Mapping[str, Any], key: Any, target: Any) -> Any:
-        model, found = Template(self.model).on({**theta, **fixed})
-        if self._loss_fn is not None:
-            loss = _call(self._loss_fn, model, key)
-        else:
-            loss = self._objective(self._predicted(model, key), target)  # type: ignore[misc]
-        penalty = sum((found.params[path].reg_loss() for path in theta), 0.0)
-        return u.get_mantissa(loss) + u.get_mantissa(penalty)
+    def check_gradient(self, target: Any = None, *, seed: Any = 0, step: float | None = None) -> GradientCheck:
+        """Compare the gradient with finite differences at the present values, along one direction per parameter.
 
-    def _predicted(self, model: Any, key: Any) -> Any:
-        prediction = _call(self._predict, model, key)  # type: ignore[arg-type]
-        return prediction[self._transient :] if self._transient else prediction
-
-    def _predicted_at(self, theta: Mapping[str, Any], fixed: Mapping[str, Any], key: Any) -> Any:
-        return self._predicted(Template(self.model).on({**theta, **fixed})[0], key)
+        Parameters
+        ----------
+        target, seed
+            As in `fit`.
+        step : float, optional
+            Relative step of the differences; default that which suits the precision.
+        """
+        found = inventory(self.model)
+        given = self._given(found, target, seed)
+        self._problem.check((found.structure, str(shapes_of(given.theta))), *given)
+        return compare_gradients(self._problem, given, step)
 
     # --- around it --------------------------------------------------------------------------------------------------
-    def _trainable(self, found: Inventory) -> dict[str, Any]:
-        trainable = {path: param for path, param in found.params.items() if param.fit}
-        if not trainable:
+    def _given(self, found: Inventory, target: Any, seed: Any) -> Given:
+        raw, moved = found.raw(), trainable(found)
+        theta = {path: raw[path] for path in moved}
+        return Given(theta, {path: x for path, x in raw.items() if path not in theta}, as_key(seed), target)
+
+    def _space(self, found: Inventory) -> SearchSpace | None:
+        params = trainable(found)
+        if self._solver.many and any(param.reg is not None for param in params.values()):
             raise ValueError(
-                "The model has nothing to fit. Make a parameter trainable: "
-                "brainmass.HopfStep(10, a=brainstate.nn.Param(0.1, fit=True)). "
-                f"It has the parameters {', '.join(found.params)}."
+                "Fitter cannot add a regularisation to least squares: give it as residuals of the objective."
             )
-        return trainable
+        return None if self._bounds is None else SearchSpace(self._bounds, found, params)
 
-    def _check_loss(self, theta: Any, fixed: Any, target: Any, key: Any) -> None:
-        shape = jax.eval_shape(self._loss, theta, fixed, key, target)
-        if shape.shape != ():
-            raise ValueError(f"The loss must be one number, but has shape {shape.shape}: reduce it, e.g. by its mean.")
+    def _describe(self, given: Given, space: SearchSpace | None, fresh: bool) -> dict[str, Any]:
+        return {
+            "back end": self.backend,
+            **self._solver.describe(given),
+            "mode": self._problem.mode,
+            "horizon": str(self._problem.horizon),
+            "parameters": shapes_of(given.theta),
+            "search space": None if space is None else space.describe(),
+            "set of other parameters": digest(given.fixed),
+            "target": digest(given.target),
+            "seed": digest(given.key),
+            "fresh_noise": fresh,
+        }
 
-    def _stops(self, run: _Record, found: Inventory, theta: Any, patience: int | None, min_delta: float) -> bool:
-        if not np.isfinite(run.losses[-1]):
-            warnings.warn(
-                f"The loss is {run.losses[-1]} at step {len(run.losses) - 1}: it stops and keeps its best parameters. "
-                "Try a smaller learning rate, optax.clip_by_global_norm, or a smaller time step.",
-                RuntimeWarning,
-                stacklevel=3,
-            )
-            return True
-        for callback in self._callbacks:
-            params = self._natural(found, theta)
-            if callback(FitStep(len(run.losses) - 1, run.losses[-1], run.best_loss, params)) is True:
-                return True
-        return patience is not None and run.since_improved(min_delta) >= patience
-
-    def _natural(self, found: Inventory, theta: Mapping[str, Any]) -> dict[str, Any]:
-        """Parameter values as the equations see them, by name."""
-        _, bound = Template(self.model).on({**found.raw(), **theta})
-        return {path: bound.params[path].value() for path in theta}
-
-    def _finish(self, run: _Record, found: Inventory, optimiser_state: Any, prediction: Any) -> FitResult:
-        for path, value in run.best.items():
+    def _finish(self, course: Course, found: Inventory, given: Given, structure: Any, raw: Any) -> FitResult:
+        best, prediction = given.theta, None
+        if course.best_key is not None:
+            best = self._solver.stored(course.best)
+            if self._problem.predicts:
+                predict = self._predictions.setdefault(structure, jax.jit(lambda *args: self._problem.predicted(*args)))
+                prediction = predict(best, given.fixed, course.best_key)
+        for path, value in best.items():
             found.params[path].val.value = value  # pyright: ignore[reportAttributeAccessIssue]
         return FitResult(
             backend=self.backend,
-            best_loss=run.best_loss,
-            best_params=self._natural(found, run.best),
-            history=np.asarray(run.losses),
-            n_steps=len(run.losses),
+            best_loss=course.best_loss,
+            best_params=self._problem.natural(best),
+            history=np.asarray(course.losses),
+            n_steps=course.n_done,
             prediction=prediction,
-            optimizer=self._optimizer,
-            raw=optimiser_state,
+            optimizer=self.optimizer,
+            raw=raw,
             model=self.model,
+            histories=np.asarray(course.histories),
+            grad_norms=np.asarray(course.norms) if course.norms else None,
         )
 
 
-class _Record:
-    """The losses so far, and the best parameters with the key they were seen under."""
-
-    def __init__(self, theta: Any):
-        self.losses: list[float] = []
-        self.best, self.best_loss, self.best_key = theta, np.inf, None
-        self._anchor, self._anchor_step = np.inf, 0
-
-    def note(self, loss: float, theta: Any, key: Any) -> None:
-        self.losses.append(loss)
-        if loss < self.best_loss:
-            self.best, self.best_loss, self.best_key = theta, loss, key
-
-    def since_improved(self, min_delta: float) -> int:
-        """Steps since the best loss last fell by more than `min_delta`."""
-        if self.best_loss < self._anchor - min_delta:
-            self._anchor, self._anchor_step = self.best_loss, len(self.losses)
-        return len(self.losses) - self._anchor_step
-
-
-class _bar:
-    """A progress bar with the loss, or nothing."""
-
-    def __init__(self, n_steps: int, shown: bool):
-        self._bar = None
-        if shown:
-            from tqdm.auto import tqdm
-
-            self._bar = tqdm(total=n_steps, desc="fitting", unit="step", leave=False)
-
-    def __enter__(self) -> _bar:
-        return self
-
-    def __call__(self, run: _Record) -> None:
-        if self._bar is not None:
-            self._bar.set_postfix_str(f"loss {run.losses[-1]:.4g}", refresh=False)
-            self._bar.update()
-
-    def __exit__(self, *error: Any) -> None:
-        if self._bar is not None:
-            self._bar.close()
-
-
-def _call(function: Callable[..., Any], model: Any, key: Any) -> Any:
-    """`function(model)`, or with the key if it takes a second argument; runs without a seed get theirs from the key."""
-    positional = [
-        p
-        for p in inspect.signature(function).parameters.values()
-        if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
-    ]
-    with keys_from(key):
-        return function(model, key) if len(positional) > 1 else function(model)
-
-
-def _as_optax(optimizer: Any) -> Any:
-    if optimizer is None:
-        return optax.adam(1e-2)
-    inner = getattr(optimizer, "tx", optimizer)  # braintools' optimisers hold an optax one
-    if not (hasattr(inner, "init") and hasattr(inner, "update")):
-        raise TypeError(
-            f"Argument `optimizer` of Fitter must be an optax or braintools optimiser, but is {show(optimizer)}. "
-            "Example: optax.adam(1e-2)."
+def _check_options(backend: str, optimizer: Any, options: Mapping[str, Any]) -> None:
+    for name, value in options.items():
+        backends, absent = _OPTIONS[name]
+        if backend not in backends and value != absent:
+            raise ValueError(
+                f"Argument `{name}` of Fitter belongs to the back ends {', '.join(backends)}; "
+                f"{backend!r} would ignore it."
+            )
+    if options["mode"] not in ("reverse", "forward"):
+        raise ValueError(f"Argument `mode` of Fitter must be 'reverse' or 'forward', but is {options['mode']!r}.")
+    for name in ("n_starts", "popsize"):
+        n = options[name]
+        if n is not None and (isinstance(n, bool) or not isinstance(n, int) or n < 1):
+            raise ValueError(f"Argument `{name}` of Fitter must be a positive int, but is {show(n)}.")
+    if options["n_starts"] > 1 and options["search_space"] is None:
+        raise ValueError(
+            "Argument `n_starts` of Fitter needs a `search_space` to draw starts from. "
+            'Example: search_space={"a": (-1.0, 1.0)}.'
         )
-    return inner
+    if backend == "scipy":
+        evolves = _evolves(optimizer)
+        for name in ("mode", "grad_horizon") if evolves else ("popsize",):
+            if options[name] != _OPTIONS[name][1]:
+                raise ValueError(
+                    f"Argument `{name}` of Fitter would be ignored by {optimizer or 'differential_evolution'}."
+                )
+
+
+def _evolves(optimizer: Any) -> bool:
+    return optimizer is None or str(optimizer).lower() == "differential_evolution"
+
+
+def _solver(backend: str, problem: Problem, optimizer: Any, n_starts: int, popsize: int | None) -> Any:
+    if backend == "grad":
+        return GradientDescent(problem, optimizer, n_starts)
+    if backend == "nevergrad":
+        return Nevergrad(problem, optimizer, popsize)
+    if backend == "optimistix":
+        return LeastSquares(problem, optimizer)
+    return DifferentialEvolution(problem, popsize) if _evolves(optimizer) else Minimize(problem, optimizer)

@@ -8,7 +8,7 @@ scans, so that memory grows with the samples asked for and not with the steps ta
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import jax
@@ -48,11 +48,24 @@ class Machine:
 
 def run(machine: Machine, plan: Plan, carry: Carry, start: Any) -> tuple[Carry, Samples]:
     """Advance from step `start` through the plan. Samples have shape (n_samples, ...) for each monitor."""
+    if plan.horizon is not None:
+        machine = replace(machine, step=_cut(machine.step, plan.horizon, start))
     carry, _ = _Segment(machine, plan, record=False).advance(carry, start, plan.transient)
     segment = _Segment(machine, plan, record=True)
     carry, samples = segment.advance(carry, start + plan.transient, plan.n_steps - plan.transient)
     strides = {name: plan.periods[name] // plan.recorded[name] for name in samples}
     return carry, {n: jax.tree.map(lambda x, s=strides[n]: x[s - 1 :: s], rows) for n, rows in samples.items()}
+
+
+def _cut(step: Callable[[Carry, Any], Carry], horizon: int, start: Any) -> Callable[[Carry, Any], Carry]:
+    """A step that takes what it starts from as constant every `horizon` steps, but not at the very start."""
+
+    def cut_step(carry: Carry, x: tuple) -> Carry:
+        done = x[0] - start
+        cut = (done > 0) & (done % horizon == 0)
+        return step(jax.tree.map(lambda y: jnp.where(cut, lax.stop_gradient(y), y), carry), x)
+
+    return cut_step
 
 
 class _Segment:

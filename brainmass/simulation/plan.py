@@ -31,7 +31,8 @@ class Plan:
 
     `levels` are lengths, each dividing the next, except that the block need not divide what lies above it: after every
     `levels[k]` steps something is sampled, or an observer is updated, or a block ends. A monitor is sampled at the
-    level `recorded[name]` and, where that is shorter than its period, thinned afterwards.
+    level `recorded[name]` and, where that is shorter than its period, thinned afterwards. Gradients do not pass from
+    one window of `horizon` steps to the one before.
     """
 
     n_steps: int
@@ -41,6 +42,7 @@ class Plan:
     observed: Mapping[str, int]
     levels: tuple[int, ...]
     block: int
+    horizon: int | None = None
 
     def n_samples(self, name: str) -> int:
         return (self.n_steps - self.transient) // self.periods[name]
@@ -79,6 +81,7 @@ def make_plan(
     targets: Mapping[str, int],
     block: int | None,
     exact: Mapping[str, int] = MappingProxyType({}),
+    horizon: int | None = None,
 ) -> Plan:
     """Arrange a run.
 
@@ -94,6 +97,8 @@ def make_plan(
         Preferred length of a block.
     exact : mapping of str to int
         For each observer that must be updated at a certain interval, in steps, that interval.
+    horizon : int, optional
+        Steps of a window that gradients do not leave backwards in time.
     """
     if transient > n_steps:
         raise ValueError(
@@ -118,7 +123,8 @@ def make_plan(
                     f"Monitor `{name}` takes in a value every {interval} steps, of which {what}, {length} step(s), "
                     f"must be a multiple. The nearest that is: {near} steps, as in {argument}={near}."
                 )
-    plan = _plan(n_steps, transient, tuple(periods.items()), tuple(targets.items()), tuple(exact.items()), block)
+    kinds = tuple(periods.items()), tuple(targets.items()), tuple(exact.items())
+    plan = _plan(n_steps, transient, *kinds, block, horizon)
     for name, interval in exact.items():
         if plan.observed[name] != interval:
             raise ValueError(
@@ -130,7 +136,13 @@ def make_plan(
 
 @functools.cache
 def _plan(
-    n_steps: int, transient: int, monitors: _Counts, observers: _Counts, exactly: _Counts, block: int | None
+    n_steps: int,
+    transient: int,
+    monitors: _Counts,
+    observers: _Counts,
+    exactly: _Counts,
+    block: int | None,
+    horizon: int | None,
 ) -> Plan:
     periods, targets = dict(monitors), dict(observers)
     wanted = {n: _divisor(math.gcd(periods[n], transient, n_steps), target) for n, target in targets.items()}
@@ -140,7 +152,7 @@ def _plan(
     recorded = {n: max(c for c in chain if period % c == 0) for n, period in periods.items()}
     length = block or int(np.clip(math.isqrt(max(n_steps, 1)), SHORTEST_BLOCK, LONGEST_BLOCK))
     levels, length = _insert_block(chain, length, n_steps - transient)
-    return Plan(n_steps, transient, periods, recorded, observed, levels, length)
+    return Plan(n_steps, transient, periods, recorded, observed, levels, length, horizon)
 
 
 def _divisor(n: int, largest: int) -> int:

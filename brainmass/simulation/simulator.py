@@ -15,6 +15,7 @@ from brainmass.dynamics.base import Declared
 from brainmass.dynamics.fields import check_param_value, is_traced, show
 from brainmass.forward.observer import Observer
 from brainmass.simulation.functional import Inventory, inventory, stateful
+from brainmass.simulation.horizon import present_horizon
 from brainmass.simulation.inputs import as_inputs, same_function
 from brainmass.simulation.monitors import Monitor, as_monitors, default_monitors, feeders
 from brainmass.simulation.plan import Plan, check_dt, interval_in_steps, make_plan, steps_in
@@ -81,6 +82,7 @@ class Simulator:
         state: Any = None,
         progress: bool = False,
         block: int | None = None,
+        grad_horizon: Any = None,
     ) -> Result:
         """Simulate, and record what was asked for.
 
@@ -112,6 +114,9 @@ class Simulator:
             Whether to show a progress bar.
         block : int, optional
             Preferred number of steps in which noise is drawn and gradients are recomputed.
+        grad_horizon : Quantity or int, optional
+            Length of the windows, as a time or in steps, that gradients do not leave backwards in time; default that
+            of the fit in which it runs, else they go back to the start.
 
         Returns
         -------
@@ -127,7 +132,9 @@ class Simulator:
             raise ValueError(
                 "Argument `init_states=False` of run needs a model that has states: call init_all_states() first."
             )
-        program, found, given = self._program(duration, inputs, monitors, transient, sample_every, progress, block)
+        program, found, given = self._program(
+            duration, inputs, monitors, transient, sample_every, progress, block, grad_horizon
+        )
         goes_on = not init_states or not program.makes_states
         if goes_on and (state is None or not init_states):
             state = _present_state(found, state, seed)
@@ -162,12 +169,13 @@ class Simulator:
         transient: Any = None,
         sample_every: Any = None,
         block: int | None = None,
+        grad_horizon: Any = None,
     ) -> Callable[..., Result]:
         """The run as a pure function `f(values, key, state=None) -> Result`, safe under jit, grad and vmap.
 
         Parameters
         ----------
-        duration, monitors, inputs, transient, sample_every, block
+        duration, monitors, inputs, transient, sample_every, block, grad_horizon
             As in `run`.
         free : list of str, optional
             Names of the parameters that `values` may set, as the equations see them; default the trainable ones.
@@ -177,7 +185,7 @@ class Simulator:
         callable
             `values` maps some of those names to values, with units; `key` is an int or a JAX key.
         """
-        run = self._watched(duration, monitors, free, inputs, transient, sample_every, block)
+        run = self._watched(duration, monitors, free, inputs, transient, sample_every, block, grad_horizon)
 
         def pure_run(values: Mapping[str, Any], key: Any, state: Any = None) -> Result:
             return run(values, key, state)[0]
@@ -185,10 +193,20 @@ class Simulator:
         return pure_run
 
     def _watched(
-        self, duration: Any, monitors: Any, free: Any, inputs: Any, transient: Any, sample_every: Any, block: Any
+        self,
+        duration: Any,
+        monitors: Any,
+        free: Any,
+        inputs: Any,
+        transient: Any,
+        sample_every: Any,
+        block: Any = None,
+        grad_horizon: Any = None,
     ) -> Callable[..., tuple[Result, dict[str, Any]]]:
         """As `pure`; besides the result, for every state the first step at which it was not finite (-1: never)."""
-        program, found, given = self._program(duration, inputs, monitors, transient, sample_every, False, block)
+        program, found, given = self._program(
+            duration, inputs, monitors, transient, sample_every, False, block, grad_horizon
+        )
         if free is None:
             free = [path.removeprefix("model.") for path, p in found.params.items() if p.fit]
         paths = {name: found.find_param(name) for name in free}
@@ -217,14 +235,24 @@ class Simulator:
 
     # --- arranging a run --------------------------------------------------------------------------------------------
     def _program(
-        self, duration: Any, inputs: Any, monitors: Any, transient: Any, every: Any, progress: bool, block: Any
+        self,
+        duration: Any,
+        inputs: Any,
+        monitors: Any,
+        transient: Any,
+        every: Any,
+        progress: bool,
+        block: Any,
+        horizon: Any,
     ) -> Any:
         """The program for these settings, made earlier if one fits, with what the model holds now."""
         dt = self.dt
         if monitors is None and not default_monitors(self.model):
             initialise_missing(Bundle(self.model, {}), dt)
         watched = as_monitors(monitors, self.model)
-        plan = _arrange(duration, watched, transient, every, dt, block)
+        plan = _arrange(
+            duration, watched, transient, every, dt, block, present_horizon() if horizon is None else horizon
+        )
         set_time_step = getattr(self.model, "set_time_step", None)
         if set_time_step is not None:
             set_time_step(dt)
@@ -268,7 +296,9 @@ def _describe(model: Any) -> str:
     return type(model).__name__ if node is None else f"{type(model).__name__} of {type(node).__name__}"
 
 
-def _arrange(duration: Any, watched: dict[str, Monitor], transient: Any, every: Any, dt: Any, block: Any) -> Plan:
+def _arrange(
+    duration: Any, watched: dict[str, Monitor], transient: Any, every: Any, dt: Any, block: Any, horizon: Any
+) -> Plan:
     n_steps = steps_in("duration", duration, dt, minimum=1)
     skipped = 0 if transient is None else steps_in("transient", transient, dt)
     default = 1 if every is None else steps_in("sample_every", every, dt, minimum=1)
@@ -289,7 +319,8 @@ def _arrange(duration: Any, watched: dict[str, Monitor], transient: Any, every: 
     }
     exact |= {n: periods[source] for n, source in feeders(watched).items() if n not in exact}
     targets = {n: interval_in_steps(o.interval, dt) for n, o in observers.items() if n not in exact}
-    plan = make_plan(n_steps, skipped, periods, targets, block, exact)
+    window = None if horizon is None else steps_in("grad_horizon", horizon, dt, minimum=1)
+    plan = make_plan(n_steps, skipped, periods, targets, block, exact, window)
     for name, interval in plan.observed.items():
         if periods[name] // interval < observers[name].needed:
             raise ValueError(

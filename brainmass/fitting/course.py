@@ -1,0 +1,212 @@
+"""The course of a fit: what came out so far, who is told, and whether it goes on."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from brainmass.fitting.outcome import FitStep
+from brainmass.fitting.saved import Saved, leaves_of, with_leaves
+
+__all__ = ["Course", "Given", "Orders"]
+
+# A relative change of the parameters by a millionth changes the loss by its own size. A loss near zero does not count.
+_EXPLODED, _SMALL = 1e6, 1e-3
+
+
+class Given(NamedTuple):
+    """What a fit is given by the model and its caller, as arrays."""
+
+    theta: Any
+    fixed: Any
+    key: Any
+    target: Any
+
+
+@dataclass(frozen=True)
+class Orders:
+    """How a fit is to go."""
+
+    n_steps: int
+    fresh_noise: bool
+    callbacks: Sequence[Callable[[FitStep], Any]] = ()
+    patience: int | None = None
+    min_delta: float = 0.0
+    verbose: bool = False
+    progress: bool = False
+    checkpoint: Path | None = None
+    checkpoint_every: float = 60.0
+
+
+class Course:
+    """Keeps the losses, and the best place with the key it was seen under; a place is what the solver moves."""
+
+    def __init__(self, orders: Orders, problem: dict[str, Any], saved: Saved | None):
+        self.orders, self.problem, self.saved = orders, problem, saved
+        self.losses: list[float] = []
+        self.histories: list[np.ndarray] = []
+        self.norms: list[float] = []
+        self.best, self.best_loss, self.best_key = None, np.inf, None
+        self.snapshot: Callable[[], dict[str, Any]] = dict
+        self._anchor, self._anchor_step, self._warned = np.inf, 0, False
+        self._largest, self._written = 0.0, time.monotonic()
+        self._bar: Any = None
+
+    @property
+    def n_done(self) -> int:
+        return len(self.losses)
+
+    @property
+    def number(self) -> Any:
+        """Of the key of the next step."""
+        return np.uint32(self.n_done if self.orders.fresh_noise else 0)
+
+    def __enter__(self) -> Course:
+        if self.orders.progress:
+            from tqdm.auto import tqdm
+
+            self._bar = tqdm(total=self.orders.n_steps, desc="fitting", unit="step", leave=False)
+            self._bar.update(self.n_done)
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        if self._bar is not None:
+            self._bar.close()
+        if self.orders.checkpoint is not None and self.n_done:
+            self.write(self.orders.checkpoint)
+
+    def ends(
+        self,
+        losses: Any,
+        place: Callable[[int], Any],
+        key: Any,
+        params: Callable[[int], dict[str, Any]],
+        norms: Any = None,
+        sizes: Any = None,
+        nan_ends: bool = True,
+        replayed: bool = False,
+    ) -> bool:
+        """Note a step, and say whether it was the last.
+
+        Parameters
+        ----------
+        losses : array (n,)
+            Of the starts, or of the candidates.
+        place, params : callables
+            For one of them, where it was, and the parameters that callbacks are told.
+        norms : array (n,), optional
+            Of the gradients.
+        sizes : array (n,), optional
+            Norms of what the gradients are taken by.
+        replayed : bool
+            Whether it was told in the fit that this one goes on from.
+        """
+        losses = np.atleast_1d(np.asarray(losses, float))
+        one = int(np.argmin(np.where(np.isfinite(losses), losses, np.inf)))
+        norm = None if norms is None else float(np.atleast_1d(norms)[one])
+        self._note(losses, one, place, key, norm)
+        if replayed:
+            return self.n_done >= self.orders.n_steps
+        self._show()
+        if nan_ends and not np.isfinite(losses).any():
+            self._warn(
+                f"The loss is {self.losses[-1]} at step {self.n_done - 1}: it stops and keeps its best parameters. "
+                "Try a smaller learning rate, optax.clip_by_global_norm, or a smaller time step."
+            )
+            return True
+        if norm is not None and self._lost(norm, float(np.atleast_1d(sizes)[one])):
+            return True
+        for callback in self.orders.callbacks:
+            step = FitStep(self.n_done - 1, self.losses[-1], self.best_loss, params(one), norm)
+            if callback(step) is True:
+                return True
+        self._write_if_due()
+        return self.n_done >= self.orders.n_steps or self._out_of_patience()
+
+    def _note(self, losses: np.ndarray, one: int, place: Callable[[int], Any], key: Any, norm: float | None) -> None:
+        loss = float(losses[one])
+        self.losses.append(loss)
+        self.histories.append(losses)
+        if norm is not None:
+            self.norms.append(norm)
+        if loss < self.best_loss:
+            self.best, self.best_loss, self.best_key = place(one), loss, key
+        if self.best_loss < self._anchor - self.orders.min_delta:
+            self._anchor, self._anchor_step = self.best_loss, self.n_done
+        self._largest = max(self._largest, abs(loss)) if np.isfinite(loss) else self._largest
+
+    def _out_of_patience(self) -> bool:
+        return self.orders.patience is not None and self.n_done - self._anchor_step >= self.orders.patience
+
+    def _lost(self, norm: float, size: float) -> bool:
+        """Whether the gradient is no number; a warning if it is of no use."""
+        advice = (
+            "In a chaotic regime gradients grow with the length of the run. Try a shorter run or grad_horizon=..., "
+            "optax.clip_by_global_norm, a smoother objective, mode='forward' with few parameters, or a back end "
+            "without gradients: backend='nevergrad'."
+        )
+        if not np.isfinite(norm):
+            self._warn(
+                f"The gradient is not finite at step {self.n_done - 1}: "
+                f"it stops and keeps its best parameters. {advice}"
+            )
+            return True
+        if norm * size > _EXPLODED * max(self._largest, _SMALL) and not self._warned:
+            self._warned = True
+            self._warn(f"The gradient explodes: its norm is {norm:.3g} at step {self.n_done - 1}. {advice}")
+        return False
+
+    def warn_of_lost_generation(self) -> None:
+        if not self._warned:
+            self._warned = True
+            self._warn(
+                f"No candidate of step {self.n_done - 1} has a finite loss. Try a narrower space, or a smaller dt."
+            )
+
+    def _warn(self, text: str) -> None:
+        warnings.warn(text, RuntimeWarning, stacklevel=6)
+
+    def _show(self) -> None:
+        i, n = self.n_done - 1, self.orders.n_steps
+        if self._bar is not None:
+            self._bar.set_postfix_str(f"loss {self.losses[-1]:.4g}", refresh=False)
+            self._bar.update()
+        if self.orders.verbose and (i % max(1, n // 10) == 0 or i == n - 1):
+            print(f"step {i:5d}  loss {self.losses[-1]:.5g}  best {self.best_loss:.5g}", flush=True)
+
+    # --- to a file and back -----------------------------------------------------------------------------------------
+    def _write_if_due(self) -> None:
+        due = time.monotonic() - self._written >= self.orders.checkpoint_every
+        if self.orders.checkpoint is not None and due:
+            self.write(self.orders.checkpoint)
+            self._written = time.monotonic()
+
+    def write(self, path: Path) -> None:
+        Saved(self.problem, self.snapshot()).write(path)
+
+    def arrays(self) -> dict[str, Any]:
+        """What was noted, for a file."""
+        out = {"losses": np.asarray(self.losses), "histories": np.asarray(self.histories)}
+        out |= {"norms": np.asarray(self.norms), "marks": np.asarray([self.best_loss, self._anchor, self._anchor_step])}
+        out |= {"largest": np.asarray(self._largest)} | leaves_of("best", self.best)
+        return out if self.best_key is None else out | {"best_key": np.asarray(self.best_key)}
+
+    def restore(self, arrays: dict[str, Any], like: Any) -> None:
+        self.losses, self.histories = arrays["losses"].tolist(), list(arrays["histories"])
+        self.norms, self._largest = arrays["norms"].tolist(), float(arrays["largest"])
+        self.best_loss, self._anchor, anchor_step = arrays["marks"].tolist()
+        self._anchor_step, self.best_key = int(anchor_step), arrays.get("best_key")
+        self.best = with_leaves("best", like, arrays) if self.best_key is not None else None
+        if self._bar is not None:
+            self._bar.update(self.n_done)
+
+    @staticmethod
+    def lane(tree: Any, i: int) -> Any:
+        return jax.tree.map(lambda x: x[i], tree)

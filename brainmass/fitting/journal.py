@@ -1,0 +1,40 @@
+"""What a solver was told: enough to bring a new one to the same point without running the model again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+__all__ = ["Journal"]
+
+
+class Journal:
+    """Rows of places and what was found there. Solvers draw from a seed: told the same, they ask the same."""
+
+    def __init__(self, arrays: dict[str, np.ndarray] | None):
+        self._rows: list[tuple[np.ndarray, ...]] = []
+        self._old = [] if not arrays else list(zip(*(arrays[f"journal/{i}"] for i in range(len(arrays))), strict=True))
+
+    @property
+    def replaying(self) -> bool:
+        """Whether the last answer came from the file."""
+        return len(self._rows) <= len(self._old)
+
+    def ask(self, place: np.ndarray, find: Callable[[np.ndarray], tuple[Any, ...]]) -> tuple[np.ndarray, ...]:
+        """What is at a place: from the file, or found now."""
+        if len(self._rows) < len(self._old):
+            row = self._old[len(self._rows)]
+            if not np.array_equal(row[0], place):
+                raise ValueError(
+                    "Argument `resume` of fit has the steps of another version of the optimiser: "
+                    f"at step {len(self._rows)} it asks for other candidates than are in the file."
+                )
+        else:
+            row = (np.array(place), *(np.asarray(x) for x in find(place)))
+        self._rows.append(row)
+        return row[1:]
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        return {f"journal/{i}": np.stack(column) for i, column in enumerate(zip(*self._rows, strict=True))}

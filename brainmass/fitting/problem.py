@@ -1,0 +1,159 @@
+"""What is to be made small: the loss as a pure function of the values of the trainable parameters."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import brainunit as u
+import jax
+import jax.numpy as jnp
+import numpy as np
+from brainstate.nn import IdentityT
+from jax.flatten_util import ravel_pytree
+
+from brainmass.dynamics.fields import show
+from brainmass.simulation.functional import Inventory, Template, Values, inventory
+from brainmass.simulation.horizon import gradients_through
+from brainmass.simulation.random import keys_from
+
+__all__ = ["Problem", "norm", "trainable"]
+
+
+class Problem:
+    """A model and what it is to achieve.
+
+    Values are those stored, before transforms; with `plain`, those after them.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        loss_fn: Callable[..., Any] | None,
+        predict: Callable[..., Any] | None,
+        objective: Callable[..., Any] | None,
+        transient: int,
+        mode: str = "reverse",
+        horizon: Any = None,
+    ):
+        self.model, self.mode = model, mode
+        self._loss_fn, self._predict, self._objective = loss_fn, predict, objective
+        self._transient, self.horizon = transient, horizon
+        self._checked: set[Any] = set()
+
+    @property
+    def predicts(self) -> bool:
+        return self._predict is not None
+
+    def loss(self, theta: Values, fixed: Values, key: Any, target: Any, plain: bool = False) -> Any:
+        compared, penalty = self._compared(theta, fixed, key, target, plain)
+        return u.get_mantissa(compared) + u.get_mantissa(penalty)
+
+    def residuals(self, theta: Values, fixed: Values, key: Any, target: Any) -> Any:
+        """What the objective gives, or how far the prediction is from the target, as one row of numbers."""
+        compared, _ = self._compared(theta, fixed, key, target, False)
+        return u.math.ravel(u.get_mantissa(compared))
+
+    def predicted(self, theta: Values, fixed: Values, key: Any) -> Any:
+        return self._prediction(self._on(theta, fixed, False)[0], key)
+
+    def value_and_grad(self, loss: Callable[..., Any]) -> Callable[..., tuple[Any, Any]]:
+        """`loss` and its gradient in the first argument, in the mode of this fit."""
+        return jax.value_and_grad(loss) if self.mode == "reverse" else _forward(loss)
+
+    def natural(self, theta: Values) -> Values:
+        """Parameter values as the equations see them, by name."""
+        _, bound = Template(self.model).on({**inventory(self.model).raw(), **theta})
+        return {path: bound.params[path].value() for path in theta}
+
+    def check(self, structure: Any, theta: Values, fixed: Values, key: Any, target: Any, many: bool = False) -> None:
+        """That the loss can be worked out and is one number, or, with `many`, numbers."""
+        leaves, tree = jax.tree.flatten((theta, fixed, target))
+        sort = structure, tree, tuple((np.shape(x), jnp.result_type(x)) for x in leaves)
+        if sort in self._checked:
+            return
+        shape = jax.eval_shape(self.residuals if many else self.loss, theta, fixed, key, target).shape
+        if not many and shape != ():
+            raise ValueError(f"The loss must be one number, but has shape {shape}: reduce it, e.g. by its mean.")
+        self._checked.add(sort)
+
+    def _compared(self, theta: Values, fixed: Values, key: Any, target: Any, plain: bool) -> tuple[Any, Any]:
+        with gradients_through(self.horizon):
+            model, found = self._on(theta, fixed, plain)
+            if self._loss_fn is not None:
+                compared = _call(self._loss_fn, model, key)
+            else:
+                compared = self._against(self._prediction(model, key), target)
+            return compared, sum((found.params[path].reg_loss() for path in theta), 0.0)
+
+    def _on(self, theta: Values, fixed: Values, plain: bool) -> tuple[Any, Inventory]:
+        model, found = Template(self.model).on({**theta, **fixed})
+        for path in theta if plain else ():
+            found.params[path].t = IdentityT()
+        return model, found
+
+    def _prediction(self, model: Any, key: Any) -> Any:
+        prediction = _call(self._predict, model, key)  # type: ignore[arg-type]
+        return prediction[self._transient :] if self._transient else prediction
+
+    def _against(self, prediction: Any, target: Any) -> Any:
+        try:
+            return prediction - target if self._objective is None else self._objective(prediction, target)
+        except (TypeError, ValueError) as error:
+            shapes = [_shapes(x) for x in (prediction, target)]
+            if shapes[0] == shapes[1]:
+                raise
+            raise ValueError(
+                f"The objective cannot compare a prediction of shape {shapes[0]} with a target of shape {shapes[1]}: "
+                f"{error}"
+            ) from error
+
+
+def trainable(found: Inventory) -> dict[str, Any]:
+    """The parameters that a fit may change, by path."""
+    params = {path: param for path, param in found.params.items() if param.fit}
+    if not params:
+        raise ValueError(
+            "The model has nothing to fit. Make a parameter trainable: "
+            "brainmass.HopfStep(10, a=brainstate.nn.Param(0.1, fit=True)). "
+            f"It has the parameters {', '.join(found.params)}."
+        )
+    return params
+
+
+def norm(tree: Any) -> Any:
+    """Euclidean, over all numbers of a tree, whatever their units."""
+    return jnp.sqrt(sum(jnp.sum(x**2) for x in jax.tree.leaves(tree)))
+
+
+def _forward(loss: Callable[..., Any]) -> Callable[..., tuple[Any, Any]]:
+    """One directional derivative for each number in the first argument."""
+
+    def value_and_grad(theta: Any, *rest: Any) -> tuple[Any, Any]:
+        flat, unravel = ravel_pytree(theta)
+
+        def along(direction: Any) -> tuple[Any, Any]:
+            return jax.jvp(lambda x: loss(unravel(x), *rest), (flat,), (direction,))
+
+        value, slopes = jax.vmap(along, out_axes=(None, 0))(jnp.eye(flat.size, dtype=flat.dtype))
+        return value, unravel(slopes)
+
+    return value_and_grad
+
+
+def _call(function: Callable[..., Any], model: Any, key: Any) -> Any:
+    """`function(model)`, or with the key if it takes a second argument; runs without a seed get theirs from the key."""
+    positional = [
+        p
+        for p in inspect.signature(function).parameters.values()
+        if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
+    ]
+    with keys_from(key):
+        return function(model, key) if len(positional) > 1 else function(model)
+
+
+def _shapes(tree: Any) -> Any:
+    if isinstance(tree, Mapping | list | tuple):
+        return show(jax.tree.map(np.shape, tree, is_leaf=lambda x: isinstance(x, u.Quantity)))
+    return u.math.shape(tree)
