@@ -54,14 +54,14 @@ def fitter(backend, optimizer=None, model=None, loss=banana, **options):
     ("backend", "optimizer", "n_steps", "within"),
     [
         ("nevergrad", None, 60, 0.1),
-        ("nevergrad", "twopointsde", 30, 0.1),
-        ("nevergrad", nevergrad.families.ParametrizedCMA(scale=0.5), 60, 0.1),
+        pytest.param("nevergrad", "twopointsde", 30, 0.1, marks=pytest.mark.slow),
+        pytest.param("nevergrad", nevergrad.families.ParametrizedCMA(scale=0.5), 60, 0.1, marks=pytest.mark.slow),
         ("scipy", None, 40, 1e-3),
         ("scipy", "L-BFGS-B", 30, 1e-3),
         ("scipy", "nelder-mead", 80, 1e-3),
-        ("scipy", "TNC", 60, 1e-2),
-        ("scipy", "SLSQP", 40, 1e-2),
-        ("scipy", "Powell", 200, 1e-2),
+        pytest.param("scipy", "TNC", 60, 1e-2, marks=pytest.mark.slow),
+        pytest.param("scipy", "SLSQP", 40, 1e-2, marks=pytest.mark.slow),
+        pytest.param("scipy", "Powell", 200, 1e-2, marks=pytest.mark.slow),
     ],
 )
 def test_finds_the_lowest_point(backend, optimizer, n_steps, within):
@@ -78,7 +78,7 @@ def test_finds_the_lowest_point(backend, optimizer, n_steps, within):
     assert len(TRACES) == before
 
 
-@pytest.mark.parametrize("optimizer", ["BFGS", "CG"])
+@pytest.mark.parametrize("optimizer", ["BFGS", pytest.param("CG", marks=pytest.mark.slow)])
 def test_without_bounds(optimizer):
     result = fitter("scipy", optimizer, search_space=None).fit(n_steps=40)
     np.testing.assert_allclose([result.best_params[name] for name in LOWEST], 1.0, atol=1e-3)
@@ -216,7 +216,15 @@ def residuals(model):
     return jnp.stack([1 - a, np.sqrt(10) * (b - a**2)])
 
 
-@pytest.mark.parametrize("optimizer", [None, "GaussNewton", "Dogleg", optimistix.LevenbergMarquardt(1e-6, 1e-6)])
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        None,
+        pytest.param("GaussNewton", marks=pytest.mark.slow),
+        pytest.param("Dogleg", marks=pytest.mark.slow),
+        pytest.param(optimistix.LevenbergMarquardt(1e-6, 1e-6), marks=pytest.mark.slow),
+    ],
+)
 def test_least_squares_find_the_lowest_point(optimizer):
     fit = fitter("optimistix", optimizer, loss=residuals, search_space=None)
     result = fit.fit(n_steps=30)

@@ -64,6 +64,14 @@ class Course:
         return len(self.losses)
 
     @property
+    def over(self) -> bool:
+        """Whether the steps, or the patience, are used up."""
+        patience = self.orders.patience
+        return self.n_done >= self.orders.n_steps or (
+            patience is not None and self.n_done - self._anchor_step >= patience
+        )
+
+    @property
     def number(self) -> Any:
         """Of the key of the next step."""
         return np.uint32(self.n_done if self.orders.fresh_noise else 0)
@@ -113,7 +121,7 @@ class Course:
         norm = None if norms is None else float(np.atleast_1d(norms)[one])
         self._note(losses, one, place, key, norm)
         if replayed:
-            return self.n_done >= self.orders.n_steps
+            return self.over
         self._show()
         if nan_ends and not np.isfinite(losses).any():
             self._warn(
@@ -128,7 +136,7 @@ class Course:
             if callback(step) is True:
                 return True
         self._write_if_due()
-        return self.n_done >= self.orders.n_steps or self._out_of_patience()
+        return self.over
 
     def _note(self, losses: np.ndarray, one: int, place: Callable[[int], Any], key: Any, norm: float | None) -> None:
         loss = float(losses[one])
@@ -141,9 +149,6 @@ class Course:
         if self.best_loss < self._anchor - self.orders.min_delta:
             self._anchor, self._anchor_step = self.best_loss, self.n_done
         self._largest = max(self._largest, abs(loss)) if np.isfinite(loss) else self._largest
-
-    def _out_of_patience(self) -> bool:
-        return self.orders.patience is not None and self.n_done - self._anchor_step >= self.orders.patience
 
     def _lost(self, norm: float, size: float) -> bool:
         """Whether the gradient is no number; a warning if it is of no use."""

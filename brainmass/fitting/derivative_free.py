@@ -63,7 +63,7 @@ class _Generation:
 
     def __init__(self, solver: _Generations, course: Course, losses: Lanes, given: Given, box: Box, journal: Journal):
         self._solver, self.course, self._losses, self._given = solver, course, losses, given
-        self._box, self._journal, self.over = box, journal, course.n_done >= course.orders.n_steps
+        self._box, self._journal, self.over = box, journal, course.over
 
     def __call__(self, places: np.ndarray) -> np.ndarray:
         losses, key = self._journal.ask(places, self._find)

@@ -217,11 +217,11 @@ class Fitter:
 
     def _describe(self, given: Given, space: SearchSpace | None, fresh: bool) -> dict[str, Any]:
         return {
+            "parameters": shapes_of(given.theta),
             "back end": self.backend,
             **self._solver.describe(given),
             "mode": self._problem.mode,
             "horizon": str(self._problem.horizon),
-            "parameters": shapes_of(given.theta),
             "search space": None if space is None else space.describe(),
             "set of other parameters": digest(given.fixed),
             "target": digest(given.target),

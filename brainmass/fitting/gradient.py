@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from typing import Any
+from zlib import crc32
 
 import jax
 import jax.numpy as jnp
@@ -36,7 +37,10 @@ class GradientDescent:
         state = self.optimizer.init(given.theta)
         ones = jax.tree.map(jnp.ones_like, given.theta)
         updates, _ = self.optimizer.update(ones, state, given.theta)
-        return {"optimizer": f"{jax.tree.structure(state)} {digest(updates)}", "n_starts": self.n_starts}
+        return {
+            "optimizer": f"{crc32(str(jax.tree.structure(state)).encode()):x}-{digest(updates)}",
+            "n_starts": self.n_starts,
+        }
 
     def run(self, course: Course, structure: Any, given: Given, space: SearchSpace | None) -> Any:
         if structure not in self._compiled:
@@ -51,7 +55,7 @@ class GradientDescent:
             theta, state = with_leaves("state", (theta, state), course.saved.arrays)
         course.snapshot = lambda: course.arrays() | leaves_of("state", (theta, state))
         lane = course.lane if self.n_starts > 1 else lambda tree, i: tree
-        while course.n_done < course.orders.n_steps:
+        while not course.over:
             before = theta
             theta, state, loss, sizes, used = compiled(
                 theta, state, given.fixed, given.key, course.number, given.target

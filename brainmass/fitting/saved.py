@@ -36,7 +36,7 @@ class Saved:
     @classmethod
     def read(cls, path: Path) -> Saved:
         try:
-            with np.load(path, allow_pickle=False) as stored:
+            with open(path, "rb") as file, np.load(file, allow_pickle=False) as stored:
                 arrays = {name: stored[name] for name in stored.files}
             manifest = json.loads(str(arrays.pop("manifest")))
             if manifest["format"] != _FORMAT or manifest["version"] > _VERSION:

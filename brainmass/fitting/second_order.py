@@ -67,7 +67,7 @@ class Minimize:
         self.stored = at.stored
         journal = Journal(None if course.saved is None else course.saved.arrays)
         course.snapshot = journal.arrays
-        over = course.n_done >= course.orders.n_steps
+        over = course.over
 
         def find(place: np.ndarray) -> Any:
             place = np.asarray(place, jnp.result_type(float))
@@ -147,11 +147,12 @@ class LeastSquares:
         args, place = (given.fixed, given.key, given.target), jnp.asarray(at.start, jnp.result_type(float))
         # The state holds programs beside its arrays.
         arrays, programs = equinox.partition(first(place, args), equinox.is_array)
+        finished = np.array(False)
         if course.saved is not None:
             course.restore(course.saved.arrays, place)
-            place, arrays = with_leaves("state", (place, arrays), course.saved.arrays)
-        course.snapshot = lambda: course.arrays() | leaves_of("state", (place, arrays))
-        key, over = fold(given.key, 0), course.n_done >= course.orders.n_steps
+            place, arrays, finished = with_leaves("state", (place, arrays, finished), course.saved.arrays)
+        course.snapshot = lambda: course.arrays() | leaves_of("state", (place, arrays, finished))
+        key, over = fold(given.key, 0), course.over or bool(finished)
         while not over:
             place, state, finished = step(place, args, equinox.combine(arrays, programs))
             arrays, programs = equinox.partition(state, equinox.is_array)
