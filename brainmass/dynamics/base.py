@@ -188,7 +188,7 @@ class Declared(_Fields):
         # Reached only when the attribute is missing.
         if key in type(self)._states:
             raise AttributeError(f"State `{key}` of {self._owner} is not there yet: call init_all_states() first.")
-        raise AttributeError(f"{self._owner} has no attribute {key!r}.{suggestion(key, dir(type(self)))}")
+        raise AttributeError(f"{self._owner} has no attribute {key!r}.{_near(type(self), key)}")
 
     def _attach_noise(self, key: str, noise: Any) -> None:
         from brainmass.noise import Noise
@@ -490,6 +490,12 @@ def advance(
     for node, values in zip(nodes, _by_node(nodes, new), strict=True):
         for name, value in values.items():
             getattr(node, name).value = value
+
+
+@functools.lru_cache(maxsize=1024)
+def _near(kind: type, name: str) -> str:
+    """Kept, since brainstate asks for what is not there whenever it rebuilds a module."""
+    return suggestion(name, dir(kind))
 
 
 def _by_node(nodes: Sequence[NeuralMassDynamics], flat: tuple) -> list[dict[str, Any]]:
