@@ -159,7 +159,7 @@ class Lane:
 
     def batched(self, devices: Sequence[Any]) -> Callable[..., Any]:
         """Many runs side by side as one program, made earlier if the model and all else but the values are the same."""
-        renamed = {"every": self._settings["sample_every"], "progress": False}
+        renamed = {"every": self._settings["sample_every"], "progress": False, "horizon": None}
         rest = {name: x for name, x in self._settings.items() if name != "sample_every"}
         program, found, given = self._simulator._program(**rest, **renamed)
         start = {} if program.makes_states else found.state_values()
