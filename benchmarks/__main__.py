@@ -147,7 +147,8 @@ def bold(rounds: int) -> list[str]:
 def sweep(rounds: int) -> list[str]:
     """Many couplings at once, otherwise as `forward`: µs per step of all of them together.
 
-    C has noise of its own for each, on all cores; so has brainmass, by `brainmass.sweep`. tvboptim has one noise for all.
+    C has noise of its own for each, on all cores; so has brainmass, by `brainmass.sweep`, whose time includes the trace
+    of a run and the labelled dataset. tvboptim has one noise for all.
     """
     lines = [
         "| simulations | subject | µs per step (wall, median) | relative to brainmass | first call, s |",
