@@ -366,3 +366,21 @@ def test_network_input_of_the_wrong_unit():
     net = bm.Network(bm.HopfStep(3, init_x=Constant(1.0)), conn=W, coupled_var="x", k=1.0 * u.mV)
     with pytest.raises(u.UnitMismatchError, match="Input `x_inp` of HopfStep"):
         bm.Simulator(net, dt=0.1 * u.ms).run(2, seed=0)
+
+
+def test_a_speed_given_to_a_run_must_have_an_effect():
+    """Where delays are whole steps they are fixed; interpolated ones reach no further back than the past kept."""
+    weights, lengths = np.array([[0, 1.0], [1, 0]]), np.array([[0, 30.0], [30, 0]]) * u.mm
+
+    def run(interpolate, speed):
+        node = bm.HopfStep(2)
+        network = bm.Network(
+            node, conn=weights, distance=lengths, speed=10 * u.mm / u.ms, coupled_var="x", interpolate=interpolate
+        )
+        return bm.Simulator(network, dt=0.1 * u.ms).pure(1 * u.ms, free=["speed"])({"speed": speed}, 0)
+
+    with pytest.raises(ValueError, match=r"`speed` have no effect.*interpolate=True"):
+        run(False, 20 * u.mm / u.ms)
+    with pytest.raises(ValueError, match="`speed` must be at least 10 mm/ms"):
+        run(True, 5 * u.mm / u.ms)
+    assert np.isfinite(run(True, 20 * u.mm / u.ms)["x"]).all()

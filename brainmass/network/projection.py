@@ -118,6 +118,26 @@ class Projection(Module):
         """Conduction delays in ms, one per connection, in the layout of the weights."""
         return self._lengths / self.speed.value().to_decimal(u.mm / u.ms)  # type: ignore[union-attr]
 
+    def check_given(self, name: str, value: Any) -> None:
+        """Refuse a speed given to a run where delays are fixed, or longer than the past that is kept."""
+        if name != "speed":
+            return
+        if not self.interpolate:
+            raise ValueError(
+                f"Values of `{name}` have no effect, as delays of whole steps are fixed when the network is made: "
+                "write Network(..., interpolate=True)."
+            )
+        if is_traced(value) or is_traced(self.speed.value()):  # type: ignore[union-attr]
+            return
+        present = np.min(self.speed.value().to_decimal(u.mm / u.ms))  # type: ignore[union-attr]
+        slowest = present / _ROOM[self.speed.fit]  # type: ignore[union-attr]
+        given = value.to_decimal(u.mm / u.ms) if isinstance(value, u.Quantity) else value
+        if (np.asarray(given) < slowest * (1 - 1e-6)).any():
+            raise ValueError(
+                f"Values of `{name}` must be at least {slowest:g} mm/ms, as the network keeps no longer past: make it "
+                "with its lowest speed, and interpolate=True."
+            )
+
     def set_time_step(self, dt: Any, source: NeuralMassDynamics) -> None:
         """Make room for the past, in steps of `dt`."""
         if self.speed is None:
@@ -148,7 +168,7 @@ class Projection(Module):
     def _line(self, steps: np.ndarray) -> DelayLine | InterpolatedLine | None:
         where = self.coupling.sources
         if self.interpolate:
-            room = 2 if self.speed.fit else 1  # type: ignore[union-attr]
+            room = _ROOM[self.speed.fit]  # type: ignore[union-attr]
             return InterpolatedLine(int(np.ceil(room * steps.max())) + 2, where)
         whole = np.rint(steps).astype(np.int32)
         self._all_delayed = bool((whole[self._edges()] > 0).all())
@@ -293,6 +313,7 @@ def _lengths(conn: Any, distance: Any, speed: Any, coupling: Coupling) -> np.nda
     return values
 
 
+_ROOM = {False: 1, True: 2}  # how much slower than at first a speed may become, if it is trained
 _FAST = Domain("> 0", lambda x: x > 0)  # an infinite speed is one without delays
 SPEED = ParamSpec(1.0 * u.mm / u.ms, "conduction speed", _FAST, (u.get_unit(u.mm / u.ms),), name="speed")
 

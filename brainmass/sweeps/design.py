@@ -122,8 +122,6 @@ def _axis(found: Inventory, path: str, name: str, given: Any) -> Axis:
             f"one after another, but have shape {values.shape}."
         )
     checked_value(found, path, values if unit == u.UNITLESS else u.Quantity(values, unit=unit))
-    if isinstance(owner, Projection) and name.rpartition(".")[2] == "speed":
-        _check_speed(owner, name, u.Quantity(values, unit=unit))
     return Axis(name, values, unit, labels)
 
 
@@ -173,17 +171,6 @@ def _check_lengths(found: Inventory, path: str, name: str, given: Any) -> None:
                 f"Values of `{name}` must be connectomes with the lengths of the network, as delays are fixed when it "
                 f"is made, but {x.name!r} has others: make a network and a sweep for each."
             )
-
-
-def _check_speed(projection: Projection, name: str, speeds: Any) -> None:
-    """Refuse speeds whose delays are longer than the past that the network keeps."""
-    present = projection.speed.value()  # type: ignore[union-attr]
-    slowest = np.min(present.to_decimal(u.mm / u.ms)) / (2 if projection.speed.fit else 1)  # type: ignore[union-attr]
-    if (speeds.to_decimal(u.mm / u.ms) < slowest * (1 - 1e-6)).any():
-        raise ValueError(
-            f"Values of `{name}` must be at least {slowest:g} mm/ms, as the network keeps no longer past: make it with "
-            "its lowest speed, and interpolate=True."
-        )
 
 
 # --- designs that are drawn -----------------------------------------------------------------------------------------

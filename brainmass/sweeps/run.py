@@ -158,15 +158,19 @@ class Lane:
         self._simulator = simulator
 
     def batched(self, devices: Sequence[Any]) -> Callable[..., Any]:
-        """Many runs side by side as one program, made earlier if the model and all else but the values are the same."""
+        """Many runs side by side as one program."""
+        return self.remembered(len(devices), lambda: _program(self, devices))
+
+    def remembered(self, what: Any, make: Callable[[], Any]) -> Any:
+        """What `make()` gives, made earlier if the model and all else but the values are the same."""
         renamed = {"every": self._settings["sample_every"], "progress": False, "horizon": None}
         rest = {name: x for name, x in self._settings.items() if name != "sample_every"}
         program, found, given = self._simulator._program(**rest, **renamed)
         start = {} if program.makes_states else found.state_values()
         numbers = digest((found.raw(), given.arrays, start))
-        key = ("sweep", tuple(self.units.items()), same_function(self._measure), numbers, len(devices))
+        key = ("sweep", tuple(self.units.items()), same_function(self._measure), numbers, what)
         if key not in program.compiled:
-            program.compiled[key] = _program(self, devices)
+            program.compiled[key] = make()
         return program.compiled[key]
 
     def whole(self, values: Mapping[str, Any], key: Any) -> tuple[Result, Mapping[str, Any], dict[str, Any]]:
@@ -226,18 +230,14 @@ _fold_each = jax.jit(jax.vmap(fold))
 # --- before the first run -------------------------------------------------------------------------------------------
 def _explored(lane: Lane, design: Design, jobs: Jobs, model: Any) -> tuple[Layout, int]:
     """What a sweep will give, and the bytes that a run needs, from a trace of one run."""
-    seen: dict[str, Any] = {}
-
-    def traced(values: Any, key: Any) -> Any:
-        result, kept, bad = lane.whole(values, key)
-        seen["times"] = result.times
-        return result, dict(kept), bad
-
     values, keys = jobs.of(np.arange(1))
     one = {name: x[0] for name, x in values.items()}
-    jaxpr, (result, kept, _) = jax.make_jaxpr(traced, return_shape=True)(one, keys[0])
-    _check_all_matter(jaxpr.jaxpr, design)
-    times = {name: u.Quantity(np.asarray(u.get_mantissa(t)), unit=u.ms) for name, t in seen["times"].items()}
+    shapes = tuple((name, x.shape, x.dtype.str) for name, x in one.items())
+    result, kept, times, read = lane.remembered(shapes, lambda: _traced(lane, one, keys[0]))
+    for axis in design.axes:
+        if axis.name not in read:
+            raise ValueError(f"Nothing in this run depends on `{axis.name}`, so there is nothing to sweep.")
+    times = {name: u.Quantity(np.asarray(u.get_mantissa(t)), unit=u.ms) for name, t in times.items()}
     attrs = {
         "brainmass": brainmass.__version__,
         "jax": jax.__version__,
@@ -250,15 +250,22 @@ def _explored(lane: Lane, design: Design, jobs: Jobs, model: Any) -> tuple[Layou
     return plan, sum(x.size * x.dtype.itemsize for x in sizes)
 
 
-def _check_all_matter(jaxpr: Any, design: Design) -> None:
-    """Refuse a parameter that the program never reads, such as the delay that a network was made for."""
-    read = {id(x) for equation in jaxpr.eqns for x in equation.invars} | {id(x) for x in jaxpr.outvars}
-    for name, x in zip(sorted(axis.name for axis in design.axes), jaxpr.invars, strict=False):
-        if id(x) not in read:
-            raise ValueError(
-                f"Nothing in this run depends on `{name}`, so there is nothing to sweep. A conduction speed counts "
-                "where delays are interpolated: Network(..., interpolate=True)."
-            )
+def _traced(lane: Lane, values: Mapping[str, Any], key: Any) -> tuple[Any, Any, Any, set[str]]:
+    """The shapes of one run's result and of what is kept of it, its times, and which of the values it reads.
+
+    A delay that a network was made for is a parameter that its program never reads.
+    """
+    times: dict[str, Any] = {}
+
+    def run(values: Any, key: Any) -> Any:
+        result, kept, bad = lane.whole(values, key)
+        times.update(result.times)
+        return result, dict(kept), bad
+
+    closed, (result, kept, _) = jax.make_jaxpr(run, return_shape=True)(values, key)
+    used = {id(x) for equation in closed.jaxpr.eqns for x in equation.invars} | {id(x) for x in closed.jaxpr.outvars}
+    read = {name for name, x in zip(sorted(values), closed.jaxpr.invars, strict=False) if id(x) in used}
+    return result, kept, times, read
 
 
 def _as_seeds(seeds: Any) -> np.ndarray:
@@ -406,6 +413,8 @@ def _program(lane: Lane, devices: Sequence[Any]) -> Callable[..., Any]:
 def _without(values: np.ndarray, failed: np.ndarray) -> np.ndarray:
     """Floating-point values, NaN where a run failed."""
     values = values if values.dtype.kind in "fc" else values.astype(np.float64)
+    if not failed.any():
+        return values
     return np.where(failed.reshape(-1, *(1,) * (values.ndim - 1)), np.asarray(np.nan, values.dtype), values)
 
 
