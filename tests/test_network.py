@@ -383,4 +383,6 @@ def test_a_speed_given_to_a_run_must_have_an_effect():
         run(False, 20 * u.mm / u.ms)
     with pytest.raises(ValueError, match="`speed` must be at least 10 mm/ms"):
         run(True, 5 * u.mm / u.ms)
+    with pytest.raises(u.UnitMismatchError, match="speed` must have a unit like mm / ms"):
+        run(True, 20 * u.ms)
     assert np.isfinite(run(True, 20 * u.mm / u.ms)["x"]).all()

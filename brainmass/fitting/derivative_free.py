@@ -11,8 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from brainmass.dynamics.fields import show
+from brainmass.extras import import_fit
 from brainmass.fitting.course import Course, Given
-from brainmass.fitting.extras import import_fit
 from brainmass.fitting.journal import Journal
 from brainmass.fitting.problem import Problem
 from brainmass.fitting.space import Box, SearchSpace

@@ -131,8 +131,7 @@ class Projection(Module):
             return
         present = np.min(self.speed.value().to_decimal(u.mm / u.ms))  # type: ignore[union-attr]
         slowest = present / _ROOM[self.speed.fit]  # type: ignore[union-attr]
-        given = value.to_decimal(u.mm / u.ms) if isinstance(value, u.Quantity) else value  # pyright: ignore[reportArgumentType]
-        if (np.asarray(given) < slowest * (1 - 1e-6)).any():
+        if (np.asarray(value.to_decimal(u.mm / u.ms)) < slowest * (1 - 1e-6)).any():
             raise ValueError(
                 f"Values of `{name}` must be at least {slowest:g} mm/ms, as the network keeps no longer past: make it "
                 "with its lowest speed, and interpolate=True."

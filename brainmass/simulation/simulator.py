@@ -340,10 +340,11 @@ def checked_value(found: Inventory, path: str, value: Any) -> Any:
     owner, _, name = path.rpartition(".")
     module = found.modules.get(owner)
     spec = module._params.get(name) if isinstance(module, Declared) else None
+    value = check_param_value(path.removeprefix("model."), spec, found.params[path].value(), value)
     check = getattr(module, "check_given", None)
     if check is not None:
         check(name, value)
-    return check_param_value(path.removeprefix("model."), spec, found.params[path].value(), value)
+    return value
 
 
 # --- where a run starts -------------------------------------------------------------------------------------------

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import zipfile
 import zlib
@@ -15,12 +14,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from brainmass.extras import import_io
 from brainmass.files import whole_file
 
 if TYPE_CHECKING:
     from brainmass.simulation.result import Result
 
-__all__ = ["SUFFIXES", "exportable", "import_io", "load", "save", "to_xarray"]
+__all__ = ["SUFFIXES", "exportable", "load", "save", "to_xarray"]
 
 SUFFIXES = (".npz", ".nc")
 _FORMAT = "brainmass.Result"
@@ -75,14 +75,6 @@ def _listed(names: Any) -> str:
 
 def _text(time: Any) -> str:
     return f"{u.get_mantissa(time):.6g} {time.unit}"
-
-
-def import_io(*names: str) -> Any:
-    """Import what the extra "io" brings; the first module is handed back."""
-    try:
-        return [importlib.import_module(name) for name in names][0]
-    except ImportError as error:
-        raise ImportError(f'This needs {" and ".join(names)}: pip install "brainmass[io]" ({error}).') from error
 
 
 class _Dimensions:

@@ -14,6 +14,7 @@ import jax
 import numpy as np
 
 from brainmass.dynamics.fields import show
+from brainmass.extras import import_extra
 
 __all__ = ["as_client", "on_workers"]
 
@@ -21,11 +22,7 @@ _IN_FLIGHT = 2  # batches per worker: one runs, one waits
 
 
 def as_client(cluster: Any) -> Any:
-    try:
-        from distributed import Client
-    except ImportError as error:
-        raise ImportError(f'This needs distributed: pip install "brainmass[cluster]" ({error}).') from error
-    if not isinstance(cluster, Client):
+    if not isinstance(cluster, import_extra("cluster", "distributed").Client):
         raise TypeError(
             f"Argument `cluster` of sweep must be a dask.distributed Client, but is {show(cluster)}. "
             "Example: cluster=Client(n_workers=4)."

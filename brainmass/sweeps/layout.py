@@ -10,8 +10,9 @@ from typing import Any
 import brainunit as u
 import numpy as np
 
+from brainmass.extras import import_io
 from brainmass.simulation.result import Result
-from brainmass.simulation.storage import exportable, import_io
+from brainmass.simulation.storage import exportable
 from brainmass.sweeps.design import Design
 
 __all__ = ["FAILED", "NOT_RUN", "Layout", "Variable"]

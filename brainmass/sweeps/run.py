@@ -14,6 +14,7 @@ import numpy as np
 
 import brainmass
 from brainmass.dynamics.fields import default_dtype, show
+from brainmass.extras import import_io
 from brainmass.simulation.functional import inventory, stateful
 from brainmass.simulation.inputs import same_function
 from brainmass.simulation.lanes import Lanes
@@ -21,7 +22,6 @@ from brainmass.simulation.program import Bundle
 from brainmass.simulation.random import as_key, fold
 from brainmass.simulation.result import Result
 from brainmass.simulation.simulator import Simulator
-from brainmass.simulation.storage import import_io
 from brainmass.sweeps.cluster import as_client, on_workers
 from brainmass.sweeps.design import Design, as_design
 from brainmass.sweeps.identity import digest

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from brainmass.extras import import_io
 from brainmass.files import whole_file
-from brainmass.simulation.storage import import_io
 from brainmass.sweeps.layout import FAILED, NOT_RUN, Layout
 
 __all__ = ["File", "Memory", "as_store_path"]
