@@ -15,14 +15,15 @@ from brainmass.simulation.random import as_key, fold, threefry
 KEY = np.array([0x12345678, 0x9ABCDEF0], np.uint32)
 
 
-@functools.partial(jax.jit, static_argnums=(3, 4))
+@functools.partial(jax.jit, static_argnums=(1, 3, 4))
 def draw(key, process, first, n, shape):
-    return random.unpaired(random.normal_pairs(key, process, first, n, shape), shape)
+    drawn = random.Normals(key, {"it": process}, {"it": shape})
+    return jax.vmap(drawn.of_row)(drawn.rows(first, n))["it"]
 
 
 def normals(process, first, n, shape, key=KEY):
     """The standard normals of one process, compiled, as a run draws them."""
-    return draw(key, np.uint32(process), first, n, shape)
+    return draw(key, process, first, n, shape)
 
 
 # Random123, kat_vectors: threefry2x32 20 <counter> <key> <result>

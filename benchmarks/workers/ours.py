@@ -85,16 +85,22 @@ def sweep_512(n_steps):
     return sweep(n_steps, 512)
 
 
-def delays(n_steps, regions, noisy=False):
+def delayed_simulator(regions, noisy):
     import brainunit as u
-    import jax
 
     import brainmass
 
     lengths = delay_steps(regions) * DT * u.mm
     options = dict(conn=weights(regions), distance=lengths, speed=1.0 * u.mm / u.ms)
     network = brainmass.Network(node(regions, noisy), coupling="additive", coupled_var="r", k=COUPLING, **options)
-    sim = brainmass.Simulator(network, dt=DT * u.ms)
+    return brainmass.Simulator(network, dt=DT * u.ms)
+
+
+def delays(n_steps, regions, noisy=False):
+    import brainunit as u
+    import jax
+
+    sim = delayed_simulator(regions, noisy)
 
     def run():
         result = sim.run(n_steps * DT * u.ms, monitors=["r", "v"], sample_every=SAMPLE_EVERY, seed=0)
@@ -229,13 +235,13 @@ def growth(n_steps, regions, inputs=None, lanes=None):
     return run
 
 
-def compiled_functions(n_steps):
+def compiled_functions(sim, n_steps):
     """The run and its gradient for the coupling strength and all excitabilities, compiled ahead of time."""
     import brainunit as u
     import jax
     import jax.numpy as jnp
 
-    run = simulator().pure(n_steps * DT * u.ms, monitors=["r"], sample_every=n_steps // 10, free=["k", "eta"])
+    run = sim.pure(n_steps * DT * u.ms, monitors=["r"], sample_every=n_steps // 10, free=["k", "eta"])
     values = {"k": jnp.float32(COUPLING), "eta": jnp.full(REGIONS, ETA, jnp.float32)}
 
     def loss(v):
@@ -247,10 +253,18 @@ def compiled_functions(n_steps):
 
 
 def gradient(n_steps):
+    return gradient_of(simulator(), n_steps)
+
+
+def gradient_delays(n_steps):
+    return gradient_of(delayed_simulator(REGIONS, noisy=True), n_steps)
+
+
+def gradient_of(sim, n_steps):
     """One forward run and one gradient, in turn, in the same process."""
     import jax
 
-    values, forward, gradient = compiled_functions(n_steps)
+    values, forward, gradient = compiled_functions(sim, n_steps)
     memory = gradient.memory_analysis().temp_size_in_bytes / 1e6
 
     def timed(f):

@@ -1,8 +1,8 @@
 """The time loop: the only place in the package that scans over time.
 
 Steps run in blocks. A block draws its noise at once, from counters, and is what a gradient recomputes: only the state
-at the start of each block is kept, and within a block the state at each step. Whatever is sampled is sampled between
-scans, so that memory grows with the samples asked for and not with the steps taken.
+at the start of each block is kept, and of one block at a time what its steps need on the way back. Whatever is sampled
+is sampled between scans, so that memory grows with the samples asked for and not with the steps taken.
 """
 
 from __future__ import annotations
@@ -74,9 +74,6 @@ class _Segment:
     def __init__(self, machine: Machine, plan: Plan, *, record: bool):
         self.machine, self.plan, self.record = machine, plan, record
         self.block_level = plan.levels.index(plan.block)
-        # The products with the connectome are kept, being dear to recompute and small to store.
-        keep = jax.checkpoint_policies.dots_saveable
-        self.step = jax.checkpoint(machine.step, prevent_cse=False, policy=keep)
 
     def advance(self, carry: Carry, first: Any, n: int) -> tuple[Carry, Samples]:
         return self.stretch(len(self.plan.levels) - 1, carry, first, n)
@@ -140,8 +137,8 @@ class _Segment:
         if n == 0:
             return carry
         if n == 1:
-            return self.step(carry, jax.tree.map(lambda x: x[0], xs))
-        return lax.scan(lambda c, x: (self.step(c, x), None), carry, xs)[0]
+            return self.machine.step(carry, jax.tree.map(lambda x: x[0], xs))
+        return lax.scan(lambda c, x: (self.machine.step(c, x), None), carry, xs)[0]
 
     # --- what happens at the end of a unit --------------------------------------------------------------------------
     def events(self, level: int, carry: Carry, samples: Samples) -> tuple[Carry, Samples]:

@@ -30,7 +30,7 @@ from brainmass.simulation.lanes import Lanes
 from brainmass.simulation.monitors import Monitor, feeders, read
 from brainmass.simulation.plan import Plan
 from brainmass.simulation.progress import ProgressBar
-from brainmass.simulation.random import fold, normal_pairs, unpaired
+from brainmass.simulation.random import Normals, fold
 
 __all__ = ["Bundle", "Program", "initialise_missing", "states_missing"]
 
@@ -100,7 +100,8 @@ class _Run:
         self.dt, self.plan = program.dt, program.plan
         _, found = program.template.bind(natural)
         self.prepared = {path: m.prepare() for path, m in found.modules.items() if hasattr(m, "prepare")}
-        self.noises = {path: noise.draw_shape for path, noise in found.noises.items()}
+        shapes = {path: noise.draw_shape for path, noise in found.noises.items()}
+        self.normals = Normals(key, {path: _stream(path) for path in shapes}, shapes) if shapes else None
         drawing = [path for path, m in found.modules.items() if isinstance(m, Observer) and m.takes_key]
         self.keys = {path.removeprefix("observers."): fold(key, _stream(path)) for path in drawing}
 
@@ -147,15 +148,15 @@ class _Run:
         return found.state_values()
 
     # --- the parts of the machine -----------------------------------------------------------------------------------
-    def draws(self, first: Any, n: int) -> Values:
-        return {path: normal_pairs(self.key, _stream(path), first, n, shape) for path, shape in self.noises.items()}
+    def draws(self, first: Any, n: int) -> Any:
+        return None if self.normals is None else self.normals.rows(first, n)
 
     def step(self, carry: tuple, x: tuple) -> tuple:
         states, gathered, bad = carry
         number, draws, row = x
         bundle, found = self.bind(states)
-        for path, noise in found.noises.items():
-            noise._handed = unpaired(draws[path], self.noises[path])
+        for path, normals in {} if self.normals is None else self.normals.of_row(draws).items():
+            found.noises[path]._handed = normals
         t = number * self.dt
         with brainstate.environ.context(i=number, t=t, dt=self.dt):
             given = self.program.inputs.at(self.arrays, row, t, bundle.model, bundle.inputs)

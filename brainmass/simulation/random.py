@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -21,7 +21,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-__all__ = ["as_key", "fold", "keys_from", "next_key", "normal_pairs", "threefry", "unpaired"]
+__all__ = ["Normals", "as_key", "fold", "keys_from", "next_key", "threefry"]
 
 _ROTATIONS = (13, 15, 26, 6), (17, 29, 16, 24)
 _PARITY = np.uint32(0x1BD11BDA)
@@ -77,33 +77,41 @@ def threefry(key: Any, high: Any, low: Any) -> tuple[jax.Array, jax.Array]:
 
 
 def fold(key: Any, data: Any) -> jax.Array:
-    """The key of a substream: `jax.random.fold_in`, on key words."""
+    """The key of a substream, or of each of several, along the last axis: `jax.random.fold_in`, on key words."""
     return jnp.stack(threefry(key, jnp.uint32(0), jnp.asarray(data, jnp.uint32)))
 
 
-def normal_pairs(key: Any, process: Any, first_step: Any, n_steps: int, shape: tuple[int, ...]) -> jax.Array:
-    """Standard normals of a process for consecutive steps, two in each complex number: see `unpaired`.
+class Normals:
+    """Standard normals of several processes, each with a stream and a shape of its own, drawn all together.
 
-    One array for both keeps XLA from working out the words twice.
+    Rows are complex numbers, with two normals in each: one array for both keeps XLA from working out the words twice,
+    and one for all processes from compiling them again for each.
     """
-    step = (jnp.asarray(first_step, jnp.uint32) + jnp.arange(n_steps, dtype=jnp.uint32))[:, None]
-    pair = jnp.arange(_pairs(shape), dtype=jnp.uint32)[None, :]
-    step, pair = jnp.broadcast_arrays(step, pair)
-    key = fold(key, process)
-    words = threefry(key, step, pair)
-    if jax.config.read("jax_enable_x64"):
-        return _box_muller_double(words, threefry(key, step, pair | jnp.uint32(1 << 31)))
-    return _box_muller(*words)
+
+    def __init__(self, key: Any, streams: Mapping[str, int], shapes: Mapping[str, tuple[int, ...]]):
+        counts = [-(-math.prod(shapes[name]) // 2) for name in streams]
+        keys = fold(key, np.array(list(streams.values()), np.uint32)).T
+        self._keys = jnp.repeat(keys, np.array(counts), axis=0, total_repeat_length=sum(counts))
+        self._pairs = np.concatenate([np.arange(n, dtype=np.uint32) for n in counts])
+        ends = np.cumsum(counts).tolist()
+        self._parts = {n: (end - count, end, shapes[n]) for n, count, end in zip(streams, counts, ends, strict=True)}
+
+    def rows(self, first_step: Any, n_steps: int) -> jax.Array:
+        """Those of consecutive steps, shape (n_steps, numbers)."""
+        step = (jnp.asarray(first_step, jnp.uint32) + jnp.arange(n_steps, dtype=jnp.uint32))[:, None]
+        step, pair = jnp.broadcast_arrays(step, self._pairs)
+        words = threefry(self._keys, step, pair)
+        if jax.config.read("jax_enable_x64"):
+            return _box_muller_double(words, threefry(self._keys, step, pair | jnp.uint32(1 << 31)))
+        return _box_muller(*words)
+
+    def of_row(self, row: jax.Array) -> dict[str, jax.Array]:
+        """By process, the normals in one row: the real parts, then the imaginary ones."""
+        return {name: _unpaired(row[start:end], shape) for name, (start, end, shape) in self._parts.items()}
 
 
-def unpaired(pairs: jax.Array, shape: tuple[int, ...]) -> jax.Array:
-    """The normals of one step, of this shape: the real parts, then the imaginary ones."""
-    both = jnp.concatenate([pairs.real, pairs.imag], axis=-1)
-    return both[..., : math.prod(shape)].reshape(*pairs.shape[:-1], *shape)
-
-
-def _pairs(shape: tuple[int, ...]) -> int:
-    return -(-math.prod(shape) // 2)
+def _unpaired(pairs: jax.Array, shape: tuple[int, ...]) -> jax.Array:
+    return jnp.concatenate([pairs.real, pairs.imag])[: math.prod(shape)].reshape(shape)
 
 
 # Box and Muller (1958): of uniform x on (0, 1] and a uniform angle, sqrt(-2 log x) exp(i angle).
