@@ -118,7 +118,8 @@ from brainmass.sweeps.run import sweep
 # Fitting
 from brainmass.fitting.fitter import Fitter
 from brainmass.fitting.outcome import FitResult, FitStep
-from brainmass.fitting.space import Bounds
+from brainmass.fitting.description import Bounds, Fixed, Free
+from brainmass.fitting.priors import LogNormal, Normal, Prior
 
 # Small functions
 from brainmass.utils import bounded_input, delay_index, process_sequence, sigmoid, sys2nd

@@ -33,12 +33,11 @@ class _Generations(ABC):
         self.problem, self.optimizer, self.popsize = problem, optimizer, popsize
         self._compiled: dict[Any, Lanes] = {}
 
-    def run(self, course: Course, structure: Any, given: Given, space: SearchSpace | None) -> Any:
-        if space is None:
-            raise ValueError(
-                'Fitter needs a `search_space` for this back end. Example: search_space={"a": (-1.0, 1.0)}.'
-            )
-        box = Box(space, given.theta)
+    def check(self, space: SearchSpace) -> None:
+        Box(space)
+
+    def run(self, course: Course, structure: Any, given: Given, space: SearchSpace) -> Any:
+        box = Box(space)
         if structure not in self._compiled:
             self._compiled[structure] = Lanes(partial(self._loss, space), (0, None, None, None, None), (0, None))
         self.stored = box.stored
@@ -86,7 +85,8 @@ class _Generation:
 class Nevergrad(_Generations):
     """Back end 'nevergrad', by ask and tell."""
 
-    fresh_noise = True
+    fresh_noise = may_be_fresh = True
+    name = "nevergrad"
 
     def __init__(self, problem: Problem, optimizer: Any, popsize: int | None):
         super().__init__(problem, optimizer, popsize)
@@ -112,7 +112,8 @@ class Nevergrad(_Generations):
 class DifferentialEvolution(_Generations):
     """Back end 'scipy', by default."""
 
-    fresh_noise = False
+    fresh_noise = may_be_fresh = False
+    name = "differential_evolution"
 
     def __init__(self, problem: Problem, popsize: int | None):
         super().__init__(problem, "differential_evolution", popsize)

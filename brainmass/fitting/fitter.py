@@ -12,10 +12,11 @@ import numpy as np
 from brainmass.dynamics.fields import is_traced, show
 from brainmass.fitting.course import Course, Given, Orders
 from brainmass.fitting.derivative_free import DifferentialEvolution, Nevergrad
+from brainmass.fitting.description import described
 from brainmass.fitting.gradient import GradientDescent
 from brainmass.fitting.gradient_check import GradientCheck, compare_gradients
 from brainmass.fitting.outcome import FitResult, FitStep
-from brainmass.fitting.problem import Problem, trainable
+from brainmass.fitting.problem import Problem
 from brainmass.fitting.saved import Saved, digest, shapes_of
 from brainmass.fitting.second_order import LeastSquares, Minimize
 from brainmass.fitting.space import SearchSpace
@@ -27,7 +28,6 @@ __all__ = ["Fitter"]
 BACKENDS = ("grad", "nevergrad", "scipy", "optimistix")
 # Back ends that take each option, with the value that stands for "not given".
 _OPTIONS = {
-    "search_space": (("grad", "nevergrad", "scipy"), None),
     "n_starts": (("grad",), 1),
     "popsize": (("nevergrad", "scipy"), None),
     "mode": (("grad", "scipy"), "reverse"),
@@ -36,7 +36,7 @@ _OPTIONS = {
 
 
 class Fitter:
-    """Fits the trainable parameters of a model, those given as `brainstate.nn.Param(value, fit=True)`.
+    """Fits parameters of a model: those given as `brainstate.nn.Param(value, fit=True)`, or named in `search_space`.
 
     Parameters
     ----------
@@ -60,10 +60,13 @@ class Fitter:
     transient : int, optional
         Samples at the beginning of the prediction to leave out.
     search_space : mapping, optional
-        For names of parameters, bounds `(low, high)` or `brainmass.Bounds`, as the equations see the parameters.
-        Search without derivatives needs those of all trainable parameters; 'grad' keeps within those it is given.
+        How parameters are fitted, by name: bounds `(low, high)` or `brainmass.Bounds`; a prior, such as
+        `brainmass.Normal`, whose negative log density is added to the loss; or `brainmass.Free`, which has both, and
+        says which regions share a number. All are of the parameter as the equations see it. A parameter named here is
+        fitted, also one given as a plain number; `brainmass.Fixed()` keeps one as it is. Search without derivatives
+        needs bounds or a prior for all that is fitted.
     n_starts : int
-        Starts side by side, for 'grad': the present values, and others drawn from the search space.
+        Starts side by side, for 'grad': the present values, and others drawn from priors and bounds.
     popsize : int, optional
         Candidates of a generation, run as one batch.
     mode : {'reverse', 'forward'}
@@ -96,9 +99,7 @@ class Fitter:
     ):
         if backend not in BACKENDS:
             raise ValueError(f"Argument `backend` of Fitter must be one of {BACKENDS}, but is {backend!r}.")
-        options = dict(
-            search_space=search_space, n_starts=n_starts, popsize=popsize, mode=mode, grad_horizon=grad_horizon
-        )
+        options = dict(n_starts=n_starts, popsize=popsize, mode=mode, grad_horizon=grad_horizon)
         _check_options(backend, optimizer, options)
         given = (loss_fn is not None, predict is not None, objective is not None)
         allowed = [(True, False, False), (False, True, True)]
@@ -108,7 +109,7 @@ class Fitter:
         self._problem = Problem(model, loss_fn, predict, objective, transient or 0, mode, grad_horizon)
         self._solver = _solver(backend, self._problem, optimizer, n_starts, popsize)
         self._callbacks = [callbacks] if callable(callbacks) else list(callbacks or ())
-        self._bounds = search_space
+        self._described = described(search_space)
         self._space(inventory(model))
         self._predictions: dict[Any, Any] = {}
         self._last: Saved | None = None
@@ -163,10 +164,14 @@ class Fitter:
         if any(not is_traced(x) and not np.isfinite(np.asarray(x)).all() for x in jax.tree.leaves(target)):
             raise ValueError("Argument `target` of fit must be finite, but holds NaN or infinity.")
         fresh = self._solver.fresh_noise if fresh_noise is None else fresh_noise
-        if fresh and self.backend == "optimistix":
-            raise ValueError("Argument `fresh_noise` of fit must be False for least squares, which need one function.")
+        if fresh and not self._solver.may_be_fresh:
+            raise ValueError(
+                f"Argument `fresh_noise` of fit must be False for {self._solver.name}, which needs one function "
+                "throughout: with other noise at each step, a difference between two steps says nothing."
+            )
         found = inventory(self.model)
-        given, space = self._given(found, target, seed), self._space(found)
+        space = self._space(found)
+        given = self._given(found, space, target, seed)
         structure = found.structure, str(shapes_of(given.theta))
         self._problem.check(structure, *given, many=self._solver.many)
         described = self._describe(given, space, fresh)
@@ -186,6 +191,27 @@ class Fitter:
             raise ValueError("Fitter.save needs a fit to save: call fit first, or fit(..., checkpoint=path).")
         self._last.write(Path(path))
 
+    def log_prior(self, values: Mapping[str, Any]) -> Any:
+        """The log density of values of the parameters that are fitted, of which all have a prior or bounds.
+
+        Bounds count as an even density within them, in the logarithm with `log`. One number where regions share it.
+        """
+        found = inventory(self.model)
+        space = self._space(found)
+        space.check_for_density()
+        by_path = {found.find_param(name): value for name, value in values.items()}
+        if by_path.keys() != space.sides.keys():
+            raise ValueError(
+                f"Argument `values` of log_prior must give {', '.join(space.sides)}, but gives {show(list(values))}."
+            )
+        return space.log_density(by_path)
+
+    def sample_prior(self, seed: Any, n: int) -> dict[str, Any]:
+        """`n` draws of each parameter that is fitted, from what `log_prior` is the density of."""
+        space = self._space(inventory(self.model))
+        space.check_for_density()
+        return space.sample(as_key(seed), n)
+
     def check_gradient(self, target: Any = None, *, seed: Any = 0, step: float | None = None) -> GradientCheck:
         """Compare the gradient with finite differences at the present values, along one direction per parameter.
 
@@ -197,32 +223,29 @@ class Fitter:
             Relative step of the differences; default that which suits the precision.
         """
         found = inventory(self.model)
-        given = self._given(found, target, seed)
+        given = self._given(found, self._space(found), target, seed)
         self._problem.check((found.structure, str(shapes_of(given.theta))), *given)
         return compare_gradients(self._problem, given, step)
 
     # --- around it --------------------------------------------------------------------------------------------------
-    def _given(self, found: Inventory, target: Any, seed: Any) -> Given:
-        raw, moved = found.raw(), trainable(found)
-        theta = {path: raw[path] for path in moved}
-        return Given(theta, {path: x for path, x in raw.items() if path not in theta}, as_key(seed), target)
+    def _given(self, found: Inventory, space: SearchSpace, target: Any, seed: Any) -> Given:
+        fixed = {path: x for path, x in found.raw().items() if path not in space.sides}
+        return Given(space.start, fixed, as_key(seed), target)
 
-    def _space(self, found: Inventory) -> SearchSpace | None:
-        params = trainable(found)
-        if self._solver.many and any(param.reg is not None for param in params.values()):
-            raise ValueError(
-                "Fitter cannot add a regularisation to least squares: give it as residuals of the objective."
-            )
-        return None if self._bounds is None else SearchSpace(self._bounds, found, params)
+    def _space(self, found: Inventory) -> SearchSpace:
+        """What is fitted, as the model is now."""
+        space = self._problem.space = SearchSpace(self._described, found)
+        self._solver.check(space)
+        return space
 
-    def _describe(self, given: Given, space: SearchSpace | None, fresh: bool) -> dict[str, Any]:
+    def _describe(self, given: Given, space: SearchSpace, fresh: bool) -> dict[str, Any]:
         return {
             "parameters": shapes_of(given.theta),
             "back end": self.backend,
             **self._solver.describe(given),
             "mode": self._problem.mode,
             "horizon": str(self._problem.horizon),
-            "search space": None if space is None else space.describe(),
+            "search space": space.describe(),
             "set of other parameters": digest(given.fixed),
             "target": digest(given.target),
             "seed": digest(given.key),
@@ -236,8 +259,7 @@ class Fitter:
             if self._problem.predicts:
                 predict = self._predictions.setdefault(structure, jax.jit(lambda *args: self._problem.predicted(*args)))
                 prediction = predict(best, given.fixed, course.best_key)
-        for path, value in best.items():
-            found.params[path].val.value = value  # pyright: ignore[reportAttributeAccessIssue]
+        self._problem.space.store(best, found)
         return FitResult(
             backend=self.backend,
             best_loss=course.best_loss,
@@ -267,11 +289,6 @@ def _check_options(backend: str, optimizer: Any, options: Mapping[str, Any]) -> 
         n = options[name]
         if n is not None and (isinstance(n, bool) or not isinstance(n, int) or n < 1):
             raise ValueError(f"Argument `{name}` of Fitter must be a positive int, but is {show(n)}.")
-    if options["n_starts"] > 1 and options["search_space"] is None:
-        raise ValueError(
-            "Argument `n_starts` of Fitter needs a `search_space` to draw starts from. "
-            'Example: search_space={"a": (-1.0, 1.0)}.'
-        )
     if backend == "scipy":
         evolves = _evolves(optimizer)
         for name in ("mode", "grad_horizon") if evolves else ("popsize",):

@@ -8,7 +8,6 @@ from zlib import crc32
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
 
 from brainmass.dynamics.fields import show
@@ -26,23 +25,42 @@ class GradientDescent:
     """Back end 'grad'."""
 
     many = False
-    fresh_noise = True
+    name = "an optimiser with a line search"
 
     def __init__(self, problem: Problem, optimizer: Any, n_starts: int = 1):
         self.problem, self.optimizer, self.n_starts = problem, _as_optax(optimizer), n_starts
+        self._update = optax.with_extra_args_support(self.optimizer).update
         self._compiled: dict[Any, Any] = {}
+        self.fresh_noise = self.may_be_fresh = True
+
+    def check(self, space: SearchSpace) -> None:
+        if self.n_starts > 1 and all(side.prior is None and side.low is None for side in space.sides.values()):
+            raise ValueError(
+                "Argument `n_starts` of Fitter needs a `search_space` to draw starts from. "
+                'Example: search_space={"a": (-1.0, 1.0)}.'
+            )
+        self._searches = _searches_along_lines(self.optimizer.init(space.start))
+        self.fresh_noise = self.may_be_fresh = not self._searches
+        if self._searches and any(end is not None for side in space.sides.values() for end in side.kept):
+            raise ValueError(
+                "Argument `search_space` of Fitter cannot hold bounds for an optimiser with a line search, which "
+                'would step beyond them: write Fitter(model, "L-BFGS-B", backend="scipy", ...).'
+            )
+        if self._searches and self.problem.mode == "forward":
+            raise ValueError("Argument `mode` of Fitter must be 'reverse' for an optimiser with a line search.")
 
     def describe(self, given: Given) -> dict[str, Any]:
         """What a file must agree with; optimisers are told apart by the step that they make."""
         state = self.optimizer.init(given.theta)
         ones = jax.tree.map(jnp.ones_like, given.theta)
-        updates, _ = self.optimizer.update(ones, state, given.theta)
+        value = {"value": jnp.ones(()), "grad": ones, "value_fn": lambda theta: norm(theta) ** 2}
+        updates, _ = self._update(ones, state, given.theta, **value)
         return {
             "optimizer": f"{crc32(str(jax.tree.structure(state)).encode()):x}-{digest(updates)}",
             "n_starts": self.n_starts,
         }
 
-    def run(self, course: Course, structure: Any, given: Given, space: SearchSpace | None) -> Any:
+    def run(self, course: Course, structure: Any, given: Given, space: SearchSpace) -> Any:
         if structure not in self._compiled:
             step = partial(self._step, space)
             several = Lanes(step, (0, 0, None, None, None, None), (0, 0, 0, 0, None))
@@ -74,24 +92,35 @@ class GradientDescent:
         return place
 
     def _step(
-        self, space: SearchSpace | None, theta: Any, state: Any, fixed: Any, key: Any, number: Any, target: Any
+        self, space: SearchSpace, theta: Any, state: Any, fixed: Any, key: Any, number: Any, target: Any
     ) -> tuple:
         key = fold(key, number)
-        loss, gradient = self.problem.value_and_grad(self.problem.loss)(theta, fixed, key, target)
-        updates, state = self.optimizer.update(gradient, state, theta)
+
+        def loss_at(theta: Any) -> Any:
+            return self.problem.loss(theta, fixed, key, target)
+
+        if self._searches:  # which has been where the step begins
+            loss, gradient = optax.value_and_grad_from_state(loss_at)(theta, state=state)
+        else:
+            loss, gradient = self.problem.value_and_grad(loss_at)(theta)
+        updates, state = self._update(gradient, state, theta, value=loss, grad=gradient, value_fn=loss_at)
         sizes = norm(gradient), norm(theta)
         theta = optax.apply_updates(theta, updates)
-        theta = theta if space is None else space.kept_within(theta)  # type: ignore[arg-type]
-        return theta, state, loss, sizes, key
+        return space.kept_within(theta), state, loss, sizes, key
 
-    def _starts(self, given: Given, space: SearchSpace | None) -> Any:
-        """The present values first, then others drawn from the search space."""
+    def _starts(self, given: Given, space: SearchSpace) -> Any:
+        """The present values first, then others drawn from priors and bounds."""
+        first = space.kept_within(given.theta)
         if self.n_starts == 1:
-            return given.theta if space is None else space.kept_within(given.theta)
-        assert space is not None
-        draws = np.random.default_rng(np.asarray(given.key)).uniform(size=(self.n_starts - 1, space.size))
-        drawn = [given.theta | space.stored(jnp.asarray(z)) for z in draws]
-        return jax.tree.map(lambda *x: jnp.stack(x), space.kept_within(given.theta), *drawn)
+            return first
+        return jax.tree.map(lambda *x: jnp.stack(x), first, *space.draws(given.key, self.n_starts - 1))
+
+
+def _searches_along_lines(state: Any) -> bool:
+    """Whether the state of an optimiser has that of a line search, which needs the loss itself."""
+    kinds = optax.ScaleByZoomLinesearchState, optax.ScaleByBacktrackingLinesearchState
+    parts = jax.tree.leaves(state, is_leaf=lambda part: isinstance(part, kinds))
+    return any(isinstance(part, kinds) for part in parts)
 
 
 def _as_optax(optimizer: Any) -> Any:

@@ -10,22 +10,24 @@ import brainunit as u
 import jax
 import jax.numpy as jnp
 import numpy as np
-from brainstate.nn import IdentityT
 from jax.flatten_util import ravel_pytree
 
 from brainmass.dynamics.fields import show
+from brainmass.fitting.space import SearchSpace
 from brainmass.simulation.functional import Inventory, Template, Values, inventory
 from brainmass.simulation.horizon import gradients_through
 from brainmass.simulation.random import keys_from
 
-__all__ = ["Problem", "norm", "trainable"]
+__all__ = ["Problem", "norm"]
 
 
 class Problem:
     """A model and what it is to achieve.
 
-    Values are those stored, before transforms; with `plain`, those after them.
+    Values are those that are fitted, as `space` has them: before transforms, or, with `plain`, after them.
     """
+
+    space: SearchSpace
 
     def __init__(
         self,
@@ -48,12 +50,12 @@ class Problem:
 
     def loss(self, theta: Values, fixed: Values, key: Any, target: Any, plain: bool = False) -> Any:
         compared, penalty = self._compared(theta, fixed, key, target, plain)
-        return u.get_mantissa(compared) + u.get_mantissa(penalty)
+        return u.get_mantissa(compared) + penalty
 
-    def residuals(self, theta: Values, fixed: Values, key: Any, target: Any) -> Any:
-        """What the objective gives, or how far the prediction is from the target, as one row of numbers."""
-        compared, _ = self._compared(theta, fixed, key, target, False)
-        return u.math.ravel(u.get_mantissa(compared))
+    def residuals(self, theta: Values, fixed: Values, key: Any, target: Any, plain: bool = False) -> Any:
+        """What the objective gives, or how far the prediction is from the target, as one row of numbers; priors too."""
+        compared, _ = self._compared(theta, fixed, key, target, plain)
+        return jnp.concatenate([jnp.ravel(u.get_mantissa(compared)), *self.space.residuals(theta, plain)])
 
     def predicted(self, theta: Values, fixed: Values, key: Any) -> Any:
         return self._prediction(self._on(theta, fixed, False)[0], key)
@@ -64,7 +66,7 @@ class Problem:
 
     def natural(self, theta: Values) -> Values:
         """Parameter values as the equations see them, by name."""
-        _, bound = Template(self.model).on({**inventory(self.model).raw(), **theta})
+        _, bound = self._on(theta, inventory(self.model).raw(), False)
         return {path: bound.params[path].value() for path in theta}
 
     def check(self, structure: Any, theta: Values, fixed: Values, key: Any, target: Any, many: bool = False) -> None:
@@ -85,12 +87,11 @@ class Problem:
                 compared = _call(self._loss_fn, model, key)
             else:
                 compared = self._against(self._prediction(model, key), target)
-            return compared, sum((found.params[path].reg_loss() for path in theta), 0.0)
+            return compared, self.space.penalty(theta, found, plain)
 
     def _on(self, theta: Values, fixed: Values, plain: bool) -> tuple[Any, Inventory]:
-        model, found = Template(self.model).on({**theta, **fixed})
-        for path in theta if plain else ():
-            found.params[path].t = IdentityT()
+        model, found = Template(self.model).on({**fixed, **theta})
+        self.space.put(theta, found, plain)
         return model, found
 
     def _prediction(self, model: Any, key: Any) -> Any:
@@ -108,18 +109,6 @@ class Problem:
                 f"The objective cannot compare a prediction of shape {shapes[0]} with a target of shape {shapes[1]}: "
                 f"{error}"
             ) from error
-
-
-def trainable(found: Inventory) -> dict[str, Any]:
-    """The parameters that a fit may change, by path."""
-    params = {path: param for path, param in found.params.items() if param.fit}
-    if not params:
-        raise ValueError(
-            "The model has nothing to fit. Make a parameter trainable: "
-            "brainmass.HopfStep(10, a=brainstate.nn.Param(0.1, fit=True)). "
-            f"It has the parameters {', '.join(found.params)}."
-        )
-    return params
 
 
 def norm(tree: Any) -> Any:

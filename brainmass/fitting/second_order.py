@@ -16,7 +16,7 @@ from brainmass.fitting.course import Course, Given
 from brainmass.fitting.journal import Journal
 from brainmass.fitting.problem import Problem
 from brainmass.fitting.saved import leaves_of, with_leaves
-from brainmass.fitting.space import Box, SearchSpace, Stored
+from brainmass.fitting.space import Arcs, Box, SearchSpace, Stored
 from brainmass.simulation.random import fold
 
 __all__ = ["METHODS", "LeastSquares", "Minimize"]
@@ -24,20 +24,23 @@ __all__ = ["METHODS", "LeastSquares", "Minimize"]
 # Of scipy.optimize.minimize: whether each takes bounds, and whether it wants the gradient.
 METHODS = {
     "L-BFGS-B": (True, True),
-    "BFGS": (False, True),
-    "CG": (False, True),
     "TNC": (True, True),
     "SLSQP": (True, True),
+    "trust-constr": (True, True),
     "Nelder-Mead": (True, False),
     "Powell": (True, False),
+    "COBYLA": (True, False),
+    "COBYQA": (True, False),
+    "BFGS": (False, True),
+    "CG": (False, True),
+    "Newton-CG": (False, True),
 }
 
 
 class Minimize:
     """Back end 'scipy', with the name of a method: a step evaluates the loss and, if wanted, its gradient."""
 
-    many = False
-    fresh_noise = False
+    many = fresh_noise = may_be_fresh = False
 
     def __init__(self, problem: Problem, method: str):
         known = {name.lower(): name for name in (*METHODS, "differential_evolution")}
@@ -47,21 +50,25 @@ class Minimize:
                 f"Argument `optimizer` of Fitter must be one of {', '.join(known.values())} for the back end 'scipy', "
                 f"but is {show(method)}.{f' Did you mean {near[0]!r}?' if near else ''}"
             )
-        self.problem, self.optimizer = problem, known[method.lower()]
+        self.problem = problem
+        self.optimizer = self.name = known[method.lower()]
         self._compiled: dict[Any, Any] = {}
 
     def describe(self, given: Given) -> dict[str, Any]:
         return {"optimizer": self.optimizer}
 
-    def run(self, course: Course, structure: Any, given: Given, space: SearchSpace | None) -> Any:
-        optimize = import_fit("scipy.optimize")
-        takes_bounds, wants_gradient = METHODS[self.optimizer]
-        if space is not None and not takes_bounds:
+    def check(self, space: SearchSpace) -> None:
+        if space.bounded and not METHODS[self.optimizer][0]:
             raise ValueError(
                 f"Argument `search_space` of Fitter needs a method that takes bounds, but {self.optimizer} does not: "
                 f"{', '.join(name for name, (bounds, _) in METHODS.items() if bounds)} do."
             )
-        at = Stored(given.theta) if space is None else Box(space, given.theta)
+        if space.bounded:
+            Box(space)
+
+    def run(self, course: Course, structure: Any, given: Given, space: SearchSpace) -> Any:
+        optimize, wants_gradient = import_fit("scipy.optimize"), METHODS[self.optimizer][1]
+        at = Box(space) if space.bounded else Stored(space)
         if structure not in self._compiled:
             self._compiled[structure] = jax.jit(partial(self._find, at, wants_gradient))
         self.stored = at.stored
@@ -70,7 +77,7 @@ class Minimize:
         over = course.over
 
         def find(place: np.ndarray) -> Any:
-            place = np.asarray(place, jnp.result_type(float))
+            place = np.asarray(at.clip(place), jnp.result_type(float))
             return self._compiled[structure](place, given.fixed, given.key, course.number, given.target)
 
         def loss(place: np.ndarray) -> Any:
@@ -78,7 +85,7 @@ class Minimize:
             if over:
                 raise StopIteration
             value, gradient, key = journal.ask(place, find)
-            kept = np.array(place, jnp.result_type(float))
+            kept = np.array(at.clip(place), jnp.result_type(float))
             over = course.ends(
                 value,
                 lambda i: kept,
@@ -90,7 +97,10 @@ class Minimize:
             )
             return (float(value), np.asarray(gradient, float)) if wants_gradient else float(value)
 
-        options = {"bounds": [(0.0, 1.0)] * at.start.size} if at.bounded else {}
+        size, precision = at.start.size, float(jnp.finfo(jnp.result_type(float)).eps)
+        options = {"bounds": optimize.Bounds(np.zeros(size), np.ones(size), keep_feasible=True)} if at.bounded else {}
+        if self.optimizer == "Newton-CG":  # it takes differences of gradients
+            options["options"] = {"eps": precision**0.5}
         try:
             return optimize.minimize(loss, at.start, method=self.optimizer, jac=wants_gradient or None, **options)
         except StopIteration:
@@ -113,7 +123,8 @@ class LeastSquares:
     """Back end 'optimistix': the sum of squared residuals, by a linear model of the residuals at each step."""
 
     many = True
-    fresh_noise = False
+    fresh_noise = may_be_fresh = False
+    name = "least squares"
 
     def __init__(self, problem: Problem, optimizer: Any):
         optimistix = import_fit("optimistix")
@@ -136,9 +147,14 @@ class LeastSquares:
     def describe(self, given: Given) -> dict[str, Any]:
         return {"optimizer": str(self.optimizer)}
 
-    def run(self, course: Course, structure: Any, given: Given, space: SearchSpace | None) -> Any:
+    def check(self, space: SearchSpace) -> None:
+        space.check_for_least_squares()
+        if space.bounded:
+            Arcs(space)
+
+    def run(self, course: Course, structure: Any, given: Given, space: SearchSpace) -> Any:
         equinox = import_fit("equinox")
-        at = Stored(given.theta)
+        at = Arcs(space) if space.bounded else Stored(space)
         self.stored = at.stored
         if structure not in self._compiled:
             parts = partial(self._first, at), partial(self._step, at)
@@ -162,17 +178,17 @@ class LeastSquares:
             over = over or bool(finished)
         return equinox.combine(arrays, programs)
 
-    def _residuals(self, at: Stored, place: Any, args: Any) -> tuple[Any, Any]:
+    def _residuals(self, at: Stored | Arcs, place: Any, args: Any) -> tuple[Any, Any]:
         fixed, key, target = args
-        residuals = self.problem.residuals(at.values(place), fixed, fold(key, 0), target)
+        residuals = self.problem.residuals(at.values(place), fixed, fold(key, 0), target, plain=at.plain)
         return residuals, jnp.sum(residuals**2)
 
-    def _first(self, at: Stored, place: Any, args: Any) -> Any:
+    def _first(self, at: Stored | Arcs, place: Any, args: Any) -> Any:
         function = partial(self._residuals, at)
         shapes = jax.eval_shape(function, place, args)
         return self.optimizer.init(function, place, args, {}, *shapes, frozenset())
 
-    def _step(self, at: Stored, place: Any, args: Any, state: Any) -> tuple[Any, Any, Any]:
+    def _step(self, at: Stored | Arcs, place: Any, args: Any, state: Any) -> tuple[Any, Any, Any]:
         """The place left is the last that was accepted; the state knows its loss, and where to look next."""
         given = partial(self._residuals, at), place, args, {}
         place, state, _ = self.optimizer.step(*given, state, frozenset())

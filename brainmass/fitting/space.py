@@ -1,127 +1,124 @@
-"""Where parameters are searched for: bounds, and what follows from them."""
+"""All parameters that are fitted, side by side, as the coordinates of a solver."""
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
-import brainunit as u
+import jax
 import jax.numpy as jnp
 import numpy as np
+from brainstate.nn import IdentityT
 from jax.flatten_util import ravel_pytree
 
-from brainmass.dynamics.base import Declared
-from brainmass.dynamics.fields import check_param_value, real, show
+from brainmass.fitting.coordinate import Coordinate
+from brainmass.fitting.description import Fixed, Free, fitted_paths
 from brainmass.simulation.functional import Inventory, Values
+from brainmass.simulation.random import fold
 
-__all__ = ["Bounds", "Box", "SearchSpace", "Stored"]
-
-
-@dataclass(frozen=True)
-class Bounds:
-    """Where a parameter is searched for: from `low` to `high`, evenly or, with `log`, evenly in the logarithm.
-
-    Parameters
-    ----------
-    low, high : number, Quantity or array
-        Of the parameter as the equations see it; one number for all regions, or one for each.
-    log : bool
-        Whether starts are drawn, and steps measured, in the logarithm; both bounds are then positive.
-    """
-
-    low: Any
-    high: Any
-    log: bool = False
-
-
-class _Side:
-    """One parameter of a search space: its bounds as arrays, in the unit of the parameter."""
-
-    def __init__(self, path: str, bounds: Any, found: Inventory):
-        self.what = f"Argument `search_space` of Fitter, for the parameter `{path}`,"
-        if not isinstance(bounds, Bounds):
-            if not isinstance(bounds, tuple | list) or len(bounds) != 2:
-                raise TypeError(f"{self.what} must be bounds (low, high) or a brainmass.Bounds, but is {show(bounds)}.")
-            bounds = Bounds(*bounds)
-        self.transform, self.log = found.params[path].t, bounds.log
-        self.like = self.transform.forward(_raw(found, path))
-        self.unit, self.shape = u.get_unit(self.like), u.math.shape(self.like)
-        self.dtype = u.get_mantissa(self.like).dtype
-        self.size = int(np.prod(self.shape))
-        self.low, self.high = (self._checked(path, side, found) for side in (bounds.low, bounds.high))
-        if not (self.low < self.high).all():
-            raise ValueError(f"{self.what} must go from low to high, but is from {bounds.low} to {bounds.high}.")
-        if self.log and not (self.low > 0).all():
-            raise ValueError(f"{self.what} must have bounds > 0 for a logarithmic scale, but low is {bounds.low}.")
-
-    def _checked(self, path: str, bound: Any, found: Inventory) -> np.ndarray:
-        owner, _, name = path.rpartition(".")
-        module, param = found.modules.get(owner), found.params[path]
-        declared = isinstance(module, Declared) and param.precompute is None
-        spec = module._params.get(name) if declared else None  # pyright: ignore[reportOptionalMemberAccess]
-        check_param_value(path, spec, self.like, bound, what=self.what)
-        value = np.asarray(u.Quantity(bound).to_decimal(self.unit), float)
-        if not np.isfinite(value).all():
-            raise ValueError(f"{self.what} must be {real.text}, but is {show(bound)}.")
-        try:
-            value = np.broadcast_to(value, self.shape)
-        except ValueError:
-            raise ValueError(f"{self.what} must fit its shape {self.shape}, but has shape {value.shape}.") from None
-        back = u.get_mantissa(self.transform.forward(self.transform.inverse(self.value(value))))
-        if u.math.shape(back) != self.shape or not np.allclose(back, value, rtol=1e-3, atol=1e-6):
-            raise ValueError(
-                f"{self.what} must lie within what its transform {type(self.transform).__name__} can give, "
-                f"but is {show(bound)}."
-            )
-        return value
-
-    def value(self, numbers: Any) -> Any:
-        numbers = jnp.asarray(numbers, self.dtype)
-        return u.Quantity(numbers, unit=self.unit) if isinstance(self.like, u.Quantity) else numbers
-
-    def at(self, place: Any) -> Any:
-        """The value at a place from 0 (low) to 1 (high)."""
-        place = place.reshape(self.shape)
-        if self.log:
-            return self.value(jnp.exp((1 - place) * np.log(self.low) + place * np.log(self.high)))
-        return self.value((1 - place) * self.low + place * self.high)
-
-    def place(self, value: Any) -> np.ndarray:
-        numbers = np.clip(np.asarray(u.Quantity(value).to_decimal(self.unit), float), self.low, self.high)
-        low, high = self.low, self.high
-        if self.log:
-            numbers, low, high = np.log(numbers), np.log(low), np.log(high)
-        return np.ravel((numbers - low) / (high - low))
-
-    def kept_within(self, raw: Any) -> Any:
-        """A stored value, moved to the nearest bound where it lies beyond."""
-        value = self.transform.forward(raw)
-        low, high = self.value(self.low), self.value(self.high)
-        raw = u.math.where(value < low, self.transform.inverse(low), raw)
-        return u.math.where(value > high, self.transform.inverse(high), raw)
+__all__ = ["Arcs", "Box", "SearchSpace", "Stored"]
 
 
 class SearchSpace:
-    """Bounds of trainable parameters, by path; the parameters side by side make a unit cube."""
+    """The parameters that are fitted, by path. Values are those that are fitted: one where regions share it.
 
-    def __init__(self, given: Mapping[str, Any], found: Inventory, trainable: Mapping[str, Any]):
-        if not isinstance(given, Mapping) or not given:
-            raise TypeError(
-                f"Argument `search_space` of Fitter must map names to bounds, but is {show(given)}. "
-                'Example: search_space={"a": (-1.0, 1.0)}.'
+    Before transforms they are called stored; those in a box make a unit cube.
+    """
+
+    def __init__(self, by_name: Mapping[str, Free | Fixed], found: Inventory):
+        self.sides = {path: Coordinate(path, free, found) for path, free in fitted_paths(found, by_name).items()}
+        self.bounded = any(side.free.bounds is not None for side in self.sides.values())
+        self._regularised = {path for path, s in self.sides.items() if s.free.reg or found.params[path].reg is not None}
+
+    # --- between solver and model -------------------------------------------------------------------------------------
+    @property
+    def start(self) -> Values:
+        return {path: side.start for path, side in self.sides.items()}
+
+    def put(self, theta: Values, found: Inventory, plain: bool) -> None:
+        """Set the parameters of a copy of the model; with `plain`, values are those after transforms."""
+        for path, side in self.sides.items():
+            param = found.params[path]
+            param.val = side.sharing.spread(theta[path])
+            param.t = IdentityT() if plain else side.transform
+
+    def store(self, theta: Values, found: Inventory) -> None:
+        """Leave stored values in the model."""
+        for path, side in self.sides.items():
+            param, value = found.params[path], side.stored(theta[path])
+            if param.fit:
+                param.val.value = value  # pyright: ignore[reportAttributeAccessIssue]
+            else:
+                param.val = value
+                param.clear_cache()
+
+    def after(self, theta: Values, plain: bool = False) -> Values:
+        """Values after their transforms."""
+        return theta if plain else {path: side.transform.forward(theta[path]) for path, side in self.sides.items()}
+
+    def kept_within(self, theta: Values) -> Values:
+        return {path: side.kept_within(theta[path]) for path, side in self.sides.items()}
+
+    # --- priors -------------------------------------------------------------------------------------------------------
+    def penalty(self, theta: Values, found: Inventory, plain: bool) -> Any:
+        """What regularisations and priors add to the loss."""
+        total, values = 0.0, self.after(theta, plain)
+        for path, side in self.sides.items():
+            reg = side.free.reg
+            added = found.params[path].reg_loss() if reg is None else reg.loss(_number(values[path]))
+            total = total + _number(added)
+            if side.prior is not None:
+                total = total - side.prior.log_density(values[path])
+        return total
+
+    def residuals(self, theta: Values, plain: bool) -> list[Any]:
+        """What priors add to a sum of squares."""
+        values = self.after(theta, plain)
+        priors = {path: side.prior for path, side in self.sides.items() if side.prior is not None}
+        return [jnp.ravel(prior.residuals(values[path])) for path, prior in priors.items()]
+
+    def check_for_least_squares(self) -> None:
+        if self._regularised:
+            raise ValueError(
+                "Fitter cannot add a regularisation to least squares: give it as residuals of the objective."
             )
-        bounds = {_trainable_path(name, found, trainable): b for name, b in given.items()}
-        if len(bounds) < len(given):
-            raise ValueError(f"Argument `search_space` of Fitter names a parameter twice: {', '.join(given)}.")
-        self.sides = {path: _Side(path, bounds[path], found) for path in trainable if path in bounds}
-        self.size = sum(side.size for side in self.sides.values())
+        for side in self.sides.values():
+            if side.prior is not None and side.prior.residuals(side.like) is None:
+                raise ValueError(f"{side.what} must have a Normal or LogNormal prior for least squares.")
+
+    def log_density(self, values: Values) -> Any:
+        return sum(side.log_density(values[path]) for path, side in self.sides.items())
+
+    def check_for_density(self) -> None:
+        if flat := [path for path, side in self.sides.items() if side.prior is None and side.low is None]:
+            raise ValueError(
+                f"Argument `search_space` of Fitter must give {', '.join(flat)} a prior or bounds, for a density. "
+                f'Example: search_space={{"{flat[0]}": brainmass.Normal(0.0, 1.0)}}.'
+            )
+
+    # --- draws and places ---------------------------------------------------------------------------------------------
+    def sample(self, key: Any, n: int) -> Values:
+        """`n` values of each parameter that has a prior or, evenly, bounds."""
+        within = {path: side for path, side in self.sides.items() if side.prior is None and side.low is not None}
+        places = np.random.default_rng(np.asarray(key)).uniform(size=(n, sum(side.size for side in within.values())))
+        priors = {path: side for path, side in self.sides.items() if side.prior is not None}
+        drawn = {path: side.draws(fold(key, zlib.crc32(path.encode())), n) for path, side in priors.items()}
+        return jax.vmap(lambda z: self._at(within, z))(jnp.asarray(places)) | drawn
+
+    def draws(self, key: Any, n: int) -> list[Values]:
+        """Stored values: drawn as above, else as they are."""
+        values = self.sample(key, n)
+        stored = {path: jax.vmap(self.sides[path].transform.inverse)(x) for path, x in values.items()}
+        return [self.start | {path: x[i] for path, x in stored.items()} for i in range(n)]
 
     def at(self, place: Any) -> Values:
-        """Parameter values, after their transforms, at a place in the unit cube."""
-        parts = np.cumsum([side.size for side in self.sides.values()])[:-1]
-        pieces = jnp.split(place, parts)
-        return {path: side.at(z) for (path, side), z in zip(self.sides.items(), pieces, strict=True)}
+        """Values, after their transforms, at a place in the unit cube."""
+        return self._at(self.sides, place)
+
+    def _at(self, sides: Mapping[str, Coordinate], place: Any) -> Values:
+        parts = np.cumsum([side.size for side in sides.values()])[:-1]
+        return {path: side.at(z) for (path, side), z in zip(sides.items(), jnp.split(place, parts), strict=False)}
 
     def stored(self, place: Any) -> Values:
         """The same before their transforms."""
@@ -131,13 +128,8 @@ class SearchSpace:
         """Where in the unit cube stored values are, or what is nearest to them."""
         return np.concatenate([side.place(side.transform.forward(theta[path])) for path, side in self.sides.items()])
 
-    def kept_within(self, theta: Values) -> Values:
-        return theta | {path: side.kept_within(theta[path]) for path, side in self.sides.items()}
-
     def describe(self) -> dict[str, Any]:
-        return {
-            path: [side.low.tolist(), side.high.tolist(), str(side.unit), side.log] for path, side in self.sides.items()
-        }
+        return {path: side.describe() for path, side in self.sides.items()}
 
 
 class Box:
@@ -145,14 +137,34 @@ class Box:
 
     plain = True
 
-    def __init__(self, space: SearchSpace, theta: Values):
-        if missing := [path for path in theta if path not in space.sides]:
+    def __init__(self, space: SearchSpace):
+        if missing := [path for path, side in space.sides.items() if side.low is None]:
             raise ValueError(
                 "Argument `search_space` of Fitter must bound all trainable parameters, but lacks "
-                f"{', '.join(missing)}. One that is not to be fitted is given without `fit=True`."
+                f"{', '.join(missing)}. One that is not to be fitted is given without `fit=True`, or as "
+                "brainmass.Fixed()."
             )
-        self.start, self.bounded = space.place(theta), True
+        self.start, self.bounded = space.place(space.start), True
         self.values, self.stored = space.at, space.stored
+
+    def clip(self, place: Any) -> Any:
+        """The nearest place in the cube: some solvers look a little outside."""
+        return np.clip(place, 0.0, 1.0)
+
+
+class Arcs:
+    """The unit cube for a solver without bounds: each side is gone through back and forth, as (1 + sin x)/2.
+
+    James and Roos, Comput. Phys. Commun. 10 (1975) 343, as in MINUIT. A start at a bound, where the slope is zero, is
+    moved inside.
+    """
+
+    plain, bounded = True, False
+
+    def __init__(self, space: SearchSpace):
+        box = Box(space)
+        self.start = np.arcsin(2 * np.clip(box.start, 1e-3, 1 - 1e-3) - 1)
+        self.values, self.stored = (lambda x: box.values(_arc(x))), (lambda x: box.stored(_arc(x)))
 
 
 class Stored:
@@ -160,21 +172,19 @@ class Stored:
 
     plain = False
 
-    def __init__(self, theta: Values):
-        flat, unravel = ravel_pytree(theta)
+    def __init__(self, space: SearchSpace):
+        flat, unravel = ravel_pytree(space.start)
         self.start, self.bounded = np.asarray(flat, float), False
         self.values = self.stored = lambda x: unravel(jnp.asarray(x, flat.dtype))
 
+    def clip(self, place: Any) -> Any:
+        return place
 
-def _raw(found: Inventory, path: str) -> Any:
-    return found.raw()[path]
+
+def _arc(x: Any) -> Any:
+    return (1 + jnp.sin(x)) / 2
 
 
-def _trainable_path(name: str, found: Inventory, trainable: Mapping[str, Any]) -> str:
-    path = found.find_param(name)
-    if path not in trainable:
-        raise ValueError(
-            f"Argument `search_space` of Fitter names {name!r}, which is not trainable: make it so by "
-            f"brainstate.nn.Param(value, fit=True). Trainable are {', '.join(trainable)}."
-        )
-    return path
+def _number(x: Any) -> Any:
+    """Without its unit."""
+    return getattr(x, "mantissa", x)

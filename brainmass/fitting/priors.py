@@ -1,0 +1,161 @@
+"""Priors: what is known of a parameter before it is fitted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import brainunit as u
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.scipy.stats import norm
+
+from brainmass.dynamics.fields import show
+
+__all__ = ["LogNormal", "Normal", "Prior"]
+
+_NEEDED = ("log_prob", "sample")
+
+
+class Prior:
+    """A distribution of a parameter's value, as the equations see it; its numbers are independent.
+
+    Parameters
+    ----------
+    distribution
+        Of numbers, with the methods of numpyro: `log_prob(x)`, `sample(key, shape)` and, where a solver needs bounds
+        and is given none, `icdf(p)`. Example: `numpyro.distributions.Beta(2.0, 5.0)`.
+    unit : Unit, optional
+        Of those numbers; densities are per this unit.
+    log : bool
+        Whether steps are measured in the logarithm by solvers that search within bounds.
+
+    Raises
+    ------
+    TypeError
+        If the distribution lacks a method.
+    """
+
+    def __init__(self, distribution: Any, unit: u.Unit = u.UNITLESS, *, log: bool = False):
+        if lacking := [name for name in _NEEDED if not callable(getattr(distribution, name, None))]:
+            raise TypeError(
+                f"Argument `distribution` of Prior must have a method `{lacking[0]}`, as those of numpyro have, but is "
+                f"{show(distribution)}. Example: brainmass.Normal(0.0, 1.0), or "
+                "brainmass.Prior(numpyro.distributions.Gamma(2.0, 1.0), unit=u.ms)."
+            )
+        self.distribution, self.unit, self.log = distribution, unit, log
+
+    def log_density(self, value: Any) -> Any:
+        """The sum over the numbers of `value` of the logarithm of their density."""
+        return jnp.sum(self.distribution.log_prob(self._numbers(value)))
+
+    def sample(self, key: Any, shape: tuple[int, ...] = ()) -> Any:
+        """Draws of this shape, with the unit of the prior; `key` is that of JAX."""
+        return self._value(self.distribution.sample(key, shape))
+
+    def quantile(self, p: Any) -> Any:
+        """The value below which lies the share `p` of the distribution."""
+        return self._value(self.distribution.icdf(jnp.asarray(p, jnp.result_type(float))))
+
+    def residuals(self, value: Any) -> Any:
+        """Numbers whose squares add up to the negative log density, but for a constant; None where there are none."""
+        residuals = getattr(self.distribution, "residuals", None)
+        return None if residuals is None else residuals(self._numbers(value))
+
+    def describe(self) -> list[str]:
+        probes = [np.asarray(self.distribution.sample(np.array([0, i], np.uint32), ())).tolist() for i in range(3)]
+        return [type(self.distribution).__name__, str(self.unit), str(probes)]
+
+    def _numbers(self, value: Any) -> Any:
+        return u.Quantity(value).to_decimal(self.unit)
+
+    def _value(self, numbers: Any) -> Any:
+        return numbers if self.unit.is_unitless else u.Quantity(numbers, unit=self.unit)
+
+
+class Normal(Prior):
+    """A normal prior.
+
+    Parameters
+    ----------
+    mean, std : number, Quantity or array
+        One for all numbers of the parameter, or one for each; `std` > 0, with the unit of the mean.
+    """
+
+    def __init__(self, mean: Any, std: Any):
+        unit, mean, std = _numbers("Normal", mean=mean, std=std)
+        super().__init__(_Gauss(mean, std), unit)
+
+
+class LogNormal(Prior):
+    """A prior of positive numbers, whose logarithm is normal.
+
+    Parameters
+    ----------
+    median : number, Quantity or array
+        Greater than zero.
+    spread : number or array
+        Standard deviation of the logarithm, > 0: with 0.1, two thirds lie within about ten percent of the median.
+    """
+
+    def __init__(self, median: Any, spread: Any):
+        unit, median = _numbers("LogNormal", median=median)
+        _, _, spread = _numbers("LogNormal", of_log=0.0, spread=spread)
+        if not (median > 0).all():
+            raise ValueError(f"Argument `median` of LogNormal must be > 0, but is {show(median)}.")
+        super().__init__(_LogGauss(np.log(median), spread), unit, log=True)
+
+
+class _Gauss:
+    def __init__(self, mean: Any, std: Any):
+        self.mean, self.std = mean, std
+
+    def log_prob(self, x: Any) -> Any:
+        return norm.logpdf(x, self.mean, self.std)
+
+    def icdf(self, p: Any) -> Any:
+        return norm.ppf(p, self.mean, self.std)
+
+    def sample(self, key: Any, shape: tuple[int, ...]) -> Any:
+        return self.mean + self.std * jax.random.normal(key, shape)
+
+    def residuals(self, x: Any) -> Any:
+        return (x - self.mean) / self.std / np.sqrt(2)
+
+
+class _LogGauss:
+    def __init__(self, mean: Any, std: Any):
+        self.mean, self.std, self.of_log = mean, std, _Gauss(mean, std)
+
+    def log_prob(self, x: Any) -> Any:
+        return self.of_log.log_prob(jnp.log(x)) - jnp.log(x)
+
+    def icdf(self, p: Any) -> Any:
+        return jnp.exp(self.of_log.icdf(p))
+
+    def sample(self, key: Any, shape: tuple[int, ...]) -> Any:
+        return jnp.exp(self.of_log.sample(key, shape))
+
+    def residuals(self, x: Any) -> Any:
+        """By completing the square: the density is highest where the logarithm is mean - std²."""
+        return (jnp.log(x) - self.mean + self.std**2) / self.std / np.sqrt(2)
+
+
+def _numbers(owner: str, **given: Any) -> tuple:
+    """The unit of the first, and all as arrays in it."""
+    unit = u.get_unit(next(iter(given.values())))
+    out: list[Any] = []
+    for name, value in given.items():
+        if not u.get_unit(value).has_same_dim(unit):
+            kind = "have no unit" if unit.is_unitless else f"have a unit like {unit}"
+            raise u.UnitMismatchError(f"Argument `{name}` of {owner} must {kind}, but is {show(value)}.")
+        try:
+            numbers = np.asarray(u.get_mantissa(value), float)
+        except (TypeError, ValueError):
+            raise TypeError(f"Argument `{name}` of {owner} must be a number, but is {show(value)}.") from None
+        numbers = np.asarray(u.Quantity(numbers, unit=u.get_unit(value)).to_decimal(unit))
+        if not np.isfinite(numbers).all() or (name in ("std", "spread") and not (numbers > 0).all()):
+            rule = "> 0 and finite" if name in ("std", "spread") else "finite"
+            raise ValueError(f"Argument `{name}` of {owner} must be {rule}, but is {show(value)}.")
+        out.append(numbers)
+    return unit, *out
