@@ -43,6 +43,7 @@ class Orders:
     progress: bool = False
     checkpoint: Path | None = None
     checkpoint_every: float = 60.0
+    batch: int | None = None
 
 
 class Course:
@@ -54,6 +55,7 @@ class Course:
         self.histories: list[np.ndarray] = []
         self.norms: list[float] = []
         self.best, self.best_loss, self.best_key = None, np.inf, None
+        self.last: tuple[float, Any, Any] = np.inf, None, None
         self.snapshot: Callable[[], dict[str, Any]] = dict
         self._anchor, self._anchor_step, self._warned = np.inf, 0, False
         self._largest, self._written = 0.0, time.monotonic()
@@ -144,11 +146,28 @@ class Course:
         self.histories.append(losses)
         if norm is not None:
             self.norms.append(norm)
-        if loss < self.best_loss:
+        if self.orders.batch is None and loss < self.best_loss:
             self.best, self.best_loss, self.best_key = place(one), loss, key
         if self.best_loss < self._anchor - self.orders.min_delta:
             self._anchor, self._anchor_step = self.best_loss, self.n_done
         self._largest = max(self._largest, abs(loss)) if np.isfinite(loss) else self._largest
+
+    def judge(self, losses: Any, place: Callable[[int], Any], key: Any, at_end: bool = False) -> None:
+        """Note losses on all rows: where a step sees a few, its loss does not tell which place is best.
+
+        What is found when a fit happens to end is kept apart from what another, longer one would go on from.
+        """
+        losses = np.where(np.isfinite(losses), losses, np.inf)
+        one = int(np.argmin(losses))
+        if at_end:
+            self.last = float(losses[one]), place(one), key
+        elif losses[one] < self.best_loss:
+            self.best, self.best_loss, self.best_key = place(one), float(losses[one]), key
+
+    def chosen(self) -> tuple[float, Any, Any]:
+        """The lowest loss, with its place and key."""
+        best = self.best_loss, self.best, self.best_key
+        return self.last if self.last[0] < best[0] else best
 
     def _lost(self, norm: float, size: float) -> bool:
         """Whether the gradient is no number; a warning if it is of no use."""

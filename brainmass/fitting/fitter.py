@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from brainmass.dynamics.fields import is_traced, show
@@ -17,6 +18,7 @@ from brainmass.fitting.gradient import GradientDescent
 from brainmass.fitting.gradient_check import GradientCheck, compare_gradients
 from brainmass.fitting.outcome import FitResult, FitStep
 from brainmass.fitting.problem import Problem
+from brainmass.fitting.rows import Rows, as_rows, chunks
 from brainmass.fitting.saved import Saved, digest, shapes_of
 from brainmass.fitting.second_order import LeastSquares, Minimize
 from brainmass.fitting.space import SearchSpace
@@ -133,6 +135,8 @@ class Fitter:
         resume: Any = None,
         checkpoint: Any = None,
         checkpoint_every: float = 60.0,
+        data: Any = None,
+        batch: int | None = None,
     ) -> FitResult:
         """Fit, and leave the model with the best parameters seen.
 
@@ -158,11 +162,24 @@ class Fitter:
             File of the same fit to go on from, as if it had never stopped.
         checkpoint : path, optional
             File to write every `checkpoint_every` seconds and at the end, for `resume`.
+        data : optional
+            With one row for each subject or window, as has then the target: `predict(model, key, data)` gets its row,
+            such as a connectome or a stimulus, the objective that of the target, and the loss is the mean over rows.
+            Priors and regularisations are added to that mean.
+        batch : int, optional
+            For 'grad', how many rows a step sees: all, one random minibatch after another, before one comes again.
+            Losses are then those of minibatches; the best parameters, and `best_loss`, are judged on all rows, at the
+            start, after each pass through them and at the end.
         """
         if isinstance(n_steps, bool) or not isinstance(n_steps, int | np.integer) or n_steps < 1:
             raise ValueError(f"Argument `n_steps` of fit must be a positive int, but is {show(n_steps)}.")
-        if any(not is_traced(x) and not np.isfinite(np.asarray(x)).all() for x in jax.tree.leaves(target)):
-            raise ValueError("Argument `target` of fit must be finite, but holds NaN or infinity.")
+        for name, numbers in {"target": target, "data": data}.items():
+            if any(not is_traced(x) and not np.isfinite(np.asarray(x)).all() for x in jax.tree.leaves(numbers)):
+                raise ValueError(f"Argument `{name}` of fit must be finite, but holds NaN or infinity.")
+        if batch is not None and (self.backend != "grad" or not self._solver.may_be_fresh):
+            name = "grad, without a line search" if self.backend == "grad" else "grad"
+            raise ValueError(f"Argument `batch` of fit belongs to the back end {name}: others need one function.")
+        target = as_rows(target, data, batch)
         fresh = self._solver.fresh_noise if fresh_noise is None else fresh_noise
         if fresh and not self._solver.may_be_fresh:
             raise ValueError(
@@ -174,11 +191,11 @@ class Fitter:
         given = self._given(found, space, target, seed)
         structure = found.structure, str(shapes_of(given.theta))
         self._problem.check(structure, *given, many=self._solver.many)
-        described = self._describe(given, space, fresh)
+        described = self._describe(given, space, fresh) | {"batch": batch}
         saved = None if resume is None else Saved.read_for(Path(resume), described)
         file = None if checkpoint is None else Path(checkpoint)
         orders = Orders(
-            int(n_steps), fresh, self._callbacks, patience, min_delta, verbose, progress, file, checkpoint_every
+            int(n_steps), fresh, self._callbacks, patience, min_delta, verbose, progress, file, checkpoint_every, batch
         )
         with Course(orders, described, saved) as course:
             raw = self._solver.run(course, structure, given, space)
@@ -254,15 +271,14 @@ class Fitter:
 
     def _finish(self, course: Course, found: Inventory, given: Given, structure: Any, raw: Any) -> FitResult:
         best, prediction = given.theta, None
-        if course.best_key is not None:
-            best = self._solver.stored(course.best)
-            if self._problem.predicts:
-                predict = self._predictions.setdefault(structure, jax.jit(lambda *args: self._problem.predicted(*args)))
-                prediction = predict(best, given.fixed, course.best_key)
+        best_loss, place, key = course.chosen()
+        if key is not None:
+            best = self._solver.stored(place)
+            prediction = self._predict(course, best, given, key, structure) if self._problem.predicts else None
         self._problem.space.store(best, found)
         return FitResult(
             backend=self.backend,
-            best_loss=course.best_loss,
+            best_loss=best_loss,
             best_params=self._problem.natural(best),
             history=np.asarray(course.losses),
             n_steps=course.n_done,
@@ -273,6 +289,14 @@ class Fitter:
             histories=np.asarray(course.histories),
             grad_norms=np.asarray(course.norms) if course.norms else None,
         )
+
+    def _predict(self, course: Course, best: Any, given: Given, key: Any, structure: Any) -> Any:
+        predict = self._predictions.setdefault(structure, jax.jit(lambda *args: self._problem.predicted(*args)))
+        if not isinstance(given.target, Rows):
+            return predict(best, given.fixed, key, None)
+        n = len(given.target.which)
+        parts = [predict(best, given.fixed, key, part) for part in chunks(given.target, course.orders.batch or n)]
+        return jax.tree.map(lambda *xs: jnp.concatenate(xs)[:n], *parts)
 
 
 def _check_options(backend: str, optimizer: Any, options: Mapping[str, Any]) -> None:

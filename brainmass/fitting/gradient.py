@@ -8,15 +8,17 @@ from zlib import crc32
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from brainmass.dynamics.fields import show
 from brainmass.fitting.course import Course, Given
 from brainmass.fitting.problem import Problem, norm
+from brainmass.fitting.rows import chunks, minibatch
 from brainmass.fitting.saved import digest, leaves_of, with_leaves
 from brainmass.fitting.space import SearchSpace
 from brainmass.simulation.lanes import Lanes
-from brainmass.simulation.random import fold
+from brainmass.simulation.random import fold, fold_at_once
 
 __all__ = ["GradientDescent"]
 
@@ -73,11 +75,13 @@ class GradientDescent:
             theta, state = with_leaves("state", (theta, state), course.saved.arrays)
         course.snapshot = lambda: course.arrays() | leaves_of("state", (theta, state))
         lane = course.lane if self.n_starts > 1 else lambda tree, i: tree
+        judge = _Judge(self, course, structure, given, lane) if course.orders.batch else None
+        if judge:
+            judge(theta)
         while not course.over:
             before = theta
-            theta, state, loss, sizes, used = compiled(
-                theta, state, given.fixed, given.key, course.number, given.target
-            )
+            target = judge.rows() if judge else given.target
+            theta, state, loss, sizes, used = compiled(theta, state, given.fixed, given.key, course.number, target)
             if course.ends(
                 loss,
                 lambda i, at=before: lane(at, i),
@@ -86,6 +90,10 @@ class GradientDescent:
                 *sizes,
             ):
                 break
+            if judge:
+                judge(theta)
+        if judge:
+            judge(theta, at_end=True)
         return state
 
     def stored(self, place: Any) -> Any:
@@ -114,6 +122,34 @@ class GradientDescent:
         if self.n_starts == 1:
             return first
         return jax.tree.map(lambda *x: jnp.stack(x), first, *space.draws(given.key, self.n_starts - 1))
+
+
+class _Judge:
+    """How good parameters are on all rows, where a step sees a minibatch of them."""
+
+    def __init__(self, solver: GradientDescent, course: Course, structure: Any, given: Given, lane: Any):
+        self._course, self._given, self._lane = course, given, lane
+        if ("losses", structure) not in solver._compiled:
+            losses = solver.problem.losses
+            several = jax.vmap(losses, (0, None, None, None))
+            solver._compiled["losses", structure] = jax.jit(losses if solver.n_starts == 1 else several)
+        self._losses = solver._compiled["losses", structure]
+        self._size: int = course.orders.batch  # type: ignore[assignment]
+        self._steps = -(-len(given.target.which) // self._size)
+
+    def rows(self) -> Any:
+        """Those of the next step."""
+        return minibatch(self._given.target, self._given.key, self._course.n_done, self._size)
+
+    def __call__(self, theta: Any, at_end: bool = False) -> None:
+        """At the same key throughout; at the start, after a pass through the rows, and when a fit ends elsewhere."""
+        given, course = self._given, self._course
+        if (course.n_done % self._steps == 0) == at_end:
+            return
+        key = fold_at_once(given.key, 0)
+        parts = [self._losses(theta, given.fixed, key, rows) for rows in chunks(given.target, self._size)]
+        losses = np.concatenate(parts, axis=-1)[..., : len(given.target.which)].mean(axis=-1)
+        course.judge(np.atleast_1d(losses), lambda i: self._lane(theta, i), key, at_end)
 
 
 def _searches_along_lines(state: Any) -> bool:

@@ -11,7 +11,7 @@ from jax.flatten_util import ravel_pytree
 
 from brainmass.fitting.course import Given
 from brainmass.fitting.problem import Problem
-from brainmass.simulation.random import fold
+from brainmass.simulation.random import fold_at_once
 
 __all__ = ["GradientCheck", "compare_gradients"]
 
@@ -47,7 +47,7 @@ class GradientCheck(dict[str, Slope]):
 
 def compare_gradients(problem: Problem, given: Given, step: float | None) -> GradientCheck:
     """One direction of random signs for each parameter; before transforms, at the key of the first step."""
-    key, out = fold(given.key, 0), GradientCheck()
+    key, out = fold_at_once(given.key, 0), GradientCheck()
     rest = given.fixed, key, given.target
     loss = jax.jit(problem.loss)
     value, gradient = jax.jit(problem.value_and_grad(problem.loss))(given.theta, *rest)

@@ -13,10 +13,11 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 
 from brainmass.dynamics.fields import show
+from brainmass.fitting.rows import Rows
 from brainmass.fitting.space import SearchSpace
 from brainmass.simulation.functional import Inventory, Template, Values, inventory
 from brainmass.simulation.horizon import gradients_through
-from brainmass.simulation.random import keys_from
+from brainmass.simulation.random import fold, keys_from
 
 __all__ = ["Problem", "norm"]
 
@@ -49,7 +50,14 @@ class Problem:
         return self._predict is not None
 
     def loss(self, theta: Values, fixed: Values, key: Any, target: Any, plain: bool = False) -> Any:
+        """The loss; of rows the mean. Priors and regularisations are added once."""
         compared, penalty = self._compared(theta, fixed, key, target, plain)
+        compared = u.get_mantissa(compared)
+        return (jnp.mean(compared, axis=0) if isinstance(target, Rows) else compared) + penalty
+
+    def losses(self, theta: Values, fixed: Values, key: Any, rows: Rows) -> Any:
+        """That of each row."""
+        compared, penalty = self._compared(theta, fixed, key, rows, False)
         return u.get_mantissa(compared) + penalty
 
     def residuals(self, theta: Values, fixed: Values, key: Any, target: Any, plain: bool = False) -> Any:
@@ -57,8 +65,15 @@ class Problem:
         compared, _ = self._compared(theta, fixed, key, target, plain)
         return jnp.concatenate([jnp.ravel(u.get_mantissa(compared)), *self.space.residuals(theta, plain)])
 
-    def predicted(self, theta: Values, fixed: Values, key: Any) -> Any:
-        return self._prediction(self._on(theta, fixed, False)[0], key)
+    def predicted(self, theta: Values, fixed: Values, key: Any, target: Any) -> Any:
+        """What the model predicts, for each row where there are rows."""
+
+        def one(key: Any, data: Any) -> Any:
+            return self._prediction(self._on(theta, fixed, False)[0], key, data)
+
+        if not isinstance(target, Rows):
+            return one(key, None)
+        return jax.vmap(lambda i: one(fold(key, i), target.row(i)[1]))(target.which)
 
     def value_and_grad(self, loss: Callable[..., Any]) -> Callable[..., tuple[Any, Any]]:
         """`loss` and its gradient in the first argument, in the mode of this fit."""
@@ -81,21 +96,26 @@ class Problem:
         self._checked.add(sort)
 
     def _compared(self, theta: Values, fixed: Values, key: Any, target: Any, plain: bool) -> tuple[Any, Any]:
-        with gradients_through(self.horizon):
-            model, found = self._on(theta, fixed, plain)
+        def one(key: Any, target: Any, data: Any) -> Any:
+            model, _ = self._on(theta, fixed, plain)
             if self._loss_fn is not None:
-                compared = _call(self._loss_fn, model, key)
+                return _call(self._loss_fn, model, key, data)
+            return self._against(self._prediction(model, key, data), target)
+
+        with gradients_through(self.horizon):
+            if isinstance(target, Rows):
+                compared = jax.vmap(lambda i: one(fold(key, i), *target.row(i)))(target.which)
             else:
-                compared = self._against(self._prediction(model, key), target)
-            return compared, self.space.penalty(theta, found, plain)
+                compared = one(key, target, None)
+        return compared, self.space.penalty(theta, self._on(theta, fixed, plain)[1], plain)
 
     def _on(self, theta: Values, fixed: Values, plain: bool) -> tuple[Any, Inventory]:
         model, found = Template(self.model).on({**fixed, **theta})
         self.space.put(theta, found, plain)
         return model, found
 
-    def _prediction(self, model: Any, key: Any) -> Any:
-        prediction = _call(self._predict, model, key)  # type: ignore[arg-type]
+    def _prediction(self, model: Any, key: Any, data: Any) -> Any:
+        prediction = _call(self._predict, model, key, data)  # type: ignore[arg-type]
         return prediction[self._transient :] if self._transient else prediction
 
     def _against(self, prediction: Any, target: Any) -> Any:
@@ -131,15 +151,24 @@ def _forward(loss: Callable[..., Any]) -> Callable[..., tuple[Any, Any]]:
     return value_and_grad
 
 
-def _call(function: Callable[..., Any], model: Any, key: Any) -> Any:
-    """`function(model)`, or with the key if it takes a second argument; runs without a seed get theirs from the key."""
+def _call(function: Callable[..., Any], model: Any, key: Any, data: Any) -> Any:
+    """`function(model)`, or with the key if it takes a second argument, and with the data of a row as the third.
+
+    Runs without a seed get theirs from the key.
+    """
     positional = [
         p
         for p in inspect.signature(function).parameters.values()
         if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
     ]
+    if data is not None and len(positional) < 3:
+        raise TypeError(
+            "Argument `data` of fit needs a third argument that takes a row of it: write "
+            "`predict(model, key, data)`, or `loss_fn(model, key, data)`."
+        )
+    given = (model, key) if data is None else (model, key, data)
     with keys_from(key):
-        return function(model, key) if len(positional) > 1 else function(model)
+        return function(*given[: max(1, len(positional))])
 
 
 def _shapes(tree: Any) -> Any:

@@ -17,7 +17,7 @@ from brainmass.fitting.journal import Journal
 from brainmass.fitting.problem import Problem
 from brainmass.fitting.saved import leaves_of, with_leaves
 from brainmass.fitting.space import Arcs, Box, SearchSpace, Stored
-from brainmass.simulation.random import fold
+from brainmass.simulation.random import fold, fold_at_once
 
 __all__ = ["METHODS", "LeastSquares", "Minimize"]
 
@@ -168,7 +168,7 @@ class LeastSquares:
             course.restore(course.saved.arrays, place)
             place, arrays, finished = with_leaves("state", (place, arrays, finished), course.saved.arrays)
         course.snapshot = lambda: course.arrays() | leaves_of("state", (place, arrays, finished))
-        key, over = fold(given.key, 0), course.over or bool(finished)
+        key, over = fold_at_once(given.key, 0), course.over or bool(finished)
         while not over:
             place, state, finished = step(place, args, equinox.combine(arrays, programs))
             arrays, programs = equinox.partition(state, equinox.is_array)

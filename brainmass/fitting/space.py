@@ -15,7 +15,7 @@ from jax.flatten_util import ravel_pytree
 from brainmass.fitting.coordinate import Coordinate
 from brainmass.fitting.description import Fixed, Free, fitted_paths
 from brainmass.simulation.functional import Inventory, Values
-from brainmass.simulation.random import fold
+from brainmass.simulation.random import fold_at_once
 
 __all__ = ["Arcs", "Box", "SearchSpace", "Stored"]
 
@@ -103,7 +103,7 @@ class SearchSpace:
         within = {path: side for path, side in self.sides.items() if side.prior is None and side.low is not None}
         places = np.random.default_rng(np.asarray(key)).uniform(size=(n, sum(side.size for side in within.values())))
         priors = {path: side for path, side in self.sides.items() if side.prior is not None}
-        drawn = {path: side.draws(fold(key, zlib.crc32(path.encode())), n) for path, side in priors.items()}
+        drawn = {path: side.draws(fold_at_once(key, zlib.crc32(path.encode())), n) for path, side in priors.items()}
         return jax.vmap(lambda z: self._at(within, z))(jnp.asarray(places)) | drawn
 
     def draws(self, key: Any, n: int) -> list[Values]:

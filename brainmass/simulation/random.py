@@ -21,7 +21,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-__all__ = ["Normals", "as_key", "fold", "keys_from", "next_key", "threefry"]
+__all__ = ["Normals", "as_key", "fold", "fold_at_once", "keys_from", "next_key", "threefry"]
 
 _ROTATIONS = (13, 15, 26, 6), (17, 29, 16, 24)
 _PARITY = np.uint32(0x1BD11BDA)
@@ -79,6 +79,10 @@ def threefry(key: Any, high: Any, low: Any) -> tuple[jax.Array, jax.Array]:
 def fold(key: Any, data: Any) -> jax.Array:
     """The key of a substream, or of each of several, along the last axis: `jax.random.fold_in`, on key words."""
     return jnp.stack(threefry(key, jnp.uint32(0), jnp.asarray(data, jnp.uint32)))
+
+
+fold_at_once = jax.jit(fold)
+"""The same outside a trace, as one program: operation by operation it takes a second to compile."""
 
 
 class Normals:

@@ -1,0 +1,63 @@
+"""Data of many subjects or windows, one row each, of which a step may see a few."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from brainmass.dynamics.fields import show
+
+__all__ = ["Rows", "as_rows", "chunks", "minibatch"]
+
+
+class Rows(NamedTuple):
+    """What is fitted to, with a leading axis of rows, and the rows that are seen."""
+
+    which: Any
+    target: Any
+    data: Any
+
+    def row(self, i: Any) -> tuple[Any, Any]:
+        return jax.tree.map(lambda x: x[i], (self.target, self.data))
+
+
+def as_rows(target: Any, data: Any, batch: int | None) -> Any:
+    """All rows; the target itself where there are none."""
+    if data is None and batch is None:
+        return target
+    parts = {"target": jax.tree.leaves(target), "data": jax.tree.leaves(data)}
+    lengths = {f"`{name}`": (*np.shape(x), "no rows")[0] for name, leaves in parts.items() for x in leaves}
+    counts = {np.shape(x)[:1] for leaves in parts.values() for x in leaves}
+    if len(counts) != 1 or counts == {()} or counts == {(0,)}:
+        raise ValueError(
+            "Arguments `target` and `data` of fit must have one row for each subject or window along their first axis, "
+            f"but have {', '.join(f'{n} in {name}' for name, n in lengths.items())}."
+        )
+    n = counts.pop()[0]
+    if batch is not None and (
+        isinstance(batch, bool) or not isinstance(batch, int | np.integer) or not 1 <= batch <= n
+    ):
+        raise ValueError(
+            f"Argument `batch` of fit must be an int from 1 to {n}, the number of rows, but is {show(batch)}."
+        )
+    as_arrays = jax.tree.map(np.asarray, (target, data))
+    return Rows(np.arange(n, dtype=np.int32), *as_arrays)
+
+
+def minibatch(rows: Rows, words: Any, step: int, size: int) -> Rows:
+    """The rows of a step: those of all steps, one after the other, go through one random order after another.
+
+    They follow from the seed and the number of the step alone.
+    """
+    n, first = len(rows.which), step * size
+    epochs = range(first // n, (first + size - 1) // n + 1)
+    order = np.concatenate([np.random.default_rng([*np.asarray(words), 2, e]).permutation(n) for e in epochs])
+    return rows._replace(which=order[first % n :][:size].astype(np.int32))
+
+
+def chunks(rows: Rows, size: int) -> list[Rows]:
+    """All rows, so many at a time; the last are filled up by the first."""
+    n = len(rows.which)
+    return [rows._replace(which=np.arange(i, i + size, dtype=np.int32) % n) for i in range(0, n, size)]
