@@ -57,6 +57,7 @@ class Course:
         self.best, self.best_loss, self.best_key = None, np.inf, None
         self.last: tuple[float, Any, Any] = np.inf, None, None
         self.snapshot: Callable[[], dict[str, Any]] = dict
+        self.explain: Callable[[str, Any, Any], str] = lambda what, place, key: ""
         self._anchor, self._anchor_step, self._warned = np.inf, 0, False
         self._largest, self._written = 0.0, time.monotonic()
         self._bar: Any = None
@@ -128,10 +129,11 @@ class Course:
         if nan_ends and not np.isfinite(losses).any():
             self._warn(
                 f"The loss is {self.losses[-1]} at step {self.n_done - 1}: it stops and keeps its best parameters. "
-                "Try a smaller learning rate, optax.clip_by_global_norm, or a smaller time step."
+                "Try a smaller learning rate, optax.clip_by_global_norm, or a smaller time step. "
+                + self.explain("loss", place(one), key)
             )
             return True
-        if norm is not None and self._lost(norm, float(np.atleast_1d(sizes)[one])):
+        if norm is not None and self._lost(norm, float(np.atleast_1d(sizes)[one]), place(one), key):
             return True
         for callback in self.orders.callbacks:
             step = FitStep(self.n_done - 1, self.losses[-1], self.best_loss, params(one), norm)
@@ -169,7 +171,7 @@ class Course:
         best = self.best_loss, self.best, self.best_key
         return self.last if self.last[0] < best[0] else best
 
-    def _lost(self, norm: float, size: float) -> bool:
+    def _lost(self, norm: float, size: float, place: Any, key: Any) -> bool:
         """Whether the gradient is no number; a warning if it is of no use."""
         advice = (
             "In a chaotic regime gradients grow with the length of the run. Try a shorter run or grad_horizon=..., "
@@ -179,7 +181,7 @@ class Course:
         if not np.isfinite(norm):
             self._warn(
                 f"The gradient is not finite at step {self.n_done - 1}: "
-                f"it stops and keeps its best parameters. {advice}"
+                f"it stops and keeps its best parameters. {advice} {self.explain('gradient', place, key)}"
             )
             return True
         if norm * size > _EXPLODED * max(self._largest, _SMALL) and not self._warned:

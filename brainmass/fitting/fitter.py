@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,12 @@ from brainmass.dynamics.fields import is_traced, show
 from brainmass.fitting.course import Course, Given, Orders
 from brainmass.fitting.derivative_free import DifferentialEvolution, Nevergrad
 from brainmass.fitting.description import described
+from brainmass.fitting.failure import Failure, of_gradient, of_loss
 from brainmass.fitting.gradient import GradientDescent
 from brainmass.fitting.gradient_check import GradientCheck, compare_gradients
 from brainmass.fitting.outcome import FitResult, FitStep
 from brainmass.fitting.problem import Problem
-from brainmass.fitting.rows import Rows, as_rows, chunks
+from brainmass.fitting.rows import Rows, as_rows, chunks, minibatch
 from brainmass.fitting.saved import Saved, digest, shapes_of
 from brainmass.fitting.second_order import LeastSquares, Minimize
 from brainmass.fitting.space import SearchSpace
@@ -198,6 +200,8 @@ class Fitter:
             int(n_steps), fresh, self._callbacks, patience, min_delta, verbose, progress, file, checkpoint_every, batch
         )
         with Course(orders, described, saved) as course:
+            self._failure = Failure("")
+            course.explain = partial(self._explain, course, given)
             raw = self._solver.run(course, structure, given, space)
         self._last = Saved(described, course.snapshot())
         return self._finish(course, found, given, structure, raw)
@@ -269,6 +273,18 @@ class Fitter:
             "fresh_noise": fresh,
         }
 
+    def _explain(self, course: Course, given: Given, what: str, place: Any, key: Any) -> str:
+        """Where the last step went wrong."""
+        target, batch = given.target, course.orders.batch
+        if batch is not None:
+            target = minibatch(target, given.key, course.n_done - 1, batch)
+        there = Given(self._solver.stored(place), given.fixed, key, target)
+        try:
+            self._failure = (of_loss if what == "loss" else of_gradient)(self._problem, there)
+        except Exception as error:  # the fit keeps what it has, whatever a closer look meets
+            self._failure = Failure(f"A closer look at it ended with {type(error).__name__}: {error}")
+        return self._failure.text
+
     def _finish(self, course: Course, found: Inventory, given: Given, structure: Any, raw: Any) -> FitResult:
         best, prediction = given.theta, None
         best_loss, place, key = course.chosen()
@@ -288,6 +304,7 @@ class Fitter:
             model=self.model,
             histories=np.asarray(course.histories),
             grad_norms=np.asarray(course.norms) if course.norms else None,
+            divergence=self._failure.error,
         )
 
     def _predict(self, course: Course, best: Any, given: Given, key: Any, structure: Any) -> Any:

@@ -37,6 +37,8 @@ class FitResult:
         Steps taken.
     prediction
         What the model predicts at `best_params`, if the fit has a `predict`.
+    divergence : DivergenceError or None
+        Of the run that ended the fit, where a state became infinite or NaN: its `result` holds what was recorded.
     optimizer, raw
         The optimiser, and its own state or result.
     """
@@ -55,11 +57,12 @@ class FitResult:
         model: Any = None,
         histories: Any = None,
         grad_norms: Any = None,
+        divergence: Any = None,
     ):
         self.backend, self.best_loss, self.best_params = backend, best_loss, best_params
         self.history, self.n_steps, self.prediction = history, n_steps, prediction
         self.optimizer, self.raw, self.model = optimizer, raw, model
-        self.histories, self.grad_norms = histories, grad_norms
+        self.histories, self.grad_norms, self.divergence = histories, grad_norms, divergence
 
     def __repr__(self) -> str:
         sizes = ", ".join(f"{name} {tuple(u.math.shape(x))}" for name, x in self.best_params.items())

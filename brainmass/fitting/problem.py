@@ -95,18 +95,21 @@ class Problem:
             raise ValueError(f"The loss must be one number, but has shape {shape}: reduce it, e.g. by its mean.")
         self._checked.add(sort)
 
-    def _compared(self, theta: Values, fixed: Values, key: Any, target: Any, plain: bool) -> tuple[Any, Any]:
-        def one(key: Any, target: Any, data: Any) -> Any:
-            model, _ = self._on(theta, fixed, plain)
-            if self._loss_fn is not None:
-                return _call(self._loss_fn, model, key, data)
-            return self._against(self._prediction(model, key, data), target)
+    def compared(self, theta: Values, fixed: Values, key: Any, target: Any, data: Any, plain: bool) -> Any:
+        """What the objective gives, without rows or of one of them."""
+        model, _ = self._on(theta, fixed, plain)
+        if self._loss_fn is not None:
+            return _call(self._loss_fn, model, key, data)
+        return self._against(self._prediction(model, key, data), target)
 
+    def _compared(self, theta: Values, fixed: Values, key: Any, target: Any, plain: bool) -> tuple[Any, Any]:
         with gradients_through(self.horizon):
             if isinstance(target, Rows):
-                compared = jax.vmap(lambda i: one(fold(key, i), *target.row(i)))(target.which)
+                compared = jax.vmap(lambda i: self.compared(theta, fixed, fold(key, i), *target.row(i), plain))(
+                    target.which
+                )
             else:
-                compared = one(key, target, None)
+                compared = self.compared(theta, fixed, key, target, None, plain)
         return compared, self.space.penalty(theta, self._on(theta, fixed, plain)[1], plain)
 
     def _on(self, theta: Values, fixed: Values, plain: bool) -> tuple[Any, Inventory]:

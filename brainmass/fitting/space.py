@@ -103,7 +103,10 @@ class SearchSpace:
         within = {path: side for path, side in self.sides.items() if side.prior is None and side.low is not None}
         places = np.random.default_rng(np.asarray(key)).uniform(size=(n, sum(side.size for side in within.values())))
         priors = {path: side for path, side in self.sides.items() if side.prior is not None}
-        drawn = {path: side.draws(fold_at_once(key, zlib.crc32(path.encode())), n) for path, side in priors.items()}
+        drawn = {
+            path: side.draws(fold_at_once(key, np.uint32(zlib.crc32(path.encode()))), n)
+            for path, side in priors.items()
+        }
         return jax.vmap(lambda z: self._at(within, z))(jnp.asarray(places)) | drawn
 
     def draws(self, key: Any, n: int) -> list[Values]:

@@ -29,6 +29,7 @@ from brainmass.simulation.inputs import Inputs, key_of
 from brainmass.simulation.lanes import Lanes
 from brainmass.simulation.monitors import Monitor, feeders, read
 from brainmass.simulation.plan import Plan
+from brainmass.simulation.probe import present_probe
 from brainmass.simulation.progress import ProgressBar
 from brainmass.simulation.random import Normals, fold
 
@@ -104,6 +105,7 @@ class _Run:
         self.normals = Normals(key, {path: _stream(path) for path in shapes}, shapes) if shapes else None
         drawing = [path for path, m in found.modules.items() if isinstance(m, Observer) and m.takes_key]
         self.keys = {path.removeprefix("observers."): fold(key, _stream(path)) for path in drawing}
+        self.probe, self.start = present_probe(), jnp.int32(0)
 
     def bind(self, states: Values) -> tuple[Any, Inventory]:
         return self.program.template.bind(self.natural, states, self.prepared)
@@ -111,6 +113,9 @@ class _Run:
     def go(self, state: Any) -> tuple:
         start = jnp.int32(0) if state is None else state["step"]
         states = self.initial_states() if state is None else self.resumed(state["states"])
+        self.start = start
+        if self.probe is not None:
+            self.probe.note(self.plan.n_steps, self.dt, states)
         fed = self.program.fed
         driven = [n for n in self.plan.observed if n not in fed]
         observers = self.bind(states)[0].observers
@@ -152,6 +157,17 @@ class _Run:
         return None if self.normals is None else self.normals.rows(first, n)
 
     def step(self, carry: tuple, x: tuple) -> tuple:
+        if self.probe is None or self.probe.cut is None:
+            return self.advance(carry, x)
+        done, cut, probe = x[0] - self.start, self.probe.cut, self.probe
+
+        def through(carry: tuple) -> tuple:
+            return self.advance((probe.nudged(carry[0], done == cut), *carry[1:]), x)
+
+        # A branch not taken has no gradient at all; one of zeros could turn into NaN within a step.
+        return jax.lax.cond(done >= cut, through, lambda c: jax.lax.stop_gradient(self.advance(c, x)), carry)
+
+    def advance(self, carry: tuple, x: tuple) -> tuple:
         states, gathered, bad = carry
         number, draws, row = x
         bundle, found = self.bind(states)

@@ -19,6 +19,7 @@ from brainmass.simulation.horizon import present_horizon
 from brainmass.simulation.inputs import as_inputs, same_function
 from brainmass.simulation.monitors import Monitor, as_monitors, default_monitors, feeders
 from brainmass.simulation.plan import Plan, check_dt, interval_in_steps, make_plan, steps_in
+from brainmass.simulation.probe import present_probe
 from brainmass.simulation.program import Bundle, Program, initialise_missing, states_missing
 from brainmass.simulation.progress import ProgressBar
 from brainmass.simulation.random import as_key, fold, next_key
@@ -155,6 +156,8 @@ class Simulator:
         )
         if is_traced((samples, final)):
             return result
+        if (probe := present_probe()) is not None:
+            probe.n_runs += 1
         _write_back(found, final["states"], final["key"].shape[:-1])
         _raise_if_diverged(bad, program.dt, result, batched)
         return result
@@ -188,7 +191,11 @@ class Simulator:
         run = self._watched(duration, monitors, free, inputs, transient, sample_every, block, grad_horizon)
 
         def pure_run(values: Mapping[str, Any], key: Any, state: Any = None) -> Result:
-            return run(values, key, state)[0]
+            result, bad = run(values, key, state)
+            if (probe := present_probe()) is not None and not is_traced(bad):
+                probe.n_runs += 1
+                _raise_if_diverged(bad, self.dt, result, False)
+            return result
 
         return pure_run
 
@@ -246,7 +253,9 @@ class Simulator:
         horizon: Any,
     ) -> Any:
         """The program for these settings, made earlier if one fits, with what the model holds now."""
-        dt = self.dt
+        dt, probe = self.dt, present_probe()
+        if probe is not None and probe.cut is None:
+            block = 1  # states are looked at when a block ends
         if monitors is None and not default_monitors(self.model):
             initialise_missing(Bundle(self.model, {}), dt)
         watched = as_monitors(monitors, self.model)
@@ -262,10 +271,12 @@ class Simulator:
         what = tuple((name, _identity(m.what), _identity(m.source)) for name, m in watched.items())
         key = (plan, what, milliseconds("dt", dt), progress, found.structure, given.structure)
         key = (*key, jax.config.read("jax_enable_x64"))
-        program = self._programs.get(key)
+        program = self._programs.get(key) if probe is None else None
         if program is None:
             bar = ProgressBar(plan.n_steps) if progress else None
-            program = self._programs[key] = Program(bundle, watched, plan, dt, given, bar)
+            program = Program(bundle, watched, plan, dt, given, bar)
+            if probe is None:
+                self._programs[key] = program
             found = inventory(bundle)
         return program, found, given
 
@@ -475,6 +486,7 @@ def _first_bad(path: str, steps: np.ndarray, dt: Any, result: Result) -> tuple[s
     name = path.rpartition(".")[2]
     if name in result and u.math.shape(result[name])[1:] == steps.shape:
         rows = np.argwhere(~np.isfinite(np.asarray(u.get_mantissa(result[name]))))
-        if len(rows):
-            where, time = rows[0][1:], float(result.times[name][rows[0][0]].to_decimal(u.ms))
+        recorded = float(result.times[name][rows[0][0]].to_decimal(u.ms)) if len(rows) else np.inf
+        if recorded < time:
+            where, time = rows[0][1:], recorded
     return path, steps, tuple(map(int, where)), time
