@@ -125,6 +125,17 @@ def test_a_distribution_of_another_library():
     bm.Fitter(mpr(), **options, search_space={"tau": bm.Free(bounds=(1 * u.ms, 2 * u.second), prior=prior)})
 
 
+@pytest.mark.parametrize(
+    ("prior", "truth"),
+    [(bm.Normal(2.0, 0.3), scipy.stats.norm(2.0, 0.3)), (bm.LogNormal(2.0, 0.3), scipy.stats.lognorm(0.3, scale=2.0))],
+)
+def test_squares_of_residuals_are_densities(prior, truth):
+    values = np.array([1.5, 1.9, 3.0])
+    squares = np.asarray([np.sum(prior.residuals(x) ** 2) for x in values])
+    np.testing.assert_allclose(np.diff(squares), -np.diff(truth.logpdf(values)), rtol=1e-4)
+    assert float(prior.quantile(0.9)) == pytest.approx(truth.ppf(0.9), rel=1e-5)
+
+
 # --- sharing ------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(("backend", "optimizer", "loss", "n_steps", "within"), SOLVERS)
 def test_regions_that_share_a_number_have_the_mean(backend, optimizer, loss, n_steps, within):
@@ -144,6 +155,12 @@ def test_regions_that_share_a_number_have_the_mean(backend, optimizer, loss, n_s
     before = len(TRACES)
     fit.fit(n_steps=2)
     assert len(TRACES) == before
+
+
+def test_numbers_of_groups_are_in_the_order_of_their_first_regions():
+    space = {"a": bm.Free(prior=bm.Normal([0.5, -0.5], 0.1), shared=["b", "a", "b", "a"])}
+    result = bm.Fitter(hopf(), "BFGS", loss_fn=lambda m: 0.0, backend="scipy", search_space=space).fit(n_steps=20)
+    np.testing.assert_allclose(result.best_params["a"], [0.5, -0.5, 0.5, -0.5], atol=1e-3)
 
 
 def test_one_number_for_all_behind_a_transform_and_with_a_unit():

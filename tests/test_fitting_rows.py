@@ -106,12 +106,11 @@ def test_a_minibatch_is_a_mean_over_its_rows():
 @pytest.mark.parametrize("n_starts", [1, pytest.param(3, marks=pytest.mark.slow)])
 def test_minibatches_come_close_to_least_squares(n_starts):
     schedule = optax.exponential_decay(0.4, 30, 0.5)
-    space = {"a": bm.Normal(0.0, 1e3)} if n_starts == 1 else {"a": (-1.0, 1.0)}
+    space = {"a": bm.Free() if n_starts == 1 else (-1.0, 1.0)}
     fit = fitter(optax.sgd(schedule), n_starts=n_starts, search_space=space)
     result = fit.fit(TARGET, data=DESIGN, n_steps=120, batch=3)
     np.testing.assert_allclose(result.best_params["a"], LEAST, atol=0.01)
-    penalty = 0.0 if n_starts > 1 else np.log(2 * np.pi * 1e6)  # of two numbers near the middle of their prior
-    assert result.best_loss == pytest.approx(at(result.best_params["a"]) + penalty, rel=1e-4)
+    assert result.best_loss == pytest.approx(at(result.best_params["a"]), rel=1e-4)
     assert result.histories.shape == (120, n_starts) and result.prediction.shape == (N, 3)
     before = len(TRACES)
     fit.fit(TARGET, data=DESIGN, n_steps=6, batch=3)
