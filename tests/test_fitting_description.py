@@ -225,8 +225,14 @@ def test_every_method_of_scipy(method):
         fit.fit(n_steps=2, fresh_noise=True)
 
 
-@pytest.mark.parametrize("goal", [0.3, 0.9])
-@pytest.mark.parametrize("optimizer", ["LevenbergMarquardt", "Dogleg"])
+@pytest.mark.parametrize(
+    ("optimizer", "goal"),
+    [
+        ("LevenbergMarquardt", 0.9),
+        pytest.param("LevenbergMarquardt", 0.3, marks=pytest.mark.slow),
+        pytest.param("Dogleg", 0.9, marks=pytest.mark.slow),
+    ],
+)
 def test_least_squares_within_bounds_are_those_of_scipy(optimizer, goal):
     """Levenberg-Marquardt on exp(a t) against a target that needs a = goal, beyond the bound for one of them."""
     times = np.linspace(0.0, 2.0, 9)

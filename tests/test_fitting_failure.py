@@ -53,7 +53,7 @@ def told(fit, message, **run):
 
 
 # --- a loss that is no number -------------------------------------------------------------------------------
-@pytest.mark.parametrize("how", ["run", "pure"])
+@pytest.mark.parametrize("how", ["run", pytest.param("pure", marks=pytest.mark.slow)])
 def test_the_step_and_the_region_that_diverged(how):
     model = linear()
     fit = bm.Fitter(model, optax.sgd(1.0), loss_fn=pushes(how))
@@ -78,6 +78,7 @@ def test_the_row_that_diverged():
     assert result.n_steps == 1
 
 
+@pytest.mark.slow
 def test_several_starts_and_other_back_ends():
     loss = lambda m: jnp.sum(simulate(m))  # noqa: E731
     for optimizer, options in [(optax.sgd(1.0), {"n_starts": 2}), ("L-BFGS-B", {"backend": "scipy"})]:

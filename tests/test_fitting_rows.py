@@ -61,7 +61,10 @@ def test_all_rows_are_the_mean_by_hand():
     assert batch.prediction.shape == (N, 3) and batch.best_loss <= rows.best_loss  # it judges the last step too
 
 
-@pytest.mark.parametrize(("backend", "optimizer", "n_steps"), [("optimistix", "GaussNewton", 3), ("scipy", "BFGS", 15)])
+@pytest.mark.parametrize(
+    ("backend", "optimizer", "n_steps"),
+    [("optimistix", "GaussNewton", 3), pytest.param("scipy", "BFGS", 15, marks=pytest.mark.slow)],
+)
 def test_other_back_ends_see_all_rows(backend, optimizer, n_steps):
     objective = None if backend == "optimistix" else squares
     result = fitter(optimizer, backend=backend, objective=objective).fit(TARGET, data=DESIGN, n_steps=n_steps)
@@ -135,6 +138,7 @@ def test_a_resumed_fit_sees_the_same_rows(tmp_path, stop):
 
 
 # --- runs ---------------------------------------------------------------------------------------------------
+@pytest.mark.slow
 def test_connectomes_and_noise_of_each_subject():
     """Runs in a batch are the single runs, at a key of their own."""
     weights = RNG.uniform(size=(4, 3, 3)).astype(np.float32)
