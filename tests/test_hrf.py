@@ -279,6 +279,7 @@ def integrated(z, h, **values):
         return brainstate.transform.for_loop(step, z)
 
 
+@pytest.mark.slow
 def test_the_flow_of_the_balloon_model_is_the_volterra_convolution(x64):
     """Flow obeys a linear equation: the two agree at any strength, to first order in the windows."""
     error = {}
@@ -314,6 +315,7 @@ class Linearised(HRFKernel):
         return jnp.asarray([seen @ expm(A * s)[:, 0] for s in times])
 
 
+@pytest.mark.slow
 def test_weak_input_gives_the_balloon_model_through_its_linear_response(x64):
     """The difference is of second order in the input."""
     h = 0.02

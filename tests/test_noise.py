@@ -235,6 +235,7 @@ def test_coloured_samples_have_the_standard_deviation_sigma_from_the_first_on(no
         assert sample.mean() == pytest.approx(3.0, abs=5 * 2.0 / np.sqrt(4000))
 
 
+@pytest.mark.slow
 def test_coloured_samples_are_those_of_the_filter():
     """The step against scipy's state-space filter of the same matrices and the same numbers."""
     noise = ready(ColoredNoise((2, 3), beta=1.3, high=400.0 * u.Hz))
@@ -580,6 +581,7 @@ def run(simulator, n_steps, **settings):
     return {name: np.asarray(result[name]) for name in watched}, result.final
 
 
+@pytest.mark.slow
 def test_draws_do_not_depend_on_blocks_sampling_or_lanes():
     """To the bit: lane 2 of a batch is the run by itself with the key of that lane."""
     simulator, key = brainmass.Simulator(noisy(), dt=0.5 * u.ms), jax.random.key(4)

@@ -89,6 +89,7 @@ def test_normals_in_double_precision(x64):
     np.testing.assert_allclose(ours, of_box_and_muller(uniform + 2.0**-53, turns, (7, 11)), rtol=1e-12, atol=1e-14)
 
 
+@pytest.mark.slow
 def test_draws_do_not_depend_on_the_block():
     whole = np.asarray(normals(3, 0, 20, (5,)))
     for first, n in (0, 7), (7, 1), (8, 12):

@@ -238,6 +238,7 @@ def test_wong_wang_transfer_function_far_out(y, rate, slope):
     assert np.isfinite(float(jax.grad(excitatory_rate, argnums=1)(y, 0.16)))
 
 
+@pytest.mark.slow
 def test_wong_wang_rate_remembers_the_input_of_the_last_step():
     node = brainmass.WongWangExcInhStep(2)
     node.init_state(3)

@@ -303,6 +303,7 @@ class Scaled:
 SCALE = 1.0
 
 
+@pytest.mark.slow
 def test_a_monitor_that_means_something_else_is_not_taken_for_the_old_one():
     global SCALE
     simulator = driven(1, init_x=Constant(1.0))
@@ -336,6 +337,7 @@ def test_a_continued_run_is_the_run_that_was_never_cut():
     same_bits(whole.final, second.final)
 
 
+@pytest.mark.slow
 def test_a_continued_batch_is_the_batch_that_was_never_cut():
     first = full().run(40, seed=7, monitors=FULL, batch_size=2)
     second = full().run(40, state=first.final, monitors=FULL)

@@ -45,7 +45,7 @@ def fcd(x, window, step):
 
 
 # --- against the stored trajectory ------------------------------------------------------------------------------
-@pytest.mark.parametrize("every", [0.5 * u.ms, 2 * u.ms])
+@pytest.mark.parametrize("every", [pytest.param(0.5 * u.ms, marks=pytest.mark.slow), 2 * u.ms])
 def test_mean_covariance_connectivity(every):
     for cls, expected in (
         (bm.Mean, lambda x: x.mean(0)),

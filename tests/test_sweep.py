@@ -67,7 +67,7 @@ def single():
     return jax.jit(simulator().pure(4 * u.ms, free=["k", "node.a"], **SETTINGS))
 
 
-@pytest.mark.parametrize("at_once", [None, 3])
+@pytest.mark.parametrize("at_once", [pytest.param(None, marks=pytest.mark.slow), 3])
 def test_a_run_is_the_single_run_with_its_values_and_key(at_once, single):
     values = {"k": COUPLINGS, "node.a": GROWTHS}
     data = brainmass.sweep(simulator(), 4 * u.ms, values, seeds=SEEDS, at_once=at_once, **SETTINGS)
@@ -143,6 +143,7 @@ def test_connectomes_of_other_lengths_are_refused_where_there_are_delays():
         brainmass.sweep(sim, 0.5 * u.ms, {"conn": [same, other]}, monitors=["x"])
 
 
+@pytest.mark.slow
 def test_a_speed_is_swept_where_the_network_can_follow():
     lengths = 30.0 * (WEIGHTS != 0) * u.mm
     slow, fast = 10 * u.mm / u.ms, 25 * u.mm / u.ms
