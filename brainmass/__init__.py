@@ -116,6 +116,7 @@ from brainmass.sweeps.design import random_design, sobol_design
 from brainmass.sweeps.run import sweep
 
 # Fitting
+from brainmass.fitting.feedback_inhibition import feedback_inhibition
 from brainmass.fitting.fitter import Fitter
 from brainmass.fitting.outcome import FitResult, FitStep
 from brainmass.fitting.description import Bounds, Fixed, Free

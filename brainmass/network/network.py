@@ -173,9 +173,12 @@ class Network(Module):
     # --- coupling ---------------------------------------------------------------------------------------------------
     def _field(self, send: bool) -> Callable[[list[dict[str, Any]], Any], list[dict[str, Any]]]:
         """What the projections add to the ports of each node, from all states at a stage of the step."""
+        fields = [p.field(*self._ends(p), send) for p in self.projections]
+        return self._summed(fields)
+
+    def _summed(self, fields: list[Callable]) -> Callable[[list[dict[str, Any]], Any], list[dict[str, Any]]]:
         nodes = list(self.populations.values())
         ends = [[nodes.index(node) for node in self._ends(p)] for p in self.projections]
-        fields = [p.field(*self._ends(p), send) for p in self.projections]
 
         def field(values: list[dict[str, Any]], fraction: Any) -> list[dict[str, Any]]:
             added: list[dict[str, Any]] = [{} for _ in nodes]
@@ -199,6 +202,14 @@ class Network(Module):
             target = target or self._names[0]
         added = self._field(send=False)([node.state_values() for node in nodes.values()], 0.0)
         return added[list(nodes).index(target)][port or first.port]
+
+    def input_at_rest(self, **values: Any) -> dict[str, Any]:
+        """What arrives at each input port of the one population, when its states have long been these."""
+
+        def field(projection: Projection) -> Callable:
+            return lambda sending, receiving, _: projection.at_rest(*self._ends(projection), sending, receiving)
+
+        return self._summed([field(p) for p in self.projections])([values], 0.0)[0]
 
     def activity(self) -> Any:
         """The present activity that a forward model takes by default; that of several populations side by side."""

@@ -218,9 +218,7 @@ class Projection(Module):
     # --- coupling ---------------------------------------------------------------------------------------------------
     def prepare(self) -> dict[str, Any]:
         """What follows from the weights alone; a run computes it once."""
-        weights = self.coupling.conn.value()
-        if self._within and not self.self_connection:
-            weights = weights * self._allowed.astype(default_dtype())
+        weights = self._weights()
         tables = {"strength": self.coupling.strength(weights)}
         if isinstance(self.delays, InterpolatedLine):
             return tables | {"interpolated": weights, "steps": u.math.asarray(self._delays() / self._steps_dt)}
@@ -229,6 +227,12 @@ class Projection(Module):
             tables["delayed"] = self.delays.layout(weights * delayed)
             weights = weights * ~delayed
         return tables | {"now": self.coupling.layout(weights)}
+
+    def _weights(self) -> Any:
+        weights = self.coupling.conn.value()
+        if self._within and not self.self_connection:
+            weights = weights * self._allowed.astype(default_dtype())
+        return weights
 
     @property
     def prepared(self) -> dict[str, Any]:
@@ -267,6 +271,15 @@ class Projection(Module):
             return self.coupling.post(total, here, tables["strength"])
 
         return field
+
+    def at_rest(
+        self, source: NeuralMassDynamics, target: NeuralMassDynamics, sending: Values, receiving: Values
+    ) -> Any:
+        """What arrives when source and target have been in these states for longer than any delay."""
+        weights = self._weights()
+        total = self.coupling.sum(self.coupling.layout(weights), self._sent(source, sending))
+        here = target.source(self.coupled_var, receiving) if self._knows_itself(target) else None
+        return self.coupling.post(total, here, self.coupling.strength(weights))
 
     def _knows_itself(self, target: NeuralMassDynamics) -> bool:
         return self.coupled_var in target._states or self.coupled_var in target.sources

@@ -71,8 +71,7 @@ class WongWangExcInhStep(NeuralMassDynamics):
         return (-S_e / p.tau_e + (1 - S_e) * p.gamma_e * self._rate_e(S_e, S_i, coupling) + add) / u.ms
 
     def dS_i(self, S_i, S_e, coupling, add=0.0):
-        p = self.p
-        return (-S_i / p.tau_i + p.gamma_i * self._rate_i(S_e, S_i, coupling) + add) / u.ms
+        return (-S_i / self.p.tau_i + self.p.gamma_i * self._rate_i(S_e, S_i, coupling) + add) / u.ms
 
     def H_e(self, coupling: Any = None) -> Any:
         """Rate of the excitatory pool in Hz; network input as received in the last step, unless given."""
@@ -87,10 +86,15 @@ class WongWangExcInhStep(NeuralMassDynamics):
 
     def _rate_e(self, S_e, S_i, coupling):
         p = self.p
-        x = p.w_p * p.J_N * S_e - p.J_i * S_i + p.W_e * p.I_o + p.G * p.J_N * coupling + p.I_ext
-        return wong_wang_transfer(p.a_e * x - p.b_e, p.d_e)
+        return wong_wang_transfer(p.a_e * (self._excitation_e(S_e, coupling) - p.J_i * S_i) - p.b_e, p.d_e)
 
     def _rate_i(self, S_e, S_i, coupling):
+        return wong_wang_transfer(self.p.a_i * (self._excitation_i(S_e, coupling) - S_i) - self.p.b_i, self.p.d_i)
+
+    def _excitation_e(self, S_e, coupling):
         p = self.p
-        x = p.J_N * S_e - S_i + p.W_i * p.I_o + p.lamda * p.G * p.J_N * coupling
-        return wong_wang_transfer(p.a_i * x - p.b_i, p.d_i)
+        return p.w_p * p.J_N * S_e + p.W_e * p.I_o + p.G * p.J_N * coupling + p.I_ext
+
+    def _excitation_i(self, S_e, coupling):
+        p = self.p
+        return p.J_N * S_e + p.W_i * p.I_o + p.lamda * p.G * p.J_N * coupling
