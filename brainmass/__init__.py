@@ -121,6 +121,7 @@ from brainmass.fitting.fitter import Fitter
 from brainmass.fitting.outcome import FitResult, FitStep
 from brainmass.fitting.description import Bounds, Fixed, Free
 from brainmass.fitting.priors import LogNormal, Normal, Prior
+from brainmass.fitting.trainer import Trainer, TrainResult
 
 # Small functions
 from brainmass.utils import bounded_input, delay_index, process_sequence, sigmoid, sys2nd

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from brainmass import datasets
-from brainmass.datasets import hcp, registry
+from brainmass.datasets import delayed_match_task, hcp, registry
 from brainmass.network.connectome import Connectome
 
 N = 100
@@ -151,3 +151,24 @@ def test_registered_name_is_not_replaced_unasked(entries):
 def test_register_refuses(entries, name, loader, message):
     with pytest.raises(TypeError, match=f"Argument {message}.*Example: "):
         datasets.register_dataset(name, loader)
+
+
+# --- tasks ----------------------------------------------------------------------------------------------------------
+def test_delayed_match_task():
+    inputs, targets = delayed_match_task(301, seq_len=6, n_symbols=5, seed=2)
+    assert inputs.shape == (301, 6, 5) and targets.shape == (301,)
+    np.testing.assert_array_equal(inputs.sum(axis=2), np.tile([1, 0, 0, 0, 0, 1], (301, 1)))
+    np.testing.assert_array_equal(targets, (inputs[:, 0] * inputs[:, -1]).sum(axis=1))
+    assert targets.sum() == 150
+    pairs = {(int(a.argmax()), int(b.argmax())) for a, b in zip(inputs[:, 0], inputs[:, -1], strict=True)}
+    assert len(pairs) == 25
+    again, other = (delayed_match_task(301, seq_len=6, n_symbols=5, seed=s)[0] for s in (2, 3))
+    np.testing.assert_array_equal(again, inputs)
+    assert not np.array_equal(other, inputs)
+    assert [x.shape for x in delayed_match_task()] == [(128, 10, 4), (128,)]
+
+
+@pytest.mark.parametrize("wrong", [{"n_samples": 0}, {"seq_len": 1}, {"n_symbols": 1.5}, {"n_symbols": True}])
+def test_delayed_match_task_refuses(wrong):
+    with pytest.raises(ValueError, match=f"`{next(iter(wrong))}` of delayed_match_task must be an int of at least"):
+        delayed_match_task(**wrong)

@@ -126,5 +126,5 @@ def test_what_is_no_such_file(tmp_path):
     (tmp_path / "fit.npz").write_bytes(b"PK\x03\x04 broken")
     np.savez(tmp_path / "other.npz", x=np.zeros(3))
     for name in "fit.npz", "other.npz":
-        with pytest.raises(ValueError, match="must be a whole file written by Fitter.save"):
+        with pytest.raises(ValueError, match="must be a whole file written by `save`"):
             fitter().fit(TARGET, resume=tmp_path / name)

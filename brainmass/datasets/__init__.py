@@ -2,8 +2,16 @@
 
 from brainmass.datasets.hcp import EmpiricalDataset, load_hcp_schaefer100
 from brainmass.datasets.registry import list_datasets, load_dataset, register_dataset
+from brainmass.datasets.tasks import delayed_match_task
 from brainmass.network.connectome import Connectome
 
-__all__ = ["Connectome", "EmpiricalDataset", "list_datasets", "load_dataset", "register_dataset"]
+__all__ = [
+    "Connectome",
+    "EmpiricalDataset",
+    "delayed_match_task",
+    "list_datasets",
+    "load_dataset",
+    "register_dataset",
+]
 
 register_dataset("hcp_schaefer100", load_hcp_schaefer100, overwrite=True)  # a module may be reloaded

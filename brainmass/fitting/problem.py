@@ -19,7 +19,7 @@ from brainmass.simulation.functional import Inventory, Template, Values, invento
 from brainmass.simulation.horizon import gradients_through
 from brainmass.simulation.random import fold, keys_from
 
-__all__ = ["Problem", "norm"]
+__all__ = ["Problem", "call", "norm"]
 
 
 class Problem:
@@ -100,7 +100,7 @@ class Problem:
         model, _ = self._on(theta, fixed, plain)
         if self._loss_fn is not None:
             return _call(self._loss_fn, model, key, data)
-        return self._against(self._prediction(model, key, data), target)
+        return self.against(self._prediction(model, key, data), target)
 
     def _compared(self, theta: Values, fixed: Values, key: Any, target: Any, plain: bool) -> tuple[Any, Any]:
         with gradients_through(self.horizon):
@@ -121,7 +121,8 @@ class Problem:
         prediction = _call(self._predict, model, key, data)  # type: ignore[arg-type]
         return prediction[self._transient :] if self._transient else prediction
 
-    def _against(self, prediction: Any, target: Any) -> Any:
+    def against(self, prediction: Any, target: Any) -> Any:
+        """What the objective makes of a prediction."""
         try:
             return prediction - target if self._objective is None else self._objective(prediction, target)
         except (TypeError, ValueError) as error:
@@ -154,24 +155,30 @@ def _forward(loss: Callable[..., Any]) -> Callable[..., tuple[Any, Any]]:
     return value_and_grad
 
 
-def _call(function: Callable[..., Any], model: Any, key: Any, data: Any) -> Any:
-    """`function(model)`, or with the key if it takes a second argument, and with the data of a row as the third.
+def call(function: Callable[..., Any], key: Any, *args: Any) -> Any:
+    """`function(*args)`, with the key if it takes one more argument; runs without a seed get theirs from the key."""
+    with keys_from(key):
+        return function(*args, key) if _positional(function) > len(args) else function(*args)
 
-    Runs without a seed get theirs from the key.
-    """
-    positional = [
-        p
-        for p in inspect.signature(function).parameters.values()
-        if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
-    ]
-    if data is not None and len(positional) < 3:
+
+def _call(function: Callable[..., Any], model: Any, key: Any, data: Any) -> Any:
+    """`function` of the model, or of the model, the key and the data of a row."""
+    if data is None:
+        return call(function, key, model)
+    if _positional(function) < 3:
         raise TypeError(
             "Argument `data` of fit needs a third argument that takes a row of it: write "
             "`predict(model, key, data)`, or `loss_fn(model, key, data)`."
         )
-    given = (model, key) if data is None else (model, key, data)
     with keys_from(key):
-        return function(*given[: max(1, len(positional))])
+        return function(model, key, data)
+
+
+def _positional(function: Callable[..., Any]) -> int:
+    """How many arguments it wants by position; of those with a default only a key."""
+    kinds = inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD
+    given = [p for p in inspect.signature(function).parameters.values() if p.kind in kinds]
+    return sum(p.default is p.empty or p.name == "key" for p in given)
 
 
 def _shapes(tree: Any) -> Any:

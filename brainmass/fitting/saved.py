@@ -46,8 +46,7 @@ class Saved:
             raise
         except (OSError, EOFError, ValueError, TypeError, KeyError, zipfile.BadZipFile) as error:
             raise ValueError(
-                "Argument `resume` of fit must be a whole file written by Fitter.save, "
-                f"but {str(path)!r} is not: {error}"
+                f"Argument `resume` of fit must be a whole file written by `save`, but {str(path)!r} is not: {error}"
             ) from error
 
     @classmethod
