@@ -77,6 +77,7 @@ def test_delays_make_no_difference():
     np.testing.assert_allclose(mean_rates(slow), 3.06, rtol=0.01)
 
 
+@pytest.mark.slow
 def test_noise_is_made_up_for():
     """Noise of this strength moves mean rates by more than the tolerance."""
     noise = brainmass.WhiteNoise(5, sigma=0.02)
