@@ -180,7 +180,7 @@ def _check_stability(model: Any, state: Any, inhibition: Any) -> None:
         return jnp.stack([x.to_decimal(u.kHz) for x in node.derivative((state[0], state[1]), 0.0 * u.ms, coupling)])
 
     jacobian = np.asarray(jax.jacfwd(motion)(state)).reshape(state.size, state.size)
-    growth = np.linalg.eigvals(jacobian).real.max()
+    growth = np.real(np.linalg.eigvals(jacobian)).max()
     if growth > 0:
         raise ValueError(
             "feedback_inhibition found no stable state: under the inhibition that gives the target rates, a "
