@@ -164,6 +164,28 @@ def sweep(rounds: int) -> list[str]:
     return lines
 
 
+def sets(rounds: int) -> list[str]:
+    """Parameter sets of the network of `forward`: the time for one set and step where there are many.
+
+    brainmass runs 512 at once, by `brainmass.sweep`. vbi and TVB run them one after the other, in a process for each
+    core. The published package makes a model of each set, and compiles every run.
+    """
+    workers = {
+        ("brainmass", 512): Worker("ours.py", "sweep_512", 5_000, flags=WHOLE_LOOPS),
+        ("published 0.1.1", 2): Worker("published.py", "sets_2", 50_000, python_of("published")),
+        ("vbi 0.4.4, numba", 8): Worker("with_vbi.py", "sets_8", 10_000, python_of("vbi")),
+        ("TVB 2.10", 4): Worker("with_tvb.py", "sets_4", 2_000, python_of("tvb")),
+    }
+    interleaved(workers, rounds)
+    times = {key: worker.median("wall") / worker.n / key[1] * 1e6 for key, worker in workers.items()}
+    ours = times["brainmass", 512]
+    return [
+        "| subject | sets | steps of each | µs for a set and step (wall, median) | relative to brainmass |",
+        "| --- | --- | --- | --- | --- |",
+        *(f"| {k[0]} | {k[1]} | {workers[k].n:,} | {t:.2f} | {t / ours:.1f} |" for k, t in times.items()),
+    ]
+
+
 def delays(rounds: int) -> list[str]:
     """MPR with delays of 1 to 250 steps, Heun, dt 0.01 ms, float32, every 10th step kept.
 
@@ -350,20 +372,34 @@ def observers(rounds: int) -> list[str]:
 
 
 def gradient(rounds: int) -> list[str]:
-    """Gradient of the mean rate for the coupling and 84 excitabilities, against the forward run in the same process."""
+    """Gradient of the mean rate for the coupling and 84 excitabilities, against the forward run in the same process.
+
+    The network of `forward`, and that of `noisy_delays` with 84 regions.
+    """
     lines = [
-        "| steps | loops compiled whole | forward, µs/step | gradient, µs/step | ratio | temporary memory, MB |",
-        "| --- | --- | --- | --- | --- | --- |",
+        "| delays | steps | subject | loops compiled whole | forward, µs/step | gradient, µs/step | ratio "
+        "| temporary memory, MB |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
+
+    def row(case: str, n: int, subject: str, worker: Worker, flag: str) -> str:
+        ratio = statistics.median(r["gradient"] / r["forward"] for r in worker.reports)
+        times = [worker.median(k) / n * 1e6 for k in ("forward", "gradient")]
+        numbers = f"{times[0]:.2f} | {times[1]:.2f} | {ratio:.2f} | {worker.median('temporary_MB'):.2f}"
+        return f"| {'yes' if 'delays' in case else 'no'} | {n:,} | {subject} | {flag} | {numbers} |"
+
     for n in (10_000, 60_000):
         for flags in ("", WHOLE_LOOPS):
             worker = Worker("ours.py", "gradient", n, flags=flags)
             interleaved({"brainmass": worker}, rounds)
-            ratio = statistics.median(r["gradient"] / r["forward"] for r in worker.reports)
-            times = [worker.median(k) / n * 1e6 for k in ("forward", "gradient")]
-            flag = "yes" if flags else "no"
-            used = worker.median("temporary_MB")
-            lines.append(f"| {n:,} | {flag} | {times[0]:.2f} | {times[1]:.2f} | {ratio:.2f} | {used:.2f} |")
+            lines.append(row("gradient", n, "brainmass", worker, "yes" if flags else "no"))
+    for n in (10_000, 60_000):
+        workers = {
+            "brainmass": Worker("ours.py", "gradient_delays", n, flags=WHOLE_LOOPS),
+            "tvboptim 0.4.0": Worker("with_tvboptim.py", "gradient_delays", n, python_of("tvboptim"), WHOLE_LOOPS),
+        }
+        interleaved(workers, rounds)
+        lines += [row("gradient_delays", n, name, worker, "yes") for name, worker in workers.items()]
     return lines
 
 
@@ -389,6 +425,7 @@ CASES = {
         forward,
         bold,
         sweep,
+        sets,
         delays,
         noisy_delays,
         wong_wang,

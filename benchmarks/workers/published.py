@@ -19,6 +19,7 @@ from problem import (
     WONG_WANG_G,
     WONG_WANG_NOISE,
     J,
+    couplings,
     delay_steps,
     weights,
 )
@@ -42,11 +43,22 @@ def wong_wang(n):
     return run
 
 
-def montbrio_pazo_roxin(n):
+def sets(n, size):
+    """As many couplings, each a model of its own and a run."""
+
+    def run():
+        for coupling in couplings(size):
+            montbrio_pazo_roxin(n, coupling)()
+
+    return run
+
+
+def montbrio_pazo_roxin(n, coupling=COUPLING):
     brainstate.environ.set(dt=DT * u.ms)
     rate = DELTA * 1e3 * u.Hz
     case, *options = sys.argv[1].split("_")
-    regions, delayed = int(options[0]) if options else REGIONS, case == "delays"
+    delayed = case == "delays"
+    regions = int(options[0]) if delayed else REGIONS
     noise = dict(
         noise_r=brainmass.GaussianNoise(regions, sigma=NOISE_R * 1e3 * u.Hz),
         noise_v=brainmass.GaussianNoise(regions, sigma=NOISE_V),
@@ -61,7 +73,7 @@ def montbrio_pazo_roxin(n):
     )
     lengths = dict(distance=delay_steps(regions) * DT * u.mm, speed=1.0 * u.mm / u.ms) if delayed else {}
     options = dict(
-        conn=weights(regions), **lengths, coupling="additive", coupled_var="r", k=COUPLING
+        conn=weights(regions), **lengths, coupling="additive", coupled_var="r", k=coupling
     )  # it couples into r
     sim = brainmass.Simulator(brainmass.Network(node, **options), dt=DT * u.ms)
 
@@ -74,7 +86,11 @@ def montbrio_pazo_roxin(n):
 
 if __name__ == "__main__":
     n = int(sys.argv[2])
-    run = wong_wang(n) if sys.argv[1] == "wong_wang" else montbrio_pazo_roxin(n)
+    case = sys.argv[1]
+    if case.startswith("sets"):
+        run = sets(n, int(case.removeprefix("sets_")))
+    else:
+        run = wong_wang(n) if case == "wong_wang" else montbrio_pazo_roxin(n)
     start = time.perf_counter()
     run()
     serve(run, first=time.perf_counter() - start)

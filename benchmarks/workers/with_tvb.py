@@ -1,8 +1,10 @@
 """The Virtual Brain 2.10, in its own environment: its Heun scheme with additive noise.
 
-Cases: `forward`, MPR; `wong_wang`, the reduced Wong-Wang model with BOLD.
+Cases: `forward`, MPR; `sets_4` or the like, the same for many couplings, in a process for each core; `wong_wang`, the
+reduced Wong-Wang model with BOLD.
 """
 
+import multiprocessing
 import sys
 import time
 
@@ -21,6 +23,7 @@ from problem import (
     WONG_WANG_NOISE,
     WONG_WANG_TR,
     J,
+    couplings,
     weights,
 )
 from protocol import serve
@@ -58,9 +61,9 @@ def made(model, factor, dt, sigma, monitor, n, start):
     return sim
 
 
-def forward(n):
+def forward(n, factor=COUPLING):
     model = models.MontbrioPazoRoxin(tau=one(TAU), eta=one(ETA), Delta=one(DELTA), J=one(J), cr=one(0.0), cv=one(1.0))
-    return made(model, COUPLING, DT, NOISE_R, monitors.SubSample(period=SAMPLE_EVERY * DT), n, 0.02)
+    return made(model, factor, DT, NOISE_R, monitors.SubSample(period=SAMPLE_EVERY * DT), n, 0.02)
 
 
 def wong_wang(n):
@@ -69,11 +72,21 @@ def wong_wang(n):
     return made(model, 1.0, WONG_WANG_DT, WONG_WANG_NOISE, monitor, n, 0.001)
 
 
+def one_set(job):
+    factor, n = job
+    ((_, kept),) = forward(n, factor).run()
+    return kept
+
+
 if __name__ == "__main__":
-    sim = {"forward": forward, "wong_wang": wong_wang}[sys.argv[1]](int(sys.argv[2]))
+    case, n = sys.argv[1], int(sys.argv[2])
+    if case.startswith("sets"):
+        pool, jobs = multiprocessing.Pool(), [(float(c), n) for c in couplings(int(case.removeprefix("sets_")))]
+    else:
+        sim = {"forward": forward, "wong_wang": wong_wang}[case](n)
 
     def run():
-        ((_, kept),) = sim.run()
+        kept = np.stack(pool.map(one_set, jobs, chunksize=1)) if case.startswith("sets") else sim.run()[0][1]
         assert np.isfinite(kept).all()
 
     start = time.perf_counter()

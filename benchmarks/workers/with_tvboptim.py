@@ -1,10 +1,10 @@
 """tvboptim 0.4.0 (Python 3.11 or newer), in its own environment, through its documented interface.
 
-Cases: `forward`, `sweep_64`, `sweep_512`, `delays_84`, `delays_400`, and the delayed ones with `_noise`. tvboptim holds
-the coupling through a step unless told otherwise, which is faster and of first order in the coupling. `forward` and the
-sweeps ask for the coupling at both stages of Heun's method, as brainmass has it, and then the trajectories agree to
-float32; `forward_held` is the default. The delayed cases are the default, a read of the past once per step; those with
-`_linear` interpolate, and agree with brainmass.
+Cases: `forward`, `sweep_64`, `sweep_512`, `delays_84`, `delays_400`, the delayed ones with `_noise`, `gradient_delays`.
+tvboptim holds the coupling through a step unless told otherwise, which is faster and of first order in the coupling.
+`forward` and the sweeps ask for the coupling at both stages of Heun's method, as brainmass has it, and then the
+trajectories agree to float32; `forward_held` is the default. The delayed cases are the default, a read of the past once
+per step; those with `_linear` interpolate, and agree with brainmass.
 
 Every 10th step is picked inside the compiled function, by tvboptim's own monitor, from the full trajectory.
 """
@@ -115,6 +115,31 @@ def nodes(kind, regions, n):
     return jax.jit(lambda config: sampled(solve(config)).ys), config
 
 
+def gradient(n):
+    """The mean rate of a network with delays and noise, and its gradient for the coupling and all excitabilities."""
+    system = network(True, True, REGIONS, linear=False)
+    solve, config = prepare(system, Heun(recompute_coupling_per_stage=False), t0=0.0, t1=n * DT, dt=DT)
+    config.initial_state = jax.tree.map(from_rest, config.initial_state)
+    sampled = SubSampling(period=n // 10 * DT)
+
+    def loss(values):
+        own = jax.tree.map(lambda x: x, config)
+        own.coupling.delayed.G, own.dynamics.eta = values
+        return sampled(solve(own)).ys[:, 0].mean()
+
+    values = jnp.float32(COUPLING), jnp.full(REGIONS, ETA, jnp.float32)
+    forward = jax.jit(loss).lower(values).compile()
+    gradient = jax.jit(jax.value_and_grad(loss)).lower(values).compile()
+    memory = gradient.memory_analysis().temp_size_in_bytes / 1e6
+
+    def timed(f):
+        start = time.perf_counter()
+        jax.block_until_ready(f(values))
+        return time.perf_counter() - start
+
+    return lambda: {"forward": timed(forward), "gradient": timed(gradient), "temporary_MB": memory}
+
+
 def made(case, n):
     if case.startswith("wong_wang"):
         return wong_wang(n, case == "wong_wang_bold")
@@ -126,10 +151,14 @@ def made(case, n):
 
 if __name__ == "__main__":
     case, n = sys.argv[1], int(sys.argv[2])
-    f, config = made(case, n)
 
-    def run():
-        jax.block_until_ready(f(config))
+    if case == "gradient_delays":
+        run = gradient(n)
+    else:
+        f, config = made(case, n)
+
+        def run():
+            jax.block_until_ready(f(config))
 
     start = time.perf_counter()
     run()

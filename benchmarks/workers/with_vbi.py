@@ -1,10 +1,11 @@
 """vbi 0.4.4, in its own environment: its numba forms, float64.
 
-Cases: `mpr`, `mpr_bold` and `wong_wang`, with BOLD. Its MPR model divides `t_end` by ten, and so makes
-`t_end / (10 dt)` steps. The noise of its two states is fixed in ratio and depends on one amplitude; the cost is that of
-any.
+Cases: `mpr`, `mpr_bold`, `wong_wang`, with BOLD, and `sets_8` or the like, of `mpr`. Its MPR model divides `t_end` by
+ten, and so makes `t_end / (10 dt)` steps. The noise of its two states is fixed in ratio and depends on one amplitude;
+the cost is that of any.
 """
 
+import multiprocessing
 import sys
 import time
 
@@ -23,16 +24,17 @@ from problem import (
     WONG_WANG_NOISE,
     WONG_WANG_TR,
     J,
+    couplings,
     weights,
 )
 from protocol import serve
 
 
-def mpr(n, bold):
+def mpr(n, bold=False, coupling=COUPLING):
     from vbi.models.numba.mpr import MPR_sde
 
     settings = {
-        "G": COUPLING,
+        "G": coupling,
         "dt": DT,
         "J": J,
         "eta": np.full(REGIONS, ETA),
@@ -67,9 +69,23 @@ def wong_wang(n):
     return lambda: WW_sde(settings).run()["bold_d"]
 
 
+def one_set(job):
+    coupling, n = job
+    return mpr(n, coupling=coupling)()
+
+
+def sets(n, size):
+    """As many couplings, one after the other in a process for each core."""
+    pool = multiprocessing.Pool()
+    return lambda: np.stack(pool.map(one_set, [(float(c), n) for c in couplings(size)], chunksize=1))
+
+
 if __name__ == "__main__":
     case, n = sys.argv[1], int(sys.argv[2])
-    f = wong_wang(n) if case == "wong_wang" else mpr(n, case == "mpr_bold")
+    if case.startswith("sets"):
+        f = sets(n, int(case.removeprefix("sets_")))
+    else:
+        f = wong_wang(n) if case == "wong_wang" else mpr(n, case == "mpr_bold")
 
     def run():
         kept = f()
