@@ -6,6 +6,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from brainstate.nn import Param
+from braintools.init import Constant
 
 import brainmass as bm
 from brainmass.dynamics.delays import BlockedLine, BlockedList, BlockedMatrix, DelayLine, delay_line
@@ -243,3 +245,39 @@ def test_new_weights_hold_from_the_start_of_a_run_that_goes_on():
         ends[kind] = np.asarray(simulator.run(2 * u.ms, monitors=["x"], state=first.final)["x"])
     # the first half step of the plain line still has what arrived under the old weights
     np.testing.assert_allclose(ends["blocks"][-1], ends["gather"][-1], rtol=2e-3, atol=2e-4)
+
+
+@pytest.mark.parametrize("listed", [False, True], ids=["matrix", "list"])
+def test_slopes_pass_from_a_run_to_the_one_that_goes_on(listed, x64):
+    """Against finite differences: of a run that was cut while much is under way, in weights and the coupling."""
+    rng = np.random.default_rng(3)
+    n, places = 40, np.arange(36)
+    weights, lengths = rng.random((n, n)) / n, 0.1 * rng.integers(1, 60, (n, n))
+    np.fill_diagonal(weights, 0.0)
+    if listed:
+        target, source = (
+            np.repeat(np.arange(n), places.size),
+            np.concatenate([rng.permutation(n)[places] for _ in range(n)]),
+        )
+        conn, options = bm.Edges(n, source, target, weights[target, source], lengths[target, source] * u.mm), {}
+    else:
+        conn, options = Param(jnp.asarray(weights), fit=True), {"distance": lengths * u.mm}
+    node = bm.HopfStep(n, a=0.1, w=0.3, init_x=Constant(0.5), init_y=Constant(0.0), method="heun")
+    net = bm.Network(node, conn=conn, speed=1 * u.mm / u.ms, coupling="additive", coupled_var="x", **options)
+    sim = bm.Simulator(net, dt=0.1 * u.ms)
+    free = ["k"] if listed else ["k", "conn"]
+    first, second = (sim.pure(steps, monitors=["x"], sample_every=steps, free=free) for steps in (73, 50))
+
+    def loss(values):
+        return jnp.sum(second(values, 0, state=first(values, 0).final)["x"] ** 2)
+
+    values = {"k": jnp.float64(1.0)} | ({} if listed else {"conn": jnp.asarray(weights)})
+    gradient = jax.jit(jax.grad(loss))(values)
+    assert isinstance(net.projections[0].delays, BlockedList if listed else BlockedMatrix)
+    for name, value in values.items():
+        way = jnp.asarray(rng.normal(size=value.shape))
+        there, back = (float(loss(values | {name: value + step * way})) for step in (1e-5, -1e-5))
+        slope = float(jnp.sum(gradient[name] * way))
+        assert slope == pytest.approx((there - back) / 2e-5, rel=1e-6)
+        along = jax.jvp(lambda x, name=name: loss(values | {name: x}), (value,), (way,))[1]
+        assert float(along) == pytest.approx(slope, rel=1e-9)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import brainstate
@@ -144,9 +145,13 @@ class BlockedLine(DelayLine):
 
     The past is kept by source, shape (batch..., N, depth + block): the first `block` steps of the ring stand at its
     end once more. `upcoming`, shape (batch..., rows, block), begins with what arrived at the end of the last step.
+
+    Derivatives go another way. A cotangent of a ring is copied at every step, so what was sent has its slopes in
+    `trace`, of the same shape and from the oldest to the newest, which is zero: see `_noted` and `_known_sum`.
     """
 
     upcoming: brainstate.ShortTermState
+    trace: brainstate.ShortTermState
 
     def __init__(self, steps: np.ndarray, block: int, source: Any = None):
         super().__init__(steps, source)
@@ -160,14 +165,18 @@ class BlockedLine(DelayLine):
 
     def fill(self, sent: Any) -> None:
         """Start from a past in which this was sent always."""
-        self._put("history", u.math.repeat(u.math.asarray(sent)[..., None], self.depth + self.block, axis=-1))
+        length = self.depth + self.block
+        self._put("history", u.math.repeat(u.math.asarray(sent)[..., None], length, axis=-1))
         self._put("cursor", jnp.zeros(u.math.shape(sent)[:-1], jnp.int32))
+        self._put("trace", _noted(jnp.zeros(self.history.value.shape, _plain(sent).dtype), _plain(sent), length))
 
     def push(self, sent: Any) -> None:
         """Take in what is sent at the start of a step."""
         slot = self._now % self.depth
         history, unit = u.split_mantissa_unit(self.history.value)
-        column = u.Quantity(sent).to_decimal(unit)[..., None].astype(history.dtype)
+        new = u.Quantity(sent).to_decimal(unit).astype(history.dtype)
+        self.trace.value = _noted(self.trace.value, new, 1)
+        history, column = lax.stop_gradient((history, new[..., None]))
         for at in slot, jnp.where(slot < self.block, slot + self.depth, slot):
             history = lax.dynamic_update_slice_in_dim(history, column, at, axis=-1)
         self.history.value = u.maybe_decimal(u.Quantity(history, unit=unit))
@@ -182,7 +191,8 @@ class BlockedLine(DelayLine):
         w, steps = _plain(weights), self.steps.value
         near = jnp.where((steps > 0) & (steps < self.block), w, 0)
         near = jnp.take_along_axis(near, self.near.value, axis=1)
-        return {"all": weights, "far": self._far(jnp.where(steps >= self.block, w, 0)), "near": near}
+        far = self._far(jnp.where(steps >= self.block, w, 0))
+        return {"far": far, "near": near, "one": u.Quantity(1.0, unit=u.get_unit(weights))}
 
     def start(self, sent: Any, weights: Any) -> None:
         self.fill(sent)
@@ -191,43 +201,54 @@ class BlockedLine(DelayLine):
 
     def renew(self, weights: Any) -> None:
         """Work out anew what is under way: the same numbers to the bit where the weights are the same."""
-        w, past = lax.stop_gradient((weights["far"], _plain(self.history.value)))
-        first = self._now - self.block
-        nothing = jnp.zeros((*past.shape[:-2], len(self.steps.value), self.block), jnp.result_type(w, past))
-        upcoming = lax.fori_loop(0, self.block, lambda k, ahead: self._ahead(ahead, w, past, first + k), nothing)
+        past = _plain(self.history.value)
+        nothing = jnp.zeros((*past.shape[:-2], len(self.steps.value), self.block), jnp.result_type(past))
+        upcoming = lax.fori_loop(
+            0, self.block, lambda k, ahead: self._ahead(ahead, weights["far"], self.block - 1 - k), nothing
+        )
         self._put("upcoming", upcoming)
 
     def advance(self, sent: Any, weights: Any) -> tuple[Any, Any]:
         """Take in what is sent at the start of a step; return what arrives at its start and at its end."""
         self.push(sent)
-        known = lax.stop_gradient((self.upcoming.value, weights["far"], _plain(self.history.value)))
-        self.upcoming.value = self._ahead(*known, self._now - 1)
+        self.upcoming.value = self._ahead(self.upcoming.value, weights["far"], 0)
         start, end = self.arriving.value, self._arriving(weights)
         self.arriving.value = end
         return start, end
 
     def _arriving(self, weights: Any) -> Any:
-        past, slot = _plain(self.history.value), self._now % self.depth
+        past, trace = _plain(self.history.value), self.trace.value
         total = self.upcoming.value[..., 0]
         if self.near.value.shape[1]:
-            at = _wrapped(slot - self.near_steps.value, self.depth)
-            total = total + jnp.sum(weights["near"] * past[..., self.near_source.value, at], axis=-1)
-        at = _wrapped(slot - self.steps.value, self.depth)
-        source = jnp.arange(past.shape[-2])[None, :] if self.source is None else self.source.value
-        total = _known_sum(lax.stop_gradient(total), _plain(weights["all"]), past, source, at)
-        return u.maybe_decimal(u.Quantity(total, unit=u.get_unit(weights["all"]) * u.get_unit(self.history.value)))
+            source, steps, weight = self.near_source.value, self.near_steps.value, weights["near"]
+            at = _wrapped(self._now % self.depth - steps, self.depth)
+            near = jnp.sum(weight * past[..., source, at], axis=-1)
+            table = source.T, at.T, (past.shape[-1] - steps).T, weight.T
+            total = total + _known_sum(near[..., None], past, trace, *table)[..., 0]
+        unit = u.get_unit(weights["one"]) * u.get_unit(self.history.value)
+        return u.maybe_decimal(u.Quantity(total, unit=unit))
 
-    def _ahead(self, upcoming: Any, weights: Any, past: Any, step: Any) -> Any:
-        """What is under way after this step, with the part whose turn it is."""
+    def _ahead(self, upcoming: Any, weights: Any, ago: Any) -> Any:
+        """What is under way after the last step, or that so many before it, with the part whose turn it is."""
+        past, trace, step = _plain(self.history.value), self.trace.value, self._now - 1 - ago
+        turn, slot = step % self.block, (step + 1) % self.depth
+        known = lax.stop_gradient((weights, past))
+        value = self._part(turn, slot, jnp.zeros_like(upcoming), *known)
+        source, steps, weight = self._table(turn, weights)
+        at = _wrapped(slot - steps, self.depth), past.shape[-1] - steps - ago
         upcoming = jnp.concatenate([upcoming[..., 1:], jnp.zeros_like(upcoming[..., :1])], axis=-1)
-        return self._with_part(step % self.block, (step + 1) % self.depth, upcoming, weights, past)
+        return upcoming + _known_sum(value, past, trace, source, *at, weight)
 
     def _far(self, weights: Any) -> Any:
-        """The weights of the longer delays, as `_with_part` takes them."""
+        """The weights of the longer delays, as `_part` takes them."""
         raise NotImplementedError
 
-    def _with_part(self, turn: Any, slot: Any, upcoming: Any, weights: Any, past: Any) -> Any:
-        """With what comes over the edges whose turn it is. The next step is written at `slot` of the past."""
+    def _part(self, turn: Any, slot: Any, nothing: Any, weights: Any, past: Any) -> Any:
+        """What comes over the edges whose turn it is. The next step is written at `slot` of the past."""
+        raise NotImplementedError
+
+    def _table(self, turn: Any, weights: Any) -> tuple[Any, Any, Any]:
+        """Source, delay and weight of these edges, shape (places, rows)."""
         raise NotImplementedError
 
 
@@ -245,7 +266,7 @@ class BlockedMatrix(BlockedLine):
     def _far(self, weights: Any) -> Any:
         return jnp.pad(weights.T, ((0, self.long_steps.value.shape[0] - weights.shape[1]), (0, 0)))
 
-    def _with_part(self, turn: Any, slot: Any, upcoming: Any, weights: Any, past: Any) -> Any:
+    def _part(self, turn: Any, slot: Any, nothing: Any, weights: Any, past: Any) -> Any:
         first = turn * self._chunks * self._chunk
 
         def row(j: Any) -> Any:
@@ -259,7 +280,13 @@ class BlockedMatrix(BlockedLine):
                 total = total + row(first + c * self._chunk + k)
             return total
 
-        return add(0, upcoming) if self._chunks == 1 else lax.fori_loop(0, self._chunks, add, upcoming)
+        return add(0, nothing) if self._chunks == 1 else lax.fori_loop(0, self._chunks, add, nothing)
+
+    def _table(self, turn: Any, weights: Any) -> tuple[Any, Any, Any]:
+        n = self._chunks * self._chunk
+        steps, weight = (lax.dynamic_slice_in_dim(x, turn * n, n) for x in (self.long_steps.value, weights))
+        source = jnp.minimum(turn * n + jnp.arange(n), self.steps.value.shape[1] - 1)
+        return jnp.broadcast_to(source[:, None], steps.shape), steps, weight
 
 
 class BlockedList(BlockedLine):
@@ -282,7 +309,7 @@ class BlockedList(BlockedLine):
         weights = jnp.take_along_axis(weights, self.far.value, axis=1).T
         return jnp.pad(weights, ((0, len(self.far_steps.value) - len(weights)), (0, 0)))
 
-    def _with_part(self, turn: Any, slot: Any, upcoming: Any, weights: Any, past: Any) -> Any:
+    def _part(self, turn: Any, slot: Any, nothing: Any, weights: Any, past: Any) -> Any:
         part = len(self.far_steps.value) // self.block
         first = turn * part
 
@@ -297,7 +324,12 @@ class BlockedList(BlockedLine):
                 total = total + place(first + p * _PLACES + k)
             return total
 
-        return add(0, upcoming) if part == _PLACES else lax.fori_loop(0, part // _PLACES, add, upcoming)
+        return add(0, nothing) if part == _PLACES else lax.fori_loop(0, part // _PLACES, add, nothing)
+
+    def _table(self, turn: Any, weights: Any) -> tuple[Any, Any, Any]:
+        n = len(self.far_steps.value) // self.block
+        tables = self.far_source.value, self.far_steps.value, weights
+        return tuple(lax.dynamic_slice_in_dim(x, turn * n, n) for x in tables)  # type: ignore[return-value]
 
 
 def _wrapped(at: Any, depth: int) -> Any:
@@ -305,20 +337,42 @@ def _wrapped(at: Any, depth: int) -> Any:
     return jnp.where(at < 0, at + depth, at)
 
 
+@partial(jax.custom_jvp, nondiff_argnums=(2,))
+def _noted(trace: Any, sent: Any, times: int) -> Any:
+    """A trace after something was sent, once or so many times: its slopes move towards the oldest by as many."""
+    return trace
+
+
+@_noted.defjvp
+def _slope_of_noted(times: int, given: Any, slopes: Any) -> Any:
+    d_trace, d_sent = slopes
+    newest = jnp.broadcast_to(d_sent[..., None], (*d_sent.shape, times)).astype(d_trace.dtype)
+    return given[0], jnp.concatenate([d_trace[..., times:], newest], axis=-1)
+
+
 @jax.custom_jvp
-def _known_sum(value: Any, weights: Any, past: Any, source: Any, at: Any) -> Any:
-    """Σ_k w_ik past[j_ik, at_ik], whose value is known: its derivative is that of the plain gather."""
+def _known_sum(value: Any, past: Any, trace: Any, source: Any, at: Any, traced_at: Any, weights: Any) -> Any:
+    """Σ_k w_ki x(source_ki), a window of the past of each from `at`, shape (rows, length), whose value is known.
+
+    Tables have the shape (places, rows). Slopes of what was sent are read from the trace, there from `traced_at`.
+    """
     return value
 
 
 def _slope_of_known_sum(given: Any, slopes: Any) -> Any:
-    value, weights, past, source, at = given
-    _, d_weights, d_past, _, _ = slopes
-    slope = jnp.zeros_like(value)
+    value, past, _, source, at, traced_at, weights = given
+    _, _, d_trace, _, _, _, d_weights = slopes
+    slope, length = jnp.zeros_like(value), value.shape[-1]
+
+    def summed(weights: Any, table: Any, start: Any) -> Any:
+        windows = _windows(table, jnp.stack([source, start], axis=-1).reshape(-1, 2), length)
+        return jnp.sum(weights[..., None] * windows.reshape(*table.shape[:-2], *source.shape, length), axis=-3)
+
     if not isinstance(d_weights, SymbolicZero):
-        slope = slope + jnp.sum(d_weights * past[..., source, at], axis=-1)
-    if not isinstance(d_past, SymbolicZero):
-        slope = slope + jnp.sum(weights * d_past[..., source, at], axis=-1)
+        slope = slope + summed(d_weights, past, at)
+    if not isinstance(d_trace, SymbolicZero):
+        start = jnp.clip(traced_at, 0, past.shape[-1] - length)
+        slope = slope + summed(weights, d_trace, start)
     return value, slope
 
 
