@@ -515,6 +515,29 @@ def test_a_sweep_that_was_killed_goes_on_where_it_was(suffix, tmp_path, monkeypa
     xarray.testing.assert_identical(data, swept())
 
 
+HELD = """
+    import sys, time
+    from pathlib import Path
+    from brainmass.sweeps.lock import only_writer
+    with only_writer(Path({path!r})):
+        print("held", flush=True)
+        time.sleep(60)
+"""
+
+
+def test_a_store_that_another_process_writes_to_is_refused_until_that_ends(path):
+    pytest.importorskip("fcntl")
+    code = textwrap.dedent(HELD.format(path=str(path)))
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout.readline() == "held\n"
+        with pytest.raises(RuntimeError, match=rf"is being written to by another sweep, process {other.pid} on "):
+            swept(store=path)
+        other.kill()
+    assert [p.name for p in path.parent.iterdir()] == [f".{path.name}.lock"]
+    swept(store=path)
+    assert [p.name for p in path.parent.iterdir()] == [path.name]
+
+
 @pytest.mark.parametrize("shape", [(7,), (3, 4), (2, 3, 4), (3, 1, 2, 2)])
 def test_blocks_are_the_elements_between_first_and_last(shape):
     numbers = np.arange(np.prod(shape)).reshape(shape)

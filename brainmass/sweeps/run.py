@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
@@ -26,6 +27,7 @@ from brainmass.sweeps.cluster import as_client, on_workers
 from brainmass.sweeps.design import Design, as_design
 from brainmass.sweeps.identity import digest
 from brainmass.sweeps.layout import Layout, layout
+from brainmass.sweeps.lock import only_writer
 from brainmass.sweeps.memory import host_memory, runs_at_once
 from brainmass.sweeps.store import File, Memory, as_store_path
 
@@ -98,6 +100,8 @@ def sweep(
     ------
     ValueError, TypeError
         Before anything is run, where an argument is not right, or the store belongs to another sweep.
+    RuntimeError
+        If another sweep is writing to the store.
 
     Notes
     -----
@@ -129,19 +133,20 @@ def sweep(
     chosen = _chosen(at_once, plan, size)
     if path is None:
         _check_fits(plan)
-        sink = Memory(plan)
-    else:
-        same = _identity(simulator, duration, settings, measure, points, which, common_random_numbers)
-        sink = File(path, plan, same, chosen, resume)
-        chosen = sink.at_once if at_once is None else chosen
-    pending = sink.pending()
-    if client is None:
-        batches = Batches(lane, jobs, chosen).of(pending)
-    else:
-        make = partial(_on_worker, simulator.model, simulator.dt, duration, settings, measure, points, jobs, chosen)
-        batches = on_workers(client, make, pending, _spread(chosen, len(pending), client, at_once))
-    _go(batches, sink, len(pending), progress)
-    return sink.finish()
+    same = (
+        {} if path is None else _identity(simulator, duration, settings, measure, points, which, common_random_numbers)
+    )
+    with nullcontext() if path is None else only_writer(path):
+        sink = Memory(plan) if path is None else File(path, plan, same, chosen, resume)
+        chosen = sink.at_once if at_once is None and sink.at_once else chosen
+        pending = sink.pending()
+        if client is None:
+            batches = Batches(lane, jobs, chosen).of(pending)
+        else:
+            make = partial(_on_worker, simulator.model, simulator.dt, duration, settings, measure, points, jobs, chosen)
+            batches = on_workers(client, make, pending, _spread(chosen, len(pending), client, at_once))
+        _go(batches, sink, len(pending), progress)
+        return sink.finish()
 
 
 class Lane:
