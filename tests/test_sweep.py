@@ -1,6 +1,7 @@
 """Sweeps: every run is the single run with its values and key, whatever runs beside it, fails or is cut off."""
 
 import os
+import socket
 import subprocess
 import sys
 import textwrap
@@ -573,6 +574,60 @@ def test_many_devices_give_the_numbers_of_one(tmp_path, at_once):
     done = in_process(code, XLA_FLAGS=flags, JAX_PLATFORMS="cpu")
     assert done.returncode == 0, done.stderr
     np.testing.assert_allclose(np.load(out), swept()["x"], rtol=1e-5, atol=1e-6)
+
+
+PROCESSES = """
+    import sys
+    import jax
+    sys.path.insert(0, {tests!r})
+    me = int(sys.argv[1])
+    jax.config.update("jax_cpu_collectives_implementation", "gloo")
+    jax.distributed.initialize("127.0.0.1:{port}", num_processes=2, process_id=me)
+    import numpy as np
+    import test_sweep
+
+    def told(**settings):
+        try:
+            test_sweep.swept(**settings)
+        except (RuntimeError, ValueError) as error:
+            return str(error)
+
+    data = test_sweep.swept(at_once=4)
+    assert data.attrs and jax.device_count() == 2
+    np.savez({out!r} + str(me), **{{name: data[name].values for name in data.variables}})
+    stored = test_sweep.swept(store={out!r} + ".zarr", at_once=4)
+    assert (stored is None) == (me == 1)
+    assert "what differs: the seeds" in told(seeds=2 + me)
+    assert "belongs to another sweep" in told(store={out!r} + ".zarr", seeds=3)
+    spread = test_sweep.swept(at_once=None)
+    np.testing.assert_allclose(spread["x"], data["x"], rtol=1e-5, atol=1e-6)
+"""
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+@pytest.mark.slow
+def test_processes_of_jax_share_the_runs_and_give_the_numbers_of_one(tmp_path):
+    xarray = pytest.importorskip("xarray")
+    pytest.importorskip("zarr")
+    out = str(tmp_path / "sweep")
+    code = textwrap.dedent(PROCESSES.format(tests=os.path.dirname(__file__), port=free_port(), out=out))
+    env = {**os.environ, "JAX_PLATFORMS": "cpu"}
+    command = [sys.executable, "-c", code]
+    both = [subprocess.Popen([*command, str(i)], env=env, stderr=subprocess.PIPE, text=True) for i in range(2)]
+    for process in both:
+        _, words = process.communicate(timeout=300)
+        assert process.returncode == 0, words
+    alone = swept(at_once=4)
+    for i in range(2):
+        shared = np.load(f"{out}{i}.npz")
+        for name in alone.variables:
+            np.testing.assert_array_equal(shared[name], alone[name].values)
+    xarray.testing.assert_identical(swept(store=f"{out}.zarr", at_once=4).load(), alone)
 
 
 CLUSTER = """

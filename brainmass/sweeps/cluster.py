@@ -16,7 +16,7 @@ import numpy as np
 from brainmass.dynamics.fields import show
 from brainmass.extras import import_extra
 
-__all__ = ["as_client", "on_workers"]
+__all__ = ["as_client", "n_workers", "on_workers"]
 
 _IN_FLIGHT = 2  # batches per worker: one runs, one waits
 
@@ -28,6 +28,10 @@ def as_client(cluster: Any) -> Any:
             "Example: cluster=Client(n_workers=4)."
         )
     return cluster
+
+
+def n_workers(client: Any) -> int:
+    return max(1, len(client.scheduler_info(n_workers=-1)["workers"]))
 
 
 def on_workers(client: Any, make: Any, pending: np.ndarray, at_once: int) -> Iterator[tuple]:
@@ -44,7 +48,7 @@ def on_workers(client: Any, make: Any, pending: np.ndarray, at_once: int) -> Ite
         return future
 
     sent: dict[str, np.ndarray] = {}
-    room = _IN_FLIGHT * max(1, len(client.scheduler_info(n_workers=-1)["workers"]))
+    room = _IN_FLIGHT * n_workers(client)
     done = as_completed([send() for _ in range(min(room, len(waiting)))])
     for future in done:
         runs = sent.pop(future.key)

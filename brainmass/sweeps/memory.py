@@ -24,7 +24,7 @@ def runs_at_once(n_runs: int, bytes_of_run: int, n_devices: int) -> int:
 
 def _device_memory() -> int:
     """Bytes that are free on all devices that JAX computes on."""
-    devices = jax.devices()
+    devices = jax.local_devices()
     if devices[0].platform == "cpu":
         return host_memory()
     known = [stats for device in devices if (stats := device.memory_stats())]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
@@ -23,13 +23,14 @@ from brainmass.simulation.program import Bundle
 from brainmass.simulation.random import as_key, fold
 from brainmass.simulation.result import Result
 from brainmass.simulation.simulator import Simulator
-from brainmass.sweeps.cluster import as_client, on_workers
+from brainmass.sweeps.cluster import as_client, n_workers, on_workers
 from brainmass.sweeps.design import Design, as_design
 from brainmass.sweeps.identity import digest
 from brainmass.sweeps.layout import Layout, layout
 from brainmass.sweeps.lock import only_writer
 from brainmass.sweeps.memory import host_memory, runs_at_once
-from brainmass.sweeps.store import File, Memory, as_store_path
+from brainmass.sweeps.processes import from_first, gathered, in_turn
+from brainmass.sweeps.store import Elsewhere, File, Memory, as_store_path
 
 __all__ = ["sweep"]
 
@@ -95,6 +96,8 @@ def sweep(
         A variable for each monitor or measure. Its dimensions are the parameters (or `point`), `seed`, and those of
         one run: `time` in ms and `region`; axes of a measure are numbered, except of shapes (region,) and (region,
         region). `failed` says why a run failed, and is empty where it did not; the values of a run that failed are NaN.
+        Under `jax.distributed` all processes call the same sweep and share its runs; all return the dataset, but with
+        a `store` the first, which writes it, alone, and the others None.
 
     Raises
     ------
@@ -121,6 +124,10 @@ def sweep(
         raise TypeError(f"Argument `simulator` of sweep must be a Simulator, but is {show(simulator)}.")
     import_io("xarray")
     client = None if cluster is None else as_client(cluster)
+    if client is not None and jax.process_count() > 1:
+        raise ValueError(
+            "Argument `cluster` of sweep must be None under jax.distributed, whose processes share the runs."
+        )
     path = None if store is None else as_store_path(store)
     which = _as_seeds(seeds)
     points = as_design(inventory(Bundle(simulator.model, {})), values, design)
@@ -133,18 +140,18 @@ def sweep(
     chosen = _chosen(at_once, plan, size)
     if path is None:
         _check_fits(plan)
-    same = (
-        {} if path is None else _identity(simulator, duration, settings, measure, points, which, common_random_numbers)
-    )
-    with nullcontext() if path is None else only_writer(path):
-        sink = Memory(plan) if path is None else File(path, plan, same, chosen, resume)
-        chosen = sink.at_once if at_once is None and sink.at_once else chosen
-        pending = sink.pending()
-        if client is None:
-            batches = Batches(lane, jobs, chosen).of(pending)
-        else:
+    same = _identity(simulator, duration, settings, measure, points, which, common_random_numbers)
+    with ExitStack() as held:
+        sink, chosen, pending = _begun(path, plan, same, chosen, at_once, resume, held)
+        if client is not None:
             make = partial(_on_worker, simulator.model, simulator.dt, duration, settings, measure, points, jobs, chosen)
-            batches = on_workers(client, make, pending, _spread(chosen, len(pending), client, at_once))
+            batches = on_workers(client, make, pending, _spread(chosen, len(pending), n_workers(client), at_once))
+        elif jax.process_count() > 1:
+            size = _spread(chosen, len(pending), jax.process_count(), at_once)
+            here = Batches(lane, jobs, size)
+            batches = in_turn(lambda runs: here.tried(runs, size), pending, size)
+        else:
+            batches = Batches(lane, jobs, chosen).of(pending)
         _go(batches, sink, len(pending), progress)
         return sink.finish()
 
@@ -288,7 +295,7 @@ def _as_seeds(seeds: Any) -> np.ndarray:
 
 
 def _chosen(at_once: Any, plan: Layout, bytes_of_run: int) -> int:
-    n_devices = len(jax.devices())
+    n_devices = len(jax.local_devices())
     if at_once is None:
         return runs_at_once(plan.n_runs, bytes_of_run + plan.bytes_of_run, n_devices)
     if isinstance(at_once, bool) or not isinstance(at_once, int | np.integer) or at_once < 1:
@@ -332,8 +339,33 @@ def _identity(
     }
 
 
+def _begun(
+    path: Any, plan: Layout, identity: dict[str, str], chosen: int, at_once: Any, resume: bool, held: ExitStack
+) -> tuple[Any, int, np.ndarray]:
+    """Where results are put, how many runs go side by side and which there are to do, alike on all processes."""
+    sink: Any = Memory(plan) if path is None else Elsewhere(plan)
+
+    def begin() -> tuple[int, np.ndarray]:
+        nonlocal sink
+        if path is not None:
+            held.enter_context(only_writer(path))
+            sink = File(path, plan, identity, chosen, resume)
+        known = sink.at_once if at_once is None else None
+        return known or chosen, sink.pending()
+
+    if jax.process_count() == 1:
+        size, pending = begin()
+        return sink, size, pending
+    everyones = gathered(identity)
+    other = [name for name in identity if any(its.get(name) != identity[name] for its in everyones)]
+    if other:
+        raise ValueError(f"The processes of a sweep must all call the same one; what differs: {', '.join(other)}.")
+    size, pending = from_first(begin)
+    return sink, size, pending
+
+
 # --- running --------------------------------------------------------------------------------------------------------
-def _go(batches: Iterator[tuple], sink: Memory | File, n_pending: int, progress: bool) -> None:
+def _go(batches: Iterator[tuple], sink: Memory | File | Elsewhere, n_pending: int, progress: bool) -> None:
     bar = None
     if progress:
         from tqdm.auto import tqdm
@@ -354,9 +386,8 @@ def _on_worker(model: Any, dt: Any, duration: Any, settings: Any, measure: Any, 
     return Batches(Lane(Simulator(model, dt), duration, settings, measure, design), jobs, n)
 
 
-def _spread(chosen: int, n_runs: int, client: Any, asked: Any) -> int:
+def _spread(chosen: int, n_runs: int, workers: int, asked: Any) -> int:
     """The size of batches, small enough for every worker to have one."""
-    workers = max(1, len(client.scheduler_info(n_workers=-1)["workers"]))
     return chosen if asked is not None else max(1, min(chosen, -(-n_runs // workers)))
 
 
@@ -397,8 +428,8 @@ class Batches:
 
     def _computed(self, runs: np.ndarray, size: int) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
         if self._program is None:
-            self._program = self.lane.batched(jax.devices())
-        filled = np.resize(runs, _multiple(size, len(jax.devices())))
+            self._program = self.lane.batched(jax.local_devices())
+        filled = np.resize(runs, _multiple(size, len(jax.local_devices())))
         return jax.tree.map(lambda x: np.asarray(x)[: len(runs)], self._program(*self.jobs.of(filled)))
 
 

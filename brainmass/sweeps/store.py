@@ -18,7 +18,7 @@ from brainmass.extras import import_io
 from brainmass.files import whole_file
 from brainmass.sweeps.layout import FAILED, NOT_RUN, Layout
 
-__all__ = ["File", "Memory", "as_store_path"]
+__all__ = ["Elsewhere", "File", "Memory", "as_store_path"]
 
 SUFFIXES = (".zarr", ".nc")
 _IDENTITY, _AT_ONCE = "brainmass_sweep", "at_once"
@@ -57,6 +57,21 @@ class Memory:
 
     def finish(self) -> Any:
         return self.layout.dataset({**self._flat, FAILED: self._failed.astype(str)})
+
+
+class Elsewhere:
+    """Results that another process keeps."""
+
+    at_once = None
+
+    def __init__(self, layout: Layout):
+        self.layout = layout
+
+    def write(self, runs: np.ndarray, values: Mapping[str, np.ndarray], reasons: Sequence[str]) -> None:
+        pass
+
+    def finish(self) -> None:
+        return None
 
 
 class File:
