@@ -91,7 +91,8 @@ class Noise(Declared):
         return given | {"mixing": LongTermState(jnp.asarray(factor.T, default_dtype()))}
 
     @abstractmethod
-    def update(self) -> Any: ...
+    def update(self) -> Any:
+        """The next sample, shape (batch..., in_size)."""
 
     @property
     def draw_shape(self) -> tuple[int, ...]:
@@ -167,6 +168,7 @@ class GaussianNoise(Noise):
     sigma: Par = param(default=1.0 * u.nA, doc="standard deviation of a sample", domain=nonnegative, unit="any")
 
     def update(self) -> Any:
+        """The next sample, shape (batch..., in_size)."""
         return self._mean() + self.p.sigma * self.standard_normal()
 
 
@@ -187,6 +189,7 @@ class WhiteNoise(Noise):
     )
 
     def update(self) -> Any:
+        """The next sample, shape (batch..., in_size)."""
         steps_per_ms = u.maybe_decimal(u.ms / time_step(self._owner))
         return self._mean() + self.p.sigma * (steps_per_ms**0.5 * self.standard_normal())
 
@@ -220,6 +223,7 @@ class OUProcess(Noise):
         return {"x": base + self.p.sigma * spread}
 
     def update(self) -> Any:
+        """The next sample, shape (batch..., in_size)."""
         p, mean = self.p, self._mean()
         decay = u.maybe_decimal(time_step(self._owner) / p.tau)
         spread = u.math.sqrt(-u.math.expm1(-2 * decay) / 2)
@@ -248,6 +252,7 @@ class BrownianNoise(Noise):
         return {"x": self._from(self.init, rng)}
 
     def update(self) -> Any:
+        """The next sample, shape (batch..., in_size)."""
         elapsed = u.maybe_decimal(time_step(self._owner) / u.ms)
         self.x.value = self.x.value + self.p.sigma * (elapsed**0.5 * self.standard_normal())
         return self._mean() + self.x.value
@@ -284,7 +289,7 @@ class ColoredNoise(Noise):
         kw_only=True,
     )
 
-    past: HiddenState = state("states of the filter, (batch..., section, *in_size)", start=Constant(0.0))
+    past: HiddenState = state("states of the filter, (batch..., section, in_size)", start=Constant(0.0))
 
     _prepared: ClassVar[Any] = None
 
@@ -311,6 +316,7 @@ class ColoredNoise(Noise):
         return _filter(self._exponent(), 2 * np.pi * low, 2 * np.pi * high, self.high is not None, len(self.varshape))
 
     def update(self) -> Any:
+        """The next sample, shape (batch..., in_size)."""
         rows, entry, weight, spread = self.prepare() if self._prepared is None else self._prepared
         axis = -1 - len(self.varshape)
         z, past = self.standard_normal(), jnp.asarray(self.past.value)

@@ -321,7 +321,7 @@ class Recording(Stimulus):
 
     Other Parameters
     ----------------
-    data : array (T,) or (T, *in_size)
+    data : array (T,) or (T, in_size)
         Plain numbers; their unit is that of the amplitude.
     after : 'refuse', 'zero', 'hold' or 'repeat'
         What comes after the last row. 'refuse' is an error for a run that is longer.

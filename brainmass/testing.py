@@ -260,3 +260,4 @@ CHECKS = (
     check_batch,
     check_transforms,
 )
+"""What `check_model` runs, in this order."""

@@ -63,6 +63,7 @@ class Prior:
         return None if residuals is None else residuals(self._numbers(value))
 
     def describe(self) -> list[str]:
+        """What tells one prior from another, in a saved fit: family, unit and a few draws."""
         probes = [np.asarray(self.distribution.sample(np.array([0, i], np.uint32), ())).tolist() for i in range(3)]
         return [type(self.distribution).__name__, str(self.unit), str(probes)]
 

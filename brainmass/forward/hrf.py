@@ -375,6 +375,7 @@ class HRFBold(ShowsConstructor, Observer):
 
     @property
     def every(self) -> Any:
+        """The period of what it takes in, `downsample_period`."""
         return self.downsample_period
 
     @property

@@ -463,6 +463,7 @@ class LeadfieldReadout(LinearObserver):
         return lm - u.math.mean(lm, axis=0, keepdims=True) if self.demean else lm
 
     def prepare(self) -> Any:
+        """The normalised lead field, which a run computes once."""
         return self.normalize_leadfield(self.lm.value())
 
     def _see(self, x: Any) -> Any:

@@ -46,10 +46,12 @@ class Observer(Declared):
         return 0
 
     @abstractmethod
-    def update(self, z: Any) -> Any: ...
+    def update(self, z: Any) -> Any:
+        """Take in the activity `z`, shape (batch..., regions); may return what is seen of it."""
 
     @abstractmethod
-    def signal(self) -> Any: ...
+    def signal(self) -> Any:
+        """What is recorded at a sample."""
 
 
 def in_words(unit: u.Unit) -> str:

@@ -243,7 +243,7 @@ def _check_whole(owner: str, name: str, value: Any, least: int) -> None:
 
 
 class WelchSpectrum(_Windowed):
-    """The power spectral density by Welch's method, shape (batch..., frequencies, regions), in `unit`² per Hz.
+    """The power spectral density by Welch's method, shape (batch..., frequencies, regions); `unit` squared per Hz.
 
     One-sided, with a Hann window, segments of `window` values that overlap by half, each less its mean: the defaults of
     `scipy.signal.welch`. The `frequencies` follow from `every`.
@@ -264,6 +264,7 @@ class WelchSpectrum(_Windowed):
 
     @property
     def step(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Updates from the start of one window to that of the next: half a window."""
         return self.window - self.window // 2
 
     @property

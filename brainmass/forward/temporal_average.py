@@ -121,6 +121,7 @@ class TemporalAverage(LinearObserver):
     # A run updates it exactly so often.
     @property
     def every(self) -> Any:
+        """The period over which activity is averaged."""
         return self.period
 
     @property

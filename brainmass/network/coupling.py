@@ -139,6 +139,7 @@ class Coupling(Module):
         raise NotImplementedError
 
     def update(self, activity: Any = None) -> Any:
+        """What each target region receives, shape (..., n_out), from `activity` or from the prefetched sources."""
         weights = self.conn.value()
         if activity is not None:
             x = activity[0] if isinstance(activity, tuple | list) else activity

@@ -236,6 +236,7 @@ class Projection(Module):
 
     @property
     def prepared(self) -> dict[str, Any]:
+        """What `prepare` gave, from the run if it was called there."""
         return self.prepare() if self._prepared is None else self._prepared
 
     def _sent(self, node: NeuralMassDynamics, values: Values) -> Any:

@@ -13,6 +13,7 @@ import numpy as np
 from jax.core import Tracer
 
 Objective = Callable[[Any, Any], jax.Array]
+"""From a prediction and data to a number, the smaller the better."""
 
 _MEANING = {
     "band": "lowest and highest frequency",
