@@ -26,7 +26,7 @@ SCENES: dict[str, dict[str, Any]] = {
     "KuramotoNetwork": dict(in_size=5, omega=np.linspace(0.1, 0.14, 5), K=0.03, duration=200 * u.ms),
     "LinearStep": dict(noise_x=brainmass.WhiteNoise(1, sigma=0.1), duration=100 * u.ms),
     "LorenzStep": dict(duration=30 * u.ms, dt=0.005 * u.ms),
-    "MontbrioPazoRoxinStep": dict(inputs={"v_inp": 3.0}, duration=40 * u.ms),
+    "MontbrioPazoRoxinStep": dict(method="heun", inputs={"v_inp": 3.0}, duration=40 * u.ms, dt=0.02 * u.ms),
     "StuartLandauStep": dict(duration=200 * u.ms),
     "ThresholdLinearStep": dict(inputs={"E_inp": 10.0, "I_inp": 1.0}, duration=200 * u.ms),
     "VanDerPolStep": dict(duration=60 * u.ms),
