@@ -21,7 +21,7 @@ extensions = [
     "sphinx.ext.mathjax",
     "reference_pages",
     "model_pages",
-    "measured_pages",
+    "outside_pages",
     "front_figure",
 ]
 exclude_patterns = ["_build", "_ext"]
@@ -33,6 +33,7 @@ default_role = "code"
 autodoc_typehints = "none"
 autodoc_member_order = "bysource"
 napoleon_google_docstring = False
+napoleon_custom_sections = [("Other arguments", "params_style")]
 napoleon_use_ivar = True
 suppress_warnings = ["ref.python"]  # a type in words, such as "unit", is also the name of several attributes
 

@@ -99,8 +99,15 @@ def _index() -> str:
             if m.category == category
         ]
         text += heading(category.capitalize(), "-") + "\n".join(_table(("model", "states", "for"), rows)) + "\n"
+    text += heading("At a glance", "-") + "".join(_thumbnail(m.name) for m in brainmass.list_models())
     entries = "\n".join(f"   {m.name}" for m in brainmass.list_models())
     return f"{text}\n.. toctree::\n   :hidden:\n\n{entries}\n"
+
+
+def _thumbnail(name: str) -> str:
+    if not drawable(getattr(brainmass, name)):
+        return ""
+    return f".. image:: /_figures/{name}.png\n   :width: 48%\n   :target: {name}.html\n   :alt: {name}\n\n"
 
 
 def shorten_signature(app: Any, what: str, name: str, symbol: Any, options: Any, signature: Any, returns: Any) -> Any:
@@ -124,8 +131,8 @@ def tabulate(app: Any, what: str, name: str, symbol: Any, options: Any, lines: l
         *_titled("Parameters", ("parameter", "default", "unit", "range", "meaning"), _parameters(symbol)),
         *_titled("States", ("state", "unit", "input", "meaning"), _states(symbol)),
         *_titled("Presets", ("preset", "meaning", "source"), _presets(symbol)),
-        "Other Parameters",
-        "----------------",
+        "Other arguments",
+        "---------------",
         *_without(others, {*symbol._params}),
         "",
     ]
