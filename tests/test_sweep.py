@@ -530,10 +530,12 @@ def test_a_store_that_another_process_writes_to_is_refused_until_that_ends(path)
     pytest.importorskip("fcntl")
     code = textwrap.dedent(HELD.format(path=str(path)))
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as other:
-        assert other.stdout.readline() == "held\n"
-        with pytest.raises(RuntimeError, match=rf"is being written to by another sweep, process {other.pid} on "):
-            swept(store=path)
-        other.kill()
+        try:
+            assert other.stdout.readline() == "held\n"
+            with pytest.raises(RuntimeError, match=rf"is being written to by another sweep, process {other.pid} on "):
+                swept(store=path)
+        finally:
+            other.kill()
     assert [p.name for p in path.parent.iterdir()] == [f".{path.name}.lock"]
     swept(store=path)
     assert [p.name for p in path.parent.iterdir()] == [path.name]
