@@ -140,7 +140,9 @@ def sweep(
     chosen = _chosen(at_once, plan, size)
     if path is None:
         _check_fits(plan)
-    same = _identity(simulator, duration, settings, measure, points, which, common_random_numbers)
+    same: dict[str, str] = {}
+    if path is not None or jax.process_count() > 1:
+        same = _identity(simulator, duration, settings, measure, points, which, common_random_numbers)
     with ExitStack() as held:
         sink, chosen, pending = _begun(path, plan, same, chosen, at_once, resume, held)
         if client is not None:
