@@ -1,9 +1,10 @@
 """The Virtual Brain 2.10, in its own environment: its Heun scheme with additive noise.
 
-Cases: `forward`, MPR; `sets_4` or the like, the same for many couplings, in a process for each core; `wong_wang`, the
-reduced Wong-Wang model with BOLD.
+Cases: `forward`, MPR; `forward_numba`; `sets_4` or the like, this for many couplings, in a process for each core;
+`wong_wang`, the reduced Wong-Wang model with BOLD.
 """
 
+import logging
 import multiprocessing
 import sys
 import time
@@ -29,6 +30,8 @@ from problem import (
 from protocol import serve
 from tvb.datatypes.connectivity import Connectivity
 from tvb.simulator import coupling, integrators, models, monitors, noise, simulator
+
+logging.disable()  # its logger writes to standard output
 
 
 def one(x):
@@ -66,6 +69,16 @@ def forward(n, factor=COUPLING):
     return made(model, factor, DT, NOISE_R, monitors.SubSample(period=SAMPLE_EVERY * DT), n, 0.02)
 
 
+def with_numba(n, factor=COUPLING):
+    """The network of `forward` by the numba back end, which knows no other monitor than this one and the raw one."""
+    from tvb.simulator.backend.nb_mpr import NbMPRBackend
+
+    sim = forward(n, factor)
+    sim.monitors = (monitors.TemporalAverage(period=SAMPLE_EVERY * DT),)
+    sim.configure()
+    return lambda: NbMPRBackend().run_sim(sim, nstep=n, chunksize=n)[0][1]
+
+
 def wong_wang(n):
     model = models.ReducedWongWangExcInh(G=one(WONG_WANG_G))
     monitor = monitors.Bold(period=WONG_WANG_TR)
@@ -74,20 +87,22 @@ def wong_wang(n):
 
 def one_set(job):
     factor, n = job
-    ((_, kept),) = forward(n, factor).run()
-    return kept
+    return with_numba(n, factor)()
 
 
 if __name__ == "__main__":
     case, n = sys.argv[1], int(sys.argv[2])
     if case.startswith("sets"):
         pool, jobs = multiprocessing.Pool(), [(float(c), n) for c in couplings(int(case.removeprefix("sets_")))]
+        f = lambda: np.stack(pool.map(one_set, jobs, chunksize=1))  # noqa: E731
+    elif case == "forward_numba":
+        f = with_numba(n)
     else:
         sim = {"forward": forward, "wong_wang": wong_wang}[case](n)
+        f = lambda: sim.run()[0][1]  # noqa: E731
 
     def run():
-        kept = np.stack(pool.map(one_set, jobs, chunksize=1)) if case.startswith("sets") else sim.run()[0][1]
-        assert np.isfinite(kept).all()
+        assert np.isfinite(f()).all()
 
     start = time.perf_counter()
     run()
