@@ -118,7 +118,7 @@ def forward(rounds: int) -> list[str]:
         "tvboptim 0.4.0": Worker("with_tvboptim.py", "forward", n, python_of("tvboptim"), WHOLE_LOOPS),
         "vbi 0.4.4, numba": Worker("with_vbi.py", "mpr", n // 5, python_of("vbi")),
         "TVB 2.10": Worker("with_tvb.py", "forward", n // 25, python_of("tvb")),
-        "TVB 2.10, numba": Worker("with_tvb.py", "forward_numba", n // 2, python_of("tvb")),
+        "TVB 2.10, numba": Worker("with_tvb.py", "forward_numba", n, python_of("tvb")),
     }
     lines = [
         "| subject | µs per step (wall, median) | relative to brainmass | first call, s |",
@@ -169,13 +169,13 @@ def sets(rounds: int) -> list[str]:
     """Parameter sets of the network of `forward`: the time for one set and step where there are many.
 
     brainmass runs 512 at once, by `brainmass.sweep`. vbi and TVB run them one after the other, in a process for each
-    core. The published package makes a model of each set, and compiles every run.
+    core. The published package makes a model of each set, and compiles every run, as does TVB's numba back end.
     """
     workers = {
         ("brainmass", 512): Worker("ours.py", "sweep_512", 5_000, flags=WHOLE_LOOPS),
         ("published 0.1.1", 2): Worker("published.py", "sets_2", 50_000, python_of("published")),
         ("vbi 0.4.4, numba", 8): Worker("with_vbi.py", "sets_8", 10_000, python_of("vbi")),
-        ("TVB 2.10, numba", 4): Worker("with_tvb.py", "sets_4", 10_000, python_of("tvb")),
+        ("TVB 2.10, numba", 4): Worker("with_tvb.py", "sets_4", 50_000, python_of("tvb")),
     }
     interleaved(workers, rounds)
     times = {key: worker.median("wall") / worker.n / key[1] * 1e6 for key, worker in workers.items()}
