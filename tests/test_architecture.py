@@ -76,8 +76,12 @@ def test_a_model_and_what_it_is_made_of_stand_in_short_files(model):
     [
         ({}, "xla_cpu_small_while_loop_byte_threshold"),
         ({"XLA_FLAGS": "--xla_cpu_enable_fast_math=false"}, "fast_math=false --xla_backend_extra_options"),
-        ({"XLA_FLAGS": "--xla_backend_extra_options=a=1"}, "--xla_backend_extra_options=a=1"),
-        ({"BRAINMASS_WHOLE_LOOPS": "0"}, "none"),
+        pytest.param(
+            {"XLA_FLAGS": "--xla_backend_extra_options=a=1"},
+            "--xla_backend_extra_options=a=1",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param({"BRAINMASS_WHOLE_LOOPS": "0"}, "none", marks=pytest.mark.slow),
     ],
 )
 def test_import_sets_its_option_before_jax_starts_and_starts_nothing(given, expected):

@@ -207,7 +207,7 @@ def test_a_network_with_blocks_is_that_without(monkeypatch):
         np.testing.assert_allclose(x, simulated(**options)["x"], rtol=1e-4, atol=1e-6)
 
 
-@pytest.mark.parametrize("batch_size", [None, 2])
+@pytest.mark.parametrize("batch_size", [None, pytest.param(2, marks=pytest.mark.slow)])
 def test_a_run_goes_on_within_a_block(batch_size):
     simulator = bm.Simulator(network(), dt=0.1 * u.ms)
     whole = simulator.run(60, monitors=["x"], seed=0, batch_size=batch_size)["x"]
@@ -247,7 +247,7 @@ def test_new_weights_hold_from_the_start_of_a_run_that_goes_on():
     np.testing.assert_allclose(ends["blocks"][-1], ends["gather"][-1], rtol=2e-3, atol=2e-4)
 
 
-@pytest.mark.parametrize("listed", [False, True], ids=["matrix", "list"])
+@pytest.mark.parametrize("listed", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["matrix", "list"])
 def test_slopes_pass_from_a_run_to_the_one_that_goes_on(listed, x64):
     """Against finite differences: of a run that was cut while much is under way, in weights and the coupling."""
     rng = np.random.default_rng(3)
@@ -268,6 +268,7 @@ def test_slopes_pass_from_a_run_to_the_one_that_goes_on(listed, x64):
     free = ["k"] if listed else ["k", "conn"]
     first, second = (sim.pure(steps, monitors=["x"], sample_every=steps, free=free) for steps in (73, 50))
 
+    @jax.jit
     def loss(values):
         return jnp.sum(second(values, 0, state=first(values, 0).final)["x"] ** 2)
 

@@ -188,6 +188,7 @@ def test_history_baseline_and_scaling(x64):
     np.testing.assert_allclose(tvb, by_numpy(x, None, per=0.004), rtol=1e-11)
 
 
+@pytest.mark.slow
 def test_level_of_a_constant_does_not_depend_on_the_windows(x64):
     """Activity 2 through the default kernel, of integral 0.4/3: 5.6 · 0.02 · (0.8/3 - 1)."""
     for ms in 1, 4, 8:

@@ -245,6 +245,7 @@ def test_missing_data_are_not_hidden(f):
     assert np.isnan(jax.jit(f)(x, T))
 
 
+@pytest.mark.slow
 @every_objective
 def test_jit_and_vmap_change_nothing(f, target):
     batch, target = jnp.stack([P, P[::-1], with_constant_column(P)]), np.asarray(target, np.float32)
