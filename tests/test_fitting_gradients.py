@@ -87,7 +87,9 @@ def test_forward_and_reverse_mode_agree():
 
 
 # --- horizon ------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize(("horizon", "block"), [pytest.param(7, 4, marks=pytest.mark.slow), (5.0 * u.ms, 5), (19, None)])
+@pytest.mark.parametrize(
+    ("horizon", "block"), [pytest.param(7, 4, marks=pytest.mark.slow), (5.0 * u.ms, 5), (19, None)]
+)
 def test_horizon_is_a_loss_over_windows(x64, horizon, block):
     """The gradient of single short runs, each from where the last one ended, taken as constant."""
     with matching_precision():
