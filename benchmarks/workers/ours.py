@@ -235,23 +235,6 @@ def growth(n_steps, regions, inputs=None, lanes=None):
     return run
 
 
-def compiled_functions(sim, n_steps):
-    """The run and its gradient for the coupling strength and all excitabilities, compiled ahead of time."""
-    import brainunit as u
-    import jax
-    import jax.numpy as jnp
-
-    run = sim.pure(n_steps * DT * u.ms, monitors=["r"], sample_every=n_steps // 10, free=["k", "eta"])
-    values = {"k": jnp.float32(COUPLING), "eta": jnp.full(REGIONS, ETA, jnp.float32)}
-
-    def loss(v):
-        return u.get_mantissa(run(v, 0)["r"]).mean()
-
-    forward = jax.jit(loss).lower(values).compile()
-    gradient = jax.jit(jax.value_and_grad(loss)).lower(values).compile()
-    return values, forward, gradient
-
-
 def gradient(n_steps):
     return gradient_of(simulator(), n_steps)
 
@@ -261,18 +244,14 @@ def gradient_delays(n_steps):
 
 
 def gradient_of(sim, n_steps):
-    """One forward run and one gradient, in turn, in the same process."""
-    import jax
+    """The mean rate, and its gradient for the coupling strength and all excitabilities."""
+    import brainunit as u
+    import jax.numpy as jnp
+    from gradients import forward_and_gradient
 
-    values, forward, gradient = compiled_functions(sim, n_steps)
-    memory = gradient.memory_analysis().temp_size_in_bytes / 1e6
-
-    def timed(f):
-        start = time.perf_counter()
-        jax.block_until_ready(f(values))
-        return time.perf_counter() - start
-
-    return lambda: {"forward": timed(forward), "gradient": timed(gradient), "temporary_MB": memory}
+    run = sim.pure(n_steps * DT * u.ms, monitors=["r"], sample_every=n_steps // 10, free=["k", "eta"])
+    values = {"k": jnp.float32(COUPLING), "eta": jnp.full(REGIONS, ETA, jnp.float32)}
+    return forward_and_gradient(lambda v: u.get_mantissa(run(v, 0)["r"]).mean(), values)
 
 
 def memory(n_steps):

@@ -14,6 +14,7 @@ import time
 
 import jax
 import jax.numpy as jnp
+from gradients import forward_and_gradient
 from problem import (
     COUPLING,
     DELTA,
@@ -127,17 +128,7 @@ def gradient(n):
         own.coupling.delayed.G, own.dynamics.eta = values
         return sampled(solve(own)).ys[:, 0].mean()
 
-    values = jnp.float32(COUPLING), jnp.full(REGIONS, ETA, jnp.float32)
-    forward = jax.jit(loss).lower(values).compile()
-    gradient = jax.jit(jax.value_and_grad(loss)).lower(values).compile()
-    memory = gradient.memory_analysis().temp_size_in_bytes / 1e6
-
-    def timed(f):
-        start = time.perf_counter()
-        jax.block_until_ready(f(values))
-        return time.perf_counter() - start
-
-    return lambda: {"forward": timed(forward), "gradient": timed(gradient), "temporary_MB": memory}
+    return forward_and_gradient(loss, (jnp.float32(COUPLING), jnp.full(REGIONS, ETA, jnp.float32)))
 
 
 def made(case, n):
