@@ -22,7 +22,7 @@ FORBIDDEN = {
 }
 # For what must go through time by itself: layers over a sequence, a model whose step is a repetition time.
 OWN_LOOPS = {"dynamics/rows.py"}
-OVER_REGIONS = {"dynamics/delays.py", "network/products.py"}
+OVER_REGIONS = {"dynamics/blocks.py", "dynamics/delays.py", "network/products.py"}
 LONGEST_MODEL = 100  # lines of a file: what can be read like the methods section of a paper
 NODES = [getattr(brainmass, info.name) for info in brainmass.list_models()]
 NODES = [model for model in NODES if issubclass(model, brainmass.NeuralMassDynamics)]

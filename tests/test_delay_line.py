@@ -10,7 +10,8 @@ from brainstate.nn import Param
 from braintools.init import Constant
 
 import brainmass as bm
-from brainmass.dynamics.delays import BlockedLine, BlockedList, BlockedMatrix, DelayLine, delay_line
+from brainmass.dynamics.blocks import ListBlocks, MatrixBlocks
+from brainmass.dynamics.delays import BlockedLine, DelayLine, delay_line
 from brainmass.network import projection
 
 RNG = np.random.default_rng(7)
@@ -35,14 +36,14 @@ def list_of(steps, block):
     )
     chosen = np.take_along_axis(steps, order, axis=1)
 
-    class Reordered(BlockedList):
+    class Reordered(BlockedLine):
         def layout(self, weights):
             return super().layout(jnp.take_along_axis(weights, order, axis=1))
 
     return Reordered(chosen, block, order)
 
 
-FORMS = [pytest.param(BlockedMatrix, id="matrix"), pytest.param(list_of, id="list")]
+FORMS = [pytest.param(BlockedLine, id="matrix"), pytest.param(list_of, id="list")]
 
 
 def states(line):
@@ -88,7 +89,7 @@ def test_against_a_list(x64, n_out, n_in, longest, shortest, block):
     steps, weights = problem(n_out, n_in, longest, shortest)
     sent = RNG.normal(size=(3 * longest + 5, n_in))
     expected = by_list(steps, weights, sent)
-    for make in (lambda: DelayLine(steps)), (lambda: BlockedMatrix(steps, block)), (lambda: list_of(steps, block)):
+    for make in (lambda: DelayLine(steps)), (lambda: BlockedLine(steps, block)), (lambda: list_of(steps, block)):
         _, start, end = compiled(make, weights, sent[:-1])
         np.testing.assert_allclose(end, expected, rtol=0, atol=1e-13)
         np.testing.assert_array_equal(start[1:], end[:-1])
@@ -145,20 +146,32 @@ def test_batches(x64, form):
     np.testing.assert_allclose(deep[:, 1], -expected, rtol=0, atol=1e-13)
 
 
-@pytest.mark.parametrize("form", FORMS)
-def test_gradients(x64, form):
-    """Backwards and forwards, against the sum written out; what arrives is squared."""
-    steps, weights = problem(33, 33, 40, shortest=1)
-    sent, across = RNG.normal(size=(60, 33)), RNG.normal(size=(59, 33))
-    along = RNG.normal(size=(33, 33)), RNG.normal(size=(60, 33))
-    point = jnp.asarray(weights), jnp.asarray(sent)
+def squared(form, n_out=33, n_in=36, longest=40, n_steps=60):
+    """A function of weights and of what is sent, and the same written out: start times end of what arrives.
+
+    The last source sends nowhere.
+    """
+    steps, weights = problem(n_out, n_in, longest, shortest=1)
+    steps[:, -1] = weights[:, -1] = 0
+    across = RNG.normal(size=(n_steps - 1, n_out))
 
     def value(w, x):
-        return jnp.sum(across * run(lambda: form(steps, 16), w, x[:-1])[2] ** 2)
+        _, start, end = run(lambda: form(steps, 16), w, x[:-1])
+        return jnp.sum(across * start * end)
 
     def written(w, x):
-        return jnp.sum(across * by_list(steps, w, x, jnp) ** 2)
+        w = w * (steps > 0)
+        end = by_list(steps, w, x, jnp)
+        return jnp.sum(across * jnp.concatenate([(w @ x[0])[None], end[:-1]]) * end)
 
+    return value, written, (jnp.asarray(weights), jnp.asarray(RNG.normal(size=(n_steps, n_in))))
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_gradients(x64, form):
+    """Backwards and forwards."""
+    value, written, point = squared(form)
+    along = tuple(RNG.normal(size=x.shape) for x in point)
     slopes, expected = jax.jit(jax.grad(value, (0, 1)))(*point), jax.jit(jax.grad(written, (0, 1)))(*point)
     for ours, theirs in zip(slopes, expected, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-10, atol=1e-9)
@@ -166,10 +179,25 @@ def test_gradients(x64, form):
     np.testing.assert_allclose(forwards, sum(np.sum(a * b) for a, b in zip(along, expected, strict=True)), rtol=1e-9)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("form", FORMS)
+def test_slopes_of_gradients_over_lanes(x64, form):
+    """Both derivatives in one, of two lanes with weights of their own."""
+    value, written, (weights, sent) = squared(form, n_steps=30)
+    lanes, along = jnp.stack([weights, -2 * weights]), (RNG.normal(size=weights.shape), RNG.normal(size=sent.shape))
+
+    def slopes(function):
+        gradient = jax.grad(function, (0, 1))
+        return jax.jit(jax.vmap(lambda w: jax.jvp(gradient, (w, sent), along)))(lanes)
+
+    for ours, theirs in zip(jax.tree.leaves(slopes(value)), jax.tree.leaves(slopes(written)), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-8)
+
+
 def test_units():
     steps, weights = problem(40, 40, 30)
     sent = RNG.normal(size=(25, 40)).astype(np.float32)
-    line = BlockedMatrix(steps, 16)
+    line = BlockedLine(steps, 16)
     table = line.layout(jnp.asarray(weights) / u.second)
     line.start(sent[0] * u.mV, table)
     for x in sent[:-1]:
@@ -182,7 +210,7 @@ def test_units():
 def test_choice_by_number_and_length(longest, n, block):
     line = delay_line(np.tile(np.rint(np.linspace(1, longest, n)).astype(int), (n, 1)))
     assert getattr(line, "block", None) == block
-    assert type(delay_line(np.full((40, 40), 250), np.zeros((40, 40), int))) is BlockedList
+    assert type(delay_line(np.full((40, 40), 250), np.zeros((40, 40), int)).there) is ListBlocks
 
 
 # --- in a network -----------------------------------------------------------------------------------------------
@@ -274,7 +302,7 @@ def test_slopes_pass_from_a_run_to_the_one_that_goes_on(listed, x64):
 
     values = {"k": jnp.float64(1.0)} | ({} if listed else {"conn": jnp.asarray(weights)})
     gradient = jax.jit(jax.grad(loss))(values)
-    assert isinstance(net.projections[0].delays, BlockedList if listed else BlockedMatrix)
+    assert isinstance(net.projections[0].delays.there, ListBlocks if listed else MatrixBlocks)
     for name, value in values.items():
         way = jnp.asarray(rng.normal(size=value.shape))
         there, back = (float(loss(values | {name: value + step * way})) for step in (1e-5, -1e-5))

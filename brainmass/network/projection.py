@@ -84,7 +84,7 @@ class Projection(Module):
         self.coupled_var, self.port = coupled_var, port or ""
         self.source, self.target = source, target
         self.self_connection, self.delay_init = self_connection, delay_init
-        self.delays: DelayLine | InterpolatedLine | None = None
+        self.delays: DelayLine | BlockedLine | InterpolatedLine | None = None
         self._steps_dt: float | None = None
         self._all_delayed = False
 
@@ -164,7 +164,7 @@ class Projection(Module):
         elif delays.min() > duration:
             warnings.warn(f"All delays are longer than the run of {duration:g} ms {spread}.", stacklevel=4)
 
-    def _line(self, steps: np.ndarray) -> DelayLine | InterpolatedLine | None:
+    def _line(self, steps: np.ndarray) -> DelayLine | BlockedLine | InterpolatedLine | None:
         where = self.coupling.sources
         if self.interpolate:
             room = _ROOM[self.speed.fit]  # type: ignore[union-attr]
@@ -205,7 +205,7 @@ class Projection(Module):
         if self.delay_init is not None:
             given = self.delay_init(u.math.shape(sent))
             sent = self.coupling.pre(given * u.get_unit(sent) if u.get_unit(given).dim == u.DIMENSIONLESS else given)
-        if isinstance(self.delays, DelayLine):
+        if isinstance(self.delays, DelayLine | BlockedLine):
             self.delays.start(sent, self.prepared["delayed"])
         else:
             self.delays.fill(sent)  # type: ignore[union-attr]
@@ -222,7 +222,7 @@ class Projection(Module):
         tables = {"strength": self.coupling.strength(weights)}
         if isinstance(self.delays, InterpolatedLine):
             return tables | {"interpolated": weights, "steps": u.math.asarray(self._delays() / self._steps_dt)}
-        if isinstance(self.delays, DelayLine):
+        if isinstance(self.delays, DelayLine | BlockedLine):
             delayed = self.delays.steps.value > 0
             tables["delayed"] = self.delays.layout(weights * delayed)
             weights = weights * ~delayed
@@ -253,9 +253,9 @@ class Projection(Module):
         start = end = None
         if isinstance(line, InterpolatedLine) and advance:
             line.push(self._sent(source, source.state_values()))
-        elif isinstance(line, DelayLine) and advance:
+        elif isinstance(line, DelayLine | BlockedLine) and advance:
             start, end = line.advance(self._sent(source, source.state_values()), tables["delayed"])
-        elif isinstance(line, DelayLine):
+        elif isinstance(line, DelayLine | BlockedLine):
             start = end = line.arriving.value
 
         def field(sending: Values, receiving: Values, fraction: Any) -> Any:
