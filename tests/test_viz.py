@@ -1,7 +1,9 @@
 """Pictures: what is drawn, the units on the axes, and the refusals."""
 
 import ast
+import importlib
 import inspect
+import pkgutil
 import sys
 
 import brainunit as u
@@ -18,6 +20,7 @@ from scipy import signal as scipy_signal  # noqa: E402
 from brainmass import datasets, objectives, viz  # noqa: E402
 from brainmass.network import connectome  # noqa: E402
 from brainmass.network.connectome import Connectome  # noqa: E402
+from brainmass.viz.drawing import COLORS, FAINT  # noqa: E402
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(50, 3))
@@ -31,6 +34,7 @@ CALLS = {
     "phase portrait": lambda ax=None: viz.plot_phase_portrait(X, X**2, ax=ax),
     "connectivity": lambda ax=None: viz.plot_connectivity(W, ax=ax),
     "functional connectivity": lambda ax=None: viz.plot_functional_connectivity(X, ax=ax),
+    "functional connectivity dynamics": lambda ax=None: viz.plot_functional_connectivity_dynamics(X, ax=ax),
     "power spectrum": lambda ax=None: viz.plot_power_spectrum(X, 1 * u.ms, ax=ax),
     "power spectrum, many": lambda ax=None: viz.plot_power_spectrum(MANY, 1 * u.ms, ax=ax),
     "sweep": lambda ax=None: viz.plot_sweep([1.0, 2.0], [3.0, 4.0], ax=ax, best=2.0),
@@ -154,6 +158,19 @@ def test_no_correlation_is_colourless():
     assert np.ptp(image.cmap(image.norm(0.0))[:3]) < 0.01
 
 
+def test_functional_connectivity_dynamics_is_that_of_numpy():
+    rows, above = RNG.normal(size=(40, 4)), np.triu_indices(4, 1)
+    of_windows = [np.corrcoef(rows[start : start + 10].T)[above] for start in range(0, 31, 6)]
+    for data, is_matrix in ((rows * u.mV, False), (np.corrcoef(of_windows), True)):
+        ax = viz.plot_functional_connectivity_dynamics(
+            data, window_size=10, step_size=6, sampling_period=500 * u.ms, is_matrix=is_matrix
+        )
+        np.testing.assert_allclose(ax.images[0].get_array(), np.corrcoef(of_windows), atol=1e-5)
+        assert ax.images[0].get_clim() == (-1, 1)
+        assert labels(ax) == ("start of window (s)", "start of window (s)")
+        assert ax.images[0].get_extent() == [-1.5, 16.5, 16.5, -1.5]  # cells of 6 x 0.5 s around 0, 3, ..., 15 s
+
+
 @pytest.mark.parametrize("n", [64, 65])
 def test_power_spectrum_is_scipys(n):
     x = RNG.normal(size=(n, 2)) + 3.0
@@ -199,6 +216,28 @@ def test_losses_on_one_plot_differ_in_colour():
     assert labels(ax) == ("iteration", "loss")
 
 
+def test_what_is_not_finite_is_a_gap():
+    rows = X.copy()
+    rows[7, 1] = np.inf
+    line = viz.plot_timeseries(rows).lines[1]
+    assert np.isnan(line.get_ydata()[7]) and np.isfinite(np.delete(line.get_ydata(), 7)).all()
+    wide = np.tile(rows, 10)
+    levels = viz.plot_timeseries(wide).get_yticks()
+    assert np.isfinite(levels).all() and len(set(levels)) > 1
+
+
+def luminance(color):
+    """Relative luminance by WCAG 2."""
+    rgb = np.array(matplotlib.colors.to_rgb(color))
+    return np.where(rgb <= 0.03928, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4) @ [0.2126, 0.7152, 0.0722]
+
+
+def test_colours_are_seen_on_white_and_on_black():
+    for color in {*COLORS, FAINT["color"]}:
+        assert 1.05 / (luminance(color) + 0.05) > 2 < (luminance(color) + 0.05) / 0.05
+
+
+NAN = np.where(np.arange(50) == 3, np.nan, 1.0)
 REFUSALS = {
     "signal": (
         lambda: viz.plot_timeseries(np.ones((2, 3, 4))),
@@ -216,6 +255,15 @@ REFUSALS = {
     "signal ": (lambda: viz.plot_power_spectrum(X[:3], 1 * u.ms), "4 samples or more, but has 3"),
     "scores": (lambda: viz.plot_sweep([1, 2], [1, 2, 3]), r"`values` \(2,\), but is of shape \(3,\)"),
     "best": (lambda: viz.plot_sweep([1, 2] * u.ms, [1, 2], best=1 * u.mV), r"`values` \(ms\), but is 1 mV"),
+    "signal  ": (lambda: viz.plot_power_spectrum(NAN, 1 * u.ms), r"finite, but is nan at index \(3, 0\), one of 1"),
+    "signal   ": (lambda: viz.plot_timeseries(NAN * np.nan), "finite number, but all are NaN"),
+    "matrix ": (lambda: viz.plot_connectivity(W * np.nan), r"finite, but is nan at index \(0, 0\)"),
+    "data ": (lambda: viz.plot_functional_connectivity(W * np.nan, is_matrix=True), "finite, but is nan"),
+    "data  ": (lambda: viz.plot_functional_connectivity_dynamics(X, is_matrix=True), "square matrix, but"),
+    "sampling_period": (
+        lambda: viz.plot_functional_connectivity_dynamics(X, sampling_period=2.0),
+        "positive time, but is 2.0",
+    ),
     "history": (lambda: viz.plot_loss(X), r"\(K,\), but is of shape \(50, 3\)"),
 }
 
@@ -234,9 +282,20 @@ def test_without_matplotlib_the_error_names_the_extra(monkeypatch):
         viz.plot_loss([1.0])
 
 
-@pytest.mark.parametrize("module", [viz, objectives, datasets, datasets.hcp, datasets.registry, connectome])
+def test_refuses_what_is_no_real_number():
+    with pytest.raises(TypeError, match="`signal` of plot_timeseries .* must be real numbers, but is of type complex"):
+        viz.plot_timeseries(1j * X)
+    with pytest.raises(TypeError, match="`matrix` of plot_connectivity .* real numbers, but is of type <U1"):
+        viz.plot_connectivity([["a"]])
+
+
+DRAWING = [importlib.import_module(f"brainmass.viz.{info.name}") for info in pkgutil.iter_modules(viz.__path__)]
+
+
+@pytest.mark.parametrize("module", [*DRAWING, objectives, datasets, datasets.hcp, datasets.registry, connectome])
 def test_optional_packages_are_imported_late(module):
     tree = ast.parse(inspect.getsource(module))
     top = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
     names = {getattr(node, "module", None) or node.names[0].name for node in top}
-    assert names and not {name.partition(".")[0] for name in names} & {"matplotlib", "scipy", "xarray"}
+    late = {"matplotlib", "scipy", "xarray", "nilearn", "mne"}
+    assert names and not {name.partition(".")[0] for name in names} & late

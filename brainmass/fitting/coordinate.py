@@ -10,7 +10,7 @@ import numpy as np
 
 from brainmass.dynamics.base import Declared
 from brainmass.dynamics.fields import check_param_value, real, show
-from brainmass.fitting.description import Free
+from brainmass.fitting.description import Bounds, Free
 from brainmass.fitting.sharing import Sharing
 from brainmass.simulation.functional import Inventory
 
@@ -111,6 +111,11 @@ class Coordinate:
         else:
             density = -jnp.sum(np.log(self.high - self.low))
         return jnp.where(inside, density, -jnp.inf)
+
+    def bounds(self) -> Bounds:
+        """The box, for each of the numbers that share one."""
+        low, high = (self.sharing.spread(self.value(end)) for end in (self.low, self.high))
+        return Bounds(low, high, self.log)
 
     def describe(self) -> list[Any]:
         box = None if self.low is None or self.high is None else [self.low.tolist(), self.high.tolist()]

@@ -305,6 +305,7 @@ class Fitter:
             histories=np.asarray(course.histories),
             grad_norms=np.asarray(course.norms) if course.norms else None,
             divergence=self._failure.error,
+            bounds=self._problem.space.bounds(),
         )
 
     def _predict(self, course: Course, best: Any, given: Given, key: Any, structure: Any) -> Any:

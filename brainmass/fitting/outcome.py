@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import brainunit as u
+
+from brainmass.fitting.description import Bounds
 
 __all__ = ["FitResult", "FitStep"]
 
@@ -27,6 +30,8 @@ class FitResult:
     backend : str
     best_loss : float
         The lowest loss seen, and in `best_params` where it was seen: values as the equations see them, by name.
+    bounds : dict of str to Bounds
+        Of those parameters that have them: those given, else where the prior lies, all but 1e-4 at either side.
     history : array (n_steps,)
         The loss at each step, the lowest where a step has several.
     histories : array (n_steps, n)
@@ -58,11 +63,13 @@ class FitResult:
         histories: Any = None,
         grad_norms: Any = None,
         divergence: Any = None,
+        bounds: Mapping[str, Bounds] | None = None,
     ):
         self.backend, self.best_loss, self.best_params = backend, best_loss, best_params
         self.history, self.n_steps, self.prediction = history, n_steps, prediction
         self.optimizer, self.raw, self.model = optimizer, raw, model
         self.histories, self.grad_norms, self.divergence = histories, grad_norms, divergence
+        self.bounds = dict(bounds or {})
 
     def __repr__(self) -> str:
         sizes = ", ".join(f"{name} {tuple(u.math.shape(x))}" for name, x in self.best_params.items())

@@ -13,7 +13,7 @@ from brainstate.nn import IdentityT
 from jax.flatten_util import ravel_pytree
 
 from brainmass.fitting.coordinate import Coordinate
-from brainmass.fitting.description import Fixed, Free, fitted_paths
+from brainmass.fitting.description import Bounds, Fixed, Free, fitted_paths
 from brainmass.simulation.functional import Inventory, Values
 from brainmass.simulation.random import fold_at_once
 
@@ -130,6 +130,10 @@ class SearchSpace:
     def place(self, theta: Values) -> np.ndarray:
         """Where in the unit cube stored values are, or what is nearest to them."""
         return np.concatenate([side.place(side.transform.forward(theta[path])) for path, side in self.sides.items()])
+
+    def bounds(self) -> dict[str, Bounds]:
+        """Of the parameters that have them, in the shape of the parameter of the model."""
+        return {path: side.bounds() for path, side in self.sides.items() if side.low is not None}
 
     def describe(self) -> dict[str, Any]:
         return {path: side.describe() for path, side in self.sides.items()}

@@ -1,0 +1,106 @@
+"""The connectome in the brain, drawn by nilearn."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import brainunit as u
+import numpy as np
+
+from brainmass.dynamics.fields import show
+from brainmass.extras import import_extra
+from brainmass.network.connectome import Connectome
+from brainmass.network.edges import Edges
+from brainmass.viz.drawing import DIVERGING, SEQUENTIAL, argument_error, axes_or_new
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["plot_connectome", "view_connectome"]
+
+
+def plot_connectome(
+    connectome: Connectome | Edges, *, strongest: int = 200, ax: Axes | None = None, **kwargs: Any
+) -> Any:
+    """Draw regions and connections in a glass brain, from three sides. Needs the extra `brain` (nilearn).
+
+    Parameters
+    ----------
+    connectome : Connectome or Edges
+        With `centres`, in the space of the MNI. Connections whose directions differ are drawn as arrows.
+    strongest : int
+        How many connections are drawn, those with the largest absolute weights; one in each direction counts twice.
+    ax : matplotlib Axes, optional
+        Whose place the views take.
+    **kwargs
+        Passed to `nilearn.plotting.plot_connectome`: `display_mode`, `node_size`, `node_color`, `title`, ...
+
+    Returns
+    -------
+    nilearn display
+        In place of axes, since the views have one each: `display.axes["x"].ax`.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If it has no coordinates, or is no connectome.
+    """
+    adjacency, centres, colours = _graph(connectome, strongest, "plot_connectome")
+    plotting = import_extra("brain", "nilearn.plotting")
+    if ax is None:
+        ax = axes_or_new(None, figsize=(9, 3.2))
+        ax.figure.set_layout_engine("none")  # type: ignore[union-attr]  # nilearn places its views by itself
+    if not np.array_equal(adjacency, adjacency.T):
+        colours["edge_kwargs"] = {"linewidth": 0.2}  # arrows have a width of their own
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="'adjacency_matrix' is not symmetric")
+        return plotting.plot_connectome(adjacency, centres, axes=ax, **{"node_size": 15, **colours, **kwargs})
+
+
+def view_connectome(connectome: Connectome | Edges, *, strongest: int = 200, **kwargs: Any) -> Any:
+    """Draw regions and connections in 3-D, to be turned with the mouse. Needs the extra `brain` (nilearn).
+
+    Parameters
+    ----------
+    connectome : Connectome or Edges
+        With `centres`, in the space of the MNI. Directions are not seen: of two, the stronger one is drawn.
+    strongest : int
+        How many connections are drawn, as in `plot_connectome`.
+    **kwargs
+        Passed to `nilearn.plotting.view_connectome`.
+
+    Returns
+    -------
+    nilearn view
+        A web page: shown by itself in a notebook; else `view.save_as_html("brain.html")`, `view.open_in_browser()`.
+    """
+    adjacency, centres, colours = _graph(connectome, strongest, "view_connectome")
+    plotting = import_extra("brain", "nilearn.plotting")
+    stronger = np.where(np.abs(adjacency) >= np.abs(adjacency.T), adjacency, adjacency.T)
+    style = {"edge_cmap": colours["edge_cmap"], "symmetric_cmap": colours["edge_cmap"] == DIVERGING}
+    return plotting.view_connectome(np.tril(stronger) + np.tril(stronger, -1).T, centres, **{**style, **kwargs})
+
+
+def _graph(connectome: Any, strongest: Any, of: str) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
+    """Weights, row to column as nilearn reads them, of the strongest connections; coordinates in mm; colours."""
+    if not isinstance(connectome, Connectome | Edges):
+        must = f"must be a Connectome or Edges, but is {show(connectome)}"
+        raise argument_error("connectome", of, must, f"{of}(brainmass.Connectome(W, centres=xyz * u.mm))", TypeError)
+    if connectome.centres is None:
+        must = f"must have coordinates of its regions, but {connectome.name!r} has none"
+        raise argument_error("connectome", of, must, "brainmass.Connectome(weights, centres=xyz * u.mm)")
+    if isinstance(strongest, bool) or not isinstance(strongest, int | np.integer) or strongest < 1:
+        raise argument_error("strongest", of, f"must be a positive int, but is {strongest!r}", "strongest=200")
+    dense = connectome.to_connectome() if isinstance(connectome, Edges) else connectome
+    weights = np.array(dense.weights)
+    np.fill_diagonal(weights, 0.0)
+    order = np.argsort(np.abs(weights), axis=None, kind="stable")[::-1][:strongest]
+    kept = np.zeros_like(weights)
+    kept.flat[order] = weights.flat[order]
+    largest = float(np.abs(kept).max()) or 1.0
+    if (weights < 0).any():
+        colours = {"edge_cmap": DIVERGING, "edge_vmin": -largest, "edge_vmax": largest}
+    else:
+        colours = {"edge_cmap": SEQUENTIAL, "edge_vmin": 0.0, "edge_vmax": largest}
+    return kept.T, np.asarray(connectome.centres.to_decimal(u.mm)), colours

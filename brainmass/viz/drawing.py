@@ -1,0 +1,140 @@
+"""What the pictures have in common: axes, colours, numbers with their units, and errors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import brainunit as u
+import numpy as np
+
+from brainmass.extras import import_extra
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = [
+    "COLORS",
+    "DIVERGING",
+    "FAINT",
+    "MANY",
+    "SEQUENTIAL",
+    "argument_error",
+    "axes_or_new",
+    "axis_label",
+    "columns",
+    "finite",
+    "names_for",
+    "seconds",
+    "shown",
+    "split",
+    "square",
+    "style",
+]
+
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F7F7F")
+MANY = len(COLORS)  # more traces than this are not told apart by colour
+FAINT = {"color": "#7F7F7F", "alpha": 0.5}
+SEQUENTIAL, DIVERGING = "viridis", "RdBu_r"
+_MAX_TICKS = 25
+
+
+def axes_or_new(ax: Axes | None, **figure: Any) -> Axes:
+    """The axes given, or those of a new figure."""
+    if ax is None:
+        ax = import_extra("viz", "matplotlib.pyplot").subplots(layout="constrained", **figure)[1]
+    return ax  # type: ignore[return-value]
+
+
+def style(i: int, kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Keywords of trace i: a colour of our cycle unless the user chose one."""
+    return kwargs if {"color", "c"} & kwargs.keys() else {"color": COLORS[i % MANY], **kwargs}
+
+
+def shown(n: int) -> np.ndarray:
+    """Which of n ticks are written."""
+    return np.arange(0, n, -(-n // _MAX_TICKS))
+
+
+def axis_label(name: str, unit: str) -> str:
+    return f"{name} ({unit})" if unit else name
+
+
+# --- numbers --------------------------------------------------------------------------------------------------------
+def split(x: Any, argument: str, of: str) -> tuple[np.ndarray, str]:
+    """Real numbers and the name of their unit, empty if there is none."""
+    if isinstance(x, list | tuple) and any(isinstance(item, u.Quantity) for item in x):
+        x = u.math.stack([u.math.asarray(item) for item in x])
+    unit = x.unit if isinstance(x, u.Quantity) else u.UNITLESS
+    plain = unit.has_same_dim(u.UNITLESS)
+    values = np.asarray(x if not isinstance(x, u.Quantity) else x.to_decimal(u.UNITLESS) if plain else x.mantissa)
+    if values.dtype.kind not in "biuf":
+        must = f"must be real numbers, but is of type {values.dtype}"
+        raise argument_error(argument, of, must, f"{argument}=np.zeros(3)", TypeError)
+    return values, "" if plain else str(unit)
+
+
+def finite(values: np.ndarray, argument: str, of: str) -> np.ndarray:
+    """The values, none of them NaN or infinite."""
+    bad = np.argwhere(~np.isfinite(values))
+    if len(bad):
+        where = tuple(map(int, bad[0]))
+        must = f"must be finite, but is {values[where]} at index {where}, one of {len(bad)}"
+        raise argument_error(argument, of, must, f"{argument}=np.nan_to_num({argument})")
+    return values
+
+
+def columns(x: Any, argument: str, of: str) -> tuple[np.ndarray, str]:
+    """One column for each region."""
+    values, unit = split(x, argument, of)
+    if values.ndim not in (1, 2) or values.size == 0:
+        must = f"must be of shape (time,) or (time, region), but is of shape {values.shape}"
+        raise argument_error(argument, of, must, f"{argument}=trajectory[:, 0]")
+    return values.reshape(len(values), -1), unit
+
+
+def square(matrix: Any, argument: str, of: str) -> tuple[np.ndarray, str]:
+    values, unit = split(matrix, argument, of)
+    if values.ndim != 2 or values.shape[0] != values.shape[1]:
+        must = f"must be a square matrix, but is of shape {values.shape}"
+        raise argument_error(argument, of, must, f"{argument}=np.eye(3)")
+    return finite(values, argument, of), unit
+
+
+def seconds(x: Any, argument: str, of: str, example: str) -> float:
+    is_time = isinstance(x, u.Quantity) and x.unit.has_same_dim(u.second) and u.math.ndim(x) == 0
+    value = float(x.to_decimal(u.second)) if is_time else np.nan
+    if not (np.isfinite(value) and value > 0):
+        raise argument_error(argument, of, f"must be a positive time, but is {x}", example)
+    return value
+
+
+def names_for(labels: Sequence[str] | None, n: int, of: str) -> list[str] | None:
+    names = None if labels is None else [str(label) for label in labels]
+    if names is not None and len(names) != n:
+        raise argument_error("labels", of, f"must be {n} names, but are {len(names)}", "labels=connectome.labels")
+    return names
+
+
+def argument_error(argument: str, of: str, must: str, example: str, kind: type[Exception] = ValueError) -> Exception:
+    meaning = f" ({_MEANING[argument]})" if argument in _MEANING else ""
+    return kind(f"Argument `{argument}` of {of}{meaning} {must}. Example: {example}")
+
+
+_MEANING = {
+    "best": "value of the parameter to mark",
+    "data": "time series, or the matrix with is_matrix=True",
+    "dt": "distance of the samples",
+    "history": "loss at each iteration",
+    "labels": "names",
+    "matrix": "connection strengths",
+    "positions": "where the sensors are",
+    "sampling_period": "distance of the samples",
+    "scores": "score of each value",
+    "signal": "samples over time",
+    "target": "what the model was fitted to",
+    "ts": "times of the samples",
+    "values": "one number for each sensor",
+    "x": "first state",
+    "y": "second state",
+}

@@ -1,0 +1,223 @@
+"""What a fit found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import brainunit as u
+import numpy as np
+
+from brainmass.extras import import_extra
+from brainmass.fitting.outcome import FitResult
+from brainmass.viz.drawing import (
+    COLORS,
+    DIVERGING,
+    FAINT,
+    SEQUENTIAL,
+    argument_error,
+    axes_or_new,
+    axis_label,
+    split,
+    style,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["plot_fit", "plot_loss"]
+
+
+def plot_loss(history: Any, *, ax: Axes | None = None, label: str | None = None, **kwargs: Any) -> Axes:
+    """Draw a loss over the iterations of a fit, counted from 0.
+
+    Parameters
+    ----------
+    history : array or Quantity, shape (K,)
+    ax : matplotlib Axes, optional
+        Call again with the axes returned to compare fits.
+    label : str, optional
+        Name of the fit, shown in the legend.
+    **kwargs
+        Passed to `Axes.plot`.
+
+    Raises
+    ------
+    ValueError
+        If `history` is not of shape (K,).
+    """
+    losses, unit = split(history, "history", "plot_loss")
+    if losses.ndim != 1:
+        must = f"must be of shape (K,), but is of shape {losses.shape}"
+        raise argument_error("history", "plot_loss", must, "plot_loss([1.0, 0.5, 0.2])")
+    ax = axes_or_new(ax)
+    ax.plot(losses, **style(len(ax.lines), {"label": label, **kwargs}))
+    ax.set_xlabel("iteration")
+    ax.set_ylabel(axis_label("loss", unit))
+    if label is not None:
+        ax.legend()
+    return ax
+
+
+def plot_fit(
+    result: FitResult,
+    *,
+    target: Any = None,
+    prediction: Any = None,
+    ax: Mapping[str, Axes] | None = None,
+) -> dict[str, Axes]:
+    """Draw a report of a fit: the course of the loss, the parameters found, and prediction beside target.
+
+    Parameters
+    ----------
+    result : FitResult
+    target : array or Quantity, optional
+        To compare the prediction with, of the same shape and unit. Of square matrices the target is drawn below the
+        diagonal and the prediction above it; of one signal both over each other; else one against the other.
+    prediction : array or Quantity, optional
+        In place of `result.prediction`, where that is another thing than the target: e.g. its functional connectivity.
+    ax : mapping of str to matplotlib Axes, optional
+        Where to draw 'loss', 'parameters' and, with a target, 'comparison', as of `plt.subplot_mosaic`.
+
+    Returns
+    -------
+    dict of str to matplotlib Axes
+        Several, since a report has several panels.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If prediction and target do not fit each other, or `ax` lacks a panel.
+    """
+    if not isinstance(result, FitResult):
+        must = f"must be a brainmass.FitResult, but is a {type(result).__name__}"
+        raise argument_error("result", "plot_fit", must, "plot_fit(fitter.fit(target))", TypeError)
+    both = None if target is None else _compared(result.prediction if prediction is None else prediction, target)
+    wanted = ["loss", "parameters", *(["comparison"] if both else [])]
+    axes = _panels(wanted, ax)
+    _draw_course(axes["loss"], result)
+    _draw_parameters(axes["parameters"], result)
+    if both:
+        _draw_comparison(axes["comparison"], *both)
+    return axes
+
+
+def _panels(wanted: list[str], ax: Mapping[str, Axes] | None) -> dict[str, Axes]:
+    if ax is None:
+        plt = import_extra("viz", "matplotlib.pyplot")
+        size = 5 * len(wanted), 3.6
+        return plt.figure(figsize=size, layout="constrained").subplot_mosaic([wanted])
+    if not isinstance(ax, Mapping) or any(name not in ax for name in wanted):
+        must = f"must map {', '.join(wanted)} to axes"
+        example = f"ax=plt.subplot_mosaic([{wanted}])[1]"
+        raise argument_error("ax", "plot_fit", must, example, TypeError)
+    return {name: ax[name] for name in wanted}
+
+
+# --- the loss -------------------------------------------------------------------------------------------------------
+def _draw_course(ax: Axes, result: FitResult) -> None:
+    losses = np.asarray(result.history, float)
+    several = None if result.histories is None else np.asarray(result.histories, float)
+    if several is not None and several.ndim == 2 and several.shape[1] > 1:
+        ax.plot(several, **{**FAINT, "linewidth": 0.6})
+    plot_loss(losses, ax=ax, color=COLORS[0])
+    ax.plot(np.fmin.accumulate(losses), color=COLORS[1], linestyle="--", label=f"lowest so far, {result.best_loss:.4g}")
+    positive = losses[np.isfinite(losses)]
+    if len(positive) and (positive > 0).all() and positive.max() > 100 * positive.min():
+        ax.set_yscale("log")
+    ax.legend()
+    ax.set_title(f"{result.backend}, {result.n_steps} steps")
+
+
+# --- the parameters -------------------------------------------------------------------------------------------------
+def _draw_parameters(ax: Axes, result: FitResult) -> None:
+    """A row for each: where it lies between its bounds, and the numbers."""
+    rows = []
+    for i, (name, value) in enumerate(result.best_params.items()):
+        numbers, unit = split(value, name, "plot_fit")
+        bounds = result.bounds.get(name)
+        rows.append(f"{name} = {_in_words(numbers)}{f' {unit}' if unit else ''}")
+        if bounds is None:
+            ax.text(0.5, i, "no bounds", ha="center", va="center", alpha=0.6)
+            continue
+        low, high = (
+            np.asarray(u.Quantity(end).to_decimal(u.get_unit(value)), float) for end in (bounds.low, bounds.high)
+        )
+        rows[-1] += f"\nfrom {_in_words(low)} to {_in_words(high)}{', log' if bounds.log else ''}"
+        places = _share(numbers, low, high, bounds.log)
+        ax.plot([0, 1], [i, i], color=FAINT["color"], linewidth=1)
+        ax.plot(places.ravel(), np.full(places.size, i), color=COLORS[0], marker="o", linestyle="none", alpha=0.7)
+    ax.set_yticks(range(len(rows)), rows)
+    ax.set(xlim=(-0.05, 1.05), ylim=(len(rows) - 0.5, -0.5), xlabel="place between the bounds")
+    ax.set_xticks([0, 0.5, 1])
+    ax.set_title("parameters found")
+
+
+def _share(numbers: np.ndarray, low: np.ndarray, high: np.ndarray, log: bool) -> np.ndarray:
+    if log:
+        numbers, low, high = np.log(numbers), np.log(low), np.log(high)
+    return np.asarray((numbers - low) / (high - low))
+
+
+def _in_words(numbers: np.ndarray) -> str:
+    if np.ptp(numbers) == 0:
+        return f"{float(np.ravel(numbers)[0]):.4g}"
+    return f"{numbers.min():.3g} … {numbers.max():.3g} ({numbers.size})"
+
+
+# --- prediction beside target ---------------------------------------------------------------------------------------
+def _compared(prediction: Any, target: Any) -> tuple[np.ndarray, np.ndarray, str]:
+    if prediction is None:
+        must = "must be None, as this fit has no `predict`, unless `prediction` is given"
+        raise argument_error("target", "plot_fit", must, "plot_fit(result, target=fc, prediction=model_fc)")
+    t, unit = split(target, "target", "plot_fit")
+    if not u.get_unit(prediction).has_same_dim(u.get_unit(target)) or u.math.shape(prediction) != t.shape:
+        must = (
+            f"must have shape and unit of the prediction, {u.math.shape(prediction)} in {u.get_unit(prediction)}, "
+            f"but has {t.shape} in {u.get_unit(target)}"
+        )
+        example = "prediction=objectives.functional_connectivity(result.prediction)"
+        raise argument_error("target", "plot_fit", must, example)
+    p = np.asarray(u.Quantity(prediction).to_decimal(u.get_unit(target)), float)
+    return p, t, unit
+
+
+def _draw_comparison(ax: Axes, prediction: np.ndarray, target: np.ndarray, unit: str) -> None:
+    if target.ndim == 2 and target.shape[0] == target.shape[1] > 1:
+        _draw_halves(ax, prediction, target, unit)
+    elif target.ndim == 1:
+        ax.plot(target, color=COLORS[6], linewidth=2.5, label="target")
+        ax.plot(prediction, color=COLORS[0], label="prediction")
+        ax.legend()
+        ax.set(xlabel="sample", ylabel=axis_label("signal", unit))
+    else:
+        both = prediction.ravel(), target.ravel()
+        ends = min(map(np.nanmin, both)), max(map(np.nanmax, both))
+        ax.plot(*both[::-1], color=COLORS[0], marker=".", linestyle="none", alpha=0.5)
+        ax.plot(ends, ends, color=COLORS[6], linewidth=1)
+        ax.set(xlabel=axis_label("target", unit), ylabel=axis_label("prediction", unit))
+    ax.set_title(f"r = {_correlation(prediction, target):.2f}")
+
+
+def _draw_halves(ax: Axes, prediction: np.ndarray, target: np.ndarray, unit: str) -> None:
+    n = len(target)
+    shown = np.where(np.tri(n, k=-1, dtype=bool), target, prediction)
+    np.fill_diagonal(shown, np.nan)
+    reach = float(np.nanmax(np.abs(shown))) or 1.0
+    signed: dict[str, Any] = (
+        {"cmap": DIVERGING, "vmin": -reach, "vmax": reach} if np.nanmin(shown) < 0 else {"cmap": SEQUENTIAL}
+    )
+    image = ax.imshow(shown, interpolation="nearest", **signed)
+    ax.set(xlabel="prediction, above the diagonal", ylabel="target, below it")
+    ax.figure.colorbar(image, ax=ax, label=unit)
+
+
+def _correlation(prediction: np.ndarray, target: np.ndarray) -> float:
+    if target.ndim == 2 and target.shape[0] == target.shape[1] > 1:
+        below, above = np.tril_indices(len(target), -1), np.triu_indices(len(target), 1)
+        p, t = (np.concatenate([x[below], x[above]]) for x in (prediction, target))
+    else:
+        p, t = prediction.ravel(), target.ravel()
+    if np.ptp(p) == 0 or np.ptp(t) == 0:
+        return float("nan")
+    return float(np.corrcoef(p, t)[0, 1])

@@ -1,0 +1,176 @@
+"""Matrices: connectivity, functional connectivity, and its dynamics."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from brainmass.network.connectome import Connectome
+from brainmass.network.edges import Edges
+from brainmass.objectives import fcd_matrix, functional_connectivity
+from brainmass.viz.drawing import (
+    DIVERGING,
+    SEQUENTIAL,
+    argument_error,
+    axes_or_new,
+    axis_label,
+    names_for,
+    seconds,
+    shown,
+    square,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["plot_connectivity", "plot_functional_connectivity", "plot_functional_connectivity_dynamics"]
+
+
+def plot_connectivity(
+    matrix: Any,
+    *,
+    labels: Sequence[str] | None = None,
+    ax: Axes | None = None,
+    cmap: Any = SEQUENTIAL,
+    colorbar: bool = True,
+    **kwargs: Any,
+) -> Axes:
+    """Draw a connectivity matrix. Rows receive: entry [i, j] is from region j to region i.
+
+    Parameters
+    ----------
+    matrix : array, Quantity, Connectome or Edges, shape (N, N)
+        Finite. Of a connectome, the weights and, unless given, the labels are taken.
+    labels : N strings, optional
+        Names of the regions; thinned out where more than 25.
+    ax : matplotlib Axes, optional
+    cmap : matplotlib colour map
+        Weights of both signs are better seen with `cmap="RdBu_r"` and `vmin`, `vmax` of one size.
+    colorbar : bool
+    **kwargs
+        Passed to `Axes.imshow`.
+
+    Raises
+    ------
+    ValueError
+        If the matrix is not square, has NaN, or there is another number of labels.
+    """
+    if isinstance(matrix, Edges):
+        matrix = matrix.to_connectome()
+    if isinstance(matrix, Connectome):
+        labels = matrix.labels if labels is None else labels
+        matrix = matrix.weights
+    values, unit = square(matrix, "matrix", "plot_connectivity")
+    names = names_for(labels, len(values), "plot_connectivity")
+    ax = axes_or_new(ax)
+    image = _draw_matrix(ax, values, names, {"cmap": cmap, **kwargs})
+    ax.set_xlabel("from region")
+    ax.set_ylabel("to region")
+    if colorbar:
+        ax.figure.colorbar(image, ax=ax, label=axis_label("weight", unit))
+    return ax
+
+
+def plot_functional_connectivity(
+    data: Any,
+    *,
+    is_matrix: bool = False,
+    labels: Sequence[str] | None = None,
+    ax: Axes | None = None,
+    colorbar: bool = True,
+    **kwargs: Any,
+) -> Axes:
+    """Draw functional connectivity, on colours that are symmetric about 0 and reach from -1 to 1.
+
+    Parameters
+    ----------
+    data : array or Quantity
+        Time series of shape (T, R); with `is_matrix`, functional connectivity of shape (R, R).
+    is_matrix : bool
+        What `data` is; never guessed from its shape.
+    labels : R strings, optional
+    ax : matplotlib Axes, optional
+    colorbar : bool
+    **kwargs
+        Passed to `Axes.imshow`; for example `vmin=-0.5, vmax=0.5`.
+
+    Raises
+    ------
+    ValueError
+        If `data` has not the shape announced, has NaN, or there is another number of labels.
+    """
+    of = "plot_functional_connectivity"
+    values, _ = square(data if is_matrix else functional_connectivity(data), "data", of)
+    names = names_for(labels, len(values), of)
+    ax = axes_or_new(ax)
+    image = _draw_matrix(ax, values, names, {"cmap": DIVERGING, "vmin": -1, "vmax": 1, **kwargs})
+    ax.set_xlabel("region")
+    ax.set_ylabel("region")
+    if colorbar:
+        ax.figure.colorbar(image, ax=ax, label="functional connectivity (Pearson)")
+    return ax
+
+
+def plot_functional_connectivity_dynamics(
+    data: Any,
+    *,
+    window_size: int = 30,
+    step_size: int = 5,
+    sampling_period: Any = None,
+    is_matrix: bool = False,
+    ax: Axes | None = None,
+    colorbar: bool = True,
+    **kwargs: Any,
+) -> Axes:
+    """Draw functional connectivity dynamics (FCD): the correlation of the functional connectivities of two windows.
+
+    Colours are symmetric about 0 and reach from -1 to 1.
+
+    Parameters
+    ----------
+    data : array or Quantity
+        Time series of shape (T, R), R >= 3; with `is_matrix`, an FCD matrix of shape (W, W).
+    window_size, step_size : int
+        Samples in a window, and from one window to the next, as of `brainmass.objectives.fcd_matrix`.
+    sampling_period : Quantity of time, optional
+        Time between samples: the axes are then the starts of the windows in seconds, else their numbers.
+    is_matrix : bool
+        What `data` is; never guessed from its shape.
+    ax : matplotlib Axes, optional
+    colorbar : bool
+    **kwargs
+        Passed to `Axes.imshow`.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If `data` has not the shape announced, has NaN, or is shorter than a window; for other window sizes.
+    """
+    of = "plot_functional_connectivity_dynamics"
+    values, _ = square(data if is_matrix else fcd_matrix(data, window_size, step_size), "data", of)
+    label, step = "window", 1.0
+    if sampling_period is not None:
+        if isinstance(step_size, bool) or not isinstance(step_size, int | np.integer) or step_size < 1:
+            raise argument_error("step_size", of, f"must be a positive int, but is {step_size!r}", "step_size=5")
+        example = "sampling_period=0.72 * u.second"
+        label, step = "start of window (s)", step_size * seconds(sampling_period, "sampling_period", of, example)
+    ends = -step / 2, (len(values) - 0.5) * step
+    ax = axes_or_new(ax)
+    style = {"cmap": DIVERGING, "vmin": -1, "vmax": 1, "extent": (*ends, *ends[::-1])}
+    image = _draw_matrix(ax, values, None, {**style, **kwargs})
+    ax.set_xlabel(label)
+    ax.set_ylabel(label)
+    if colorbar:
+        ax.figure.colorbar(image, ax=ax, label="correlation of functional connectivities")
+    return ax
+
+
+def _draw_matrix(ax: Axes, values: np.ndarray, names: list[str] | None, kwargs: dict[str, Any]) -> Any:
+    image = ax.imshow(values, **{"interpolation": "nearest", **kwargs})
+    if names is not None:
+        written = shown(len(names))
+        ax.set_xticks(written, [names[i] for i in written], rotation=90)
+        ax.set_yticks(written, [names[i] for i in written])
+    return image

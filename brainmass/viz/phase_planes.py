@@ -1,0 +1,266 @@
+"""The plane of two states: trajectories, vector field and nullclines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import brainstate
+import brainunit as u
+import numpy as np
+
+from brainmass.dynamics.base import NeuralMassDynamics
+from brainmass.dynamics.declaration import read_input
+from brainmass.dynamics.fields import check_input_shape, show
+from brainmass.viz.drawing import COLORS, FAINT, argument_error, axes_or_new, axis_label, columns, style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["plot_phase_plane", "plot_phase_portrait"]
+
+_FINE, _COARSE = 241, 10  # points along a side, and which of them carry the vector field
+
+
+def plot_phase_portrait(x: Any, y: Any, *, ax: Axes | None = None, **kwargs: Any) -> Axes:
+    """Draw trajectories in the plane of two states; a dot marks each start.
+
+    Parameters
+    ----------
+    x, y : array or Quantity, shape (T,) or (T, R)
+        Two states over time, of the same shape.
+    ax : matplotlib Axes, optional
+        For example that of `plot_phase_plane`.
+    **kwargs
+        Passed to `Axes.plot`.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ.
+    """
+    of = "plot_phase_portrait"
+    xs, x_unit = columns(x, "x", of)
+    ys, y_unit = columns(y, "y", of)
+    if xs.shape != ys.shape:
+        must = f"must have the shape of `x`, {xs.shape}, but is of shape {ys.shape}"
+        raise argument_error("y", of, must, "plot_phase_portrait(x, y)")
+    ax = axes_or_new(ax)
+    for i in range(xs.shape[1]):
+        (line,) = ax.plot(xs[:, i], ys[:, i], **style(i, kwargs))
+        ax.plot(xs[0, i], ys[0, i], marker="o", linestyle="none", color=line.get_color())
+    ax.set_xlabel(axis_label("x", x_unit))
+    ax.set_ylabel(axis_label("y", y_unit))
+    return ax
+
+
+def plot_phase_plane(
+    model: NeuralMassDynamics,
+    x: str | None = None,
+    y: str | None = None,
+    *,
+    xlim: Any = None,
+    ylim: Any = None,
+    inputs: Mapping[str, Any] | None = None,
+    held: Mapping[str, Any] | None = None,
+    region: int | tuple[int, ...] = 0,
+    trajectory: Any = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw the vector field of a model in the plane of two states, with the nullclines, where one of them rests.
+
+    From the equations of the model, with its parameters as they are, without noise; recurrent input that a model
+    delays is taken without delay, which leaves the nullclines as they are. Where the nullclines cross, both states
+    rest. It is the truth about the whole model where it has no other states.
+
+    Parameters
+    ----------
+    model : NeuralMassDynamics
+    x, y : str, optional
+        Names of the states along the axes; default the two of a model that has two.
+    xlim, ylim : pair of numbers or Quantities, optional
+        What is drawn; plain numbers are in the unit of the state. Default: where the trajectory goes, and some more.
+    inputs : mapping, optional
+        What enters the input ports, by name: constants.
+    held : mapping, optional
+        Values of the other states, by name. Default: the present ones of the model, as a run leaves them.
+    region : int or tuple of int
+        Whose parameters.
+    trajectory : Result, optional
+        A run that recorded both states, to draw on top. It belongs into this plane if it ran with the same inputs.
+    ax : matplotlib Axes, optional
+
+    Raises
+    ------
+    ValueError, TypeError
+        For unknown states or inputs, where other states are not known, or without limits.
+
+    Examples
+    --------
+    >>> import brainmass
+    >>> model = brainmass.FitzHughNagumoStep.preset("classic", 1)
+    >>> ax = brainmass.viz.plot_phase_plane(model, xlim=(-2.5, 2.5), ylim=(-1, 2), inputs={"V_inp": 0.5})
+    >>> ax.get_xlabel(), ax.get_ylabel()
+    ('V', 'w')
+    """
+    if not isinstance(model, NeuralMassDynamics):
+        must = f"must be one node, a NeuralMassDynamics, but is {show(model)}"
+        example = "plot_phase_plane(network.node, inputs={...})"
+        raise argument_error("model", "plot_phase_plane", must, example, TypeError)
+    plane = _Plane(model, x, y, region)
+    ends = [
+        plane.limits(name, axis, given, trajectory)
+        for name, axis, given in zip(plane.names, ("xlim", "ylim"), (xlim, ylim), strict=True)
+    ]
+    points = [np.linspace(low, high, _FINE) for low, high in ends]
+    rates = plane.rates(points, inputs or {}, held or {})
+    ax = axes_or_new(ax)
+    _draw_field(ax, points, rates)
+    for i, rate in enumerate(rates):
+        _draw_nullcline(ax, points, rate, f"d{plane.names[i]}/dt = 0", COLORS[i])
+    if trajectory is not None:
+        xs, ys = (plane.recorded(name, trajectory) for name in plane.names)
+        plot_phase_portrait(xs, ys, ax=ax, color=COLORS[2])
+    ax.set(xlim=ends[0], ylim=ends[1])
+    ax.set_xlabel(axis_label(plane.names[0], plane.unit_name(plane.names[0])))
+    ax.set_ylabel(axis_label(plane.names[1], plane.unit_name(plane.names[1])))
+    ax.legend(loc="upper right")
+    return ax
+
+
+class _Plane:
+    """Two states of a model, and their rates of change."""
+
+    of = "plot_phase_plane"
+
+    def __init__(self, model: NeuralMassDynamics, x: str | None, y: str | None, region: Any):
+        self.model, known = model, tuple(model._states)
+        if x is None and y is None and len(known) == 2:
+            x, y = known
+        for argument, name in (("x", x), ("y", y)):
+            if name not in known or (argument == "y" and x == y):
+                must = f"must be one of two different states of {type(model).__name__} ({', '.join(known)}), but is "
+                raise argument_error(argument, self.of, f"{must}{name!r}", f'{argument}="{known[-1]}"')
+        self.names: list[str] = [str(x), str(y)]
+        self.units = {name: u.get_unit(value) for name, value in self._initial().items()}
+        self.index = _region(model, region)
+
+    def _initial(self) -> dict[str, Any]:
+        return self.model._initial(brainstate.random.RandomState(0))
+
+    def unit_name(self, name: str) -> str:
+        return "" if self.units[name].has_same_dim(u.UNITLESS) else str(self.units[name])
+
+    def number(self, argument: str, name: str, value: Any) -> np.ndarray:
+        """A value of a state as numbers in its unit."""
+        unit, got = self.units[name], u.get_unit(value)
+        if got.has_same_dim(unit):
+            return np.asarray(u.Quantity(value).to_decimal(unit), float)
+        if got.has_same_dim(u.UNITLESS):
+            return np.asarray(u.maybe_decimal(value), float)
+        must = f"must have the unit of the state `{name}`, {unit}, but is {show(value)}"
+        raise argument_error(argument, self.of, must, f"{argument}=... * u.{unit}", u.UnitMismatchError)
+
+    def recorded(self, name: str, trajectory: Any) -> Any:
+        if name not in trajectory:
+            must = f"must have recorded the states {', '.join(self.names)}, but has {', '.join(trajectory) or 'none'}"
+            raise argument_error("trajectory", self.of, must, f'simulator.run(duration, monitors=["{name}"])')
+        values = trajectory[name]
+        if u.math.ndim(values) != 1 + len(self.model.varshape):
+            must = f"must be one run, without a batch, but `{name}` is of shape {u.math.shape(values)}"
+            raise argument_error("trajectory", self.of, must, "simulator.run(duration)")
+        return (
+            values[(slice(None), *self.index)].to(self.units[name]) if self.unit_name(name) else values[:, *self.index]
+        )
+
+    def limits(self, name: str, argument: str, given: Any, trajectory: Any) -> tuple[float, float]:
+        if given is None and trajectory is None:
+            must = "must be given where there is no `trajectory`"
+            raise argument_error(argument, self.of, must, f"{argument}=(-1, 1)")
+        if given is None:
+            values = self.number("trajectory", name, self.recorded(name, trajectory))
+            values = values[np.isfinite(values)]
+            low, high = float(values.min()), float(values.max())
+            margin = 0.1 * (high - low) or 1.0
+            return low - margin, high + margin
+        pair = [self.number(argument, name, value) for value in given]
+        if len(pair) != 2 or any(end.shape for end in pair) or not np.isfinite(pair).all() or not pair[0] < pair[1]:
+            must = f"must be two finite numbers, the lower one first, but is {show(given)}"
+            raise argument_error(argument, self.of, must, f"{argument}=(-1, 1)")
+        return float(pair[0]), float(pair[1])
+
+    def rates(self, points: list[np.ndarray], inputs: Mapping, held: Mapping) -> list[np.ndarray]:
+        """The rates of change of both states on the grid of these points, per ms."""
+        xs, ys = np.meshgrid(*points)
+        at = dict(zip(self.names, (xs, ys), strict=True))
+        self._check_held(held)
+        given = {name: at[name] if name in at else self._held(name, held) for name in self.model._states}
+        state = tuple(self._everywhere(numbers, name, xs.shape) for name, numbers in given.items())
+        rates = dict(zip(self.model._states, self.model._rates(state, self._entering(inputs)), strict=True))
+        return [self._at_region(rates[name], self.units[name]) for name in self.names]
+
+    def _check_held(self, held: Mapping[str, Any]) -> None:
+        others = [name for name in self.model._states if name not in self.names]
+        for key in held:
+            if key not in others:
+                must = f"must name other states than those of the axes ({', '.join(others) or 'none'}), but has {key!r}"
+                raise argument_error("held", self.of, must, f"held={{{others[0]!r}: 0.0}}" if others else "held=None")
+
+    def _held(self, name: str, held: Mapping[str, Any]) -> np.ndarray:
+        if name in held:
+            value = self.number("held", name, held[name])
+            if value.shape:
+                raise argument_error("held", self.of, f"must be one number for {name!r}", f"held={{{name!r}: 0.0}}")
+            return value
+        present = vars(self.model).get(name)
+        if not isinstance(present, brainstate.State):
+            must = f"must give the state {name!r}, as the model has not run yet"
+            raise argument_error("held", self.of, must, f"held={{{name!r}: 0.0}}")
+        values = self.number("held", name, present.value)
+        if values.shape != tuple(self.model.varshape):
+            must = f"must give the state {name!r}, as the present one belongs to a batch"
+            raise argument_error("held", self.of, must, f"held={{{name!r}: 0.0}}")
+        return values[self.index]
+
+    def _everywhere(self, numbers: np.ndarray, name: str, grid: tuple[int, ...]) -> Any:
+        values = np.broadcast_to(numbers, grid).reshape(*grid, *(1 for _ in self.model.varshape))
+        values = np.broadcast_to(values, (*grid, *self.model.varshape))
+        return u.maybe_decimal(u.math.asarray(values) * self.units[name])
+
+    def _entering(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        model = self.model
+        held = {port: u.maybe_decimal(0.0 * unit) for port, unit in model._port_units.items()}
+        for name, value in inputs.items():
+            port, value = read_input(model, name, value)
+            held[port] = model._read(port, value)
+            check_input_shape(model._owner, port, held[port], model.varshape)
+        return held
+
+    def _at_region(self, rate: Any, unit: Any) -> np.ndarray:
+        values = np.asarray(u.Quantity(rate).to_decimal(unit / u.ms), float)
+        return values[(..., *self.index)]
+
+
+def _region(model: NeuralMassDynamics, region: Any) -> tuple[int, ...]:
+    index = tuple(region) if isinstance(region, tuple | list) else (region,)
+    if len(index) != len(model.varshape) or not all(0 <= i < n for i, n in zip(index, model.varshape, strict=True)):
+        must = f"must be an index into the population, in_size={model.varshape}, but is {region!r}"
+        raise argument_error("region", "plot_phase_plane", must, "region=0")
+    return index
+
+
+def _draw_field(ax: Axes, points: list[np.ndarray], rates: list[np.ndarray]) -> None:
+    xs, ys = (axis[::_COARSE] for axis in points)
+    dx, dy = (rate[::_COARSE, ::_COARSE] for rate in rates)
+    if not (np.isfinite(dx) & np.isfinite(dy)).all():
+        dx, dy = np.ma.masked_invalid(dx), np.ma.masked_invalid(dy)
+    ax.streamplot(xs, ys, dx, dy, color=FAINT["color"], linewidth=0.6, arrowsize=0.8, density=0.9)
+
+
+def _draw_nullcline(ax: Axes, points: list[np.ndarray], rate: np.ndarray, label: str, color: str) -> None:
+    rate = np.ma.masked_invalid(rate)
+    if rate.min() <= 0 <= rate.max():
+        ax.contour(*points, rate, levels=[0.0], colors=[color], linewidths=2, zorder=3)
+    else:
+        label += " (not here)"
+    ax.plot([], [], color=color, linewidth=2, label=label)
