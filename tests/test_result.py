@@ -169,7 +169,7 @@ def test_wrong_arguments_are_refused(arguments, message):
 
 def test_summary():
     assert repr(make_two_rates()).splitlines() == [
-        "Result: 4 ms in steps of 0.1 ms",
+        "Result: 4 ms in steps of 0.1 ms (MontbrioPazoRoxinStep, seed 3)",
         "  r     (4, 3)     every 1 ms  Hz  min 0  mean 5.5  max 11",
         f"  bold  (2, 5, 3)  every 2 ms      min -1  mean {BOLD.mean():.4g}  max 1",
     ]

@@ -1,6 +1,7 @@
 """The run: what it records, what it recompiles, how it goes on, and its derivatives."""
 
 import functools
+import re
 
 import brainstate
 import brainunit as u
@@ -691,3 +692,21 @@ def test_progress_bar(monkeypatch):
         assert shown == [50, 100, 150, 200, 250, 300, "closed"]
         shown.clear()
         np.testing.assert_allclose(run["x"].ravel()[-1], 30.0, rtol=1e-4)
+
+
+def test_monitors_name_what_a_node_gives():
+    column = bm.JansenRitStep(2, E_init=lambda shape: np.ones(shape) * u.mV)
+    network = bm.Network(column, conn=np.ones((2, 2)), coupled_var="eeg", k=1.0 * u.Hz / u.mV)
+    for model, names in ((column, ["eeg"]), (network, ["eeg", "node.eeg"])):
+        result = bm.Simulator(model, dt=0.1 * u.ms).run(1 * u.ms, monitors=[*names, "E", "I"])
+        for name in names:
+            np.testing.assert_allclose(result[name].mantissa, (result["E"] - result["I"]).mantissa, rtol=1e-6)
+
+
+def test_the_error_says_how_to_monitor_a_method():
+    node = bm.WongWangExcInhStep(2)
+    network = bm.Network(node, conn=np.ones((2, 2)), coupled_var="S_e")
+    for model, path in ((node, "model"), (network, "model.node")):
+        text = f'monitors={{"H_e": lambda model: {path}.H_e()}}'
+        with pytest.raises(ValueError, match=re.escape(text)):
+            bm.Simulator(model, dt=0.1 * u.ms).run(1 * u.ms, monitors=["H_e"])

@@ -12,6 +12,7 @@ import brainstate
 import brainunit as u
 from brainstate.nn import Param
 
+from brainmass.display import Html, folded, page, parameter_words, table
 from brainmass.dynamics import integrators
 from brainmass.dynamics.declaration import (
     batch_shape,
@@ -252,9 +253,9 @@ class Declared(_Fields):
         for key, spec in self._params.items():
             if getattr(self, key) is None:
                 continue
-            value = getattr(self, key).value()
-            if is_traced(value) or u.math.shape(value) != () or differs(value, spec.default):
-                given.append(f"{key}={'...' if is_traced(value) else show(value)}")
+            value, fit = getattr(self, key).value(), getattr(self, key).fit
+            if fit or is_traced(value) or u.math.shape(value) != () or differs(value, spec.default):
+                given.append(f"{key}={'...' if is_traced(value) else show(value)}{' (trainable)' if fit else ''}")
         for key in (*self._noises, *self._options):
             value = getattr(self, key)
             plain = isinstance(value, str | bool | int | float)
@@ -262,6 +263,24 @@ class Declared(_Fields):
                 value = value.value() if isinstance(value, Param) else value
                 given.append(f"{key}={'...' if is_traced(value) else show(repr(value))}")
         return f"{self._owner}({', '.join(given)})"
+
+    def _repr_html_(self) -> str:
+        size = ", ".join(map(str, self.varshape))
+        return page(self._owner, f"in_size=({size})", *self._tables())
+
+    def _tables(self) -> list[Html]:
+        """Parameters, states and noises."""
+        params = {key: getattr(self, key) for key in self._params}
+        rows = [(k, *parameter_words(p), self._params[k].doc) for k, p in params.items() if p is not None]
+        states = [(s.name, s.unit_words, s.port, s.noise, s.doc) for s in self._states.values()]
+        noises = [(key, repr(x)) for key in self._noises if (x := getattr(self, key)) is not None]
+        options = [(key, show(repr(getattr(self, key)))) for key in self._options if key != "name"]
+        return [
+            table(("parameter", "value", "unit", "trainable", "meaning"), rows),
+            table(("state", "unit", "input", "noise", "meaning"), states),
+            table(("noise", ""), noises),
+            folded("options", table(("option", "value"), options)),
+        ]
 
 
 class NeuralMassDynamics(Declared):

@@ -94,6 +94,10 @@ class StateSpec:
     name: str = ""
 
     @property
+    def unit_words(self) -> str:
+        return "" if self.unit is None or self.unit.has_same_dim(u.UNITLESS) else str(self.unit)
+
+    @property
     def noise_port(self) -> str:
         return self.add or self.port
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from brainmass.fitting.outcome import FitStep
 from brainmass.fitting.saved import Saved, leaves_of, with_leaves
+from brainmass.progress_bar import progress_bar
 
 __all__ = ["Course", "Given", "Orders"]
 
@@ -81,9 +82,7 @@ class Course:
 
     def __enter__(self) -> Course:
         if self.orders.progress:
-            from tqdm.auto import tqdm
-
-            self._bar = tqdm(total=self.orders.n_steps, desc="fitting", unit="step", leave=False)
+            self._bar = progress_bar(total=self.orders.n_steps, desc="fitting", unit="step")
             self._bar.update(self.n_done)
         return self
 

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-import brainunit as u
+import numpy as np
 
+from brainmass.display import number, page, table
+from brainmass.dynamics.fields import show
 from brainmass.fitting.description import Bounds
 
 __all__ = ["FitResult", "FitStep"]
+
+_MOST = 12
 
 
 class FitStep(NamedTuple):
@@ -71,7 +75,37 @@ class FitResult:
         self.histories, self.grad_norms, self.divergence = histories, grad_norms, divergence
         self.bounds = dict(bounds or {})
 
-    def __repr__(self) -> str:
-        sizes = ", ".join(f"{name} {tuple(u.math.shape(x))}" for name, x in self.best_params.items())
+    @property
+    def _course(self) -> str:
         first = f"{self.history[0]:.4g}" if len(self.history) else "nothing"
-        return f"FitResult: loss {first} → {self.best_loss:.4g} in {self.n_steps} steps ({self.backend}); {sizes}"
+        runs = np.shape(self.histories)[1] if np.ndim(self.histories) == 2 else 1
+        beside = f", {runs} side by side" if runs > 1 else ""
+        lost = "; ended by a run that diverged" if self.divergence is not None else ""
+        return f"loss {first} → {self.best_loss:.4g} in {self.n_steps} steps ({self.backend}{beside}){lost}"
+
+    def _rows(self) -> list[tuple[str, str, str, str]]:
+        """Name, value, unit and bounds of what was fitted."""
+        return [(name, *number(x), _in_words(self.bounds.get(name))) for name, x in self.best_params.items()]
+
+    def __repr__(self) -> str:
+        rows = self._rows()
+        lines = [f"{name} = {value} {unit}".rstrip() + (f", within {b}" if b else "") for name, value, unit, b in rows]
+        more = [f"... and {len(lines) - _MOST} more"] if len(lines) > _MOST else []
+        return "\n  ".join([f"FitResult: {self._course}", *lines[:_MOST], *more])
+
+    def _repr_html_(self) -> str:
+        head = ("parameter", "value", "unit", "bounds")
+        facts = [("optimiser", show(self.optimizer) if isinstance(self.optimizer, str) else _kind(self.optimizer))]
+        facts += [("trouble", self.divergence)] if self.divergence is not None else []
+        return page("FitResult", self._course, table(head, self._rows()), table(("", ""), facts))
+
+
+def _in_words(bounds: Bounds | None) -> str:
+    if bounds is None:
+        return ""
+    low, high = (number(end)[0].partition(",")[0] for end in (bounds.low, bounds.high))
+    return f"{low} to {high}{', log' if bounds.log else ''}"
+
+
+def _kind(optimizer: Any) -> str:
+    return "" if optimizer is None else f"{type(optimizer).__module__.partition('.')[0]} {type(optimizer).__name__}"

@@ -7,6 +7,7 @@ from typing import Any
 
 import brainunit as u
 
+from brainmass.display import Html, folded, page, table
 from brainmass.dynamics.base import NeuralMassDynamics, advance
 from brainmass.dynamics.declaration import bind_inputs, read_input
 from brainmass.dynamics.fields import show, suggestion
@@ -265,12 +266,22 @@ class Network(Module):
         given[0][port] = sample if present is None else node._read(port, present) + sample
 
     def __repr__(self) -> str:
-        nodes = self.populations
-        shown = (
-            repr(next(iter(nodes.values()))) if len(nodes) == 1 else ", ".join(f"{n}: {m!r}" for n, m in nodes.items())
-        )
-        regions = sum(node.varshape[0] for node in nodes.values())
-        return f"Network({shown} × {regions} regions, {'; '.join(map(repr, self.projections))})"
+        lines = [f"{name}: {node!r}" for name, node in self.populations.items()]
+        lines += [repr(projection) for projection in self.projections]
+        lines += [] if self.noise is None else [f"noise: {self.noise!r}"]
+        return "\n  ".join([f"Network of {self._n_regions} regions", *lines])
+
+    def _repr_html_(self) -> str:
+        head = ("from", "to", "sends", "through", "into", "k", "trainable", "connections", "delays")
+        ends = [(p.source or self._names[0], p.target or self._names[0]) for p in self.projections]
+        rows = [(*pair, *p.described().values()) for pair, p in zip(ends, self.projections, strict=True)]
+        nodes = [Html(folded(f"{name}: {node!r}", *node._tables())) for name, node in self.populations.items()]
+        noise = [] if self.noise is None else [table(("noise", ""), [(self.port, repr(self.noise))])]
+        return page("Network", f"{self._n_regions} regions", *nodes, table(head, rows), *noise)
+
+    @property
+    def _n_regions(self) -> int:
+        return sum(node.varshape[0] for node in self.populations.values())
 
 
 # --- checks -------------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ import brainunit as u
 import numpy as np
 from brainstate.nn import Param
 
+from brainmass.display import parameter_words
 from brainmass.dynamics.base import NeuralMassDynamics, time_step
 from brainmass.dynamics.delays import BlockedLine, DelayLine, InterpolatedLine, delay_line
 from brainmass.dynamics.fields import Domain, ParamSpec, as_param, default_dtype, is_traced, show, suggestion
@@ -285,10 +286,37 @@ class Projection(Module):
     def _knows_itself(self, target: NeuralMassDynamics) -> bool:
         return self.coupled_var in target._states or self.coupled_var in target.sources
 
+    def described(self) -> dict[str, str]:
+        """What is sent, through which coupling, into which port; strength, connections and delays, in words."""
+        strength, unit, trainable = parameter_words(self.coupling.k)
+        allowed = getattr(self, "_allowed", True)
+        n = int((self._exists & allowed).sum())
+        return {
+            "sends": self.coupled_var,
+            "through": type(self.coupling).__name__,
+            "into": self.port,
+            "k": f"{strength} {unit}".rstrip(),
+            "trainable": ", ".join(["k"] * bool(trainable) + ["weights"] * bool(self.coupling.conn.fit)),
+            "connections": str(n),
+            "delays": self._delays_in_words(allowed),
+        }
+
+    def _delays_in_words(self, allowed: Any) -> str:
+        if self.speed is None:
+            return ""
+        if is_traced(self.speed.value()):
+            return "traced"
+        there = np.asarray(self._delays())[self._exists & allowed]
+        ends = list(dict.fromkeys(f"{x:.3g}" for x in (there.min(initial=np.inf), there.max(initial=0.0))))
+        return f"{' to '.join(ends)} ms" if there.size else "none"
+
     def __repr__(self) -> str:
-        delays = "" if self.speed is None else f", delays up to {np.max(self._delays()):.3g} ms"
+        words = self.described()
+        delays = f", delays {words['delays']}" if words["delays"] else ""
+        trainable = f" (trainable: {words['trainable']})" if words["trainable"] else ""
         ends = "" if self.source is None else f"{self.source} to {self.target}: "
-        return f"{ends}{type(self.coupling).__name__} of {self.coupled_var} into {self.port}{delays}"
+        what = f"{words['through']} of {words['sends']} into {words['into']}"
+        return f"{ends}{what}, k={words['k']}{trainable}, {words['connections']} connections{delays}"
 
 
 def _has_states(node: NeuralMassDynamics) -> bool:

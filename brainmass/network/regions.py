@@ -5,11 +5,12 @@ from __future__ import annotations
 import abc
 import dataclasses
 import os
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import brainunit as u
 import numpy as np
 
+from brainmass.display import folded, page, table
 from brainmass.network.connectome_checks import (
     argument_error,
     checked_centres,
@@ -22,10 +23,14 @@ from brainmass.network.connectome_checks import (
     sides_from_labels,
 )
 
+if TYPE_CHECKING:
+    from brainmass.network.connectome_report import ConnectomeReport
+
 __all__ = ["PathLike", "Regions", "counted", "density"]
 
 PathLike = str | os.PathLike[str]
 
+_MOST_ROWS = 200
 _KINDS = ("max", "row", "spectral")
 
 
@@ -216,9 +221,23 @@ class Regions(abc.ABC):
         speed_mm_per_ms = checked_speed(owner, speed, lengths.shape)
         return u.Quantity(lengths.to_decimal(u.mm) / speed_mm_per_ms, unit=u.ms)
 
+    @abc.abstractmethod
+    def report(self) -> ConnectomeReport:
+        """Return what there is to know before it is used."""
+
     # --- describing -------------------------------------------------------------------------------------------------
     def _sides(self) -> tuple[str, ...] | None:
         return self.hemispheres or sides_from_labels(self.labels)
+
+    def _repr_html_(self) -> str:
+        report = self.report()
+        facts = [*((line, "") for line in report.lines), *((line, "look at it") for line in report.problems)]
+        sides = self._sides() or [""] * self.n_regions
+        places = [""] * self.n_regions if self.centres is None else [_place(xyz) for xyz in self.centres]
+        rows = [(i, *row) for i, row in enumerate(zip(self.labels, sides, places, strict=True))][:_MOST_ROWS]
+        more = "" if self.n_regions <= _MOST_ROWS else f" (the first {_MOST_ROWS})"
+        regions = table(("", "region", "hemisphere", "centre"), rows)
+        return page(type(self).__name__, self.name, table(("", "problem"), facts), folded(f"regions{more}", regions))
 
     def _described(self, source: np.ndarray, target: np.ndarray, length: u.Quantity | None) -> str:
         between = source != target
@@ -231,6 +250,10 @@ class Regions(abc.ABC):
             parts.append(counted(n_self, "self-connection"))
         parts.append(_described_lengths(length, between))
         return f"{type(self).__name__}({self.name!r}: {', '.join(parts)})"
+
+
+def _place(xyz: u.Quantity) -> str:
+    return f"{', '.join(f'{float(x):.4g}' for x in np.asarray(xyz.mantissa))} {xyz.unit}"
 
 
 def counted(number: int, noun: str) -> str:

@@ -21,7 +21,8 @@ class Monitor:
     Parameters
     ----------
     what : str, callable or Observer
-        Name of a state; a function of the model; or a forward model, which is integrated inside the run.
+        Name of a state, or of what the node returns or sends, such as 'eeg' of a Jansen–Rit column; a function of the
+        model; or a forward model, which is integrated inside the run.
     every : Quantity or int, optional
         Sampling period, as a time or in steps; default that of the run.
     source : str or callable, optional
@@ -96,19 +97,46 @@ def default_monitors(model: Any) -> list[str]:
 
 
 def read(model: Any, what: Any, sources: Sequence[str] = ()) -> Any:
-    """The present value of a state by name, or of a function of the model. `sources` are named in the error as well."""
+    """The present value of a state, of what a node gives or sends, by name, or of a function of the model.
+
+    `sources` are named in the error as well.
+    """
     if not isinstance(what, str):
         return what(model)
-    target: Any = model
-    for part in what.split("."):
-        target = getattr(target, part, None) if target is not None else None
-    if target is None and "." not in what:
-        target = getattr(getattr(model, "node", None), what, None)
+    owner, target = _find(model, what)
+    name = what.rpartition(".")[2]
     if isinstance(target, brainstate.State):
         return target.value
+    if name in getattr(owner, "sources", ()):
+        return owner.source(name, owner.state_values())
+    if callable(target) and name in _outputs(owner):
+        return target()
     known = [*default_monitors(model)]
     others = f" Monitors that can be a source: {', '.join(sources)}." if sources else ""
+    call = f"{_path_to(model, owner)}.{name}()" if callable(target) else "..."
     raise ValueError(
         f"The model has no state {what!r} to monitor.{suggestion(what, [*known, *sources])} "
-        f"It has {', '.join(known) or 'none'}; anything else is a function of the model: lambda model: ...{others}"
+        f"It has {', '.join(known) or 'none'}; anything else is a function of the model: "
+        f'monitors={{"{name}": lambda model: {call}}}.{others}'
     )
+
+
+def _find(model: Any, path: str) -> tuple[Any, Any]:
+    """What stands under a dotted name, else under a plain one in the node of a network; and whose it is."""
+    for start in (model, getattr(model, "node", None)) if "." not in path else (model,):
+        owner, target = None, start
+        for part in path.split("."):
+            owner, target = target, getattr(target, part, None)
+        if target is not None or path in getattr(owner, "sources", ()):
+            return owner, target
+    return None, None
+
+
+def _outputs(owner: Any) -> tuple[str, ...]:
+    output = getattr(owner, "output", ())
+    return (output,) if isinstance(output, str) else output
+
+
+def _path_to(model: Any, owner: Any) -> str:
+    parts = {**getattr(model, "populations", {}), "node": getattr(model, "node", None)}
+    return next((f"model.{name}" for name, part in parts.items() if part is owner), "model")

@@ -7,6 +7,8 @@ from typing import Any
 import jax
 from jax import lax
 
+from brainmass.progress_bar import progress_bar
+
 __all__ = ["ProgressBar"]
 
 
@@ -24,10 +26,8 @@ class ProgressBar:
         lax.cond(due, lambda i: jax.debug.callback(self._show, i), lambda i: None, done)
 
     def _show(self, done: Any) -> None:
-        from tqdm.auto import tqdm
-
         if self._bar is None:
-            self._bar = tqdm(total=self.n_steps, desc=self.label, unit="step", unit_scale=True, leave=False)
+            self._bar = progress_bar(total=self.n_steps, desc=self.label, unit="step", unit_scale=True)
         self._bar.update(int(done) - self._bar.n)
         if int(done) >= self.n_steps:
             self.close()

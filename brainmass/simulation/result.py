@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
+from brainmass.display import page, table
 from brainmass.simulation import storage
 
 __all__ = ["Result"]
@@ -153,8 +154,34 @@ class Result(Mapping[str, Any]):
         rows = [_summary(name, self[name], self.times[name]) for name in self]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
-        head = f"Result: {_show_time(self._duration)} in steps of {_show_time(self._dt)}"
-        return "\n  ".join([head, *lines])
+        return "\n  ".join([f"Result: {self._length}{self._origin}", *lines])
+
+    def _repr_html_(self) -> str:
+        rows = [(*_summary(name, self[name], self.times[name])[:4], *self._span(name)) for name in self]
+        head = ("recorded", "shape", "sampled", "unit", "from", "to", "min", "mean", "max")
+        facts = [*self._provenance, *([("regions", ", ".join(self._labels))] if self._labels else [])]
+        facts += [("final state", "kept, to go on from: `state=result.final`")] if self._final is not None else []
+        return page("Result", self._length, table(head, rows), table(("", "provenance"), facts))
+
+    def _span(self, name: str) -> tuple[str, ...]:
+        """First and last time, lowest, mean and largest value."""
+        stamps, values = u.get_mantissa(self.times[name]), u.get_mantissa(self[name])
+        ends = (
+            (f"{float(np.ravel(stamps)[i]):g} ms" for i in (0, -1))
+            if _is_concrete(stamps) and len(stamps)
+            else ("", "")
+        )
+        return *ends, *(_extremes(values).values() or ("", "", ""))
+
+    @property
+    def _length(self) -> str:
+        return f"{_show_time(self._duration)} in steps of {_show_time(self._dt)}"
+
+    @property
+    def _origin(self) -> str:
+        known = dict(self._provenance)
+        facts = [f"{word}{known[name]}" for name, word in (("model", ""), ("seed", "seed ")) if name in known]
+        return f" ({', '.join(facts)})" if facts else ""
 
     def to_xarray(self) -> Any:
         """An ``xarray.Dataset``: one variable per monitor, times in ms and regions as coordinates."""
@@ -381,7 +408,11 @@ def _period(stamps: Any) -> str:
 
 
 def _range(values: Any) -> str:
+    return "  ".join(f"{word} {number}" for word, number in _extremes(values).items())
+
+
+def _extremes(values: Any) -> dict[str, str]:
     if not _is_concrete(values) or values.size == 0 or jnp.issubdtype(values.dtype, jax.dtypes.extended):
-        return ""
+        return {}
     numbers = {"min": values.min(), "mean": values.mean(), "max": values.max()}
-    return "  ".join(f"{word} {number.item():.4g}" for word, number in numbers.items())
+    return {word: f"{number.item():.4g}" for word, number in numbers.items()}

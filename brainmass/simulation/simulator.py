@@ -57,6 +57,10 @@ class Simulator:
         self._dt = None if dt is None else check_dt(dt)
         self._programs: dict[Any, Program] = {}
 
+    def __repr__(self) -> str:
+        step = "that of brainstate.environ" if self._dt is None else self._dt
+        return f"Simulator, dt={step}, of {self.model!r}"
+
     @property
     def dt(self) -> Any:
         """The time step."""

@@ -16,6 +16,7 @@ import numpy as np
 import brainmass
 from brainmass.dynamics.fields import default_dtype, show
 from brainmass.extras import import_io
+from brainmass.progress_bar import progress_bar
 from brainmass.simulation.functional import inventory, stateful
 from brainmass.simulation.inputs import same_function
 from brainmass.simulation.lanes import Lanes
@@ -370,10 +371,8 @@ def _begun(
 def _go(batches: Iterator[tuple], sink: Memory | File | Elsewhere, n_pending: int, progress: bool) -> None:
     bar = None
     if progress:
-        from tqdm.auto import tqdm
-
         total = sink.layout.n_runs
-        bar = tqdm(total=total, initial=total - n_pending, desc="sweeping", unit="run", leave=False)
+        bar = progress_bar(total=total, initial=total - n_pending, desc="sweeping", unit="run")
     try:
         for runs, values, reasons in batches:
             sink.write(runs, values, reasons)
