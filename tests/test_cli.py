@@ -1,12 +1,21 @@
 """What the command line prints."""
 
+import importlib.metadata
+import platform
 import subprocess
 import sys
 
+import brainstate
+import braintools
+import brainunit
+import jax
+import jaxlib
+import numpy
+import optax
 import pytest
 
 import brainmass
-from brainmass.cli import main
+from brainmass.cli import info, machine, main
 
 
 def test_catalogue_has_every_model_with_its_states(capsys):
@@ -40,6 +49,39 @@ def test_equations_are_readable(capsys):
 def test_unknown_model_is_told_the_nearest(capsys):
     assert main(["models", "CoombesByrn"]) == 1
     assert "no model 'CoombesByrn'. Did you mean 'CoombesByrneStep'?" in capsys.readouterr().err
+
+
+def test_info_for_a_bug_report(capsys):
+    """Versions are those that the packages say themselves."""
+    assert main(["info"]) == 0
+    out = capsys.readouterr().out
+    rows = {line.split()[0]: line.split(maxsplit=1)[1:] for line in out.splitlines() if line.startswith("  ")}
+    for package in (brainmass, brainstate, braintools, brainunit, jax, jaxlib, numpy, optax):
+        assert rows[package.__name__] == [package.__version__]
+    assert rows["python"] == [platform.python_version()]
+    assert rows["jax_enable_x64"] == ["False"]
+    assert "cpu" in rows["devices"][0]
+    assert rows["viz"] == [f"matplotlib {importlib.metadata.version('matplotlib')}"]
+    assert out.splitlines()[-1] == "known problems: none"
+
+
+def test_info_tells_known_problems(monkeypatch, x64):
+    old = {"jax": "0.9.9", "jaxlib": "0.10.2", "brainmass": "0.1.1", "numpy": None, "distributed": "2024.7.1"}
+    there = machine.installed
+    for module in machine, info:
+        monkeypatch.setattr(module, "installed", lambda package: old.get(package, there(package)))
+    monkeypatch.setenv("XLA_FLAGS", "--xla_backend_extra_options=a=1")
+    found = "\n".join(info.problems())
+    for words in (
+        "jax must be 0.10 or newer, but is 0.9.9",
+        "numpy must be 2.0 or newer, but is not installed",
+        "distributed must be 2024.8 or newer, but is 2024.7.1",
+        "jax 0.9.9 and jaxlib 0.10.2",
+        "installed is 0.1.1",
+        "XLA_FLAGS has others",
+        "64 bits, brainstate is set to 32",
+    ):
+        assert words in found
 
 
 def test_command_is_installed():

@@ -1,54 +1,31 @@
-"""The command line: `brainmass demo`, `brainmass models`."""
+"""`brainmass models`: the catalogue of models, and all about one of them."""
 
 from __future__ import annotations
 
-import argparse
 import inspect
-import os
 import re
 import shutil
 import sys
 import textwrap
 import unicodedata
-from pathlib import Path
 from typing import Any
 
-__all__ = ["main"]
+__all__ = ["catalogue", "describe", "print_table"]
 
 
-def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="brainmass", description="Differentiable whole-brain modelling.")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    demo = commands.add_parser("demo", help="simulate and fit the resting brain on real data (about three minutes)")
-    demo.add_argument("--seed", type=int, default=0, help="same seed, same numbers (default 0)")
-    demo.add_argument("--out", type=Path, default=Path("."), help="folder for the result file and the figure")
-    models = commands.add_parser("models", help="the catalogue of node models, or all about one of them")
-    models.add_argument("name", nargs="?", help="e.g. JansenRitStep")
-    given = parser.parse_args(arguments)
-    try:
-        if given.command == "models":
-            code = _catalogue() if given.name is None else _describe(given.name)
-            sys.stdout.flush()
-            return code
-        return _demo(given.seed, given.out)
-    except BrokenPipeError:  # the reader, such as `head`, has seen enough: Python must not flush into it once more
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-
-
-def _catalogue() -> int:
+def catalogue() -> int:
     from brainmass import list_models
 
     for category in "phenomenological", "physiological":
         print(f"{category.capitalize()} models")
         rows = [(m.name, ", ".join(m.states), m.use_case) for m in list_models() if m.category == category]
-        _print_table(rows, ("model", "states", "for"))
+        print_table(rows, ("model", "states", "for"))
         print()
     print("brainmass models NAME says all about one of them.")
     return 0
 
 
-def _describe(name: str) -> int:
+def describe(name: str) -> int:
     import brainmass
     from brainmass.dynamics.fields import suggestion
 
@@ -65,15 +42,15 @@ def _describe(name: str) -> int:
         for key, spec in model._params.items()
     ]
     if rows:
-        _print_table(rows, ("parameter", "default", "unit", "range", "meaning"))
+        print_table(rows, ("parameter", "default", "unit", "range", "meaning"))
         print()
-    _print_table(
+    print_table(
         [(s.name, _units((s.unit,)), s.port, s.doc) for s in model._states.values()],
         ("state", "unit", "input", "meaning"),
     )
     if model.presets:
         print()
-        _print_table([(key, f"{x.doc} ({x.reference})") for key, x in model.presets.items()], ("preset", "meaning"))
+        print_table([(key, f"{x.doc} ({x.reference})") for key, x in model.presets.items()], ("preset", "meaning"))
     print(f"\nbrainmass.{name}{_short(inspect.signature(model))}")
     print(f".update{_short(inspect.signature(model.update))}  ->  {_returned(model.output)}")
     return 0
@@ -143,7 +120,7 @@ def _short(signature: inspect.Signature) -> str:
     return textwrap.fill(f"({', '.join(names)})", _width(), subsequent_indent="    ")
 
 
-def _print_table(rows: list[tuple[str, ...]], head: tuple[str, ...]) -> None:
+def print_table(rows: list[tuple[str, ...]], head: tuple[str, ...]) -> None:
     """Aligned columns; the last one is wrapped to the width of the terminal."""
     widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head) - 1)]
     indent = " " * (2 + sum(w + 2 for w in widths))
@@ -158,19 +135,3 @@ def _print_table(rows: list[tuple[str, ...]], head: tuple[str, ...]) -> None:
 
 def _width() -> int:
     return min(shutil.get_terminal_size((100, 24)).columns, 120)
-
-
-def _demo(seed: int, out: Path) -> int:
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError:
-        print('brainmass demo draws a figure and needs matplotlib: pip install "brainmass[viz]"', file=sys.stderr)
-        return 1
-    from brainmass.demo import main as run
-
-    run(seed, out)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
