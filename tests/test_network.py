@@ -218,6 +218,22 @@ def test_delays_follow_a_change_of_the_time_step():
         assert float(x[-1, 0]) == pytest.approx(by_method_of_steps(3.0, 1.0), abs=5e-3)
 
 
+def test_a_delayed_network_takes_a_new_monitor_and_a_new_noise():
+    """They have yet to be given states, while the past of the network is there already."""
+    conn = bm.Connectome(W, 10 * np.ones((3, 3)) * u.mm)
+
+    def run(earlier):
+        network = bm.Network(bm.HopfStep(3), conn=conn, coupled_var="x", speed=10 * u.mm / u.ms)
+        simulator = bm.Simulator(network, dt=0.1 * u.ms)
+        if earlier:
+            simulator.pure(4 * u.ms, monitors=["x"])
+        network.node.noise_x = bm.OUProcess(3, sigma=0.1)
+        monitors = {"x": "x", "fc": bm.FunctionalConnectivity(3)}
+        return np.asarray(simulator.run(4 * u.ms, monitors=monitors, seed=1)["x"])
+
+    np.testing.assert_array_equal(run(earlier=True), run(earlier=False))
+
+
 def test_delays_of_edges_that_are_yet_to_grow():
     """A trainable weight of zero has the delay of its length."""
     grown, absent = W.copy(), W.copy()

@@ -237,8 +237,15 @@ class _Run:
 def states_missing(found: Inventory) -> list[Any]:
     """The modules that have yet to be given states."""
     missing = [m for m in stateful(found) if isinstance(m, Declared) and not m._states.keys() <= vars(m).keys()]
-    others = [m for m in stateful(found) if not isinstance(m, Declared)]
+    others = [m for m in stateful(found) if not isinstance(m, Declared) and not _holds_states(found, m)]
     return missing + others if missing or not found.states else []
+
+
+def _holds_states(found: Inventory, module: Any) -> bool:
+    """Whether a module that does not declare its states, such as a network with delays, has been given them."""
+    path = next(path for path, m in found.modules.items() if m is module)
+    owners = [owner for p, (owner, _, _) in found.states.items() if not path or p.startswith(f"{path}.")]
+    return any(not isinstance(owner, Declared) for owner in owners)
 
 
 def initialise_missing(bundle: Bundle, dt: Any) -> None:
