@@ -1,4 +1,4 @@
-"""The command line: `brainmass demo`, `models`, `info`."""
+"""The command line: `brainmass demo`, `models`, `info`, `run`."""
 
 from __future__ import annotations
 
@@ -17,6 +17,9 @@ def main(arguments: list[str] | None = None) -> int:
         code = _COMMANDS[given.command](given)
         sys.stdout.flush()
         return code
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
     except BrokenPipeError:  # the reader, such as `head`, has seen enough: Python must not flush into it once more
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
@@ -31,7 +34,24 @@ def _parser() -> argparse.ArgumentParser:
     models = commands.add_parser("models", help="the catalogue of node models, or all about one of them")
     models.add_argument("name", nargs="?", help="e.g. JansenRitStep")
     commands.add_parser("info", help="versions, devices, settings and known problems, for a bug report")
+    for name, text in _ON_FILES.items():
+        _add_options(commands.add_parser(name, help=text, description=f"{text.capitalize()}.", epilog=_EPILOG))
     return parser
+
+
+def _add_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("file", type=Path, metavar="FILE", help="experiment file, in TOML")
+    command.add_argument(
+        "-o", "--output", type=Path, help="the file to write; by default named after FILE, in this folder"
+    )
+    command.add_argument("--force", action="store_true", help="write over a result that is there")
+    command.add_argument("--check", action="store_true", help="check the file, and run nothing")
+    command.add_argument("-q", "--quiet", action="store_true", help="tell nothing but where the result is, and errors")
+    command.add_argument("--traceback", action="store_true", help="where an error was raised, for a bug report")
+
+
+_EPILOG = "What may stand in FILE: docs/command_line.md."
+_ON_FILES = {"run": "simulate what FILE describes"}
 
 
 def _demo(given: argparse.Namespace) -> int:
@@ -58,4 +78,17 @@ def _info(given: argparse.Namespace) -> int:
     return info()
 
 
-_COMMANDS = {"demo": _demo, "models": _models, "info": _info}
+def _on_file(given: argparse.Namespace) -> int:
+    from brainmass.cli.document import ExperimentError
+    from brainmass.cli.running import run
+
+    try:
+        return {"run": run}[given.command](given)
+    except ExperimentError as error:
+        if given.traceback:
+            raise
+        print(error, file=sys.stderr)
+        return error.status
+
+
+_COMMANDS = {"demo": _demo, "models": _models, "info": _info, **dict.fromkeys(_ON_FILES, _on_file)}

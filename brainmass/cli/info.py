@@ -7,6 +7,7 @@ import platform
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import brainstate
 import jax
@@ -58,8 +59,12 @@ def _sections() -> Iterator[tuple[str, list[tuple[str, str]]]]:
             ("processes", str(jax.process_count())),
         ],
     )
-    settings = [(flag, str(getattr(jax.config, flag))) for flag in _FLAGS if hasattr(jax.config, flag)]
+    settings = [(flag, str(_flag(flag))) for flag in _FLAGS if hasattr(jax.config, flag)]
     yield "settings", settings + [(name, os.environ.get(name, "not set")) for name in _VARIABLES]
+
+
+def _flag(name: str) -> Any:
+    return getattr(jax.config, name)
 
 
 def _usable_cores() -> set[int]:
@@ -112,11 +117,11 @@ def _of_settings() -> Iterator[str]:
     if WHOLE_LOOPS.partition("=")[2] not in flags and jax.default_backend() == "cpu":
         why = "BRAINMASS_WHOLE_LOOPS=0" if os.environ.get("BRAINMASS_WHOLE_LOOPS") == "0" else "XLA_FLAGS has others"
         yield f"Loops are not compiled whole, since {why}: networks run slower on CPU (docs/speed.md)."
-    if jax.config.jax_disable_jit:
+    if _flag("jax_disable_jit"):
         yield "jax_disable_jit is on: nothing is compiled."
-    if jax.config.jax_debug_nans:
+    if _flag("jax_debug_nans"):
         yield "jax_debug_nans is on: runs are slower, and end with JAX's error in the place of ours."
-    if jax.config.jax_enable_x64 != (brainstate.environ.get_precision() == 64):
+    if _flag("jax_enable_x64") != (brainstate.environ.get_precision() == 64):
         yield (
             f"JAX computes in {64 if jax.config.read('jax_enable_x64') else 32} bits, brainstate is set to "
             f"{brainstate.environ.get_precision()}: brainmass follows JAX, other brainstate modules do not."

@@ -1,0 +1,192 @@
+"""The tables and keys of an experiment file. What an argument of the package means is said by its docstring."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import brainunit as u
+
+import brainmass
+
+__all__ = ["TABLES", "Key", "Kind", "Table"]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a key may hold: in words, with an example, and as a test."""
+
+    words: str
+    example: str
+    accepts: Callable[[Any], bool]
+
+
+def _is_time(x: Any) -> bool:
+    return isinstance(x, u.Quantity) and x.unit.has_same_dim(u.ms) and x.ndim == 0
+
+
+def _is_int(x: Any) -> bool:
+    return isinstance(x, int) and not isinstance(x, bool)
+
+
+TEXT = Kind("text", '"heun"', lambda x: isinstance(x, str))
+FLAG = Kind("true or false", "true", lambda x: isinstance(x, bool))
+WHOLE = Kind("a whole number", "10", _is_int)
+NUMBER = Kind("a number", "0.5", lambda x: isinstance(x, int | float) and not isinstance(x, bool))
+TIME = Kind("a time", '"2 s"', _is_time)
+PERIOD = Kind("a time, or a number of steps", '"1 ms"', lambda x: _is_int(x) or _is_time(x))
+WHOLES = Kind(
+    "a whole number, or a list of them",
+    "10",
+    lambda x: _is_int(x) or getattr(getattr(x, "dtype", None), "kind", "") == "i",
+)
+VALUE = Kind("a value", '"5 mm/ms"', lambda x: not isinstance(x, bool | str))
+NAMES = Kind("a list", '["V1", "MT"]', lambda x: not isinstance(x, bool | str | int | float))
+ANY = Kind("", "", lambda x: True)
+MADE = Kind("text, or a table with a `type`", '"grid"', lambda x: True)
+
+
+@dataclass(frozen=True)
+class Key:
+    """One key of a table.
+
+    `of` names the function whose argument it is, below brainmass.
+    """
+
+    name: str
+    kind: Kind
+    of: str = ""
+    says: str = ""
+    required: bool = False
+
+    @property
+    def meaning(self) -> str:
+        """What it means: what the docstring of the function says, unless said here."""
+        if self.says:
+            return self.says
+        return _arguments(self.of)[self.name]
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table of an experiment file; `others` says what further keys are, where they are free."""
+
+    name: str
+    says: str
+    keys: tuple[Key, ...] = ()
+    others: str = ""
+    required: bool = False
+
+
+@functools.cache
+def _arguments(of: str) -> dict[str, str]:
+    """What the docstring of a function says of its arguments, by name."""
+    function = functools.reduce(getattr, of.split("."), brainmass)
+    text = inspect.getdoc(function) or ""
+    section = re.search(r"^Parameters\n-+\n(.*?)(?=^\w[^\n]*\n---|\Z)", text, re.MULTILINE | re.DOTALL)
+    found: dict[str, str] = {}
+    entries = re.findall(
+        r"^(\w[\w, ]*)(?: :[^\n]*)?\n((?:[ ]+[^\n]*\n|\n)+)", f"{section[1] if section else ''}\n", re.MULTILINE
+    )
+    for names, body in entries:
+        found |= dict.fromkeys(names.split(", "), " ".join(body.split()))
+    return found
+
+
+def _of(function: str, **kinds: Kind) -> tuple[Key, ...]:
+    """Keys that are arguments of one function."""
+    return tuple(Key(name, kind, function) for name, kind in kinds.items())
+
+
+_ARRAY = "Name of the array in the file, where it is not a usual one (`.npz`, `.mat`)."
+
+TABLES = {
+    table.name: table
+    for table in (
+        Table(
+            "model",
+            "The model of a region.",
+            (
+                Key("type", TEXT, says="Class of the model, as `brainmass models` lists them.", required=True),
+                Key("preset", TEXT, says="A named set of parameters of that model; other keys add to it."),
+                Key("in_size", WHOLE, says="Number of regions, where there is no `[connectome]`."),
+            ),
+            "Parameters of the model, `method` (of integration), `init_...` and `noise_...` of its states: what "
+            "`brainmass models NAME` lists.",
+            required=True,
+        ),
+        Table(
+            "connectome",
+            "Structural connectivity, and with it the number of regions. Goes with `[network]`.",
+            (
+                Key("dataset", TEXT, says="Name of a data set that comes with the package, such as `hcp_schaefer100`."),
+                Key(
+                    "file",
+                    TEXT,
+                    says="In its place a file: `.csv` (also `.txt`, `.tsv`), `.npz`, `.mat`, or `.zip` or a folder of "
+                    "The Virtual Brain.",
+                ),
+                Key("lengths", TEXT, says="File of the tract lengths (`.csv`). " + _ARRAY),
+                Key("weights", TEXT, says=_ARRAY),
+                Key("labels", TEXT, says=_ARRAY),
+                Key("length_unit", TEXT, says="Unit of the lengths; default mm."),
+                Key("delimiter", TEXT, "Connectome.from_csv"),
+                Key("transpose", FLAG, says="Turn all connections round: for files in which rows send."),
+                Key("regions", NAMES, says="Keep these regions, by label or number, in this order."),
+                Key("hemisphere", TEXT, says="Keep one hemisphere, `left` or `right`."),
+                Key("normalize", TEXT, says="Scale the weights, after all that: `max`, `row` or `spectral`."),
+            ),
+        ),
+        Table(
+            "network",
+            "How regions are coupled: arguments of `brainmass.Network`.",
+            _of(
+                "Network",
+                coupled_var=TEXT,
+                coupling=TEXT,
+                k=VALUE,
+                speed=VALUE,
+                port=TEXT,
+                interpolate=FLAG,
+                self_connection=FLAG,
+                noise=ANY,
+            ),
+        ),
+        Table(
+            "monitors",
+            "What to record; default all states.",
+            others="A state by its name; a method of the model, as `eeg()`; a forward model or statistic, as a table "
+            "with its `type`; or a table of arguments of `brainmass.Monitor`: `what`, which is one of these, `every`, "
+            "`source`.",
+        ),
+        Table(
+            "inputs",
+            "What enters the input ports, by name of the port.",
+            others="A number, with the unit of the port; a list of one for each region; a stimulus or noise, as a "
+            "table with its `type`.",
+        ),
+        Table(
+            "simulation",
+            "The run: arguments of `brainmass.Simulator` and of its `run`.",
+            (
+                Key("dt", TIME, "Simulator", "Time step.", required=True),
+                Key("duration", TIME, "Simulator.run", required=True),
+                *_of("Simulator.run", transient=TIME, sample_every=PERIOD),
+                Key("batch_size", WHOLE, "Simulator.run", "Number of runs side by side, of `brainmass run`."),
+                Key(
+                    "seed", WHOLE, "Simulator.run", "Decides initial states and noise of `brainmass run`; default 0."
+                ),
+            ),
+            required=True,
+        ),
+    )
+}  # fmt: skip
+
+
+def functions_of(key: Key) -> Any:
+    """The function whose argument a key is."""
+    return functools.reduce(getattr, key.of.split("."), brainmass)
