@@ -21,6 +21,7 @@ extensions = [
     "sphinx.ext.mathjax",
     "reference_pages",
     "model_pages",
+    "experiment_keys",
     "outside_pages",
     "front_figure",
 ]

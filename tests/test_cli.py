@@ -1,9 +1,13 @@
 """What the command line prints."""
 
+import functools
 import importlib.metadata
+import inspect
 import platform
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import brainstate
 import braintools
@@ -16,6 +20,9 @@ import pytest
 
 import brainmass
 from brainmass.cli import info, machine, main
+from brainmass.cli.schema import TABLES
+
+EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("*.toml"))
 
 
 def test_catalogue_has_every_model_with_its_states(capsys):
@@ -49,6 +56,48 @@ def test_equations_are_readable(capsys):
 def test_unknown_model_is_told_the_nearest(capsys):
     assert main(["models", "CoombesByrn"]) == 1
     assert "no model 'CoombesByrn'. Did you mean 'CoombesByrneStep'?" in capsys.readouterr().err
+
+
+def test_keys_of_an_experiment_file(capsys):
+    """What a key means is what the docstring of the function says of its argument."""
+    assert main(["keys"]) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    for table in TABLES.values():
+        assert f"[{table.name}]" in out
+        assert all(key.meaning and f" {key.name} " in out for key in table.keys)
+    (transient,) = [key for key in TABLES["simulation"].keys if key.name == "transient"]
+    assert transient.meaning == "Beginning of the run that is not recorded."
+    assert main(["keys", "simulaton"]) == 2
+    assert "Did you mean 'simulation'?" in capsys.readouterr().err
+
+
+def test_every_key_is_an_argument_of_its_function():
+    for table in TABLES.values():
+        for key in table.keys:
+            if key.of:
+                function = functools.reduce(getattr, key.of.split("."), brainmass)
+                assert key.name in inspect.signature(function).parameters, (table.name, key.name)
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_examples_are_right(path, tmp_path, monkeypatch):
+    (command,) = re.findall(r"^#   brainmass (\w+) examples/(\S+)$", path.read_text(), flags=re.MULTILINE)
+    assert command[1] == path.name
+    monkeypatch.chdir(tmp_path)
+    assert main([command[0], str(path), "--check"]) == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_examples_run(path, tmp_path, monkeypatch):
+    """In a small form."""
+    text = path.read_text()
+    for old, new in {"36 s": "3.6 s", "12 s": "2.2 s", "6 s": "1.2 s", "n_steps = 15": "n_steps = 2"}.items():
+        text = text.replace(old, new)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "small.toml").write_text(text.replace('"7.2 s"', '"0.72 s"'))
+    (command,) = re.findall(r"^#   brainmass (\w+)", text, flags=re.MULTILINE)
+    assert main([command, "small.toml"]) == 0
 
 
 def test_info_for_a_bug_report(capsys):

@@ -1,4 +1,4 @@
-"""The command line: `brainmass demo`, `models`, `info`, `run`."""
+"""The command line: `brainmass demo`, `models`, `info`, `run`, `sweep`, `fit`."""
 
 from __future__ import annotations
 
@@ -33,6 +33,8 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--out", type=Path, default=Path("."), help="folder for the result file and the figure")
     models = commands.add_parser("models", help="the catalogue of node models, or all about one of them")
     models.add_argument("name", nargs="?", help="e.g. JansenRitStep")
+    keys = commands.add_parser("keys", help="what may stand in an experiment file, for run, sweep and fit")
+    keys.add_argument("table", nargs="?", help="one of its tables, e.g. simulation")
     commands.add_parser("info", help="versions, devices, settings and known problems, for a bug report")
     for name, text in _ON_FILES.items():
         _add_options(commands.add_parser(name, help=text, description=f"{text.capitalize()}.", epilog=_EPILOG))
@@ -50,8 +52,12 @@ def _add_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--traceback", action="store_true", help="where an error was raised, for a bug report")
 
 
-_EPILOG = "What may stand in FILE: docs/command_line.md."
-_ON_FILES = {"run": "simulate what FILE describes"}
+_EPILOG = "`brainmass keys` says what may stand in FILE."
+_ON_FILES = {
+    "run": "simulate what FILE describes",
+    "sweep": "go through values of parameters; a sweep that was cut off goes on",
+    "fit": "fit parameters to data; a fit that was cut off goes on",
+}
 
 
 def _demo(given: argparse.Namespace) -> int:
@@ -72,6 +78,12 @@ def _models(given: argparse.Namespace) -> int:
     return catalogue() if given.name is None else describe(given.name)
 
 
+def _keys(given: argparse.Namespace) -> int:
+    from brainmass.cli.catalogue import keys
+
+    return keys(given.table)
+
+
 def _info(given: argparse.Namespace) -> int:
     from brainmass.cli.info import main as info
 
@@ -80,10 +92,12 @@ def _info(given: argparse.Namespace) -> int:
 
 def _on_file(given: argparse.Namespace) -> int:
     from brainmass.cli.document import ExperimentError
+    from brainmass.cli.fitting import fit
     from brainmass.cli.running import run
+    from brainmass.cli.sweeping import sweep
 
     try:
-        return {"run": run}[given.command](given)
+        return {"run": run, "sweep": sweep, "fit": fit}[given.command](given)
     except ExperimentError as error:
         if given.traceback:
             raise
@@ -91,4 +105,4 @@ def _on_file(given: argparse.Namespace) -> int:
         return error.status
 
 
-_COMMANDS = {"demo": _demo, "models": _models, "info": _info, **dict.fromkeys(_ON_FILES, _on_file)}
+_COMMANDS = {"demo": _demo, "models": _models, "keys": _keys, "info": _info, **dict.fromkeys(_ON_FILES, _on_file)}

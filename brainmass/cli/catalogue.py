@@ -1,4 +1,4 @@
-"""`brainmass models`: the catalogue of models, and all about one of them."""
+"""`brainmass models`: the catalogue of models, and all about one of them; `brainmass keys`: an experiment file."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import textwrap
 import unicodedata
 from typing import Any
 
-__all__ = ["catalogue", "describe", "print_table"]
+__all__ = ["catalogue", "describe", "keys"]
 
 
 def catalogue() -> int:
@@ -54,6 +54,28 @@ def describe(name: str) -> int:
     print(f"\nbrainmass.{name}{_short(inspect.signature(model))}")
     print(f".update{_short(inspect.signature(model.update))}  ->  {_returned(model.output)}")
     return 0
+
+
+def keys(name: str | None) -> int:
+    """What may stand in an experiment file, or in one of its tables."""
+    from brainmass.cli.schema import TABLES
+    from brainmass.dynamics.fields import suggestion
+
+    chosen = [table for table in TABLES.values() if name is None or table.name == name]
+    if not chosen:
+        near = suggestion(str(name), TABLES)
+        print(f"There is no table {name!r}.{near} There are {', '.join(TABLES)}.", file=sys.stderr)
+        return 2
+    for table in chosen:
+        print(f"[{table.name}]{'' if table.required else ' (optional)'}\n{_plain(table.says)}")
+        rows = [(key.name, key.kind.words, _plain(key.meaning)) for key in table.keys]
+        print_table(rows + [("...", "", _plain(table.others))] * bool(table.others), ("key", "holds", "meaning"))
+        print()
+    return 0
+
+
+def _plain(text: str) -> str:
+    return text.replace("`", "")
 
 
 def _returned(output: Any) -> str:

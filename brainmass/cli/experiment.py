@@ -37,30 +37,36 @@ class Tables:
 
     def __init__(self, document: Document):
         self.document = document
+        known = [name for name in TABLES if "." not in name]
         for name in document.data:
-            if name not in TABLES:
-                document.unknown((name,), f"An experiment has no {_kind(document.data[name])} `{name}`", TABLES)
+            if name not in known:
+                document.unknown((name,), f"An experiment has no {_kind(document.data[name])} `{name}`", known)
         for table in TABLES.values():
             if table.required and table.name not in document.data:
                 document.complain((), f"An experiment needs the table [{table.name}]: {table.says.rstrip('.')}.")
 
     def given(self, name: str) -> Mapping[str, Any]:
         """A table as it was written; empty where there is none."""
-        given = self.document.data.get(name, {})
-        if isinstance(given, Mapping):
-            return given
-        self.document.complain((name,), f"`{name}` must be a table, [{name}], but is {show(given)}.")
-        return {}
+        given: Any = self.document.data
+        path: Path = ()
+        for part in name.split("."):
+            path = (*path, part)
+            given = given.get(part, {})
+            if not isinstance(given, Mapping):
+                self.document.complain(path, f"`{name}` must be a table, [{name}], but is {show(given)}.")
+                return {}
+        return given
 
-    def read(self, name: str, maker: Maker, given: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    def read(self, name: str, maker: Maker) -> dict[str, Any]:
         """The values of the keys that the schema knows; `WRONG` for those that were complained about."""
         table = TABLES[name]
-        written = self.given(name) if given is None else given
+        written = self.given(name)
         path = tuple(name.split("."))
         known = {key.name: key for key in table.keys}
+        names = [*known, *(other.partition(".")[2] for other in TABLES if other.startswith(f"{name}."))]
         for key in written:
-            if key not in known and not table.others:
-                self.document.unknown((*path, key), f"[{name}] has no key `{key}`", known)
+            if key not in names and not table.others:
+                self.document.unknown((*path, key), f"[{name}] has no key `{key}`", names)
         self._check_required(table, path, written)
         return {key: self._one((*path, key), known[key], x, maker) for key, x in written.items() if key in known}
 

@@ -20,18 +20,19 @@ __all__ = ["Work", "run"]
 class Work:
     """One command on one experiment file: checks, what is written, and what is told of it."""
 
-    def __init__(self, given: argparse.Namespace, default: str, suffixes: tuple[str, ...]):
+    def __init__(self, given: argparse.Namespace):
         self.given, self.command = given, given.command
         self.started = time.perf_counter()
         self.document = Document(given.file)
-        self.output = self._output(given.output or Path(default.format(stem=given.file.stem)), suffixes)
 
-    def _output(self, path: Path, suffixes: tuple[str, ...]) -> Path:
+    def write_to(self, default: Path, suffixes: tuple[str, ...]) -> None:
+        """Decide on the file that is written: the one asked for, or else this."""
+        path = self.given.output or default
         if path.suffix not in suffixes:
             raise ExperimentError(f"The result must be a file that ends in {' or '.join(suffixes)}, but is {path}.")
         if not path.resolve().parent.is_dir():
             raise ExperimentError(f"The result must lie in an existing folder, but {path.resolve().parent} is none.")
-        return path
+        self.output = path
 
     def refuse_to_overwrite(self) -> None:
         """A result that is there stays, unless `--force` says otherwise."""
@@ -82,7 +83,8 @@ class Work:
 
 def run(given: argparse.Namespace) -> int:
     """Simulate what a file describes, and save the result."""
-    work = Work(given, "{stem}_run.npz", (".npz", ".nc"))
+    work = Work(given)
+    work.write_to(Path(f"{given.file.stem}_run.npz"), (".npz", ".nc"))
     experiment = Experiment(work.document)
     work.document.check()
     work.tell(*experiment.describe())

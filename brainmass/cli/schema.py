@@ -47,7 +47,11 @@ WHOLES = Kind(
 VALUE = Kind("a value", '"5 mm/ms"', lambda x: not isinstance(x, bool | str))
 NAMES = Kind("a list", '["V1", "MT"]', lambda x: not isinstance(x, bool | str | int | float))
 ANY = Kind("", "", lambda x: True)
-MADE = Kind("text, or a table with a `type`", '"grid"', lambda x: True)
+MADE = Kind(
+    "text, or a table with a `type`",
+    '"grid"',
+    lambda x: isinstance(x, str | dict) and (isinstance(x, str) or "type" in x),
+)
 
 
 @dataclass(frozen=True)
@@ -183,10 +187,70 @@ TABLES = {
             ),
             required=True,
         ),
+        Table(
+            "sweep",
+            "For `brainmass sweep`: arguments of `brainmass.sweep`.",
+            (
+                Key(
+                    "design",
+                    MADE,
+                    "sweep",
+                    "`grid`, the default, for all combinations; `list` for values side by side; or points drawn "
+                    'between bounds: `{type = "random_design", n = 64, seed = 0}`, or `sobol_design`.',
+                ),
+                *_of("sweep", seeds=WHOLES, common_random_numbers=FLAG, at_once=WHOLE),
+                Key(
+                    "store",
+                    TEXT,
+                    says="The `.zarr` folder or `.nc` file to write, from this file's folder; default "
+                    "NAME_sweep.zarr in the present one.",
+                ),
+            ),
+        ),
+        Table(
+            "sweep.values",
+            "Values by name of the parameter, `k` or `node.a`.",
+            others="A list; evenly spaced numbers, `{type = \"linspace\", start = 0, stop = 1, num = 11}` (or "
+            "`geomspace`); with a drawn `design`, two bounds.",
+        ),
+        Table(
+            "sweep.measure",
+            "What to keep of each run, by a name of its own; default all that is recorded.",
+            (),
+            others="A table with `of`, the name of a monitor, and its `type`: an objective of `brainmass.objectives`, "
+            "with `target`, or a statistic there, or `mean`, `std`, `var`, `min`, `max`, `median`; further keys are "
+            "its arguments. Without a `type`: the recording.",
+        ),
+        Table(
+            "fit",
+            "For `brainmass fit`: arguments of `brainmass.Fitter` and of its `fit`.",
+            (
+                *_of("Fitter", backend=TEXT),
+                Key(
+                    "optimizer",
+                    ANY,
+                    "Fitter",
+                    'One of optax with its arguments, `{type = "adam", learning_rate = 0.05}`; a list of them is a '
+                    'chain. A name for the other back ends, such as `"CMA"`, `"L-BFGS-B"`, `"LevenbergMarquardt"`.',
+                ),
+                *_of("Fitter", n_starts=WHOLE, popsize=WHOLE, mode=TEXT, grad_horizon=PERIOD, transient=WHOLE),
+                *_of("Fitter.fit", n_steps=WHOLE, seed=WHOLE, fresh_noise=FLAG, patience=WHOLE),
+                Key("min_delta", NUMBER, "Fitter.fit", "The least improvement that `patience` waits for; default 0."),
+            ),
+        ),
+        Table(
+            "fit.loss",
+            "What is made small.",
+            (),
+            "As in `[sweep.measure]`: `of`, the name of a monitor, the `type` of objective with its arguments, and "
+            "`target`. Without a `type`, for `optimistix`: residuals.",
+        ),
+        Table(
+            "fit.search_space",
+            "What is fitted, by name of the parameter, and how.",
+            (),
+            'Two bounds; `{type = "Bounds", low = 0.01, high = 1, log = true}`; a prior, `Normal` or `LogNormal`; '
+            "`Free` with all of these, `shared`, `transform` and `reg`; or `Fixed`.",
+        ),
     )
 }  # fmt: skip
-
-
-def functions_of(key: Key) -> Any:
-    """The function whose argument a key is."""
-    return functools.reduce(getattr, key.of.split("."), brainmass)

@@ -80,6 +80,8 @@ def _with_units(function: Any) -> Callable[..., Any]:
     @functools.wraps(function)
     def between(start: Any, stop: Any, *args: Any, **kwargs: Any) -> Any:
         unit = u.get_unit(start)
+        if not u.get_unit(stop).has_same_dim(unit):
+            raise u.UnitMismatchError(f"Both ends must have one unit, but are {start} and {stop}.")
         ends = [u.Quantity(x).to_decimal(unit) for x in (start, stop)]
         values = function(*map(float, ends), *args, **kwargs)
         return values if unit.is_unitless else u.Quantity(values, unit=unit)
@@ -221,8 +223,9 @@ class Maker:
         if name in known:
             return known[name]
         hint = suggestion(str(name), known) or suggestion(f"{name}Step", known)
+        what = f"{self.groups[0]} {name!r}" if len(self.groups) == 1 else f"type {name!r} here"
         listed = "`brainmass models` lists them." if self.groups == ("model",) else f"There are {', '.join(known)}."
-        return self.document.complain(path, f"There is no {' or '.join(self.groups)} {name!r}.{hint} {listed}")
+        return self.document.complain(path, f"There is no {what}.{hint} {listed if len(listed) < 400 else ''}".rstrip())
 
     def called(
         self, path: Path, function: Callable[..., Any], given: Mapping[str, Any], skip: tuple[str, ...], **more: Any

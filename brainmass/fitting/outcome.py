@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import json
+import os
+import zipfile
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
 from brainmass.display import number, page, table
 from brainmass.dynamics.fields import show
+from brainmass.files import whole_file
 from brainmass.fitting.description import Bounds
+from brainmass.simulation.storage import decode, encode
 
 __all__ = ["FitResult", "FitStep"]
 
 _MOST = 12
+_FORMAT, _VERSION = "brainmass.FitResult", 1
+_SAVED = (
+    "backend", "best_loss", "best_params", "history", "n_steps", "prediction", "histories", "grad_norms", "provenance",
+)  # fmt: skip
 
 
 class FitStep(NamedTuple):
@@ -49,7 +59,9 @@ class FitResult:
     divergence : DivergenceError or None
         Of the run that ended the fit, where a state became infinite or NaN: its `result` holds what was recorded.
     optimizer, raw
-        The optimiser, and its own state or result.
+        The optimiser, and its own state or result; not in a file.
+    provenance : mapping of str to str
+        Where the numbers come from: what one wants to be kept with them in a file.
     """
 
     def __init__(
@@ -68,12 +80,13 @@ class FitResult:
         grad_norms: Any = None,
         divergence: Any = None,
         bounds: Mapping[str, Bounds] | None = None,
+        provenance: Mapping[str, str] | None = None,
     ):
         self.backend, self.best_loss, self.best_params = backend, best_loss, best_params
         self.history, self.n_steps, self.prediction = history, n_steps, prediction
         self.optimizer, self.raw, self.model = optimizer, raw, model
         self.histories, self.grad_norms, self.divergence = histories, grad_norms, divergence
-        self.bounds = dict(bounds or {})
+        self.bounds, self.provenance = dict(bounds or {}), dict(provenance or {})
 
     @property
     def _course(self) -> str:
@@ -99,6 +112,45 @@ class FitResult:
         facts += [("trouble", self.divergence)] if self.divergence is not None else []
         return page("FitResult", self._course, table(head, self._rows()), table(("", ""), facts))
 
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write to a `.npz` file, whole or not at all, what :meth:`load` restores: parameters, losses, prediction.
+
+        To go on with a fit one needs the file of `Fitter.save`.
+        """
+        target = _checked(path, "save").resolve()
+        if not target.parent.is_dir():
+            raise FileNotFoundError(
+                f"Argument `path` of FitResult.save must lie in an existing folder, but {target.parent} is none. "
+                'Example: result.save("fit.npz").'
+            )
+        arrays: dict[str, Any] = {}
+        held = {name: getattr(self, name) for name in _SAVED}
+        held["bounds"] = {name: dict(vars(b)) for name, b in self.bounds.items()}
+        parts = {name: encode(x, arrays, name) for name, x in held.items()}
+        manifest = json.dumps({"format": _FORMAT, "version": _VERSION, **parts})
+        with whole_file(target) as partial, open(partial, "xb") as file:
+            np.savez(file, **arrays, manifest=np.asarray(manifest))
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Self:
+        """Read a file written by :meth:`save`."""
+        source = _checked(path, "load")
+        try:
+            with open(source, "rb") as file, np.load(file, allow_pickle=False) as stored:
+                arrays = {name: stored[name] for name in stored.files}
+            manifest = json.loads(str(arrays.pop("manifest")))
+            if manifest["format"] != _FORMAT or manifest["version"] > _VERSION:
+                raise ValueError(f"it is {manifest['format']} of version {manifest['version']}")
+            held = {name: decode(manifest[name], arrays) for name in (*_SAVED, "bounds")}
+            return cls(**held | {"bounds": {name: Bounds(**b) for name, b in held["bounds"].items()}})
+        except (FileNotFoundError, PermissionError, IsADirectoryError):
+            raise
+        except (OSError, EOFError, ValueError, TypeError, KeyError, zipfile.BadZipFile) as error:
+            raise ValueError(
+                "Argument `path` of FitResult.load must be a whole file written by FitResult.save, but "
+                f"{str(source)!r} is not: {error}"
+            ) from error
+
 
 def _in_words(bounds: Bounds | None) -> str:
     if bounds is None:
@@ -109,3 +161,12 @@ def _in_words(bounds: Bounds | None) -> str:
 
 def _kind(optimizer: Any) -> str:
     return "" if optimizer is None else f"{type(optimizer).__module__.partition('.')[0]} {type(optimizer).__name__}"
+
+
+def _checked(path: str | os.PathLike[str], method: str) -> Path:
+    if Path(path).suffix != ".npz":
+        raise ValueError(
+            f"Argument `path` of FitResult.{method} must end in .npz, but is {os.fspath(path)!r}. "
+            f'Example: {method}("fit.npz").'
+        )
+    return Path(path)

@@ -20,7 +20,7 @@ from brainmass.files import whole_file
 if TYPE_CHECKING:
     from brainmass.simulation.result import Result
 
-__all__ = ["SUFFIXES", "exportable", "load", "save", "to_xarray"]
+__all__ = ["SUFFIXES", "decode", "encode", "exportable", "load", "save", "to_xarray"]
 
 SUFFIXES = (".npz", ".nc")
 _FORMAT = "brainmass.Result"
@@ -145,23 +145,23 @@ def _unit_from(facts: Mapping[str, Any]) -> Any:
     return named if named == exact else exact
 
 
-def _encode(value: Any, arrays: dict[str, np.ndarray], name: str) -> dict[str, Any]:
+def encode(value: Any, arrays: dict[str, np.ndarray], name: str) -> dict[str, Any]:
     """`value` in terms of JSON; its arrays go to `arrays` under `name`."""
     if isinstance(value, u.Quantity):
-        return {"unit": _unit_facts(value.unit), "of": _encode(value.mantissa, arrays, name)}
+        return {"unit": _unit_facts(value.unit), "of": encode(value.mantissa, arrays, name)}
     if isinstance(value, jax.Array) and jnp.issubdtype(value.dtype, jax.dtypes.prng_key):
-        data = _encode(jax.random.key_data(value), arrays, name)
+        data = encode(jax.random.key_data(value), arrays, name)
         return {"key": str(jax.random.key_impl(value)), "of": data}
     if isinstance(value, jax.Array | np.ndarray | np.generic):
         return _encode_array(np.asarray(value), arrays, name)
     if value is None or isinstance(value, bool | int | float | str):
         return {"plain": value}
     if type(value) in (list, tuple):
-        items = [_encode(item, arrays, f"{name}.{i}") for i, item in enumerate(value)]
+        items = [encode(item, arrays, f"{name}.{i}") for i, item in enumerate(value)]
         return {type(value).__name__: items}
     if isinstance(value, Mapping):
         pairs = enumerate(value.items())
-        return {"dict": [[_encode(k, {}, ""), _encode(v, arrays, f"{name}.{i}")] for i, (k, v) in pairs]}
+        return {"dict": [[encode(k, {}, ""), encode(v, arrays, f"{name}.{i}")] for i, (k, v) in pairs]}
     raise TypeError(
         "Result.save can keep arrays, quantities, random keys, numbers, strings, dicts, lists and tuples, "
         f"but found {type(value).__name__} in {name!r}. Example: final={{'r': rate}}."
@@ -178,20 +178,21 @@ def _encode_array(values: np.ndarray, arrays: dict[str, np.ndarray], name: str) 
     return {"array": name, "dtype": values.dtype.name}
 
 
-def _decode(code: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Any:
+def decode(code: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Any:
+    """What was encoded."""
     if "unit" in code:
-        return u.Quantity(_decode(code["of"], arrays), unit=_unit_from(code["unit"]))
+        return u.Quantity(decode(code["of"], arrays), unit=_unit_from(code["unit"]))
     if "key" in code:
-        return jax.random.wrap_key_data(jnp.asarray(_decode(code["of"], arrays)), impl=code["key"])
+        return jax.random.wrap_key_data(jnp.asarray(decode(code["of"], arrays)), impl=code["key"])
     if "array" in code:
         return _restored(arrays[code["array"]], jnp.dtype(code["dtype"]))
     if "plain" in code:
         return code["plain"]
     if "list" in code:
-        return [_decode(item, arrays) for item in code["list"]]
+        return [decode(item, arrays) for item in code["list"]]
     if "tuple" in code:
-        return tuple(_decode(item, arrays) for item in code["tuple"])
-    return {_decode(key, arrays): _decode(value, arrays) for key, value in code["dict"]}
+        return tuple(decode(item, arrays) for item in code["tuple"])
+    return {decode(key, arrays): decode(value, arrays) for key, value in code["dict"]}
 
 
 def _restored(values: np.ndarray, dtype: Any) -> Any:
@@ -205,25 +206,25 @@ def _to_manifest(result: Result, arrays: dict[str, np.ndarray]) -> dict[str, Any
     return {
         "format": _FORMAT,
         "version": _FORMAT_VERSION,
-        "monitors": [[name, _encode(result[name], arrays, f"monitors/{name}")] for name in result],
-        "axes": [_encode(axis, arrays, f"times/{name}") for axis, name in axes],
+        "monitors": [[name, encode(result[name], arrays, f"monitors/{name}")] for name in result],
+        "axes": [encode(axis, arrays, f"times/{name}") for axis, name in axes],
         "axis_of": result._axis_of,
-        "dt": _encode(result.dt, arrays, "dt"),
-        "duration": _encode(result.duration, arrays, "duration"),
-        "final": _encode(result.final, arrays, "final_state"),
+        "dt": encode(result.dt, arrays, "dt"),
+        "duration": encode(result.duration, arrays, "duration"),
+        "final": encode(result.final, arrays, "final_state"),
         "labels": result.labels,
         "provenance": result._provenance,
     }
 
 
 def _from_manifest(kind: type[Result], manifest: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Result:
-    axes = [_decode(axis, arrays) for axis in manifest["axes"]]
+    axes = [decode(axis, arrays) for axis in manifest["axes"]]
     return kind(
-        {name: _decode(code, arrays) for name, code in manifest["monitors"]},
+        {name: decode(code, arrays) for name, code in manifest["monitors"]},
         {name: axes[axis] for name, axis in manifest["axis_of"].items()},
-        dt=_decode(manifest["dt"], arrays),
-        duration=_decode(manifest["duration"], arrays),
-        final=_decode(manifest["final"], arrays),
+        dt=decode(manifest["dt"], arrays),
+        duration=decode(manifest["duration"], arrays),
+        final=decode(manifest["final"], arrays),
         labels=manifest["labels"],
         provenance=dict(manifest["provenance"]),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -56,6 +57,7 @@ def sweep(
     resume: bool = True,
     progress: bool = False,
     cluster: Any = None,
+    attrs: Mapping[str, str] | None = None,
 ) -> Any:
     """Run a simulator for many values of its parameters, many runs at once. Needs the extra `io`.
 
@@ -90,6 +92,10 @@ def sweep(
         Whether to show a progress bar.
     cluster : dask.distributed.Client, optional
         Whose workers run the batches; a batch whose worker dies is run again. Needs the extra `cluster`.
+
+    attrs : mapping of str to str, optional
+        Further attributes of the dataset, such as where its numbers come from; a store has those of the sweep that
+        began it.
 
     Returns
     -------
@@ -138,6 +144,7 @@ def sweep(
     lane = Lane(simulator, duration, settings, measure, points)
     jobs = Jobs(points, which, common_random_numbers)
     plan, size = _explored(lane, points, jobs, simulator.model)
+    plan = dataclasses.replace(plan, attrs={**(attrs or {}), **plan.attrs})
     chosen = _chosen(at_once, plan, size)
     if path is None:
         _check_fits(plan)

@@ -18,7 +18,7 @@ from brainmass.extras import import_io
 from brainmass.files import whole_file
 from brainmass.sweeps.layout import FAILED, NOT_RUN, Layout
 
-__all__ = ["Elsewhere", "File", "Memory", "as_store_path"]
+__all__ = ["Elsewhere", "File", "Memory", "as_store_path", "is_store"]
 
 SUFFIXES = (".zarr", ".nc")
 _IDENTITY, _AT_ONCE = "brainmass_sweep", "at_once"
@@ -35,6 +35,14 @@ def as_store_path(path: Any) -> Path:
     if not path.parent.is_dir():
         raise FileNotFoundError(f"Argument `store` of sweep must lie in an existing folder, but {path.parent} is none.")
     return path
+
+
+def is_store(path: Path) -> bool:
+    """Whether this is a file or folder that a sweep wrote."""
+    try:
+        return _IDENTITY in _attrs_of(path)
+    except ValueError:
+        return False
 
 
 class Memory:

@@ -1,0 +1,142 @@
+"""`brainmass fit FILE`."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import brainunit as u
+import numpy as np
+import optax
+
+import brainmass
+from brainmass.cli.document import WRONG, Document
+from brainmass.cli.experiment import Experiment
+from brainmass.cli.measures import read_measure
+from brainmass.cli.running import Work
+from brainmass.fitting.description import described
+from brainmass.simulation.functional import inventory
+
+__all__ = ["fit"]
+
+_OF_FIT = ("n_steps", "seed", "fresh_noise", "patience", "min_delta")
+_OF_FITTER = ("backend", "transient", "n_starts", "popsize", "mode", "grad_horizon")
+
+
+@dataclasses.dataclass(frozen=True)
+class Predict:
+    """What a model records under one name, in the run that a file describes."""
+
+    of: str
+    dt: Any
+    run: Mapping[str, Any]
+
+    def __call__(self, model: Any) -> Any:
+        return brainmass.Simulator(model, dt=self.dt).run(**self.run)[self.of]
+
+
+class Fit:
+    """What the tables `fit`, `fit.loss` and `fit.search_space` say."""
+
+    def __init__(self, experiment: Experiment):
+        self.experiment, self.document = experiment, experiment.document
+        tables = experiment.tables
+        self.options = tables.read("fit", experiment.maker("optimiser", "schedule"))
+        self.loss: Any = WRONG
+        if "fit" in self.document.data:
+            self.loss = read_measure(experiment, ("fit", "loss"), tables.given("fit.loss"), is_loss=True)
+        self.space = self._space(tables.given("fit.search_space"))
+        self.optimizer = self._optimizer(self.options.get("optimizer"))
+        self.fitter = self._fitter()
+
+    def _space(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """How each parameter is fitted, checked by itself."""
+        if not given and "fit" in self.document.data:
+            self.document.complain(("fit",), "[fit] needs the table [fit.search_space], of what is fitted.")
+        maker = self.experiment.maker("search", "prior", "transform", "regularisation")
+        space = {name: self._bounds(maker.value(("fit", "search_space", name), x)) for name, x in given.items()}
+        model = self.experiment.model
+        for name, how in space.items():
+            if how is not WRONG and model is not WRONG:
+                path = ("fit", "search_space", name)
+                self.document.attempt(path, lambda name=name: inventory(model).find_param(name))
+                self.document.attempt(path, lambda name=name, how=how: described({name: how}))
+        return space
+
+    @staticmethod
+    def _bounds(how: Any) -> Any:
+        """Two bounds as a pair."""
+        if isinstance(how, brainmass.Free):
+            return dataclasses.replace(how, bounds=Fit._bounds(how.bounds))
+        is_pair = isinstance(how, np.ndarray | u.Quantity | list) and len(how) == 2
+        return (how[0], how[1]) if is_pair else how
+
+    def _optimizer(self, given: Any) -> Any:
+        """Several optimisers of optax as a chain of them."""
+        path = ("fit", "optimizer")
+        if isinstance(given, dict):
+            return self.document.complain(path, f'{Document.call(path)} needs a `type`, such as "adam".')
+        return self.document.attempt(path, lambda: optax.chain(*given)) if isinstance(given, list) else given
+
+    def _fitter(self) -> Any:
+        experiment = self.experiment
+        parts = (self.optimizer, self.loss, *self.options.values(), *self.space.values())
+        if not experiment.is_whole or any(part is WRONG for part in parts) or not self.space:
+            return WRONG
+        predict = Predict(self.loss.of, experiment.settings["dt"], experiment.of_a_run)
+        options = {name: self.options[name] for name in _OF_FITTER if name in self.options}
+        return self.document.attempt(
+            ("fit",),
+            lambda: brainmass.Fitter(
+                experiment.model,
+                self.optimizer,
+                predict=predict,
+                objective=self.loss.score,
+                search_space=self.space,
+                **options,
+            ),
+        )
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """Arguments of `Fitter.fit`."""
+        return {name: self.options[name] for name in _OF_FIT if name in self.options} | {"target": self.loss.target}
+
+
+def fit(given: argparse.Namespace) -> int:
+    """Fit the parameters that a file names, and save what was found."""
+    work = Work(given)
+    experiment = Experiment(work.document)
+    plan = Fit(experiment)
+    if "fit" not in work.document.data:
+        work.document.complain((), "`brainmass fit` needs the table [fit]: what is fitted, and to what.")
+    work.document.check()
+    work.write_to(Path(f"{given.file.stem}_fit.npz"), (".npz",))
+    work.tell(*experiment.describe())
+    if given.check:
+        return 0
+    work.refuse_to_overwrite()
+    unfinished = work.output.with_name(f"{work.output.stem}_unfinished.npz")
+    if given.force:
+        unfinished.unlink(missing_ok=True)
+    goes_on = unfinished.exists()
+    if goes_on:
+        work.tell(f"going on from {unfinished}")
+    saved = {"checkpoint": unfinished, "resume": unfinished if goes_on else None}
+    result = work.call(lambda: plan.fitter.fit(**plan.arguments, **saved, progress=not given.quiet))
+    result.provenance = work.provenance
+    result.save(work.output)
+    unfinished.unlink(missing_ok=True)
+    work.tell(repr(result), *(f"  {name} = {_shown(x)}" for name, x in result.best_params.items()))
+    work.tell_end(work.output)
+    return 0
+
+
+def _shown(value: Any) -> str:
+    """A value, or the range of several."""
+    number, unit = np.asarray(u.get_mantissa(value)), u.get_unit(value)
+    text = f"{number:.6g}" if number.ndim == 0 else f"{number.min():.4g} to {number.max():.4g}, {number.size} numbers"
+    return text if unit.is_unitless else f"{text} {unit}"
