@@ -104,13 +104,14 @@ def test_a_fit_in_a_file(tmp_path):
         prediction=jnp.ones((3, 2)) * u.mV,
         histories=np.ones((2, 4)),
         provenance={"seed": "3"},
+        bounds={"k": brainmass.Bounds(0.01, 1.0, log=True)},
     )
     result.save(tmp_path / "fit.npz")
     again = brainmass.FitResult.load(tmp_path / "fit.npz")
     assert repr(again) == repr(result) and again.provenance == {"seed": "3"}
     assert u.get_unit(again.best_params["tau"]) == u.ms and u.get_unit(again.prediction) == u.mV
     np.testing.assert_array_equal(again.histories, result.histories)
-    assert again.grad_norms is None
+    assert again.grad_norms is None and again.bounds["k"].log and again.bounds["k"].high == 1.0
     (tmp_path / "other.npz").write_bytes(b"PK no archive")
     with pytest.raises(ValueError, match="must be a whole file written by FitResult.save"):
         brainmass.FitResult.load(tmp_path / "other.npz")
