@@ -6,9 +6,12 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).parent / "_ext"), str(Path(__file__).parents[1])]
 
-os.environ.setdefault("MPLBACKEND", "Agg")
+import matplotlib  # noqa: E402
 
 import brainmass  # noqa: E402
+
+matplotlib.use("Agg")
+os.environ.pop("MPLBACKEND", None)  # the kernel of the tutorials puts figures into the page
 
 project = "brainmass"
 author = "The brainmass developers"
@@ -24,9 +27,16 @@ extensions = [
     "experiment_keys",
     "outside_pages",
     "front_figure",
+    "tutorials",
 ]
-exclude_patterns = ["_build", "_ext"]
-nb_execution_mode = "off"  # tests/test_docs.py runs the pages
+exclude_patterns = ["_build", "_ext", "conf.py", "tutorials/_notebooks", "jupyter_execute"]
+# The tutorials are scripts, executed as notebooks and again when their code changes; tests/test_docs.py runs the pages.
+nb_custom_formats = {".py": ["jupytext.reads", {"fmt": "py:percent"}]}
+nb_execution_mode = "cache"
+nb_execution_cache_path = str(Path(__file__).parent / "_build" / ".jupyter_cache")
+nb_execution_raise_on_error = True
+nb_execution_timeout = 600
+nb_output_stderr = "warn"  # a warning of the code is one of the build
 myst_enable_extensions = ["dollarmath", "colon_fence"]
 myst_heading_anchors = 3
 
