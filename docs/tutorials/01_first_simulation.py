@@ -61,7 +61,9 @@ plt.show()
 roots = np.roots([np.pi**2, -15.0, 5.0, 0.0, -1.0 / (4 * np.pi**2)])
 low, unstable, high = 100 * np.sort(roots[roots.real > 0].real)  # divided by 10 ms: in Hz
 final = result["r"][-1].to_decimal(u.Hz)
-print(f"fixed points {low:.3f}, {unstable:.3f} (unstable) and {high:.3f} Hz; runs end at {final[0]:.3f}, {final[1]:.3f}")
+print(
+    f"fixed points {low:.3f}, {unstable:.3f} (unstable) and {high:.3f} Hz; runs end at {final[0]:.3f}, {final[1]:.3f}"
+)
 assert np.allclose(final, [low, high], rtol=1e-3)
 
 # %% [markdown]
