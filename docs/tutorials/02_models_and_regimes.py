@@ -168,17 +168,17 @@ plt.show()
 
 # %% [markdown]
 # Left: with little input the column rests. Started high, it has an alpha rhythm of 10 to 11 Hz between the two outer
-# grey lines, which are Hopf bifurcations. Started at rest it stays there until
-# the rest state vanishes, at 113.6, and then gives large, slow *spikes* like those of epilepsy up to 137.4, where that
-# cycle ends. All four values are those of Grimbert and Faugeras. Right: at $p = 120$ both exist, and only the past says
-# which one is seen. Outside the outer lines the small remaining ranges are oscillations that have not died out yet.
+# grey lines, which are Hopf bifurcations. Started at rest it stays there until the rest state vanishes, at 113.6, and
+# then gives large, slow *spikes* like those of epilepsy up to 137.4, where that cycle ends. All four values are those
+# of Grimbert and Faugeras. What little range there is just outside the outer lines is oscillations that have not died
+# out yet. Right: at $p = 120$ both exist, and only the past says which one is seen.
 #
 # ## Seizures: Epileptor
 #
 # The Epileptor ([Jirsa et al. 2014](https://doi.org/10.1093/brain/awu133)) adds a slow variable $z$, the
 # permittivity, which switches fast discharges on and off. $x_0$ says how epileptogenic a region is; somewhere
-# between −2.08 and −2.04 begins the regime of seizures. Variables and time of this model are dimensionless; a unit of time is
-# called 1 ms.
+# between −2.08 and −2.04 begins the regime of seizures. Variables and time of this model are dimensionless; a unit of
+# time is called 1 ms.
 
 # %%
 x0 = np.array([-2.2, -2.1, -2.08, -2.04, -2.0, -1.9, -1.8, -1.7, -1.6, -1.5])
