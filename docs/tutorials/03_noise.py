@@ -248,10 +248,10 @@ plt.show()
 
 # %% [markdown]
 # Each grey dot is a run, four hundred for each length. Short runs show strong "connections" between regions that have
-# none; from 1 s on the blue dots lie on the red curve, so four times the length makes half the error. BOLD has a correlation time
-# of some 5 s, so ten minutes of it leave $\sqrt{5/600} \approx 0.09$ on each entry of a functional connectivity.
-# Whatever two simulations differ by less than this, with different seeds, is no finding; `batch_size`, or seeds in a
-# [sweep](../sweeps.md), tell.
+# none; from 1 s on the blue dots lie on the red curve, so four times the length makes half the error. BOLD has a
+# correlation time of some 5 s, so ten minutes of it leave $\sqrt{5/600} \approx 0.09$ on each entry of a functional
+# connectivity. Whatever two simulations differ by less than this, with different seeds, is no finding; `batch_size`, or
+# seeds in a [sweep](../sweeps.md), tell.
 #
 # ## Exercises
 #
