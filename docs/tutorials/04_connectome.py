@@ -241,10 +241,9 @@ plt.show()
 # %% [markdown]
 # Without delays both kinds synchronise almost fully. At 20 m/s the slow oscillators hardly notice, the fast ones are in
 # step by half; at 5 m/s the slow ones are still mostly in step, though at 7.7 in place of 10 Hz, and the fast ones not
-# at all. So delays slow a rhythm down and decide which rhythms can be shared by the whole brain, one of the
-# explanations of why long-range synchrony is seen at low frequencies
-# ([Cabral et al. 2014](https://doi.org/10.1016/j.neuroimage.2013.11.047)). For BOLD alone, with its seconds, they
-# can be left out, and a run is several times faster.
+# at all. So delays slow a rhythm down and decide which rhythms the whole brain can share; in this way
+# [Cabral et al. (2014)](https://doi.org/10.1016/j.neuroimage.2013.11.047) explain slow rhythms in MEG from fast
+# oscillators. For BOLD alone, with its seconds, delays can be left out, and a run is several times faster.
 #
 # ## Exercises
 #
