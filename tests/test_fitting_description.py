@@ -4,6 +4,7 @@ import brainunit as u
 import jax
 import jax.numpy as jnp
 import numpy as np
+import numpyro.distributions
 import optax
 import pytest
 import scipy.optimize
@@ -123,6 +124,54 @@ def test_a_distribution_of_another_library():
     with pytest.raises(ValueError, match="must bound all trainable parameters, but lacks tau"):
         bm.Fitter(mpr(), **options, search_space={"tau": prior})
     bm.Fitter(mpr(), **options, search_space={"tau": bm.Free(bounds=(1 * u.ms, 2 * u.second), prior=prior)})
+
+
+@pytest.mark.parametrize(
+    ("given", "truth"),
+    [
+        (numpyro.distributions.Gamma(np.array([2.0, 3.0]), 1.0), scipy.stats.gamma([2.0, 3.0])),
+        (numpyro.distributions.Beta(2.0, 5.0), scipy.stats.beta(2.0, 5.0)),
+        pytest.param(
+            numpyro.distributions.StudentT(3.0, 1.0, 2.0), scipy.stats.t(3.0, 1.0, 2.0), marks=pytest.mark.slow
+        ),
+        (numpyro.distributions.TruncatedNormal(0.5, 1.0, low=0.0), scipy.stats.truncnorm(-0.5, np.inf, 0.5)),
+        (numpyro.distributions.HalfCauchy(2.0), scipy.stats.halfcauchy(scale=2.0)),
+    ],
+)
+def test_distributions_of_numpyro(given, truth):
+    """Densities, quantiles and ends are those of scipy; some of numpyro's have no quantiles without TensorFlow."""
+    prior = bm.Prior(given)
+    assert float(prior.log_density(truth.ppf(0.7))) == pytest.approx(np.sum(truth.logpdf(truth.ppf(0.7))), rel=1e-5)
+    for p in (1e-4, 0.3, 0.9999):
+        np.testing.assert_allclose(prior.quantile(p), truth.ppf(p), rtol=3e-4)
+    np.testing.assert_array_equal([prior.quantile(0.0), prior.quantile(1.0)], truth.support())
+
+
+@pytest.mark.parametrize(
+    ("backend", "optimizer", "n_steps", "within"),
+    [
+        ("grad", optax.sgd(0.4), 40, 1e-3),
+        pytest.param("nevergrad", "CMA", 40, 1e-2, marks=pytest.mark.slow),
+    ],
+)
+def test_a_prior_of_numpyro_gives_its_mode(backend, optimizer, n_steps, within):
+    """Gamma(3, 2) has it at (3 - 1)/2, in the unit of the prior; a step too far stays within the support."""
+    space = {"tau": bm.Prior(numpyro.distributions.Gamma(3.0, 2.0), unit=u.ms)}
+    seen = []
+    fit = bm.Fitter(
+        bm.MontbrioPazoRoxinStep(1, tau=1.5 * u.ms),
+        optimizer,
+        loss_fn=lambda m: 0.0 * m.J.value(),
+        backend=backend,
+        search_space=space,
+        callbacks=lambda step: seen.append(step.params["tau"].to_decimal(u.ms)),
+        **({"n_starts": 3} if backend == "grad" else {}),
+    )
+    result = fit.fit(n_steps=n_steps)
+    assert float(result.best_params["tau"].to_decimal(u.ms)) == pytest.approx(1.0, abs=within)
+    assert np.min(seen) > 0
+    draws = fit.sample_prior(0, 500)["tau"].to_decimal(u.ms)
+    assert scipy.stats.kstest(draws, scipy.stats.gamma(3.0, scale=0.5).cdf).pvalue > 0.01
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ class Prior:
     ----------
     distribution
         Of numbers, with the methods of numpyro: `log_prob(x)`, `sample(key, shape)` and, where a solver needs bounds
-        and is given none, `icdf(p)`. Example: `numpyro.distributions.Beta(2.0, 5.0)`.
+        and is given none, `icdf(p)`, or `cdf(x)` to be inverted. Example: `numpyro.distributions.Beta(2.0, 5.0)`.
     unit : Unit, optional
         Of those numbers; densities are per this unit.
     log : bool
@@ -55,7 +55,7 @@ class Prior:
 
     def quantile(self, p: Any) -> Any:
         """The value below which lies the share `p` of the distribution."""
-        return self._value(self.distribution.icdf(jnp.asarray(p, jnp.result_type(float))))
+        return self._value(_quantile(self.distribution, p))
 
     def residuals(self, value: Any) -> Any:
         """Numbers whose squares add up to the negative log density, but for a constant; None where there are none."""
@@ -140,6 +140,45 @@ class _LogGauss:
     def residuals(self, x: Any) -> Any:
         """By completing the square: the density is highest where the logarithm is mean - std²."""
         return (jnp.log(x) - self.mean + self.std**2) / self.std / np.sqrt(2)
+
+
+def _quantile(distribution: Any, p: float) -> Any:
+    ends = _support(distribution)
+    if ends is not None and p in (0, 1):
+        return ends[p == 1]
+    try:
+        return distribution.icdf(jnp.asarray(p, jnp.result_type(float)))
+    except (AttributeError, NotImplementedError, ImportError):  # numpyro's Gamma, Beta and StudentT want TensorFlow
+        if ends is None or not callable(getattr(distribution, "cdf", None)):
+            raise NotImplementedError(f"{type(distribution).__name__} has neither `icdf` nor `cdf`.") from None
+    return _inverse_of_cdf(distribution, p, *ends)
+
+
+def _support(distribution: Any) -> tuple[np.ndarray, np.ndarray] | None:
+    """Where the distribution ends, as numpyro's say it."""
+    support = getattr(distribution, "support", None)
+    if support is None:
+        return None
+    ends = getattr(support, "lower_bound", -np.inf), getattr(support, "upper_bound", np.inf)
+    low, high = (np.broadcast_to(np.asarray(end, float), getattr(distribution, "batch_shape", ())) for end in ends)
+    return low, high
+
+
+def _inverse_of_cdf(distribution: Any, p: float, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """By bisection, from where some draws are, and twice as far until the quantile is inside."""
+
+    def above(x: np.ndarray) -> np.ndarray:
+        return np.asarray(distribution.cdf(jnp.asarray(x, jnp.result_type(float)))) > p
+
+    draws = np.asarray(distribution.sample(np.zeros(2, np.uint32), (100,)), float)
+    left, right = draws.min(0), draws.max(0)
+    while (above(left) | ~above(right)).any() and (right - left).max() < 1e30:
+        left, right = np.maximum(2 * left - right, low), np.minimum(2 * right - left, high)
+    for _ in range(50):
+        middle = (left + right) / 2
+        high_enough = above(middle)
+        left, right = np.where(high_enough, left, middle), np.where(high_enough, middle, right)
+    return right
 
 
 def _numbers(owner: str, **given: Any) -> tuple:
