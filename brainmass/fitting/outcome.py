@@ -141,8 +141,9 @@ class FitResult:
             manifest = json.loads(str(arrays.pop("manifest")))
             if manifest["format"] != _FORMAT or manifest["version"] > _VERSION:
                 raise ValueError(f"it is {manifest['format']} of version {manifest['version']}")
-            held = {name: decode(manifest[name], arrays) for name in (*_SAVED, "bounds")}
-            return cls(**held | {"bounds": {name: Bounds(**b) for name, b in held["bounds"].items()}})
+            held: dict[str, Any] = {name: decode(manifest[name], arrays) for name in (*_SAVED, "bounds")}
+            held["bounds"] = {name: Bounds(**b) for name, b in held["bounds"].items()}
+            return cls(**held)
         except (FileNotFoundError, PermissionError, IsADirectoryError):
             raise
         except (OSError, EOFError, ValueError, TypeError, KeyError, zipfile.BadZipFile) as error:
