@@ -1,4 +1,4 @@
-"""The figure of the front page: what the example of the README gives."""
+"""The figure of the front page: what the example of the README gives. Delete it to have it drawn again."""
 
 from __future__ import annotations
 
@@ -13,15 +13,14 @@ def setup(app: Any) -> dict[str, Any]:
 
 
 def draw(app: Any) -> None:
-    path = Path(app.srcdir) / "_figures" / "front.png"
-    readme = Path(app.srcdir).parent / "README.md"
-    if path.exists() and path.stat().st_mtime > readme.stat().st_mtime:
+    path = Path(app.srcdir) / "front.png"
+    if path.exists():
         return
+    readme = Path(app.srcdir).parent / "README.md"
     import matplotlib.pyplot as plt
 
     from brainmass import viz
 
-    path.parent.mkdir(exist_ok=True)
     found: dict[str, Any] = {}
     exec(re.findall(r"^```python\n(.*?)^```", readme.read_text(), flags=re.MULTILINE | re.DOTALL)[0], found)
     figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.6), width_ratios=(1, 2), layout="constrained")
