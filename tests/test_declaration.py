@@ -86,9 +86,9 @@ def test_positional_arguments_follow_the_signature():
         (
             lambda: MPR(3, tau=-2 * u.ms),
             ValueError,
-            "Argument `tau` of MontbrioPazoRoxinStep (time constant of the population) must be > 0, but is -2.",
+            "Argument `tau` of MontbrioPazoRoxinStep (time constant of the population) must be > 0, but is -2 ms.",
         ),
-        (lambda: MPR(3, tau=[1.0, 2.0, -0.3] * u.ms), ValueError, "must be > 0, but is -0.3 at index (2,)."),
+        (lambda: MPR(3, tau=[1.0, 2.0, -0.3] * u.ms), ValueError, "must be > 0, but is -0.3 ms at index (2,)."),
         (lambda: MPR(3, eta=np.nan), ValueError, "Argument `eta` of MontbrioPazoRoxinStep (mean excitability) must be finite, but is nan."),
         (lambda: HopfStep((2, 2), a=[[0, 1], [np.inf, 0]]), ValueError, "must be finite, but is inf at index (1, 0)."),
         (lambda: CoombesByrneStep(3, k=-0.1), ValueError, "must be >= 0, but is -0.1."),
@@ -239,7 +239,7 @@ def test_initial_values():
     "init, error, message",
     [
         (Constant(1 * u.mV), u.UnitMismatchError, "Argument `init_r` of MontbrioPazoRoxinStep (initial values of firing rate) must have a unit like Hz, but gives [1. 1.] mV."),
-        (Constant(-0.3), ValueError, "must be >= 0, but is -0.3 at index (0,)."),
+        (Constant(-0.3), ValueError, "must be >= 0, but is -0.3 Hz at index (0,)."),
         (lambda shape: np.ones(3), ValueError, "must be a scalar or fit the population shape (2,), but has shape (3,)."),
         (Constant(np.nan), ValueError, "must be >= 0, but is nan"),
     ],

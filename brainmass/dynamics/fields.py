@@ -320,7 +320,9 @@ def _check_domain(what: str, value: Any, domain: Domain) -> None:
         return
     where = "" if values.ndim == 0 else f" at index {tuple(int(i) for i in np.argwhere(~inside)[0])}"
     bad = values if values.ndim == 0 else values[~inside].flat[0]
-    raise ValueError(f"{what} must be {domain.text}, but is {show(bad)}{where}.")
+    unit = u.get_unit(value)
+    shown = show(bad) if unit.dim == u.DIMENSIONLESS else f"{show(bad)} {unit}"
+    raise ValueError(f"{what} must be {domain.text}, but is {shown}{where}.")
 
 
 def as_input(owner: str, port: str, unit: u.Unit, value: Any) -> Any:
