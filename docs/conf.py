@@ -36,6 +36,7 @@ nb_execution_mode = "cache"
 nb_execution_cache_path = str(Path(__file__).parent / "_build" / ".jupyter_cache")
 nb_execution_raise_on_error = True
 nb_execution_timeout = 600
+nb_merge_streams = True  # one box for what a cell prints
 nb_output_stderr = "warn"  # a warning of the code is one of the build
 myst_enable_extensions = ["dollarmath", "colon_fence"]
 myst_heading_anchors = 3
@@ -50,4 +51,6 @@ suppress_warnings = ["ref.python"]  # a type in words, such as "unit", is also t
 
 html_theme = "pydata_sphinx_theme"
 html_title = f"brainmass {release}"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
 html_theme_options = {"show_toc_level": 2, "secondary_sidebar_items": ["page-toc"], "show_prev_next": True}
