@@ -33,7 +33,14 @@ plt.rcParams["figure.constrained_layout.use"] = True
 # %%
 start = Constant(np.array([2.0, 150.0]) * u.Hz)
 node = brainmass.MontbrioPazoRoxinStep(
-    2, tau=10 * u.ms, delta=1.0, eta=-5.0, J=15.0, method="heun", init_r=start, init_v=Constant(np.array([-2.0, 0.0]))
+    2,
+    tau=10 * u.ms,
+    delta=1.0,
+    eta=-5.0,
+    J=15.0,
+    method="heun",
+    init_r=start,
+    init_v=Constant(np.array([-2.0, 0.0])),
 )
 simulator = brainmass.Simulator(node, dt=0.1 * u.ms)
 result = simulator.run(300 * u.ms)
@@ -46,7 +53,10 @@ print(result)
 
 # %%
 ax = brainmass.viz.plot_timeseries(
-    result["r"], result.time, labels=["started at 2 Hz", "started at 150 Hz"], ax=plt.subplots(figsize=(7, 3))[1]
+    result["r"],
+    result.time,
+    labels=["started at 2 Hz", "started at 150 Hz"],
+    ax=plt.subplots(figsize=(7, 3))[1],
 )
 ax.set(ylabel="firing rate (Hz)", title="one region, two initial states")
 plt.show()
@@ -59,7 +69,9 @@ plt.show()
 
 # %%
 roots = np.roots([np.pi**2, -15.0, 5.0, 0.0, -1.0 / (4 * np.pi**2)])
-low, unstable, high = 100 * np.sort(roots[roots.real > 0].real)  # divided by 10 ms: in Hz
+low, unstable, high = 100 * np.sort(
+    roots[roots.real > 0].real
+)  # divided by 10 ms: in Hz
 final = result["r"][-1].to_decimal(u.Hz)
 print(
     f"fixed points {low:.3f}, {unstable:.3f} (unstable) and {high:.3f} Hz; runs end at {final[0]:.3f}, {final[1]:.3f}"
@@ -87,7 +99,9 @@ for wrong in ({"tau": 10}, {"tau": 10 * u.mV}, {"tua": 10 * u.ms}):
 
 # %%
 def rate_after_20_ms(dt):
-    run = brainmass.Simulator(node, dt=dt * u.ms).run(20 * u.ms, monitors=["r"], sample_every=20 * u.ms)
+    run = brainmass.Simulator(node, dt=dt * u.ms).run(
+        20 * u.ms, monitors=["r"], sample_every=20 * u.ms
+    )
     return float(run["r"][0, 1].to_decimal(u.Hz))
 
 
@@ -123,7 +137,9 @@ nodes = brainmass.MontbrioPazoRoxinStep(
     init_v=Constant(-1.9),
     noise_v=brainmass.WhiteNoise(n, sigma=2.2),
 )
-brain = brainmass.Network(nodes, conn=connectome, coupling="additive", coupled_var="r", k=0.2)
+brain = brainmass.Network(
+    nodes, conn=connectome, coupling="additive", coupled_var="r", k=0.2
+)
 simulator = brainmass.Simulator(brain, dt=0.25 * u.ms)
 settings = dict(monitors=["r"], sample_every=20 * u.ms)
 result = simulator.run(20 * u.second, transient=2 * u.second, seed=0, **settings)
@@ -150,17 +166,32 @@ up = np.asarray(rates > 50).mean(axis=0)
 strength = connectome.weights.sum(axis=1)
 ranks = np.argsort(np.argsort([up, strength]))
 rank_correlation = np.corrcoef(ranks)[0, 1]
-print(f"regions are up for {100 * up.mean():.0f} % of the time, from {100 * up.min():.0f} to {100 * up.max():.0f} %")
+print(
+    f"regions are up for {100 * up.mean():.0f} % of the time, from {100 * up.min():.0f} to {100 * up.max():.0f} %"
+)
 print(f"rank correlation of time up with strength: {rank_correlation:.2f}")
 assert rank_correlation > 0.6
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.8), width_ratios=(2, 1))
 order = np.argsort(-strength)
-image = left.imshow(rates.T[order], aspect="auto", extent=(2, 20, n, 0), cmap="viridis", vmin=0, vmax=150)
-left.set(xlabel="time (s)", ylabel="region, strongest at the top", title="firing rates of the resting brain")
+image = left.imshow(
+    rates.T[order],
+    aspect="auto",
+    extent=(2, 20, n, 0),
+    cmap="viridis",
+    vmin=0,
+    vmax=150,
+)
+left.set(
+    xlabel="time (s)",
+    ylabel="region, strongest at the top",
+    title="firing rates of the resting brain",
+)
 figure.colorbar(image, ax=left, label="Hz", extend="max")
 right.scatter(strength, 100 * up, s=14, color="#0072B2")
-right.set(xlabel="strength (sum of incoming weights)", ylabel="time in the upper state (%)")
+right.set(
+    xlabel="strength (sum of incoming weights)", ylabel="time in the upper state (%)"
+)
 plt.show()
 
 # %% [markdown]

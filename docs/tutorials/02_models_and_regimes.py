@@ -33,16 +33,27 @@ BLUE, RED, GREEN = "#0072B2", "#D55E00", "#009E73"
 # %%
 a = np.linspace(-0.1, 0.2, 61)  # per ms
 node = brainmass.HopfStep(
-    len(a), a=a, w=2 * np.pi * 0.01, init_x=Constant(0.3), init_y=Constant(0.0), method="heun"
+    len(a),
+    a=a,
+    w=2 * np.pi * 0.01,
+    init_x=Constant(0.3),
+    init_y=Constant(0.0),
+    method="heun",
 )  # 10 Hz is 2 pi 0.01 rad per ms
-run = brainmass.Simulator(node, dt=0.5 * u.ms).run(1 * u.second, transient=0.8 * u.second, monitors=["x"])
+run = brainmass.Simulator(node, dt=0.5 * u.ms).run(
+    1 * u.second, transient=0.8 * u.second, monitors=["x"]
+)
 amplitude = np.asarray(run["x"]).max(axis=0)
 theory = np.sqrt(np.maximum(a, 0))
 
 away = np.abs(a) > 0.02
-print(f"largest deviation from theory: {np.abs(amplitude - theory)[away].max():.1e}, but for |a| <= 0.02")
+print(
+    f"largest deviation from theory: {np.abs(amplitude - theory)[away].max():.1e}, but for |a| <= 0.02"
+)
 at_zero = np.abs(a).argmin()
-print(f"at a = 0: {amplitude[at_zero]:.4f} after 0.8 s; 1/sqrt(2 t) = {1 / np.sqrt(2 * 800):.4f}")
+print(
+    f"at a = 0: {amplitude[at_zero]:.4f} after 0.8 s; 1/sqrt(2 t) = {1 / np.sqrt(2 * 800):.4f}"
+)
 assert np.allclose(amplitude[away], theory[away], atol=2e-3)
 assert np.isclose(amplitude[at_zero], 1 / np.sqrt(2 * 800), rtol=0.03)
 
@@ -71,7 +82,14 @@ plt.show()
 # %%
 ramp_time = 15 * u.second
 region = brainmass.MontbrioPazoRoxinStep(
-    1, tau=10 * u.ms, delta=1.0, eta=-7.0, J=15.0, method="heun", init_r=Constant(5 * u.Hz), init_v=Constant(-3.0)
+    1,
+    tau=10 * u.ms,
+    delta=1.0,
+    eta=-7.0,
+    J=15.0,
+    method="heun",
+    init_r=Constant(5 * u.Hz),
+    init_v=Constant(-3.0),
 )
 
 
@@ -86,20 +104,29 @@ run = brainmass.Simulator(region, dt=0.25 * u.ms).run(
 rate = run["r"][:, 0].to_decimal(u.Hz)
 excitability = -7.0 + np.asarray(ramp(run.time))
 half = len(rate) // 2
-up = excitability[:half][rate[:half] > 60][0]  # the first time above 60 Hz on the way up
+up = excitability[:half][rate[:half] > 60][
+    0
+]  # the first time above 60 Hz on the way up
 down = excitability[half:][rate[half:] > 30][-1]  # the last above 30 Hz on the way down
 
 x = np.linspace(0.04, 1.3, 2000)
 curve = (np.pi * x) ** 2 - 15.0 * x - 1 / (2 * np.pi * x) ** 2
 folds = curve[1:-1][np.diff(np.sign(np.diff(curve))) != 0]
-print(f"jumps at {up:.2f} on the way up and {down:.2f} on the way down; the curve turns at {folds.round(4)}")
+print(
+    f"jumps at {up:.2f} on the way up and {down:.2f} on the way down; the curve turns at {folds.round(4)}"
+)
 assert abs(up - folds.max()) < 0.1 and abs(down - folds.min()) < 0.1
 
 figure, ax = plt.subplots(figsize=(6, 3.6))
 ax.plot(curve, 100 * x, "--", color="0.6", label="fixed points")
 ax.plot(excitability[:half], rate[:half], color=BLUE, label="input goes up")
 ax.plot(excitability[half:], rate[half:], color=RED, label="input comes down")
-ax.set(xlabel=r"excitability $\bar\eta + I$", ylabel="firing rate (Hz)", xlim=(-7, -2), ylim=(0, 160))
+ax.set(
+    xlabel=r"excitability $\bar\eta + I$",
+    ylabel="firing rate (Hz)",
+    xlim=(-7, -2),
+    ylim=(0, 160),
+)
 ax.legend(loc="upper left")
 plt.show()
 
@@ -118,12 +145,17 @@ plt.show()
 
 # %%
 p = np.arange(0.0, 401.0, 4.0) * u.Hz
-high = dict(M_init=Constant(0.14 * u.mV), E_init=Constant(16 * u.mV), I_init=Constant(9 * u.mV))
+high = dict(
+    M_init=Constant(0.14 * u.mV), E_init=Constant(16 * u.mV), I_init=Constant(9 * u.mV)
+)
 found = {}
 for start, initial in (("from rest", {}), ("from a high potential", high)):
     columns = brainmass.JansenRitStep(len(p), method="heun", **initial)
     found[start] = brainmass.Simulator(columns, dt=1 * u.ms).run(
-        16 * u.second, transient=12 * u.second, inputs={"E_inp": p}, monitors={"eeg": lambda model: model.eeg()}
+        16 * u.second,
+        transient=12 * u.second,
+        inputs={"E_inp": p},
+        monitors={"eeg": lambda model: model.eeg()},
     )
     print(found[start])
 
@@ -144,15 +176,23 @@ for start, run in found.items():
     for name, where in regimes[start].items():
         if where.any():
             hz = frequency[where]
-            print(f"{start}: {name} for p = {rates[where].min():.0f} to {rates[where].max():.0f}", end="")
+            print(
+                f"{start}: {name} for p = {rates[where].min():.0f} to {rates[where].max():.0f}",
+                end="",
+            )
             print(f" at {hz.min():.1f} to {hz.max():.1f} Hz")
 
-spikes, alpha = regimes["from rest"]["spikes"], regimes["from a high potential"]["alpha"]
+spikes, alpha = (
+    regimes["from rest"]["spikes"],
+    regimes["from a high potential"]["alpha"],
+)
 assert np.allclose([rates[spikes].min(), rates[spikes].max()], [113.6, 137.4], atol=4)
 assert np.allclose([rates[alpha].min(), rates[alpha].max()], [89.8, 315.7], atol=8)
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.6), width_ratios=(3, 2))
-for (start, run), color, marker in zip(found.items(), (RED, BLUE), ("o", "."), strict=True):
+for (start, run), color, marker in zip(
+    found.items(), (RED, BLUE), ("o", "."), strict=True
+):
     eeg = run["eeg"][-1000:].to_decimal(u.mV)
     left.plot(rates, eeg.max(axis=0), marker, color=color, ms=4, label=start)
     left.plot(rates, eeg.min(axis=0), marker, color=color, ms=4)
@@ -162,7 +202,12 @@ left.set(xlabel="input p (pulses per second)", ylabel="EEG, minimum and maximum 
 left.legend(loc="lower right")
 i = int(np.abs(rates - 120).argmin())
 for (start, run), color in zip(found.items(), (RED, BLUE), strict=True):
-    right.plot(np.arange(1000) / 1000, run["eeg"][-1000:, i].to_decimal(u.mV), color=color, label=start)
+    right.plot(
+        np.arange(1000) / 1000,
+        run["eeg"][-1000:, i].to_decimal(u.mV),
+        color=color,
+        label=start,
+    )
 right.set(xlabel="time (s)", ylabel="EEG (mV)", title="the same column, p = 120")
 plt.show()
 
@@ -182,23 +227,45 @@ plt.show()
 
 # %%
 x0 = np.array([-2.2, -2.1, -2.08, -2.04, -2.0, -1.9, -1.8, -1.7, -1.6, -1.5])
-start = {"init_x1": -1.5, "init_y1": -10.0, "init_z": 3.5, "init_x2": -1.0, "init_y2": 0.0, "init_g": 0.0}
+start = {
+    "init_x1": -1.5,
+    "init_y1": -10.0,
+    "init_z": 3.5,
+    "init_x2": -1.0,
+    "init_y2": 0.0,
+    "init_g": 0.0,
+}
 start = {name: Constant(value) for name, value in start.items()}
 patches = brainmass.EpileptorStep(len(x0), x0=x0, method="heun", **start)
-run = brainmass.Simulator(patches, dt=0.05 * u.ms).run(20 * u.second, monitors=["x1", "x2", "z"], sample_every=1 * u.ms)
+run = brainmass.Simulator(patches, dt=0.05 * u.ms).run(
+    20 * u.second, monitors=["x1", "x2", "z"], sample_every=1 * u.ms
+)
 discharging = np.asarray(run["x1"] > 0, float)
-active = np.apply_along_axis(np.convolve, 0, discharging, np.ones(201) / 201, mode="same") > 0.02
+active = (
+    np.apply_along_axis(np.convolve, 0, discharging, np.ones(201) / 201, mode="same")
+    > 0.02
+)
 onsets = (active[1:] & ~active[:-1])[5000:].sum(axis=0)
 for value, count, share in zip(x0, onsets, active[5000:].mean(axis=0), strict=True):
-    print(f"x0 = {value:5.2f}: {count:2d} seizures in 15,000 units of time, {100 * share:3.0f} % of it")
+    print(
+        f"x0 = {value:5.2f}: {count:2d} seizures in 15,000 units of time, {100 * share:3.0f} % of it"
+    )
 assert (onsets[x0 < -2.06] == 0).all() and (onsets[x0 > -2.06] > 0).all()
 
-figure, (top, bottom) = plt.subplots(2, 1, figsize=(8, 4), sharex=True, height_ratios=(2, 1))
+figure, (top, bottom) = plt.subplots(
+    2, 1, figsize=(8, 4), sharex=True, height_ratios=(2, 1)
+)
 shown, time = slice(5000, 13000), run.time.to_decimal(u.second)
 field = np.asarray(run["x2"] - run["x1"])
 for value, color, shift in ((-2.1, GREEN, 10), (-2.04, BLUE, 5), (-1.6, RED, 0)):
     j = int(np.abs(x0 - value).argmin())
-    top.plot(time[shown], field[shown, j] + shift, color=color, lw=0.6, label=f"$x_0$ = {value}")
+    top.plot(
+        time[shown],
+        field[shown, j] + shift,
+        color=color,
+        lw=0.6,
+        label=f"$x_0$ = {value}",
+    )
     bottom.plot(time[shown], run["z"][shown, j], color=color)
 top.set(ylabel="$x_2 - x_1$, shifted", yticks=[])
 top.legend(loc="upper right")

@@ -34,12 +34,20 @@ exact = SIGMA**2 / (2 * RATE)  # stationary variance of an Ornstein-Uhlenbeck pr
 
 # %%
 def leaky(noise, method="heun", n=500):
-    return brainmass.LinearStep(n, gamma=-RATE, init_x=Constant(0.0), noise_x=noise, method=method)
+    return brainmass.LinearStep(
+        n, gamma=-RATE, init_x=Constant(0.0), noise_x=noise, method=method
+    )
 
 
 def variance(node, dt):
     simulator = brainmass.Simulator(node, dt=dt * u.ms)
-    run = simulator.run(2000 * u.ms, transient=100 * u.ms, monitors=["x"], sample_every=10 * u.ms, seed=0)
+    run = simulator.run(
+        2000 * u.ms,
+        transient=100 * u.ms,
+        monitors=["x"],
+        sample_every=10 * u.ms,
+        seed=0,
+    )
     return float(np.var(np.asarray(run["x"])))
 
 
@@ -75,7 +83,9 @@ def predicted(method, h):
 
 
 white = brainmass.WhiteNoise(500, sigma=SIGMA)
-measured = {method: [variance(leaky(white, method), dt) for dt in steps] for method in factors}
+measured = {
+    method: [variance(leaky(white, method), dt) for dt in steps] for method in factors
+}
 print("variance over the exact one   " + "".join(f"{dt:>8} ms" for dt in steps))
 for method, values in measured.items():
     theory = [predicted(method, dt) for dt in steps]
@@ -89,7 +99,11 @@ for method, color in COLORS.items():
     ax.plot(h, [predicted(method, dt) / exact for dt in h], color=color)
     ax.plot(steps, np.divide(measured[method], exact), "o", color=color, label=method)
 ax.axhline(1, color="0.6", lw=0.8)
-ax.set(xlabel="time step (ms), for a time constant of 10 ms", ylabel="variance over the exact one", ylim=(0, 2.1))
+ax.set(
+    xlabel="time step (ms), for a time constant of 10 ms",
+    ylabel="variance over the exact one",
+    ylim=(0, 2.1),
+)
 ax.legend()
 plt.show()
 
@@ -104,7 +118,9 @@ plt.show()
 
 # %%
 for dt in (2.0, 0.5):
-    print(f"GaussianNoise at dt = {dt} ms: {variance(leaky(brainmass.GaussianNoise(500, sigma=SIGMA)), dt):.5f}")
+    print(
+        f"GaussianNoise at dt = {dt} ms: {variance(leaky(brainmass.GaussianNoise(500, sigma=SIGMA)), dt):.5f}"
+    )
 
 # %% [markdown]
 # ## One path, ever smaller steps
@@ -116,31 +132,45 @@ for dt in (2.0, 0.5):
 
 # %%
 finest, length = 2**-6, 32.0  # ms
-increments = np.random.default_rng(0).normal(0, np.sqrt(finest), (int(length / finest), 200))
+increments = np.random.default_rng(0).normal(
+    0, np.sqrt(finest), (int(length / finest), 200)
+)
 
 
 def end_state(method, dt):
     """x after 32 ms, driven by the given path of the noise."""
     ratio = round(dt / finest)
     drive = 0.05 * increments.reshape(-1, ratio, 200).sum(axis=1) / dt
-    node = brainmass.HopfStep(200, a=0.2, w=0.3, init_x=Constant(0.4), init_y=Constant(0.0), method=method)
+    node = brainmass.HopfStep(
+        200, a=0.2, w=0.3, init_x=Constant(0.4), init_y=Constant(0.0), method=method
+    )
     run = brainmass.Simulator(node, dt=dt * u.ms).run(
-        length * u.ms, inputs={"x_inp": drive}, monitors=["x"], sample_every=length * u.ms
+        length * u.ms,
+        inputs={"x_inp": drive},
+        monitors=["x"],
+        sample_every=length * u.ms,
     )
     return np.asarray(run["x"][0])
 
 
 reference = end_state("heun", finest)
 path_steps = [2.0**-k for k in range(3, -1, -1)]
-path_errors = {m: [np.abs(end_state(m, dt) - reference).mean() for dt in path_steps] for m in ("euler", "heun")}
+path_errors = {
+    m: [np.abs(end_state(m, dt) - reference).mean() for dt in path_steps]
+    for m in ("euler", "heun")
+}
 for method, values in path_errors.items():
     order = np.polyfit(np.log(path_steps), np.log(values), 1)[0]
-    print(f"{method}: " + ", ".join(f"{e:.1e}" for e in values) + f" (order {order:.2f})")
+    print(
+        f"{method}: " + ", ".join(f"{e:.1e}" for e in values) + f" (order {order:.2f})"
+    )
 
 figure, ax = plt.subplots(figsize=(6, 3.4))
 for method, values in path_errors.items():
     ax.loglog(path_steps, values, "o-", color=COLORS[method], label=method)
-ax.loglog(path_steps, 0.02 * np.array(path_steps), "--", color="0.6", label="first order")
+ax.loglog(
+    path_steps, 0.02 * np.array(path_steps), "--", color="0.6", label="first order"
+)
 ax.set(xlabel="time step (ms)", ylabel="mean error of x after 32 ms")
 ax.set_xticks(path_steps, path_steps)
 ax.minorticks_off()
@@ -181,18 +211,25 @@ def spectrum(noise):
     x = np.asarray(run["x"])
     window = np.hanning(len(x))[:, None]
     power = np.abs(np.fft.rfft((x - x.mean(axis=0)) * window, axis=0)) ** 2
-    return np.fft.rfftfreq(len(x), 0.5e-3), power.mean(axis=1) * 2 * 0.5e-3 / (window**2).sum()
+    return np.fft.rfftfreq(len(x), 0.5e-3), power.mean(axis=1) * 2 * 0.5e-3 / (
+        window**2
+    ).sum()
 
 
 figure, ax = plt.subplots(figsize=(6, 3.4))
-for name, noise, color in (("white", brainmass.WhiteNoise(500, sigma=SIGMA), "#0072B2"), ("OU", ou, "#D55E00")):
+for name, noise, color in (
+    ("white", brainmass.WhiteNoise(500, sigma=SIGMA), "#0072B2"),
+    ("OU", ou, "#D55E00"),
+):
     frequency, power = spectrum(noise)
     omega = 2 * np.pi * frequency / 1000  # rad per ms
     theory = 2 * SIGMA**2 / (RATE**2 + omega**2) / 1000  # per Hz is per 1/s
     theory *= 20 / (1 + (20 * omega) ** 2) if name == "OU" else 1
     low = (frequency > 3) & (frequency < 100)
     assert np.allclose(power[low], theory[low], rtol=0.2)
-    ax.loglog(frequency[1:400], power[1:400], color=color, label=f"driven by {name} noise")
+    ax.loglog(
+        frequency[1:400], power[1:400], color=color, label=f"driven by {name} noise"
+    )
     ax.loglog(frequency[1:400], theory[1:400], "k--", lw=0.8)
 ax.set(xlabel="frequency (Hz)", ylabel="power spectral density (1/Hz)")
 ax.legend()
@@ -210,11 +247,17 @@ plt.show()
 
 # %%
 pair = brainmass.LinearStep(
-    2, gamma=-0.05, init_x=Constant(0.0), noise_x=brainmass.WhiteNoise(2, sigma=0.1), method="heun"
+    2,
+    gamma=-0.05,
+    init_x=Constant(0.0),
+    noise_x=brainmass.WhiteNoise(2, sigma=0.1),
+    method="heun",
 )
 simulator = brainmass.Simulator(pair, dt=1 * u.ms)
 batch = simulator.run(200 * u.ms, monitors=["x"], batch_size=3, seed=7)
-alone = simulator.run(200 * u.ms, monitors=["x"], seed=jax.random.fold_in(jax.random.key(7), 2))
+alone = simulator.run(
+    200 * u.ms, monitors=["x"], seed=jax.random.fold_in(jax.random.key(7), 2)
+)
 print(batch["x"].shape, "(time, run, region)")
 assert np.array_equal(batch["x"][:, 2], alone["x"])
 
@@ -228,21 +271,52 @@ assert np.array_equal(batch["x"][:, 2], alone["x"])
 lengths = np.array([0.25, 1.0, 4.0, 16.0])  # s
 correlations = []
 for seconds in lengths:
-    run = simulator.run((seconds + 0.1) * u.second, transient=0.1 * u.second, monitors=["x"], batch_size=400, seed=1)
+    run = simulator.run(
+        (seconds + 0.1) * u.second,
+        transient=0.1 * u.second,
+        monitors=["x"],
+        batch_size=400,
+        seed=1,
+    )
     x = np.asarray(run["x"])
     z = (x - x.mean(axis=0)) / x.std(axis=0)
     correlations.append((z[..., 0] * z[..., 1]).mean(axis=0))
     theory = np.sqrt(0.02 / seconds)
-    print(f"T = {seconds:5.2f} s: standard deviation {correlations[-1].std():.3f}, sqrt(tau / T) = {theory:.3f}")
-assert np.allclose([c.std() for c in correlations[1:]], np.sqrt(0.02 / lengths[1:]), rtol=0.12)
+    print(
+        f"T = {seconds:5.2f} s: standard deviation {correlations[-1].std():.3f}, sqrt(tau / T) = {theory:.3f}"
+    )
+assert np.allclose(
+    [c.std() for c in correlations[1:]], np.sqrt(0.02 / lengths[1:]), rtol=0.12
+)
 
 figure, ax = plt.subplots(figsize=(6, 3.6))
 for seconds, values in zip(lengths, correlations, strict=True):
-    ax.plot(seconds * np.exp(np.random.default_rng(0).normal(0, 0.08, 400)), values, ".", ms=2, color="0.6")
+    ax.plot(
+        seconds * np.exp(np.random.default_rng(0).normal(0, 0.08, 400)),
+        values,
+        ".",
+        ms=2,
+        color="0.6",
+    )
 for sign in (-1, 1):
-    ax.plot(lengths, sign * np.sqrt(0.02 / lengths), color="#D55E00", label=r"$\pm\sqrt{\tau/T}$" if sign > 0 else None)
-    ax.plot(lengths, [sign * c.std() for c in correlations], "o", color="#0072B2", label="± SD" if sign > 0 else None)
-ax.set(xscale="log", xlabel="length of the run T (s)", ylabel="correlation of two unconnected regions")
+    ax.plot(
+        lengths,
+        sign * np.sqrt(0.02 / lengths),
+        color="#D55E00",
+        label=r"$\pm\sqrt{\tau/T}$" if sign > 0 else None,
+    )
+    ax.plot(
+        lengths,
+        [sign * c.std() for c in correlations],
+        "o",
+        color="#0072B2",
+        label="± SD" if sign > 0 else None,
+    )
+ax.set(
+    xscale="log",
+    xlabel="length of the run T (s)",
+    ylabel="correlation of two unconnected regions",
+)
 ax.legend()
 plt.show()
 

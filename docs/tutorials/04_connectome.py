@@ -41,8 +41,12 @@ weights, lengths = weights[weights > 0], lengths[weights > 0]
 slope, _ = np.polyfit(lengths, np.log(weights), 1)
 strongest = np.sort(weights)[::-1]
 share = strongest[: len(weights) // 20].sum() / weights.sum()
-print(f"weights span {np.log10(weights.max() / weights.min()):.1f} orders of magnitude; the strongest 5 % of the")
-print(f"connections carry {100 * share:.0f} % of the weight; weights fall by a factor e in {-1 / slope:.0f} mm")
+print(
+    f"weights span {np.log10(weights.max() / weights.min()):.1f} orders of magnitude; the strongest 5 % of the"
+)
+print(
+    f"connections carry {100 * share:.0f} % of the weight; weights fall by a factor e in {-1 / slope:.0f} mm"
+)
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.8))
 brainmass.viz.plot_connectivity(connectome, labels=[""] * 100, ax=left, norm="log")
@@ -66,7 +70,9 @@ plt.show()
 folder = Path(tempfile.mkdtemp())
 (folder / "weights.csv").write_text("V1,V2,MT\n0,5,0.5\n10,0,2\n1,4,0\n")
 (folder / "lengths.csv").write_text("V1,V2,MT\n0,2.1,4.8\n2.1,0,3.5\n4.8,3.5,0\n")
-mine = brainmass.Connectome.from_csv(folder / "weights.csv", lengths=folder / "lengths.csv", length_unit=u.cm)
+mine = brainmass.Connectome.from_csv(
+    folder / "weights.csv", lengths=folder / "lengths.csv", length_unit=u.cm
+)
 print(mine)
 print(f"to V2 from V1: {mine.weights[1, 0]}, length {mine.lengths[1, 0]}")
 try:
@@ -93,7 +99,10 @@ for kind in ("max", "row", "spectral"):
     normalised = connectome.normalize(kind)
     strength = normalised.weights.sum(axis=1)
     radius = np.abs(np.linalg.eigvals(normalised.weights)).max()
-    print(f"{kind:>8}: largest weight {normalised.weights.max():.2f}, input of a region {strength.min():.2f}", end="")
+    print(
+        f"{kind:>8}: largest weight {normalised.weights.max():.2f}, input of a region {strength.min():.2f}",
+        end="",
+    )
     print(f" to {strength.max():.2f}, spectral radius {radius:.2f}")
 
 # %% [markdown]
@@ -105,8 +114,12 @@ for kind in ("max", "row", "spectral"):
 spectral = connectome.normalize("spectral")
 for k in (0.08, 0.09, 0.11):  # per ms
     node = brainmass.LinearStep(100, gamma=-0.1, init_x=Constant(0.01), method="heun")
-    network = brainmass.Network(node, conn=spectral, coupling="additive", coupled_var="x", k=k)
-    run = brainmass.Simulator(network, dt=0.5 * u.ms).run(400 * u.ms, monitors=["x"], sample_every=100 * u.ms)
+    network = brainmass.Network(
+        node, conn=spectral, coupling="additive", coupled_var="x", k=k
+    )
+    run = brainmass.Simulator(network, dt=0.5 * u.ms).run(
+        400 * u.ms, monitors=["x"], sample_every=100 * u.ms
+    )
     activity = np.asarray(run["x"]).mean(axis=1)
     growth = np.log(activity[-1] / activity[-2]) / 100
     print(f"k = {k:.2f}: grows at {growth:+.4f} per ms; k - lambda = {k - 0.1:+.4f}")
@@ -127,7 +140,10 @@ for k in (0.08, 0.09, 0.11):  # per ms
 # %%
 delays = connectome.delays(5 * u.mm / u.ms).to_decimal(u.ms)[pairs]
 delays, weight = delays[delays > 0], connectome.weights[pairs][delays > 0]
-print(f"at 5 m/s: median {np.median(delays):.0f} ms, longest {delays.max():.0f} ms,", end=" ")
+print(
+    f"at 5 m/s: median {np.median(delays):.0f} ms, longest {delays.max():.0f} ms,",
+    end=" ",
+)
 print(f"mean weighted by streamlines {np.average(delays, weights=weight):.0f} ms")
 
 # %% [markdown]
@@ -143,10 +159,14 @@ print(f"mean weighted by streamlines {np.average(delays, weights=weight):.0f} ms
 # %%
 tested = np.linspace(0, 25, 51)  # ms; at 1 mm/ms also the lengths in mm
 exchange = np.array([[0.0, 1.0], [1.0, 0.0]])
-ladder = brainmass.Connectome(np.kron(np.eye(51), exchange), np.kron(np.diag(tested), exchange) * u.mm)
+ladder = brainmass.Connectome(
+    np.kron(np.eye(51), exchange), np.kron(np.diag(tested), exchange) * u.mm
+)
 omega, K, a = 2 * np.pi * 0.04, 0.04, 0.1  # rad per ms, per ms, per ms
 angles = np.zeros(102)
-angles[1::2] = np.where(np.arange(51) % 2, 0.5, 2.5)  # by turns nearly in phase, nearly in antiphase
+angles[1::2] = np.where(
+    np.arange(51) % 2, 0.5, 2.5
+)  # by turns nearly in phase, nearly in antiphase
 node = brainmass.HopfStep(
     102,
     a=a,
@@ -155,7 +175,9 @@ node = brainmass.HopfStep(
     init_y=Constant(np.sqrt(a) * np.sin(angles)),
     method="heun",
 )
-network = brainmass.Network(node, conn=ladder, speed=1 * u.mm / u.ms, coupling="diffusive", coupled_var="x", k=K)
+network = brainmass.Network(
+    node, conn=ladder, speed=1 * u.mm / u.ms, coupling="diffusive", coupled_var="x", k=K
+)
 run = brainmass.Simulator(network, dt=0.1 * u.ms).run(
     3 * u.second, transient=2.5 * u.second, monitors=["x", "y"], sample_every=0.5 * u.ms
 )
@@ -172,14 +194,20 @@ together = np.cos(theta[:, ::2] - theta[:, 1::2]).mean(axis=0)
 
 def locked(d, sign):
     """The frequency in Hz of the solution in phase (+1) or in antiphase (-1)."""
-    root = brentq(lambda w: w - omega + sign * K / 2 * np.sin(w * d), omega - K, omega + K)
+    root = brentq(
+        lambda w: w - omega + sign * K / 2 * np.sin(w * d), omega - K, omega + K
+    )
     return root * 1000 / (2 * np.pi)
 
 
 in_phase, antiphase = (np.array([locked(d, sign) for d in tested]) for sign in (1, -1))
 expected = np.where(together > 0, in_phase, antiphase)
-print(f"frequencies {frequency.min():.1f} to {frequency.max():.1f} Hz, though each oscillator has 40 Hz")
-print(f"largest deviation from the formula: {np.abs(frequency - expected).max():.2f} Hz")
+print(
+    f"frequencies {frequency.min():.1f} to {frequency.max():.1f} Hz, though each oscillator has 40 Hz"
+)
+print(
+    f"largest deviation from the formula: {np.abs(frequency - expected).max():.2f} Hz"
+)
 assert np.abs(frequency - expected).max() < 0.15 and (np.abs(together) > 0.99).all()
 
 figure, ax = plt.subplots(figsize=(7, 3.6))
@@ -187,7 +215,9 @@ ax.plot(tested, in_phase, color=BLUE, lw=0.8, label="theory, in phase")
 ax.plot(tested, antiphase, color=RED, lw=0.8, label="theory, antiphase")
 for color, where in ((BLUE, together > 0), (RED, together < 0)):
     ax.plot(tested[where], frequency[where], "o", ms=4, color=color)
-ax.set(xlabel="delay (ms)", ylabel="frequency of the pair (Hz)", title="dots: simulated")
+ax.set(
+    xlabel="delay (ms)", ylabel="frequency of the pair (Hz)", title="dots: simulated"
+)
 ax.legend()
 plt.show()
 
@@ -218,21 +248,40 @@ for hertz in (10, 40):
             method="heun",
         )
         brain = brainmass.Network(
-            node, conn=spectral, speed=speed * u.mm / u.ms, coupling="diffusive", coupled_var="x", k=0.1
+            node,
+            conn=spectral,
+            speed=speed * u.mm / u.ms,
+            coupling="diffusive",
+            coupled_var="x",
+            k=0.1,
         )
         run = brainmass.Simulator(brain, dt=0.5 * u.ms).run(
-            3 * u.second, transient=1 * u.second, monitors=["x", "y"], sample_every=2 * u.ms, seed=0
+            3 * u.second,
+            transient=1 * u.second,
+            monitors=["x", "y"],
+            sample_every=2 * u.ms,
+            seed=0,
         )
         theta = phases(run)
-        coherence[hertz, speed] = np.asarray(brainmass.objectives.order_parameter(theta))
+        coherence[hertz, speed] = np.asarray(
+            brainmass.objectives.order_parameter(theta)
+        )
         rate = (theta[-1] - theta[0]).mean() / ((len(theta) - 1) * 0.002) / (2 * np.pi)
-        print(f"{hertz} Hz at {speed:4.0f} m/s: R = {coherence[hertz, speed].mean():.2f}, mean frequency {rate:.1f} Hz")
+        print(
+            f"{hertz} Hz at {speed:4.0f} m/s: R = {coherence[hertz, speed].mean():.2f}, mean frequency {rate:.1f} Hz"
+        )
 
 figure, axes = plt.subplots(1, 2, figsize=(9, 3.2), sharey=True)
 for ax, hertz in zip(axes, (10, 40), strict=True):
     for speed, color in zip(speeds, (BLUE, GREEN, RED), strict=True):
         name = "no delays" if np.isinf(speed) else f"{speed:.0f} m/s"
-        ax.plot(1 + 0.002 * np.arange(1, 1001), coherence[hertz, speed], color=color, lw=1, label=name)
+        ax.plot(
+            1 + 0.002 * np.arange(1, 1001),
+            coherence[hertz, speed],
+            color=color,
+            lw=1,
+            label=name,
+        )
     ax.set(xlabel="time (s)", title=f"oscillators of {hertz} Hz", ylim=(0, 1))
 axes[0].set(ylabel="order parameter R")
 axes[1].legend()

@@ -30,14 +30,24 @@ activity = np.zeros((6000, 3))  # 30 s in steps of 5 ms
 activity[:200] = [1.0, 0.5, 1.0]
 activity[600:800, 2] = 1.0
 balloon = brainmass.Simulator(brainmass.BOLDSignal(3), dt=5 * u.ms)
-response = balloon.run(6000 * 5 * u.ms, inputs={"z": activity}, monitors={"bold": lambda model: model.bold()})
+response = balloon.run(
+    6000 * 5 * u.ms,
+    inputs={"z": activity},
+    monitors={"bold": lambda model: model.bold()},
+)
 bold, seconds = 100 * np.asarray(response["bold"]), response.time.to_decimal(u.second)
 peak, trough = bold[:, 0].argmax(), bold[:, 0].argmin()
 late = np.concatenate([np.zeros(600), bold[:-600, 0]])  # the first response, 3 s later
 ratio = bold[:, 1].max() / bold[:, 0].max()
-print(f"peak of {bold[peak, 0]:.2f} % at {seconds[peak]:.1f} s, undershoot of {bold[trough, 0]:.2f} % at", end=" ")
+print(
+    f"peak of {bold[peak, 0]:.2f} % at {seconds[peak]:.1f} s, undershoot of {bold[trough, 0]:.2f} % at",
+    end=" ",
+)
 print(f"{seconds[trough]:.1f} s")
-print(f"half the activity gives {ratio:.2f} of the peak; two responses give {bold[:, 2].max():.2f} %,", end=" ")
+print(
+    f"half the activity gives {ratio:.2f} of the peak; two responses give {bold[:, 2].max():.2f} %,",
+    end=" ",
+)
 print(f"their sum would be {(bold[:, 0] + late).max():.2f} %")
 
 # %% [markdown]
@@ -51,15 +61,29 @@ kernels = {
     "mixture of gammas": brainmass.MixtureOfGammasHRFKernel(),
 }
 figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.4))
-for column, color, name in ((0, BLUE, "1 s"), (1, GREEN, "1 s, half as active"), (2, RED, "twice 1 s")):
+for column, color, name in (
+    (0, BLUE, "1 s"),
+    (1, GREEN, "1 s, half as active"),
+    (2, RED, "twice 1 s"),
+):
     left.plot(seconds, bold[:, column], color=color, label=name)
 left.plot(seconds, bold[:, 0] + late, "--", color=RED, lw=0.8, label="sum of two")
 left.set(xlabel="time (s)", ylabel="BOLD signal change (%)", title="Balloon–Windkessel")
 left.legend()
 for (name, kernel), color in zip(kernels.items(), (GREEN, RED, BLUE), strict=True):
     h = np.asarray(kernel(seconds * u.second))
-    right.plot(seconds, h / h.max(), color=color, label=f"{name}, peak at {seconds[h.argmax()]:.1f} s")
-right.set(xlabel="time (s)", ylabel="response over its maximum", title="kernels for convolution", xlim=(0, 20))
+    right.plot(
+        seconds,
+        h / h.max(),
+        color=color,
+        label=f"{name}, peak at {seconds[h.argmax()]:.1f} s",
+    )
+right.set(
+    xlabel="time (s)",
+    ylabel="response over its maximum",
+    title="kernels for convolution",
+    xlim=(0, 20),
+)
 right.legend()
 plt.show()
 
@@ -84,11 +108,20 @@ connectome = data.connectome.normalize("spectral")
 n, TR = 100, data.repetition_time
 strength = connectome.weights.sum(axis=1)
 node = brainmass.WongWangExcInhStep(
-    n, G=1.0, J_i=np.ones(n), method="euler", noise_e=brainmass.WhiteNoise(n, sigma=0.008)
+    n,
+    G=1.0,
+    J_i=np.ones(n),
+    method="euler",
+    noise_e=brainmass.WhiteNoise(n, sigma=0.008),
 )
 brain = brainmass.Network(node, conn=connectome, coupling="additive", coupled_var="S_e")
 simulator = brainmass.Simulator(brain, dt=5 * u.ms)
-hrf = brainmass.HRFBold(kernel=kernels["mixture of gammas"], period=TR, downsample_period=20 * u.ms, in_size=n)
+hrf = brainmass.HRFBold(
+    kernel=kernels["mixture of gammas"],
+    period=TR,
+    downsample_period=20 * u.ms,
+    in_size=n,
+)
 monitors = {
     "balloon": brainmass.Monitor(brainmass.BOLDSignal(n), every=TR),
     "convolution": brainmass.Monitor(hrf, every=TR),
@@ -99,7 +132,9 @@ def sessions(G, seed=0):
     """Three sessions of 500 volumes, 6 minutes each."""
     gating_e, gating_i, J_N = 0.16476, 0.03922, 0.15  # at 3 Hz; nA
     node.G, node.J_i = G, 1 + G * J_N * gating_e * strength / gating_i
-    return simulator.run(540 * TR, transient=40 * TR, monitors=monitors, batch_size=3, seed=seed)
+    return simulator.run(
+        540 * TR, transient=40 * TR, monitors=monitors, batch_size=3, seed=seed
+    )
 
 
 result = sessions(1.0)
@@ -115,17 +150,26 @@ measured = data.fc[pairs]
 
 
 def mean_fc(bold):
-    return np.mean([functional_connectivity(session) for session in bold.swapaxes(0, 1)], axis=0)
+    return np.mean(
+        [functional_connectivity(session) for session in bold.swapaxes(0, 1)], axis=0
+    )
 
 
 def alike(a, b):
     return np.corrcoef(a, b)[0, 1]
 
 
-by_balloon, by_convolution = np.asarray(result["balloon"]), np.asarray(result["convolution"])
-same_signal = np.mean([alike(by_balloon[:, 0, i], by_convolution[:, 0, i]) for i in range(n)])
+by_balloon, by_convolution = (
+    np.asarray(result["balloon"]),
+    np.asarray(result["convolution"]),
+)
+same_signal = np.mean(
+    [alike(by_balloon[:, 0, i], by_convolution[:, 0, i]) for i in range(n)]
+)
 same_fc = alike(mean_fc(by_balloon)[pairs], mean_fc(by_convolution)[pairs])
-print(f"balloon and convolution: signals correlate by {same_signal:.2f}, their FC by {same_fc:.2f}")
+print(
+    f"balloon and convolution: signals correlate by {same_signal:.2f}, their FC by {same_fc:.2f}"
+)
 assert same_fc > 0.9
 
 # %% [markdown]
@@ -148,20 +192,43 @@ for G in strengths:
     fc = mean_fc(bold)
     distance = float(fcd_ks(43, 7, target_is_fcd=True)(bold[:, 0], data.fcd_tril))
     table[G] = {"fc": fc, "r": alike(fc[pairs], measured), "ks": distance}
-    print(f"G = {G}: FC correlates by {table[G]['r']:.2f} and has a mean of {fc[pairs].mean():.2f}; ", end="")
+    print(
+        f"G = {G}: FC correlates by {table[G]['r']:.2f} and has a mean of {fc[pairs].mean():.2f}; ",
+        end="",
+    )
     print(f"FCD is at a KS distance of {distance:.2f}")
-print(f"empirical mean FC {measured.mean():.2f}; weights and FC: {alike(connectome.weights[pairs], measured):.2f}")
+print(
+    f"empirical mean FC {measured.mean():.2f}; weights and FC: {alike(connectome.weights[pairs], measured):.2f}"
+)
 
 figure, axes = plt.subplots(1, 4, figsize=(13, 3.2), width_ratios=(1, 1, 1, 1.2))
 shown = {"empirical": data.fc, "G = 1.0": table[1.0]["fc"], "G = 1.2": table[1.2]["fc"]}
 for ax, (name, matrix) in zip(axes, shown.items(), strict=False):
     brainmass.viz.plot_functional_connectivity(
-        matrix, is_matrix=True, labels=[""] * n, ax=ax, colorbar=False, vmin=-0.6, vmax=0.6
+        matrix,
+        is_matrix=True,
+        labels=[""] * n,
+        ax=ax,
+        colorbar=False,
+        vmin=-0.6,
+        vmax=0.6,
     )
     ax.set(title=name, xticks=[], yticks=[])
 figure.colorbar(axes[2].images[0], ax=axes[2], label="correlation")
-axes[3].plot(strengths, [row["r"] for row in table.values()], "o-", color=BLUE, label="correlation of FC")
-axes[3].plot(strengths, [row["ks"] for row in table.values()], "o-", color=RED, label="KS distance of FCD")
+axes[3].plot(
+    strengths,
+    [row["r"] for row in table.values()],
+    "o-",
+    color=BLUE,
+    label="correlation of FC",
+)
+axes[3].plot(
+    strengths,
+    [row["ks"] for row in table.values()],
+    "o-",
+    color=RED,
+    label="KS distance of FCD",
+)
 axes[3].set(xlabel="strength of the network G", ylim=(0, 1))
 axes[3].legend()
 plt.show()
@@ -190,9 +257,15 @@ def on_a_sphere(count, radius, lowest):
     return np.stack([around * np.cos(angle), around * np.sin(angle), z], axis=1)
 
 
-sources, electrodes, magnetometers = on_a_sphere(n, 70, -20), on_a_sphere(32, 90, 0), on_a_sphere(60, 110, 0)
+sources, electrodes, magnetometers = (
+    on_a_sphere(n, 70, -20),
+    on_a_sphere(32, 90, 0),
+    on_a_sphere(60, 110, 0),
+)
 outwards = sources / np.linalg.norm(sources, axis=1, keepdims=True)
-anywhere = np.random.default_rng(0).normal(size=(n, 3))  # the folded cortex points in all directions
+anywhere = np.random.default_rng(0).normal(
+    size=(n, 3)
+)  # the folded cortex points in all directions
 anywhere /= np.linalg.norm(anywhere, axis=1, keepdims=True)
 
 
@@ -200,7 +273,9 @@ def potential(directions):
     """Lead field of EEG, uV per nA m, shape (regions, electrodes)."""
     way = electrodes[None] - sources[:, None]  # mm
     along = np.einsum("nk,nmk->nm", directions, way)
-    return along / (4 * np.pi * 0.3 * np.linalg.norm(way, axis=-1) ** 3) * 1e3  # 0.3 S/m
+    return (
+        along / (4 * np.pi * 0.3 * np.linalg.norm(way, axis=-1) ** 3) * 1e3
+    )  # 0.3 S/m
 
 
 def radial_field(directions):
@@ -208,12 +283,19 @@ def radial_field(directions):
     way = magnetometers[None] - sources[:, None]
     normal = magnetometers / np.linalg.norm(magnetometers, axis=1, keepdims=True)
     turned = np.einsum("nmk,mk->nm", np.cross(directions[:, None], way), normal)
-    return 1e-7 * turned / np.linalg.norm(way, axis=-1) ** 3 * 1e12  # mu_0 / 4 pi; nA m, mm, fT
+    return (
+        1e-7 * turned / np.linalg.norm(way, axis=-1) ** 3 * 1e12
+    )  # mu_0 / 4 pi; nA m, mm, fT
 
 
 for name, directions in (("radial", outwards), ("any", anywhere)):
-    eeg_gain, meg_gain = np.abs(potential(directions)).max(), np.abs(radial_field(directions)).max()
-    print(f"{name:>6} direction: at most {eeg_gain:.3f} uV and {meg_gain:.3f} fT per nA m")
+    eeg_gain, meg_gain = (
+        np.abs(potential(directions)).max(),
+        np.abs(radial_field(directions)).max(),
+    )
+    print(
+        f"{name:>6} direction: at most {eeg_gain:.3f} uV and {meg_gain:.3f} fT per nA m"
+    )
 assert np.abs(radial_field(outwards)).max() < 1e-9
 
 # %% [markdown]
@@ -225,7 +307,9 @@ assert np.abs(radial_field(outwards)).max() < 1e-9
 # ([Hämäläinen et al. 1993](https://doi.org/10.1103/RevModPhys.65.413)). Sensors have noise of their own:
 
 # %%
-columns = brainmass.JansenRitStep(n, method="heun", noise_E=brainmass.WhiteNoise(n, sigma=100 * u.Hz))
+columns = brainmass.JansenRitStep(
+    n, method="heun", noise_E=brainmass.WhiteNoise(n, sigma=100 * u.Hz)
+)
 cortex = brainmass.Network(
     columns,
     conn=data.connectome.normalize("row"),
@@ -237,17 +321,30 @@ cortex = brainmass.Network(
 nAm = u.nA * u.meter
 moment = dict(scale=10 * nAm / u.mV)
 eeg = brainmass.EEGLeadFieldModel(
-    n, 32, potential(anywhere), sensor_unit=u.uvolt, noise_cov=0.3**2 * np.eye(32), **moment
+    n,
+    32,
+    potential(anywhere),
+    sensor_unit=u.uvolt,
+    noise_cov=0.3**2 * np.eye(32),
+    **moment,
 )
 meg = brainmass.MEGLeadFieldModel(
-    n, 60, radial_field(anywhere), sensor_unit=u.ftesla, noise_cov=20.0**2 * np.eye(60), **moment
+    n,
+    60,
+    radial_field(anywhere),
+    sensor_unit=u.ftesla,
+    noise_cov=20.0**2 * np.eye(60),
+    **moment,
 )
 source = dict(source=lambda model: model.node.eeg(), every=4 * u.ms)
 recording = brainmass.Simulator(cortex, dt=1 * u.ms).run(
     8 * u.second,
     inputs={"E_inp": 220 * u.Hz},
     transient=2 * u.second,
-    monitors={"eeg": brainmass.Monitor(eeg, **source), "meg": brainmass.Monitor(meg, **source)},
+    monitors={
+        "eeg": brainmass.Monitor(eeg, **source),
+        "meg": brainmass.Monitor(meg, **source),
+    },
     seed=0,
 )
 print(recording)
@@ -255,14 +352,21 @@ print(recording)
 # %%
 spectra = {}
 for name in ("eeg", "meg"):
-    frequency, power = power_spectral_density(recording[name], 4 * u.ms, window_size=500)
+    frequency, power = power_spectral_density(
+        recording[name], 4 * u.ms, window_size=500
+    )
     spectra[name] = frequency.to_decimal(u.Hz), power.mantissa
     hz, density = spectra[name]
     alpha = (hz >= 8) & (hz <= 13)
     peak = hz[1:][density[1:].mean(axis=1).argmax()]
     share = density[alpha].sum() / density[1:].sum()
-    print(f"{name}: peak at {peak:.1f} Hz, {100 * share:.0f} % of the power between 8 and 13 Hz, ", end="")
-    print(f"standard deviation {np.std(recording[name].mantissa, axis=0).mean():.1f} {recording[name].unit}")
+    print(
+        f"{name}: peak at {peak:.1f} Hz, {100 * share:.0f} % of the power between 8 and 13 Hz, ",
+        end="",
+    )
+    print(
+        f"standard deviation {np.std(recording[name].mantissa, axis=0).mean():.1f} {recording[name].unit}"
+    )
     assert 9 < peak < 12
 
 figure, axes = plt.subplots(1, 3, figsize=(13, 3.6), width_ratios=(1.3, 1, 1))
@@ -272,13 +376,27 @@ axes[0].set(title="EEG, eleven electrodes", ylabel="electrode, stacked")
 for name, color in (("eeg", BLUE), ("meg", RED)):
     hz, density = spectra[name]
     average = density.mean(axis=1)
-    axes[1].semilogy(hz[1:], average[1:] / average[1:].max(), color=color, label=name.upper())
-axes[1].set(xlabel="frequency (Hz)", ylabel="power over its maximum", xlim=(1, 60), title="mean over the sensors")
+    axes[1].semilogy(
+        hz[1:], average[1:] / average[1:].max(), color=color, label=name.upper()
+    )
+axes[1].set(
+    xlabel="frequency (Hz)",
+    ylabel="power over its maximum",
+    xlim=(1, 60),
+    title="mean over the sensors",
+)
 axes[1].legend()
 hz, density = spectra["eeg"]
 power = density[(hz >= 8) & (hz <= 13)].mean(axis=0)
-points = axes[2].scatter(*electrodes[:, :2].T, c=power, s=170, cmap="viridis", edgecolor="k")
-axes[2].set(aspect="equal", xlabel="x (mm)", ylabel="y (mm)", title="EEG alpha power, from above")
+points = axes[2].scatter(
+    *electrodes[:, :2].T, c=power, s=170, cmap="viridis", edgecolor="k"
+)
+axes[2].set(
+    aspect="equal",
+    xlabel="x (mm)",
+    ylabel="y (mm)",
+    title="EEG alpha power, from above",
+)
 figure.colorbar(points, ax=axes[2], label="µV²/Hz")
 plt.show()
 
