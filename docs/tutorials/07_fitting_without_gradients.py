@@ -39,11 +39,15 @@ def oscillators(hz):
 
 
 def field_potential(model):
-    run = brainmass.Simulator(model, dt=1.0 * u.ms).run(500 * u.ms, monitors=["x"], sample_every=4)
+    run = brainmass.Simulator(model, dt=1.0 * u.ms).run(
+        500 * u.ms, monitors=["x"], sample_every=4
+    )
     return run["x"].sum(axis=-1)
 
 
-record = np.asarray(field_potential(oscillators([10.0, 24.0]))) + 0.03 * np.random.default_rng(0).standard_normal(125)
+record = np.asarray(
+    field_potential(oscillators([10.0, 24.0]))
+) + 0.03 * np.random.default_rng(0).standard_normal(125)
 
 
 def loss(model):
@@ -62,9 +66,16 @@ run = brainmass.Simulator(oscillators([10.0, 24.0]), dt=1.0 * u.ms).pure(
 )
 grid = np.linspace(4, 40, 61)
 pairs = jnp.asarray(HZ * np.stack(np.meshgrid(grid, grid), axis=-1).reshape(-1, 2))
-landscape = jax.jit(jax.vmap(lambda w: jnp.mean((run({"w": w}, 0)["x"].sum(-1) - record) ** 2)))(pairs).reshape(61, 61)
+landscape = jax.jit(
+    jax.vmap(lambda w: jnp.mean((run({"w": w}, 0)["x"].sum(-1) - record) ** 2))
+)(pairs).reshape(61, 61)
 inner = landscape[1:-1, 1:-1]
-neighbours = [landscape[1 + i : 60 + i, 1 + j : 60 + j] for i in (-1, 0, 1) for j in (-1, 0, 1) if i or j]
+neighbours = [
+    landscape[1 + i : 60 + i, 1 + j : 60 + j]
+    for i in (-1, 0, 1)
+    for j in (-1, 0, 1)
+    if i or j
+]
 n_minima = int(np.all([inner < other for other in neighbours], axis=0).sum())
 print(f"local minima on the grid: {n_minima}")
 assert n_minima > 10
@@ -81,18 +92,27 @@ assert n_minima > 10
 solvers = {
     "Adam, 1 start": dict(optimizer=optax.adam(0.003), backend="grad", n_steps=100),
     "L-BFGS-B": dict(optimizer="L-BFGS-B", backend="scipy", n_steps=100),
-    "Adam, 16 starts": dict(optimizer=optax.adam(0.003), backend="grad", n_starts=16, n_steps=100),
-    "CMA, 16 candidates": dict(optimizer="CMA", backend="nevergrad", popsize=16, n_steps=40),
+    "Adam, 16 starts": dict(
+        optimizer=optax.adam(0.003), backend="grad", n_starts=16, n_steps=100
+    ),
+    "CMA, 16 candidates": dict(
+        optimizer="CMA", backend="nevergrad", popsize=16, n_steps=40
+    ),
     "differential evolution": dict(backend="scipy", popsize=32, n_steps=40),
 }
 fits = {}
 for name, options in solvers.items():
     n_steps = options.pop("n_steps")
     for seed in (0, 1) if "candidates" in name or "evolution" in name else (0,):
-        fitter = brainmass.Fitter(oscillators([15.0, 30.0]), loss_fn=loss, search_space=space, **options)
+        fitter = brainmass.Fitter(
+            oscillators([15.0, 30.0]), loss_fn=loss, search_space=space, **options
+        )
         found = fits[name, seed] = fitter.fit(n_steps=n_steps, seed=seed)
         low, high = np.sort(np.asarray(found.best_params["w"])) / HZ
-        print(f"{name:<23} seed {seed}: {found.histories.size:5d} runs, loss {found.best_loss:.4f}", end="")
+        print(
+            f"{name:<23} seed {seed}: {found.histories.size:5d} runs, loss {found.best_loss:.4f}",
+            end="",
+        )
         print(f", {low:.2f} and {high:.2f} Hz")
 
 # %% [markdown]
@@ -103,7 +123,9 @@ for name, options in solvers.items():
 # %%
 best = fits["differential evolution", 0]
 assert all(fits["differential evolution", seed].best_loss < 0.0012 for seed in (0, 1))
-assert fits["Adam, 1 start", 0].best_loss > 0.01 and fits["L-BFGS-B", 0].best_loss > 0.01
+assert (
+    fits["Adam, 1 start", 0].best_loss > 0.01 and fits["L-BFGS-B", 0].best_loss > 0.01
+)
 
 # %% [markdown]
 # ## Twenty parameters
@@ -124,7 +146,9 @@ def network(a):
 
 
 def activity(model):
-    return brainmass.Simulator(model, dt=0.5 * u.ms).run(60 * u.ms, monitors=["x"], sample_every=2)["x"]
+    return brainmass.Simulator(model, dt=0.5 * u.ms).run(
+        60 * u.ms, monitors=["x"], sample_every=2
+    )["x"]
 
 
 target = np.asarray(activity(network(truth)))
@@ -142,10 +166,15 @@ for name, options, n_steps in (
     found = regional[name] = fitter.fit(n_steps=n_steps)
     error = np.sqrt(np.mean((np.asarray(found.best_params["node.a"]) - truth) ** 2))
     close = int(np.argmax(found.histories.min(1) < 1e-6) + 1) * found.histories.shape[1]
-    print(f"{name:<20} {close:5d} runs until the loss is below 1e-6; error of the excitabilities {error:.1e}")
+    print(
+        f"{name:<20} {close:5d} runs until the loss is below 1e-6; error of the excitabilities {error:.1e}"
+    )
     regional[name].runs_until_close = close
     assert error < 2e-3
-assert regional["L-BFGS-B"].runs_until_close * 20 < regional["CMA, 16 candidates"].runs_until_close
+assert (
+    regional["L-BFGS-B"].runs_until_close * 20
+    < regional["CMA, 16 candidates"].runs_until_close
+)
 
 # %% [markdown]
 # A run tells a search one number, and there are 20 to find. A gradient tells 20. With regional parameters or the
@@ -155,25 +184,52 @@ assert regional["L-BFGS-B"].runs_until_close * 20 < regional["CMA, 16 candidates
 figure, axes = plt.subplots(1, 3, figsize=(14, 4.2), layout="constrained")
 image = axes[0].pcolormesh(grid, grid, np.log10(landscape), cmap="viridis")
 figure.colorbar(image, ax=axes[0], label="log₁₀ of the loss")
-places = {"Adam, 1 start": "w^", "Adam, 16 starts": "ws", "differential evolution": "r*"}
+places = {
+    "Adam, 1 start": "w^",
+    "Adam, 16 starts": "ws",
+    "differential evolution": "r*",
+}
 for name, marker in places.items():
-    axes[0].plot(*np.asarray(fits[name, 0].best_params["w"]) / HZ, marker, ms=9, mec="k", label=name)
+    axes[0].plot(
+        *np.asarray(fits[name, 0].best_params["w"]) / HZ,
+        marker,
+        ms=9,
+        mec="k",
+        label=name,
+    )
 axes[0].plot(15, 30, "wo", ms=5, mec="k", label="start")
-axes[0].set(xlabel="frequency of oscillator 1 (Hz)", ylabel="frequency of oscillator 2 (Hz)", title="valleys")
+axes[0].set(
+    xlabel="frequency of oscillator 1 (Hz)",
+    ylabel="frequency of oscillator 2 (Hz)",
+    title="valleys",
+)
 axes[0].legend(fontsize=7, loc="upper right")
 
-colors = dict(zip(solvers, ("#0072B2", "#56B4E9", "#009E73", "#E69F00", "#D55E00"), strict=True))
+colors = dict(
+    zip(solvers, ("#0072B2", "#56B4E9", "#009E73", "#E69F00", "#D55E00"), strict=True)
+)
 for (name, seed), found in fits.items():
     lowest = np.minimum.accumulate(found.histories.min(1))
     runs = found.histories.shape[1] * np.arange(1, len(lowest) + 1)
-    axes[1].loglog(runs, lowest, color=colors[name], ls="-" if seed == 0 else "--", label=name if seed == 0 else None)
+    axes[1].loglog(
+        runs,
+        lowest,
+        color=colors[name],
+        ls="-" if seed == 0 else "--",
+        label=name if seed == 0 else None,
+    )
 axes[1].axhline(0.0009, color="0.6", ls=":", label="error of the record")
 axes[1].set(xlabel="runs", ylabel="lowest loss so far", title="two rhythms")
 axes[1].legend(fontsize=7)
 
 for name, found in regional.items():
     lowest = np.minimum.accumulate(found.histories.min(1))
-    axes[2].loglog(found.histories.shape[1] * np.arange(1, len(lowest) + 1), lowest, color=colors[name], label=name)
+    axes[2].loglog(
+        found.histories.shape[1] * np.arange(1, len(lowest) + 1),
+        lowest,
+        color=colors[name],
+        label=name,
+    )
 axes[2].axhline(1e-6, color="0.6", ls=":")
 axes[2].set(xlabel="runs", ylabel="lowest loss so far", title="twenty excitabilities")
 axes[2].legend(fontsize=8)

@@ -41,7 +41,9 @@ print(jax.devices())
 def brain(G):
     noise = brainmass.WhiteNoise(n, sigma=0.01)
     rest = dict(init_S_e=Constant(0.165), init_S_i=Constant(0.039))  # at 3 Hz
-    node = brainmass.WongWangExcInhStep(n, G=G, J_i=np.ones(n), method="euler", noise_e=noise, **rest)
+    node = brainmass.WongWangExcInhStep(
+        n, G=G, J_i=np.ones(n), method="euler", noise_e=noise, **rest
+    )
     return brainmass.Network(node, conn=conn, coupling="additive", coupled_var="S_e")
 
 
@@ -55,7 +57,9 @@ simulator.run(duration, seed=0, **settings)  # compiles
 begin = time.perf_counter()
 print(simulator.run(duration, seed=1, **settings))
 one = time.perf_counter() - begin
-print(f"{one:.2f} s: {duration.to_decimal(u.second) / one:.0f} times as fast as a brain")
+print(
+    f"{one:.2f} s: {duration.to_decimal(u.second) / one:.0f} times as fast as a brain"
+)
 
 # %% [markdown]
 # ## The points
@@ -101,12 +105,22 @@ def measure(run):
 store = Path(tempfile.mkdtemp()) / "coupling_and_noise.zarr"
 begin = time.perf_counter()
 swept = brainmass.sweep(
-    simulator, duration, grid, design="list", seeds=2, measure=measure, store=store, at_once=16, **settings
+    simulator,
+    duration,
+    grid,
+    design="list",
+    seeds=2,
+    measure=measure,
+    store=store,
+    at_once=16,
+    **settings,
 )
 wall = time.perf_counter() - begin
 n_runs = swept.sizes["point"] * swept.sizes["seed"]
 print(swept)
-print(f"{n_runs} runs in {wall:.0f} s, the compilation included: {wall / n_runs:.2f} s for a run of {duration}")
+print(
+    f"{n_runs} runs in {wall:.0f} s, the compilation included: {wall / n_runs:.2f} s for a run of {duration}"
+)
 assert (swept["failed"] == "").all()
 
 # %% [markdown]
@@ -123,7 +137,15 @@ assert (swept["failed"] == "").all()
 # %%
 begin = time.perf_counter()
 again = brainmass.sweep(
-    simulator, duration, grid, design="list", seeds=2, measure=measure, store=store, at_once=16, **settings
+    simulator,
+    duration,
+    grid,
+    design="list",
+    seeds=2,
+    measure=measure,
+    store=store,
+    at_once=16,
+    **settings,
 )
 print(f"again: {time.perf_counter() - begin:.1f} s")
 assert again.identical(swept)
@@ -143,14 +165,21 @@ def fits(found):
 fit = fits(swept).reshape(len(couplings), len(noises))
 best_G, best_noise = np.unravel_index(fit.argmax(), fit.shape)
 print(np.round(fit, 2))
-print(f"best: r = {fit.max():.2f} at G = {couplings[best_G]}, sigma = {noises[best_noise]}")
-reliability = np.corrcoef(*swept["fc"].values[fit.argmax()][:, pairs[0], pairs[1]])[0, 1]
+print(
+    f"best: r = {fit.max():.2f} at G = {couplings[best_G]}, sigma = {noises[best_noise]}"
+)
+reliability = np.corrcoef(*swept["fc"].values[fit.argmax()][:, pairs[0], pairs[1]])[
+    0, 1
+]
 print(f"correlation of the FC of its two seeds: {reliability:.2f}")
 mean = 100 * swept["mean"].mean("seed").values.reshape(fit.shape)
 print("mean BOLD signal change (%), 1.63 at rest:\n", np.round(mean, 2))
 structure = np.corrcoef(conn.weights[pairs], empirical)[0, 1]
 print(f"correlation of the connectome itself with the FC: {structure:.2f}")
-low, high = fit[couplings <= 0.5].mean(), fit[(couplings >= 0.9) & (couplings <= 1.1)].mean()
+low, high = (
+    fit[couplings <= 0.5].mean(),
+    fit[(couplings >= 0.9) & (couplings <= 1.1)].mean(),
+)
 print(f"mean fit: {low:.2f} up to G = 0.5, {high:.2f} from 0.9 to 1.1")
 assert high > low + 0.04
 
@@ -171,12 +200,25 @@ assert high > low + 0.04
 # spreads any number of points evenly, and each has new values of all parameters: 24 points see 24 couplings.
 
 # %%
-drawn = brainmass.sobol_design({"G": (0.1, 1.2), "log_sigma": (np.log(0.002), np.log(0.04))}, 24, seed=0)
+drawn = brainmass.sobol_design(
+    {"G": (0.1, 1.2), "log_sigma": (np.log(0.002), np.log(0.04))}, 24, seed=0
+)
 sobol = points(drawn["G"], np.exp(drawn["log_sigma"]))
-filled = brainmass.sweep(simulator, duration, sobol, design="list", seeds=2, measure=measure, at_once=16, **settings)
+filled = brainmass.sweep(
+    simulator,
+    duration,
+    sobol,
+    design="list",
+    seeds=2,
+    measure=measure,
+    at_once=16,
+    **settings,
+)
 sobol_fit = fits(filled)
 at = sobol_fit.argmax()
-print(f"best of 24: r = {sobol_fit[at]:.2f} at G = {sobol['G'][at]:.2f}, sigma = {sobol['sigma'][at]:.3f}")
+print(
+    f"best of 24: r = {sobol_fit[at]:.2f} at G = {sobol['G'][at]:.2f}, sigma = {sobol['sigma'][at]:.3f}"
+)
 
 # %%
 figure, axes = plt.subplots(1, 3, figsize=(13, 4), layout="constrained")
@@ -185,14 +227,31 @@ image = axes[0].imshow(fit.T, origin="lower", aspect="auto", **scale)
 axes[0].set_xticks(range(len(couplings)), couplings)
 axes[0].set_yticks(range(len(noises)), noises)
 axes[0].set(xlabel="global coupling G", ylabel="noise σ (per √ms)", title="grid")
-dots = axes[1].scatter(sobol["G"], sobol["sigma"], c=sobol_fit, s=90, edgecolor="k", **scale)
-axes[1].set(yscale="log", xlabel="global coupling G", ylabel="noise σ (per √ms)", title="Sobol sequence")
+dots = axes[1].scatter(
+    sobol["G"], sobol["sigma"], c=sobol_fit, s=90, edgecolor="k", **scale
+)
+axes[1].set(
+    yscale="log",
+    xlabel="global coupling G",
+    ylabel="noise σ (per √ms)",
+    title="Sobol sequence",
+)
 figure.colorbar(dots, ax=axes[:2], label="correlation with the empirical FC")
 for i, sigma in enumerate(noises):
-    axes[2].plot(couplings, fit[:, i], "o-", color=plt.get_cmap("viridis")(i / 3), label=f"σ = {sigma}")
+    axes[2].plot(
+        couplings,
+        fit[:, i],
+        "o-",
+        color=plt.get_cmap("viridis")(i / 3),
+        label=f"σ = {sigma}",
+    )
 axes[2].plot(sobol["G"], sobol_fit, "x", color="0.6", label="Sobol, all σ")
 axes[2].axvline(1.35, color="#D55E00", ls="--", label="rest unstable")
-axes[2].set(xlabel="global coupling G", ylabel="correlation with the empirical FC", title="fit along G")
+axes[2].set(
+    xlabel="global coupling G",
+    ylabel="correlation with the empirical FC",
+    title="fit along G",
+)
 axes[2].legend(fontsize=8)
 plt.show()
 

@@ -35,7 +35,12 @@ import brainmass
 
 # %%
 node = brainmass.MontbrioPazoRoxinStep(
-    1, J=15.0, delta=1 / u.ms, method="heun", init_r=Constant(1.5 * u.kHz), init_v=Constant(0.0)
+    1,
+    J=15.0,
+    delta=1 / u.ms,
+    method="heun",
+    init_r=Constant(1.5 * u.kHz),
+    init_v=Constant(0.0),
 )
 run = brainmass.Simulator(node, dt=0.1 * u.ms).pure(
     12 * u.ms, monitors=["r"], sample_every=0.2 * u.ms, free=["eta", "tau"]
@@ -50,7 +55,9 @@ def rate(values):
 truth = {"eta": -4.4, "tau": 1.1 * u.ms, "sigma": 0.05}
 times = 0.2 * np.arange(1, 61)
 clean = rate({"eta": truth["eta"], "tau": truth["tau"]})
-recording = jnp.asarray(clean + truth["sigma"] * np.random.default_rng(1).standard_normal(60), jnp.float32)
+recording = jnp.asarray(
+    clean + truth["sigma"] * np.random.default_rng(1).standard_normal(60), jnp.float32
+)
 
 # %% [markdown]
 # ## What is known before
@@ -73,8 +80,12 @@ prior_of_sigma = dist.LogNormal(np.log(0.05), 0.3)
 
 # %%
 def misfit(model):
-    found = brainmass.Simulator(model, dt=0.1 * u.ms).run(12 * u.ms, monitors=["r"], sample_every=0.2 * u.ms)["r"]
-    return -jnp.sum(dist.Normal(found.to_decimal(u.kHz)[:, 0], 0.05).log_prob(recording))
+    found = brainmass.Simulator(model, dt=0.1 * u.ms).run(
+        12 * u.ms, monitors=["r"], sample_every=0.2 * u.ms
+    )["r"]
+    return -jnp.sum(
+        dist.Normal(found.to_decimal(u.kHz)[:, 0], 0.05).log_prob(recording)
+    )
 
 
 start = brainmass.MontbrioPazoRoxinStep(
@@ -101,14 +112,19 @@ print("most probable:", {name: value for name, value in fitted.best_params.items
 
 # %%
 def model(observed):
-    values = {name: prior.unit * numpyro.sample(name, prior.distribution) for name, prior in priors.items()}
+    values = {
+        name: prior.unit * numpyro.sample(name, prior.distribution)
+        for name, prior in priors.items()
+    }
     sigma = numpyro.sample("sigma", prior_of_sigma)
     numpyro.sample("rate", dist.Normal(rate(values), sigma), obs=observed)
 
 
 def sampler(**options):
     begin = init_to_value(values={"eta": -4.0, "tau": 1.0, "sigma": 0.05})
-    kernel = NUTS(model, forward_mode_differentiation=True, dense_mass=True, init_strategy=begin)
+    kernel = NUTS(
+        model, forward_mode_differentiation=True, dense_mass=True, init_strategy=begin
+    )
     return MCMC(kernel, progress_bar=False, **options)
 
 
@@ -130,12 +146,16 @@ assert extra["diverging"].sum() < 5
 plain = {name: float(u.get_mantissa(value)) for name, value in truth.items()}
 for name, true in plain.items():
     low, high = np.quantile(samples[name], [0.025, 0.975])
-    print(f"{name}: truth {true:.3f}, 95 % of the posterior between {low:.3f} and {high:.3f}")
+    print(
+        f"{name}: truth {true:.3f}, 95 % of the posterior between {low:.3f} and {high:.3f}"
+    )
     assert low < true < high
 correlation = np.corrcoef(samples["eta"], samples["tau"])[0, 1]
 print(f"correlation of eta and tau: {correlation:.2f}")
 best = {name: float(u.get_mantissa(fitted.best_params[name])) for name in priors}
-assert all(abs(best[name] - samples[name].mean()) < samples[name].std() for name in priors)
+assert all(
+    abs(best[name] - samples[name].mean()) < samples[name].std() for name in priors
+)
 
 # %% [markdown]
 # η and τ are known to a few percent, and they are correlated: each alone is less certain than the two together.
@@ -153,17 +173,26 @@ assert all(abs(best[name] - samples[name].mean()) < samples[name].std() for name
 @jax.vmap
 def study(key):
     keys = jax.random.split(key, 4)
-    values = {name: prior.sample(k) for k, (name, prior) in zip(keys, priors.items(), strict=False)}
+    values = {
+        name: prior.sample(k)
+        for k, (name, prior) in zip(keys, priors.items(), strict=False)
+    }
     sigma = prior_of_sigma.sample(keys[2])
     noise_key, chain_key = jax.random.split(keys[3])
     observed = rate(values) + sigma * jax.random.normal(noise_key, recording.shape)
     inference = sampler(num_warmup=150, num_samples=150)
     inference.run(chain_key, observed)
-    return {**{name: u.get_mantissa(x) for name, x in values.items()}, "sigma": sigma}, inference.get_samples()
+    return {
+        **{name: u.get_mantissa(x) for name, x in values.items()},
+        "sigma": sigma,
+    }, inference.get_samples()
 
 
 truths, draws = study(jax.random.split(jax.random.key(7), 30))
-ranks = {name: np.mean(np.asarray(draws[name]) < np.asarray(truths[name])[:, None], axis=1) for name in truths}
+ranks = {
+    name: np.mean(np.asarray(draws[name]) < np.asarray(truths[name])[:, None], axis=1)
+    for name in truths
+}
 held = {name: int(np.sum((rank > 0.1) & (rank < 0.9))) for name, rank in ranks.items()}
 print("of 30 truths, inside the 80 % interval:", held)
 # 24 expected; fewer than 17 have a probability of 0.2 % (binomial)
@@ -171,33 +200,71 @@ assert min(held.values()) >= 17
 
 # %%
 figure, axes = plt.subplots(2, 2, figsize=(10, 7.5), layout="constrained")
-some = [{"eta": samples["eta"][i], "tau": samples["tau"][i] * u.ms} for i in range(0, 1200, 24)]
+some = [
+    {"eta": samples["eta"][i], "tau": samples["tau"][i] * u.ms}
+    for i in range(0, 1200, 24)
+]
 predicted = np.array([rate(values) for values in some])
 axes[0, 0].plot(times, predicted.T, color="#56B4E9", lw=0.5, alpha=0.5)
 axes[0, 0].plot(times, recording, "k.", ms=4, label="recording")
 axes[0, 0].plot([], [], color="#56B4E9", label="50 draws from the posterior")
-axes[0, 0].set(xlabel="time (ms)", ylabel="firing rate (1/ms)", title="what the posterior predicts")
+axes[0, 0].set(
+    xlabel="time (ms)", ylabel="firing rate (1/ms)", title="what the posterior predicts"
+)
 axes[0, 0].legend()
 
-axes[0, 1].plot(samples["eta"], samples["tau"], ".", color="#0072B2", ms=2, alpha=0.4, label="posterior")
-before = {name: np.asarray(u.get_mantissa(prior.sample(jax.random.key(3), (400,)))) for name, prior in priors.items()}
-axes[0, 1].plot(before["eta"], before["tau"], ".", color="0.75", ms=3, zorder=0, label="prior")
-axes[0, 1].plot(plain["eta"], plain["tau"], "+", color="#D55E00", ms=14, mew=2, label="truth")
-axes[0, 1].plot(best["eta"], best["tau"], "x", color="k", ms=8, label="most probable (Fitter)")
-axes[0, 1].set(xlabel="excitability η", ylabel="time constant τ (ms)", title="prior and posterior")
+axes[0, 1].plot(
+    samples["eta"],
+    samples["tau"],
+    ".",
+    color="#0072B2",
+    ms=2,
+    alpha=0.4,
+    label="posterior",
+)
+before = {
+    name: np.asarray(u.get_mantissa(prior.sample(jax.random.key(3), (400,))))
+    for name, prior in priors.items()
+}
+axes[0, 1].plot(
+    before["eta"], before["tau"], ".", color="0.75", ms=3, zorder=0, label="prior"
+)
+axes[0, 1].plot(
+    plain["eta"], plain["tau"], "+", color="#D55E00", ms=14, mew=2, label="truth"
+)
+axes[0, 1].plot(
+    best["eta"], best["tau"], "x", color="k", ms=8, label="most probable (Fitter)"
+)
+axes[0, 1].set(
+    xlabel="excitability η", ylabel="time constant τ (ms)", title="prior and posterior"
+)
 axes[0, 1].legend(fontsize=8)
 
 axes[1, 0].hist(samples["sigma"], 40, density=True, color="#0072B2", label="posterior")
 fine = np.linspace(0.02, 0.12, 200)
 axes[1, 0].plot(fine, np.exp(prior_of_sigma.log_prob(fine)), color="0.6", label="prior")
 axes[1, 0].axvline(plain["sigma"], color="#D55E00", label="truth")
-axes[1, 0].set(xlabel="error of the recording (1/ms)", ylabel="density", title="the size of the error")
+axes[1, 0].set(
+    xlabel="error of the recording (1/ms)",
+    ylabel="density",
+    title="the size of the error",
+)
 axes[1, 0].legend(fontsize=8)
 
 for name, color in zip(ranks, ("#0072B2", "#009E73", "#CC79A7"), strict=True):
-    axes[1, 1].step(np.sort(ranks[name]), np.arange(1, 31) / 30, where="post", color=color, label=name)
+    axes[1, 1].step(
+        np.sort(ranks[name]),
+        np.arange(1, 31) / 30,
+        where="post",
+        color=color,
+        label=name,
+    )
 axes[1, 1].plot([0, 1], [0, 1], color="0.5", ls="--")
-axes[1, 1].set(xlabel="rank of the truth among the draws", ylabel="share of 30 studies", title="calibration")
+axes[1, 1].set(
+    xlabel="rank of the truth among the draws",
+    ylabel="share of 30 studies",
+    title="calibration",
+)
 axes[1, 1].legend()
 plt.show()
 

@@ -24,9 +24,15 @@ import brainmass
 brainstate.environ.set(dt=1.0 * u.ms)
 LENGTH, SYMBOLS, N = 12, 4, 32
 
-inputs, targets = brainmass.datasets.delayed_match_task(256, seq_len=LENGTH, n_symbols=SYMBOLS, seed=0)
-held_out = brainmass.datasets.delayed_match_task(256, seq_len=LENGTH, n_symbols=SYMBOLS, seed=1)
-print(inputs.shape, targets[:8])  # (sample, time, symbol), one-hot, and 1 where they match
+inputs, targets = brainmass.datasets.delayed_match_task(
+    256, seq_len=LENGTH, n_symbols=SYMBOLS, seed=0
+)
+held_out = brainmass.datasets.delayed_match_task(
+    256, seq_len=LENGTH, n_symbols=SYMBOLS, seed=1
+)
+print(
+    inputs.shape, targets[:8]
+)  # (sample, time, symbol), one-hot, and 1 where they match
 
 # %% [markdown]
 # There are only 4 × 4 pairs of symbols. What is held out, drawn with another seed, has the same pairs: it says whether
@@ -43,7 +49,10 @@ print(inputs.shape, targets[:8])  # (sample, time, symbol), one-hot, and 1 where
 # their geometric mean.
 
 # %%
-periods = {"spread, 6 to 30 steps": np.geomspace(6, 30, N), "alike, 13.4 steps": np.full(N, np.sqrt(6 * 30))}
+periods = {
+    "spread, 6 to 30 steps": np.geomspace(6, 30, N),
+    "alike, 13.4 steps": np.full(N, np.sqrt(6 * 30)),
+}
 
 
 def cross_entropy(outputs, targets):
@@ -56,8 +65,12 @@ def accuracy(outputs, targets):
 
 def train(period, seed):
     brainstate.random.seed(seed)  # decides the weights at the start
-    network = brainmass.HORNSeqNetwork(SYMBOLS, N, 2, alpha=1.0, omega=2 * np.pi / period, rec_scale=N**-0.5)
-    trainer = brainmass.Trainer(network, optax.adam(0.01), loss_fn=cross_entropy, metric=accuracy, batch_size=32)
+    network = brainmass.HORNSeqNetwork(
+        SYMBOLS, N, 2, alpha=1.0, omega=2 * np.pi / period, rec_scale=N**-0.5
+    )
+    trainer = brainmass.Trainer(
+        network, optax.adam(0.01), loss_fn=cross_entropy, metric=accuracy, batch_size=32
+    )
     start = trainer.evaluate(*held_out).metric
     result = trainer.fit(inputs, targets, n_epochs=30, held_out=held_out, seed=seed)
     return trainer, [start, *result.held_out_metrics], result
@@ -68,12 +81,18 @@ def train(period, seed):
 # with the lowest loss on what is held out. Three seeds each: one training may be luck.
 
 # %%
-trained = {name: [train(period, seed) for seed in range(3)] for name, period in periods.items()}
+trained = {
+    name: [train(period, seed) for seed in range(3)] for name, period in periods.items()
+}
 for name, runs in trained.items():
     curves = np.array([curve for _, curve, _ in runs])
     reached = [int(np.argmax(c >= 0.95)) if (c >= 0.95).any() else None for c in curves]
-    print(f"{name}: before {curves[:, 0].mean():.2f}, best {curves.max(1)}, epochs to 95 %: {reached}")
-curves = {name: np.array([curve for _, curve, _ in runs]) for name, runs in trained.items()}
+    print(
+        f"{name}: before {curves[:, 0].mean():.2f}, best {curves.max(1)}, epochs to 95 %: {reached}"
+    )
+curves = {
+    name: np.array([curve for _, curve, _ in runs]) for name, runs in trained.items()
+}
 spread, alike = curves.values()
 print(
     f"mean accuracy over the 30 epochs: {spread[:, 1:].mean():.2f} with spread periods, {alike[:, 1:].mean():.2f} alike"
@@ -94,10 +113,18 @@ assert spread.max(1).min() > 0.95 and spread[:, 1:].mean() > alike[:, 1:].mean()
 # %%
 lengths = np.arange(6, 20, 2)
 trainer, _, _ = trained["spread, 6 to 30 steps"][0]
-tests = [brainmass.datasets.delayed_match_task(256, seq_len=int(length), seed=1) for length in lengths]
+tests = [
+    brainmass.datasets.delayed_match_task(256, seq_len=int(length), seed=1)
+    for length in lengths
+]
 known = np.array([trainer.evaluate(*test).metric for test in tests])
-print("accuracy by length:", dict(zip(lengths.tolist(), known.round(2).tolist(), strict=True)))
-assert known[lengths == LENGTH] > 0.95 and known[np.abs(lengths - LENGTH) >= 4].max() < 0.8
+print(
+    "accuracy by length:",
+    dict(zip(lengths.tolist(), known.round(2).tolist(), strict=True)),
+)
+assert (
+    known[lengths == LENGTH] > 0.95 and known[np.abs(lengths - LENGTH) >= 4].max() < 0.8
+)
 
 # %% [markdown]
 # This delay. The memory is a motion, and the second symbol is compared with the phase that it has then; at another time
@@ -114,26 +141,39 @@ brainstate.nn.init_all_states(network, batch_size=SYMBOLS)
 (motion,) = network.hidden_activation(alone)
 motion = np.asarray(motion) - np.asarray(motion).mean(axis=1, keepdims=True)
 _, strength, directions = np.linalg.svd(motion.reshape(-1, N), full_matrices=False)
-print(f"the plane holds {np.sum(strength[:2] ** 2) / np.sum(strength**2):.0%} of the variance")
+print(
+    f"the plane holds {np.sum(strength[:2] ** 2) / np.sum(strength**2):.0%} of the variance"
+)
 
 # %%
 figure, axes = plt.subplots(1, 3, figsize=(13, 4), layout="constrained")
 for (name, found), color in zip(curves.items(), ("#0072B2", "#D55E00"), strict=True):
     axes[0].plot(found.T, color=color, lw=0.8, alpha=0.6)
     axes[0].plot(found.mean(0), color=color, lw=2, label=f"periods {name}")
-axes[0].set(xlabel="epoch", ylabel="share of right answers, held out", title="learning", ylim=(0.4, 1.02))
+axes[0].set(
+    xlabel="epoch",
+    ylabel="share of right answers, held out",
+    title="learning",
+    ylim=(0.4, 1.02),
+)
 axes[0].legend(fontsize=8)
 axes[1].plot(lengths, known, "o-", color="#0072B2", label="periods spread, seed 0")
 axes[1].axvline(LENGTH, color="0.5", ls="--", label="trained on this length")
 axes[1].axhline(0.5, color="0.8", lw=1)
-axes[1].set(xlabel="length of the sequence (steps)", ylabel="share of right answers", title="other delays")
+axes[1].set(
+    xlabel="length of the sequence (steps)",
+    ylabel="share of right answers",
+    title="other delays",
+)
 axes[1].set_ylim(0.2, 1.02)
 axes[1].legend(fontsize=8)
 for symbol in range(SYMBOLS):
     path = motion[:, symbol] @ directions[:2].T
     (line,) = axes[2].plot(*path.T, ".-", lw=1, label=f"after symbol {symbol}")
     axes[2].plot(*path[-1], "o", color=line.get_color(), ms=8)
-axes[2].set(xlabel="first component", ylabel="second component", title="the memory as a motion")
+axes[2].set(
+    xlabel="first component", ylabel="second component", title="the memory as a motion"
+)
 axes[2].legend(fontsize=8)
 plt.show()
 

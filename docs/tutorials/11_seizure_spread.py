@@ -72,9 +72,16 @@ x1, y1, z = at_rest(-2.12)
 
 
 def brain(K):
-    start = dict(init_x1=Constant(x1), init_y1=Constant(y1), init_z=Constant(z), init_g=Constant(0.1 * x1))
+    start = dict(
+        init_x1=Constant(x1),
+        init_y1=Constant(y1),
+        init_z=Constant(z),
+        init_g=Constant(0.1 * x1),
+    )
     node = brainmass.EpileptorStep(n, x0=x0, Ks=-1.0, method="heun", **start)
-    return brainmass.Network(node, conn=weights, coupling="diffusive", coupled_var="x1", k=K)
+    return brainmass.Network(
+        node, conn=weights, coupling="diffusive", coupled_var="x1", k=K
+    )
 
 
 simulator = brainmass.Simulator(brain(0.6), dt=0.1 * u.ms)
@@ -88,7 +95,9 @@ recruited = [i for i in order if np.isfinite(onset[i]) and i not in zone]
 print(f"{len(recruited)} of {n - 2} regions are recruited; the first:")
 from_zone = weights[:, zone].sum(1)
 for i in recruited[:6]:
-    print(f"  {conn.labels[i]:<6} {onset[i]:5.0f} ms, connection from the zone {from_zone[i]:.2f}")
+    print(
+        f"  {conn.labels[i]:<6} {onset[i]:5.0f} ms, connection from the zone {from_zone[i]:.2f}"
+    )
 
 # %% [markdown]
 # The first are those with the strong connections from the zone. Is that all there is to it?
@@ -98,7 +107,9 @@ by_weight = [i for i in np.argsort(-from_zone) if i not in zone]
 print("the six strongest targets, in order:", [conn.labels[i] for i in by_weight[:6]])
 strongest = by_weight[: len(recruited)]
 missed = [conn.labels[i] for i in strongest if i not in recruited]
-print(f"of the {len(recruited)} strongest targets {len(missed)} are spared: {', '.join(missed)}")
+print(
+    f"of the {len(recruited)} strongest targets {len(missed)} are spared: {', '.join(missed)}"
+)
 assert set(recruited[:3]) <= set(by_weight[:6]) and missed
 
 # %% [markdown]
@@ -154,10 +165,14 @@ for K in 0.4, 0.6:
     matrices = [without(edges[:m]) for m in cuts] + [without(cut) for cut in random]
     operated = brainmass.sweep(simulator, 2500 * u.ms, {"conn": matrices}, **settings)
     seizing[K] = np.isfinite(operated["onset"].values[:, 0]).sum(1)
-    print(f"K = {K}: strongest {dict(zip(cuts.tolist(), seizing[K].tolist(), strict=False))}")
+    print(
+        f"K = {K}: strongest {dict(zip(cuts.tolist(), seizing[K].tolist(), strict=False))}"
+    )
     print(f"         12 at random, six times: {seizing[K][len(cuts) :].tolist()}")
     enough = cuts[np.argmax(seizing[K][: len(cuts)] == 2)]
-    print(f"         {enough} of {len(edges)} connections are enough to keep the seizure in the zone")
+    print(
+        f"         {enough} of {len(edges)} connections are enough to keep the seizure in the zone"
+    )
     assert enough <= 8 and seizing[K][len(cuts) :].min() > 2
 
 # %% [markdown]
@@ -166,7 +181,9 @@ for K in 0.4, 0.6:
 # the coupling, the more must be cut.
 
 # %%
-figure, axes = plt.subplots(2, 2, figsize=(11, 7.5), layout="constrained", height_ratios=[1.15, 1])
+figure, axes = plt.subplots(
+    2, 2, figsize=(11, 7.5), layout="constrained", height_ratios=[1.15, 1]
+)
 time = result.time.to_decimal(u.ms)
 spared = [i for i in strongest if i not in recruited]
 shown = [*zone, recruited[0], recruited[8], recruited[-1], spared[0]]
@@ -175,23 +192,43 @@ for k, (i, kind) in enumerate(zip(shown, kinds, strict=True)):
     color = {"zone": "#D55E00", "spared": "0.4"}.get(kind, "#0072B2")
     axes[0, 0].plot(time, np.asarray(result["lfp"][:, i]) - 4 * k, lw=0.5, color=color)
 middle = [np.median(result["lfp"][:, i]) - 4 * k for k, i in enumerate(shown)]
-axes[0, 0].set_yticks(middle, [f"{conn.labels[i]}, {kind}" for i, kind in zip(shown, kinds, strict=True)])
+axes[0, 0].set_yticks(
+    middle, [f"{conn.labels[i]}, {kind}" for i, kind in zip(shown, kinds, strict=True)]
+)
 axes[0, 0].set(xlabel="time (ms)", title="local field potential, K = 0.6")
 
 image = axes[0, 1].imshow(
-    np.asarray(result["x1"])[:, order[:40]].T, aspect="auto", extent=(0, 2500, 40, 0), vmin=-2, vmax=1, cmap="magma"
+    np.asarray(result["x1"])[:, order[:40]].T,
+    aspect="auto",
+    extent=(0, 2500, 40, 0),
+    vmin=-2,
+    vmax=1,
+    cmap="magma",
 )
-axes[0, 1].set(xlabel="time (ms)", ylabel="region, by time of recruitment", title="recruitment, K = 0.6")
+axes[0, 1].set(
+    xlabel="time (ms)",
+    ylabel="region, by time of recruitment",
+    title="recruitment, K = 0.6",
+)
 figure.colorbar(image, ax=axes[0, 1], label="$x_1$")
 
 axes[1, 0].plot(couplings, n_seizing, "o-", color="#0072B2")
 axes[1, 0].set(xlabel="coupling K", ylabel="regions that seize", title="no operation")
 for (K, found), color in zip(seizing.items(), ("#009E73", "#0072B2"), strict=True):
-    axes[1, 1].plot(cuts, found[: len(cuts)], "o-", color=color, label=f"strongest first, K = {K}")
+    axes[1, 1].plot(
+        cuts, found[: len(cuts)], "o-", color=color, label=f"strongest first, K = {K}"
+    )
     at = 12 + np.linspace(-0.3, 0.3, 6)
-    axes[1, 1].plot(at, found[len(cuts) :], "x", color=color, label=f"at random, K = {K}")
+    axes[1, 1].plot(
+        at, found[len(cuts) :], "x", color=color, label=f"at random, K = {K}"
+    )
 axes[1, 1].axhline(2, color="0.6", ls=":", lw=1)
-axes[1, 1].set(xlabel="connections cut", ylabel="regions that seize", title="cutting connections of the zone", ylim=0)
+axes[1, 1].set(
+    xlabel="connections cut",
+    ylabel="regions that seize",
+    title="cutting connections of the zone",
+    ylim=0,
+)
 axes[1, 1].legend(fontsize=8, loc="center right", bbox_to_anchor=(0.95, 0.42))
 plt.show()
 

@@ -75,7 +75,12 @@ reaction = 50 + (first + 1) * every + 100  # ms, of shape (trial, coherence)
 
 accuracy = chose_1.mean(axis=0)
 correct = np.array([reaction[chose_1[:, i], i].mean() for i in range(n)])
-wrong = np.array([reaction[~chose_1[:, i], i].mean() if (~chose_1[:, i]).sum() > 5 else np.nan for i in range(n)])
+wrong = np.array(
+    [
+        reaction[~chose_1[:, i], i].mean() if (~chose_1[:, i]).sum() > 5 else np.nan
+        for i in range(n)
+    ]
+)
 print("coherence   choices of pool 1   reaction time when right, wrong (ms)")
 for row in zip(coherences, accuracy, correct, wrong, strict=True):
     print("{:8.1%} {:16.3f} {:24.0f} {:10.0f}".format(*row))
@@ -93,7 +98,11 @@ def weibull(c, alpha, beta):
 (alpha, beta), _ = curve_fit(weibull, coherences[1:], accuracy[1:], p0=[0.07, 1.3])
 print(f"alpha = {alpha:.1%}, beta = {beta:.2f}")
 assert 0.03 < alpha < 0.07 and 1.0 < beta < 1.7
-assert abs(accuracy[0] - 0.5) < 0.05 and np.all(np.diff(correct) < 0) and np.all(wrong[1:4] > correct[1:4])
+assert (
+    abs(accuracy[0] - 0.5) < 0.05
+    and np.all(np.diff(correct) < 0)
+    and np.all(wrong[1:4] > correct[1:4])
+)
 
 # %% [markdown]
 # Wong and Wang report α = 7.2 % and β = 1.25 for their other set of parameters, which has fast recurrent excitation and
@@ -119,10 +128,16 @@ def fixed_points(mu_0):
     flow = jax.jit(lambda S: drift(S[:, None], mu_0)[:, 0])
     jacobian = jax.jit(jax.jacfwd(flow))
     found = {}
-    for start in np.stack(np.meshgrid(*2 * [np.linspace(0, 0.8, 9)]), axis=-1).reshape(-1, 2):
-        solved = root(lambda S: np.asarray(flow(jnp.asarray(S)), float), start, tol=1e-6)
+    for start in np.stack(np.meshgrid(*2 * [np.linspace(0, 0.8, 9)]), axis=-1).reshape(
+        -1, 2
+    ):
+        solved = root(
+            lambda S: np.asarray(flow(jnp.asarray(S)), float), start, tol=1e-6
+        )
         if solved.success and (solved.x > 0).all():
-            eigenvalues = np.linalg.eigvals(np.asarray(jacobian(jnp.asarray(solved.x)), float)).real
+            eigenvalues = np.linalg.eigvals(
+                np.asarray(jacobian(jnp.asarray(solved.x)), float)
+            ).real
             found[tuple(solved.x.round(3).tolist())] = np.sort(-1000 / eigenvalues)
     return found
 
@@ -132,7 +147,9 @@ for name, points in ("during the stimulus", during), ("without a stimulus", befo
     print(name)
     for place, times in sorted(points.items()):
         kind = "stable" if (times > 0).all() else "saddle"
-        print(f"  S = {place}  {kind}, time constants {times[0]:.0f} and {times[1]:.0f} ms")
+        print(
+            f"  S = {place}  {kind}, time constants {times[0]:.0f} and {times[1]:.0f} ms"
+        )
 saddle = next(place for place, times in during.items() if (times < 0).any())
 assert (len(during), len(before)) == (3, 5)
 
@@ -166,30 +183,73 @@ for i, color in (1, "#0072B2"), (5, "#D55E00"):
     winner, *_ = axes[0, 0].plot(time[10:], r1[:, :4, i], color=color, lw=1.2)
     winner.set_label(f"coherence {coherences[i]:.1%}")
     axes[0, 0].plot(time[10:], r2[:, :4, i], color=color, lw=0.8, ls=":")
-    axes[0, 1].plot(gating["S2"][:, :4, i], gating["S1"][:, :4, i], color=color, lw=0.7, alpha=0.7)
+    axes[0, 1].plot(
+        gating["S2"][:, :4, i], gating["S1"][:, :4, i], color=color, lw=0.7, alpha=0.7
+    )
 axes[0, 0].axhline(15, color="0.4", ls="--", lw=1)
-axes[0, 0].set(xlim=(0, 1500), xlabel="time from stimulus (ms)", ylabel="rate in 50 ms (Hz)")
+axes[0, 0].set(
+    xlim=(0, 1500), xlabel="time from stimulus (ms)", ylabel="rate in 50 ms (Hz)"
+)
 axes[0, 0].set_title("pool 1 (solid), pool 2 (dotted)")
 axes[0, 0].legend()
 
 axes[0, 1].contour(S2, S1, flow[0], levels=[0], colors="#009E73")
 axes[0, 1].contour(S2, S1, flow[1], levels=[0], colors="#CC79A7")
 for place, times in during.items():
-    axes[0, 1].plot(place[1], place[0], "o", ms=7, mec="k", mfc="k" if (times > 0).all() else "w", zorder=5)
-axes[0, 1].set(xlabel="$S_2$", ylabel="$S_1$", title="nullclines at 0 %, and trials", xlim=(0, 0.8), ylim=(0, 0.8))
+    axes[0, 1].plot(
+        place[1],
+        place[0],
+        "o",
+        ms=7,
+        mec="k",
+        mfc="k" if (times > 0).all() else "w",
+        zorder=5,
+    )
+axes[0, 1].set(
+    xlabel="$S_2$",
+    ylabel="$S_1$",
+    title="nullclines at 0 %, and trials",
+    xlim=(0, 0.8),
+    ylim=(0, 0.8),
+)
 
 fine = np.geomspace(0.01, 1, 100)
 error = np.sqrt(accuracy * (1 - accuracy) / n_trials)
-axes[1, 0].errorbar(100 * coherences[1:], accuracy[1:], error[1:], fmt="o", color="#0072B2")
-axes[1, 0].plot(100 * fine, weibull(fine, alpha, beta), color="#0072B2", label=f"here: α = {alpha:.1%}, β = {beta:.2f}")
-axes[1, 0].plot(100 * fine, weibull(fine, 0.072, 1.25), "--", color="0.5", label="the paper's other set: 7.2 %, 1.25")
-axes[1, 0].set(xscale="log", xlabel="coherence (%)", ylabel="share of right choices", title="psychometric function")
+axes[1, 0].errorbar(
+    100 * coherences[1:], accuracy[1:], error[1:], fmt="o", color="#0072B2"
+)
+axes[1, 0].plot(
+    100 * fine,
+    weibull(fine, alpha, beta),
+    color="#0072B2",
+    label=f"here: α = {alpha:.1%}, β = {beta:.2f}",
+)
+axes[1, 0].plot(
+    100 * fine,
+    weibull(fine, 0.072, 1.25),
+    "--",
+    color="0.5",
+    label="the paper's other set: 7.2 %, 1.25",
+)
+axes[1, 0].set(
+    xscale="log",
+    xlabel="coherence (%)",
+    ylabel="share of right choices",
+    title="psychometric function",
+)
 axes[1, 0].legend(fontsize=8)
 
 axes[1, 1].plot(100 * coherences[1:], correct[1:], "o-", color="#0072B2", label="right")
-axes[1, 1].plot(100 * coherences[1:], wrong[1:], "o--", color="#D55E00", mfc="w", label="wrong")
+axes[1, 1].plot(
+    100 * coherences[1:], wrong[1:], "o--", color="#D55E00", mfc="w", label="wrong"
+)
 axes[1, 1].axhline(correct[0], color="0.6", lw=1, ls=":", label="at 0 %")
-axes[1, 1].set(xscale="log", xlabel="coherence (%)", ylabel="mean reaction time (ms)", ylim=(0, None))
+axes[1, 1].set(
+    xscale="log",
+    xlabel="coherence (%)",
+    ylabel="mean reaction time (ms)",
+    ylim=(0, None),
+)
 axes[1, 1].set_title("chronometric function")
 axes[1, 1].legend()
 for axis in axes[1]:
