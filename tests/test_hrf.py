@@ -237,6 +237,14 @@ def test_in_a_run_it_is_the_convolution_of_the_trajectory(x64, batch, past):
     np.testing.assert_allclose(run["bold"], whole, rtol=1e-10, atol=1e-14)
 
 
+def test_a_run_samples_it_at_its_period_unless_told_otherwise(x64):
+    bold = HRFBold(**SHORT, kernel=brief(), in_size=3)
+    own, told = (noisy().run(400, seed=3, monitors={"bold": m}) for m in (bold, bm.Monitor(bold, every=80)))
+    assert own["bold"].shape == (10, 3)  # 40 steps are 20 ms
+    np.testing.assert_array_equal(own["bold"][1::2], told["bold"])
+    assert noisy().run(400, monitors={"bold": bold}, sample_every=80)["bold"].shape == (5, 3)
+
+
 def test_a_run_keeps_one_row_per_period_and_can_go_on(x64):
     bold = HRFBold(**SHORT, kernel=brief(), in_size=3)
     monitors = {"bold": bm.Monitor(bold, every=40)}

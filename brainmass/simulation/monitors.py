@@ -24,7 +24,8 @@ class Monitor:
         Name of a state, or of what the node returns or sends, such as 'eeg' of a Jansen–Rit column; a function of the
         model; or a forward model, which is integrated inside the run.
     every : Quantity or int, optional
-        Sampling period, as a time or in steps; default that of the run.
+        Sampling period, as a time or in steps; default `sample_every` of the run; where there is none,
+        the `period` of a forward model that has one, else every step.
     source : str or callable, optional
         For a forward model: the state, or the function of the model, that drives it; default the model's activity. The
         name of another monitor that is a forward model: what that sees, at its sampling period.

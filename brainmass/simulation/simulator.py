@@ -104,7 +104,8 @@ class Simulator:
         transient : Quantity, optional
             Beginning of the run that is not recorded.
         sample_every : Quantity or int, optional
-            Sampling period, as a time or in steps; default every step. A sample is the state at the end of its period.
+            Sampling period, as a time or in steps; default the `period` of a forward model that has one, else every
+            step. A sample is the state at the end of its period.
         batch_size : int, optional
             Number of independent runs side by side. Run `b` is the unbatched run with the key `fold_in(key, b)`.
         init_states : bool
@@ -319,14 +320,16 @@ def _arrange(
     default = 1 if every is None else steps_in("sample_every", every, dt, minimum=1)
     observers = {n: m.what for n, m in watched.items() if isinstance(m.what, Observer)}
     at_end = {n for n, observer in observers.items() if observer.sums_up}
-    periods = {
-        n: steps_in("every", m.every, dt, minimum=1)
-        if m.every is not None
-        else max(1, n_steps - skipped)
-        if n in at_end
-        else default
-        for n, m in watched.items()
-    }
+
+    def period(name: str, monitor: Monitor) -> int:
+        if monitor.every is not None:
+            return steps_in("every", monitor.every, dt, minimum=1)
+        if name in at_end:
+            return max(1, n_steps - skipped)
+        own = getattr(observers.get(name), "period", None) if every is None else None
+        return default if own is None else steps_in("period", own, dt, f"`{name}`", minimum=1)
+
+    periods = {n: period(n, m) for n, m in watched.items()}
     exact = {
         n: steps_in(o.every_argument, o.every, dt, f"`{n}`", minimum=1)
         for n, o in observers.items()
