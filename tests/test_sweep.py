@@ -675,6 +675,11 @@ def test_what_is_no_cluster_is_refused(monkeypatch):
     pytest.importorskip("distributed")
     with pytest.raises(TypeError, match="`cluster` of sweep must be a dask.distributed Client, but is 4"):
         swept(cluster=4)
+    with monkeypatch.context() as several:
+        several.setattr(run, "as_client", lambda cluster: cluster)
+        several.setattr(jax, "process_count", lambda: 2)
+        with pytest.raises(ValueError, match="`cluster` of sweep must be None under jax.distributed"):
+            swept(cluster=4)
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(ImportError, match=r"brainmass\[cluster\]"):
         swept(cluster=4)

@@ -270,3 +270,5 @@ def test_models_and_options_that_cannot_be_trained():
         trainer().fit(X, Y, n_epochs=0)
     with pytest.raises(TypeError, match="`loss_fn` of Trainer must be a function"):
         trainer(loss_fn="mse")
+    with pytest.raises(ValueError, match="`optimizer` of Trainer cannot be one with a line search"):
+        trainer(optimizer=optax.lbfgs())
