@@ -2,7 +2,7 @@
 
 Every subject is a process of its own; the driver lets them run in turn, so that a slow moment of the machine hits all
 of them, and compares medians. Every other package lives in an environment of its own, made on first use. Results go
-to `benchmarks/RESULTS.md`.
+to `benchmarks/RESULTS.md`, those of named cases in the place of what was there.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import inspect
 import json
 import os
 import platform
+import re
 import shutil
 import statistics
 import subprocess
@@ -449,20 +450,28 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=HERE / "RESULTS.md")
     args = parser.parse_args()
     versions = {p: importlib.metadata.version(p) for p in ("jax", "brainstate", "braintools", "brainunit")}
-    text = [
-        "# Results",
-        "",
+    facts = (
         f"`python -m benchmarks {' '.join(args.cases)} --rounds {args.rounds}` on {datetime.date.today()}: "
         f"{os.cpu_count()} cores, {_processor()}, Python {platform.python_version()}, "
         + ", ".join(f"{name} {version}" for name, version in versions.items())
-        + f". Load average at the start {os.getloadavg()[0]:.1f}. Subjects ran in turn; medians of {args.rounds}.",
-    ]
+        + f". Load average at the start {os.getloadavg()[0]:.1f}. Subjects ran in turn; medians of {args.rounds}."
+    )
+    whole = args.cases == list(CASES) or not args.out.exists()
+    sections = {"": f"# Results\n\n{facts}\n"} if whole else _sections(args.out.read_text())
     for name in args.cases:
         print(f"{name} ...", file=sys.stderr, flush=True)
         lines = CASES[name](args.rounds)
         print("\n".join(lines), file=sys.stderr, flush=True)
-        text += ["", f"## {name}", "", inspect.cleandoc(CASES[name].__doc__ or ""), "", *lines]
-        args.out.write_text("\n".join(text) + "\n")
+        apart = [] if whole else [f"Measured apart from the rest, by {facts}", ""]
+        text = [f"## {name}", "", inspect.cleandoc(CASES[name].__doc__ or ""), "", *apart, *lines]
+        sections[name] = "\n".join(text) + "\n"
+        args.out.write_text("\n".join(sections.values()))
+
+
+def _sections(text: str) -> dict[str, str]:
+    """The parts of a table of results by case; what stands before the first has no name."""
+    parts = re.split(r"^(?=## )", text.rstrip("\n") + "\n\n", flags=re.MULTILINE)
+    return {part[3:].split("\n")[0] if part.startswith("## ") else "": part[:-1] for part in parts}
 
 
 def _processor() -> str:
