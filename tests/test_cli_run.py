@@ -90,7 +90,7 @@ def in_python():
 def test_run_is_that_of_python_and_says_where_it_comes_from(folder, capsys):
     assert main(["run", "net.toml"]) == 0
     told = capsys.readouterr()
-    assert "wrote net_run.npz" in told.out and "Network(HopfStep(3" in told.out and "simulating" in told.err
+    assert "wrote net_run.npz" in told.out and "node: HopfStep(3" in told.out and "simulating" in told.err
     result, expected = brainmass.Result.load("net_run.npz"), in_python()
     assert list(result) == list(expected)
     for name in expected:
