@@ -29,7 +29,7 @@ extensions = [
     "front_figure",
     "tutorials",
 ]
-exclude_patterns = ["_build", "_ext", "conf.py", "tutorials/_notebooks", "jupyter_execute"]
+exclude_patterns = ["_build", "_ext", "conf.py", "*/_notebooks", "jupyter_execute"]
 # The tutorials are scripts, executed as notebooks and again when their code changes; tests/test_docs.py runs the pages.
 nb_custom_formats = {".py": ["jupytext.reads", {"fmt": "py:percent"}]}
 nb_execution_mode = "cache"

@@ -1,11 +1,12 @@
-"""The tutorials run as plain scripts. The site's build executes them as notebooks."""
+"""Tutorials and case studies run as plain scripts. The site's build executes them as notebooks."""
 
 import runpy
 from pathlib import Path
 
 import pytest
 
-SCRIPTS = sorted((Path(__file__).parents[1] / "docs" / "tutorials").glob("[0-9]*.py"))
+DOCS = Path(__file__).parents[1] / "docs"
+SCRIPTS = [s for folder in ("tutorials", "case_studies") for s in sorted((DOCS / folder).glob("[0-9]*.py"))]
 QUICK = {"01_first_simulation"}  # under ten seconds each, 25 together; the others are marked slow
 
 

@@ -1,4 +1,4 @@
-"""The tutorials: scripts that the build reads and executes as notebooks, each with its files to take along."""
+"""Tutorials and case studies: scripts that the build executes as notebooks, each with its files to take along."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 import jupytext
 from reference_pages import write_if_changed
 
+FOLDERS = "tutorials", "case_studies"
 NOTEBOOKS = "_notebooks"
 _NEXT_CELL = re.compile(r"\n# %%")
 
@@ -20,15 +21,15 @@ def setup(app: Any) -> dict[str, Any]:
 
 
 def write_notebooks(app: Any) -> None:
-    folder = Path(app.srcdir) / "tutorials"
-    (folder / NOTEBOOKS).mkdir(exist_ok=True)
-    for script in sorted(folder.glob("[0-9]*.py")):
-        write_if_changed(folder / NOTEBOOKS / f"{script.stem}.ipynb", _notebook(script))
+    for folder in (Path(app.srcdir) / name for name in FOLDERS):
+        (folder / NOTEBOOKS).mkdir(exist_ok=True)
+        for script in sorted(folder.glob("[0-9]*.py")):
+            write_if_changed(folder / NOTEBOOKS / f"{script.stem}.ipynb", _notebook(script))
 
 
 def offer_downloads(app: Any, name: str, source: list[str]) -> None:
     """Put links to the notebook and the script below the title."""
-    if not re.match(r"tutorials/[0-9]", name):
+    if not re.match(rf"({'|'.join(FOLDERS)})/[0-9]", name):
         return
     stem = Path(name).name
     notebook, script = f"{{download}}`notebook <{NOTEBOOKS}/{stem}.ipynb>`", f"{{download}}`script <{stem}.py>`"
