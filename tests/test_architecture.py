@@ -75,7 +75,11 @@ def test_a_model_and_what_it_is_made_of_stand_in_short_files(model):
     ("given", "expected"),
     [
         ({}, "xla_cpu_small_while_loop_byte_threshold"),
-        ({"XLA_FLAGS": "--xla_cpu_enable_fast_math=false"}, "fast_math=false --xla_backend_extra_options"),
+        pytest.param(
+            {"XLA_FLAGS": "--xla_cpu_enable_fast_math=false"},
+            "fast_math=false --xla_backend_extra_options",
+            marks=pytest.mark.slow,
+        ),
         pytest.param(
             {"XLA_FLAGS": "--xla_backend_extra_options=a=1"},
             "--xla_backend_extra_options=a=1",

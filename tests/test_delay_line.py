@@ -44,6 +44,7 @@ def list_of(steps, block):
 
 
 FORMS = [pytest.param(BlockedLine, id="matrix"), pytest.param(list_of, id="list")]
+LIST_SLOW = [FORMS[0], pytest.param(list_of, id="list", marks=pytest.mark.slow)]
 
 
 def states(line):
@@ -120,7 +121,7 @@ def resumed(line, held, weights):
     return states(line)
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", LIST_SLOW)
 def test_other_weights_hold_from_the_next_step(x64, form):
     steps, weights = problem(40, 40, 50)
     sent = RNG.normal(size=(60, 40))
@@ -131,7 +132,7 @@ def test_other_weights_hold_from_the_next_step(x64, form):
     np.testing.assert_allclose(end, 2 * by_list(steps, weights, sent)[25:], rtol=0, atol=1e-13)
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", LIST_SLOW)
 def test_batches(x64, form):
     """By hand, and over lanes with a cursor each."""
     steps, weights = problem(35, 40, 50)
@@ -167,7 +168,7 @@ def squared(form, n_out=33, n_in=36, longest=40, n_steps=60):
     return value, written, (jnp.asarray(weights), jnp.asarray(RNG.normal(size=(n_steps, n_in))))
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", LIST_SLOW)
 def test_gradients(x64, form):
     """Backwards and forwards."""
     value, written, point = squared(form)

@@ -8,10 +8,15 @@ import brainunit as u
 import pytest
 
 DOCS = Path(__file__).parents[1] / "docs"
-PAGES = sorted(DOCS.glob("*.md"))
+PAGES = [p for p in sorted(DOCS.glob("*.md")) if "```python" in p.read_text()]
+LONG = {"feedback_inhibition", "training"}
 
 
-@pytest.mark.parametrize("page", [p for p in PAGES if "```python" in p.read_text()], ids=lambda page: page.stem)
+def cases():
+    return [pytest.param(p, id=p.stem, marks=pytest.mark.slow if p.stem in LONG else ()) for p in PAGES]
+
+
+@pytest.mark.parametrize("page", cases())
 def test_page(page, capsys):
     brainstate.environ.set(dt=0.1 * u.ms)
     code = "\n".join(re.findall(r"^```python\n(.*?)^```", page.read_text(), flags=re.MULTILINE | re.DOTALL))

@@ -196,6 +196,7 @@ def test_level_of_a_constant_does_not_depend_on_the_windows(x64):
         np.testing.assert_allclose(y, 0.112 * (0.8 / 3 - 1), rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_convolution_under_jit_grad_and_vmap(x64):
     x, c = activity(160, 2), activity(4, 2, seed=1)
 
@@ -256,6 +257,7 @@ def test_a_run_keeps_one_row_per_period_and_can_go_on(x64):
     np.testing.assert_allclose(np.concatenate([first["bold"], second["bold"]]), whole["bold"], rtol=1e-14)
 
 
+@pytest.mark.slow
 def test_gradient_through_a_run(x64):
     """In a parameter of the kernel and in one of the model, against finite differences."""
     bold = HRFBold(**SHORT, kernel=brief(), in_size=3)

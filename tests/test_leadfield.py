@@ -80,6 +80,7 @@ def test_in_a_run(batch):
     np.testing.assert_allclose(run["eeg"].to_decimal(u.mV), np.asarray(run["x"]) @ L, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_trainable_gain_in_a_run(x64):
     model = EEGLeadFieldModel(R, M, Param(L * u.mV / NAM, fit=True))
     pure = noisy().pure(6, monitors={"x": "x", "eeg": bm.Monitor(model, every=1)}, free=["L"])

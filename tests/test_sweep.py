@@ -568,7 +568,8 @@ SHARED = """
 """
 
 
-@pytest.mark.parametrize("at_once", [5, pytest.param(12, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("at_once", [5, 12])
 def test_many_devices_give_the_numbers_of_one(tmp_path, at_once):
     out = str(tmp_path / "x.npy")
     flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count=8"
