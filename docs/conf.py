@@ -47,7 +47,10 @@ autodoc_member_order = "bysource"
 napoleon_google_docstring = False
 napoleon_custom_sections = [("Other arguments", "params_style")]
 napoleon_use_ivar = True
-suppress_warnings = ["ref.python"]  # a type in words, such as "unit", is also the name of several attributes
+suppress_warnings = [
+    "ref.python",  # a type in words, such as "unit", is also the name of several attributes
+    "mystnb.lexer",  # of tutorials that are not executed
+]
 
 html_theme = "pydata_sphinx_theme"
 html_title = f"brainmass {release}"

@@ -55,8 +55,9 @@ def end_from(rate):
 apart = (end_from(0.6 * J / np.pi**2) - end_from(0.01 + 0 * J)).reshape(strengths.size, etas.size)
 
 # %% [markdown]
-# The border is known. In equilibrium $v = -\Delta/(2\pi r)$, which leaves $\bar\eta$ as a function of $r$; its extrema are
-# the folds. They meet in a cusp, for $\Delta = 1$ at $\pi r = (3/4)^{1/4}$, $\bar\eta = -\sqrt 3$ and $J \approx 7.80$:
+# The border is known. In equilibrium $v = -\Delta/(2\pi r)$, which leaves $\bar\eta$ as a function of $r$; its extrema
+# are the folds. They meet in a cusp, for $\Delta = 1$ at $\pi r = (3/4)^{1/4}$, $\bar\eta = -\sqrt 3$ and
+# $J \approx 7.80$:
 
 # %%
 r = np.geomspace(0.03, 3, 4000)
