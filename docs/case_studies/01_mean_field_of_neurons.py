@@ -52,7 +52,9 @@ def end_from(rate):
     return np.asarray(end["r"].to_decimal(u.kHz))[-1]
 
 
-apart = (end_from(0.6 * J / np.pi**2) - end_from(0.01 + 0 * J)).reshape(strengths.size, etas.size)
+apart = (end_from(0.6 * J / np.pi**2) - end_from(0.01 + 0 * J)).reshape(
+    strengths.size, etas.size
+)
 
 # %% [markdown]
 # The border is known. In equilibrium $v = -\Delta/(2\pi r)$, which leaves $\bar\eta$ as a function of $r$; its extrema
@@ -66,7 +68,10 @@ fold_eta = -1 / (2 * np.pi * r) ** 2 + (np.pi * r) ** 2 - fold_J * r
 cusp = fold_J.argmin()
 print(f"cusp at η = {fold_eta[cusp]:.3f}, J = {fold_J[cusp]:.3f}, r = {r[cusp]:.4f}")
 
-low, high = r < r[cusp], r > r[cusp]  # the silent state ends at the one, the active state at the other
+low, high = (
+    r < r[cusp],
+    r > r[cusp],
+)  # the silent state ends at the one, the active state at the other
 inside = np.zeros_like(apart, bool)
 for i, strength in enumerate(strengths):
     if strength > fold_J[cusp]:
@@ -157,7 +162,9 @@ figure.colorbar(picture, ax=axes[0], label="rate (1/ms)")
 for ax, (name, (neurons, field)) in zip(axes[1:], rates.items(), strict=True):
     ax.plot(inner, smooth(neurons), color="0.6", lw=3, label="5000 neurons")
     ax.plot(inner, smooth(field), color="#D55E00", lw=1.2, label="mean field")
-    ax.plot(time, currents[name] / 10 - 0.5, color="#0072B2", lw=1, label="current / 10")
+    ax.plot(
+        time, currents[name] / 10 - 0.5, color="#0072B2", lw=1, label="current / 10"
+    )
     ax.set(xlabel="time (ms)", ylabel="rate (1/ms)", title=name)
 axes[2].legend(loc="upper right", fontsize=8)
 plt.show()
@@ -175,7 +182,9 @@ for name, (neurons, field) in rates.items():
     assert correlation > 0.93
 step = smooth(rates["step"][1])
 stays = step[inner > 37].mean()
-equilibria = np.roots([-(np.pi**2), 15, -5, 0, 1 / (4 * np.pi**2)])  # of r, from v = -1/(2πr)
+equilibria = np.roots(
+    [-(np.pi**2), 15, -5, 0, 1 / (4 * np.pi**2)]
+)  # of r, from v = -1/(2πr)
 active = equilibria[np.isreal(equilibria)].real.max()
 print(f"after the step the rate is {stays:.3f}, the active equilibrium {active:.3f}")
 assert abs(stays - active) < 0.03 * active
