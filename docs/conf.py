@@ -31,7 +31,7 @@ extensions = [
 ]
 exclude_patterns = ["_build", "_ext", "conf.py", "*/_notebooks", "jupyter_execute"]
 # The tutorials are scripts, executed as notebooks and again when their code changes; tests/test_docs.py runs the pages.
-nb_custom_formats = {".py": ["jupytext.reads", {"fmt": "py:percent"}]}
+nb_custom_formats = {".py": ["tutorials.read", {}]}
 nb_execution_mode = "cache"
 nb_execution_cache_path = str(Path(__file__).parent / "_build" / ".jupyter_cache")
 nb_execution_raise_on_error = True
@@ -47,10 +47,7 @@ autodoc_member_order = "bysource"
 napoleon_google_docstring = False
 napoleon_custom_sections = [("Other arguments", "params_style")]
 napoleon_use_ivar = True
-suppress_warnings = [
-    "ref.python",  # a type in words, such as "unit", is also the name of several attributes
-    "mystnb.lexer",  # of tutorials that are not executed
-]
+suppress_warnings = ["ref.python"]  # a type in words, such as "unit", is also the name of several attributes
 
 html_theme = "pydata_sphinx_theme"
 html_title = f"brainmass {release}"

@@ -468,6 +468,8 @@ def test_functions_are_known_by_what_they_do():
 
     assert digest(times(2)) == digest(times(2)) != digest(times(3))
     assert digest(lambda x: x + 1) != digest(lambda x: x - 1)
+    fc_corr = brainmass.objectives.fc_corr
+    assert digest(fc_corr()) == digest(fc_corr()) != digest(fc_corr(as_loss=True))
     assert digest(np.arange(3)) != digest(np.arange(3.0)) and digest(1 * u.ms) != digest(1 * u.second)
 
 

@@ -82,10 +82,12 @@ def _feed(thing: Any, hasher: Any, seen: dict[int, Any]) -> None:
 
 def _feed_function(function: types.FunctionType, put: Any, into: Any) -> None:
     """Its code, and the values of the names that it looks up."""
+    package = (function.__module__ or "").partition(".")[0]
     into(function.__code__, function.__defaults__, function.__kwdefaults__)
-    if (function.__module__ or "").partition(".")[0] in _KNOWN:
+    if package not in ("jax", "jaxlib"):  # whose wrappers hold what differs between processes
+        into(*(cell.cell_contents for cell in function.__closure__ or ()))
+    if package in _KNOWN:
         return put(function.__qualname__)
-    into(*(cell.cell_contents for cell in function.__closure__ or ()))
     into(*(function.__globals__.get(name) for name in sorted(_names(function.__code__))))
 
 

@@ -37,9 +37,16 @@ def offer_downloads(app: Any, name: str, source: list[str]) -> None:
     source[0] = _NEXT_CELL.sub(cell, source[0], count=1)
 
 
-def _notebook(script: Path) -> str:
-    notebook = jupytext.read(script, fmt="py:percent")
+def read(text: str) -> Any:
+    """A script as a notebook, which tells its language although nothing has executed it."""
+    notebook = jupytext.reads(text, fmt="py:percent")
     notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    notebook.metadata["language_info"] = {"name": "python", "pygments_lexer": "ipython3"}
+    return notebook
+
+
+def _notebook(script: Path) -> str:
+    notebook = read(script.read_text(encoding="utf-8"))
     for i, cell in enumerate(notebook.cells):
         cell["id"] = f"cell-{i}"  # not a new one in each writing
     return jupytext.writes(notebook, fmt="ipynb")
