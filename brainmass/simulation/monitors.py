@@ -21,7 +21,7 @@ class Monitor:
     Parameters
     ----------
     what : str, callable or Observer
-        Name of a state, or of what the node returns or sends, such as 'eeg' of a Jansen–Rit column; a function of the
+        Name of a state, or of what the node returns, such as 'eeg' of a Jansen–Rit column; a function of the
         model; or a forward model, which is integrated inside the run.
     every : Quantity or int, optional
         Sampling period, as a time or in steps; default `sample_every` of the run; where there is none,
@@ -98,7 +98,7 @@ def default_monitors(model: Any) -> list[str]:
 
 
 def read(model: Any, what: Any, sources: Sequence[str] = ()) -> Any:
-    """The present value of a state, of what a node gives or sends, by name, or of a function of the model.
+    """The present value of a state, of what a node returns, by name, or of a function of the model.
 
     `sources` are named in the error as well.
     """
@@ -108,8 +108,6 @@ def read(model: Any, what: Any, sources: Sequence[str] = ()) -> Any:
     name = what.rpartition(".")[2]
     if isinstance(target, brainstate.State):
         return target.value
-    if name in getattr(owner, "sources", ()):
-        return owner.source(name, owner.state_values())
     if callable(target) and name in _outputs(owner):
         return target()
     known = [*default_monitors(model)]
@@ -128,7 +126,7 @@ def _find(model: Any, path: str) -> tuple[Any, Any]:
         owner, target = None, start
         for part in path.split("."):
             owner, target = target, getattr(target, part, None)
-        if target is not None or path in getattr(owner, "sources", ()):
+        if target is not None:
             return owner, target
     return None, None
 
