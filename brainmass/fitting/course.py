@@ -185,8 +185,8 @@ class Course:
             return True
         if norm == 0 and self.n_done == 1 and self.losses[-1] != 0:
             self._warn(
-                "The gradient is zero at the first step: the loss does not depend on what is fitted. A prediction, or a "
-                "loss, must be that of the model which it is given: def predict(model): Simulator(model, ...)."
+                "The gradient is zero at the first step: the loss does not depend on what is fitted. A prediction, or "
+                "a loss, must be that of the model which it is given: def predict(model): Simulator(model, ...)."
             )
         if norm * size > _EXPLODED * max(self._largest, _SMALL) and not self._warned:
             self._warned = True
