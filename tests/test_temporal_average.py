@@ -92,7 +92,7 @@ def test_time_average_refuses():
     with pytest.raises(ValueError, match=r"`period` of `mean` must be a multiple of the time step 0.5.*: period=2 "):
         noisy().run(8, monitors={"mean": bm.Monitor(TemporalAverage(2.2 * u.ms, in_size=3), every=8)})
     with pytest.raises(ValueError, match=r"its sampling period, 1 step\(s\), .*: 4 steps, as in every=4"):
-        noisy().run(8, monitors={"mean": TemporalAverage(2 * u.ms, in_size=3)})
+        noisy().run(8, monitors={"mean": TemporalAverage(2 * u.ms, in_size=3)}, sample_every=1)
     average = TemporalAverage(2 * u.ms, in_size=3)
     average.init_state()
     with brainstate.environ.context(dt=DT), pytest.raises(ValueError, match="must be updated with the mean over its"):
