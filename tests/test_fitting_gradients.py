@@ -156,14 +156,6 @@ def test_norms_are_told():
     np.testing.assert_allclose([step.grad_norm for step in seen], truth, rtol=1e-5)
 
 
-def test_a_prediction_of_another_model_is_noticed():
-    other = hopf(0.3)
-    with pytest.warns(RuntimeWarning, match="the loss does not depend on what is fitted"):
-        bm.Fitter(hopf(trainable(0.1)), optax.sgd(0.1), loss_fn=lambda model: jnp.sum(other.a.value() ** 2)).fit(
-            n_steps=2
-        )
-
-
 def test_a_gradient_that_explodes_is_warned_of_once():
     """The logistic map in its chaos: the slope grows as 2 to the power of the number of steps."""
 

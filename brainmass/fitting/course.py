@@ -183,11 +183,6 @@ class Course:
                 f"it stops and keeps its best parameters. {advice} {self.explain('gradient', place, key)}"
             )
             return True
-        if norm == 0 and self.n_done == 1 and self.losses[-1] != 0:
-            self._warn(
-                "The gradient is zero at the first step: the loss does not depend on what is fitted. A prediction, or "
-                "a loss, must be that of the model which it is given: def predict(model): Simulator(model, ...)."
-            )
         if norm * size > _EXPLODED * max(self._largest, _SMALL) and not self._warned:
             self._warned = True
             self._warn(f"The gradient explodes: its norm is {norm:.3g} at step {self.n_done - 1}. {advice}")
