@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import os
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 import numpy as np
 
+from brainmass.archive import Archive, decode, encode
 from brainmass.display import number, page, table
 from brainmass.dynamics.fields import show
-from brainmass.files import whole_file
 from brainmass.fitting.description import Bounds
-from brainmass.simulation.storage import decode, encode
 
 __all__ = ["FitResult", "FitStep"]
 
 _MOST = 12
-_FORMAT, _VERSION = "brainmass.FitResult", 1
+_ARCHIVE = Archive("brainmass.FitResult", 1, "`path` of FitResult.load", "FitResult.save")
 _SAVED = (
     "backend", "best_loss", "best_params", "history", "n_steps", "prediction", "histories", "grad_norms", "provenance",
 )  # fmt: skip
@@ -127,30 +124,17 @@ class FitResult:
         held = {name: getattr(self, name) for name in _SAVED}
         held["bounds"] = {name: dict(vars(b)) for name, b in self.bounds.items()}
         parts = {name: encode(x, arrays, name) for name, x in held.items()}
-        manifest = json.dumps({"format": _FORMAT, "version": _VERSION, **parts})
-        with whole_file(target) as partial, open(partial, "xb") as file:
-            np.savez(file, **arrays, manifest=np.asarray(manifest))
+        _ARCHIVE.write(target, parts, arrays)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
         """Read a file written by :meth:`save`."""
         source = _checked(path, "load")
-        try:
-            with open(source, "rb") as file, np.load(file, allow_pickle=False) as stored:
-                arrays = {name: stored[name] for name in stored.files}
-            manifest = json.loads(str(arrays.pop("manifest")))
-            if manifest["format"] != _FORMAT or manifest["version"] > _VERSION:
-                raise ValueError(f"it is {manifest['format']} of version {manifest['version']}")
-            held: dict[str, Any] = {name: decode(manifest[name], arrays) for name in (*_SAVED, "bounds")}
+        with _ARCHIVE.reading(source):
+            content, arrays = _ARCHIVE.read(source)
+            held: dict[str, Any] = {name: decode(content[name], arrays) for name in (*_SAVED, "bounds")}
             held["bounds"] = {name: Bounds(**b) for name, b in held["bounds"].items()}
             return cls(**held)
-        except (FileNotFoundError, PermissionError, IsADirectoryError):
-            raise
-        except (OSError, EOFError, ValueError, TypeError, KeyError, zipfile.BadZipFile) as error:
-            raise ValueError(
-                "Argument `path` of FitResult.load must be a whole file written by FitResult.save, but "
-                f"{str(source)!r} is not: {error}"
-            ) from error
 
 
 def _in_words(bounds: Bounds | None) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,11 +13,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from brainmass.files import whole_file
+from brainmass.archive import Archive
 
 __all__ = ["Saved", "digest", "leaves_of", "shapes_of", "with_leaves"]
 
-_FORMAT, _VERSION = "brainmass.Fitter", 1
+_ARCHIVE = Archive("brainmass.Fitter", 1, "`resume` of fit", "`save`")
 
 
 @dataclass(frozen=True)
@@ -29,25 +28,13 @@ class Saved:
     arrays: dict[str, np.ndarray]
 
     def write(self, path: Path) -> None:
-        manifest = json.dumps({"format": _FORMAT, "version": _VERSION, "problem": self.problem})
-        with whole_file(path) as partial, open(partial, "xb") as file:
-            np.savez(file, **self.arrays, manifest=np.asarray(manifest))  # pyright: ignore[reportArgumentType]
+        _ARCHIVE.write(path, {"problem": self.problem}, self.arrays)
 
     @classmethod
     def read(cls, path: Path) -> Saved:
-        try:
-            with open(path, "rb") as file, np.load(file, allow_pickle=False) as stored:
-                arrays = {name: stored[name] for name in stored.files}
-            manifest = json.loads(str(arrays.pop("manifest")))
-            if manifest["format"] != _FORMAT or manifest["version"] > _VERSION:
-                raise ValueError(f"it is {manifest['format']} of version {manifest['version']}")
-            return cls(manifest["problem"], arrays)
-        except (FileNotFoundError, PermissionError, IsADirectoryError):
-            raise
-        except (OSError, EOFError, ValueError, TypeError, KeyError, zipfile.BadZipFile) as error:
-            raise ValueError(
-                f"Argument `resume` of fit must be a whole file written by `save`, but {str(path)!r} is not: {error}"
-            ) from error
+        with _ARCHIVE.reading(path):
+            content, arrays = _ARCHIVE.read(path)
+            return cls(content["problem"], arrays)
 
     @classmethod
     def read_for(cls, path: Path, problem: dict[str, Any]) -> Saved:

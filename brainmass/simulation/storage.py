@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-import json
-import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import brainunit as u
-import jax
-import jax.numpy as jnp
 import numpy as np
 
+from brainmass.archive import MANIFEST, Archive, decode, encode
 from brainmass.extras import import_io
 from brainmass.files import whole_file
 
 if TYPE_CHECKING:
     from brainmass.simulation.result import Result
 
-__all__ = ["SUFFIXES", "decode", "encode", "exportable", "load", "save", "to_xarray"]
+__all__ = ["SUFFIXES", "exportable", "load", "save", "to_xarray"]
 
 SUFFIXES = (".npz", ".nc")
-_FORMAT = "brainmass.Result"
-_FORMAT_VERSION = 1
-_MANIFEST = "brainmass_manifest"
+_ARCHIVE = Archive("brainmass.Result", 1, "`path` of Result.load", "Result.save")
 
 
 def to_xarray(result: Result) -> Any:
@@ -51,22 +45,14 @@ def to_xarray(result: Result) -> Any:
 def save(result: Result, target: Path) -> None:
     """Write `target`, whole or not at all."""
     write = _write_npz if target.suffix == ".npz" else _write_netcdf
-    with whole_file(target) as partial:
-        write(result, partial)
+    write(result, target)
 
 
 def load(kind: type[Result], source: Path) -> Result:
     """The result that was saved."""
-    read = _read_npz if source.suffix == ".npz" else _read_netcdf
-    try:
+    read = _ARCHIVE.read if source.suffix == ".npz" else _read_netcdf
+    with _ARCHIVE.reading(source):
         return _from_manifest(kind, *read(source))
-    except (FileNotFoundError, PermissionError, IsADirectoryError, ImportError):
-        raise
-    except (OSError, EOFError, ValueError, TypeError, KeyError, zipfile.BadZipFile, zlib.error) as error:
-        raise ValueError(
-            "Argument `path` of Result.load must be a whole file written by Result.save, but "
-            f"{str(source)!r} is not: {error}"
-        ) from error
 
 
 def _listed(names: Any) -> str:
@@ -122,90 +108,11 @@ def _check_no_clash(variables: Mapping[str, Any], dimensions: set[str]) -> None:
 
 
 # --- files --------------------------------------------------------------------------------------------
-#
-# A file holds plain arrays and a manifest (JSON) that says what they are. Units stand in it twice: as text
-# for people, and as exponents and scale, which no version of brainunit spells differently.
-
-
-def _unit_facts(unit: Any) -> dict[str, Any]:
-    return {
-        "name": str(unit),
-        "exponents": [float(exponent) for exponent in unit.dim._dims],
-        "scale": float(unit.scale),
-        "factor": float(unit.factor),
-    }
-
-
-def _unit_from(facts: Mapping[str, Any]) -> Any:
-    exact = u.Unit(dim=u.get_or_create_dimension(facts["exponents"]), scale=facts["scale"], factor=facts["factor"])
-    try:
-        named = u.parse_unit(facts["name"])
-    except ValueError:
-        return exact
-    return named if named == exact else exact
-
-
-def encode(value: Any, arrays: dict[str, np.ndarray], name: str) -> dict[str, Any]:
-    """`value` in terms of JSON; its arrays go to `arrays` under `name`."""
-    if isinstance(value, u.Quantity):
-        return {"unit": _unit_facts(value.unit), "of": encode(value.mantissa, arrays, name)}
-    if isinstance(value, jax.Array) and jnp.issubdtype(value.dtype, jax.dtypes.prng_key):
-        data = encode(jax.random.key_data(value), arrays, name)
-        return {"key": str(jax.random.key_impl(value)), "of": data}
-    if isinstance(value, jax.Array | np.ndarray | np.generic):
-        return _encode_array(np.asarray(value), arrays, name)
-    if value is None or isinstance(value, bool | int | float | str):
-        return {"plain": value}
-    if type(value) in (list, tuple):
-        items = [encode(item, arrays, f"{name}.{i}") for i, item in enumerate(value)]
-        return {type(value).__name__: items}
-    if isinstance(value, Mapping):
-        pairs = enumerate(value.items())
-        return {"dict": [[encode(k, {}, ""), encode(v, arrays, f"{name}.{i}")] for i, (k, v) in pairs]}
-    raise TypeError(
-        "Result.save can keep arrays, quantities, random keys, numbers, strings, dicts, lists and tuples, "
-        f"but found {type(value).__name__} in {name!r}. Example: final={{'r': rate}}."
-    )
-
-
-def _encode_array(values: np.ndarray, arrays: dict[str, np.ndarray], name: str) -> dict[str, Any]:
-    if values.dtype.kind in "OUSMm":
-        raise TypeError(
-            f"Result.save can keep arrays of numbers, but {name!r} has dtype {values.dtype}. "
-            "Example: jnp.asarray([0.1, 0.2])."
-        )
-    arrays[name] = values
-    return {"array": name, "dtype": values.dtype.name}
-
-
-def decode(code: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Any:
-    """What was encoded."""
-    if "unit" in code:
-        return u.Quantity(decode(code["of"], arrays), unit=_unit_from(code["unit"]))
-    if "key" in code:
-        return jax.random.wrap_key_data(jnp.asarray(decode(code["of"], arrays)), impl=code["key"])
-    if "array" in code:
-        return _restored(arrays[code["array"]], jnp.dtype(code["dtype"]))
-    if "plain" in code:
-        return code["plain"]
-    if "list" in code:
-        return [decode(item, arrays) for item in code["list"]]
-    if "tuple" in code:
-        return tuple(decode(item, arrays) for item in code["tuple"])
-    return {decode(key, arrays): decode(value, arrays) for key, value in code["dict"]}
-
-
-def _restored(values: np.ndarray, dtype: Any) -> Any:
-    values = values.view(dtype) if values.dtype.kind == "V" else values.astype(dtype)
-    # 64-bit numbers stay in numpy where JAX, as configured, would cut them to 32
-    return jnp.asarray(values) if jax.dtypes.canonicalize_dtype(dtype) == dtype else values
 
 
 def _to_manifest(result: Result, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
     axes = zip(result._axes, result._axis_names(), strict=True)
     return {
-        "format": _FORMAT,
-        "version": _FORMAT_VERSION,
         "monitors": [[name, encode(result[name], arrays, f"monitors/{name}")] for name in result],
         "axes": [encode(axis, arrays, f"times/{name}") for axis, name in axes],
         "axis_of": result._axis_of,
@@ -230,32 +137,9 @@ def _from_manifest(kind: type[Result], manifest: Mapping[str, Any], arrays: Mapp
     )
 
 
-def _check_manifest(text: str) -> dict[str, Any]:
-    manifest = json.loads(text)
-    if not isinstance(manifest, dict) or manifest.get("format") != _FORMAT:
-        raise ValueError("its manifest is not that of a Result")
-    if manifest["version"] > _FORMAT_VERSION:
-        raise ValueError(f"it has format version {manifest['version']}, this brainmass reads {_FORMAT_VERSION}")
-    return manifest
-
-
 def _write_npz(result: Result, path: Path) -> None:
-    arrays: dict[str, Any] = {}
-    arrays[_MANIFEST] = np.asarray(json.dumps(_to_manifest(result, arrays)))
-    with open(path, "xb") as file:
-        np.savez(file, **arrays)
-
-
-def _read_npz(path: Path) -> tuple[dict[str, Any], Mapping[str, np.ndarray]]:
-    with open(path, "rb") as file:
-        if not zipfile.is_zipfile(file):
-            raise ValueError("it is no complete npz archive")
-        file.seek(0)
-        with np.load(file, allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in stored.files}
-    if _MANIFEST not in arrays:
-        raise ValueError("it has no manifest")
-    return _check_manifest(str(arrays.pop(_MANIFEST))), arrays
+    arrays: dict[str, np.ndarray] = {}
+    _ARCHIVE.write(path, _to_manifest(result, arrays), arrays)
 
 
 def _check_netcdf(result: Result, arrays: Mapping[str, np.ndarray], taken: set[str]) -> None:
@@ -271,12 +155,13 @@ def _write_netcdf(result: Result, path: Path) -> None:
     manifest = _to_manifest(result, arrays)
     dataset = result.to_xarray()
     extra = {name: values for name, values in arrays.items() if name.startswith("final_state")}
-    _check_netcdf(result, arrays, {_MANIFEST, *extra})
+    _check_netcdf(result, arrays, {MANIFEST, *extra})
     for name, values in extra.items():
         dims = [f"{name}_axis_{i}" for i in range(values.ndim)]
         dataset[name] = (dims, exportable(values))
-    dataset[_MANIFEST] = ((), json.dumps(manifest), {"long_name": "what the variables are, for Result.load"})
-    dataset.to_netcdf(path, engine="h5netcdf")
+    dataset[MANIFEST] = ((), _ARCHIVE.manifest(manifest), {"long_name": "what the variables are, for Result.load"})
+    with whole_file(path) as partial:
+        dataset.to_netcdf(partial, engine="h5netcdf")
 
 
 def _read_netcdf(path: Path) -> tuple[dict[str, Any], Mapping[str, np.ndarray]]:
@@ -284,9 +169,9 @@ def _read_netcdf(path: Path) -> tuple[dict[str, Any], Mapping[str, np.ndarray]]:
     with open(path, "rb"):  # a missing file is reported as missing, not as broken
         pass
     with xarray.open_dataset(path, engine="h5netcdf", decode_times=False) as dataset:
-        if _MANIFEST not in dataset:
+        if MANIFEST not in dataset:
             raise ValueError("it has no manifest")
-        manifest = _check_manifest(str(dataset[_MANIFEST].values))
+        manifest = _ARCHIVE.content(str(dataset[MANIFEST].values))
         arrays = {str(name): variable.values for name, variable in dataset.variables.items()}
     folders = ("", "monitors/", "times/")  # the manifest's names have one, netCDF's have none
     return manifest, {f"{folder}{name}": values for name, values in arrays.items() for folder in folders}
