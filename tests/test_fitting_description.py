@@ -230,6 +230,24 @@ def test_groups_of_a_model_with_one_number():
     np.testing.assert_allclose(result.best_params["a"], np.repeat([0.3, 0.2], 2), atol=1e-3)
 
 
+def test_populations_that_share_a_parameter_fit_one_number():
+    """Each pulls it to a goal of its own, one three times as hard: to 0.75 of one and 0.25 of the other."""
+    a = Param(0.1, fit=True)
+    network = bm.Network(
+        {"core": hopf(3, a=a), "shell": hopf(1, a=a)},
+        projections=[bm.Projection(np.ones((1, 3)), source="core", target="shell", coupled_var="x")],
+    )
+
+    def loss(model):
+        core, shell = (model.populations[name].a.value() for name in ("core", "shell"))
+        return (3 * (core - 0.8) ** 2 + (shell - 0.4) ** 2) / 8
+
+    result = bm.Fitter(network, optax.sgd(0.5), loss_fn=loss).fit(n_steps=20)
+    assert list(result.best_params) == ["core.a"]
+    for node in network.populations.values():
+        np.testing.assert_allclose(node.a.value(), 0.7, atol=1e-4)
+
+
 # --- what is fitted, and how ----------------------------------------------------------------------------------
 def test_plain_numbers_are_fitted_by_name_and_others_kept():
     model = hopf(a=Param(0.1, fit=True), beta=Param(2.0, fit=True))
