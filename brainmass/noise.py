@@ -273,7 +273,7 @@ class ColoredNoise(Noise):
     :math:`dt^{1-\beta}`.
 
     The filter has eight poles and zeros, evenly spaced in log frequency as in Oustaloup, Levron, Mathieu, Nanot 2000,
-    IEEE Trans Circuits Syst I 47:25, and takes one normal per step. It runs as a chain of all-pass sections, whose
+    IEEE Trans. Circuits Syst. I 47:25, and takes one normal per step. It runs as a chain of all-pass sections, whose
     states are independent standard normals at all times and for any time step.
     """
 

@@ -14,9 +14,9 @@ from brainmass.network.connectome import Connectome
 __all__ = ["EmpiricalDataset", "load_hcp_schaefer100"]
 
 _CITATION = (
-    "Van Essen et al. 2013 (Human Connectome Project); "
-    "Saberi et al. 2025 (cuBNM, which computed these averages); "
-    "Schaefer et al. 2018 (parcellation)"
+    "Van Essen et al. 2013, NeuroImage 80:62 (Human Connectome Project); "
+    "Saberi et al. 2025, bioRxiv 10.1101/2025.11.13.688224 (cuBNM, which computed these averages); "
+    "Schaefer et al. 2018, Cereb. Cortex 28:3095 (parcellation)"
 )
 _LICENCE = (
     "HCP Open Access Data Use Terms (underlying data; acknowledge the HCP when you use or pass them on); "

@@ -162,7 +162,7 @@ class Box:
 class Arcs:
     """The unit cube for a solver without bounds: each side is gone through back and forth, as (1 + sin x)/2.
 
-    James and Roos, Comput. Phys. Commun. 10 (1975) 343, as in MINUIT. A start at a bound, where the slope is zero, is
+    James and Roos 1975, Comput. Phys. Commun. 10:343, as in MINUIT. A start at a bound, where the slope is zero, is
     moved inside.
     """
 

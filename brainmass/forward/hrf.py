@@ -140,7 +140,7 @@ class GammaHRFKernel(HRFKernel):
     The maximum is at :math:`(n-1)\,\tau`. `tau` is the time constant, `n` the phase delay (any number above 1), `a` the
     maximum.
 
-    Reference: Boynton, Engel, Glover, Heeger 1996, J Neurosci 16:4207.
+    Reference: Boynton, Engel, Glover, Heeger 1996, J. Neurosci. 16:4207.
     """
 
     def __init__(self, tau: Any = 1.08, n: Any = 3.0, a: Any = 0.1, duration: Any = 20.0 * u.second):
@@ -168,7 +168,7 @@ class DoubleExponentialHRFKernel(HRFKernel):
     `tau_1`, `tau_2` are decay times, `f_1`, `f_2` frequencies, `amp_1`, `amp_2` the amplitudes :math:`A_1, A_2`, `a`
     the maximum within `duration`.
 
-    Reference: Polonsky, Blake, Braun, Heeger 2000, Nat Neurosci 3:1153.
+    Reference: Polonsky, Blake, Braun, Heeger 2000, Nat. Neurosci. 3:1153.
     """
 
     def __init__(

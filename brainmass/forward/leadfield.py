@@ -42,7 +42,7 @@ class LeadFieldModel(LinearObserver):
     in `dipole_unit`, and a potential by as many `dipole_unit` as it has mV. `noise_cov`, shape (sensors, sensors), is
     symmetric and positive semidefinite, in the square of `sensor_unit`, as are plain numbers.
 
-    Reference: Mosher, Leahy, Lewis 1999, IEEE Trans Biomed Eng 46:245.
+    Reference: Mosher, Leahy, Lewis 1999, IEEE Trans. Biomed. Eng. 46:245.
 
     Examples
     --------

@@ -23,12 +23,13 @@ class CoombesByrneStep(NeuralMassDynamics):
         \dot v &= v^2 - (\pi r)^2 + \eta + (v_{syn} - v)\, g + I_v, \qquad g = k\pi r
 
     Time is in ms and :math:`r` in 1/ms, as plain numbers. With `k = 0` this is `MontbrioPazoRoxinStep` with
-    `J = 0`, `tau = 1 ms` and `delta = Delta / ms`.
+    `J = 0`, `tau = 1 ms` and `delta = Delta / ms`. A region alone under constant input comes to rest, often in damped
+    oscillations: by Dulac's criterion with :math:`1/r^2` it has no limit cycle.
 
     Reference: Coombes, Byrne 2019, in Nonlinear Dynamics in Computational Neuroscience, pp. 1-16.
     """
 
-    use_case = "exact mean field of QIF neurons with conductance synapses; rhythms, bursts"
+    use_case = "exact mean field of QIF neurons with conductance synapses; damped oscillations of synchrony"
     output = "r"
     coupling_port = "v_inp"
 

@@ -1,6 +1,6 @@
 """Functional connectivity dynamics (FCD): how alike the functional connectivity is from window to window.
 
-Hansen et al. 2015, NeuroImage 105:525. Distances of its distribution: Deco et al. 2021, Neuron 109:2405
+Hansen et al. 2015, NeuroImage 105:525. Distances of its distribution: Deco et al. 2021, Sci. Adv. 7:eabf4752.
 """
 
 from __future__ import annotations

@@ -87,7 +87,7 @@ def metastability(phases: Any) -> jax.Array:
 def phase_locking_value(x: Any) -> jax.Array:
     r"""Phase-locking value :math:`|\frac1T \sum_t e^{i(\theta_r(t) - \theta_s(t))}|` of all pairs of regions.
 
-    Lachaux et al. 1999, Human Brain Mapping 8:194, over time rather than trials. The phases are those of
+    Lachaux et al. 1999, Hum. Brain Mapp. 8:194, over time rather than trials. The phases are those of
     `instantaneous_phase`.
 
     Parameters

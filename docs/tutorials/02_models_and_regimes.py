@@ -131,8 +131,8 @@ ax.legend(loc="upper left")
 plt.show()
 
 # %% [markdown]
-# This is *hysteresis*. On the way up the region follows the lower branch until that turns back, at −3.14, and jumps; on
-# the way down it stays on the upper branch until −5.74, the values of the paper. Between the two, history decides. The
+# This is *hysteresis*. On the way up the region follows the lower branch until the curve of fixed points turns back, at
+# −3.14, and jumps; on the way down it stays on the upper branch until −5.74. Between the two, history decides. The
 # middle part of the dashed curve is unstable, and no run follows it. The wiggles at the jump up are the damped
 # oscillations of the upper state; both jumps come a little late, since the ramp does not wait.
 #

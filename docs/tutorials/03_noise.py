@@ -265,7 +265,7 @@ assert np.array_equal(batch["x"][:, 2], alone["x"])
 # These two regions are *not* connected. What functional connectivity does a run of the length $T$ show between them?
 # For two independent processes with the correlation time $\tau$, here $1/\lambda = 20$ ms, the correlation scatters
 # around zero with a standard deviation of $\sqrt{\tau/T}$
-# ([Bartlett 1935](https://doi.org/10.2307/2341284) gives the sum behind it):
+# ([Bartlett 1935](https://doi.org/10.2307/2342284) gives the sum behind it):
 
 # %%
 lengths = np.array([0.25, 1.0, 4.0, 16.0])  # s

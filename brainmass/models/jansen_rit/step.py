@@ -31,7 +31,7 @@ class JansenRitStep(Potentials, NeuralMassDynamics):
     default column needs it: at `p = 0` the column rests. The EEG, :math:`E - I`, is what `update` returns; a network
     may send it (`coupled_var="eeg"`) with a coupling strength in Hz/mV.
 
-    Reference: Jansen, Rit 1995, Biol. Cybern. 73:357-366.
+    Reference: Jansen, Rit 1995, Biol. Cybern. 73:357.
 
     Other Parameters
     ----------------

@@ -29,7 +29,8 @@ class MontbrioPazoRoxinStep(VoltageScale):
     In the paper's symbols :math:`\delta = \Delta/\tau`: the half-width of the excitabilities seen as a rate.
     A dimensionless `delta` is read as :math:`\Delta` itself. The paper's canonical set
     (:math:`\Delta=1, \tau=1` ms) is `delta = 1 / u.ms`. The model sends the dimensionless :math:`\tau r` into
-    a network.
+    a network. A region alone under constant input comes to rest, often in damped oscillations: by Dulac's criterion
+    with :math:`1/r^2` it has no limit cycle.
 
     With `v_rest` and `v_th` the neurons have a voltage scale,
     :math:`\tau\dot V = (V - V_{rest})(V - V_{th})/D + R I` with :math:`D = V_{th} - V_{rest}`, which is the same
@@ -40,7 +41,7 @@ class MontbrioPazoRoxinStep(VoltageScale):
     Reference: Montbrió, Pazó, Roxin 2015, Phys. Rev. X 5:021028.
     """
 
-    use_case = "exact mean field of QIF (theta) neurons; bistability, fast oscillations"
+    use_case = "exact mean field of QIF (theta) neurons; bistability, damped oscillations"
     output = "r"
     coupling_port = "v_inp"
     presets = {
@@ -51,7 +52,7 @@ class MontbrioPazoRoxinStep(VoltageScale):
         ),
         "resting_state": Preset(
             "a node of a whole-brain network, bistable",
-            "Rabuffo et al. 2021, eNeuro 8(4)",
+            "Rabuffo et al. 2021, eNeuro 8:ENEURO.0283-21.2021",
             {"delta": 0.7 / u.ms, "eta": -4.6, "J": 14.5},
         ),
     }

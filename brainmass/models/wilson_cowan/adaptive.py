@@ -43,7 +43,7 @@ class WilsonCowanAdaptiveStep(Sigmoids, Weights, Refractoriness, AdaptationConst
 
     Each :math:`F` is of `WilsonCowanBase`, with its population's slope and threshold.
 
-    Reference: Benda, Herz 2003, Neural Comput. 15:2523-2564 (universal model of adaptation).
+    Reference: Benda, Herz 2003, Neural Comput. 15:2523 (universal model of adaptation).
     """
 
     use_case = "slow oscillations, up and down states, responses that fade under constant input"

@@ -51,7 +51,7 @@ class WilsonCowanBase(Populations):
     A subclass writes `drE(rE, rI, ext)` and `drI(rI, rE, ext)`. In the whole family `wXY` is the strength from X to
     Y, not negative: the equations write the sign of inhibition.
 
-    Reference: Wilson, Cowan 1972, Biophys. J. 12:1-24.
+    Reference: Wilson, Cowan 1972, Biophys. J. 12:1.
     """
 
     coupling_port = "rE_inp"

@@ -28,7 +28,7 @@ class WilsonCowanStep(Sigmoids, Weights, Refractoriness, _Recurrent):
 
     with :math:`F` of `WilsonCowanBase`. The paper writes :math:`k - r\,r_E` with :math:`k = \sup F`, just below 1.
 
-    Reference: Wilson, Cowan 1972, Biophys. J. 12:1-24.
+    Reference: Wilson, Cowan 1972, Biophys. J. 12:1.
     """
 
     use_case = "excitation-inhibition balance, multistability, hysteresis, rhythms"

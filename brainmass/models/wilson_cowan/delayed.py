@@ -33,7 +33,7 @@ class WilsonCowanDelayedStep(Sigmoids, Weights, Refractoriness, Delays, _Recurre
     `drE`, `drI`, and `derivative` before there is a past, take the recurrent input from the rates that they are given.
     The time step must be known when the states are made: in a `Simulator` it is.
 
-    Reference: Wilson, Cowan 1972, Biophys. J. 12:1-24, with delays as in Roxin, Brunel, Hansel 2005,
+    Reference: Wilson, Cowan 1972, Biophys. J. 12:1, with delays as in Roxin, Brunel, Hansel 2005,
     Phys. Rev. Lett. 94:238103.
     """
 

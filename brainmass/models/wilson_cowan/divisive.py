@@ -34,7 +34,7 @@ class WilsonCowanDivisiveStep(Sigmoids, DivisiveWeights, Refractoriness, Semisat
         \tau_E\dot r_E &= -r_E + \frac{1 - r\,r_E}{\sigma_E + w_{IE} r_I}\, F(w_{EE} r_E + I_E; a_E, \theta_E) \\
         \tau_I\dot r_I &= -r_I + \frac{1 - r\,r_I}{\sigma_I + w_{II} r_I}\, F(w_{EI} r_E + I_I; a_I, \theta_I)
 
-    Reference: Carandini, Heeger 2012, Nat. Rev. Neurosci. 13:51-62 (divisive normalisation).
+    Reference: Carandini, Heeger 2012, Nat. Rev. Neurosci. 13:51 (divisive normalisation).
     """
 
     use_case = "divisive normalisation of responses; control of gain by inhibition"
@@ -52,7 +52,7 @@ class WilsonCowanDivisiveInputStep(Sigmoids, DivisiveWeights, Refractoriness, Se
         \tau_I\dot r_I &= -r_I + (1 - r\,r_I)\,
             F\left(\frac{w_{EI} r_E}{\sigma_I + w_{II} r_I} + I_I; a_I, \theta_I\right)
 
-    Reference: Carandini, Heeger 2012, Nat. Rev. Neurosci. 13:51-62 (divisive normalisation).
+    Reference: Carandini, Heeger 2012, Nat. Rev. Neurosci. 13:51 (divisive normalisation).
     """
 
     use_case = "divisive normalisation of recurrent input; shunting inhibition"

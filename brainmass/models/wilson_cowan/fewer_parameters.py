@@ -20,7 +20,7 @@ class WilsonCowanSymmetricStep(Weights, Refractoriness, _Recurrent):
         \tau\dot r_E &= -r_E + (1 - r\,r_E)\, F(w_{EE} r_E - w_{IE} r_I + I_E; a, \theta) \\
         \tau\dot r_I &= -r_I + (1 - r\,r_I)\, F(w_{EI} r_E - w_{II} r_I + I_I; a, \theta)
 
-    Reference: Wilson, Cowan 1972, Biophys. J. 12:1-24, with equal populations.
+    Reference: Wilson, Cowan 1972, Biophys. J. 12:1, with equal populations.
     """
 
     use_case = "Wilson-Cowan dynamics with fewer parameters to fit; both populations alike"
@@ -46,7 +46,7 @@ class WilsonCowanSimplifiedStep(Sigmoids, TwoStrengths, Refractoriness, _Recurre
     .. math::
         \tau_k\dot r_k = -r_k + (1 - r\,r_k)\, F(w_{exc} r_E - w_{inh} r_I + I_k; a_k, \theta_k), \qquad k = E, I
 
-    Reference: Wilson, Cowan 1972, Biophys. J. 12:1-24, with c1 = c3 and c2 = c4.
+    Reference: Wilson, Cowan 1972, Biophys. J. 12:1, with c1 = c3 and c2 = c4.
     """
 
     use_case = "Wilson-Cowan dynamics with two strengths to fit; both populations see the same input"

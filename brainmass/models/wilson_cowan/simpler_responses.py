@@ -21,7 +21,7 @@ class WilsonCowanNoSaturationStep(Sigmoids, Weights, _Recurrent):
         \tau_E\dot r_E &= -r_E + F(w_{EE} r_E - w_{IE} r_I + I_E; a_E, \theta_E) \\
         \tau_I\dot r_I &= -r_I + F(w_{EI} r_E - w_{II} r_I + I_I; a_I, \theta_I)
 
-    Reference: Wilson, Cowan 1972, Biophys. J. 12:1-24, with r = 0 and k = 1.
+    Reference: Wilson, Cowan 1972, Biophys. J. 12:1, with r = 0 and k = 1.
     """
 
     use_case = "rate networks; Wilson-Cowan dynamics where refractoriness does not matter"
@@ -34,7 +34,7 @@ class WilsonCowanLinearStep(Refractoriness, _Recurrent):
         \tau_E\dot r_E &= -r_E + (1 - r\,r_E)\, [w_{EE} r_E - w_{IE} r_I + I_E]_+ \\
         \tau_I\dot r_I &= -r_I + (1 - r\,r_I)\, [w_{EI} r_E - w_{II} r_I + I_I]_+
 
-    Reference: Wilson, Cowan 1972, Biophys. J. 12:1-24, with a threshold-linear response.
+    Reference: Wilson, Cowan 1972, Biophys. J. 12:1, with a threshold-linear response.
     """
 
     use_case = "balance of excitation and inhibition in closed form; linear response above threshold"

@@ -41,8 +41,8 @@ class WilsonCowanThreePopulationStep(
 
     with :math:`F` of `WilsonCowanBase`.
 
-    Reference: Wilson, Cowan 1972, Biophys. J. 12:1-24; a third population as motivated by Pfeffer et al. 2013,
-    Nat. Neurosci. 16:1068-1076.
+    Reference: Wilson, Cowan 1972, Biophys. J. 12:1; a third population as motivated by Pfeffer et al. 2013,
+    Nat. Neurosci. 16:1068.
     """
 
     use_case = "cortical circuits with a second, slower excitatory population"

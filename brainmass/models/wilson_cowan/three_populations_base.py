@@ -20,7 +20,7 @@ class WilsonCowanThreePopBase(Populations):
     A subclass writes `drE(rE, rI, rM, ext)`, `drI(rI, rE, rM, ext)` and `drM(rM, rE, rI, ext)`. The sigmoid
     :math:`F` and the reading of the strengths are those of `WilsonCowanBase`.
 
-    Reference: Wilson, Cowan 1972, Biophys. J. 12:1-24 (the two-population model that this extends).
+    Reference: Wilson, Cowan 1972, Biophys. J. 12:1 (the two-population model that this extends).
     """
 
     coupling_port = "rE_inp"
