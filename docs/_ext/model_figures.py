@@ -17,6 +17,7 @@ import brainmass
 from brainmass import viz
 from brainmass.dynamics.base import NeuralMassDynamics
 from brainmass.dynamics.declaration import plain_text
+from brainmass.stimulus import Drive
 from brainmass.viz.drawing import COLORS
 
 __all__ = ["caption", "draw", "drawable"]
@@ -68,13 +69,19 @@ def _written(name: str, scene: Scene) -> str:
 
 def _beside(scene: Scene) -> str:
     if len(scene.model._states) == 2:
-        return "its course in the plane of both states, with the nullclines and the directions of motion."
+        pulsed = "" if _held(scene) == scene.inputs else " of the model without the pulse"
+        return f"its course in the plane of both states, with the nullclines and the directions of motion{pulsed}."
     response = scene.response
     assert response is not None
     return (
         f"extrema of ``{_signals(scene)[0]}`` for {response.n} values of ``{response.name}``, "
         f"from {response.transient} to {response.duration}; one dot where it rests."
     )
+
+
+def _held(scene: Scene) -> dict[str, Any]:
+    """The inputs that do not change."""
+    return {port: value for port, value in scene.inputs.items() if not isinstance(value, Drive)}
 
 
 def _signals(scene: Scene) -> list[str]:
@@ -109,7 +116,7 @@ def _draw_course(scene: Scene, result: Any, ax: Any) -> None:
 def _draw_plane(scene: Scene, result: Any, ax: Any) -> None:
     make = partial(scene.model.preset, scene.preset) if scene.preset else scene.model
     model = make(scene.in_size, **scene.arguments)
-    viz.plot_phase_plane(model, inputs=scene.inputs, trajectory=result, ax=ax, **scene.plane)
+    viz.plot_phase_plane(model, inputs=_held(scene), trajectory=result, ax=ax, **scene.plane)
     trajectory = max(ax.lines, key=lambda line: len(line.get_xdata()))
     trajectory.set_linewidth(0.9)
     ax.legend(loc="upper right", fontsize=8)
@@ -120,7 +127,7 @@ def _draw_response(scene: Scene, ax: Any) -> None:
     response = scene.response
     assert response is not None
     given = {key: value for key, value in scene.arguments.items() if not key.startswith("noise")}
-    inputs = dict(scene.inputs if response.inputs is None else response.inputs)
+    inputs = _held(scene)
     if response.name in scene.model._params:
         given[response.name] = response.values
     else:

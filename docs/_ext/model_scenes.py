@@ -22,7 +22,6 @@ class Response(NamedTuple):
     n: int = 100
     transient: Any = 500 * u.ms
     duration: Any = 1000 * u.ms
-    inputs: dict[str, Any] | None = None  # in place of those of the run
 
     @property
     def values(self) -> Any:
@@ -56,9 +55,22 @@ class _Selkov(brainmass.XY_Oscillator):
 
 
 _WHITE = brainmass.WhiteNoise
+_RHYTHM = dict(wEE=16.0, wIE=12.0, wEI=15.0, wII=3.0)  # of the limit cycle of Wilson and Cowan 1972, figures 10 and 11
+
+
+def _pulse(amplitude: float, onset: float, width: float) -> brainmass.Pulse:
+    return brainmass.Pulse(1, amplitude=amplitude, onset=onset * u.ms, width=width * u.ms)
+
 
 _SCENES: dict[str, dict[str, Any]] = {
-    "CoombesByrneStep": dict(duration=40 * u.ms),
+    "CoombesByrneStep": dict(
+        arguments=dict(Delta=0.1, k=0.5, method="heun"),
+        inputs={"v_inp": _pulse(4.0, 10, 10)},
+        duration=30 * u.ms,
+        dt=0.01 * u.ms,
+        show="r",
+        plane=dict(xlim=(0.0, 1.0), ylim=(-3.0, 3.0)),
+    ),
     "EpileptorStep": dict(
         preset="epileptogenic",
         duration=4000 * u.ms,
@@ -68,7 +80,11 @@ _SCENES: dict[str, dict[str, Any]] = {
     "FitzHughNagumoStep": dict(
         preset="classic", inputs={"V_inp": 0.5}, duration=200 * u.ms, plane=dict(xlim=(-2.5, 2.5), ylim=(-1.0, 2.2))
     ),
-    "Generic2dOscillatorStep": dict(plane=dict(xlim=(-2.0, 4.5), ylim=(-30.0, 30.0))),
+    "Generic2dOscillatorStep": dict(
+        preset="excitable",
+        inputs={"V_inp": _pulse(20.0, 150, 20)},
+        plane=dict(xlim=(-2.0, 4.5), ylim=(-30.0, 20.0)),
+    ),
     "HORNStep": dict(inputs={"inputs": 1.0}, dt=1 * u.ms),
     "HopfStep": dict(duration=200 * u.ms),
     "JansenRitStep": dict(
@@ -81,8 +97,10 @@ _SCENES: dict[str, dict[str, Any]] = {
     ),
     "KuramotoNetwork": dict(in_size=5, arguments=dict(omega=np.linspace(0.1, 0.14, 5), K=0.03), duration=200 * u.ms),
     "LarterBreakspearStep": dict(
-        arguments=dict(C=0.0),
-        response=Response("d_V", 0.45, 0.7, n=161, transient=2000 * u.ms, duration=4000 * u.ms),
+        preset="chaos",
+        arguments=dict(method="rk4"),  # a coarser one shifts the bifurcations
+        duration=1500 * u.ms,
+        response=Response("d_V", 0.5, 0.7, n=161, transient=2000 * u.ms, duration=4000 * u.ms),
         show="V",
     ),
     "LinearStep": dict(
@@ -99,9 +117,11 @@ _SCENES: dict[str, dict[str, Any]] = {
     "MontbrioPazoRoxinStep": dict(
         preset="bistable",
         arguments=dict(method="heun"),
-        duration=40 * u.ms,
-        dt=0.02 * u.ms,
-        plane=dict(xlim=(0.0 * u.kHz, 1.6 * u.kHz), ylim=(-3.0, 2.0)),
+        inputs={"v_inp": _pulse(3.0, 10, 30)},  # figure 2 of the paper
+        duration=60 * u.ms,
+        dt=0.01 * u.ms,
+        show="r",
+        plane=dict(xlim=(0.0 * u.kHz, 2.0 * u.kHz), ylim=(-3.0, 3.0)),
     ),
     "StuartLandauStep": dict(duration=200 * u.ms),
     "ThresholdLinearStep": dict(
@@ -109,16 +129,40 @@ _SCENES: dict[str, dict[str, Any]] = {
     ),
     "VanDerPolStep": dict(duration=60 * u.ms),
     "WilsonCowanStep": dict(
-        # the limit cycle of the paper, its figures 10 and 11
-        arguments=dict(wEE=16.0, wIE=12.0, wEI=15.0, wII=3.0, a_E=1.3, theta_E=4.0, a_I=2.0, theta_I=3.7),
+        preset="oscillatory",
         inputs={"rE_inp": 1.25},
         duration=60 * u.ms,
         plane=dict(xlim=(0.0, 0.5), ylim=(0.0, 0.5)),
     ),
-    "WilsonCowanAdaptiveStep": dict(inputs={"rE_inp": 1.25}, response=Response("rE_inp", 0.0, 3.0)),
-    "WilsonCowanThreePopulationStep": dict(
+    "WilsonCowanAdaptiveStep": dict(
+        arguments=dict(b_E=8.0), inputs={"rE_inp": 1.25}, response=Response("rE_inp", 0.0, 4.0)
+    ),
+    "WilsonCowanDelayedStep": dict(
+        arguments=dict(wII=20.0),
         inputs={"rE_inp": 1.25},
-        duration=150 * u.ms,
+        duration=80 * u.ms,
+        plane=dict(xlim=(-0.02, 0.52), ylim=(-0.02, 0.42)),
+    ),
+    "WilsonCowanLinearStep": dict(
+        inputs={"rE_inp": _pulse(2.0, 10, 20)}, duration=60 * u.ms, plane=dict(xlim=(0.0, 0.8), ylim=(0.0, 0.4))
+    ),
+    "WilsonCowanNoSaturationStep": dict(
+        inputs={"rE_inp": _pulse(2.0, 20, 20)}, duration=80 * u.ms, plane=dict(xlim=(-0.02, 1.1), ylim=(-0.02, 0.9))
+    ),
+    "WilsonCowanSimplifiedStep": dict(
+        inputs={"rE_inp": _pulse(2.0, 10, 20), "rI_inp": _pulse(2.0, 20, 20)},
+        duration=60 * u.ms,
+        plane=dict(xlim=(-0.02, 0.52), ylim=(-0.02, 0.52)),
+    ),
+    "WilsonCowanSymmetricStep": dict(
+        arguments=_RHYTHM,
+        inputs={"rE_inp": 1.5},
+        duration=60 * u.ms,
+        plane=dict(xlim=(0.0, 0.5), ylim=(0.0, 0.5)),
+    ),
+    "WilsonCowanThreePopulationStep": dict(
+        inputs={"rE_inp": _pulse(2.0, 20, 20)},
+        duration=80 * u.ms,
         response=Response("rE_inp", -2.0, 3.0, transient=300 * u.ms, duration=400 * u.ms),
     ),
     "WongWangExcInhStep": dict(
@@ -130,13 +174,14 @@ _SCENES: dict[str, dict[str, Any]] = {
     "XY_Oscillator": dict(duration=60 * u.ms, model=_Selkov, plane=dict(xlim=(0.0, 2.0), ylim=(0.0, 4.0))),
 }
 
-_WILSON_COWAN = dict(inputs={"rE_inp": 1.25}, duration=150 * u.ms, plane=dict(xlim=(-0.02, 0.62), ylim=(-0.02, 0.42)))
-_SCENES["WilsonCowanNoSaturationStep"] = _WILSON_COWAN | dict(plane=dict(xlim=(-0.02, 1.1), ylim=(-0.02, 0.9)))
-for _name in "WilsonCowanDivisiveStep", "WilsonCowanDivisiveInputStep", "WilsonCowanSimplifiedStep":
-    _SCENES[_name] = _WILSON_COWAN | dict(plane=dict(xlim=(-0.02, 0.52), ylim=(-0.02, 0.22)))
+for _name in "WilsonCowanDivisiveStep", "WilsonCowanDivisiveInputStep":
+    _SCENES[_name] = dict(
+        inputs={"rE_inp": 2.0, "rI_inp": _pulse(4.0, 40, 40)},
+        duration=120 * u.ms,
+        plane=dict(xlim=(-0.02, 0.52), ylim=(-0.02, 0.42)),
+    )
 
 
 def scene_of(name: str) -> Scene:
-    """The scene of a model of the catalogue; a Wilson–Cowan model without one of its own gets that of the family."""
-    family = _WILSON_COWAN if name.startswith("WilsonCowan") else {}
-    return Scene(**{"model": getattr(brainmass, name), **_SCENES.get(name, family)})
+    """The scene of a model of the catalogue."""
+    return Scene(**{"model": getattr(brainmass, name), **_SCENES.get(name, {})})
