@@ -24,7 +24,8 @@ class Bounds:
     low, high : number, Quantity or array
         Of the parameter as the equations see it; one number for all regions, or one for each.
     log : bool
-        Whether starts are drawn, and steps measured, in the logarithm; both bounds are then positive.
+        Whether starts are drawn in the logarithm, and, by solvers that search within bounds, steps measured in it;
+        both bounds are then positive. Gradient descent steps the values themselves, or what is before their transform.
     """
 
     low: Any

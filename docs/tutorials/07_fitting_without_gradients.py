@@ -9,7 +9,7 @@
 # It pays with the number of simulations, and with the number of parameters.
 #
 # Here are one problem that gradients lose and one that they win, with the runs that each solver needed.
-# [Fitting](../fitting.md) has all solvers; this needs `pip install "brainmass[fit,viz]"`.
+# [Fitting](../fitting.md) has all solvers; this needs `pip install ".[fit,viz]"`.
 
 # %%
 import brainunit as u

@@ -7,7 +7,7 @@
 # The first figure of many whole-brain papers is a sweep: for each value of the global coupling $G$ a simulation, and
 # how well its functional connectivity (FC) agrees with that of the data (Deco et al. 2013, 2014; Cabral et al. 2011).
 # The best agreement tends to lie where the resting state is about to lose its stability. Here are two parameters,
-# coupling and noise. [Sweeps](../sweeps.md) has the options; this needs `pip install "brainmass[io,fit,viz]"`.
+# coupling and noise. [Sweeps](../sweeps.md) has the options; this needs `pip install ".[io,fit,viz]"`.
 
 # %%
 import tempfile

@@ -9,7 +9,7 @@
 #
 # The run is a differentiable function, so the sampler may be Hamiltonian Monte Carlo, which follows the gradient of the
 # posterior (NUTS; Hoffman and Gelman 2014). brainmass gives the simulation; the sampler is
-# [numpyro](https://num.pyro.ai)'s. This tutorial needs `pip install "brainmass[bayes,fit,viz]"`.
+# [numpyro](https://num.pyro.ai)'s. This tutorial needs `pip install ".[bayes,fit,viz]"`.
 
 # %%
 import brainunit as u
