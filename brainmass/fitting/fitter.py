@@ -68,7 +68,8 @@ class Fitter:
         `brainmass.Normal`, whose negative log density is added to the loss; or `brainmass.Free`, which has both, and
         says which regions share a number. All are of the parameter as the equations see it. A parameter named here is
         fitted, also one given as a plain number; `brainmass.Fixed()` keeps one as it is. Search without derivatives
-        needs bounds or a prior for all that is fitted.
+        needs bounds or a prior for all that is fitted. An optimiser of 'grad' is not told of bounds: a step that would
+        end beyond one ends on it.
     n_starts : int
         Starts side by side, for 'grad': the present values, and others drawn from priors and bounds.
     popsize : int, optional

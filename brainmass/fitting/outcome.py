@@ -26,10 +26,15 @@ _SAVED = (
 class FitStep(NamedTuple):
     """What a callback is told after each step of a fit."""
 
+    #: number of the step, from 0
     step: int
+    #: loss of the step, the lowest where it has several
     loss: float
+    #: lowest loss so far
     best_loss: float
+    #: values as the equations see them, by whole path: of the start or candidate with that loss, after the step
     params: dict[str, Any]
+    #: norm of the gradient; None where there is none
     grad_norm: float | None = None
 
 
@@ -40,7 +45,9 @@ class FitResult:
     ----------
     backend : str
     best_loss : float
-        The lowest loss seen, and in `best_params` where it was seen: values as the equations see them, by name.
+        The lowest loss seen.
+    best_params : dict
+        Where it was seen: values as the equations see them, by the whole path of the parameter, such as "node.a".
     bounds : dict of str to Bounds
         Of those parameters that have them: those given, else where the prior lies, all but 1e-4 at either side.
     history : array (n_steps,)
@@ -48,7 +55,8 @@ class FitResult:
     histories : array (n_steps, n)
         The loss of each start, or of each candidate of a generation.
     grad_norms : array (n_steps,) or None
-        Norm of the gradient at each step, that of the start with the lowest loss; None where there is no gradient.
+        Norm of the gradient at each step, in what the solver moves; that of the start with the lowest loss. None where
+        there is no gradient.
     n_steps : int
         Steps taken.
     prediction

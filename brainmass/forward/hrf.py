@@ -264,9 +264,10 @@ class HRFBold(ShowsConstructor, Observer):
     monitor of a run, sampled at multiples of its `period`, it needs `in_size` and gives the same, with memory for one
     row per `period` of the response.
 
-    `kernel` is an `HRFKernel`, default `FirstOrderVolterraHRFKernel()`. `history` is the activity before the start,
-    rows of one `downsample_period` of shape (rows, ..., regions), of which the last count; default zero; 'steady' holds
-    the first row of the signal. `method` is 'fft' or 'direct', `convolution_mode` as of `numpy.convolve`.
+    `k_1` and `V_0` are plain numbers, together the gain. `kernel` is an `HRFKernel`, default
+    `FirstOrderVolterraHRFKernel()`. `history` is the activity before the start, rows of one `downsample_period` of
+    shape (rows, ..., regions), of which the last count; default zero; 'steady' holds the first row of the signal.
+    `method` is 'fft' or 'direct', `convolution_mode` as of `numpy.convolve`.
 
     Examples
     --------

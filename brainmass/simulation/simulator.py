@@ -43,6 +43,14 @@ class Simulator:
     model : NeuralMassDynamics, Network, or another brainstate module with `update`
     dt : Quantity, optional
         Time step; default that of `brainstate.environ`.
+
+    Examples
+    --------
+    >>> import brainmass, brainunit as u
+    >>> simulator = brainmass.Simulator(brainmass.HopfStep(3), dt=0.1 * u.ms)
+    >>> result = simulator.run(50 * u.ms, monitors=["x"], sample_every=1 * u.ms, seed=0)
+    >>> result["x"].shape
+    (50, 3)
     """
 
     def __init__(self, model: Any, dt: Any = None):
@@ -131,6 +139,8 @@ class Simulator:
 
         Raises
         ------
+        ValueError, TypeError
+            Before anything is run, where an argument is not as said here, or there is no time step.
         DivergenceError
             When a state became infinite or NaN; its `result` holds what was recorded.
         """

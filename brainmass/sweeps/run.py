@@ -92,7 +92,6 @@ def sweep(
         Whether to show a progress bar.
     cluster : dask.distributed.Client, optional
         Whose workers run the batches; a batch whose worker dies is run again. Needs the extra `cluster`.
-
     attrs : mapping of str to str, optional
         Further attributes of the dataset, such as where its numbers come from; a store has those of the sweep that
         began it.
