@@ -243,7 +243,7 @@ plt.show()
 # ## Seeds, batches, and how much one run says
 #
 # The same seed gives the same numbers; another seed is an independent realisation. `batch_size` makes many at once,
-# each with its own stream. Lane 2 of a batch is the run with the key that `fold_in` makes of 2:
+# each with its own random numbers. Run 2 of a batch is the run alone with the key that `fold_in` makes of 2:
 
 # %%
 pair = brainmass.LinearStep(

@@ -31,8 +31,8 @@ import brainmass
 # the pools with 30 Hz × (1 ± coherence). The current noise has a standard deviation of 0.02/√2 nA and a correlation
 # time of 2 ms, the paper's values.
 #
-# Six regions, uncoupled, stand for six coherences, and a batch of 1000 lanes for the trials of each: everything runs
-# side by side in one compiled program.
+# Six regions, uncoupled, stand for six coherences, and a batch of 1000 runs for the trials of each: all go side by side
+# in one compiled program.
 
 # %%
 coherences = np.array([0.0, 0.032, 0.064, 0.128, 0.256, 0.512])

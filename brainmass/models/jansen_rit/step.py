@@ -45,7 +45,11 @@ class JansenRitStep(Potentials, NeuralMassDynamics):
     other_inputs = {"p": "E_inp"}
     sources = ("eeg",)
     presets = {
-        "alpha": Preset("the default column, with an alpha rhythm for p = 120 to 320 Hz", "Jansen, Rit 1995", {})
+        "alpha": Preset(
+            "the default column, with an alpha rhythm for p = 140 to 315 Hz",
+            "Jansen, Rit 1995, Biol. Cybern. 73:357",
+            {},
+        )
     }
 
     Ae: Par = param(default=3.25 * u.mV, doc="excitatory synaptic gain", domain=positive)

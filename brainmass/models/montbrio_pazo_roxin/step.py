@@ -47,7 +47,7 @@ class MontbrioPazoRoxinStep(VoltageScale):
     presets = {
         "bistable": Preset(
             "a quiet and an active state at once",
-            "Montbrió, Pazó, Roxin 2015, fig. 2",
+            "Montbrió, Pazó, Roxin 2015, Phys. Rev. X 5:021028, fig. 2",
             {"delta": 1 / u.ms, "eta": -5.0},
         ),
         "resting_state": Preset(
