@@ -236,9 +236,9 @@ plt.show()
 # %% [markdown]
 # The empirical FC has networks within each hemisphere, and the same again between hemispheres. At $G = 1.0$ the model
 # has some of the first and little of the second: tractography misses many fibres that cross. At $G = 1.2$, shortly
-# before the working point loses its stability, one slow pattern takes over. The FC is then as large as in the data, and
-# fluctuates as much (small KS distance), but its pattern is wrong. No $G$ is good for both, and FC by one parameter is
-# hardly better than the weights themselves: hence [the next tutorial](06_fitting_with_gradients.py).
+# before the working point loses its stability, one slow pattern takes over. The FC is then larger than in the data, and
+# fluctuates nearly as much (small KS distance), but its pattern is wrong. No $G$ is good for both, and FC by one
+# parameter is no better than the weights themselves: hence [the next tutorial](06_fitting_with_gradients.py).
 #
 # ## EEG and MEG: the lead field
 #
