@@ -30,7 +30,7 @@ extensions = [
     "front_figure",
     "tutorials",
 ]
-exclude_patterns = ["_build", "_ext", "conf.py", "*/_notebooks", "jupyter_execute"]
+exclude_patterns = ["_build", "_ext", "_templates", "conf.py", "*/_notebooks", "jupyter_execute"]
 # The tutorials are scripts, executed as notebooks and again when their code changes; tests/test_docs.py runs the pages.
 nb_custom_formats = {".py": ["tutorials.read", {}]}
 nb_execution_mode = "cache"
@@ -52,6 +52,13 @@ suppress_warnings = ["ref.python"]  # a type in words, such as "unit", is also t
 
 html_theme = "pydata_sphinx_theme"
 html_title = f"brainmass {release}"
+templates_path = ["_templates"]
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
-html_theme_options = {"show_toc_level": 2, "secondary_sidebar_items": ["page-toc"], "show_prev_next": True}
+html_theme_options = {
+    "navbar_center": [],
+    "show_toc_level": 2,
+    "secondary_sidebar_items": ["page-toc"],
+    "show_prev_next": True,
+}
+html_sidebars = {"**": ["all-sections"]}
