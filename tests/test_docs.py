@@ -9,7 +9,7 @@ import pytest
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGES = [p for p in sorted(DOCS.glob("*.md")) if "```python" in p.read_text()]
-LONG = {"feedback_inhibition", "training"}
+LONG = {"cluster", "feedback_inhibition", "training"}
 
 
 def cases():
