@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 import textwrap
+import time
 
 import brainunit as u
 import jax
@@ -14,7 +15,7 @@ import pytest
 from braintools.init import Constant
 
 import brainmass
-from brainmass.sweeps import memory, run
+from brainmass.sweeps import cluster, memory, run
 from brainmass.sweeps.identity import digest
 from brainmass.sweeps.store import File, blocks
 
@@ -370,6 +371,31 @@ def test_memory_that_is_free_is_known():
     assert 1 << 20 < memory.host_memory() < 1 << 50
 
 
+@pytest.mark.parametrize(
+    ("row", "top", "limit", "used", "kept"),
+    [
+        ("0::/slurm/job_7/step_0", "", "memory.max", "memory.current", "inactive_file"),
+        (
+            "4:memory:/slurm/job_7/step_0",
+            "memory",
+            "memory.limit_in_bytes",
+            "memory.usage_in_bytes",
+            "total_inactive_file",
+        ),
+    ],
+)
+def test_memory_is_that_of_the_job(row, top, limit, used, kept, tmp_path):
+    job = tmp_path / top / "slurm" / "job_7"
+    (job / "step_0").mkdir(parents=True)
+    for group, most, now, files in ((job, "1000", "700", "100"), (job / "step_0", "max", "600", "50")):
+        for name, text in ((limit, most), (used, now), ("memory.stat", f"anon 1\n{kept} {files}\n")):
+            (group / name).write_text(text)
+    own = tmp_path / "cgroup"
+    own.write_text(f"3:cpuset:/slurm\n{row}\n")
+    assert memory._of_groups(own, tmp_path) == [400]
+    assert memory._of_groups(tmp_path / "none", tmp_path) == []
+
+
 # --- files ----------------------------------------------------------------------------------------------------------
 @pytest.fixture(params=["zarr", "nc"])
 def path(request, tmp_path):
@@ -672,6 +698,34 @@ def test_on_a_cluster_the_numbers_are_those_of_one_process_though_a_worker_is_ki
     assert out.returncode == 0, out.stderr
     stored = swept(store=path, simulator=delayed(), **SMALL).load()
     xarray.testing.assert_identical(stored, swept(simulator=delayed(), **SMALL))
+
+
+class Slow:
+    """Batches that take their time."""
+
+    def tried(self, runs, size):
+        time.sleep(0.05)
+        return [(runs, {}, [""] * len(runs))]
+
+
+def test_workers_that_join_are_sent_batches_and_none_is_lost():
+    distributed = pytest.importorskip("distributed")
+    with distributed.LocalCluster(
+        n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None
+    ) as workers:
+        with distributed.Client(workers) as client:
+            submit, sent = client.submit, []
+            client.submit = lambda *args, **kwargs: sent.append(submit(*args, **kwargs)) or sent[-1]
+            batches = cluster.on_workers(client, Slow, np.arange(20), 1)
+            done, under_way = [], []
+            for runs, _, _ in batches:
+                under_way.append(len(sent) - len(done))
+                done.extend(runs)
+                if len(done) == 2:
+                    workers.scale(3)
+                    client.wait_for_workers(3)
+    assert sorted(done) == list(range(20))
+    assert under_way[0] == 2 and max(under_way) == 6
 
 
 def test_what_is_no_cluster_is_refused(monkeypatch):

@@ -47,9 +47,11 @@ def on_workers(client: Any, make: Any, pending: np.ndarray, at_once: int) -> Ite
         sent[future.key] = runs
         return future
 
+    def room() -> int:
+        return min(_IN_FLIGHT * n_workers(client) - len(sent), len(waiting))
+
     sent: dict[str, np.ndarray] = {}
-    room = _IN_FLIGHT * n_workers(client)
-    done = as_completed([send() for _ in range(min(room, len(waiting)))])
+    done = as_completed([send() for _ in range(room())])
     for future in done:
         runs = sent.pop(future.key)
         if future.status == "finished":
@@ -60,7 +62,7 @@ def on_workers(client: Any, make: Any, pending: np.ndarray, at_once: int) -> Ite
             half = -(-len(runs) // 2)
             waiting += [runs[half:], runs[:half]]
         future.release()
-        while waiting and len(sent) < room:
+        for _ in range(room()):  # workers come and go
             done.add(send())
 
 

@@ -33,14 +33,38 @@ def _device_memory() -> int:
 
 
 def host_memory() -> int:
-    """Bytes that are free in main memory, for this process."""
-    free = [_of_machine()]
-    limit, used = (Path("/sys/fs/cgroup") / name for name in ("memory.max", "memory.current"))
+    """Bytes that are free in main memory, for this process: a batch system gives a job a part of the machine."""
+    return max(0, min([_of_machine(), *_of_groups(Path("/proc/self/cgroup"), Path("/sys/fs/cgroup"))]))
+
+
+def _of_groups(own: Path, root: Path) -> list[int]:
+    """Bytes that each control group that this process is in leaves it, of version 1 or 2."""
     try:
-        free.append(int(limit.read_text()) - int(used.read_text()))
-    except (OSError, ValueError):  # no such limit
-        pass
-    return max(0, min(free))
+        rows = [row.split(":", 2) for row in own.read_text().splitlines()]
+    except OSError:
+        return []
+    free = []
+    for number, kinds, path in rows:
+        if number == "0":
+            top, limit, used = root, "memory.max", "memory.current"
+        elif "memory" in kinds.split(","):
+            top, limit, used = root / "memory", "memory.limit_in_bytes", "memory.usage_in_bytes"
+        else:
+            continue
+        group = top / path.lstrip("/")
+        for folder in (group, *group.parents):
+            try:
+                used_up = int((folder / used).read_text()) - _given_back_on_demand(folder)
+                free.append(int((folder / limit).read_text()) - used_up)
+            except (OSError, ValueError):  # no such limit
+                pass
+    return free
+
+
+def _given_back_on_demand(group: Path) -> int:
+    """Bytes of files that were read or written and are kept for the next time."""
+    kept = dict(row.split() for row in (group / "memory.stat").read_text().splitlines())
+    return int(kept.get("total_inactive_file", kept.get("inactive_file", 0)))
 
 
 def _of_machine() -> int:
