@@ -5,7 +5,7 @@
 # where does one turn into the other?** The bifurcation diagram of
 # [Grimbert and Faugeras 2006](https://doi.org/10.1162/neco.2006.18.12.3052) for the model of
 # [Jansen and Rit 1995](https://doi.org/10.1007/BF00199471): equilibria and cycles, stable and unstable, as lines from
-# theory, and simulations as dots upon them. It needs `pip install "brainmass[viz]"`.
+# theory, and simulations as dots upon them. It needs `pip install ".[viz]"`.
 #
 # Pyramidal cells ($M$ is the potential that they evoke in others) receive an excitatory potential $E$ and an inhibitory
 # one $I$, and an input of $p$ pulses per second:
