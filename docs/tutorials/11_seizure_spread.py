@@ -177,8 +177,8 @@ for K in 0.4, 0.6:
 
 # %% [markdown]
 # A handful out of nearly two hundred stops the spread, and all or nothing: cutting fewer spares a few regions or none,
-# since what is lost on one path comes by another. Twelve at random, most of them weak, do hardly anything. The stronger
-# the coupling, the more must be cut.
+# since what is lost on one path comes by another. Twelve at random do little, unless a strong one is among them. The
+# stronger the coupling, the more must be cut.
 
 # %%
 figure, axes = plt.subplots(
