@@ -100,7 +100,7 @@ print(
 assert spread.max(1).min() > 0.95 and spread[:, 1:].mean() > alike[:, 1:].mean() + 0.05
 
 # %% [markdown]
-# With spread periods every training is above 95 % after some twenty epochs; with equal ones it takes all thirty, or more.
+# With spread periods every training is above 95 % after some twenty epochs; with equal ones it takes thirty, or more.
 # Many frequencies are a rich basis: the state after a symbol depends on when and which it was in 32 different ways, and
 # learning has only to read that out. With equal frequencies all oscillators do nearly the same, until learning has made
 # their connections unlike.
