@@ -9,7 +9,7 @@ import optax
 import pytest
 import scipy.optimize
 import scipy.stats
-from brainstate.nn import L2Reg, OrderedT, Param, SoftplusT
+from brainstate.nn import ExpT, L2Reg, OrderedT, Param, SigmoidT, SoftplusT
 
 import brainmass as bm
 from brainmass.fitting.second_order import METHODS
@@ -392,6 +392,14 @@ def test_refusals(make, message):
         return
     with pytest.raises((ValueError, TypeError, u.UnitMismatchError), match=message):
         fitter()
+
+
+@pytest.mark.parametrize("transform", [ExpT(0.0), SigmoidT(1.0, 30.0)])
+def test_ends_of_a_transform_without_the_unit_of_the_parameter(transform):
+    node = bm.MontbrioPazoRoxinStep(2, tau=3 * u.ms)
+    message = r"`tau`, is 3.* ms of shape \(\), which its transform \w+ does not take.*unit of the parameter, ms"
+    with pytest.raises(ValueError, match=message):
+        bm.Fitter(node, loss_fn=to_goal, search_space={"tau": bm.Free(transform=transform)})
 
 
 def test_what_a_solver_cannot_do():

@@ -133,10 +133,12 @@ class Coordinate:
     def _before(self) -> Any:
         try:
             return self.transform.inverse(self.like)
-        except (IndexError, TypeError, ValueError) as error:
+        except (IndexError, TypeError, ValueError, u.UnitMismatchError) as error:
+            kind, unit = type(self.transform).__name__, u.get_unit(self.like)
+            ends = "" if unit.is_unitless else f" Its ends must have the unit of the parameter, {unit}."
             raise ValueError(
-                f"{self.what} has the shape {u.math.shape(self.like)}, which its transform "
-                f"{type(self.transform).__name__} does not take: {error}"
+                f"{self.what} is {show(self.like)} of shape {u.math.shape(self.like)}, which its transform {kind} does "
+                f"not take: {' '.join(str(error).split()).rstrip('.')}.{ends}"
             ) from error
 
     # --- checks -------------------------------------------------------------------------------------------------------
