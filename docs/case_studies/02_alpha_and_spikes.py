@@ -169,7 +169,7 @@ def branch(hopf, step, slowest=1.0, smallest=0.6):
         last, guess = point, point + step * direction / np.linalg.norm(direction)
 
 
-from_first, alpha = branch(hopfs[0], 1.0), branch(hopfs[1], 2.0)
+from_first, alpha = branch(hopfs[0], 1.0), branch(hopfs[1], 1.0)
 turn = from_first[:, 0].argmax()
 unstable_cycles, spikes = from_first[: turn + 1], from_first[turn:]
 around = from_first[turn - 2 : turn + 3]
@@ -281,11 +281,12 @@ right.legend(fontsize=8, loc="upper right", ncols=2)
 plt.show()
 
 # %% [markdown]
-# Left: lines are theory, circles and crosses simulated columns. Below 89.83 the column rests, above −12.15 in one of
-# two states. From 89.83 to 315.70 it has an alpha rhythm of 10.4 to 11.2 Hz. A silent column stays silent up to 113.59,
-# then spikes up to 137.38: in this range alpha and spikes exist side by side (right), and between them lies the
-# unstable cycle. The input of Jansen and Rit, noise between 120 and 320 pulses per second, covers it, which is how one
-# column makes both.
+# Left: lines are theory, circles and crosses simulated columns. They leave the lines only near Hopf points, where an
+# oscillation grows or fades too slowly for the 14 s before it was looked at. Below 89.83 the column rests, above −12.15
+# in one of two states. From 89.83 to 315.70 it has an alpha rhythm of 10.4 to 11.2 Hz. A silent column stays silent up
+# to 113.59, then spikes up to 137.38: in this range alpha and spikes exist side by side (right), and between them lies
+# the unstable cycle. The input of Jansen and Rit, noise between 120 and 320 pulses per second, covers it, which is how
+# one column makes both.
 #
 # | | Grimbert, Faugeras | here |
 # | --- | --- | --- |
