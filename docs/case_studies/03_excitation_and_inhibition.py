@@ -226,7 +226,7 @@ plt.show()
 # $G = 0.3$. In balance they fade ever more slowly, up to the loss of stability at 1.35.
 #
 # Middle: so the fit without control has its best range at 0.3 to 0.6, at that edge, and is lost beyond it. In balance
-# the brain can be coupled twice as strongly; the best range is broad, 0.8 to 1.1, and the fit there better: the finding
+# the brain can be coupled twice as strongly; the best range is broad, 0.9 to 1.1, and the fit there better: the finding
 # of the paper.
 #
 # ## What differs from the paper
