@@ -7,7 +7,7 @@
 # that all stay at 3 Hz (*feedback inhibition control*), which improves the prediction of functional connectivity (FC).
 # Rates and fit against the global coupling $G$ are made again here, with another connectome, and beside them what
 # [Deco et al. 2013](https://doi.org/10.1523/JNEUROSCI.1091-13.2013) found: FC is that of linear fluctuations about a
-# resting state that is close to losing its stability. It needs `pip install "brainmass[io,fit,viz]"`.
+# resting state that is close to losing its stability. It needs `pip install ".[io,fit,viz]"`.
 
 # %%
 import brainunit as u
