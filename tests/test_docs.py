@@ -1,6 +1,7 @@
 """The code of the documentation runs as it stands there."""
 
 import re
+import sys
 from pathlib import Path
 
 import brainstate
@@ -21,6 +22,8 @@ def test_page(page, capsys):
     brainstate.environ.set(dt=0.1 * u.ms)
     code = "\n".join(re.findall(r"^```python\n(.*?)^```", page.read_text(), flags=re.MULTILINE | re.DOTALL))
     exec(compile(code, str(page), "exec"), {"__name__": page.stem})
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")
 
 
 def test_every_public_name_is_documented(monkeypatch):

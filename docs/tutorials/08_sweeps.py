@@ -128,7 +128,7 @@ assert (swept["failed"] == "").all()
 # single network of 100 regions keeps a core busy, and a batch gains little more than the other cores
 # ([measured](../speed.md)); a GPU, which one such run would leave almost idle, needs batches to be worth its while. The
 # script is the same: JAX takes the accelerator that it finds ([installation](../install.md#gpu-and-tpu)). For several
-# GPUs or hosts see [sweeps](../sweeps.md#several-hosts).
+# GPUs see [sweeps](../sweeps.md), and for several hosts [run on a cluster](../cluster.md).
 #
 # ## Stopped, and gone on
 #
