@@ -28,9 +28,10 @@ extensions = [
     "experiment_keys",
     "outside_pages",
     "front_figure",
+    "page_figures",
     "tutorials",
 ]
-exclude_patterns = ["_build", "_ext", "_templates", "conf.py", "*/_notebooks", "jupyter_execute"]
+exclude_patterns = ["_build", "_ext", "_templates", "_figures", "conf.py", "*/_notebooks", "jupyter_execute"]
 # The tutorials are scripts, executed as notebooks and again when their code changes; tests/test_docs.py runs the pages.
 nb_custom_formats = {".py": ["tutorials.read", {}]}
 nb_execution_mode = "cache"
@@ -44,6 +45,7 @@ myst_heading_anchors = 3
 
 default_role = "code"
 autodoc_typehints = "none"
+toc_object_entries_show_parents = "hide"
 autodoc_member_order = "bysource"
 napoleon_google_docstring = False
 napoleon_custom_sections = [("Other arguments", "params_style")]
