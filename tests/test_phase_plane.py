@@ -49,6 +49,41 @@ def test_nullclines_and_field_of_fitzhugh_nagumo():
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["dV/dt = 0", "dw/dt = 0"]
 
 
+def fixed_points(ax):
+    """Place and stability, from left to right."""
+    found = [line for line in ax.lines if line.get_gid() == "fixed point"]
+    places = [(*line.get_xydata()[0], line.get_markerfacecolor() == "black") for line in found]
+    return np.array(sorted(places)).T
+
+
+@pytest.mark.parametrize("current", [0.0, 0.5])
+def test_fixed_point_of_fitzhugh_nagumo(current):
+    V = np.roots([-1 / 3, 0, 1 - 1 / 0.8, current - 0.7 / 0.8])
+    V = V[np.abs(V.imag) < 1e-9].real
+    ax = viz.plot_phase_plane(FHN, xlim=(-2.5, 2.5), ylim=(-1, 2), inputs={"V_inp": current})
+    (x,), (y,), (stable,) = fixed_points(ax)
+    assert_allclose([x, y], [V[0], (V[0] + 0.7) / 0.8], atol=2e-4)
+    assert stable == (1 - V[0] ** 2 - 0.8 / 12.5 < 0)  # its trace; its determinant is positive
+    assert stable == (current == 0)
+
+
+def test_three_fixed_points_of_a_bistable_region():
+    """Roots of a polynomial; by its slopes the middle one is a saddle."""
+    x = np.sort(np.roots([np.pi**2, -15.0, 5.0, 0.0, -1 / (4 * np.pi**2)]).real)[1:]
+    ax = viz.plot_phase_plane(
+        brainmass.MontbrioPazoRoxinStep(1, delta=1.0 * u.kHz), xlim=(0.02 * u.kHz, 1.6 * u.kHz), ylim=(-4, 2)
+    )
+    r, v, stable = fixed_points(ax)
+    assert_allclose(r, 1000 * x, rtol=5e-3)
+    assert_allclose(v, -1 / (2 * np.pi * x), rtol=5e-3)
+    assert stable.tolist() == [1, 0, 1]
+
+
+def test_a_line_of_rest_has_no_points():
+    ax = viz.plot_phase_plane(brainmass.HopfStep(1, a=0.5, w=0.0), xlim=(0.1, 2), ylim=(0.1, 2))
+    assert not [line for line in ax.lines if line.get_gid() == "fixed point"]
+
+
 def test_units_of_states_and_limits():
     model = brainmass.MontbrioPazoRoxinStep(1, delta=1.0 * u.kHz)
     ax = viz.plot_phase_plane(model, xlim=(0.02 * u.kHz, 1.6 * u.kHz), ylim=(-4, 2))

@@ -1,4 +1,4 @@
-"""The plane of two states: trajectories, vector field and nullclines."""
+"""The plane of two states: trajectories, vector field, nullclines and where they cross."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["plot_phase_plane", "plot_phase_portrait"]
 
 _FINE, _COARSE = 241, 10  # points along a side, and which of them carry the vector field
+_SMALLEST_ANGLE = 0.02  # in cells; nullclines that are closer to parallel are one line
 
 
 def plot_phase_portrait(x: Any, y: Any, *, ax: Axes | None = None, **kwargs: Any) -> Axes:
@@ -71,7 +72,8 @@ def plot_phase_plane(
 
     From the equations of the model, with its parameters as they are, without noise; recurrent input that a model
     delays is taken without delay, which leaves the nullclines as they are. Where the nullclines cross, both states
-    rest. It is the truth about the whole model where it has no other states.
+    rest: a full circle is such a fixed point that is stable against small changes of the two states, an open one is
+    not. It is the truth about the whole model where it has no other states, and no delays.
 
     Parameters
     ----------
@@ -121,6 +123,9 @@ def plot_phase_plane(
     if trajectory is not None:
         xs, ys = (plane.recorded(name, trajectory) for name in plane.names)
         plot_phase_portrait(xs, ys, ax=ax, color=COLORS[2])
+    for *place, stable in _fixed_points(points, rates):
+        fill = "black" if stable else "white"
+        ax.plot(*place, "o", color="black", markerfacecolor=fill, markersize=7, zorder=4, gid="fixed point")
     ax.set(xlim=ends[0], ylim=ends[1])
     ax.set_xlabel(axis_label(plane.names[0], plane.unit_name(plane.names[0])))
     ax.set_ylabel(axis_label(plane.names[1], plane.unit_name(plane.names[1])))
@@ -264,3 +269,36 @@ def _draw_nullcline(ax: Axes, points: list[np.ndarray], rate: np.ndarray, label:
     else:
         label += " (not here)"
     ax.plot([], [], color=color, linewidth=2, label=label)
+
+
+def _fixed_points(points: list[np.ndarray], rates: list[np.ndarray]) -> list[tuple[float, float, bool]]:
+    """Where both rates are zero, and whether it is stable."""
+    steps = np.array([axis[1] - axis[0] for axis in points])
+    corners = np.stack([[f[:-1, :-1], f[:-1, 1:], f[1:, :-1], f[1:, 1:]] for f in rates])
+    crossed = ((corners.min(axis=1) <= 0) & (corners.max(axis=1) >= 0)).all(axis=0)
+    found = {}
+    for row, column in np.argwhere(crossed):
+        within = _crossing(corners[:, :, row, column])
+        if within is not None:
+            place, slopes = within
+            cells = np.array([column, row]) + place
+            x, y = (axis[0] + step * n for axis, step, n in zip(points, steps, cells, strict=True))
+            stable = bool((np.linalg.eigvals(slopes / steps).real < 0).all())
+            found.setdefault(tuple(np.round(cells, 3)), (x, y, stable))  # a point on an edge belongs to two cells
+    return list(found.values())
+
+
+def _crossing(corners: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+    """Where in a cell two bilinear functions are zero, by Newton's method, and their slopes there; None: nowhere."""
+    f, across, up, both = (corners @ _BILINEAR).T
+    place, slopes = np.full(2, 0.5), np.eye(2)
+    for _ in range(8):
+        slopes = np.stack([across + both * place[1], up + both * place[0]], axis=1)
+        if not abs(np.linalg.det(slopes)) > _SMALLEST_ANGLE * np.prod(np.linalg.norm(slopes, axis=1)):
+            return None
+        place = place - np.linalg.solve(slopes, f + across * place[0] + up * place[1] + both * np.prod(place))
+    return (place, slopes) if (np.abs(place - 0.5) <= 0.5 + 1e-6).all() else None
+
+
+# From a function at four corners, row by row, to its value at the first, slopes, and mixed slope.
+_BILINEAR = np.array([[1, -1, -1, 1], [0, 1, 0, -1], [0, 0, 1, -1], [0, 0, 0, 1]])
