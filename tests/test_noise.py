@@ -503,7 +503,7 @@ def test_time_step_is_asked_for():
 
 # --- batches, reset -----------------------------------------------------------------------------------------
 @pytest.mark.parametrize("noise", ALL)
-@pytest.mark.parametrize("batch", [2, (2, 3)])
+@pytest.mark.parametrize("batch", [(2, 3), pytest.param(2, marks=pytest.mark.slow)])
 def test_lanes_of_a_batch_and_regions_draw_independently(noise, batch):
     shape = (*(batch if isinstance(batch, tuple) else (batch,)), 500)
     samples = record(noise(500, sigma=1.0), 2, 1.0 * u.ms, batch)[-1]

@@ -204,7 +204,7 @@ OBJECTIVES = {
     "fcd_wasserstein to entries": (fcd_wasserstein(**SMALL, target_is_fcd=True), FCD_T[np.triu_indices(20, 1)]),
     "combine": (combine((0.5, fcd_ks(**SMALL)), (2.0, fcd(**SMALL, as_loss=True))), T),
 }
-SLOW = ("combine", "fcd_wasserstein to entries")
+SLOW = ("combine", "fcd", "fcd_wasserstein", "fcd_wasserstein to entries")
 every_objective = pytest.mark.parametrize(
     ("f", "target"),
     [pytest.param(*case, id=name, marks=[pytest.mark.slow] * (name in SLOW)) for name, case in OBJECTIVES.items()],
@@ -269,9 +269,10 @@ def test_distribution_under_jit_grad_and_vmap():
 def test_gradient_of_distances_is_that_of_finite_differences(x64, f):
     p, q = (reference_density(x[np.triu_indices(20, 1)]) for x in (FCD_P, FCD_T))
     loss = jax.jit(lambda x: f(x, q))
-    np.testing.assert_allclose(jax.jit(jax.grad(loss))(p), finite_differences(loss, p), atol=1e-8)
+    gradient = jax.jit(jax.grad(loss))
+    np.testing.assert_allclose(gradient(p), finite_differences(loss, p), atol=1e-8)
     for degenerate in (0 * p, q, np.eye(100)[3]):
-        assert np.isfinite(jax.jit(jax.grad(loss))(degenerate)).all()
+        assert np.isfinite(gradient(degenerate)).all()
 
 
 @pytest.mark.slow

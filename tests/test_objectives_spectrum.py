@@ -99,7 +99,10 @@ OBJECTIVES = {
     "linear": psd_rmse(PERIOD, window_size=32, log=False),
     "shape": psd_rmse(PERIOD, BAND, window_size=32, normalize=True),
 }
-every_objective = pytest.mark.parametrize("f", OBJECTIVES.values(), ids=OBJECTIVES)
+SLOW = ("band", "linear")
+every_objective = pytest.mark.parametrize(
+    "f", [pytest.param(f, id=name, marks=[pytest.mark.slow] * (name in SLOW)) for name, f in OBJECTIVES.items()]
+)
 
 
 @every_objective

@@ -393,9 +393,23 @@ def sparse_and_dense(n=12, seed=2):
     return edges, weights, lengths
 
 
-@pytest.mark.parametrize("coupling", ["additive", "diffusive", "tanh", "sigmoidal_jansen_rit", "kuramoto"])
-@pytest.mark.parametrize("speed", [None, 3.0, Param(3.0 * MM_PER_MS, fit=True)], ids=["now", "steps", "trained"])
-@pytest.mark.parametrize("hubs", [False, True], ids=["rows", "split rows"])
+SPEEDS = {"now": None, "steps": 3.0, "trained": Param(3.0 * MM_PER_MS, fit=True)}
+COUPLINGS = ("additive", "diffusive", "tanh", "sigmoidal_jansen_rit", "kuramoto")
+EDGE_LISTS = [
+    pytest.param(
+        coupling,
+        speed,
+        hubs,
+        id=f"{'split rows' if hubs else 'rows'}-{how}-{coupling}",
+        marks=() if coupling == "additive" or (how == "steps" and not hubs) else pytest.mark.slow,
+    )
+    for coupling in COUPLINGS
+    for how, speed in SPEEDS.items()
+    for hubs in (False, True)
+]
+
+
+@pytest.mark.parametrize(("coupling", "speed", "hubs"), EDGE_LISTS)
 def test_edge_list_is_the_matrix(coupling, speed, hubs, monkeypatch):
     edges, weights, lengths = sparse_and_dense()
     if hubs:
