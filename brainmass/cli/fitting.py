@@ -130,13 +130,6 @@ def fit(given: argparse.Namespace) -> int:
     result.provenance = work.provenance
     result.save(work.output)
     unfinished.unlink(missing_ok=True)
-    work.tell(repr(result), *(f"  {name} = {_shown(x)}" for name, x in result.best_params.items()))
+    work.tell(repr(result))
     work.tell_end(work.output)
     return 0
-
-
-def _shown(value: Any) -> str:
-    """A value, or the range of several."""
-    number, unit = np.asarray(u.get_mantissa(value)), u.get_unit(value)
-    text = f"{number:.6g}" if number.ndim == 0 else f"{number.min():.4g} to {number.max():.4g}, {number.size} numbers"
-    return text if unit.is_unitless else f"{text} {unit}"
