@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
-from brainmass.display import page, table
+from brainmass.display import folded, page, table
 from brainmass.simulation import storage
 
 __all__ = ["Result"]
@@ -159,9 +159,11 @@ class Result(Mapping[str, Any]):
     def _repr_html_(self) -> str:
         rows = [(*_summary(name, self[name], self.times[name])[:4], *self._span(name)) for name in self]
         head = ("recorded", "shape", "sampled", "unit", "from", "to", "min", "mean", "max")
-        facts = [*self._provenance, *([("regions", ", ".join(self._labels))] if self._labels else [])]
+        facts = [*self._provenance]
         facts += [("final state", "kept, to go on from: `state=result.final`")] if self._final is not None else []
-        return page("Result", self._length, table(head, rows), table(("", "provenance"), facts))
+        names = enumerate(self._labels or ())
+        regions = [folded(f"{len(self._labels)} regions", table(("", "region"), names))] if self._labels else []
+        return page("Result", self._length, table(head, rows), table(("", "provenance"), facts), *regions)
 
     def _span(self, name: str) -> tuple[str, ...]:
         """First and last time, lowest, mean and largest value."""
