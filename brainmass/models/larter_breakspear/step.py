@@ -33,7 +33,8 @@ class LarterBreakspearStep(IonChannels, Populations, NeuralMassDynamics):
 
     An isolated region (:math:`C = 0`) with the paper's :math:`g_{Ca} = 1` rests below :math:`\delta_V = 0.555`, has a
     small limit cycle up to 0.595, and above it chaos with periodic windows: the presets. With the default
-    :math:`g_{Ca} = 1.1` it leaves rest at 0.51, and is periodic almost everywhere above.
+    :math:`g_{Ca} = 1.1` it leaves rest at 0.51, and is periodic almost everywhere above. These borders are those of
+    `method="heun"` or "rk4": with the default method and steps of 0.1 ms rest already ends at 0.53.
 
     Reference: Breakspear, Terry, Friston 2003, Network 14:703; Larter, Speelman, Worth 1999, Chaos 9:795.
     """
