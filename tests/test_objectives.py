@@ -11,7 +11,16 @@ from hypothesis.extra.numpy import arrays
 from scipy import stats
 from scipy.spatial import distance
 
-from brainmass.objectives import combine, cosine_sim, fc_corr, fc_rmse, functional_connectivity, timeseries_rmse
+from brainmass.objectives import (
+    combine,
+    cosine_sim,
+    fc_corr,
+    fc_rmse,
+    functional_connectivity,
+    plv_rmse,
+    psd_rmse,
+    timeseries_rmse,
+)
 
 RNG = np.random.default_rng(0)
 MIXING = RNG.normal(size=(5, 5))
@@ -227,9 +236,18 @@ def test_gradient_past_a_constant_series(float64, f, target):
         assert not gradient[:, 2].any()
 
 
-@pytest.mark.parametrize("f", [timeseries_rmse(), fc_corr(as_loss=True), fc_rmse()])
+@pytest.mark.parametrize(
+    "f", [timeseries_rmse(), fc_corr(as_loss=True), fc_rmse(), plv_rmse(), psd_rmse(1 * u.second, window_size=16)]
+)
 def test_gradient_at_the_target_is_zero(f):
     np.testing.assert_allclose(jax.jit(jax.grad(f))(P, P), 0.0, atol=1e-6)
+
+
+def test_a_difference_of_rounding_has_no_gradient_and_a_larger_one_has():
+    size = lambda p: np.abs(jax.jit(jax.grad(fc_rmse()))(p, P)).max()  # noqa: E731
+    assert size(3 * P + 2) == 0.0
+    rng = np.random.default_rng(1)
+    assert size(P + 1e-4 * rng.normal(size=P.shape).astype(np.float32)) > 1e-3
 
 
 @pytest.mark.parametrize("f", [fc_corr(), fc_rmse()])

@@ -65,6 +65,14 @@ def root_mean_square(residual: jax.Array) -> jax.Array:
     return root(jnp.mean(residual**2))
 
 
+@jax.jit
+def distance(p: jax.Array, t: jax.Array) -> jax.Array:
+    """Root mean square difference of two statistics; one within their rounding is 0, since its direction is chance."""
+    square, rounding = jnp.mean((p - t) ** 2), 8 * jnp.finfo(p.dtype).eps
+    same = square <= rounding**2 * jax.lax.stop_gradient(jnp.mean(t**2))
+    return root(jnp.where(same, 0.0, square))
+
+
 def windows(x: jax.Array, size: int, step: int) -> jax.Array:
     """Stretches of `size` samples that start at 0, step, 2 step, ...; shape (window, size, region)."""
     starts = np.arange(0, x.shape[0] - size + 1, step)

@@ -8,7 +8,7 @@ import jax
 
 from brainmass.objectives import _checks as check
 from brainmass.objectives._checks import Objective
-from brainmass.objectives._statistics import above_diagonal, correlation, correlation_matrix, root_mean_square
+from brainmass.objectives._statistics import above_diagonal, correlation, correlation_matrix, distance
 
 
 def functional_connectivity(x: Any) -> jax.Array:
@@ -78,7 +78,7 @@ def fc_rmse(*, target_is_fc: bool = False) -> Objective:
 
     def rmse(prediction: Any, target: Any) -> jax.Array:
         fc_p, fc_t = _two_connectivities(prediction, target, target_is_fc, "fc_rmse", min_regions=2)
-        return root_mean_square(fc_p - fc_t)
+        return distance(fc_p, fc_t)
 
     return rmse
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from brainmass.objectives import _checks as check
 from brainmass.objectives._checks import Objective
-from brainmass.objectives._statistics import deviations, root_mean_square, windows
+from brainmass.objectives._statistics import deviations, distance, windows
 
 
 def power_spectral_density(x: Any, sampling_period: Any, window_size: int = 256) -> tuple[u.Quantity, u.Quantity]:
@@ -114,9 +114,9 @@ def psd_rmse(
         p, t = spectrum(prediction, "prediction", unit), spectrum(target, "target", unit)
         check.same_regions(p, t, of, call)
         if not log:
-            return root_mean_square(p - t)
+            return distance(p, t)
         least = floor * _or_one(jax.lax.stop_gradient(jnp.mean(t)))
-        return root_mean_square(_decibels(p, least) - _decibels(t, least))
+        return distance(_decibels(p, least), _decibels(t, least))
 
     return rmse
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from brainmass.objectives import _checks as check
 from brainmass.objectives._checks import Objective
-from brainmass.objectives._statistics import deviations, root, root_mean_square, unit_diagonal
+from brainmass.objectives._statistics import deviations, distance, root, root_mean_square, unit_diagonal
 
 
 def analytic_signal(x: Any) -> jax.Array:
@@ -130,7 +130,7 @@ def plv_rmse(*, target_is_plv: bool = False) -> Objective:
     def rmse(prediction: Any, target: Any) -> jax.Array:
         pair = check.series_and_matrix(prediction, target, _phase_locking, "target_is_plv", target_is_plv, "plv_rmse")
         check.at_least_regions(2, pair[0].shape[0], "prediction", "plv_rmse", check.both_series("plv_rmse"))
-        return root_mean_square(pair[0] - pair[1])
+        return distance(*pair)
 
     return rmse
 
