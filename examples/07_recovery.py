@@ -97,8 +97,8 @@ class Study:
 
     def errors(self, result):
         """Of each parameter, relative to the truth."""
-        found = {path.rpartition(".")[2]: value for path, value in result.best_params.items()}
-        return {name: abs(float(u.maybe_decimal(found[name] / true)) - 1) for name, true in self.truth.items()}
+        best = result.best_params
+        return {name: abs(float(u.maybe_decimal(best[name] / true)) - 1) for name, true in self.truth.items()}
 
     def runs(self, result):
         """How many runs it took until a fit was close."""

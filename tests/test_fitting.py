@@ -125,6 +125,11 @@ def test_parameters_with_units_and_of_a_network():
     result = bm.Fitter(net, optax.adam(0.1), loss_fn=loss).fit(n_steps=60)
     assert result.best_params.keys() == {"node.tau", "coupling.conn", "coupling.k"}
     assert float(result.best_params["node.tau"].to_decimal(u.ms)) == pytest.approx(3.0, abs=0.05)
+    assert result.best_params["k"] is result.best_params["coupling.k"]
+    with pytest.raises(KeyError, match="no fitted parameter 'taus'. Did you mean 'tau'"):
+        result.best_params["taus"]
+    doubled = jax.tree.map(lambda x: 2 * x, result.best_params)
+    assert float(doubled["tau"].to_decimal(u.ms)) == pytest.approx(6.0, abs=0.1)
     np.testing.assert_allclose(result.best_params["coupling.conn"], 2.0 * (1 - np.eye(3)), atol=0.05)
 
 

@@ -24,7 +24,7 @@ from brainmass.fitting.rows import Rows, as_rows, chunks, minibatch
 from brainmass.fitting.saved import Saved, digest, shapes_of
 from brainmass.fitting.second_order import LeastSquares, Minimize
 from brainmass.fitting.space import SearchSpace
-from brainmass.simulation.functional import Inventory, inventory
+from brainmass.simulation.functional import ByPath, Inventory, inventory
 from brainmass.simulation.random import as_key
 
 __all__ = ["Fitter"]
@@ -232,7 +232,7 @@ class Fitter:
         """`n` draws of each parameter that is fitted, from what `log_prior` is the density of."""
         space = self._space(inventory(self.model))
         space.check_for_density()
-        return space.sample(as_key(seed), n)
+        return ByPath(space.sample(as_key(seed), n))
 
     def check_gradient(self, target: Any = None, *, seed: Any = 0, step: float | None = None) -> GradientCheck:
         """Compare the gradient with finite differences at the present values, along one direction per parameter.

@@ -13,6 +13,7 @@ from brainmass.archive import Archive, decode, encode
 from brainmass.display import number, page, table
 from brainmass.dynamics.fields import show
 from brainmass.fitting.description import Bounds
+from brainmass.simulation.functional import ByPath
 
 __all__ = ["FitResult", "FitStep"]
 
@@ -32,7 +33,7 @@ class FitStep(NamedTuple):
     loss: float
     #: lowest loss so far
     best_loss: float
-    #: values as the equations see them, by whole path: of the start or candidate with that loss, after the step
+    #: values as the equations see them, by path: of the start or candidate with that loss, after the step
     params: dict[str, Any]
     #: norm of the gradient; None where there is none
     grad_norm: float | None = None
@@ -47,7 +48,8 @@ class FitResult:
     best_loss : float
         The lowest loss seen.
     best_params : dict
-        Where it was seen: values as the equations see them, by the whole path of the parameter, such as "node.a".
+        Where it was seen: values as the equations see them, by the whole path of the parameter, such as "node.a";
+        to read one, an ending that tells it from the others will do, such as "a".
     bounds : dict of str to Bounds
         Of those parameters that have them: those given, else where the prior lies, all but 1e-4 at either side.
     history : array (n_steps,)
@@ -87,11 +89,11 @@ class FitResult:
         bounds: Mapping[str, Bounds] | None = None,
         provenance: Mapping[str, str] | None = None,
     ):
-        self.backend, self.best_loss, self.best_params = backend, best_loss, best_params
+        self.backend, self.best_loss, self.best_params = backend, best_loss, ByPath(best_params)
         self.history, self.n_steps, self.prediction = history, n_steps, prediction
         self.optimizer, self.raw, self.model = optimizer, raw, model
         self.histories, self.grad_norms, self.divergence = histories, grad_norms, divergence
-        self.bounds, self.provenance = dict(bounds or {}), dict(provenance or {})
+        self.bounds, self.provenance = ByPath(bounds or {}), dict(provenance or {})
 
     @property
     def _course(self) -> str:

@@ -15,7 +15,7 @@ from jax.flatten_util import ravel_pytree
 from brainmass.dynamics.fields import show
 from brainmass.fitting.rows import Rows
 from brainmass.fitting.space import SearchSpace
-from brainmass.simulation.functional import Inventory, Template, Values, inventory
+from brainmass.simulation.functional import ByPath, Inventory, Template, Values, inventory
 from brainmass.simulation.horizon import gradients_through
 from brainmass.simulation.random import fold, keys_from
 
@@ -79,10 +79,10 @@ class Problem:
         """`loss` and its gradient in the first argument, in the mode of this fit."""
         return jax.value_and_grad(loss) if self.mode == "reverse" else _forward(loss)
 
-    def natural(self, theta: Values) -> Values:
-        """Parameter values as the equations see them, by name."""
+    def natural(self, theta: Values) -> ByPath:
+        """Parameter values as the equations see them."""
         _, bound = self._on(theta, inventory(self.model).raw(), False)
-        return {path: bound.params[path].value() for path in theta}
+        return ByPath((path, bound.params[path].value()) for path in theta)
 
     def check(self, structure: Any, theta: Values, fixed: Values, key: Any, target: Any, many: bool = False) -> None:
         """That the loss can be worked out and is one number, or, with `many`, numbers."""

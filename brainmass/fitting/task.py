@@ -13,7 +13,7 @@ import numpy as np
 from brainmass.dynamics.fields import show
 from brainmass.fitting.problem import Problem, call
 from brainmass.models.sequence import Built, SequenceNetwork
-from brainmass.simulation.functional import Inventory, inventory
+from brainmass.simulation.functional import ByPath, Inventory, inventory
 
 __all__ = ["Task", "Weights", "check_data", "length", "outputs_of", "take", "trained"]
 
@@ -33,9 +33,9 @@ class Task(Problem):
         inputs, targets = target
         return self.against(self._outputs(self._on(theta, fixed, plain)[0], key, inputs, training=True), targets)
 
-    def natural(self, theta: Any) -> Any:
+    def natural(self, theta: Any) -> ByPath:
         _, bound = self._on(theta, inventory(self.model).raw(), False)
-        return {p: bound.params[p].value() if p in bound.params else bound.tables[p].value for p in theta}
+        return ByPath((p, bound.params[p].value() if p in bound.params else bound.tables[p].value) for p in theta)
 
     def _outputs(self, model: Any, key: Any, inputs: Any, training: bool) -> Any:
         def outputs(inputs: Any) -> Any:

@@ -24,6 +24,7 @@ from brainmass.noise import Noise
 
 __all__ = [
     "TRANSIENT_ATTRIBUTES",
+    "ByPath",
     "Inventory",
     "Template",
     "Values",
@@ -36,6 +37,26 @@ __all__ = [
 ]
 
 Values = dict[str, Any]
+
+
+@jax.tree_util.register_pytree_with_keys_class
+class ByPath(dict[str, Any]):
+    """Things of parameters by whole path; what is read may be named by an ending that tells it from the others."""
+
+    def __missing__(self, name: str) -> Any:
+        try:
+            return self[_find("fitted parameter", name, self)]
+        except ValueError as error:
+            raise KeyError(str(error)) from None
+
+    def tree_flatten_with_keys(self) -> tuple[tuple, tuple[str, ...]]:
+        names = tuple(sorted(self))
+        return tuple((jax.tree_util.DictKey(name), self[name]) for name in names), names
+
+    @classmethod
+    def tree_unflatten(cls, names: tuple[str, ...], values: Iterable[Any]) -> ByPath:
+        return cls(zip(names, values, strict=True))
+
 
 # Set while running or initialising; they do not change what a program computes.
 TRANSIENT_ATTRIBUTES = {"_batch", "_handed", "_prepared"}

@@ -164,7 +164,7 @@ for name, options, n_steps in (
         **options,
     )
     found = regional[name] = fitter.fit(n_steps=n_steps)
-    error = np.sqrt(np.mean((np.asarray(found.best_params["node.a"]) - truth) ** 2))
+    error = np.sqrt(np.mean((np.asarray(found.best_params["a"]) - truth) ** 2))
     close = int(np.argmax(found.histories.min(1) < 1e-6) + 1) * found.histories.shape[1]
     print(
         f"{name:<20} {close:5d} runs until the loss is below 1e-6; error of the excitabilities {error:.1e}"
