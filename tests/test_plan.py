@@ -18,14 +18,27 @@ def arrangements(draw):
     period = st.integers(1, n_steps - transient)
     periods = draw(st.dictionaries(st.sampled_from("abcd"), period, min_size=1))
     targets = draw(st.dictionaries(st.sampled_from(sorted(periods)), st.integers(1, 50)))
-    return n_steps, transient, periods, targets, draw(st.none() | st.integers(1, 400))
+    return n_steps, transient, periods, targets, draw(st.none() | st.integers(1, 400)), {}
+
+
+@st.composite
+def exact_arrangements(draw):
+    """With an observer `e` that is updated every so many steps, and one `f` at a multiple of that."""
+    interval, times = draw(st.integers(1, 40)), draw(st.integers(1, 5))
+    n_steps, transient, periods, targets, block, _ = draw(arrangements())
+    many = interval * times
+    n_steps, transient = many * max(1, n_steps // many), many * (transient // many)
+    n_steps = max(n_steps, transient + many)
+    periods = {name: min(period, n_steps - transient) for name, period in periods.items()}
+    periods |= {"e": interval * draw(st.integers(1, (n_steps - transient) // interval)), "f": many}
+    return n_steps, transient, periods, targets, block, {"e": interval, "f": many}
 
 
 @settings(deadline=None, max_examples=200)
-@given(arrangements())
+@given(arrangements() | exact_arrangements())
 def test_plan(arrangement):
-    n_steps, transient, periods, targets, block = arrangement
-    plan = make_plan(n_steps, transient, periods, targets, block)
+    n_steps, transient, periods, targets, block, exact = arrangement
+    plan = make_plan(n_steps, transient, periods, targets, block, exact)
     assert (plan.n_steps, plan.transient, dict(plan.periods)) == (n_steps, transient, periods)
     # levels divide each other in turn; the block divides what it can, and is divided by all below it
     assert plan.block in plan.levels and plan.levels[0] >= 1
@@ -41,7 +54,8 @@ def test_plan(arrangement):
         stamps = range(transient + period, n_steps + 1, period)
         assert plan.n_samples(name) == len(stamps) >= 1
     # an observer is updated at most as rarely as it bears, and exactly at its samples and at both ends of the run
-    assert plan.observed.keys() == targets.keys()
+    assert plan.observed.keys() == targets.keys() | exact.keys()
+    assert all(plan.observed[name] == interval for name, interval in exact.items())
     for name, target in targets.items():
         interval = plan.observed[name]
         assert 1 <= interval <= target

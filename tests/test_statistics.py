@@ -57,6 +57,21 @@ def test_mean_covariance_connectivity(every):
         np.testing.assert_allclose(seen[0], expected(x), rtol=1e-4, atol=1e-6)
 
 
+def test_intervals_that_do_not_divide_those_of_others():
+    seen = run(
+        {
+            "x": bm.Monitor("x", every=2 * u.ms),
+            "bold": bm.Monitor(bm.BOLDSignal(N), source="x", every=200 * u.ms),
+            "c": bm.Monitor(bm.Covariance(N, every=2.5 * u.ms), source="x"),
+        }
+    )
+    alone = run({"x": "x", "bold": bm.Monitor(bm.BOLDSignal(N), source="x", every=200 * u.ms)})
+    x = np.asarray(alone["x"], float)
+    np.testing.assert_array_equal(seen["x"], alone["x"][3::4])
+    np.testing.assert_allclose(seen["c"][0], np.cov(x.reshape(-1, 5, N).mean(1).T), rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(seen["bold"], alone["bold"], rtol=2e-2, atol=1e-6)  # updated as often, or more
+
+
 def test_the_transient_is_not_seen():
     result = run(
         {"x": "x", "m": bm.Monitor(bm.Mean(N, every=DT), source="x")},
@@ -224,6 +239,14 @@ def test_refusals_of_a_run(monitor, options, message):
 def test_refusals(make, error, message):
     with pytest.raises(error, match=re.escape(message)):
         make()
+
+
+def test_two_intervals_of_which_none_divides_the_other():
+    every = {"a": 2 * u.ms, "b": 2.5 * u.ms}
+    monitors = {name: bm.Monitor(bm.Mean(N, every=t), source="x") for name, t in every.items()}
+    told = "`a` takes in a value every 4 steps and monitor `b` every 5: one must divide the other"
+    with pytest.raises(ValueError, match=told):
+        run(monitors)
 
 
 def test_sources_in_a_circle():

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -123,15 +124,14 @@ def make_plan(
                     f"Monitor `{name}` takes in a value every {interval} steps, of which {what}, {length} step(s), "
                     f"must be a multiple. The nearest that is: {near} steps, as in {argument}={near}."
                 )
-    kinds = tuple(periods.items()), tuple(targets.items()), tuple(exact.items())
-    plan = _plan(n_steps, transient, *kinds, block, horizon)
-    for name, interval in exact.items():
-        if plan.observed[name] != interval:
+    for (one, short), (other, long) in itertools.pairwise(sorted(exact.items(), key=lambda item: item[1])):
+        if long % short:
             raise ValueError(
-                f"Monitor `{name}` takes in a value every {interval} steps, which does not fit the periods of the "
-                f"monitors, {', '.join(map(str, sorted(set(periods.values()))))} steps: one must divide the other."
+                f"Monitor `{one}` takes in a value every {short} steps and monitor `{other}` every {long}: one must "
+                "divide the other. Change the `every` of one, or make two runs with the same seed."
             )
-    return plan
+    kinds = tuple(periods.items()), tuple(targets.items()), tuple(exact.items())
+    return _plan(n_steps, transient, *kinds, block, horizon)
 
 
 @functools.cache
@@ -145,9 +145,12 @@ def _plan(
     horizon: int | None,
 ) -> Plan:
     periods, targets = dict(monitors), dict(observers)
-    wanted = {n: _divisor(math.gcd(periods[n], transient, n_steps), target) for n, target in targets.items()}
-    wanted |= dict(exactly)
-    chain = _chain([*periods.values(), *wanted.values()])
+    exact = dict(exactly)
+    wanted = {
+        n: _divisor(math.gcd(periods[n], transient, n_steps), target, exact.values()) for n, target in targets.items()
+    }
+    chain = _chain(exact.values(), [*periods.values(), *wanted.values()])
+    wanted |= exact
     observed = {n: max(c for c in chain if wanted[n] % c == 0) for n in wanted}
     recorded = {n: max(c for c in chain if period % c == 0) for n, period in periods.items()}
     length = block or int(np.clip(math.isqrt(max(n_steps, 1)), SHORTEST_BLOCK, LONGEST_BLOCK))
@@ -155,19 +158,22 @@ def _plan(
     return Plan(n_steps, transient, periods, recorded, observed, levels, length, horizon)
 
 
-def _divisor(n: int, largest: int) -> int:
-    """The largest divisor of n that is at most `largest`."""
-    return max(d for d in range(1, max(1, min(largest, n)) + 1) if n % d == 0)
+def _fits(n: int, others: Iterable[int]) -> bool:
+    return all(n % other == 0 or other % n == 0 for other in others)
 
 
-def _chain(lengths: Iterable[int]) -> list[int]:
-    """Lengths that divide each other in turn, from the greatest common divisor up."""
-    lengths = sorted(set(lengths)) or [1]
-    chain = [math.gcd(*lengths)]
-    for n in lengths:
-        if n > chain[-1] and n % chain[-1] == 0:
-            chain.append(n)
-    return chain
+def _divisor(n: int, largest: int, others: Collection[int]) -> int:
+    """The largest divisor of n that is at most `largest`, and divides each other number or is a multiple of it."""
+    return max(d for d in range(1, max(1, min(largest, n)) + 1) if n % d == 0 and _fits(d, others))
+
+
+def _chain(exact: Collection[int], lengths: Collection[int]) -> list[int]:
+    """Lengths that divide each other in turn: the exact ones, their greatest common divisor with all, and what fits."""
+    chain = {math.gcd(*exact, *lengths) or 1, *exact}
+    for n in sorted(lengths):
+        if _fits(n, chain):
+            chain.add(n)
+    return sorted(chain)
 
 
 def _insert_block(chain: list[int], target: int, n_steps: int) -> tuple[tuple[int, ...], int]:
