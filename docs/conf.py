@@ -11,7 +11,8 @@ import matplotlib  # noqa: E402
 import brainmass  # noqa: E402
 
 matplotlib.use("Agg")
-os.environ.pop("MPLBACKEND", None)  # the kernel of the tutorials puts figures into the page
+# the kernel of the tutorials puts figures into the page
+os.environ.pop("MPLBACKEND", None)
 
 project = "brainmass"
 author = "The brainmass developers"
@@ -31,7 +32,15 @@ extensions = [
     "page_figures",
     "tutorials",
 ]
-exclude_patterns = ["_build", "_ext", "_templates", "_figures", "conf.py", "*/_notebooks", "jupyter_execute"]
+exclude_patterns = [
+    "_build",
+    "_ext",
+    "_templates",
+    "_figures",
+    "conf.py",
+    "*/_notebooks",
+    "jupyter_execute",
+]
 # The tutorials are scripts, executed as notebooks and again when their code changes; tests/test_docs.py runs the pages.
 nb_custom_formats = {".py": ["tutorials.read", {}]}
 nb_execution_mode = "cache"
@@ -50,7 +59,8 @@ autodoc_member_order = "bysource"
 napoleon_google_docstring = False
 napoleon_custom_sections = [("Other arguments", "params_style")]
 napoleon_use_ivar = True
-suppress_warnings = ["ref.python"]  # a type in words, such as "unit", is also the name of several attributes
+# a type in words, such as "unit", is also the name of several attributes
+suppress_warnings = ["ref.python"]
 
 html_theme = "pydata_sphinx_theme"
 html_title = f"brainmass {release}"
