@@ -132,9 +132,13 @@ def fixed_points(mu_0):
         -1, 2
     ):
         solved = root(
-            lambda S: np.asarray(flow(jnp.asarray(S)), float), start, tol=1e-6
+            lambda S: np.asarray(flow(jnp.asarray(S)), float),
+            start,
+            jac=lambda S: np.asarray(jacobian(jnp.asarray(S)), float),
+            tol=1e-6,
         )
-        if solved.success and (solved.x > 0).all():
+        at_rest = np.abs(solved.fun).max() < 1e-4  # per second
+        if at_rest and (solved.x > 0).all():
             eigenvalues = np.linalg.eigvals(
                 np.asarray(jacobian(jnp.asarray(solved.x)), float)
             ).real
