@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import re
 from pathlib import Path
@@ -40,7 +41,7 @@ def _draw(blocks: list[str], folder: Path, kept: str) -> None:
 
     plt.close("all")
     names: dict[str, Any] = {"__name__": kept}
-    with brainstate.environ.context():
+    with brainstate.environ.context(), contextlib.redirect_stdout(None):  # what it prints is for a terminal
         for i, block in enumerate(blocks):
             exec(block, names)
             for k in plt.get_fignums():
