@@ -65,6 +65,8 @@ def test_plan(arrangement):
 def test_observer_takes_the_longest_interval_it_can():
     assert make_plan(10_000, 0, {"bold": 1000}, {"bold": 30}, None).observed["bold"] == 25
     assert make_plan(10_000, 500, {"bold": 1000}, {"bold": 1000}, None).observed["bold"] == 500
+    # 5, not 12, beside an observer that must have 15: they would share 3
+    assert make_plan(60, 0, {"bold": 60, "fc": 60}, {"bold": 12}, None, {"fc": 15}).observed["bold"] == 5
 
 
 def test_default_block_is_about_the_root_of_the_steps():
