@@ -68,16 +68,18 @@ class Fitter:
         `brainmass.Normal`, whose negative log density is added to the loss; or `brainmass.Free`, which has both, and
         says which regions share a number. All are of the parameter as the equations see it. A parameter named here is
         fitted, also one given as a plain number; `brainmass.Fixed()` keeps one as it is. Search without derivatives
-        needs bounds or a prior for all that is fitted. An optimiser of 'grad' is not told of bounds: a step that would
-        end beyond one ends on it.
+        needs bounds or a prior for all that is fitted. With 'grad' each step of the optimiser is followed by a
+        projection onto the bounds.
     n_starts : int
-        Starts side by side, for 'grad': the present values, and others drawn from priors and bounds.
+        Multi-start, for 'grad': the present values, and others drawn from priors and bounds, fitted side by side.
     popsize : int, optional
         Candidates of a generation, run as one batch.
     mode : {'reverse', 'forward'}
-        How gradients are worked out; forward is for few parameters, and needs no memory that grows with the run.
+        Reverse mode is backpropagation through time, with checkpointing. Forward mode costs one run per number that is
+        fitted, and needs no memory that grows with the run: for few parameters.
     grad_horizon : Quantity or int, optional
-        Length of the windows, as a time or in steps, that gradients do not leave backwards in time.
+        Truncated backpropagation through time: gradients stay within windows of this length, a time or a number of
+        steps.
 
     Raises
     ------

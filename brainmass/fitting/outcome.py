@@ -29,13 +29,13 @@ class FitStep(NamedTuple):
 
     #: number of the step, from 0
     step: int
-    #: loss of the step, the lowest where it has several
+    #: loss at this step; of several starts or candidates the lowest
     loss: float
     #: lowest loss so far
     best_loss: float
-    #: values as the equations see them, by path: of the start or candidate with that loss, after the step
+    #: parameter values after the step, by path, as the equations see them; of several starts or candidates the best
     params: dict[str, Any]
-    #: norm of the gradient; None where there is none
+    #: norm of the gradient; None with a search that uses none
     grad_norm: float | None = None
 
 

@@ -27,8 +27,8 @@ class Monitor:
         Sampling period, as a time or in steps; default `sample_every` of the run; where there is none,
         the `period` of a forward model that has one, else every step.
     source : str or callable, optional
-        For a forward model: the state, or the function of the model, that drives it; default the model's activity. The
-        name of another monitor that is a forward model: what that sees, at its sampling period.
+        What drives a forward model: the name of a state, a function of the model, or the name of another monitor that
+        is itself a forward model, whose signal is then taken at its sampling period. Default the model's activity.
     """
 
     what: str | Callable[[Any], Any] | Observer

@@ -127,10 +127,11 @@ class Simulator:
         progress : bool
             Whether to show a progress bar.
         block : int, optional
-            Preferred number of steps in which noise is drawn and gradients are recomputed.
+            Steps between the checkpoints of a gradient, at which a state is kept; noise is drawn for as many at once.
+            Default about the square root of their number.
         grad_horizon : Quantity or int, optional
-            Length of the windows, as a time or in steps, that gradients do not leave backwards in time; default that
-            of the fit in which it runs, else they go back to the start.
+            Truncated backpropagation through time: gradients stay within windows of this length, a time or a number of
+            steps. Default that of the fit in which it runs, else gradients go back to the start.
 
         Returns
         -------
