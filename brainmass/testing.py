@@ -166,6 +166,17 @@ def check_refusals(cls: Model) -> None:
                 node.update(**{port: 1.0 * u.katal})
 
 
+def check_ports(cls: Model) -> None:
+    """What enters a port changes a rate of change: else input, coupling and noise that are sent there are lost."""
+    node, point, inputs = cls(REGIONS), _point(cls, (REGIONS,)), _inputs(cls, (REGIONS,))
+    inputs |= {add: u.maybe_decimal(jnp.zeros(REGIONS) * cls._port_units[add]) for add in cls._adds}
+    for port in inputs:
+        lost = inputs | {port: u.maybe_decimal(jnp.full(REGIONS, jnp.nan) * cls._port_units[port])}
+        rates = node.derivative(point, 0.0 * u.ms, *lost.values())
+        # NaN passes through a factor that is zero by default, too
+        assert np.isnan(_plain(rates, cls, per=u.ms)).any(), f"nothing depends on what enters the port `{port}`"
+
+
 def check_gradients(cls: Model) -> None:
     """Each parameter matters, and the slope of the derivative in it agrees with finite differences."""
     with jax.enable_x64(True):
@@ -255,6 +266,7 @@ CHECKS = (
     check_table,
     check_shapes_and_units,
     check_refusals,
+    check_ports,
     check_gradients,
     check_methods_agree,
     check_batch,

@@ -27,6 +27,7 @@ from brainmass import (
 from brainmass.dynamics import fields
 from brainmass.dynamics.base import NeuralMassDynamics
 from brainmass.dynamics.fields import Par, param, positive, spelling, state
+from brainmass.testing import check_ports
 
 MPR = MontbrioPazoRoxinStep
 
@@ -380,12 +381,28 @@ def test_a_class_of_ones_own():
         ({"y": state("second", port="y_inp", add="x_inp")}, "TwoStates declares a port twice:"),
         ({"x": state("first"), "y": state("second"), "dx": lambda self, x: x, "dy": lambda self, y: y}, "TwoStates must declare at least one input port"),
         ({"coupling_port": "z_inp"}, "TwoStates.coupling_port must be one of ('x_inp', 'y_inp'), but is 'z_inp'."),
+        ({"dx": lambda self, x, y: (y - x) / u.ms}, "TwoStates declares the port `x_inp` of the state `x`, but no derivative takes it"),
+        ({"y": state("second", port="y_inp", add="y_add")}, "TwoStates declares the port `y_add` of the state `y`, but no derivative takes it"),
+        ({"shared_inputs": {"both": u.UNITLESS}}, "TwoStates.shared_inputs has the port `both`, but no derivative takes it."),
         ({"y": state("second", port="y_inp", noise="noise_q")}, "TwoStates.y names the noise `noise_q`, which the class does not declare."),
     ],
 )  # fmt: skip
 def test_class_creation_errors(body, message):
     with says(TypeError, message):
         two_states(**body)
+
+
+def test_a_port_may_enter_the_equation_of_another_state():
+    cls = two_states(dx=lambda self, x, y: (y - x) / u.ms, dy=lambda self, y, ext, x_ext: (ext + x_ext - y) / u.ms)
+    dx, dy = cls(1).derivative((0.0, 0.0), 0 * u.ms, 10.0, 20.0)
+    assert [float(rate.to_decimal(u.kHz)) for rate in (dx, dy)] == [0.0, 30.0]
+
+
+def test_check_of_a_model_finds_a_port_that_its_equation_leaves_out():
+    check_ports(two_states())
+    deaf = two_states(dx=lambda self, x, y, x_ext: (y - x) / u.ms)
+    with pytest.raises(AssertionError, match="nothing depends on what enters the port `x_inp`"):
+        check_ports(deaf)
 
 
 def test_noise_without_a_port_is_an_error_at_class_creation():

@@ -19,6 +19,7 @@ from brainmass.dynamics.declaration import (
     bind_arguments,
     bind_derivative,
     check_derivatives,
+    check_ports_are_used,
     derivative_method,
     differs,
     doc_table,
@@ -329,6 +330,7 @@ class NeuralMassDynamics(Declared):
             return
         read_ports(cls)
         cls._arguments = {name: bind_derivative(cls, spec) for name, spec in cls._states.items()}
+        check_ports_are_used(cls)
         cls.output = cls.output or next(iter(cls._states))
         cls.coupling_port = cls.coupling_port or cls._ports[0]
         if cls.coupling_port not in cls._ports:

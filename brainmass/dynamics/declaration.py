@@ -209,6 +209,24 @@ def bind_derivative(cls: type, spec: StateSpec) -> tuple[str, ...]:
     return tuple(bound)
 
 
+def check_ports_are_used(cls: type) -> None:
+    """What enters a port must enter an equation; a class that writes its own `derivative` takes all of them there."""
+    if is_abstract(cls) or _is_written(cls, "derivative"):
+        return
+    taken = {name for arguments in cls._arguments.values() for name in arguments}
+    for spec in cls._states.values():
+        for port in (spec.port, spec.add):
+            if port and port not in taken:
+                raise TypeError(
+                    f"{cls.__name__} declares the port `{port}` of the state `{spec.name}`, but no derivative takes "
+                    "it: input, coupling and noise that enter there would be lost. Write it as an argument, "
+                    f"d{spec.name}(self, {spec.name}, ..., {port}), or leave the port out of the state."
+                )
+    for port in cls.shared_inputs:
+        if port not in taken:
+            raise TypeError(f"{cls.__name__}.shared_inputs has the port `{port}`, but no derivative takes it.")
+
+
 def _external_name(name: str, known: set[str], aliases: Mapping[str, str]) -> str:
     """`r_ext` names the port `r_inp` as well: the equations of the field write external input both ways."""
     if name in known:
