@@ -1,7 +1,12 @@
 """Differentiable whole-brain modelling: neural masses on real connectomes, simulated and fitted by gradient."""
 
-# ruff: noqa: F401, I001
+# ruff: noqa: E402, F401, I001
 __version__ = "0.2.0"
+
+# Before all that imports brainstate, which sets JAX's precision
+from brainmass import settings
+
+settings.import_brainstate()
 
 # Models
 from brainmass.dynamics.base import ModelInfo, NeuralMassDynamics, Preset, list_models

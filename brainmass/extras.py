@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
 from functools import partial
 from typing import Any
+
+from brainmass.settings import import_with_settings_kept
 
 __all__ = ["import_extra", "import_fit", "import_io"]
 
@@ -12,7 +13,7 @@ __all__ = ["import_extra", "import_fit", "import_io"]
 def import_extra(extra: str, *names: str) -> Any:
     """Import these modules; the first is handed back. An error says what to install."""
     try:
-        return [importlib.import_module(name) for name in names][0]
+        return import_with_settings_kept(*names)[0]
     except ImportError as error:
         needed = " and ".join(name.partition(".")[0] for name in names)
         raise ImportError(f'This needs {needed}: pip install "brainmass[{extra}]" ({error}).') from error

@@ -9,8 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 from brainstate.nn import IdentityT, Param
 
-from brainmass.dynamics.fields import matching_precision, show
+from brainmass.dynamics.fields import show
 from brainmass.dynamics.module import ShowsConstructor
+from brainmass.settings import matching_precision
 
 __all__ = ["RegionalMap"]
 

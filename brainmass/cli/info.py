@@ -14,6 +14,7 @@ import jax
 
 import brainmass
 from brainmass.cli.machine import declared, devices, installed, versions
+from brainmass.settings import asked_of_jax
 from brainmass.sweeps.memory import host_memory
 from brainmass.xla import WHOLE_LOOPS
 
@@ -117,6 +118,9 @@ def _of_settings() -> Iterator[str]:
     if WHOLE_LOOPS.partition("=")[2] not in flags and jax.default_backend() == "cpu":
         why = "BRAINMASS_WHOLE_LOOPS=0" if os.environ.get("BRAINMASS_WHOLE_LOOPS") == "0" else "XLA_FLAGS has others"
         yield f"Loops are not compiled whole, since {why}: networks run slower on CPU (docs/speed.md)."
+    for name, asked in asked_of_jax().items():
+        if (holds := jax.config.values[name]) != asked:
+            yield f"{name.upper()}={os.environ[name.upper()]} is asked for, but what holds is {name} = {holds}."
     if _flag("jax_disable_jit"):
         yield "jax_disable_jit is on: nothing is compiled."
     if _flag("jax_debug_nans"):

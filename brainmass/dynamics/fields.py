@@ -6,23 +6,22 @@ checks with their messages, the list of models and the generic tests read.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import difflib
 import functools
 import re
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-import brainstate
 import braintools
 import brainunit as u
 import jax
 import numpy as np
 from brainstate.nn import Param
 from jax.core import Tracer
+
+from brainmass.settings import matching_precision
 
 __all__ = [
     "Domain",
@@ -385,28 +384,3 @@ def _call_initializer(init: Initializer, shape: tuple[int, ...], rng: Any) -> An
 def default_dtype() -> np.dtype:
     """The floating-point type of states and parameters: that of JAX."""
     return jax.dtypes.canonicalize_dtype(np.float64)
-
-
-def _process_wide_x64() -> bool:
-    """JAX's setting as a new thread sees it: `with jax.enable_x64(...)` changes its own thread alone."""
-    with ThreadPoolExecutor(1) as new_thread:
-        return new_thread.submit(lambda: jax.config.read("jax_enable_x64")).result()
-
-
-@contextlib.contextmanager
-def matching_precision() -> Iterator[None]:
-    """A context in which brainstate creates arrays in JAX's own precision.
-
-    brainstate keeps a precision of its own; entering and leaving it writes JAX's setting, which is put back
-    here.
-    """
-    bits = 8 * default_dtype().itemsize
-    if brainstate.environ.get_precision() == bits:
-        yield
-        return
-    enabled = _process_wide_x64()
-    try:
-        with brainstate.environ.context(precision=bits):
-            yield
-    finally:
-        jax.config.update("jax_enable_x64", enabled)

@@ -16,9 +16,10 @@ from braintools.init import Constant, KaimingNormal
 from brainmass.dynamics.base import NeuralMassDynamics, time_step
 from brainmass.dynamics.declaration import batch_shape
 from brainmass.dynamics.delays import History, delay_steps
-from brainmass.dynamics.fields import matching_precision, show, suggestion
+from brainmass.dynamics.fields import show, suggestion
 from brainmass.dynamics.module import Module
 from brainmass.dynamics.rows import through_rows
+from brainmass.settings import matching_precision
 
 __all__ = [
     "CONNECTIONS",
