@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from brainstate.nn import IdentityT, Param
 
+from brainmass._common.foreign import Held, opened, positions
 from brainmass.dynamics.fields import show
 from brainmass.dynamics.module import ShowsConstructor
 from brainmass.settings import matching_precision
@@ -25,7 +26,7 @@ class RegionalMap(ShowsConstructor, Param):
 
     Parameters
     ----------
-    maps : array (K, N) or (N,)
+    maps : array or table (K, N) or (N,)
         Maps over the regions, plain numbers, finite; e.g. the ratio of T1w to T2w images, or the principal gradient of
         functional connectivity, standardised.
     a : number or Quantity
@@ -37,6 +38,11 @@ class RegionalMap(ShowsConstructor, Param):
         Acts on the values.
     fit : bool
         Whether the coefficients are trainable.
+    rows : 'maps' or 'regions', optional
+        What a row of `maps` is. Default 'maps', where the shape leaves no doubt: a column (N, 1), a square and a table
+        with names of its rows and columns do.
+    regions : sequence of labels, or Connectome, optional
+        The regions of the model in their order, by which those of a table are put in order.
 
     Examples
     --------
@@ -49,8 +55,10 @@ class RegionalMap(ShowsConstructor, Param):
     Reference: Demirtaş et al. 2019, Neuron 101:1181.
     """
 
-    def __init__(self, maps: Any, a: Any, b: Any = 0.0, transform: Any = None, reg: Any = None, fit: bool = True):
-        maps, b = _checked_maps(maps), np.asarray(u.get_mantissa(b))
+    def __init__(self, maps: Any, a: Any, b: Any = 0.0, transform: Any = None, reg: Any = None, fit: bool = True,
+        *, rows: str | None = None, regions: Any = None,
+    ):  # fmt: skip
+        maps, b = _checked_maps(maps, rows, regions), np.asarray(u.get_mantissa(b))
         if b.shape not in ((), maps.shape[:1]):
             raise ValueError(
                 f"Argument `b` of RegionalMap must be one number or one for each of the {len(maps)} maps, "
@@ -89,13 +97,53 @@ class _OfMaps:
         return u.maybe_decimal(self.transform.forward(coefficients[0] + coefficients[1:] @ self.maps) * self.unit)
 
 
-def _checked_maps(maps: Any) -> np.ndarray:
-    values = np.atleast_2d(np.asarray(u.get_mantissa(maps), dtype=float))
+def _checked_maps(maps: Any, rows: str | None, regions: Any) -> np.ndarray:
+    what = "Argument `maps` of RegionalMap"
+    if rows not in (None, "maps", "regions"):
+        raise ValueError(f"Argument `rows` of RegionalMap must be 'maps' or 'regions', but is {rows!r}.")
+    held = opened(what, maps)
+    if regions is not None:
+        held = _by_region(what, held, tuple(getattr(regions, "labels", regions)))
+        rows = "maps"
+    values = _plain_numbers(what, held.values)
+    if rows is None and values.ndim == 2 and _is_open(values, held):
+        raise ValueError(
+            f"{what} of shape {values.shape} could have a row for each map or for each region. Give rows='maps' or "
+            "rows='regions'."
+        )
+    values = np.atleast_2d(values.T if rows == "regions" and values.ndim == 2 else values)
     if values.ndim != 2 or values.size == 0:
-        raise ValueError(f"Argument `maps` of RegionalMap must have shape (K, N) or (N,), but has {np.shape(maps)}.")
+        raise ValueError(f"{what} must have shape (K, N) or (N,), but has {np.shape(maps)}.")
     if not np.isfinite(values).all():
         k, i = np.argwhere(~np.isfinite(values))[0]
-        raise ValueError(
-            f"Argument `maps` of RegionalMap must be finite, but is {values[k, i]} in map {k}, region {i}."
-        )
+        raise ValueError(f"{what} must be finite, but is {values[k, i]} in map {k}, region {i}.")
     return values
+
+
+def _plain_numbers(what: str, given: Any) -> np.ndarray:
+    if u.get_unit(given).dim != u.DIMENSIONLESS:
+        raise u.UnitMismatchError(f"{what} must be plain numbers, but is in {u.get_unit(given)}: give `a` the unit.")
+    try:
+        return np.asarray(u.maybe_decimal(given), dtype=float)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"{what} must be numbers of shape (K, N) or (N,), but is {show(given)}.") from error
+
+
+def _is_open(values: np.ndarray, held: Held) -> bool:
+    """Whether rows could be maps as well as regions."""
+    labelled = len(held.labels) == 2 and all(labels is not None for labels in held.labels)
+    rows, columns = values.shape
+    return labelled or (columns == 1 and rows > 1) or (rows == columns > 1)
+
+
+def _by_region(what: str, held: Held, regions: tuple[str, ...]) -> Held:
+    """With the regions, in their order, in the last axis."""
+    axes = [axis for axis in range(len(held.labels)) if set(held.texts(what, axis) or ()) >= set(regions)]
+    if not axes:
+        if len(held.labels) == 0 or all(labels is None for labels in held.labels):
+            raise ValueError(f"{what} must be a table with the names of its regions where `regions` is given.")
+        named = next(axis for axis, labels in enumerate(held.labels) if labels is not None)
+        positions(what, regions, held.texts(what, named) or ())  # for its error
+    axis = axes[0]
+    held = held.taken(positions(what, regions, held.texts(what, axis) or ()), axis)
+    return held if axis == len(held.labels) - 1 else held.transposed((1, 0))

@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from brainmass._common.foreign import opened
 from brainmass.dynamics.base import Declared, time_step
 from brainmass.dynamics.declaration import population_shape
 from brainmass.dynamics.fields import (
@@ -321,8 +322,9 @@ class Recording(Stimulus):
 
     Other Parameters
     ----------------
-    data : array (T,) or (T, in_size)
-        Plain numbers; their unit is that of the amplitude.
+    data : array or table (T,) or (T, in_size)
+        Plain numbers; their unit is that of the amplitude. Where a table says the times of its rows in a unit, they
+        must be `every` apart.
     after : 'refuse', 'zero', 'hold' or 'repeat'
         What comes after the last row. 'refuse' is an error for a run that is longer.
     """
@@ -340,6 +342,9 @@ class Recording(Stimulus):
 
     def __setattr__(self, key: str, value: Any) -> None:
         if self._checked and key == "data":
+            held = opened(f"Argument `data` of {self._owner}", value)
+            _check_times(self._owner, held.times, self.p.every)
+            value = held.values
             value = brainstate.LongTermState(jnp.asarray(_rows(self._owner, value, self.varshape), default_dtype()))
         super().__setattr__(key, value)
 
@@ -370,6 +375,23 @@ class Recording(Stimulus):
         at = row % n if self.after == "repeat" else jnp.clip(row, 0, n - 1)
         value = rows[at] if jnp.ndim(at) == 0 else jnp.take_along_axis(rows, at[None], axis=0)[0]
         return jnp.where(row < n, value, 0.0) if self.after == "zero" else value
+
+
+def _check_times(owner: str, times: Any, every: Any) -> None:
+    """The times that a table says of its rows are as far apart as is said beside it."""
+    if times is None or isinstance(every.mantissa, jax.core.Tracer) or len(times) < 2:
+        return
+    gaps, wanted = np.diff(np.asarray(times.to_decimal(u.ms))), float(np.max(every.to_decimal(u.ms)))
+    if np.ptp(gaps) > 1e-3 * np.abs(gaps).max():
+        raise ValueError(
+            f"Argument `data` of {owner} must have rows evenly spaced in time, but they are {gaps.min():g} to "
+            f"{gaps.max():g} ms apart."
+        )
+    if abs(gaps.mean() - wanted) > 1e-3 * wanted:
+        raise ValueError(
+            f"Argument `data` of {owner} has rows {gaps.mean():g} ms apart, but `every` is {wanted:g} ms. "
+            f"Example: {owner}(..., every={gaps.mean():g} * u.ms)"
+        )
 
 
 def _rows(owner: str, data: Any, shape: tuple[int, ...]) -> np.ndarray:

@@ -13,6 +13,8 @@ import brainmass
 
 PACKAGE = Path(brainmass.__file__).parent
 FORBIDDEN = {
+    "_common": ("dynamics", "models", "connectome", "network", "simulation", "forward", "fitting", "sweeps"),
+    "connectome": ("dynamics", "models", "network", "simulation", "forward", "fitting", "sweeps"),
     "dynamics": ("models", "network", "simulation", "forward", "fitting", "sweeps"),
     "models": ("network", "simulation", "forward", "fitting", "sweeps"),
     "network": ("models", "simulation", "forward", "fitting", "sweeps"),

@@ -85,7 +85,7 @@ def test_is_immutable_and_independent_of_the_source():
         ({"labels": ["a", "b"]}, ValueError, r"one per region \(3\), but are 2"),
         ({"labels": "abc"}, ValueError, r"one per region \(3\), but are 1"),
         ({"labels": ["a", "b", "a"]}, ValueError, "'a' is there twice"),
-        ({"labels": ["a", "b", 3]}, TypeError, "strings, but one is 3"),
+        ({"labels": ["a", "b", None]}, TypeError, "texts or numbers, one per region, but are .*None"),
         ({"name": 7}, TypeError, "string, but is 7"),
     ],
 )

@@ -308,7 +308,7 @@ def test_csv_that_is_no_text(tmp_path):
 
 
 def test_csv_is_not_written_where_it_could_not_be_read(full, tmp_path):
-    for labels in (["1", "2", "3"], ["#a", "b", "c"], [" a", "b", "c"], ["a\nb", "c", "d"]):
+    for labels in (["1", "2", "3"], ["#a", "b", "c"], [" a", "b", "c"]):
         with pytest.raises(ValueError, match="cannot hold the label"):
             Connectome(W, labels=labels).to_csv(tmp_path / "w.csv")
     with pytest.raises(ValueError, match="'bare' has no lengths to write"):

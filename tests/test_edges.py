@@ -77,7 +77,7 @@ def test_repr():
         ({"n": True}, ValueError, "`n` .*but is True"),
         ({"source": [0, 3]}, ValueError, r"`source` .*between 0 and 2, but source\[1\] is 3"),
         ({"target": [-1, 2]}, ValueError, r"`target` .*between 0 and 2, but target\[0\] is -1"),
-        ({"source": [0.0, 1.0]}, TypeError, "`source` .*indices or labels, but are of type float64"),
+        ({"source": [0.0, 0.5]}, TypeError, "`source` .*indices or labels, but are of type float64"),
         ({"source": [0, 1, 2]}, ValueError, r"`source` .*\(2,\), but are of shape \(3,\)"),
         ({"source": ["a", "b"]}, ValueError, r"`source` .*regions of this connectome, but source\[0\] is 'a'"),
         ({"weight": [1.0, np.nan]}, ValueError, r"`weight` .*finite, but weight\[1\] is nan"),

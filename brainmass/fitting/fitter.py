@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from brainmass._common.foreign import tree
 from brainmass.dynamics.fields import is_traced, show
 from brainmass.fitting.course import Course, Given, Orders
 from brainmass.fitting.derivative_free import DifferentialEvolution, Nevergrad
@@ -178,6 +179,10 @@ class Fitter:
         """
         if isinstance(n_steps, bool) or not isinstance(n_steps, int | np.integer) or n_steps < 1:
             raise ValueError(f"Argument `n_steps` of fit must be a positive int, but is {show(n_steps)}.")
+        labels = getattr(self.model, "labels", None)
+        target, data = (
+            tree(f"Argument `{name}` of fit", given, labels) for name, given in (("target", target), ("data", data))
+        )
         for name, numbers in {"target": target, "data": data}.items():
             if any(not is_traced(x) and not np.isfinite(np.asarray(x)).all() for x in jax.tree.leaves(numbers)):
                 raise ValueError(f"Argument `{name}` of fit must be finite, but holds NaN or infinity.")

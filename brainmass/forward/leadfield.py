@@ -14,6 +14,7 @@ from brainstate.nn import Param
 from braintools.init import Constant
 from jax import lax
 
+from brainmass._common.foreign import opened, plain
 from brainmass.dynamics.base import Declared
 from brainmass.dynamics.fields import Par, ParamSpec, as_input, as_param, default_dtype, is_traced, param, show, state
 from brainmass.forward.temporal_average import LinearObserver
@@ -127,7 +128,7 @@ class LeadFieldModel(LinearObserver):
 
     def _gain(self, given: Any) -> Param:
         unit = self.sensor_unit / self.dipole_unit
-        given = np.asarray(given) if isinstance(given, list | tuple) else given
+        given = _as_matrix(f"Argument `L` of {self._owner} (lead field)", given, rows=_REGIONS, columns=_SENSORS)
         value = given.value() if isinstance(given, Param) else given
         got, wanted = u.math.shape(value), (self.R, self.M)
         if got != wanted:
@@ -252,6 +253,18 @@ class LeadFieldModel(LinearObserver):
         return u.math.reshape(weights if interleaved else u.math.swapaxes(weights, 0, 1), (3 * n, -1))
 
 
+_REGIONS = ("region", "regions", "source", "sources")
+_SENSORS = ("sensor", "sensors", "channel", "channels", "electrode", "electrodes")
+
+
+def _as_matrix(what: str, given: Any, rows: tuple[str, ...], columns: tuple[str, ...]) -> Any:
+    """Lists and tables as arrays, turned round where the table says so; others as they are."""
+    held = opened(what, np.asarray(given) if isinstance(given, list | tuple) else given)
+    dims = [str(dim).lower() for dim in held.dims]
+    turned = len(dims) == 2 and dims[0] in columns and dims[1] in rows
+    return held.transposed((1, 0)).values if turned else held.values
+
+
 def _square_root(what: str, n: int, unit: u.Unit, given: Any) -> np.ndarray:
     """A square root of a checked covariance, as plain numbers; it may be singular, as after re-referencing."""
     got = u.get_unit(given)
@@ -261,7 +274,7 @@ def _square_root(what: str, n: int, unit: u.Unit, given: Any) -> np.ndarray:
                 f"{what} must be in {unit}, the square of `sensor_unit`, or plain numbers, but is in {got}."
             )
         given = given.to_decimal(unit)
-    matrix = np.asarray(u.maybe_decimal(given), float)
+    matrix = np.asarray(u.maybe_decimal(plain(what, given)), float)
     if matrix.shape != (n, n) or not np.isfinite(matrix).all():
         raise ValueError(f"{what} must be finite numbers of shape ({n}, {n}), but is {show(given)}.")
     largest = np.abs(matrix).max()
@@ -431,7 +444,7 @@ class LeadfieldReadout(LinearObserver):
             raise ValueError(
                 f"Argument `normalize` of {owner} must be True, False, 'l1' or 'l2', but is {show(normalize)}."
             )
-        lm = np.asarray(lm) if isinstance(lm, list | tuple) else lm
+        lm = _as_matrix(f"Argument `lm` of {owner} (lead field)", lm, rows=_SENSORS, columns=_REGIONS)
         shape = u.math.shape(lm.value() if isinstance(lm, Param) else lm)
         if len(shape) != 2:
             raise ValueError(

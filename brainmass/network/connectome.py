@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Self
 import brainunit as u
 import numpy as np
 
+from brainmass.connectome.tables import in_one_order
 from brainmass.network import connectome_files as files
-from brainmass.network.connectome_checks import argument_error, checked_lengths, checked_weights
+from brainmass.network.connectome_checks import argument_error, checked_length_unit, checked_lengths, checked_weights
 from brainmass.network.regions import PathLike, Regions
 
 if TYPE_CHECKING:
@@ -26,13 +27,14 @@ class Connectome(Regions):
 
     Parameters
     ----------
-    weights : array, shape (N, N)
+    weights : array or table, shape (N, N)
         `weights[i, j]` is the strength of the connection from region j to region i. Finite; may be
-        negative (inhibitory) and asymmetric (directed).
+        negative (inhibitory) and asymmetric (directed). A table of pandas or xarray names the regions; its columns
+        are put in the order of its rows, and so are further tables.
     lengths : Quantity of length, shape (N, N), optional
         Length of each connection, finite and nonnegative; same orientation as `weights`.
-    labels : sequence of N different strings, optional
-        Names of the regions; "region 0", "region 1", ... if not given.
+    labels : sequence of N different names, optional
+        Names of the regions; those of the tables, else "region 0", "region 1", ... if not given.
     name : str
         Name of the connectome.
     hemispheres : sequence of N of 'left', 'right', 'midline', or N booleans (True is right), optional
@@ -70,6 +72,9 @@ class Connectome(Regions):
         centres: Any = None,
     ) -> None:
         owner, example = type(self).__name__, "weights=np.ones((3, 3))"
+        arrays = {"weights": weights, "lengths": lengths, "centres": centres, "hemispheres": hemispheres}
+        labels, arrays = in_one_order(owner, labels, arrays)
+        weights, lengths, centres, hemispheres = arrays.values()
         weights = checked_weights(owner, "weights", weights, example)
         if weights.ndim != 2 or weights.shape[0] != weights.shape[1] or weights.size == 0:
             must = f"must be a square matrix (N, N), but are of shape {weights.shape}"
@@ -77,6 +82,58 @@ class Connectome(Regions):
         lengths = None if lengths is None else checked_lengths(owner, "lengths", lengths, weights.shape)
         self._set(weights=weights, lengths=lengths)
         self._set_regions(weights.shape[0], labels, name, hemispheres, centres)
+
+    # --- containers of other libraries ------------------------------------------------------------------------------
+    @classmethod
+    def from_pandas(cls, weights: Any, lengths: Any = None, *, length_unit: Any = u.mm, **regions: Any) -> Self:
+        """The connectome of tables with one row and one column per region; rows receive.
+
+        Columns are put in the order of the rows, and `lengths`, `centres` and `hemispheres` in that of the weights, by
+        their labels. Of a list of connections, `Edges.from_pandas`.
+
+        Parameters
+        ----------
+        weights, lengths : DataFrame (N, N)
+            The lengths in `length_unit`, as are the `centres`.
+        length_unit : unit of length
+        labels, name, hemispheres, centres
+            As of `Connectome`.
+
+        Raises
+        ------
+        ValueError
+            If rows, columns or tables name different regions; the message names the first.
+        """
+        unit = checked_length_unit(length_unit)
+        far = {"lengths": lengths, "centres": regions.pop("centres", None)}
+        for name, table in far.items():
+            if table is not None and not isinstance(table, u.Quantity):
+                table = table.copy()
+                table.attrs["units"] = str(unit)
+                far[name] = table
+        return cls(weights, **far, **regions)
+
+    @classmethod
+    def from_networkx(
+        cls, graph: Any, *, weight: str = "weight", length: str | None = None, length_unit: Any = u.mm, **regions: Any
+    ) -> Self:
+        """The connectome of a graph; an edge from a to b is a connection from a to b, an undirected one goes both ways.
+
+        Parameters
+        ----------
+        graph : networkx graph
+            Its nodes are the regions, in their order. Edges without any weight have weight 1.
+        weight, length : str
+            The attributes of the edges that hold weight and length; lengths are in `length_unit`.
+        name, hemispheres, centres
+            As of `Connectome`.
+        """
+        from brainmass.network.edges import Edges
+
+        edges = Edges.from_networkx(graph, weight=weight, length=length, length_unit=length_unit, **regions)
+        fields = {"name": edges.name if "name" in regions else "connectome"}
+        dense = edges.to_connectome()
+        return cls(dense.weights, dense.lengths, dense.labels, fields["name"], dense.hemispheres, dense.centres)
 
     # --- files ------------------------------------------------------------------------------------------------------
     @classmethod

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
+from numbers import Real
 from typing import Any
 
 import brainunit as u
 import numpy as np
 from jax.core import Tracer
 
+from brainmass._common.foreign import as_text, plain
 from brainmass.dynamics.fields import suggestion
 
 __all__ = [
@@ -20,6 +22,7 @@ __all__ = [
     "checked_centres",
     "checked_hemispheres",
     "checked_labels",
+    "checked_length_unit",
     "checked_lengths",
     "checked_name",
     "checked_speed",
@@ -65,7 +68,7 @@ def checked_weights(owner: str, argument: str, weights: Any, example: str) -> np
     if isinstance(weights, u.Quantity) and not weights.is_unitless:
         raise argument_error(owner, argument, f"must be plain numbers, but are in {u.get_unit(weights)}", example)
     values = _real_array(owner, argument, u.get_mantissa(weights), example)
-    example = f"{argument}=np.nan_to_num(W)"
+    example = f"{argument}=np.where(np.isfinite(W), W, 0.0), where what is not known is no connection"
     check_entries(owner, argument, values, np.isfinite(values), "must be finite", example)
     return values
 
@@ -78,9 +81,16 @@ def checked_lengths(owner: str, argument: str, lengths: Any, shape: tuple[int, .
         must = f"must be of the shape of the weights, {shape}, but are of shape {values.shape}"
         raise argument_error(owner, argument, must, example)
     good = np.isfinite(values) & (values >= 0)
-    example = f"{argument}=np.abs(L) * u.mm"
+    example = f"{argument}=np.maximum(L, 0) * u.mm, where -1 marks that there is no connection"
     check_entries(owner, argument, values, good, "must be finite and nonnegative", example)
     return u.Quantity(values, unit=unit)
+
+
+def checked_length_unit(unit: Any) -> Any:
+    """A unit of length."""
+    if not isinstance(unit, u.Unit) or not unit.has_same_dim(u.mm):
+        raise ValueError(f"Argument `length_unit` must be a unit of length, but is {unit!r}. Example: length_unit=u.mm")
+    return unit
 
 
 def checked_centres(owner: str, centres: Any, n_regions: int) -> u.Quantity | None:
@@ -97,22 +107,24 @@ def checked_centres(owner: str, centres: Any, n_regions: int) -> u.Quantity | No
 
 
 def checked_labels(owner: str, labels: Any, n_regions: int) -> tuple[str, ...]:
-    """One name per region, all different; "region 0", ... if not given."""
+    """One name per region, all different, as text; "region 0", ... if not given."""
     if labels is None:
         return tuple(f"region {i}" for i in range(n_regions))
     example = "labels=['V1', 'V2', 'MT']"
-    labels = (labels,) if isinstance(labels, str) else tuple(labels)
-    for label in labels:
-        if not isinstance(label, str):
-            raise argument_error(owner, "labels", f"must be strings, but one is {label!r}", example, TypeError)
-    if len(labels) != n_regions:
-        must = f"must be one per region ({n_regions}), but are {len(labels)}"
+    try:
+        given = np.ravel(np.asarray(plain(f"Argument `labels` of {owner}", labels), dtype=object)).tolist()
+        texts = [as_text(f"Argument `labels` of {owner} ({_MEANING['labels']})", label) for label in given]
+    except TypeError as error:
+        must = f"must be texts or numbers, one per region, but are {labels!r}"
+        raise argument_error(owner, "labels", must, example, TypeError) from error
+    if len(texts) != n_regions:
+        must = f"must be one per region ({n_regions}), but are {len(texts)}"
         raise argument_error(owner, "labels", must, example)
-    repeated = [label for label, times in Counter(labels).items() if times > 1]
+    repeated = [label for label, times in Counter(texts).items() if times > 1]
     if repeated:
         must = f"must differ from each other, but {repeated[0]!r} is there twice"
         raise argument_error(owner, "labels", must, example)
-    return tuple(map(str, labels))
+    return tuple(texts)
 
 
 def checked_name(owner: str, name: Any) -> str:
@@ -234,15 +246,20 @@ def _with_unit_of_length(owner: str, argument: str, values: Any, example: str) -
     return _real_array(owner, argument, u.get_mantissa(values), example), unit
 
 
+def _is_number(value: Any) -> bool:
+    return isinstance(value, Real | np.bool_) or np.ndim(value) > 0 and np.asarray(value).dtype.kind in "biuf"
+
+
 def _real_array(owner: str, argument: str, values: Any, example: str) -> np.ndarray:
     """A read-only float64 copy of `values`."""
     try:
-        array = np.asarray(values)
-        if np.iscomplexobj(array):
-            raise TypeError("complex numbers")
+        array = np.asarray(plain(f"Argument `{argument}` of {owner}", values))
+        if array.dtype.kind not in "biuf" and not (array.dtype == object and all(map(_is_number, array.ravel()))):
+            raise TypeError(f"type {array.dtype}")
         array = np.array(array, dtype=np.float64)
     except (TypeError, ValueError) as error:
-        must = f"must be an array of real numbers, but are of type {type(values).__name__}"
+        kind = f" of {values.dtype}" if isinstance(values, np.ndarray) else ""
+        must = f"must be an array of real numbers, but are of type {type(values).__name__}{kind}"
         raise argument_error(owner, argument, must, example, TypeError) from error
     array.setflags(write=False)
     return array

@@ -23,6 +23,7 @@ import brainunit as u
 import numpy as np
 
 from brainmass.files import whole_file
+from brainmass.network.connectome_checks import checked_length_unit
 
 if TYPE_CHECKING:
     from brainmass.network.connectome import Connectome
@@ -50,12 +51,6 @@ Row = tuple[int, list[str]]  # number of the line, cells
 
 def _bad(where: Any, must: str, but: str) -> ValueError:
     return ValueError(f"File {str(where)!r} must {must}, but {but}.")
-
-
-def _length_unit(unit: Any) -> Any:
-    if not isinstance(unit, u.Unit) or not unit.has_same_dim(u.mm):
-        raise ValueError(f"Argument `length_unit` must be a unit of length, but is {unit!r}. Example: length_unit=u.mm")
-    return unit
 
 
 # --- tables of numbers ------------------------------------------------------------------------------------------------
@@ -149,7 +144,7 @@ def _check_same_order(where: Any, names: list[tuple[int, str]], labels: list[str
 
 def read_csv(path: Any, lengths: Any, length_unit: Any, delimiter: str | None) -> dict[str, Any]:
     """Weights, lengths and labels from one or two text files."""
-    unit = _length_unit(length_unit)
+    unit = checked_length_unit(length_unit)
     matrix, labels = _labelled_matrix(path, _rows(path, _text(path, Path(path).read_bytes()), delimiter))
     fields: dict[str, Any] = {"weights": matrix, "labels": labels}
     if lengths is not None:
@@ -200,7 +195,7 @@ def read_edge_list(
     path: Any, n: int | None, labels: Sequence[str] | None, length_unit: Any, delimiter: str | None
 ) -> dict[str, Any]:
     """The columns source, target, weight and length."""
-    unit = _length_unit(length_unit)
+    unit = checked_length_unit(length_unit)
     rows = _rows(path, _text(path, Path(path).read_bytes()), delimiter)
     columns = _columns(path, rows)
     fields: dict[str, Any] = {"weight": _column(path, rows, columns["weight"])}
@@ -294,7 +289,7 @@ def _from_variables(
     path: Any, variables: Mapping[str, Any], names: Mapping[str, str | None], length_unit: Any
 ) -> dict[str, Any]:
     """The arguments of a Connectome among the variables of a file."""
-    unit = _length_unit(length_unit)
+    unit = checked_length_unit(length_unit)
     found = {argument: _chosen(path, variables, argument, names[argument]) for argument in _USUAL}
     if found["weights"] is None:
         but = f"it has {_contents(variables)}: say which, as in weights='SC'"
@@ -471,7 +466,7 @@ def read_tvb(path: Any, length_unit: Any) -> dict[str, Any]:
         raise _bad(path, "hold weights.txt", f"it has {', '.join(sorted(texts)) or 'nothing of the kind'}")
     fields: dict[str, Any] = {"weights": _numbers(*tables["weights"])}
     if "lengths" in tables:
-        unit = _tvb_unit(texts.get("info")) if length_unit is None else _length_unit(length_unit)
+        unit = _tvb_unit(texts.get("info")) if length_unit is None else checked_length_unit(length_unit)
         fields["lengths"] = _numbers(*tables["lengths"]) * unit
     if "centres" in tables:
         where, rows = tables["centres"]

@@ -18,6 +18,7 @@ from brainstate.nn import Param
 from brainmass.dynamics.fields import ParamSpec, as_param, default_dtype, is_traced, show, suggestion
 from brainmass.dynamics.module import Module
 from brainmass.network.edges import Edges, SplitTable
+from brainmass.network.given import as_connections
 from brainmass.network.products import gathered_product, product
 
 __all__ = [
@@ -79,6 +80,7 @@ class Coupling(Module):
         self.sources: np.ndarray | None = None
         self._slots: brainstate.LongTermState | None = None
         self._targets: brainstate.LongTermState | None = None
+        conn = as_connections(type(self).__name__, conn)
         if isinstance(conn, Edges):
             rows = conn.rows()
             self.sources = rows.sources

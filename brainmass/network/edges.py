@@ -9,9 +9,11 @@ from typing import Any, NamedTuple, Self
 import brainunit as u
 import numpy as np
 
+from brainmass._common.foreign import as_text, is_sparse, plain
+from brainmass.connectome.tables import graph_connections, in_one_order, named_ends
 from brainmass.network import connectome_files as files
 from brainmass.network.connectome import Connectome
-from brainmass.network.connectome_checks import argument_error, checked_lengths, checked_weights
+from brainmass.network.connectome_checks import argument_error, checked_length_unit, checked_lengths, checked_weights
 from brainmass.network.connectome_report import ConnectomeReport, report_on
 from brainmass.network.regions import PathLike, Regions
 
@@ -20,6 +22,7 @@ __all__ = ["Edges", "NeighbourTable", "SplitTable"]
 #: entries of a table of neighbours per connection and region, at most; small tables are never refused
 _PADDING = 8
 _SMALL_TABLE = 2**20
+_MOST_REGIONS = 10**7  # their labels alone take a gigabyte
 _DENSE_BLOCK = 400  # regions; below, all eigenvalues take no longer than the largest
 _DENSE_ATTEMPT = 2000  # regions; below, all eigenvalues take seconds
 
@@ -95,6 +98,8 @@ class Edges(Regions):
     ) -> None:
         owner, example = type(self).__name__, "weight=np.ones(len(source))"
         self._set(n=_checked_n(n))
+        labels, places = in_one_order(owner, labels, {"centres": centres, "hemispheres": hemispheres})
+        centres, hemispheres = places.values()
         self._set_regions(self.n, labels, name, hemispheres, centres)
         weight = checked_weights(owner, "weight", weight, example)
         if weight.ndim != 1:
@@ -173,6 +178,9 @@ class Edges(Regions):
         labels, name, hemispheres, centres
             As of `Connectome`.
         """
+        if not is_sparse(weights):
+            must = f"must be a sparse matrix of scipy, but is a {type(weights).__name__}"
+            raise argument_error(cls.__name__, "weights", must, "Edges.from_dense(W)", TypeError)
         matrix = weights.tocsr(copy=True)
         if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
             must = f"must be a square matrix (N, N), but are of shape {matrix.shape}"
@@ -180,6 +188,80 @@ class Edges(Regions):
         matrix.sum_duplicates()
         matrix = matrix.tocoo()
         return cls(matrix.shape[0], matrix.col, matrix.row, matrix.data, **regions)
+
+    @classmethod
+    def from_networkx(
+        cls, graph: Any, *, weight: str = "weight", length: str | None = None, length_unit: Any = u.mm, **regions: Any
+    ) -> Self:
+        """The connections of a graph; an edge from a to b is one from a to b, an undirected one goes both ways.
+
+        Parameters
+        ----------
+        graph : networkx graph
+            Its nodes are the regions, in their order. Edges without any weight have weight 1.
+        weight, length : str
+            The attributes of the edges that hold weight and length; lengths are in `length_unit`.
+        name, hemispheres, centres
+            As of `Connectome`.
+        """
+        unit = checked_length_unit(length_unit)
+        fields = graph_connections(cls.__name__, graph, weight, length)
+        if "length" in fields:
+            fields["length"] = fields["length"] * unit
+        return cls(**fields, **regions)
+
+    @classmethod
+    def from_pandas(
+        cls,
+        table: Any,
+        *,
+        source: str = "source",
+        target: str = "target",
+        weight: str = "weight",
+        length: str | None = None,
+        length_unit: Any = u.mm,
+        n: int | None = None,
+        labels: Any = None,
+        numbering: Any = None,
+        **regions: Any,
+    ) -> Self:
+        """The connections of a table with one row per connection.
+
+        Parameters
+        ----------
+        table : DataFrame
+        source, target, weight, length : str
+            Names of its columns; lengths are in `length_unit`.
+        n : int, optional
+            Number of regions, where sources and targets are indices.
+        labels : sequence, optional
+            Names of the regions, in order, those without a connection included. Default: where sources and targets
+            are texts, they are the names, in the order in which they first appear.
+        numbering : 0, 1 or 'ids', optional
+            Whether numbers count the regions from 0 or from 1, or are names. Default 0 where there is a region 0.
+        name, hemispheres, centres
+            As of `Connectome`.
+
+        Raises
+        ------
+        ValueError
+            If a column is missing, or the regions cannot be told; the message says which argument tells them.
+        """
+        unit = checked_length_unit(length_unit)
+        wanted = {"source": source, "target": target, "weight": weight} | ({"length": length} if length else {})
+        missing = [name for name in wanted.values() if name not in table.columns]
+        if missing:
+            has = ", ".join(map(repr, table.columns))
+            raise ValueError(
+                f"Argument `table` of {cls.__name__} must have the column {missing[0]!r}, but has {has}. "
+                f"Example: Edges.from_pandas(table, source={str(table.columns[0])!r}, ...)"
+            )
+        columns = {name: table[column].to_numpy() for name, column in wanted.items()}
+        fields = named_ends(
+            f"Argument `table` of {cls.__name__}", columns["source"], columns["target"], n, labels, numbering
+        )
+        fields |= {"weight": columns["weight"]} | ({"length": columns["length"] * unit} if length else {})
+        return cls(**fields, **regions)
 
     def to_scipy(self) -> Any:
         """Return the weights as a `scipy.sparse.csr_array` (N, N); rows receive."""
@@ -437,13 +519,19 @@ def _dense_radius(matrix: Any) -> float:
 def _checked_n(n: Any) -> int:
     if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
         raise argument_error("Edges", "n", f"must be a positive whole number, but is {n!r}", "Edges(100, ...)")
+    if n > _MOST_REGIONS:
+        raise argument_error("Edges", "n", f"must be at most {_MOST_REGIONS}, but is {n}", "Edges(100, ...)")
     return int(n)
 
 
 def _checked_ends(argument: str, given: Any, n_edges: int, labels: tuple[str, ...]) -> np.ndarray:
     """Regions by index or label as read-only indices."""
     example = f"{argument}=[0, 1, 2]"
-    ends = np.asarray(given)
+    ends = np.asarray(plain(f"Argument `{argument}` of Edges", given))
+    if ends.dtype.kind == "f" and np.isfinite(ends).all() and (ends == np.round(ends)).all():
+        ends = ends.astype(np.int64)  # whole numbers, as MATLAB and pandas hold them
+    if ends.dtype.kind == "S" or ends.dtype == object and any(isinstance(end, bytes) for end in ends.tolist()):
+        ends = np.asarray([as_text(f"Argument `{argument}` of Edges", end) for end in ends.tolist()])
     if ends.shape != (n_edges,):
         must = f"must be of the shape of the weights, {(n_edges,)}, but are of shape {ends.shape}"
         raise argument_error("Edges", argument, must, example)

@@ -11,6 +11,7 @@ import brainunit as u
 import numpy as np
 from brainstate.nn import Param
 
+from brainmass._common.foreign import plain
 from brainmass.display import parameter_words
 from brainmass.dynamics.base import NeuralMassDynamics, time_step
 from brainmass.dynamics.delays import BlockedLine, DelayLine, InterpolatedLine, delay_line
@@ -18,6 +19,7 @@ from brainmass.dynamics.fields import Domain, ParamSpec, as_param, default_dtype
 from brainmass.dynamics.module import Module
 from brainmass.network.coupling import Coupling, EdgeWeights, as_weights, coupling_by_name
 from brainmass.network.edges import Edges
+from brainmass.network.given import as_connections
 
 __all__ = ["Projection"]
 
@@ -74,6 +76,7 @@ class Projection(Module):
         self_connection: bool = False,
     ):
         super().__init__()
+        conn = as_connections("Network", conn)
         weights = conn if isinstance(conn, Edges) else as_weights("Network", conn)
         self.coupling = coupling_by_name(coupling)(conn=weights, k=k)
         weights = u.get_mantissa(self.coupling.conn.value())
@@ -337,6 +340,7 @@ def _lengths(conn: Any, distance: Any, speed: Any, coupling: Coupling) -> np.nda
         raise ValueError(
             "Argument `speed` of Network needs lengths: give `distance`, or a Connectome that has lengths."
         )
+    lengths = plain("Argument `distance` of Network", lengths, getattr(conn, "labels", None))
     lengths = lengths if u.get_unit(lengths).dim != u.DIMENSIONLESS else np.asarray(lengths) * u.mm
     if not u.get_unit(lengths).has_same_dim(u.mm):
         raise u.UnitMismatchError(

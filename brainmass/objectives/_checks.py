@@ -12,6 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
+from brainmass._common.foreign import plain
+
 Objective = Callable[[Any, Any], jax.Array]
 """From a prediction and data to a number, the smaller the better."""
 
@@ -42,6 +44,7 @@ def error(argument: str, of: str, must: str, example: str, kind: type[Exception]
 
 def real(x: Any, argument: str, of: str, unit: u.Unit | None = None) -> jax.Array:
     """The numbers of `x` (in `unit`, or in its own) as a real floating-point array."""
+    x = plain(f"Argument `{argument}` of {of}", x)
     if isinstance(x, u.Quantity):
         x = x.mantissa if unit is None else x.to_decimal(unit)
     try:
@@ -120,7 +123,7 @@ def _is_surely_matrix(x: Any) -> bool:
     """Looks at the data as given: once converted, they would be traced inside `jit`."""
     if isinstance(x, Tracer):
         return False
-    values = np.asarray(x)
+    values = np.asarray(plain("Argument `target`", x))
     return values.shape[0] == values.shape[1] and bool(
         np.allclose(np.diag(values), 1.0) and np.allclose(values, values.T)
     )

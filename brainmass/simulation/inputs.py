@@ -12,6 +12,7 @@ import jax
 import numpy as np
 from jax import lax
 
+from brainmass._common.foreign import plain
 from brainmass.dynamics.fields import show, suggestion
 from brainmass.forward.observer import in_words
 from brainmass.noise import Noise
@@ -113,7 +114,7 @@ def as_inputs(inputs: Any, model: Any, n_steps: int, dt: float) -> Inputs:
         if callable(value):
             given.functions[name] = value
             continue
-        value = u.math.asarray(value)
+        value = u.math.asarray(plain(f"Input `{name}`", value, getattr(model, "labels", None)))
         if port in others:
             node._read(others[port], node.convert_input(port, value))  # for its errors; the step converts
         elif ports:

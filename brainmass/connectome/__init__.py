@@ -1,0 +1,1 @@
+"""Data about connections: where they come from, and in which order their regions are."""

@@ -1,0 +1,191 @@
+"""What tables, graphs and sparse matrices say of regions: their names, their order, and which end of a connection."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from brainmass._common.foreign import Held, as_text, is_graph, opened, positions
+
+__all__ = ["graph_connections", "in_one_order", "named_ends"]
+
+_SEND = ("source", "sources", "from", "sender", "pre", "presynaptic")
+_RECEIVE = ("target", "targets", "to", "receiver", "post", "postsynaptic")
+_REGION_AXES = {"weights": (0, 1), "lengths": (0, 1), "centres": (0,), "hemispheres": (0,)}
+_COUNTS = re.compile(r"\d+")
+
+
+def in_one_order(owner: str, labels: Any, arguments: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """Labels and arrays of regions; what comes as a table is put in one order by its labels.
+
+    The order is that of `labels`, else that of the first table.
+
+    Raises
+    ------
+    ValueError
+        If tables name other regions than `labels` or each other; the message names the first.
+    """
+    held = {name: _read(f"Argument `{name}` of {owner}", name, given) for name, given in arguments.items()}
+    names = labels if labels is None else _texts(f"Argument `labels` of {owner}", labels)
+    for argument, table in held.items():
+        what = f"Argument `{argument}` of {owner}"
+        for axis in _REGION_AXES[argument]:
+            found = table.texts(what, axis)
+            if found is None or (names is not None and _count(found)):
+                continue
+            if names is None:
+                names = found
+            table = _ordered(what, table, axis, names, found)
+        held[argument] = table
+    return names if labels is None else labels, {name: table.values for name, table in held.items()}
+
+
+def _read(what: str, argument: str, given: Any) -> Held:
+    table = opened(what, given)
+    if len(_REGION_AXES[argument]) == 2:
+        return _receiving_by_row(what, table)
+    if argument == "centres" and len(table.labels) == 2:
+        columns = [str(label).lower() for label in table.texts(what, 1) or ()]
+        if sorted(columns) == ["x", "y", "z"]:
+            return table.taken([columns.index(axis) for axis in "xyz"], 1)
+    return table
+
+
+def _receiving_by_row(what: str, table: Held) -> Held:
+    """Turned round where the axes are named the other way."""
+    ends = [str(dim).lower() for dim in table.dims]
+    if len(ends) == 2 and ends[0] in _SEND and ends[1] in _RECEIVE:
+        return table.transposed((1, 0))
+    return table
+
+
+def _texts(what: str, labels: Any) -> list[str] | None:
+    """Labels given as such; None where they are of no kind that can be compared, which is refused elsewhere."""
+    try:
+        return [as_text(what, label) for label in np.ravel(np.asarray(opened(what, labels).values, object))]
+    except TypeError:
+        return None
+
+
+def _count(labels: Sequence[str]) -> bool:
+    """Whether labels only count, from 0 or from 1."""
+    if not all(_COUNTS.fullmatch(label) for label in labels):
+        return False
+    first = int(labels[0]) if labels else 0
+    return first in (0, 1) and [int(label) for label in labels] == list(range(first, first + len(labels)))
+
+
+def _ordered(what: str, table: Held, axis: int, names: Sequence[str], found: Sequence[str]) -> Held:
+    if list(found) == list(names):
+        return table
+    stranger = next((label for label in found if label not in set(names)), None)
+    if stranger is not None or len(found) != len(names):
+        but = f"has {stranger!r}" if stranger is not None else f"has {len(found)} of {len(names)}"
+        raise ValueError(
+            f"{what} must be a table of the regions {_few(names)}, but {but}. If it is in their order and its labels "
+            "mean something else, give its numbers alone: table.to_numpy()."
+        )
+    return table.taken(positions(what, names, found), axis)
+
+
+def _few(names: Sequence[str]) -> str:
+    return ", ".join(map(repr, names[:3])) + (", ..." if len(names) > 3 else "")
+
+
+# --- lists of connections ---------------------------------------------------------------------------------------------
+def named_ends(
+    what: str, source: Any, target: Any, n: int | None, labels: Any, numbering: Any = None
+) -> dict[str, Any]:
+    """The arguments n, source, target and labels of `Edges`, from the ends of connections as they stand in a table.
+
+    Texts are names. Whole numbers are names where `labels` has them all or `numbering` is 'ids', and else indices from
+    `numbering`, 0 or 1.
+
+    Raises
+    ------
+    ValueError
+        Where numbers could be either.
+    """
+    if numbering not in (None, 0, 1, "ids"):
+        raise ValueError(f"Argument `numbering` must be 0, 1 or 'ids', but is {numbering!r}.")
+    texts = [[as_text(what, end) for end in np.ravel(ends).tolist()] for ends in (source, target)]
+    known = None if labels is None else [as_text("Argument `labels`", label) for label in labels]
+    there = dict.fromkeys(text for pair in zip(*texts, strict=True) for text in pair)
+    numbers = all(_COUNTS.fullmatch(text) for text in there) and bool(there)
+    if known is None and (not numbers or numbering == "ids"):
+        known = sorted(there, key=int) if numbers else list(there)
+    if known is not None and (not numbers or there.keys() <= set(known)):
+        place = {label: i for i, label in enumerate(known)}
+        stranger = next((text for text in there if text not in place), None)
+        if stranger is not None:
+            raise ValueError(f"{what} must name regions of `labels` ({_few(known)}), but has {stranger!r}.")
+        ends = [[place[text] for text in side] for side in texts]
+        return {"n": len(known) if n is None else n, "source": ends[0], "target": ends[1], "labels": known}
+    return _counted_ends(what, [[int(text) for text in side] for side in texts], n, known, numbering)
+
+
+def _counted_ends(
+    what: str, ends: list[list[int]], n: int | None, labels: list[str] | None, numbering: Any
+) -> dict[str, Any]:
+    every = [*ends[0], *ends[1]]
+    n = len(labels) if n is None and labels is not None else n
+    low, high = min(every, default=0), max(every, default=-1)
+    if numbering not in (0, 1):
+        if low > 0 and n is None:
+            raise ValueError(
+                f"{what} has regions from {low} to {high}. Give numbering=1 where they are counted from 1, "
+                "numbering=0 where they are counted from 0 and the first have no connection, numbering='ids' where "
+                "the numbers are their names, or all of them as `labels`."
+            )
+        numbering = 0
+    count = high + 1 - numbering
+    if n is None and count > max(10_000, 20 * len(every)):
+        raise ValueError(
+            f"{what} has a region {high}, but only {len(ends[0])} connections. Give numbering='ids' where the "
+            f"numbers are names, or n={count} if there are so many regions."
+        )
+    source, target = ([end - numbering for end in side] for side in ends)
+    return {"n": count if n is None else n, "source": source, "target": target, "labels": labels}
+
+
+# --- graphs -----------------------------------------------------------------------------------------------------------
+def graph_connections(owner: str, graph: Any, weight: str, length: str | None) -> dict[str, Any]:
+    """Nodes and edges of a graph of networkx: n, labels, source, target, weight and length."""
+    if not is_graph(graph):
+        raise TypeError(f"Argument `graph` of {owner} must be a graph of networkx, but is a {type(graph).__name__}.")
+    if graph.is_multigraph():
+        raise ValueError(
+            f"Argument `graph` of {owner} must have one edge from a node to another, but is a {type(graph).__name__}. "
+            "Example: networkx.DiGraph(graph) keeps the last of several."
+        )
+    nodes = list(graph.nodes)
+    place = {node: i for i, node in enumerate(nodes)}
+    edges = [(place[a], place[b], facts) for a, b, facts in graph.edges(data=True)]
+    if not graph.is_directed():
+        edges += [(b, a, facts) for a, b, facts in edges if a != b]
+    strengths = _of_edges(owner, nodes, edges, weight, default=1.0)
+    fields = {
+        "n": len(nodes),
+        "source": np.asarray([a for a, _, _ in edges], int),
+        "target": np.asarray([b for _, b, _ in edges], int),
+        "weight": strengths,
+        "labels": [as_text(f"Nodes of the graph given to {owner}", node) for node in nodes],
+    }
+    return fields if length is None else fields | {"length": _of_edges(owner, nodes, edges, length, default=None)}
+
+
+def _of_edges(owner: str, nodes: list[Any], edges: list[Any], name: str, default: float | None) -> np.ndarray:
+    """An attribute of all edges; of none, the default."""
+    there = [name in facts for _, _, facts in edges]
+    if not any(there) and default is not None:
+        return np.full(len(edges), default)
+    if not all(there):
+        a, b, _ = edges[there.index(False)]
+        raise ValueError(
+            f"Argument `graph` of {owner} must have {name!r} on every edge, but the one from {nodes[a]!r} to "
+            f"{nodes[b]!r} has none."
+        )
+    return np.asarray([facts[name] for _, _, facts in edges], float)
