@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import brainstate
 import brainunit as u
@@ -13,7 +13,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from brainmass._common.foreign import opened
-from brainmass.dynamics.base import Declared, time_step
+from brainmass.clock import Double, as_written, moment, step_in_ms
+from brainmass.dynamics.base import Declared
 from brainmass.dynamics.declaration import population_shape
 from brainmass.dynamics.fields import (
     Par,
@@ -27,7 +28,7 @@ from brainmass.dynamics.fields import (
 )
 from brainmass.dynamics.module import Module
 from brainmass.noise import Noise
-from brainmass.timing import steps_of
+from brainmass.timing import many_milliseconds, steps_of
 
 __all__ = ["Chirp", "Drive", "Pulse", "PulseTrain", "Ramp", "Recording", "Sinusoid", "Stimulus", "ThetaBurst"]
 
@@ -48,7 +49,7 @@ class Drive(Module):
         """Its unit."""
 
     def check_duration(self, port: str, duration: float) -> None:
-        """Refuse a run of so many ms that it cannot drive."""
+        """Refuse a run that ends so many ms after time zero and that it cannot drive."""
 
     def __call__(self, t: Any) -> Any:
         """The value at the time `t`, a Quantity."""
@@ -56,7 +57,9 @@ class Drive(Module):
             raise u.UnitMismatchError(
                 f"{type(self).__name__} must be called with a time, but is with {show(t)}. Example: stimulus(5 * u.ms)."
             )
-        with brainstate.environ.context(t=t):
+        if t is brainstate.environ.get("t", default=None):  # within a run: its number of steps says it to all digits
+            return self.update()
+        with brainstate.environ.context(t=t, i=None):
             return self.update()
 
     def series(self, duration: Any, dt: Any) -> Any:
@@ -70,8 +73,12 @@ class Drive(Module):
                 "the run itself, as one of its `inputs`."
             )
         n = steps_of("duration", duration, dt)
-        with brainstate.environ.context(dt=dt):
-            return jax.vmap(lambda i: self(i * dt))(jnp.arange(n))
+
+        def step(i: Any) -> Any:
+            with brainstate.environ.context(i=i, t=i * dt, dt=dt):
+                return self.update()
+
+        return jax.jit(jax.vmap(step))(jnp.arange(n))
 
     def __add__(self, other: Any) -> Combined:
         return Combined(self, other, "+")
@@ -151,7 +158,8 @@ class Stimulus(Drive, Declared):
     A value holds from the start of a step to its end. Amplitude, weights and times may differ between regions, and
     may be trained, as far as the time course has a slope in them. A subclass gives the time course as
     `course(since)`, from the time since the onset in ms; it is that of the middle of the step, so that a pulse of
-    whole steps has just as many.
+    whole steps has just as many. `since` is a `Double`, which is an array to functions of `jax.numpy`; differences and
+    remainders of it keep their digits however late the run is, as does `exactly(name)`, a time in ms or a rate in Hz.
 
     Examples
     --------
@@ -185,12 +193,21 @@ class Stimulus(Drive, Declared):
     def unit(self) -> Any:
         return u.get_unit(self.p.amplitude)
 
+    _prepared: ClassVar[Any] = None
+
+    def prepare(self) -> dict[str, Double]:
+        """Times in ms and rates in Hz, to twice the digits; a run works them out once."""
+        values = {name: getattr(self, name).value() for name in self._params if getattr(self, name) is not None}
+        units = {name: next((unit for unit in (u.ms, u.Hz) if u.get_unit(x).has_same_dim(unit)), None) for name, x in values.items()}
+        return {name: as_written(values[name].to_decimal(unit)) for name, unit in units.items() if unit is not None}
+
+    def exactly(self, name: str) -> Double:
+        """A parameter that is a time, in ms, or a rate, in Hz."""
+        return (self.prepare() if self._prepared is None else self._prepared)[name]
+
     def update(self) -> Any:
-        t, dt = brainstate.environ.get("t", default=None), brainstate.environ.get("dt", default=None)
-        if t is None:
-            raise ValueError(f"{self._owner} needs the time: call it with one, as in stimulus(5 * u.ms).")
-        middle = t if dt is None else t + 0.5 * dt
-        strength = self.p.amplitude * self.p.weights * self.course((middle - self.p.onset).to_decimal(u.ms))
+        now = moment(self._owner)
+        strength = self.p.amplitude * self.p.weights * self.course(now - self.exactly("onset"))
         return u.math.broadcast_to(strength, self.varshape)
 
     @abstractmethod
@@ -215,13 +232,18 @@ def _between(since: Any, width: Any) -> Any:
     return jnp.where((since >= 0) & (since < width), 1.0, 0.0)
 
 
+def _edged(since: Double) -> Double:
+    """A time of which the middles of steps that fall on the edge of a pulse lie after it, whatever the rounding."""
+    return since + 1e-4 * step_in_ms()
+
+
 class Pulse(Stimulus):
     """A rectangular pulse, on from `onset` for `width`."""
 
     width: Par = param(default=1.0 * u.ms, doc="duration", domain=positive)
 
     def course(self, since: Any) -> Any:
-        return _between(since, self.p.width.to_decimal(u.ms))
+        return _between(_edged(since), self.exactly("width"))
 
 
 class PulseTrain(Stimulus):
@@ -236,8 +258,8 @@ class PulseTrain(Stimulus):
         _check_order(self, "width", "period")
 
     def course(self, since: Any) -> Any:
-        period = self.p.period.to_decimal(u.ms)
-        return _between(since % period, self.p.width.to_decimal(u.ms)) * _first(since, period, self.count)
+        since, period = _edged(since), self.exactly("period")
+        return _between(since % period, self.exactly("width")) * _first(since, period, self.count)
 
 
 class ThetaBurst(Stimulus):
@@ -266,15 +288,13 @@ class ThetaBurst(Stimulus):
             raise ValueError(f"Argument `train_period` of {self._owner} needs `train`, the duration of a train.")
 
     def course(self, since: Any) -> Any:
-        p = self.p
-        on = _first(since, p.burst_period.to_decimal(u.ms), self.bursts)
+        since, burst, pulse = _edged(since), self.exactly("burst_period"), self.exactly("pulse_period")
+        on = _first(since, burst, self.bursts)
         if self.train is not None:
-            in_train = since if self.train_period is None else since % p.train_period.to_decimal(u.ms)
-            on = on * _between(in_train, p.train.to_decimal(u.ms))
-            since = jnp.where(since < 0, since, in_train)
-        in_burst = since % p.burst_period.to_decimal(u.ms)
-        pulse = p.pulse_period.to_decimal(u.ms)
-        return on * _first(in_burst, pulse, self.pulses) * _between(in_burst % pulse, p.width.to_decimal(u.ms))
+            since = since if self.train_period is None else since % self.exactly("train_period")
+            on = on * _between(since, self.exactly("train"))
+        in_burst = since % burst
+        return on * _first(in_burst, pulse, self.pulses) * _between(in_burst % pulse, self.exactly("width"))
 
 
 class Sinusoid(Stimulus):
@@ -284,8 +304,8 @@ class Sinusoid(Stimulus):
     phase: Par = param(default=0.0, doc="phase at the onset, rad")
 
     def course(self, since: Any) -> Any:
-        cycles = self.p.frequency.to_decimal(u.Hz) * since * 1e-3
-        return jnp.where(since >= 0, jnp.sin(2 * np.pi * cycles + self.p.phase), 0.0)
+        cycles = since * self.exactly("frequency") * 1e-3
+        return jnp.where(since >= 0, jnp.sin(2 * np.pi * cycles.off_whole() + self.p.phase), 0.0)
 
 
 class Chirp(Stimulus):
@@ -296,11 +316,9 @@ class Chirp(Stimulus):
     duration: Par = param(default=1000.0 * u.ms, doc="duration", domain=positive)
 
     def course(self, since: Any) -> Any:
-        p = self.p
-        start, stop = p.start.to_decimal(u.Hz), p.stop.to_decimal(u.Hz)
-        duration, s = p.duration.to_decimal(u.second), since * 1e-3
-        cycles = start * s + (stop - start) * s**2 / (2 * duration)
-        return jnp.sin(2 * np.pi * cycles) * _between(s, duration)
+        start, stop, duration = map(self.exactly, ("start", "stop", "duration"))
+        cycles = since * 1e-3 * (start + (stop - start) * (since / (2 * duration)))
+        return jnp.sin(2 * np.pi * cycles.off_whole()) * _between(_edged(since), duration)
 
 
 class Ramp(Stimulus):
@@ -309,7 +327,7 @@ class Ramp(Stimulus):
     duration: Par = param(default=100.0 * u.ms, doc="duration of the rise", domain=positive)
 
     def course(self, since: Any) -> Any:
-        return jnp.clip(since / self.p.duration.to_decimal(u.ms), 0.0, 1.0)
+        return jnp.clip((since / self.exactly("duration")).value, 0.0, 1.0)
 
 
 _ENDS = ("refuse", "zero", "hold", "repeat")
@@ -349,25 +367,23 @@ class Recording(Stimulus):
         super().__setattr__(key, value)
 
     def check_duration(self, port: str, duration: float) -> None:
-        length = len(self.data.value) * float(np.max(self.p.every.to_decimal(u.ms)))
-        needed = duration - float(np.min(self.p.onset.to_decimal(u.ms)))
-        if self.after == "refuse" and needed > length * (1 + 1e-5):
+        if self.after != "refuse":
+            return
+        every, onset = (many_milliseconds(x) for x in (self.p.every, self.p.onset))
+        length, needed = len(self.data.value) * every.max(), duration - onset.min()
+        if needed > length + 1e-3 * every.max():
             raise ValueError(
                 f"Input `{port}` is a {self._owner} of {length:g} ms and so ends before the run, which needs "
                 f"{needed:g} ms of it. Give after='zero', 'hold' or 'repeat', or a shorter run."
             )
 
     def course(self, since: Any) -> Any:
-        place = since / self.p.every.to_decimal(u.ms)
-        if brainstate.environ.get("dt", default=None) is not None:  # rows stand for starts of steps, not for middles
-            place = place - 0.5 * time_step(self._owner).to_decimal(u.ms) / self.p.every.to_decimal(u.ms)
-        place = place + 1e-4  # a row begins at its time, whatever the rounding
-        row = jnp.floor(place).astype(jnp.int32)
+        starts = since - 0.5 * step_in_ms()  # rows stand for starts of steps, not for middles
+        row, part = (starts / self.exactly("every") + 1e-4).split()  # a row begins at its time, whatever the rounding
         now = self._row(row)
         if self.interpolate:
-            part = jnp.maximum(place - row - 1e-4, 0.0)
-            now = now + part * (self._row(row + 1) - now)
-        return jnp.where(place >= 0, now, 0.0)
+            now = now + jnp.maximum(part - 1e-4, 0.0) * (self._row(row + 1) - now)
+        return jnp.where(row >= 0, now, 0.0)
 
     def _row(self, row: Any) -> Any:
         rows = self.data.value

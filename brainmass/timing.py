@@ -9,14 +9,29 @@ import numpy as np
 
 from brainmass.dynamics.fields import show
 
-__all__ = ["milliseconds", "steps_of"]
+__all__ = ["MOST_STEPS", "check_countable", "many_milliseconds", "milliseconds", "steps_of", "written"]
+
+MOST_STEPS = 2**31 - 1
+"""Steps are counted in 32 bits."""
+
+
+def written(number: Any) -> float:
+    """A number as a Python float; one in single precision as the decimal number that it was written as."""
+    number = np.asarray(number)
+    return float(str(number)) if number.dtype == np.float32 else float(number)
+
+
+def many_milliseconds(times: Any) -> np.ndarray:
+    """Times as numbers, of any shape."""
+    return np.vectorize(written, otypes=[float])(np.asarray(times.to_decimal(u.ms)))
 
 
 def milliseconds(argument: str, time: Any, owner: str = "", *, positive: bool = False) -> float:
     """One finite time as a number, or an error."""
     try:
         # to_decimal compares dimensions, which takes long enough to be felt in a short run
-        number = np.asarray(time.mantissa if time.unit is u.ms else time.to_decimal(u.ms), np.float64)
+        number = np.asarray(time.mantissa if time.unit is u.ms else time.to_decimal(u.ms))
+        number = np.float64(written(number)) if number.shape == () else number
     except (AttributeError, u.UnitMismatchError):
         raise u.UnitMismatchError(
             f"{_named(argument, owner)} must be a time, but is {show(time)}. {_example(argument)}"
@@ -34,13 +49,23 @@ def steps_of(argument: str, time: Any, step: Any, owner: str = "", called: str =
     h = milliseconds("dt", step, owner, positive=True)
     ratio = milliseconds(argument, time, owner) / h
     n = round(ratio)
-    # single precision carries about seven digits of a time
-    if abs(ratio - n) > 1e-5 * max(1.0, abs(ratio)) or (n == 0 and ratio != 0):
+    # single precision carries about seven digits of a time, and what is left of a step is no rounding
+    if abs(ratio - n) > min(1e-5 * max(1.0, abs(ratio)), 0.01) or (n == 0 and ratio != 0):
         raise ValueError(
             f"{_named(argument, owner)} must be a multiple of {called} {show(step)}, but is {show(time)}. "
-            f"The nearest that is: {argument}={max(n, 1) * h:g} * u.ms."
+            f"The nearest that is: {argument}={max(n, 1) * h:.12g} * u.ms."
         )
+    check_countable(_named(argument, owner), n, time, step)
     return n
+
+
+def check_countable(what: str, steps: int, time: Any, dt: Any) -> None:
+    """Refuse more steps than are counted."""
+    if steps > MOST_STEPS:
+        raise ValueError(
+            f"{what} must be at most {MOST_STEPS} time steps, in which time is counted, but {show(time)} in steps "
+            f"dt={show(dt)} is {steps}. Take a larger dt, or a shorter run."
+        )
 
 
 def _named(argument: str, owner: str) -> str:

@@ -36,6 +36,12 @@ class Inputs:
         """What a compiled program takes as its arguments."""
         return {"series": self.series, "constants": self.constants}
 
+    def check_end(self, end: float) -> None:
+        """Refuse a run that ends so many ms after time zero, if what drives it ends before."""
+        for port, drive in self.modules.items():
+            if isinstance(drive, Drive):
+                drive.check_duration(port, end)
+
     @property
     def structure(self) -> tuple:
         functions = tuple((port, same_function(f)) for port, f in self.functions.items())
@@ -89,8 +95,8 @@ def _names(code: Any) -> set[str]:
     return set(code.co_names).union(*map(_names, inner))
 
 
-def as_inputs(inputs: Any, model: Any, n_steps: int, dt: float) -> Inputs:
-    """Inputs from what a user may write; checked against the ports of the model where it declares any. `dt` in ms."""
+def as_inputs(inputs: Any, model: Any, n_steps: int) -> Inputs:
+    """Inputs from what a user may write; checked against the ports of the model where it declares any."""
     if inputs is None:
         return Inputs()
     if not isinstance(inputs, Mapping):
@@ -108,7 +114,7 @@ def as_inputs(inputs: Any, model: Any, n_steps: int, dt: float) -> Inputs:
                 f"{', '.join((*ports, *others))}.{suggestion(port, (*ports, *others))}"
             )
         if isinstance(value, Drive | Noise):
-            _check_module(name, value, node, port, n_steps * dt)
+            _check_module(name, value, node, port)
             given.modules[name] = value
             continue
         if callable(value):
@@ -124,7 +130,7 @@ def as_inputs(inputs: Any, model: Any, n_steps: int, dt: float) -> Inputs:
     return given
 
 
-def _check_module(name: str, drive: Any, node: Any, port: str, duration: float) -> None:
+def _check_module(name: str, drive: Any, node: Any, port: str) -> None:
     population = getattr(node, "varshape", drive.varshape)
     if drive.varshape != population:
         raise ValueError(
@@ -150,8 +156,6 @@ def _check_module(name: str, drive: Any, node: Any, port: str, duration: float) 
             f"Input `{name}` of {type(node).__name__} must be in {wanted}, but is a {type(drive).__name__} in "
             f"{in_words(unit)}: give that unit to its {strength}."
         ) from None
-    if isinstance(drive, Drive):
-        drive.check_duration(name, duration)
 
 
 def _strength_of(drive: Drive | Noise) -> str:

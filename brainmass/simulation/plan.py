@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from brainmass.dynamics.fields import show
-from brainmass.timing import milliseconds, steps_of
+from brainmass.timing import check_countable, milliseconds, steps_of
 
 __all__ = ["Plan", "check_dt", "interval_in_steps", "make_plan", "steps_in"]
 
@@ -61,6 +61,7 @@ def steps_in(argument: str, duration: Any, dt: Any, owner: str = "", *, minimum:
     """The number of steps in a duration, which must be a multiple of the step; an int is taken as that number."""
     if isinstance(duration, int | np.integer) and not isinstance(duration, bool):
         n = int(duration)
+        check_countable(f"Argument `{argument}`{f' of {owner}' * bool(owner)}", n, f"{n} steps", dt)
     else:
         n = steps_of(argument, duration, dt, owner)
     if n < minimum:

@@ -12,6 +12,7 @@ import brainunit as u
 import jax
 import jax.numpy as jnp
 
+from brainmass.clock import time_at
 from brainmass.dynamics.base import Declared
 from brainmass.forward.observer import Observer
 from brainmass.simulation import loop
@@ -173,7 +174,7 @@ class _Run:
         bundle, found = self.bind(states)
         for path, normals in {} if self.normals is None else self.normals.of_row(draws).items():
             found.noises[path]._handed = normals
-        t = number * self.dt
+        t = time_at(number, self.dt)
         with brainstate.environ.context(i=number, t=t, dt=self.dt):
             given = self.program.inputs.at(self.arrays, row, t, bundle.model, bundle.inputs)
             bundle.model.update(**given)

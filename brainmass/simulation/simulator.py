@@ -16,7 +16,7 @@ from brainmass.dynamics.fields import check_param_value, is_traced, show
 from brainmass.forward.observer import Observer
 from brainmass.simulation.functional import Inventory, inventory, stateful
 from brainmass.simulation.horizon import present_horizon
-from brainmass.simulation.inputs import as_inputs, same_function
+from brainmass.simulation.inputs import Inputs, as_inputs, same_function
 from brainmass.simulation.monitors import Monitor, as_monitors, default_monitors, feeders
 from brainmass.simulation.plan import Plan, check_dt, interval_in_steps, make_plan, steps_in
 from brainmass.simulation.probe import present_probe
@@ -24,7 +24,7 @@ from brainmass.simulation.program import Bundle, Program, initialise_missing, st
 from brainmass.simulation.progress import ProgressBar
 from brainmass.simulation.random import as_key, fold, next_key
 from brainmass.simulation.result import Result, unchecked
-from brainmass.timing import milliseconds
+from brainmass.timing import check_countable, milliseconds
 
 __all__ = ["DivergenceError", "Simulator", "checked_value"]
 
@@ -161,6 +161,7 @@ class Simulator:
         if state is None and warn is not None:
             step = milliseconds("dt", program.dt)
             warn(step, step * program.plan.n_steps)
+        _check_end(program, given, state)
         state, key, batched = _start(program, state, seed, batch_size)
         if state is None and not program.initialises_from_key:
             state = _eager_state(self.model, key, program, batched)
@@ -250,6 +251,7 @@ class Simulator:
                 state = _eager_state(self.model, words, program, False)
             elif state is not None:
                 state = _checked_state(program, state)
+            _check_end(program, given, state)
             samples, final, bad = program(raw, overrides, words, state, given.arrays)
             start = 0 if state is None else state["step"]
             return self._result(program.plan, program.dt, samples, final, start, {}), bad
@@ -281,7 +283,7 @@ class Simulator:
         set_time_step = getattr(self.model, "set_time_step", None)
         if set_time_step is not None:
             set_time_step(dt)
-        given = as_inputs(inputs, self.model, plan.n_steps, milliseconds("dt", dt))
+        given = as_inputs(inputs, self.model, plan.n_steps)
         bundle = Bundle(self.model, watched, given.modules)
         found = inventory(bundle)
         what = tuple((name, _identity(m.what), _identity(m.source)) for name, m in watched.items())
@@ -403,6 +405,15 @@ def _lane_keys(key: jax.Array, lanes: int | None) -> jax.Array:
 
 
 _fold_many = jax.jit(jax.vmap(fold, in_axes=(None, 0)))
+
+
+def _check_end(program: Program, given: Inputs, state: Any) -> None:
+    """Refuse a run that goes on beyond the steps that are counted, or the end of what drives it."""
+    start = 0 if state is None or is_traced(state["step"]) else int(state["step"])
+    end, step = start + program.plan.n_steps, milliseconds("dt", program.dt)
+    if start:
+        check_countable("What `state` goes on to in run", end, u.Quantity(end * step, unit=u.ms), program.dt)
+    given.check_end(end * step)
 
 
 def _checked_state(program: Program, state: Any) -> Any:
