@@ -49,14 +49,19 @@ def steps_of(argument: str, time: Any, step: Any, owner: str = "", called: str =
     h = milliseconds("dt", step, owner, positive=True)
     ratio = milliseconds(argument, time, owner) / h
     n = round(ratio)
-    # single precision carries about seven digits of a time, and what is left of a step is no rounding
-    if abs(ratio - n) > min(1e-5 * max(1.0, abs(ratio)), 0.01) or (n == 0 and ratio != 0):
+    if abs(ratio - n) > _rounding(time, step) * max(1.0, abs(ratio)) or (n == 0 and ratio != 0):
         raise ValueError(
             f"{_named(argument, owner)} must be a multiple of {called} {show(step)}, but is {show(time)}. "
             f"The nearest that is: {argument}={max(n, 1) * h:.12g} * u.ms."
         )
     check_countable(_named(argument, owner), n, time, step)
     return n
+
+
+def _rounding(*times: Any) -> float:
+    """What may be rounding in a ratio of times: of single precision, which carries about seven digits, and of double."""
+    single = any(np.asarray(time.mantissa).dtype == np.float32 for time in times)
+    return 1e-5 if single else 1e-9
 
 
 def check_countable(what: str, steps: int, time: Any, dt: Any) -> None:
