@@ -198,7 +198,10 @@ class Stimulus(Drive, Declared):
     def prepare(self) -> dict[str, Double]:
         """Times in ms and rates in Hz, to twice the digits; a run works them out once."""
         values = {name: getattr(self, name).value() for name in self._params if getattr(self, name) is not None}
-        units = {name: next((unit for unit in (u.ms, u.Hz) if u.get_unit(x).has_same_dim(unit)), None) for name, x in values.items()}
+        units = {
+            name: next((unit for unit in (u.ms, u.Hz) if u.get_unit(x).has_same_dim(unit)), None)
+            for name, x in values.items()
+        }
         return {name: as_written(values[name].to_decimal(unit)) for name, unit in units.items() if unit is not None}
 
     def exactly(self, name: str) -> Double:
