@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import brainstate
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -199,7 +200,7 @@ class Fitter:
         found = inventory(self.model)
         space = self._space(found)
         given = self._given(found, space, target, seed)
-        structure = found.structure, str(shapes_of(given.theta))
+        structure = self._structure(found, given)
         self._problem.check(structure, *given, many=self._solver.many)
         described = self._describe(given, space, fresh) | {"batch": batch}
         saved = None if resume is None else Saved.read_for(Path(resume), described)
@@ -253,10 +254,15 @@ class Fitter:
         """
         found = inventory(self.model)
         given = self._given(found, self._space(found), target, seed)
-        self._problem.check((found.structure, str(shapes_of(given.theta))), *given)
+        self._problem.check(self._structure(found, given), *given)
         return compare_gradients(self._problem, given, step)
 
     # --- around it --------------------------------------------------------------------------------------------------
+    def _structure(self, found: Inventory, given: Given) -> Any:
+        """A program serves only where this is the same."""
+        number = self._problem.look(found, search_space=self._described, dt=brainstate.environ.get("dt", default=None))
+        return found.structure, str(shapes_of(given.theta)), number
+
     def _given(self, found: Inventory, space: SearchSpace, target: Any, seed: Any) -> Given:
         fixed = {path: x for path, x in found.raw().items() if path not in space.sides}
         return Given(space.start, fixed, as_key(seed), target)

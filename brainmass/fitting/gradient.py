@@ -130,7 +130,7 @@ class _Judge:
     def __init__(self, solver: GradientDescent, course: Course, structure: Any, given: Given, lane: Any):
         self._course, self._given, self._lane = course, given, lane
         if ("losses", structure) not in solver._compiled:
-            losses = solver.problem.losses
+            losses = partial(solver.problem.losses)
             several = jax.vmap(losses, (0, None, None, None))
             solver._compiled["losses", structure] = jax.jit(losses if solver.n_starts == 1 else several)
         self._losses = solver._compiled["losses", structure]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import brainunit as u
@@ -18,6 +19,7 @@ from brainmass.fitting.space import SearchSpace
 from brainmass.simulation.functional import ByPath, Inventory, Template, Values, inventory
 from brainmass.simulation.horizon import gradients_through
 from brainmass.simulation.random import fold, keys_from
+from brainmass.simulation.same import Pictures, environment
 
 __all__ = ["Problem", "call", "norm"]
 
@@ -44,6 +46,17 @@ class Problem:
         self._loss_fn, self._predict, self._objective = loss_fn, predict, objective
         self._transient, self.horizon = transient, horizon
         self._checked: set[Any] = set()
+        self._pictures, self._things = Pictures("fit"), {}
+
+    def look(self, found: Inventory, **more: Any) -> int:
+        """A number that stays the same as long as the functions of the user are, and what they read."""
+        functions = {"loss_fn": self._loss_fn, "predict": self._predict, "objective": self._objective, **more}
+        self._things = {**found.others, **functions, "brainstate.environ": environment()}
+        return self._pictures.number(self._things)
+
+    def calling(self) -> Any:
+        """A context in which functions of the user are called."""
+        return self._pictures.calling(self._things)
 
     @property
     def predicts(self) -> bool:
@@ -69,7 +82,8 @@ class Problem:
         """What the model predicts, for each row where there are rows."""
 
         def one(key: Any, data: Any) -> Any:
-            return self._prediction(self._on(theta, fixed, False)[0], key, data)
+            with self.calling():
+                return self._prediction(self._on(theta, fixed, False)[0], key, data)
 
         if not isinstance(target, Rows):
             return one(key, None)
@@ -90,7 +104,7 @@ class Problem:
         sort = structure, tree, tuple((np.shape(x), jnp.result_type(x)) for x in leaves)
         if sort in self._checked:
             return
-        shape = jax.eval_shape(self.residuals if many else self.loss, theta, fixed, key, target).shape
+        shape = jax.eval_shape(partial(self.residuals if many else self.loss), theta, fixed, key, target).shape
         if not many and shape != ():
             raise ValueError(f"The loss must be one number, but has shape {shape}: reduce it, e.g. by its mean.")
         self._checked.add(sort)
@@ -103,7 +117,7 @@ class Problem:
         return self.against(self._prediction(model, key, data), target)
 
     def _compared(self, theta: Values, fixed: Values, key: Any, target: Any, plain: bool) -> tuple[Any, Any]:
-        with gradients_through(self.horizon):
+        with gradients_through(self.horizon), self.calling():
             if isinstance(target, Rows):
                 compared = jax.vmap(lambda i: self.compared(theta, fixed, fold(key, i), *target.row(i), plain))(
                     target.which

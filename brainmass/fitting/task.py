@@ -39,7 +39,7 @@ class Task(Problem):
 
     def _outputs(self, model: Any, key: Any, inputs: Any, training: bool) -> Any:
         def outputs(inputs: Any) -> Any:
-            with brainstate.environ.context(fit=training):
+            with self.calling(), brainstate.environ.context(fit=training):
                 return call(self._predict, key, model, inputs)  # type: ignore[arg-type]
 
         return _with_draws_from(key, outputs, inputs)

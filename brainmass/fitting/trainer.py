@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -270,7 +271,8 @@ class Trainer:
         return Score(float(loss), None if metric is None else float(metric))
 
     def _measured(self, outputs: Any, targets: Any) -> tuple[Any, Any]:
-        return self._task.against(outputs, targets), None if self.metric is None else self.metric(outputs, targets)
+        with self._task.calling():
+            return self._task.against(outputs, targets), None if self.metric is None else self.metric(outputs, targets)
 
     # --- around it --------------------------------------------------------------------------------------------------
     def _given(self, data: Any, seed: Any) -> tuple[Inventory, Given]:
@@ -279,25 +281,33 @@ class Trainer:
         fixed = {path: x for path, x in found.raw().items() if path not in theta}
         return found, Given(theta, fixed, as_key(seed), data)
 
-    def _compile(self, found: Inventory) -> tuple[Any, Any, Any]:
+    def _structure(self, found: Inventory) -> Any:
+        """A program serves only where this is the same."""
+        dt = brainstate.environ.get("dt", default=None)
+        return found.structure, self._task.look(found, metric=self.metric, dt=dt)
+
+    def _compile(self, found: Inventory) -> tuple[Any, ...]:
         """The programs of a step, of outputs, and of loss and metric."""
-        structure = found.structure, str(brainstate.environ.get("dt", default=None))
+        structure = self._structure(found)
         if structure not in self._compiled:
-            self._compiled[structure] = jax.jit(self._step), jax.jit(self._task.outputs), jax.jit(self._measured)
+            parts = self._step, self._task.outputs, self._measured
+            # Of a bound method that it has seen JAX keeps the trace, whatever its function reads.
+            self._compiled[structure] = tuple(jax.jit(partial(part)) for part in parts)
         return self._compiled[structure]
 
     def _programs(self, found: Inventory, given: Given) -> tuple[Any, Any, Any]:
         """The same, after a look at what comes out for these samples."""
         batch = jax.eval_shape(lambda data: take(data, np.arange(self.batch_size) % length(data)), given.target)
-        self._task.check((found.structure, str(shapes_of(given.theta))), given.theta, given.fixed, given.key, batch)
-        outputs = jax.eval_shape(self._task.outputs, given.theta, given.fixed, given.key, batch[0])
+        sort = self._structure(found), str(shapes_of(given.theta))
+        self._task.check(sort, given.theta, given.fixed, given.key, batch)
+        outputs = jax.eval_shape(partial(self._task.outputs), given.theta, given.fixed, given.key, batch[0])
         if any(x.shape[:1] != (self.batch_size,) for x in jax.tree.leaves(outputs)):
             raise ValueError(
                 f"The outputs must have one row per sample, {self.batch_size} in a batch, but have shape "
                 f"{', '.join(str(x.shape) for x in jax.tree.leaves(outputs))}: see `predict` of Trainer."
             )
         if self.metric is not None:
-            shape = jax.eval_shape(self.metric, outputs, batch[1]).shape
+            shape = jax.eval_shape(partial(self._measured), outputs, batch[1])[1].shape
             if shape != ():
                 raise ValueError(f"The metric must be one number, but has shape {shape}: reduce it, e.g. by its mean.")
         return self._compile(found)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import types
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,6 +20,7 @@ from brainstate.nn import IdentityT, Param
 
 from brainmass.dynamics.fields import default_dtype, is_traced, suggestion
 from brainmass.noise import Noise
+from brainmass.simulation.same import Same, is_known
 
 __all__ = [
     "TRANSIENT_ATTRIBUTES",
@@ -28,7 +28,6 @@ __all__ = [
     "Inventory",
     "Template",
     "Values",
-    "constant",
     "initialise",
     "initialises_from_key",
     "inventory",
@@ -64,7 +63,11 @@ TRANSIENT_ATTRIBUTES = {"_batch", "_handed", "_prepared"}
 
 @dataclass
 class Inventory:
-    """What a module holds, by dotted path."""
+    """What a module holds, by dotted path.
+
+    `structure` is a hashable description of all else but `others`: functions, objects and classes of the user, and
+    whatever may change without being replaced, of which `same.picture` tells what they are at the moment.
+    """
 
     params: dict[str, Param] = field(default_factory=dict)
     states: dict[str, tuple[Any, Any, brainstate.State]] = field(default_factory=dict)
@@ -72,6 +75,7 @@ class Inventory:
     noises: dict[str, Noise] = field(default_factory=dict)
     modules: dict[str, Any] = field(default_factory=dict)
     structure: tuple = ()
+    others: dict[str, Any] = field(default_factory=dict)
 
     def raw(self) -> Values:
         """Stored parameter values and tables: what a compiled program takes as its arguments."""
@@ -122,15 +126,6 @@ def _find(kind: str, name: str, known: Mapping[str, Any]) -> str:
     raise ValueError(f"{name!r} could be any of {full}: write the whole path.")
 
 
-def _same() -> None:
-    """See `_Same`."""
-
-
-# Stands for an object, which it keeps alive: bound methods are equal when they are bound to the very same one. They
-# compare and hash without running Python code, which is felt in a short run.
-_Same = functools.partial(types.MethodType, _same)
-
-
 def inventory(root: Any) -> Inventory:
     """List what a module and its submodules hold, and a hashable description of all else about them."""
     found, structure = Inventory(), []
@@ -143,7 +138,11 @@ def _visit(thing: Any, path: str, owner: Any, key: Any, found: Inventory, seen: 
     kind = _kind(type(thing))
     if kind == "param":
         same_as = seen.setdefault(id(thing), path)
-        structure += (key, type(thing), constant(thing.t), constant(thing.precompute), same_as)
+        structure += (key, type(thing), type(thing.t), same_as)
+        if type(thing.t) is not IdentityT:
+            found.others[f"{path} transform"] = thing.t
+        if thing.precompute is not None:
+            found.others[f"{path} precompute"] = thing.precompute
         if same_as == path:
             found.params[path] = thing
     elif kind == "table":
@@ -152,13 +151,18 @@ def _visit(thing: Any, path: str, owner: Any, key: Any, found: Inventory, seen: 
         found.states[path] = (owner, key, thing)
     elif kind == "module":
         structure += (key, type(thing))
+        if not is_known(type(thing)):
+            found.others[f"{path} class"] = type(thing)
         _visit_module(thing, path, found, seen, structure)
     elif kind == "container" and _holds_nodes(thing):
         structure += (key, len(thing))
         for name, value in thing.items() if isinstance(thing, dict) else enumerate(thing):
             _visit(value, f"{path}.{name}", thing, name, found, seen, structure)
     else:
-        structure += (key, constant(thing))
+        stand_in = constant(thing)
+        if stand_in is None and thing is not None:
+            found.others[path] = thing
+        structure += (key, stand_in)
 
 
 def _visit_module(module: Any, path: str, found: Inventory, seen: dict, structure: list) -> None:
@@ -207,17 +211,20 @@ _COMPARABLE = {type(None), str, u.Unit}
 
 
 def constant(thing: Any) -> Any:
-    """A hashable stand-in: equal for equal numbers and strings, else for the very same object, which it keeps alive."""
+    """A hashable stand-in, equal for equal numbers and text, for an array the very same; None for what may change."""
     kind = type(thing)
     if kind in _NUMBERS:
         return kind, thing
     if kind in _COMPARABLE:
         return thing
     if kind is tuple:
-        return tuple(map(constant, thing))
+        parts = tuple(map(constant, thing))
+        return parts if all(p is not None or x is None for p, x in zip(parts, thing, strict=True)) else None
     if kind is u.Quantity and thing.ndim == 0 and not is_traced(thing):
         return kind, float(thing.mantissa), thing.unit
-    return _Same(thing)
+    if isinstance(thing, jax.Array | np.ndarray | u.Quantity):
+        return Same(thing)
+    return None
 
 
 class Template:

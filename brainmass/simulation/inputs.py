@@ -16,10 +16,9 @@ from brainmass._common.foreign import plain
 from brainmass.dynamics.fields import show, suggestion
 from brainmass.forward.observer import in_words
 from brainmass.noise import Noise
-from brainmass.simulation.functional import constant
 from brainmass.stimulus import Drive, Stimulus
 
-__all__ = ["Inputs", "as_inputs", "key_of", "same_function"]
+__all__ = ["Inputs", "as_inputs", "key_of"]
 
 
 @dataclass
@@ -44,8 +43,7 @@ class Inputs:
 
     @property
     def structure(self) -> tuple:
-        functions = tuple((port, same_function(f)) for port, f in self.functions.items())
-        return tuple(self.series), tuple(self.constants), functions
+        return tuple(self.series), tuple(self.constants), tuple(self.functions)
 
     @staticmethod
     def rows(arrays: dict[str, dict[str, Any]], first: Any, n: int) -> dict[str, Any]:
@@ -75,24 +73,6 @@ def takes_model(function: Callable[..., Any]) -> bool:
     parameters = inspect.signature(function).parameters.values()
     needed = [p for p in parameters if p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     return len(needed) == 2
-
-
-def same_function(function: Any) -> Any:
-    """A hashable stand-in for a function: two writings of one lambda, with the same things closed over, are equal."""
-    function, owner = getattr(function, "__func__", function), getattr(function, "__self__", None)
-    code = getattr(function, "__code__", None)
-    if code is None:
-        return constant(function)
-    cells = tuple(cell.cell_contents for cell in function.__closure__ or ())
-    variables = tuple(function.__globals__[name] for name in sorted(_names(code)) if name in function.__globals__)
-    keywords = tuple((function.__kwdefaults__ or {}).items())
-    return code, constant(owner), *map(constant, (function.__defaults__, keywords, cells, variables))
-
-
-def _names(code: Any) -> set[str]:
-    """The names that a function looks up, functions written inside it included."""
-    inner = (c for c in code.co_consts if isinstance(c, type(code)))
-    return set(code.co_names).union(*map(_names, inner))
 
 
 def as_inputs(inputs: Any, model: Any, n_steps: int) -> Inputs:

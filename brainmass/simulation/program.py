@@ -33,6 +33,7 @@ from brainmass.simulation.plan import Plan
 from brainmass.simulation.probe import present_probe
 from brainmass.simulation.progress import ProgressBar
 from brainmass.simulation.random import Normals, fold
+from brainmass.simulation.same import Pictures
 
 __all__ = ["Bundle", "Program", "initialise_missing", "states_missing"]
 
@@ -67,9 +68,18 @@ class Program:
     """
 
     def __init__(
-        self, bundle: Bundle, monitors: dict[str, Monitor], plan: Plan, dt: Any, inputs: Inputs, bar: ProgressBar | None
+        self,
+        bundle: Bundle,
+        plan: Plan,
+        dt: Any,
+        bar: ProgressBar | None,
+        pictures: Pictures,
+        monitors: dict[str, Monitor],
+        inputs: Inputs,
+        things: Mapping[str, Any],
     ):
-        self.monitors, self.plan, self.dt, self.inputs, self.bar = monitors, plan, dt, inputs, bar
+        self.plan, self.dt, self.bar, self.pictures = plan, dt, bar, pictures
+        self.calls_on(monitors, inputs, things)
         initialise_missing(bundle, dt)
         found = inventory(bundle)
         self.states = tuple(found.states)
@@ -84,8 +94,12 @@ class Program:
         self.makes_states = bool(stateful(inventory(bundle.model)))  # else a run starts from the states it finds
         self.compiled: dict[Any, Any] = {}
 
+    def calls_on(self, monitors: dict[str, Monitor], inputs: Inputs, things: Mapping[str, Any]) -> None:
+        """The functions of the user to call from now on; `things` are all of which it matters what they read."""
+        self.monitors, self.inputs, self.things = monitors, inputs, things
+
     def __call__(self, raw: Values, overrides: Values, key: jax.Array, state: Any, arrays: Any) -> tuple:
-        with brainstate.environ.context(dt=self.dt):
+        with self.pictures.calling(self.things), brainstate.environ.context(dt=self.dt):
             return _Run(self, self.template.natural(raw, overrides), key, arrays).go(state)
 
     def batched(self, has_state: bool) -> Lanes:

@@ -16,7 +16,7 @@ from brainmass.dynamics.fields import check_param_value, is_traced, show
 from brainmass.forward.observer import Observer
 from brainmass.simulation.functional import Inventory, inventory, stateful
 from brainmass.simulation.horizon import present_horizon
-from brainmass.simulation.inputs import Inputs, as_inputs, same_function
+from brainmass.simulation.inputs import Inputs, as_inputs
 from brainmass.simulation.monitors import Monitor, as_monitors, default_monitors, feeders
 from brainmass.simulation.plan import Plan, check_dt, interval_in_steps, make_plan, steps_in
 from brainmass.simulation.probe import present_probe
@@ -24,9 +24,12 @@ from brainmass.simulation.program import Bundle, Program, initialise_missing, st
 from brainmass.simulation.progress import ProgressBar
 from brainmass.simulation.random import as_key, fold, next_key
 from brainmass.simulation.result import Result, unchecked
+from brainmass.simulation.same import Pictures, environment
 from brainmass.timing import check_countable, milliseconds
 
 __all__ = ["DivergenceError", "Simulator", "checked_value"]
+
+_MOST_PROGRAMS = 64  # that a simulator keeps
 
 
 class DivergenceError(FloatingPointError):
@@ -64,6 +67,7 @@ class Simulator:
         self.model = model
         self._dt = None if dt is None else check_dt(dt)
         self._programs: dict[Any, Program] = {}
+        self._pictures = Pictures()
 
     def __repr__(self) -> str:
         step = "that of brainstate.environ" if self._dt is None else self._dt
@@ -286,17 +290,25 @@ class Simulator:
         given = as_inputs(inputs, self.model, plan.n_steps)
         bundle = Bundle(self.model, watched, given.modules)
         found = inventory(bundle)
-        what = tuple((name, _identity(m.what), _identity(m.source)) for name, m in watched.items())
+        what = tuple((name, _kind(m.what), _kind(m.source)) for name, m in watched.items())
+        things = {**found.others, **_functions(watched, given)}
         key = (plan, what, milliseconds("dt", dt), progress, found.structure, given.structure)
-        key = (*key, jax.config.read("jax_enable_x64"))
+        key = (*key, jax.config.read("jax_enable_x64"), self._pictures.number(things) if things else None)
         program = self._programs.get(key) if probe is None else None
         if program is None:
             bar = ProgressBar(plan.n_steps) if progress else None
-            program = Program(bundle, watched, plan, dt, given, bar)
+            program = Program(bundle, plan, dt, bar, self._pictures, watched, given, things)
             if probe is None:
-                self._programs[key] = program
+                self._keep(key, program)
             found = inventory(bundle)
+        else:
+            program.calls_on(watched, given, things)
         return program, found, given
+
+    def _keep(self, key: Any, program: Program) -> None:
+        self._programs[key] = program
+        if len(self._programs) > _MOST_PROGRAMS:  # those that were made for what a function read once
+            del self._programs[next(iter(self._programs))]
 
     def _result(self, plan: Plan, dt: Any, samples: Any, final: Any, start: Any, provenance: dict[str, str]) -> Result:
         xp = jnp if is_traced(start) else np
@@ -362,8 +374,82 @@ def _arrange(
     return plan
 
 
-def _identity(what: Any) -> Any:
-    return type(what) if isinstance(what, Observer) else same_function(what)
+def _kind(what: Any) -> Any:
+    """What a monitor is, as far as it is told apart by that; of a function it is told what it reads."""
+    return what if isinstance(what, str | None) else type(what)
+
+
+def _functions(watched: Mapping[str, Monitor], given: Inputs) -> dict[str, Any]:
+    """The functions of the user in a run; where there are any, with the settings that they may ask for."""
+    functions: dict[str, Any] = {f"input {name}": f for name, f in given.functions.items()}
+    for name, monitor in watched.items():
+        parts = {f"monitor {name}": monitor.what, f"source of {name}": monitor.source}
+        functions |= {n: f for n, f in parts.items() if callable(f) and not isinstance(f, Observer)}
+    return functions and functions | {"brainstate.environ": environment()}
+
+
+def _has_update(model: Any) -> bool:
+    return getattr(type(model), "update", None) not in (None, getattr(brainstate.nn.Module, "update", None))
+
+
+def _describe(model: Any) -> str:
+    node = getattr(model, "node", None)
+    return type(model).__name__ if node is None else f"{type(model).__name__} of {type(node).__name__}"
+
+
+def _arrange(
+    duration: Any, watched: dict[str, Monitor], transient: Any, every: Any, dt: Any, block: Any, horizon: Any
+) -> Plan:
+    n_steps = steps_in("duration", duration, dt, minimum=1)
+    skipped = 0 if transient is None else steps_in("transient", transient, dt)
+    default = 1 if every is None else steps_in("sample_every", every, dt, minimum=1)
+    observers = {n: m.what for n, m in watched.items() if isinstance(m.what, Observer)}
+    at_end = {n for n, observer in observers.items() if observer.sums_up}
+
+    def period(name: str, monitor: Monitor) -> int:
+        if monitor.every is not None:
+            return steps_in("every", monitor.every, dt, minimum=1)
+        if name in at_end:
+            return max(1, n_steps - skipped)
+        own = getattr(observers.get(name), "period", None) if every is None else None
+        return default if own is None else steps_in("period", own, dt, f"`{name}`", minimum=1)
+
+    periods = {n: period(n, m) for n, m in watched.items()}
+    exact = {
+        n: steps_in(o.every_argument, o.every, dt, f"`{n}`", minimum=1)
+        for n, o in observers.items()
+        if o.every is not None
+    }
+    exact |= {n: periods[source] for n, source in feeders(watched).items() if n not in exact}
+    targets = {n: interval_in_steps(o.interval, dt) for n, o in observers.items() if n not in exact}
+    window = None if horizon is None else steps_in("grad_horizon", horizon, dt, minimum=1)
+    plan = make_plan(n_steps, skipped, periods, targets, block, exact, window)
+    for name, interval in plan.observed.items():
+        if periods[name] // interval < observers[name].needed:
+            raise ValueError(
+                f"Monitor `{name}` is asked for after {periods[name] // interval} value(s), one every {interval} "
+                f"step(s), but a {type(observers[name]).__name__} needs {observers[name].needed} before there is "
+                "anything to see: make the run, or the monitor's `every`, longer."
+            )
+    return plan
+
+
+def _kind(what: Any) -> Any:
+    """What a monitor is, as far as it is told apart by that; of a function it is told what it reads."""
+    return what if isinstance(what, str | None) else type(what)
+
+
+def _functions(watched: Mapping[str, Monitor], given: Inputs) -> dict[str, Any]:
+    """The functions of the user in a run; where there are any, with the settings that they may ask for."""
+    functions: dict[str, Any] = {f"input {name}": f for name, f in given.functions.items()}
+    for name, monitor in watched.items():
+        parts = {f"monitor {name}": monitor.what, f"source of {name}": monitor.source}
+        functions |= {n: f for n, f in parts.items() if callable(f) and not isinstance(f, Observer)}
+    return functions and functions | {"brainstate.environ": environment()}
+
+
+def _environment() -> dict[str, Any]:
+    return {name: x for name, x in brainstate.environ.all().items() if name not in ("i", "t", "dt")}
 
 
 def checked_value(found: Inventory, path: str, value: Any) -> Any:

@@ -19,7 +19,6 @@ from brainmass.dynamics.fields import default_dtype, show
 from brainmass.extras import import_io
 from brainmass.progress_bar import progress_bar
 from brainmass.simulation.functional import inventory, stateful
-from brainmass.simulation.inputs import same_function
 from brainmass.simulation.lanes import Lanes
 from brainmass.simulation.program import Bundle
 from brainmass.simulation.random import as_key, fold
@@ -176,11 +175,14 @@ class Lane:
         arguments |= {"transient": settings["transient"], "sample_every": settings["sample_every"], "block": None}
         self._run = simulator._watched(free=list(self.units), **arguments)
         self._settings = arguments
-        self._simulator = simulator
+        self._simulator, self._pictures = simulator, simulator._pictures
+        self._things = {"measure": measure}
 
     def batched(self, devices: Sequence[Any]) -> Callable[..., Any]:
         """Many runs side by side as one program."""
-        return self.remembered(len(devices), lambda: _program(self, devices))
+        lane, program = self.remembered(len(devices), lambda: (self, _program(self, devices)))
+        lane._measure = self._measure  # which is alike, but may have been written anew
+        return program
 
     def remembered(self, what: Any, make: Callable[[], Any]) -> Any:
         """What `make()` gives, made earlier if the model and all else but the values are the same."""
@@ -189,7 +191,7 @@ class Lane:
         program, found, given = self._simulator._program(**rest, **renamed)
         start = {} if program.makes_states else found.state_values()
         numbers = digest((found.raw(), given.arrays, start))
-        key = ("sweep", tuple(self.units.items()), same_function(self._measure), numbers, what)
+        key = ("sweep", tuple(self.units.items()), self._pictures.number(self._things), numbers, what)
         if key not in program.compiled:
             program.compiled[key] = make()
         return program.compiled[key]
@@ -198,7 +200,10 @@ class Lane:
         """The result of the run, what is kept of it, and the first bad steps."""
         given = {n: x if (unit := self.units[n]) == u.UNITLESS else u.Quantity(x, unit=unit) for n, x in values.items()}
         result, bad = self._run(given, key)
-        return result, result if self._measure is None else _named(self._measure, result), bad
+        if self._measure is None:
+            return result, result, bad
+        with self._pictures.calling(self._things):
+            return result, _named(self._measure, result), bad
 
     def __call__(self, values: Mapping[str, Any], key: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         _, kept, bad = self.whole(values, key)

@@ -1,0 +1,408 @@
+"""Whether what a user's functions read is still what it was: a program that was made with them serves only so long.
+
+A function is read without being called. It is its code, and the values of all that this code can reach: arguments'
+defaults, what is closed over, globals that it names, those of its helpers, attributes of objects, items of containers,
+arrays by their numbers. What is reached through the machinery of Python alone (`globals()`, a clock, a global random
+generator, an open file) cannot be seen so: a program with such a function is made anew for each run, and a warning
+says why.
+"""
+
+from __future__ import annotations
+
+import builtins
+import collections
+import dis
+import enum
+import functools
+import hashlib
+import itertools
+import logging
+import pickle
+import sys
+import types
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import brainstate
+import brainunit as u
+import jax
+import numpy as np
+
+__all__ = ["Pictures", "environment", "is_known", "picture"]
+
+# Their functions give the same for the same arguments. Of the standard library not those that tell the time, or draw.
+_KNOWN = {"jax", "jaxlib", "numpy", "scipy", "brainmass", "brainunit", "brainstate", "braintools", "optax", "equinox"}
+_KNOWN |= {"optimistix", "lineax", "nevergrad", "saiunit", "jaxtyping", "ml_dtypes", "numpyro", "blackjax", "diffrax"}
+_KNOWN |= {"pandas", "xarray", "sklearn", "matplotlib", "tqdm", "flax", "distrax", *sys.stdlib_module_names}
+_KNOWN -= {"__main__"}
+_RESTLESS = {"random", "time", "datetime", "secrets", "uuid", "os", "posix", "contextvars", "_random", "numpy.random"}
+_UNSEEN = {getattr(builtins, n) for n in ("globals", "locals", "eval", "exec", "__import__", "open", "input")}
+_PLAIN = (type(None), bool, int, complex, str, bytes, u.Unit, np.dtype, np.generic, range, slice, type(...))
+_DRAWS = (np.random.Generator, np.random.RandomState, np.random.BitGenerator)
+_MOST = 20_000  # things: a function that reaches more is not looked through at each run
+
+Picture = dict[str, Any]
+
+
+def environment() -> dict[str, Any]:
+    """What functions may ask `brainstate.environ` for; time and time step are those of a run."""
+    return {str(name): x for name, x in brainstate.environ.all().items() if name not in ("i", "t", "dt")}
+
+
+class Unseen(Exception):
+    """What is in the way."""
+
+
+def picture(things: Mapping[str, Any]) -> Picture:
+    """All that things are made of and read, by path: numbers, text, code, arrays as digests of their bytes.
+
+    Raises
+    ------
+    Unseen
+        Where something is reached that has no such picture.
+    """
+    seen = _Picture()
+    for name, thing in things.items():
+        seen.take(name, thing)
+    return seen.parts
+
+
+class _Picture:
+    def __init__(self) -> None:
+        self.parts: Picture = {}
+        self._visited: dict[int, tuple[str, Any]] = {}  # and so an id is not given to another
+
+    def take(self, path: str, thing: Any) -> None:
+        look = _looker(type(thing))
+        if look is None:
+            self.parts[path] = type(thing), thing
+        elif look == "float":
+            self.parts[path] = float, repr(thing)  # NaN is not equal to itself
+        elif look == "same":
+            self.parts[path] = Same(thing)
+        elif id(thing) in self._visited:
+            self.parts[path] = "as", self._visited[id(thing)][0]
+        elif len(self.parts) > _MOST:
+            raise Unseen(f"more than {_MOST} things")
+        else:
+            self._visited[id(thing)] = path, thing
+            getattr(self, look)(path, thing)
+
+    def _all(self, path: str, parts: Mapping[Any, Any]) -> None:
+        for name, part in parts.items():
+            self.take(f"{path}/{name}", part)
+
+    # --- containers -------------------------------------------------------------------------------------------------
+    def _quantity(self, path: str, thing: Any) -> None:
+        self._all(path, {"unit": thing.unit, "mantissa": thing.mantissa})
+
+    def _mapping(self, path: str, thing: Any) -> None:
+        self._all(path, {_named(key): value for key, value in thing.items()})
+
+    def _sequence(self, path: str, thing: Any) -> None:
+        self.parts[path] = type(thing), len(thing)
+        self._all(path, dict(enumerate(thing)))
+
+    def _set(self, path: str, thing: Any) -> None:
+        self.parts[path] = type(thing), frozenset(map(_named, thing))
+
+    def _state(self, path: str, thing: Any) -> None:
+        self._all(path, {"class": type(thing), "value": thing.value})
+
+    def _array(self, path: str, array: np.ndarray) -> None:
+        if array.dtype == object:
+            self.parts[path] = "objects", array.shape
+            return self._all(path, dict(enumerate(array.ravel().tolist())))
+        digest = hashlib.blake2b(np.ascontiguousarray(array).tobytes(), digest_size=16).digest()
+        self.parts[path] = "array", array.dtype.str, array.shape, digest
+        return None
+
+    # --- functions --------------------------------------------------------------------------------------------------
+    def _function(self, path: str, function: Any) -> None:
+        package = package_of(function.__globals__.get("__name__", ""))
+        inner = getattr(function, "__wrapped__", None)
+        if package in _KNOWN and not function.__closure__ and inner is None:
+            self.parts[path] = Same(function)
+            return
+        if package in ("jax", "jaxlib", "contextlib", "functools") and inner is not None:
+            self.take(f"{path}/wrapped", inner)
+        self.parts[path] = function.__code__
+        if package in ("jax", "jaxlib"):  # whose own closures hold what is made anew
+            return
+        self._all(path, {"defaults": function.__defaults__, "keywords": function.__kwdefaults__})
+        cells = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
+        for name, cell in cells:
+            with_value = _content(cell)
+            self._all(path, {name: with_value[0]} if with_value else {})
+        if package in _KNOWN:
+            return
+        for chain in _chains(function.__code__):
+            self._chain(path, function, chain)
+
+    def _chain(self, path: str, function: Any, chain: tuple[str, ...]) -> None:
+        """A global that is named, with the attributes that are asked of it where it is a module."""
+        name, *attributes = chain
+        if name.startswith("import "):
+            thing = sys.modules.get(name.removeprefix("import "))
+        elif name in function.__globals__:
+            thing = function.__globals__[name]
+        else:
+            thing = vars(builtins).get(name)
+        if isinstance(thing, type | types.BuiltinFunctionType) and thing in _UNSEEN:
+            raise Unseen(f"{name}()")
+        where = f"{path}/{name}"
+        for attribute in attributes:
+            if not isinstance(thing, types.ModuleType):
+                break
+            if thing.__name__ in _RESTLESS:
+                break
+            where, thing = f"{where}.{attribute}", vars(thing).get(attribute, getattr(thing, attribute, None))
+        if where not in self.parts:
+            self.take(where, thing)
+
+    def _method(self, path: str, thing: Any) -> None:
+        self._all(path, {"function": thing.__func__, "self": thing.__self__})
+
+    def _partial(self, path: str, thing: Any) -> None:
+        self._all(path, {"function": thing.func, "args": thing.args, "keywords": thing.keywords})
+
+    def _builtin(self, path: str, function: Any) -> None:
+        owner = function.__self__
+        if owner is None or isinstance(owner, types.ModuleType):
+            if function.__module__ in _RESTLESS and function.__name__ not in ("fspath",):
+                raise Unseen(f"{function.__module__}.{function.__name__}")
+            self.parts[path] = Same(function)
+        else:
+            self._all(path, {"name": function.__name__, "self": owner})
+
+    # --- modules, classes, objects ----------------------------------------------------------------------------------
+    def _module(self, path: str, module: types.ModuleType) -> None:
+        if module.__name__ in _RESTLESS:
+            raise Unseen(module.__name__)
+        self.parts[path] = "module", module.__name__
+        if package_of(module.__name__) not in _KNOWN:  # as a whole: what is asked of it is not known
+            inner = {n: x for n, x in vars(module).items() if not n.startswith("__")}
+            self._all(path, {n: x for n, x in inner.items() if not isinstance(x, types.ModuleType)})
+
+    def _class(self, path: str, kind: type) -> None:
+        self.parts[path] = "class", kind.__qualname__
+        if package_of(kind.__module__) in _KNOWN:
+            self.parts[path] = Same(kind)
+            return
+        for base in kind.__mro__:
+            if package_of(base.__module__) in _KNOWN:
+                self.parts[f"{path}/{base.__qualname__}"] = Same(base)
+                continue
+            for name, part in vars(base).items():
+                if name not in _OF_CLASSES and not isinstance(part, _DESCRIPTORS):
+                    for i, inner in enumerate(_behind(part)):
+                        self.take(f"{path}/{base.__qualname__}.{name}{i or ''}", inner)
+
+    def _object(self, path: str, thing: Any) -> None:
+        kind = type(thing)
+        package = package_of(kind.__module__)
+        if isinstance(thing, _DRAWS) or kind.__module__ in _RESTLESS:
+            raise Unseen(f"a {kind.__module__}.{kind.__qualname__}")
+        inner = getattr(thing, "__wrapped__", None)
+        if inner is not None and package in ("jax", "jaxlib", "functools"):
+            self.parts[path] = kind
+            self.take(f"{path}/wrapped", inner)
+            return
+        if package in ("jax", "jaxlib") or kind.__module__ in ("typing", "collections.abc") or _is_alias(thing):
+            self.parts[path] = Same(thing)
+            return
+        self.take(f"{path}/class", kind)
+        state = vars_of(thing)
+        if state is not None:
+            self._all(path, state)
+            return
+        try:
+            self.parts[path] = pickle.dumps(thing)
+        except Exception:
+            raise Unseen(f"a {kind.__module__}.{kind.__qualname__}") from None
+
+
+_OF_CLASSES = {"__dict__", "__weakref__", "__doc__", "__module__", "__annotations__", "__signature__", "__qualname__"}
+_OF_CLASSES |= {
+    "__slotnames__",
+    "__abstractmethods__",
+    "_abc_impl",
+    "__dataclass_fields__",
+    "__firstlineno__",
+    "__static_attributes__",
+}
+_DESCRIPTORS = types.MemberDescriptorType, types.GetSetDescriptorType, types.WrapperDescriptorType
+
+
+@functools.cache
+def _looker(kind: type) -> str | None:
+    """How things of this kind are looked at: None for those that are equal where they look equal."""
+    if kind is float:
+        return "float"
+    for kinds, look in _LOOKERS.items():
+        if issubclass(kind, kinds):
+            return look
+    return "_object"
+
+
+_LOOKERS: dict[Any, str | None] = {
+    _PLAIN: None,
+    (jax.Array, np.ufunc, enum.Enum, logging.Logger): "same",  # which do not change
+    np.ndarray: "_array",
+    u.Quantity: "_quantity",
+    (dict, types.MappingProxyType, collections.ChainMap, collections.UserDict): "_mapping",
+    (list, tuple, collections.deque): "_sequence",
+    (set, frozenset): "_set",
+    types.FunctionType: "_function",
+    types.MethodType: "_method",
+    functools.partial: "_partial",
+    (types.BuiltinFunctionType, types.MethodWrapperType): "_builtin",
+    type: "_class",
+    types.ModuleType: "_module",
+    brainstate.State: "_state",
+}
+
+
+def package_of(module: str | None) -> str:
+    return (module or "").partition(".")[0]
+
+
+def is_known(kind: type) -> bool:
+    """Whether a class is one of a library, which does not change between two runs."""
+    return package_of(kind.__module__) in _KNOWN
+
+
+def vars_of(thing: Any) -> dict[str, Any] | None:
+    """The attributes of an object that it is made of, as it would be pickled; None where it has none of Python's."""
+    kind = type(thing)
+    if not hasattr(thing, "__dict__") and not any("__slots__" in vars(base) for base in kind.__mro__):
+        return None
+    state = thing.__getstate__()
+    if isinstance(state, tuple) and len(state) == 2 and all(isinstance(part, dict | None) for part in state):
+        return {name: value for part in state for name, value in (part or {}).items()}
+    if isinstance(state, dict):
+        return state
+    return {} if state is None else {"state": state}
+
+
+def _is_alias(thing: Any) -> bool:
+    """Whether it is a type as written in a hint, such as `list[int]`."""
+    return isinstance(thing, types.GenericAlias | types.UnionType | TypeVar)
+
+
+def _behind(attribute: Any) -> list[Any]:
+    """The functions that stand behind an attribute of a class."""
+    if isinstance(attribute, property):
+        return [f for f in (attribute.fget,) if f is not None]
+    if isinstance(attribute, staticmethod | classmethod):
+        return [attribute.__func__]
+    return [attribute]
+
+
+def _content(cell: Any) -> tuple:
+    try:
+        return (cell.cell_contents,)
+    except ValueError:  # not yet filled
+        return ()
+
+
+def _named(key: Any) -> str:
+    return key if isinstance(key, str) else repr(key)
+
+
+class Same:
+    """Stands for a thing that is like itself alone, which it keeps alive."""
+
+    __slots__ = ("thing",)
+
+    def __init__(self, thing: Any):
+        self.thing = thing
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Same) and other.thing is self.thing
+
+    def __hash__(self) -> int:
+        return id(self.thing)
+
+
+@functools.lru_cache(4096)
+def _chains(code: types.CodeType) -> tuple[tuple[str, ...], ...]:
+    """The globals that code names, each with the attributes that follow, functions written inside it included."""
+    chains: dict[tuple[str, ...], None] = {}
+    open_chain: tuple[str, ...] = ()
+    for step in dis.get_instructions(code):
+        if step.opname in ("LOAD_ATTR", "LOAD_METHOD") and open_chain:
+            open_chain = (*open_chain, step.argval)
+            continue
+        if step.opname in ("PUSH_NULL", "PRECALL", "CACHE", "COPY", "RESUME"):
+            continue
+        if open_chain:
+            chains[open_chain] = None
+        open_chain = ()
+        if step.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
+            open_chain = (step.argval,)
+        elif step.opname == "IMPORT_NAME":
+            chains[(f"import {step.argval}",)] = None
+    if open_chain:
+        chains[open_chain] = None
+    for inner in code.co_consts:
+        if isinstance(inner, types.CodeType):
+            chains.update(dict.fromkeys(_chains(inner)))
+    return tuple(chains)
+
+
+class Pictures:
+    """Numbers for what things read: the same number for as long as it is the same."""
+
+    def __init__(self, what: str = "run") -> None:
+        self._what = what
+        self._known: list[tuple[int, Picture]] = []
+        self._own: set[str] = set()
+        self._numbers = itertools.count()
+        self._told: set[str] = set()
+
+    def number(self, things: Mapping[str, Any]) -> int:
+        try:
+            seen = picture(things)
+        except Unseen as way:
+            self._tell(str(way))
+            return next(self._numbers)
+        for number, known in reversed(self._known):
+            if not self._differs(known, seen):
+                return number
+        number = next(self._numbers)
+        self._known = [*self._known[-15:], (number, seen)]
+        return number
+
+    @contextmanager
+    def calling(self, things: Mapping[str, Any]) -> Iterator[None]:
+        """While functions are called to make a program: what they change themselves, such as a log, is no reason."""
+        try:
+            before = picture(things)
+        except Unseen:
+            yield
+            return
+        yield
+        try:
+            self._own.update(self._differs(before, picture(things)))
+        except Unseen:
+            pass
+
+    def _differs(self, before: Picture, after: Picture) -> list[str]:
+        names = [n for n in {**before, **after} if n not in before or n not in after or before[n] != after[n]]
+        return [name for name in names if not self._is_own(name)] if names and self._own else names
+
+    def _is_own(self, name: str) -> bool:
+        return any(name == own or name.startswith(f"{own}/") for own in self._own)
+
+    def _tell(self, way: str) -> None:
+        if way not in self._told:
+            self._told.add(way)
+            warnings.warn(
+                f"A function given to this {self._what} reads {way}, of which it cannot be told whether it is what it "
+                f"was: the {self._what} is compiled anew each time. Let the function read numbers or arrays instead.",
+                RuntimeWarning,
+                stacklevel=4,
+            )

@@ -1,0 +1,384 @@
+"""What a user changes between two runs is seen by the second; and where nothing changed, nothing is compiled.
+
+The truth is arithmetic: a node that only adds up its input, two Euler steps of 0.1 ms from 0.
+"""
+
+import functools
+import types
+
+import brainunit as u
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from brainstate import HiddenState
+from brainstate.nn import IdentityT, Param
+from braintools.init import Constant
+
+import brainmass as bm
+from brainmass.dynamics.base import NeuralMassDynamics
+from brainmass.dynamics.fields import Initializer, Par, param, state
+from brainmass.simulation.same import Pictures, Unseen, picture
+
+DT = 0.1 * u.ms
+AMPLITUDE = 1.0
+CALLS = []
+
+
+class Adds(NeuralMassDynamics):
+    """x' = ext, per ms; counts how often it is traced."""
+
+    scale: Par = param(default=1.0, doc="no matter")
+    init_x: Initializer = Constant(0.0)
+    x: HiddenState = state("sum", port="x_inp")
+
+    def dx(self, x, x_ext):
+        CALLS.append("dx")
+        return x_ext / u.ms + 0 * self.p.scale / u.ms
+
+
+def adding(**options):
+    return bm.Simulator(Adds(1, method="euler", **options), dt=DT)
+
+
+def total(simulator, function):
+    """What a function of time has put in within two steps, by step."""
+    return float(simulator.run(2, inputs={"x_inp": function}, monitors=["x"])["x"][-1, 0]) / 0.2
+
+
+# --- all that a function can read -------------------------------------------------------------------------------
+def of_a_helper():
+    def helper(t):
+        return AMPLITUDE * jnp.ones(1)
+
+    def change():
+        global AMPLITUDE
+        AMPLITUDE = 5.0
+
+    return (lambda t: helper(t)), change
+
+
+def of_a_dictionary():
+    settings = {"deep": {"amplitude": 1.0}}
+    return (lambda t: settings["deep"]["amplitude"]), lambda: settings["deep"].update(amplitude=5.0)
+
+
+def of_an_object():
+    settings = types.SimpleNamespace(amplitude=1.0)
+    return (lambda t: settings.amplitude), lambda: setattr(settings, "amplitude", 5.0)
+
+
+def of_a_list():
+    values = [1.0]
+    return (lambda t: sum(values)), lambda: values.append(4.0)
+
+
+def of_an_array_in_place():
+    settings = {"amplitude": np.ones(1)}
+    return (lambda t: settings["amplitude"].item()), lambda: settings["amplitude"].__imul__(5.0)
+
+
+def of_a_module():
+    module = types.ModuleType("settings_of_a_user")
+    module.AMPLITUDE, module.gain = 1.0, None
+    exec("def gain(t): return AMPLITUDE", vars(module))
+    return (lambda t: module.gain(t)), lambda: setattr(module, "AMPLITUDE", 5.0)
+
+
+class Settings:
+    amplitude = 1.0
+
+    def __init__(self, gain=1.0):
+        self._gain = gain
+
+    @property
+    def gain(self):
+        return self._gain * AMPLITUDE
+
+    def method(self, t):
+        return self.gain
+
+    def __call__(self, t):
+        return self.gain
+
+
+def of_a_class():
+    Settings.amplitude = 1.0
+    return (lambda t: Settings.amplitude), lambda: setattr(Settings, "amplitude", 5.0)
+
+
+def of_a_bound_method():
+    settings = Settings()
+    return settings.method, lambda: setattr(settings, "_gain", 5.0)
+
+
+def of_something_callable():
+    settings = Settings()
+    return settings, lambda: setattr(settings, "_gain", 5.0)
+
+
+def of_a_property():
+    return Settings(), of_a_helper()[1]
+
+
+def of_a_partial():
+    settings = Settings()
+    return functools.partial(lambda s, t: s.gain, settings), lambda: setattr(settings, "_gain", 5.0)
+
+
+def of_a_wrapper():
+    settings = {"amplitude": 1.0}
+    inner = jax.vmap(lambda x: settings["amplitude"] * x)
+    return (lambda t: inner(jnp.ones(1))), lambda: settings.update(amplitude=5.0)
+
+
+def of_a_default():
+    settings = {"amplitude": 1.0}
+    return (lambda t, s=settings: s["amplitude"]), lambda: settings.update(amplitude=5.0)
+
+
+READ = [of_a_helper, of_a_dictionary, of_an_object, of_a_list, of_an_array_in_place, of_a_module, of_a_class]
+READ += [of_a_bound_method, of_something_callable, of_a_property, of_a_partial, of_a_wrapper, of_a_default]
+
+
+@pytest.fixture(autouse=True)
+def ones():
+    global AMPLITUDE
+    AMPLITUDE = 1.0
+
+
+@pytest.mark.parametrize("make", READ, ids=lambda make: make.__name__)
+def test_what_an_input_reads(make):
+    function, change = make()
+    simulator = adding()
+    assert total(simulator, function) == pytest.approx(1.0)
+    calls = len(CALLS)
+    assert total(simulator, function) == pytest.approx(1.0) and len(CALLS) == calls  # compiled once
+    change()
+    assert total(simulator, function) == pytest.approx(5.0)
+
+
+# --- all places that call a function ----------------------------------------------------------------------------
+SETTINGS = {"gain": 1.0}
+
+
+@pytest.fixture(autouse=True)
+def gain_of_one():
+    SETTINGS["gain"] = 1.0
+
+
+def twice(measure):
+    """What comes out before and after the gain of one becomes one of five."""
+    before = measure()
+    SETTINGS["gain"] = 5.0
+    return float(np.ravel(before)[-1]), float(np.ravel(measure())[-1])
+
+
+class Grows(NeuralMassDynamics):
+    """x' = gain, per ms."""
+
+    init_x: Initializer = Constant(0.0)
+    x: HiddenState = state("sum", port="x_inp")
+
+    def dx(self, x, x_ext):
+        return SETTINGS["gain"] / u.ms + x_ext / u.ms
+
+
+class Even(bm.HRFKernel):
+    """A response of the gain throughout."""
+
+    def __call__(self, t):
+        return SETTINGS["gain"] * jnp.ones(u.math.shape(t))
+
+
+def test_a_monitor():
+    simulator = adding(init_x=Constant(1.0))
+    monitors = {"m": lambda model: SETTINGS["gain"] * model.x.value}
+    assert twice(lambda: simulator.run(2, monitors=monitors)["m"]) == pytest.approx((1.0, 5.0))
+
+
+def test_the_source_of_an_observer():
+    simulator = adding(init_x=Constant(1.0))
+    monitors = {"m": bm.Monitor(bm.Mean(1), source=lambda model: SETTINGS["gain"] * model.x.value)}
+    assert twice(lambda: simulator.run(2, monitors=monitors)["m"]) == pytest.approx((1.0, 5.0))
+
+
+def test_initial_values():
+    simulator = adding(init_x=lambda shape: SETTINGS["gain"] * jnp.ones(shape))
+    assert twice(lambda: simulator.run(2, monitors=["x"])["x"]) == pytest.approx((1.0, 5.0))
+    start = simulator.model.init_x = Constant(1.0)
+    assert simulator.run(2, monitors=["x"])["x"][-1, 0] == 1.0
+    start.value = 3.0
+    assert simulator.run(2, monitors=["x"])["x"][-1, 0] == 3.0
+
+
+def test_the_amplitude_of_a_noise():
+    node = bm.HopfStep(1, a=0.0, w=0.0, beta=1e-6, init_x=Constant(0.0), init_y=Constant(0.0), method="euler")
+    node.noise_x = bm.WhiteNoise(1, sigma=1.0, amplitude=lambda s: SETTINGS["gain"] + 0 * s["x"])
+    simulator = bm.Simulator(node, dt=DT)
+    one, five = twice(lambda: simulator.run(2, seed=0, monitors=["x"])["x"])
+    assert five == pytest.approx(5 * one, rel=1e-5)
+
+
+def test_a_kernel_of_haemodynamics():
+    def bold(simulator):
+        observer = bm.HRFBold(in_size=1, kernel=Even(40 * DT), period=40 * DT)
+        return simulator.run(80, monitors={"b": bm.Monitor(observer, source="x", every=40)})["b"]
+
+    simulator = adding(init_x=Constant(1.0))
+    one, five = twice(lambda: bold(simulator))
+    assert one != five == float(bold(adding(init_x=Constant(1.0)))[-1, 0])
+
+
+def test_the_past_before_a_run():
+    node = bm.LinearStep(2, gamma=0.0, init_x=Constant(0.0), method="euler")
+    past = {"conn": np.eye(2)[::-1], "coupled_var": "x", "coupling": "additive", "distance": np.ones((2, 2)) * u.mm}
+    net = bm.Network(node, speed=5.0, k=1.0, delay_init=lambda shape: SETTINGS["gain"] * jnp.ones(shape), **past)
+    simulator = bm.Simulator(net, dt=DT)
+    one, five = twice(lambda: simulator.run(2, monitors=["x"])["x"])
+    assert one != 0 and five == pytest.approx(5 * one, rel=1e-5)
+
+
+def test_what_a_parameter_is_made_of():
+    value = Param(jnp.ones(1), precompute=lambda x: SETTINGS["gain"] * x, fit=True)
+    simulator = bm.Simulator(bm.LinearStep(1, gamma=value, init_x=Constant(1.0), method="euler"), dt=DT)
+    one, five = twice(lambda: simulator.run(1, monitors=["x"])["x"])
+    assert (one, five) == pytest.approx((1.1, 1.5))
+
+
+def test_equations_of_a_user():
+    simulator = bm.Simulator(Grows(1, method="euler"), dt=DT)
+    assert twice(lambda: simulator.run(2, monitors=["x"])["x"]) == pytest.approx((0.2, 1.0))
+
+
+def test_the_measure_of_a_sweep(tmp_path):
+    pytest.importorskip("zarr")
+    simulator = adding(init_x=Constant(1.0))
+
+    def measure(result):
+        CALLS.append("measure")
+        return SETTINGS["gain"] * result["x"][-1, 0]
+
+    def swept(**store):
+        return bm.sweep(simulator, 2 * DT, {"scale": [1.0]}, monitors=["x"], measure=measure, **store)["measure"].values
+
+    assert np.ravel(swept(store=tmp_path / "kept.zarr")) == 1.0
+    calls = len(CALLS)
+    assert np.ravel(swept()) == 1.0 and len(CALLS) == calls
+    SETTINGS["gain"] = 5.0
+    assert np.ravel(swept()) == 5.0
+    with pytest.raises(ValueError, match="belongs to another sweep; what differs: `measure`"):
+        swept(store=tmp_path / "kept.zarr")
+
+
+@pytest.mark.parametrize("backend", ["grad", "scipy"])
+def test_losses_and_predictions(backend):
+    def predict(model):
+        CALLS.append("predict")
+        return SETTINGS["gain"] * model.a.value()
+
+    optimizer = {"grad": optax.sgd(0.0), "scipy": "Nelder-Mead"}[backend]
+    for functions in (
+        {"predict": predict, "objective": lambda p, t: jnp.sum(p)},
+        {"predict": lambda model: model.a.value(), "objective": lambda p, t: jnp.sum(SETTINGS["gain"] * p)},
+        {"loss_fn": lambda model: jnp.sum(predict(model))},
+    ):
+        SETTINGS["gain"] = 1.0
+        model = bm.HopfStep(1, a=Param(jnp.ones(1), fit=True))
+        fitter = bm.Fitter(model, optimizer, backend=backend, **functions)
+
+        def best(fitter=fitter, model=model):
+            model.a.set_value(jnp.ones(1))
+            return fitter.fit(n_steps=1).best_loss
+
+        assert best() == pytest.approx(1.0)
+        calls = len(CALLS)
+        assert best() == pytest.approx(1.0) and len(CALLS) == calls
+        SETTINGS["gain"] = 5.0
+        assert best() == pytest.approx(5.0)
+
+
+def test_the_loss_and_the_metric_of_a_training():
+    import brainstate
+
+    model = brainstate.nn.Linear(1, 1, w_init=Constant(1.0), b_init=Constant(0.0))
+    functions = {name: lambda out, y: jnp.mean(SETTINGS["gain"] * out) for name in ("loss_fn", "metric")}
+    trainer = bm.Trainer(model, optax.sgd(0.0), batch_size=2, **functions)
+    x = np.ones((2, 1))
+    seen = [trainer.evaluate(x, x)]
+    SETTINGS["gain"] = 5.0
+    seen.append(trainer.evaluate(x, x))
+    assert [tuple(score) for score in seen] == [(1.0, 1.0), (5.0, 5.0)]
+
+
+# --- what is no reason ------------------------------------------------------------------------------------------
+def test_what_a_function_notes_itself_is_no_reason_to_compile():
+    log, settings = [], {"gain": 1.0, "calls": 0}
+
+    def noting(t):
+        log.append("called")
+        settings["calls"] += 1
+        return settings["gain"]
+
+    simulator = adding()
+    assert total(simulator, noting) == pytest.approx(1.0)
+    calls = len(CALLS)
+    assert total(simulator, noting) == pytest.approx(1.0) and len(CALLS) == calls
+    settings["gain"] = 5.0
+    assert total(simulator, noting) == pytest.approx(5.0)
+
+
+def test_back_to_what_it_was_compiles_nothing():
+    simulator = adding()
+
+    def seen(value):
+        SETTINGS["gain"] = value
+        return total(simulator, lambda t: SETTINGS["gain"])  # written anew each time
+
+    assert [seen(1.0), seen(5.0)] == pytest.approx([1.0, 5.0])
+    calls = len(CALLS)
+    assert seen(1.0) == pytest.approx(1.0) and len(CALLS) == calls
+
+
+# --- what cannot be seen ----------------------------------------------------------------------------------------
+def by_the_globals(t):
+    return globals()["AMPLITUDE"]
+
+
+def by_the_clock(t):
+    import time
+
+    return time.monotonic()
+
+
+def by_a_global_generator(t):
+    return np.random.rand()
+
+
+@pytest.mark.parametrize("function", [by_the_globals, by_the_clock, by_a_global_generator])
+def test_what_cannot_be_seen_is_compiled_anew_and_told(function):
+    global AMPLITUDE
+    with pytest.raises(Unseen):
+        picture({"function": function})
+    if function is not by_the_globals:
+        return
+    simulator = adding()
+    with pytest.warns(RuntimeWarning, match=r"reads globals\(\), of which it cannot be told .* compiled anew each"):
+        assert total(simulator, function) == pytest.approx(1.0)
+    AMPLITUDE = 5.0
+    assert total(simulator, function) == pytest.approx(5.0)
+
+
+def test_pictures_of_things_alike_are_equal():
+    pictures = Pictures()
+    ring = {"a": 1.0}
+    ring["itself"] = ring
+
+    def things(value):
+        return {"f": lambda t: value, "nan": float("nan"), "array": np.arange(3), "init": Constant(value), "ring": ring}
+
+    first = pictures.number(things(1.0))
+    assert pictures.number(things(1.0)) == first
+    assert pictures.number(things(1)) != first
+    assert pictures.number(things(1.0) | {"t": IdentityT()}) != first
