@@ -13,7 +13,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from brainmass.network import connectome_files as files
 from brainmass.network.connectome import Connectome
 from brainmass.network.edges import Edges
 
@@ -173,7 +172,10 @@ def test_to_tvb_labels_have_no_blanks(tmp_path):
             "centres.txt' must hold numbers, but row 2, column 3 holds 'y'",
         ),
         ({"centres.txt": "a 0 0 0\nb 0 0\nc 1 1 1\n"}, "centres.txt' must have rows of equal length, but row 2 has 2"),
-        ({"centres.txt": "a 0 0 0\na 0 0 1\nc 1 1 1\n"}, "`labels` .*'a' is there twice"),
+        (
+            {"centres.txt": "a 0 0 0\na 0 0 1\nc 1 1 1\n"},
+            "labels that differ: .*number_repeated.* 'a' is there twice",
+        ),
         ({"hemispheres.txt": "0\n1\n2\n"}, "toy.zip' does not hold .*`hemispheres` .*but is 2"),
         ({"hemispheres.txt": "0\n1\n"}, "hemispheres.txt' must have one row per region"),
         ({"old/weights.txt": "1"}, "toy.zip' must hold weights once, but it has 'weights.txt' and 'old/weights.txt'"),
@@ -262,15 +264,17 @@ def test_csv_unit_of_length(tmp_path):
         ("0,1,2\n1,0,3\nx,1,0\n", "row 3, column 1 holds 'x'"),
         ("0,x,2\n1,0,3\n2,1,0\n", "row 1, column 2 holds 'x'"),
         ("# by hand\n\na,b\n0,1\n1,0;5\n", "row 5, column 2 holds '0;5'"),
-        ("0;1\n1;0,5\n", "row 2, column 2 holds '0,5'"),
+        ("0;1.5\n1;0,5\n", "one decimal mark: say decimal=',' or decimal='.', but row 2 holds '0,5' and another '1.5'"),
+        ("0;1,500\n2,250;0\n", "one decimal mark: .*row 1 holds '1,500'"),
         (",a,b\na,0,1\nb,?,0\n", r"row 3, column 2 holds '\?'"),
         ("0,1,2\n1,0,3\n2,1", r"row 3 has 2 numbers and row 1 3 \(is the file cut short\?\)"),
         ("0,1,2\n1,0\n2,1,0\n", "row 2 has 2 numbers and row 1 3"),
         ("a,b,c\n", "it ends after a row of labels"),
         ("a,b,c\n0,1\n1,0\n", "row 1 has 3 labels and row 2 2 numbers"),
-        (",a,b\nb,0,1\na,1,0\n", "row 2 is 'b' where the column is 'a'"),
+        (",a,b\nb,0,1\na,1,0\n", "row 1 is 'b' where the column is 'a'"),
+        (",a,b\na,0,1\nc,1,0\n", "must be a table of the regions 'a', 'c', but has 'b'"),
         ("# nothing\n", "it is empty"),
-        ('"a,b\n0,1\n1,0\n', "row 1 is none"),
+        ('"a,b\n0,1\n1,0\n', "row 1 has a quote that does not end"),
         ("0,1,2\n1,0,3\n", r"square matrix \(N, N\), but are of shape \(2, 3\)"),
         ("0,1\n1,inf\n", r"weights\[1, 1\] is inf"),
         ("a,a\n0,1\n1,0\n", "'a' is there twice"),
@@ -285,10 +289,7 @@ def test_csv_refuses(tmp_path, content, message):
     ("content", "message"),
     [
         ("0 1\n1 0\n", "l.csv' must be of the shape of '.*w.csv', but it is 2 × 2 and that is 3 × 3"),
-        (
-            "lV1,rMT,rV1\n" + text(L, ","),
-            "l.csv' must have the regions of '.*w.csv' .* region 1 is 'rMT' here and 'rV1'",
-        ),
+        ("lV1,rMT,V4\n" + text(L, ","), "`lengths` .*must be a table of the regions 'lV1', .*but has 'V4'"),
         (text(L, ",").replace("12.25", "?"), r"l.csv' must hold numbers, but row 2, column 3 holds '\?'"),
         (text(-L, ","), r"w.csv' does not hold .*`lengths` .*lengths\[0, 1\] is -40"),
     ],
@@ -308,9 +309,6 @@ def test_csv_that_is_no_text(tmp_path):
 
 
 def test_csv_is_not_written_where_it_could_not_be_read(full, tmp_path):
-    for labels in (["1", "2", "3"], ["#a", "b", "c"], [" a", "b", "c"]):
-        with pytest.raises(ValueError, match="cannot hold the label"):
-            Connectome(W, labels=labels).to_csv(tmp_path / "w.csv")
     with pytest.raises(ValueError, match="'bare' has no lengths to write"):
         Connectome(W, name="bare").to_csv(tmp_path / "w.csv", tmp_path / "l.csv")
     assert not list(tmp_path.iterdir())
@@ -389,7 +387,8 @@ def test_mat_of_matlab_style(tmp_path):
     np.testing.assert_array_equal(conn.weights, W)
     assert (conn.labels, conn.hemispheres) == (NAMES, SIDES)
     scipy.io.savemat(tmp_path / "b.mat", {"SC": W, "labels": np.arange(7)})  # of something else
-    assert Connectome.from_mat(tmp_path / "b.mat").labels[0] == "region 0"
+    with pytest.warns(UserWarning, match="b.mat' has 7 'labels' for 3 regions, which are left out: .*labels='names'"):
+        assert Connectome.from_mat(tmp_path / "b.mat").labels[0] == "region 0"
 
 
 @pytest.mark.parametrize(
@@ -419,10 +418,10 @@ def test_archive_with_objects(tmp_path):
     np.savez(tmp_path / "a.npz", SC=np.array([None, 1.0]), x=W)
     with pytest.raises(ValueError, match="a.npz' must be whole and hold plain arrays, but 'SC' cannot be read"):
         Connectome.from_npz(tmp_path / "a.npz")
-    with pytest.raises(ValueError, match=r"hold the variable 'y', but it has SC, 'x' \(3, 3\)"):
+    with pytest.raises(ValueError, match=r"hold the variable 'y', but it has 'SC', 'x' \(3, 3\)"):
         Connectome.from_npz(tmp_path / "a.npz", weights="y")
     scipy.io.savemat(tmp_path / "a.mat", {"SC": {"field": W}})
-    with pytest.raises(ValueError, match="the variable 'SC' holds cells or objects"):
+    with pytest.raises(ValueError, match="the variable 'SC' is a struct: say which part, SC.field"):
         Connectome.from_mat(tmp_path / "a.mat")
 
 
@@ -448,7 +447,7 @@ def test_npz_that_is_changed(full, tmp_path):
 def test_mat_of_version_7_3(tmp_path):
     head = b"MATLAB 7.3 MAT-file, Platform: GLNXA64".ljust(116) + bytes(8) + b"\x00\x02IM"
     (tmp_path / "a.mat").write_bytes(head + bytes(400))
-    with pytest.raises(ValueError, match="a.mat' must be of MATLAB's version 7 or older, but it is newer: .*'-v7'"):
+    with pytest.raises(ValueError, match="a.mat' must be a whole HDF5 file, but it cannot be read"):
         Connectome.from_mat(tmp_path / "a.mat")
 
 
@@ -456,7 +455,8 @@ def test_mat_without_scipy(full, tmp_path, monkeypatch):
     def missing(name):
         raise ImportError(f"No module named {name!r}")
 
-    monkeypatch.setattr(files.importlib, "import_module", missing)
+    full.to_mat(tmp_path / "a.mat")
+    monkeypatch.setattr("importlib.import_module", missing)
     for act in (full.to_mat, Connectome.from_mat):
         with pytest.raises(ImportError, match=r'pip install "brainmass\[io\]"'):
             act(tmp_path / "a.mat")
@@ -480,7 +480,7 @@ def test_a_write_that_fails_leaves_what_was_there(full, tmp_path, monkeypatch):
         file.write(b"half")
         raise OSError("disk full")
 
-    monkeypatch.setattr(files.np, "savez", fails)
+    monkeypatch.setattr("numpy.savez", fails)
     with pytest.raises(OSError, match="disk full"):
         full.normalize("max").to_npz(path)
     assert path.read_bytes() == before
@@ -568,7 +568,11 @@ def test_edges_csv(tmp_path, content, arguments, expected):
         ("source,target,weight\n0,1,2\n1.5,0,2\n", {}, "row 3 holds '1.5'"),
         ("source,target,weight\n0,1,2\n1,5,2\n", {"n": 3}, r"between 0 and 2, but target\[1\] is 5"),
         ("source,target,weight\na,b,2\na,b,2\n", {}, "the one from 'a' to 'b' is there twice"),
-        ("source,target,weight\na,b,2\nb,d,2\n", {"labels": list("abc")}, r"target\[1\] is 'd'"),
+        (
+            "source,target,weight\na,b,2\nb,d,2\n",
+            {"labels": list("abc")},
+            "regions of `labels` .*but has 'd'",
+        ),
         ("source,target,weight\n0,1,nan\n", {}, r"weight\[0\] is nan"),
         ("source,target,weight\n", {}, "`n` .*but is 0"),
         ("", {}, "it is empty"),

@@ -106,18 +106,21 @@ def is_foreign(given: Any) -> bool:
 def opened(what: str, given: Any) -> Held:
     """The numbers of a container with what it says of them; anything else as it is.
 
-    A square table whose rows and columns have the same labels in another order has its columns put in the order of its
-    rows. `what` begins the messages, as in "Argument `target` of fit".
+    `what` begins the messages, as in "Argument `target` of fit".
 
     Raises
     ------
     ValueError, TypeError
-        If a label is there twice, or the container holds no array of numbers; the message says what to write.
+        If a square table has the same labels for its rows and columns, but in another order, or a label twice, or the
+        container holds no array of numbers; the message says what to write.
     """
+    if isinstance(given, Held):  # as a file holds it
+        values = opened(what, given.values).values
+        return _in_one_order(what, dataclasses.replace(given, values=values))
     if not is_foreign(given):
         return Held(given)
     held = _opener(what, given)(what, given)
-    return held if len(held.labels) != 2 else _columns_as_rows(what, held)
+    return _in_one_order(what, held)
 
 
 def plain(what: str, given: Any, regions: Sequence[str] | None = None) -> Any:
@@ -303,15 +306,19 @@ def _of_array(what: str, given: Any) -> Held:
 
 
 # --- order ------------------------------------------------------------------------------------------------------------
-def _columns_as_rows(what: str, held: Held) -> Held:
-    rows, columns = held.labels
+def _in_one_order(what: str, held: Held) -> Held:
+    rows, columns = held.labels if len(held.labels) == 2 else (None, None)
     if rows is None or columns is None or len(rows) != len(columns):
         return held
     rows, columns = held.texts(what, 0), held.texts(what, 1)
     assert rows is not None and columns is not None
-    if rows == columns or set(rows) != set(columns):
-        return held
-    return held.taken(positions(what, rows, columns), 1)
+    if rows != columns and set(rows) == set(columns):
+        i = next(i for i, (row, column) in enumerate(zip(rows, columns, strict=True)) if row != column)
+        raise ValueError(
+            f"{what} must have its rows and columns in one order, but row {i + 1} is {rows[i]!r} where the column is "
+            f"{columns[i]!r}. Example: table.loc[table.index, table.index]"
+        )
+    return held
 
 
 def align(what: str, held: Held, regions: Sequence[str]) -> Held:

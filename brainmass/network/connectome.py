@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Self
 import brainunit as u
 import numpy as np
 
+from brainmass._common.reading.text import TextStyle
+from brainmass.connectome import files
 from brainmass.connectome.tables import in_one_order
-from brainmass.network import connectome_files as files
 from brainmass.network.connectome_checks import argument_error, checked_length_unit, checked_lengths, checked_weights
 from brainmass.network.regions import PathLike, Regions
 
@@ -19,6 +20,25 @@ if TYPE_CHECKING:
     from brainmass.network.edges import Edges
 
 __all__ = ["Connectome"]
+
+_SYMMETRIC: dict[str | None, Callable[[np.ndarray], np.ndarray]] = {
+    None: files.mirrored,
+    "mean": lambda w: (w + w.T) / 2,
+    "max": lambda w: np.where(np.abs(w) >= np.abs(w.T), w, w.T),
+    "sum": lambda w: w + w.T - np.diag(np.diag(w)),
+}
+
+
+def _longer(lengths: u.Quantity) -> u.Quantity:
+    far = np.asarray(lengths.mantissa)
+    return u.Quantity(np.maximum(far, far.T), unit=lengths.unit)
+
+
+def _checked_by(by: str | None) -> str | None:
+    if by not in _SYMMETRIC:
+        must = f"must be 'mean', 'max' or 'sum', but is {by!r}"
+        raise argument_error("Connectome", "by", must, "symmetrize('mean')")
+    return by
 
 
 @dataclasses.dataclass(frozen=True, eq=False, init=False, repr=False)
@@ -29,8 +49,8 @@ class Connectome(Regions):
     ----------
     weights : array or table, shape (N, N)
         `weights[i, j]` is the strength of the connection from region j to region i. Finite; may be
-        negative (inhibitory) and asymmetric (directed). A table of pandas or xarray names the regions; its columns
-        are put in the order of its rows, and so are further tables.
+        negative (inhibitory) and asymmetric (directed). A table of pandas or xarray names the
+        regions, and further tables are put in its order.
     lengths : Quantity of length, shape (N, N), optional
         Length of each connection, finite and nonnegative; same orientation as `weights`.
     labels : sequence of N different names, optional
@@ -88,8 +108,8 @@ class Connectome(Regions):
     def from_pandas(cls, weights: Any, lengths: Any = None, *, length_unit: Any = u.mm, **regions: Any) -> Self:
         """The connectome of tables with one row and one column per region; rows receive.
 
-        Columns are put in the order of the rows, and `lengths`, `centres` and `hemispheres` in that of the weights, by
-        their labels. Of a list of connections, `Edges.from_pandas`.
+        `lengths`, `centres` and `hemispheres` are put in the order of the weights by their labels. Of a list of
+        connections, `Edges.from_pandas`.
 
         Parameters
         ----------
@@ -137,8 +157,87 @@ class Connectome(Regions):
 
     # --- files ------------------------------------------------------------------------------------------------------
     @classmethod
-    def from_tvb(cls, path: PathLike, *, name: str | None = None, length_unit: Any = None) -> Self:
-        """Read a connectivity of The Virtual Brain: a zip archive, or a folder, of text files.
+    def from_file(
+        cls,
+        path: PathLike,
+        *,
+        weights: str | None = None,
+        lengths: Any = None,
+        labels: Any = None,
+        centres: Any = None,
+        hemispheres: Any = None,
+        length_unit: Any = None,
+        name: str | None = None,
+        symmetrize: bool | None = None,
+        number_repeated: bool = False,
+        delimiter: str | None = None,
+        decimal: str | None = None,
+        encoding: str | None = None,
+        empty: float | None = None,
+        header: bool | None = None,
+        sheet: Any = 0,
+    ) -> Self:
+        """Read a connectome from a file of any kind that is known, which is told by its first bytes.
+
+        Text (CSV and its relatives, as of MRtrix, R, Excel and MATLAB), archives of The Virtual Brain, `.npz` and
+        `.npy`, sparse matrices of scipy, MATLAB of all versions, HDF5, Excel, parquet, CIFTI; with gzip, bzip2 or xz.
+        Rows receive; of a file made the other way, call `transpose`.
+
+        Parameters
+        ----------
+        path : str or path
+            The file, or a folder of The Virtual Brain.
+        weights : str, optional
+            Which array of the file, where it is not a usual one ("weights", "SC", "connectivity", ...). Parts of a
+            struct are named with dots, "data.SC".
+        lengths, labels, centres, hemispheres : name, path or values, optional
+            Each an array of the file by its name, a file of its own, or the values. Labels in a file stand one on a
+            line, or are the one column of text; centres are x, y, z, with the label before them if there is one.
+        length_unit : unit of length, optional
+            Of lengths and centres; default mm, or what an archive of The Virtual Brain says.
+        name : str, optional
+            Default: what the file says, else the file's.
+        symmetrize : bool, optional
+            Whether to mirror a matrix of which one triangle alone is filled. Default: no, with a warning.
+        number_repeated : bool
+            Whether labels that are there several times get numbers. Default: they are refused.
+        delimiter, decimal, encoding : str, optional
+            How a text file is written, where it is not found out: the mark between columns, '.' or ',' in numbers, and
+            the code page.
+        empty : float, optional
+            What an empty cell, or NA, stands for, such as 0.0. Default: it is refused.
+        header : bool, optional
+            Whether the first row and column are names, where numbers leave that open.
+        sheet : int or str
+            Of an Excel file.
+
+        Raises
+        ------
+        ValueError
+            If the file is damaged, of another kind, or leaves something open; the message says which argument tells.
+        """
+        style = TextStyle(delimiter, decimal, encoding, empty, header)
+        unit = u.mm if length_unit is None else checked_length_unit(length_unit)
+        given = files.Given(
+            weights, lengths, labels, centres, hemispheres, unit, symmetrize, number_repeated, sheet, style
+        )
+        if files.is_tvb(path):
+            return cls._from_file(path, name, files.read_tvb(path, given, length_unit))
+        return cls._from_file(path, name, files.read_dense(path, given))
+
+    @classmethod
+    def from_tvb(
+        cls,
+        path: PathLike,
+        *,
+        name: str | None = None,
+        length_unit: Any = None,
+        labels: Any = None,
+        centres: str | None = None,
+        symmetrize: bool | None = None,
+        number_repeated: bool = False,
+    ) -> Self:
+        """Read a connectivity of The Virtual Brain: a zip archive, or a folder, of text files, or its HDF5 file.
 
         Rows receive there as here. `weights.txt` must be there; `tract_lengths.txt`, `centres.txt` (label x y z, in mm)
         and `hemispheres.txt` (1 is right) are read if they are; each may be compressed, `.txt.bz2`. Other files are
@@ -152,6 +251,12 @@ class Connectome(Regions):
             Default: the file's.
         length_unit : unit of length, optional
             Of the tract lengths. Default: what `info.txt` says, else mm.
+        labels : sequence or path, optional
+            Other labels than those of `centres.txt`.
+        centres : str, optional
+            Which file holds them, where there are several, as in centres='centres.txt'.
+        symmetrize, number_repeated
+            As of `from_file`.
 
         Raises
         ------
@@ -163,7 +268,12 @@ class Connectome(Regions):
         The order of indices is stated in The Virtual Brain's documentation of `tvb.simulator.coupling` ("to" along
         the rows, "from" along the columns). For a file made the other way, call `transpose`.
         """
-        return cls._from_file(path, name, files.read_tvb(path, length_unit))
+        unit = None if length_unit is None else checked_length_unit(length_unit)
+        given = files.Given(
+            labels=labels, centres=centres, symmetrize=symmetrize, number_repeated=number_repeated,
+            length_unit=unit or u.mm,
+        )  # fmt: skip
+        return cls._from_file(path, name, files.read_tvb(path, given, unit))
 
     def to_tvb(self, path: PathLike) -> None:
         """Write a zip archive that The Virtual Brain reads; it needs `centres`.
@@ -176,38 +286,50 @@ class Connectome(Regions):
     def from_csv(
         cls,
         path: PathLike,
-        lengths: PathLike | None = None,
+        lengths: Any = None,
         *,
         length_unit: Any = u.mm,
         delimiter: str | None = None,
         name: str | None = None,
+        labels: Any = None,
+        centres: Any = None,
+        symmetrize: bool | None = None,
+        number_repeated: bool = False,
+        decimal: str | None = None,
+        encoding: str | None = None,
+        empty: float | None = None,
+        header: bool | None = None,
     ) -> Self:
-        """Read weights, and lengths from a second file, from text files with one row per receiving region.
+        """Read weights, and lengths and centres from further files, from text files with one row per receiving region.
 
-        A first row that holds text is read as labels, and a first column of labels must agree with it. Lines that start
-        with '#' are skipped.
+        A first row that holds text is read as labels, and a first column of labels must agree with it. Lines that start with '#' or '%' are skipped.
 
         Parameters
         ----------
-        path, lengths : str or path
+        path, lengths, centres : str or path
             The files.
         length_unit : unit of length
-            Of the numbers in the file of lengths.
+            Of the numbers in the files of lengths and centres.
         delimiter : str, optional
-            Default: the first of ';', tab, ',' that the file has, else blanks.
+            Default: the one of tab, ';', ',' and blank that cuts the file into numbers.
         name : str, optional
             Default: the file's.
+        labels, symmetrize, number_repeated, decimal, encoding, empty, header
+            As of `from_file`.
 
         Raises
         ------
         ValueError
             If a file is cut short or holds text where a number should be; the message says where.
         """
-        return cls._from_file(path, name, files.read_csv(path, lengths, length_unit, delimiter))
+        style = TextStyle(delimiter, decimal, encoding, empty, header)
+        unit = checked_length_unit(length_unit)
+        given = files.Given(None, lengths, labels, centres, None, unit, symmetrize, number_repeated, style=style)
+        return cls._from_file(path, name, files.read_dense(path, given, ("text",)))
 
-    def to_csv(self, path: PathLike, lengths: PathLike | None = None) -> None:
-        """Write the weights, and the lengths in mm to a second file, with a first row of labels."""
-        files.write_csv(path, lengths, self)
+    def to_csv(self, path: PathLike, lengths: PathLike | None = None, centres: PathLike | None = None) -> None:
+        """Write the weights with a first row of labels, and lengths and centres in mm to further files."""
+        files.write_csv(path, lengths, centres, self)
 
     @classmethod
     def from_npz(
@@ -215,31 +337,37 @@ class Connectome(Regions):
         path: PathLike,
         *,
         weights: str | None = None,
-        lengths: str | None = None,
-        labels: str | None = None,
+        lengths: Any = None,
+        labels: Any = None,
         length_unit: Any = u.mm,
         name: str | None = None,
+        centres: Any = None,
+        symmetrize: bool | None = None,
     ) -> Self:
-        """Read what `to_npz` wrote, or another archive of numpy arrays.
+        """Read what `to_npz` wrote, or another archive of numpy arrays, or a sparse matrix of scipy.
 
         Parameters
         ----------
         path : str or path
             The file.
-        weights, lengths, labels : str, optional
-            Names of the arrays, where they are not usual ones ("weights", "SC", "lengths", "tract_lengths", ...).
+        weights, lengths, labels, centres : optional
+            Names of the arrays, where they are not usual ones ("weights", "SC", "lengths", "tract_lengths", ...);
+            lengths, labels and centres may also be files of their own, or values.
         length_unit : unit of length
-            Of the lengths.
+            Of the lengths and centres.
         name : str, optional
             Default: what the file says, else the file's.
+        symmetrize
+            As of `from_file`.
 
         Raises
         ------
         ValueError
             If the file is damaged, or has no such array; the message lists those it has.
         """
-        names = {"weights": weights, "lengths": lengths, "labels": labels}
-        return cls._from_file(path, name, files.read_npz(path, names, length_unit))
+        unit = checked_length_unit(length_unit)
+        given = files.Given(weights, lengths, labels, centres, length_unit=unit, symmetrize=symmetrize)
+        return cls._from_file(path, name, files.read_dense(path, given, ("npz",)))
 
     def to_npz(self, path: PathLike) -> None:
         """Write a `.npz` file that `from_npz` reads; lengths and centres in mm. It appears whole or not at all."""
@@ -251,18 +379,47 @@ class Connectome(Regions):
         path: PathLike,
         *,
         weights: str | None = None,
-        lengths: str | None = None,
-        labels: str | None = None,
+        lengths: Any = None,
+        labels: Any = None,
         length_unit: Any = u.mm,
         name: str | None = None,
+        centres: Any = None,
+        symmetrize: bool | None = None,
     ) -> Self:
-        """Read a MATLAB file (up to version 7); arguments and errors as those of `from_npz`."""
-        names = {"weights": weights, "lengths": lengths, "labels": labels}
-        return cls._from_file(path, name, files.read_mat(path, names, length_unit))
+        """Read a MATLAB file of any version; arguments and errors as those of `from_npz`, "data.SC" in a struct."""
+        unit = checked_length_unit(length_unit)
+        given = files.Given(weights, lengths, labels, centres, length_unit=unit, symmetrize=symmetrize)
+        return cls._from_file(path, name, files.read_dense(path, given, ("mat", "hdf5")))
 
     def to_mat(self, path: PathLike) -> None:
         """Write a MATLAB file with the variables `weights`, `lengths_mm`, `labels` and so on, as far as known."""
         files.write_mat(path, files.dense_variables(self))
+
+    def symmetrize(self, by: str | None = None) -> Self:
+        """Return the connectome with the same weight both ways between two regions.
+
+        Parameters
+        ----------
+        by : {'mean', 'max', 'sum'}, optional
+            What becomes of two weights that differ. Needed unless one triangle alone is filled, which is mirrored.
+
+        Raises
+        ------
+        ValueError
+            Where both triangles are filled and nothing is said.
+        """
+        if by is None and np.array_equal(self.weights, self.weights.T):
+            return self
+        if by is None and files.triangle(self.weights) is None and self.n_regions > 2:
+            must = "must be 'mean', 'max' or 'sum' where weights differ each way, but is None"
+            raise argument_error(type(self).__name__, "by", must, "symmetrize('mean')")
+        return dataclasses.replace(
+            self,
+            weights=_SYMMETRIC[_checked_by(by)](self.weights),
+            lengths=None
+            if self.lengths is None
+            else np.maximum(self.lengths.mantissa, self.lengths.mantissa.T) * self.lengths.unit,
+        )
 
     # --- forms ------------------------------------------------------------------------------------------------------
     def to_edges(self) -> Edges:

@@ -10,8 +10,9 @@ import brainunit as u
 import numpy as np
 
 from brainmass._common.foreign import as_text, is_sparse, plain
+from brainmass._common.reading.text import TextStyle
+from brainmass.connectome import files
 from brainmass.connectome.tables import graph_connections, in_one_order, named_ends
-from brainmass.network import connectome_files as files
 from brainmass.network.connectome import Connectome
 from brainmass.network.connectome_checks import argument_error, checked_length_unit, checked_lengths, checked_weights
 from brainmass.network.connectome_report import ConnectomeReport, report_on
@@ -278,40 +279,53 @@ class Edges(Regions):
         path: PathLike,
         *,
         n: int | None = None,
-        labels: Sequence[str] | None = None,
+        labels: Any = None,
         length_unit: Any = u.mm,
         delimiter: str | None = None,
         name: str | None = None,
+        numbering: Any = None,
+        decimal: str | None = None,
+        encoding: str | None = None,
     ) -> Self:
         """Read a text file with the columns source, target, weight and, if it has them, length.
 
-        The first row names the columns, in any order; others are not read.
+        The first row names the columns, in any order; others are not read. A row with a source alone names a region.
 
         Parameters
         ----------
         path : str or path
             The file.
         n : int, optional
-            Number of regions, where sources and targets are indices from 0; default: one more than the largest.
-        labels : sequence of strings, optional
+            Number of regions, where sources and targets are indices; default: one more than the largest.
+        labels : sequence of strings, or path, optional
             Names of the regions, in order. Default: where sources and targets are not all whole numbers, they are
             labels, and the regions are in the order in which they first appear.
         length_unit : unit of length
             Of the lengths.
         delimiter : str, optional
-            Default: the first of ';', tab, ',' that the file has, else blanks.
+            Default: the one of tab, ';', ',' and blank that cuts the file into numbers.
         name : str, optional
             Default: the file's.
+        numbering : 0, 1 or 'ids', optional
+            Whether whole numbers count the regions from 0 or from 1, or are names, as those of FreeSurfer. Default 0
+            where there is a region 0.
+        decimal, encoding
+            As of `Connectome.from_file`.
 
         Raises
         ------
         ValueError
-            If a column is missing, or the file is cut short or holds text where a number should be.
+            If a column is missing, the file is cut short or holds text where a number should be, or the regions
+            cannot be told; the message says which argument tells them.
         """
-        return cls._from_file(path, name, files.read_edge_list(path, n, labels, length_unit, delimiter))
+        style, unit = TextStyle(delimiter, decimal, encoding), checked_length_unit(length_unit)
+        return cls._from_file(path, name, files.read_edge_list(path, n, labels, numbering, unit, style))
 
     def to_csv(self, path: PathLike) -> None:
-        """Write the columns source, target, weight and, if there are lengths, length in mm; regions by their labels."""
+        """Write the columns source, target, weight and, if there are lengths, length in mm; regions by their labels.
+
+        Where the connections do not show all regions in their order, rows with a source alone name them first.
+        """
         files.write_edge_list(path, self)
 
     @classmethod

@@ -1,0 +1,81 @@
+"""HDF5 files, those of MATLAB 7.3 among them."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from brainmass._common.reading.matlab import of_hdf5
+from brainmass._common.reading.problems import DAMAGE, bad, check_size
+from brainmass.extras import import_io
+
+__all__ = ["Hdf5", "check_dataset"]
+
+
+class Hdf5(Mapping[str, Any]):
+    """The datasets of a file by their paths, with dots: each is read when it is asked for."""
+
+    def __init__(self, where: Any, data: bytes):
+        self._h5py = import_io("h5py")
+        self._where, self._size = where, len(data)
+        try:
+            self._file = self._h5py.File(io.BytesIO(data), "r")
+            self.is_matlab = data[:6] == b"MATLAB" or any("MATLAB_class" in self._file[k].attrs for k in self._plain())
+            self._names = list(self._plain())
+        except DAMAGE as error:
+            raise bad(where, "be a whole HDF5 file", f"it cannot be read ({error})") from error
+
+    def _plain(self) -> list[str]:
+        """Names at the top, but links to other files."""
+        links = self._h5py.ExternalLink, self._h5py.SoftLink
+        return [k for k in self._file if k != "#refs#" and not isinstance(self._file.get(k, getlink=True), links)]
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._names:
+            raise KeyError(name)
+        try:
+            item = self._file[name]
+            self._check(item)
+            return of_hdf5(self._where, item, self._file) if self.is_matlab else self._plain_value(item)
+        except ValueError as error:
+            if str(error).startswith("File "):
+                raise
+            raise self._damaged(name, error) from error
+        except DAMAGE as error:
+            raise self._damaged(name, error) from error
+
+    def _damaged(self, name: str, error: Exception) -> ValueError:
+        return bad(self._where, "be a whole HDF5 file", f"{name!r} cannot be read ({error})")
+
+    def _check(self, item: Any, depth: int = 0) -> None:
+        if depth > 20:
+            raise bad(self._where, "be a plain HDF5 file", "its groups are nested more than 20 deep")
+        if not hasattr(item, "keys"):
+            check_dataset(self._where, item, self._size)
+            return
+        for name in item:
+            link = item.get(name, getlink=True)
+            if isinstance(link, self._h5py.ExternalLink):
+                raise bad(self._where, "hold its own numbers", f"{name!r} lies in another file")
+            self._check(item[name], depth + 1)
+
+    def _plain_value(self, item: Any) -> Any:
+        if hasattr(item, "keys"):
+            return {name: self._plain_value(item[name]) for name in item}
+        return np.asarray(item[()])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
+def check_dataset(where: Any, dataset: Any, size: int) -> None:
+    """Refuse what lies in other files, or declares far more than there is."""
+    if dataset.external or dataset.is_virtual:
+        raise bad(where, "hold its own numbers", f"{dataset.name!r} lies in another file")
+    check_size(where, int(np.prod(dataset.shape or (1,), dtype=object)) * dataset.dtype.itemsize, size, dataset.name)

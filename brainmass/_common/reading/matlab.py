@@ -1,0 +1,109 @@
+"""Variables of MATLAB files of all versions: matrices, sparse ones, texts, cells and structs."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from brainmass._common.reading.problems import DAMAGE, bad, check_size
+from brainmass.extras import import_io
+
+__all__ = ["Opaque", "read_matlab", "tidy"]
+
+
+class Opaque:
+    """What only MATLAB can read: a table, string array or object."""
+
+    def __init__(self, kind: str):
+        self.kind = kind
+
+
+def read_matlab(where: Any, data: bytes) -> dict[str, Any]:
+    """Variables up to version 7; a struct is a dict, a cell array a list or an array of objects."""
+    scipy_io = import_io("scipy.io")
+    _check_compressed(where, data)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # either kind of sparse matrix will do; a name twice is told below
+        try:
+            found = scipy_io.loadmat(io.BytesIO(data), chars_as_strings=True, verify_compressed_data_integrity=True)
+        except Exception as error:  # what a damaged file raises depends on where it is damaged
+            raise bad(where, "be a whole MATLAB file", f"it cannot be read ({error})") from error
+    return {name: tidy(value) for name, value in found.items() if not name.startswith("__")}
+
+
+def _check_compressed(where: Any, data: bytes) -> None:
+    """Refuse variables of a MATLAB 5 file that unfold or declare far more than is there."""
+    import zlib
+
+    at, order = 128, "little" if data[126:128] == b"IM" else "big"
+    while data[:6] == b"MATLAB" and at + 8 <= len(data):
+        kind = int.from_bytes(data[at : at + 4], order)  # type: ignore[arg-type]
+        size = int.from_bytes(data[at + 4 : at + 8], order)  # type: ignore[arg-type]
+        if kind == 15:
+            try:
+                start = zlib.decompressobj().decompress(data[at + 8 : at + 8 + size], 16)
+            except zlib.error:
+                return  # the reader says so
+            check_size(where, int.from_bytes(start[4:8], order), size, "a variable")  # type: ignore[arg-type]
+        at += 8 + size
+
+
+def tidy(value: Any) -> Any:
+    """Structs of one as dicts, others as they are."""
+    if type(value).__name__ in ("MatlabOpaque", "MatlabFunction"):
+        return Opaque("an object of MATLAB")
+    if isinstance(value, np.ndarray) and value.dtype.names is not None:
+        parts = [{name: tidy(one[name]) for name in value.dtype.names} for one in value.ravel()]
+        return parts[0] if len(parts) == 1 else {f"({i})": part for i, part in enumerate(parts, 1)}
+    if isinstance(value, np.ndarray) and value.dtype == object:
+        cells: Iterable[Any] = (tidy(cell) for cell in value.ravel(order="F"))
+        out = np.empty(value.size, object)
+        out[:] = list(cells)
+        return out
+    return value
+
+
+# --- version 7.3 ------------------------------------------------------------------------------------------------------
+def of_hdf5(where: Any, item: Any, file: Any, depth: int = 0) -> Any:
+    """A dataset or group of a MATLAB 7.3 file as `read_matlab` gives it: MATLAB's arrays are stored transposed."""
+    if depth > 20:
+        raise bad(where, "be a plain MATLAB file", "its structs are nested more than 20 deep")
+    if hasattr(item, "keys"):
+        if "MATLAB_sparse" in item.attrs:
+            return _sparse(where, item)
+        return {name: of_hdf5(where, item[name], file, depth + 1) for name in item if name != "#refs#"}
+    kind = item.attrs.get("MATLAB_class", b"")
+    kind = kind.decode() if isinstance(kind, bytes) else str(kind)
+    if "MATLAB_empty" in item.attrs and item.attrs["MATLAB_empty"]:
+        return np.zeros(tuple(int(n) for n in np.ravel(item[()])[:8]) if item.size <= 8 else (0, 0))
+    values = np.asarray(item[()])
+    if kind == "char":
+        rows = np.atleast_2d(values.T)
+        return np.asarray(["".join(map(chr, row)) for row in rows.tolist()])
+    if values.dtype == object and len(values.ravel()) and not isinstance(values.ravel()[0], str | bytes):
+        cells = [
+            of_hdf5(where, file[ref], file, depth + 1) if ref else np.zeros(0) for ref in values.T.ravel(order="F")
+        ]
+        out = np.empty(len(cells), object)
+        out[:] = cells
+        return out
+    if kind in ("table", "string", "containers.Map") or values.dtype.names is not None and kind:
+        return Opaque(f"a {kind} of MATLAB")
+    return values.T
+
+
+def _sparse(where: Any, group: Any) -> Any:
+    sparse = import_io("scipy.sparse")
+    n_rows, jc = int(group.attrs["MATLAB_sparse"]), np.asarray(group["jc"][()], np.int64)
+    data = np.asarray(group["data"][()]) if "data" in group else np.zeros(0)
+    ir = np.asarray(group["ir"][()], np.int64) if "ir" in group else np.zeros(0, np.int64)
+    try:
+        matrix = sparse.csc_array((data.astype(float), ir, jc), shape=(n_rows, len(jc) - 1))
+        matrix.check_format(full_check=True)
+        return matrix
+    except DAMAGE as error:
+        raise bad(where, "be a whole MATLAB file", f"a sparse matrix cannot be read ({error})") from error

@@ -1,0 +1,233 @@
+"""The arguments of a Connectome, from a file of any kind that holds matrices."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import brainunit as u
+import numpy as np
+
+from brainmass._common.foreign import Held, is_sparse
+from brainmass._common.reading.contents import Contents, opened_file, real_array, texts
+from brainmass._common.reading.problems import as_path, bad
+from brainmass._common.reading.text import TextStyle
+from brainmass.connectome.files.regions import named_or_path, numbered, region_argument, sides_of
+
+__all__ = ["Given", "USUAL", "mirrored", "read_dense", "triangle"]
+
+USUAL = {
+    "weights": ("weights", "SC", "sc", "C", "W", "connectivity", "Cmat", "conn"),
+    "lengths": ("lengths_mm", "lengths", "tract_lengths", "D", "distances", "distance", "Dmat", "len"),
+    "labels": ("labels", "region_labels", "regions", "names", "name", "roi_names"),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Given:
+    """What a user says beside the path: each a name in the file, a file of its own, or the values."""
+
+    weights: str | None = None
+    lengths: Any = None
+    labels: Any = None
+    centres: Any = None
+    hemispheres: Any = None
+    length_unit: Any = u.mm
+    symmetrize: bool | None = None
+    number_repeated: bool = False
+    sheet: Any = 0
+    style: TextStyle = TextStyle()
+
+
+def read_dense(path: Any, given: Given, only: Sequence[str] = ()) -> dict[str, Any]:
+    """Weights, and what else is known of the regions."""
+    contents = opened_file(path, given.style, given.sheet, only)
+    fields = _of_table(contents, given) if contents.table is not None else _of_variables(contents, given)
+    for argument in ("labels", "centres", "hemispheres"):
+        said = getattr(given, argument)
+        if said is not None:
+            fields[argument] = region_argument(argument, said, contents, given.length_unit)
+    return finished(contents.where, fields, given)
+
+
+def _of_table(contents: Contents, given: Given) -> dict[str, Any]:
+    assert contents.table is not None
+    if given.weights is not None:
+        raise bad(contents.where, f"hold the variable {given.weights!r}", "it holds one table without a name")
+    fields: dict[str, Any] = {"weights": contents.table}
+    if given.lengths is not None:
+        fields["lengths"] = _lengths(contents, given)
+    return fields
+
+
+def _of_variables(contents: Contents, given: Given) -> dict[str, Any]:
+    where, name = contents.where, chosen(contents, "weights", given.weights)
+    if name is None:
+        example = next((path for path in _matrices(contents)), "SC")
+        but = f"it has {contents.listing()}: say which, as in weights={example!r}"
+        raise bad(where, "hold weights under a usual name", but)
+    fields: dict[str, Any] = {"weights": contents.array(name)}
+    far = given.lengths if given.lengths is not None else chosen(contents, "lengths", None)
+    if far is not None:
+        fields["lengths"] = _lengths(contents, dataclasses.replace(given, lengths=far))
+    labels = None if given.labels is not None else chosen(contents, "labels", None, among_several=True)
+    if labels is not None:
+        _add_labels(contents, fields, labels)
+    return fields | region_fields(contents)
+
+
+def _add_labels(contents: Contents, fields: dict[str, Any], name: str) -> None:
+    """Those of a usual name, if there is one per region; else that they are left out is told."""
+    found, n = texts(contents.where, name, contents.value(name)), len(fields["weights"])
+    if len(found) == n:
+        fields["labels"] = found
+        return
+    if name == "name":  # of the connectome
+        return
+    warnings.warn(
+        f"File {str(contents.where)!r} has {len(found)} {name!r} for {n} regions, which are left out: say which are "
+        "theirs, as in labels='names', or labels=[...].",
+        stacklevel=2,
+    )
+
+
+def chosen(contents: Contents, argument: str, name: str | None, among_several: bool = False) -> str | None:
+    """The variable of this name, or of the usual one that the file has."""
+    if name is not None:
+        contents.value(name)
+        return name
+    usual = [name for name in USUAL[argument] if name in contents.variables]
+    if len(usual) > 1 and not among_several:
+        but = f"it has {' and '.join(map(repr, usual))}: say which, as in {argument}={usual[0]!r}"
+        raise bad(contents.where, f"hold {argument} under one usual name", but)
+    return usual[0] if usual else None
+
+
+def _matrices(contents: Contents) -> list[str]:
+    """Square arrays in structs, for the example."""
+    found = []
+    for name in contents.variables:
+        value = contents.variables[name]
+        for part, inner in value.items() if isinstance(value, Mapping) else ():
+            if np.ndim(inner) == 2 and np.shape(inner)[0] == np.shape(inner)[1] > 1:
+                found.append(f"{name}.{part}")
+    return found
+
+
+def _lengths(contents: Contents, given: Given) -> Any:
+    """Lengths by name, from a file of their own, or as they are."""
+    kind, where = named_or_path("lengths", given.lengths, contents)
+    if kind == "values":
+        return where
+    if kind == "name":
+        return contents.array(where) * given.length_unit
+    other = opened_file(where, given.style, given.sheet)
+    table = other.table
+    if table is None:
+        name = chosen(other, "lengths", None) or chosen(other, "weights", None)
+        if name is None:
+            raise bad(where, "hold lengths under a usual name", f"it has {other.listing()}")
+        table = Held(other.array(name))
+    return dataclasses.replace(table, values=real_array(where, "the table", table.values) * given.length_unit)
+
+
+def region_fields(contents: Contents) -> dict[str, Any]:
+    """What our own files, and those of The Virtual Brain, say of the regions besides their labels."""
+    fields: dict[str, Any] = {}
+    for name in ("centres_mm", "centres"):
+        if name in contents.variables:
+            fields["centres"] = contents.array(name) * u.mm
+            break
+    if "hemispheres" in contents.variables:
+        fields["hemispheres"] = sides_of(contents, "hemispheres")
+    if "name" in contents.variables and np.ndim(contents.variables["name"]) < 2:
+        found = texts(contents.where, "name", contents.variables["name"])
+        if len(found) == 1 and np.asarray(contents.variables["name"]).dtype.kind in "US":
+            fields["name"] = found[0]
+    return fields
+
+
+# --- what remains to be asked -----------------------------------------------------------------------------------------
+def finished(where: Any, fields: dict[str, Any], given: Given) -> dict[str, Any]:
+    """With labels that differ, and both halves of a matrix that holds one."""
+    if isinstance(fields.get("labels"), list) and not isinstance(given.labels, list):
+        fields["labels"] = numbered(where, fields["labels"], given.number_repeated)
+    fields["weights"] = _numbered_table(where, fields["weights"], given)
+    _check_lengths_shape(where, fields, given)
+    side = triangle(_values(fields["weights"]))
+    if side is None and given.symmetrize:
+        but = "both are filled: see Connectome.symmetrize"
+        raise bad(where, "hold one triangle to be mirrored by symmetrize=True", but)
+    if side is not None and given.symmetrize is None:
+        warnings.warn(
+            f"File {str(where)!r} holds a triangular matrix, with the {side} half alone, and is read as directed: say "
+            "symmetrize=True where each connection goes both ways, as MRtrix writes it, or symmetrize=False.",
+            stacklevel=2,
+        )
+    if side is not None and given.symmetrize:
+        fields["weights"] = _mirrored_table(fields["weights"])
+        if fields.get("lengths") is not None and triangle(_plain(fields["lengths"])) is not None:
+            fields["lengths"] = _mirrored_table(fields["lengths"])
+    return fields
+
+
+def _numbered_table(where: Any, table: Any, given: Given) -> Any:
+    if not isinstance(table, Held) or not table.labels:
+        return table
+    labels = []
+    for found in table.labels:
+        if found is None or given.labels is not None:
+            labels.append(None)
+        else:
+            fresh = numbered(where, [str(label) for label in found], given.number_repeated)
+            labels.append(np.asarray(fresh, object))
+    return dataclasses.replace(table, labels=tuple(labels))
+
+
+def _check_lengths_shape(where: Any, fields: dict[str, Any], given: Given) -> None:
+    said = given.lengths
+    if fields.get("lengths") is None or not isinstance(said, str | os.PathLike) or not as_path(said).is_file():
+        return
+    here, there = _plain(fields["lengths"]).shape, _values(fields["weights"]).shape
+    if here != there:
+        but = f"it is {' × '.join(map(str, here))} and that is {' × '.join(map(str, there))}"
+        raise bad(given.lengths, f"be of the shape of {str(where)!r}", but)
+
+
+def _values(table: Any) -> np.ndarray:
+    values = table.values if isinstance(table, Held) else table
+    return values.toarray() if is_sparse(values) and values.shape[0] < 5000 else np.asarray(values)
+
+
+def _plain(lengths: Any) -> np.ndarray:
+    return np.asarray(u.get_mantissa(lengths.values if isinstance(lengths, Held) else lengths))
+
+
+def triangle(weights: np.ndarray) -> str | None:
+    """'upper' or 'lower', where that half alone of a matrix of three regions or more is filled."""
+    if (
+        weights.ndim != 2
+        or weights.shape[0] != weights.shape[1]
+        or len(weights) < 3
+        or weights.dtype.kind not in "biuf"
+    ):
+        return None
+    upper, lower = np.triu(weights, 1).any(), np.tril(weights, -1).any()
+    return None if upper == lower else "upper" if upper else "lower"
+
+
+def mirrored(values: Any) -> Any:
+    """Both halves of a triangular matrix."""
+    plain = np.asarray(u.get_mantissa(values))
+    full = plain + plain.T - np.diag(np.diag(plain))
+    return u.Quantity(full, unit=values.unit) if isinstance(values, u.Quantity) else full
+
+
+def _mirrored_table(table: Any) -> Any:
+    if isinstance(table, Held):
+        values = table.values.toarray() if is_sparse(table.values) else table.values
+        return dataclasses.replace(table, values=mirrored(values))
+    return mirrored(table)

@@ -1,0 +1,137 @@
+"""Labels, coordinates and sides of regions, from a name in the file, a file of their own, or a sequence."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from brainmass._common.foreign import Held
+from brainmass._common.reading.contents import Contents, opened_file, texts
+from brainmass._common.reading.problems import as_path, bad
+from brainmass._common.reading.text import is_number, numbers, rows_of, text_of
+
+__all__ = ["centres_of_rows", "labels_of_file", "named_or_path", "numbered", "region_argument"]
+
+_HEADS = ("label", "labels", "name", "names", "region", "regions", "roi", "rois")
+
+
+def named_or_path(argument: str, given: Any, contents: Contents | None) -> tuple[str, Any]:
+    """Whether an argument is a 'name' of a variable, a 'path', or the 'values' themselves."""
+    if isinstance(given, os.PathLike):
+        return "path", as_path(given)
+    if isinstance(given, str):
+        if contents is not None and contents.has(given):
+            return "name", given
+        if as_path(given).is_file():
+            return "path", as_path(given)
+        if contents is not None and contents.variables:
+            contents.value(given)  # for its error, which lists the variables
+        raise FileNotFoundError(f"Argument `{argument}` must be a file, or a name in it, but there is no {given!r}.")
+    return "values", given
+
+
+def region_argument(argument: str, given: Any, contents: Contents | None, unit: Any) -> Any:
+    """Labels, centres or hemispheres, from wherever they are."""
+    kind, where = named_or_path(argument, given, contents)
+    if kind == "values":
+        return where
+    if argument == "labels":
+        return (
+            texts(contents.where, where, contents.value(where))
+            if kind == "name" and contents
+            else labels_of_file(where)
+        )
+    if argument == "hemispheres":
+        return sides_of(contents, where) if kind == "name" else _sides_of_file(where)
+    if kind == "name" and contents:
+        return np.asarray(contents.array(where), float) * unit
+    rows = rows_of(where, text_of(where, Path(where).read_bytes()))
+    labels, xyz = centres_of_rows(where, rows)
+    return xyz * unit if labels is None else Held(xyz * unit, (np.asarray(labels, object), None))
+
+
+def sides_of(contents: Contents | None, name: str) -> Any:
+    assert contents is not None
+    values = np.ravel(contents.value(name))
+    return values if values.dtype.kind in "biuf" else texts(contents.where, name, values)
+
+
+def _sides_of_file(path: Path) -> Any:
+    cells = [cells[-1] for _, cells in rows_of(path, text_of(path, path.read_bytes()))]
+    return [float(cell) for cell in cells] if all(map(is_number, cells)) else cells
+
+
+def labels_of_file(path: Path) -> list[str]:
+    """One name per line; or the one column of text in a table, as of FreeSurfer's colours."""
+    contents = opened_file(path) if path.suffix in (".npy", ".npz", ".mat") else None
+    if contents is not None:
+        return _labels_of_arrays(contents)
+    text = text_of(path, path.read_bytes())
+    rows = rows_of(path, text)
+    widths = Counter(len(cells) for _, cells in rows)
+    if len(widths) > 1:  # names with blanks
+        rows = [(i, [line.strip()]) for i, line in enumerate(text.splitlines(), 1) if line.strip()]
+    columns = list(zip(*(cells for _, cells in rows), strict=True))
+    named = [c for c in columns if not any(map(is_number, c[1:] or c))]
+    if len(columns) == 1:
+        named = columns
+    if len(named) != 1:
+        raise bad(path, "hold one name per line", f"it has {len(named)} columns of text among {len(columns)}")
+    cells = [str(cell) for cell in named[0]]
+    return cells[1:] if cells[0].lower() in _HEADS else cells
+
+
+def _labels_of_arrays(contents: Contents) -> list[str]:
+    if contents.table is not None:
+        return texts(contents.where, "the array", contents.table.values)
+    name = next((name for name in (*_HEADS, "region_labels") if contents.has(name)), None)
+    if name is None:
+        raise bad(contents.where, "hold labels under a usual name", f"it has {contents.listing()}")
+    return texts(contents.where, name, contents.value(name))
+
+
+def centres_of_rows(where: Any, rows: list[tuple[int, list[str]]]) -> tuple[list[str] | None, np.ndarray]:
+    """Label (of one or several words), x, y, z, and perhaps more, which is not read."""
+    first = [str(cell).lower() for cell in rows[0][1]]
+    if first[-3:] == ["x", "y", "z"]:
+        rows = rows[1:]
+    if all(len(cells) == 3 and all(map(is_number, cells)) for _, cells in rows):
+        return None, numbers(where, rows)
+    placed = [_place(cells) for _, cells in rows]
+    labels = [" ".join(cells[:at]) for (_, cells), at in zip(rows, placed, strict=True)]
+    return labels, numbers(where, [(i, cells[at : at + 3]) for (i, cells), at in zip(rows, placed, strict=True)], 2)
+
+
+def _place(cells: Sequence[str]) -> int:
+    """Where the coordinates begin: the first number after the first word of the label that three numbers follow."""
+    for at in range(1, len(cells) - 2):
+        if all(map(is_number, cells[at : at + 3])):
+            return at
+    return 1
+
+
+def numbered(where: Any, labels: Sequence[str], number_repeated: bool) -> list[str]:
+    """Labels that differ from each other: those that are there several times are numbered where that is asked for."""
+    times = Counter(labels)
+    repeated = next((label for label, n in times.items() if n > 1), None)
+    if repeated is None:
+        return list(labels)
+    if not number_repeated:
+        raise bad(
+            where,
+            "have labels that differ: say number_repeated=True, or give `labels`",
+            f"{repeated!r} is there twice"
+            if times[repeated] == 2
+            else f"{repeated!r} is there {times[repeated]} times",
+        )
+    seen: Counter[str] = Counter()
+    out = []
+    for label in labels:
+        seen[label] += 1
+        out.append(label if times[label] == 1 else f"{label} {seen[label]}")
+    return out if len(set(out)) == len(out) else [f"{label} [{i}]" for i, label in enumerate(labels)]

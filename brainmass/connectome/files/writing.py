@@ -1,0 +1,115 @@
+"""Connectomes into files, whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import zipfile
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import brainunit as u
+import numpy as np
+
+from brainmass._common.reading.problems import as_path
+from brainmass.connectome.files.lists import edge_rows
+from brainmass.connectome.files.tvb import tvb_tables
+from brainmass.extras import import_io
+from brainmass.files import whole_file
+
+__all__ = ["dense_variables", "sparse_variables", "write_csv", "write_edge_list", "write_mat", "write_npz", "write_tvb"]
+
+
+def in_mm(lengths: u.Quantity) -> np.ndarray:
+    return np.asarray(lengths.to_decimal(u.mm))
+
+
+def dense_variables(connectome: Any) -> dict[str, Any]:
+    """What `to_npz` and `to_mat` write; lengths in mm."""
+    lengths = {} if connectome.lengths is None else {"lengths_mm": in_mm(connectome.lengths)}
+    return {"weights": connectome.weights, **lengths, **_region_variables(connectome)}
+
+
+def sparse_variables(edges: Any) -> dict[str, Any]:
+    """What `to_npz` of a list of connections writes; lengths in mm."""
+    length = {} if edges.length is None else {"length_mm": in_mm(edges.length)}
+    connections = {"source": edges.source, "target": edges.target, "weight": edges.weight}
+    return {**connections, **length, **_region_variables(edges)}
+
+
+def _region_variables(regions: Any) -> dict[str, Any]:
+    variables = {"labels": np.asarray(regions.labels), "name": np.asarray(regions.name)}
+    if regions.centres is not None:
+        variables["centres_mm"] = in_mm(regions.centres)
+    if regions.hemispheres is not None:
+        variables["hemispheres"] = np.asarray(regions.hemispheres)
+    return variables
+
+
+def write_npz(path: Any, variables: Mapping[str, Any]) -> None:
+    """An archive of numpy arrays."""
+    with whole(path, ".npz") as partial, open(partial, "xb") as file:
+        np.savez(file, **variables)
+
+
+def write_mat(path: Any, variables: Mapping[str, Any]) -> None:
+    """A MATLAB file; strings become cells."""
+    scipy_io = import_io("scipy.io")
+    cells = {name: value.astype(object) if value.dtype.kind == "U" else value for name, value in variables.items()}
+    cells["name"] = str(variables["name"])
+    with whole(path, ".mat") as partial, open(partial, "xb") as file:
+        scipy_io.savemat(file, cells)
+
+
+def write_csv(path: Any, lengths: Any, centres: Any, connectome: Any) -> None:
+    """Weights with a row of labels, lengths in mm likewise, and centres in mm with sides, one row per region."""
+    tables: dict[Any, list[Sequence[Any]]] = {path: [connectome.labels, *connectome.weights.tolist()]}
+    for file, what in ((lengths, "lengths"), (centres, "centres")):
+        if file is not None and getattr(connectome, what) is None:
+            example = "Example: to_csv('weights.csv')"
+            raise ValueError(f"Connectome {connectome.name!r} has no {what} to write. {example}")
+    if lengths is not None:
+        tables[lengths] = [connectome.labels, *in_mm(connectome.lengths).tolist()]
+    if centres is not None:
+        rows = zip(connectome.labels, *in_mm(connectome.centres).T.tolist(), strict=True)
+        tables[centres] = [["label", "x", "y", "z"], *rows]
+    for file, rows in tables.items():
+        _write_table(file, rows)
+
+
+def write_edge_list(path: Any, edges: Any) -> None:
+    """The columns source, target, weight and length in mm; regions by label."""
+    _write_table(path, edge_rows(edges, None if edges.length is None else in_mm(edges.length).tolist()))
+
+
+def _write_table(path: Any, rows: Iterable[Sequence[Any]]) -> None:
+    """Names in quotes, so that they are names whatever they look like; numbers without."""
+    with whole(path) as partial, open(partial, "w", newline="", encoding="utf-8") as file:
+        for row in rows:
+            file.write(",".join(_cell(cell) for cell in row) + "\n")
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, str):
+        return '"' + value.replace('"', '""') + '"'
+    return "" if value is None else repr(value)
+
+
+def write_tvb(path: Any, connectome: Any) -> None:
+    """A zip archive of text files."""
+    tables = tvb_tables(connectome)
+    with whole(path, ".zip") as partial, zipfile.ZipFile(partial, "x", zipfile.ZIP_DEFLATED) as archive:
+        for name, rows in tables.items():
+            archive.writestr(f"{name}.txt", "".join(" ".join(map(str, row)) + "\n" for row in rows))
+        archive.writestr("info.txt", 'weights_unit = "au"\nlength_unit = "mm"\n')
+
+
+def whole(path: Any, suffix: str | None = None) -> contextlib.AbstractContextManager[Path]:
+    """A path to write to; the file appears under its name when all is written, or not at all."""
+    target = as_path(path).resolve()
+    if suffix is not None and target.suffix != suffix:
+        raise ValueError(f"Argument `path` must end in {suffix}, but is {os.fspath(path)!r}.")
+    if not target.parent.is_dir():
+        raise FileNotFoundError(f"Argument `path` must lie in an existing folder, but {target.parent} is none.")
+    return whole_file(target)
