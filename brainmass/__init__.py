@@ -55,6 +55,9 @@ from brainmass.noise import (
 # Stimuli
 from brainmass.stimulus import Chirp, Pulse, PulseTrain, Ramp, Recording, Sinusoid, Stimulus, ThetaBurst
 
+# Files of numbers
+from brainmass._common.reading.contents import read_array
+
 # Parameters by cortical maps
 from brainmass.heterogeneity import RegionalMap
 

@@ -131,7 +131,7 @@ WRONG = [
     ('"timeseries_rmse"', '"timeseries_mse"', 23, "There is no objective 'timeseries_mse'"),
     ('"timeseries_rmse"', '"fc_corr"', 22, "A fit makes fc_corr small: write as_loss = true."),
     ('of = "x"', 'of = "y"', 24, "There is no monitor 'y'"),
-    ('array = "x"', 'array = "z"', 25, "must name one of the arrays of 'target.npz', but is 'z'"),
+    ('array = "x"', 'array = "z"', 25, "target.npz' must hold the variable 'z', but it has 'x'"),
     ("\na = {type", "\nb = {type", 28, "The model has no parameter 'b'"),
     ('"Free"', '"Fre"', 28, "Did you mean 'Free'?"),
     ("std = 0.5", "std = -0.5", 28, "Argument `std` of Normal must be > 0"),

@@ -58,9 +58,11 @@ class Document:
         self.text = self.text.replace("\r\n", "\n")
         try:
             self.data = tomllib.loads(self.text)
+            self._places = find_places(self.text)
         except tomllib.TOMLDecodeError as error:
             raise ExperimentError(self._syntax(error)) from error
-        self._places = find_places(self.text)
+        except RecursionError:
+            raise ExperimentError(f"{self.path} must be an experiment file, but is nested too deep.") from None
 
     # --- what is wrong ------------------------------------------------------------------------------------------------
     def complain(self, path: Path, message: str) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import pathlib
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,6 +19,7 @@ from brainmass.timing import steps_of
 
 __all__ = ["Experiment", "Method", "Tables"]
 
+_READING = tuple(inspect.signature(brainmass.Connectome.from_file).parameters)[1:]
 _AS_WRITTEN = (TEXT, FLAG, WHOLE, NAMES, MADE)  # kinds of which text is no number with a unit
 
 
@@ -148,21 +149,15 @@ class Experiment:
         target = document.file((*path, "file"), given["file"])
         if target is WRONG:
             return WRONG
-        reader, takes = _reader(target)
-        if reader is None:
-            return document.complain(
-                (*path, "file"), f"{given['file']!r} must be .csv, .txt, .tsv, .npz, .mat or .zip."
-            )
-        names = {k: x for k, x in given.items() if k in ("lengths", "weights", "labels", "length_unit", "delimiter")}
-        if odd := [name for name in names if name not in takes]:
-            return document.complain((*path, odd[0]), f"Key `{odd[0]}` has no part in reading {target.suffix} files.")
+        names = {k: x for k, x in given.items() if k in _READING}
+        for key in ("lengths", "labels", "centres"):
+            if key in names and (document.folder / names[key]).is_file():
+                names[key] = document.file((*path, key), names[key])
         if "length_unit" in names:
             names["length_unit"] = document.attempt((*path, "length_unit"), lambda: unit_of(given["length_unit"]))
-        if reader == "from_csv" and "lengths" in names:
-            names["lengths"] = document.file((*path, "lengths"), given["lengths"])
         if WRONG in _marks(names.values()):
             return WRONG
-        return document.attempt((*path, "file"), lambda: getattr(brainmass.Connectome, reader)(target, **names))
+        return document.attempt((*path, "file"), lambda: brainmass.Connectome.from_file(target, **names))
 
     def _shaped(self, conn: Any, given: Mapping[str, Any]) -> Any:
         """The connectome turned round, cut and scaled as the file says."""
@@ -309,14 +304,6 @@ class Experiment:
         if self.connectome is not None:
             lines.insert(0, f"connectome: {self.connectome!r}")
         return lines
-
-
-def _reader(path: pathlib.Path) -> tuple[str | None, tuple[str, ...]]:
-    """The method of Connectome that reads a file, and the keys that it takes."""
-    arrays = ("weights", "lengths", "labels", "length_unit")
-    readers = {".npz": ("from_npz", arrays), ".mat": ("from_mat", arrays), ".zip": ("from_tvb", ("length_unit",))}
-    readers |= dict.fromkeys((".csv", ".txt", ".tsv"), ("from_csv", ("lengths", "length_unit", "delimiter")))
-    return readers[".zip"] if path.is_dir() else readers.get(path.suffix, (None, ()))
 
 
 def _marks(values: Any) -> list[Any]:

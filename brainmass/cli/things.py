@@ -17,6 +17,7 @@ import numpy as np
 import optax
 
 import brainmass
+from brainmass._common.reading.contents import read_array
 from brainmass.cli.document import WRONG, Document
 from brainmass.cli.toml_places import Path
 from brainmass.dynamics.base import Declared
@@ -178,7 +179,7 @@ class Maker:
 
     # --- arrays -------------------------------------------------------------------------------------------------------
     def array(self, path: Path, given: Mapping[str, Any]) -> Any:
-        """Numbers from a file (.csv, .txt, .npy, .npz), or those of a data set."""
+        """Numbers from a file of any kind that `brainmass.read_array` reads, or those of a data set."""
         known = ("file", "array", "unit") if "file" in given else ("dataset", "array", "unit")
         self._check_names(path, given, known, "a table of numbers")
         unit = self.document.attempt((*path, "unit"), lambda: unit_of(given["unit"])) if "unit" in given else None
@@ -304,22 +305,7 @@ def _in_toml(spec: ParamSpec) -> str:
 
 
 def _numbers_of(path: Any, name: str | None) -> np.ndarray:
-    if path.suffix == ".npy":
-        values = np.load(path, allow_pickle=False)
-    elif path.suffix == ".npz":
-        with np.load(path, allow_pickle=False) as stored:
-            if name not in stored.files:
-                near = suggestion(str(name), stored.files)
-                raise ValueError(
-                    f"Key `array` must name one of the arrays of {path.name!r}, but is {name!r}.{near} "
-                    f"There are {', '.join(stored.files)}."
-                )
-            values = stored[name]
-    else:
-        with open(path) as file:
-            text = file.read()
-        delimiter = next((mark for mark in ";\t," if mark in text), None)
-        values = np.loadtxt(text.splitlines(), delimiter=delimiter, ndmin=1)
-    if values.dtype.kind not in "iuf" or not np.isfinite(values).all():
+    values = read_array(path, name)
+    if not np.isfinite(values).all():
         raise ValueError(f"File {path.name!r} must hold finite numbers only.")
     return values

@@ -302,7 +302,8 @@ class Connectome(Regions):
     ) -> Self:
         """Read weights, and lengths and centres from further files, from text files with one row per receiving region.
 
-        A first row that holds text is read as labels, and a first column of labels must agree with it. Lines that start with '#' or '%' are skipped.
+        A first row that holds text is read as labels, and a first column of labels must agree with it. Lines that
+        start with '#' or '%' are skipped.
 
         Parameters
         ----------

@@ -106,6 +106,11 @@ def _direction(notes: _Notes) -> None:
         notes.lines.append(f"symmetric{rounding}: the direction of rows and columns does not matter")
         return
     one_way = np.isnan(back).mean()
+    for half, filled in (("upper", notes.target < notes.source), ("lower", notes.target > notes.source)):
+        if filled.all() and notes.edges.n > 2:
+            notes.problems.append(
+                f"triangular, with the {half} half alone: if each connection goes both ways, it needs symmetrize()"
+            )
     into, out = _sums(notes)
     notes.lines.append(f"directed, {one_way:.0%} of the connections have none back; rows are read as receiving")
     notes.lines.append(f"sums of weights into a region {_span(into)}, out of a region {_span(out)}")

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
+from brainmass._common.foreign import as_text
 from brainmass.display import folded, page, table
 from brainmass.simulation import storage
 
@@ -330,7 +331,7 @@ def _check_labels(labels: Any) -> tuple[str, ...] | None:
             f"Argument `labels` of Result must be a sequence of strings, but is {labels!r}. "
             'Example: labels=("lh_V1", "rh_V1").'
         )
-    return tuple(labels)
+    return tuple(as_text("Argument `labels` of Result", label) for label in labels)
 
 
 def _check_provenance(provenance: Mapping[str, str] | None) -> tuple[tuple[str, str], ...]:

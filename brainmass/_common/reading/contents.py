@@ -168,6 +168,8 @@ def check_kind(path: Any, kind: str, only: Sequence[str]) -> None:
 
 def _of_text(path: Path, data: bytes, style: TextStyle, sheet: Any) -> Contents:
     rows = rows_of(path, text_of(path, data, style.encoding), style)
+    if {cell.lower() for cell in rows[0][1]} >= {"source", "target", "weight"}:
+        raise bad(path, "hold a matrix", "it is a list of connections, which Edges.from_csv reads")
     return Contents(path, "text", labelled_matrix(path, rows, style))
 
 

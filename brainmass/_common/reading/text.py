@@ -262,7 +262,7 @@ def labelled_matrix(where: Any, rows: list[Row], style: TextStyle = TextStyle())
     if style.header is False:
         return Held(numbers(where, rows, empty=style.empty))
     texts = sum(not is_number(cell) for cell in head)
-    corner = not isinstance(head[0], Quoted) and head[0] == "" and texts == 1 < len(head)  # numbers name the rows
+    corner = texts == 1 < len(head) and _is_corner(head, body)  # numbers name the rows
     quoted = all(isinstance(cell, Quoted) for cell in head)
     missing = style.empty is not None and all(is_number(cell) or cell.lower() in _MISSING for cell in head)
     if style.header is None and not quoted and (texts == 0 or missing or texts == 1 < len(head) - 1 and not corner):
@@ -278,6 +278,13 @@ def labelled_matrix(where: Any, rows: list[Row], style: TextStyle = TextStyle())
     labels = head[1:] if len(head) == len(body[0][1]) else head
     body = [(i, cells[1:]) for i, cells in body]
     return _checked_width(where, first, labels, body, numbers(where, body, 2, style.empty), names)
+
+
+def _is_corner(head: list[str], body: list[Row]) -> bool:
+    """Whether an empty first cell stands over numbers that name the rows, and not on the diagonal."""
+    if isinstance(head[0], Quoted) or head[0] != "":
+        return False
+    return len(body) != len(head) - 1 or [cells[0] for _, cells in body] == head[1:]
 
 
 def _without_header(where: Any, rows: list[Row], style: TextStyle) -> Held:

@@ -35,7 +35,7 @@ def read_edge_list(
     ends = [[cells[columns[end]] for _, cells in body] for end in ("source", "target")]
     if labels is None:
         labels = _names(path, body, columns)
-    return fields | named_ends(f"File {str(path)!r}", *ends, n, labels, numbering)
+    return fields | named_ends(f"File {str(path)!r}", ends[0], ends[1], n, labels, numbering)
 
 
 def _regions_first(body: list[Row], columns: dict[str, int]) -> tuple[list[str], list[Row]]:
