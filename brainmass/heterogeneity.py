@@ -11,13 +11,13 @@ from brainstate.nn import IdentityT, Param
 
 from brainmass._common.foreign import Held, opened, positions
 from brainmass.dynamics.fields import show
-from brainmass.dynamics.module import ShowsConstructor
+from brainmass.dynamics.module import ClosedModule, ShowsConstructor
 from brainmass.settings import matching_precision
 
 __all__ = ["RegionalMap"]
 
 
-class RegionalMap(ShowsConstructor, Param):
+class RegionalMap(ShowsConstructor, ClosedModule, Param):
     r"""A parameter that follows cortical maps, :math:`p_i = T(T^{-1}(a) + \sum_k b_k\, m_{ki})`.
 
     It stands in the place of any parameter of a model. Trained are the coefficients, K + 1 of them: the first for the

@@ -149,7 +149,9 @@ class Noise(Declared):
                 f"Argument `interpretation` of {self._owner} must be 'ito' or 'stratonovich', but is {value!r}."
             )
         super().__setattr__(key, value)
-        if self._checked and {"mean", "sigma"} <= vars(self).keys() and self.mean is not None:
+
+    def check(self) -> None:
+        if {"mean", "sigma"} <= self._params.keys() and self.mean is not None:
             mean, sigma = u.get_unit(self.p.mean), u.get_unit(self.p.sigma)
             if not mean.has_same_dim(sigma):
                 raise u.UnitMismatchError(
@@ -294,6 +296,7 @@ class ColoredNoise(Noise):
     _prepared: ClassVar[Any] = None
 
     def check(self) -> None:
+        super().check()
         band = 10.0 if self.high is None else u.maybe_decimal(self.p.high / self.p.low)
         if not is_traced(band) and np.any(np.asarray(band) < 10):
             raise ValueError(

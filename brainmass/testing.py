@@ -1,8 +1,12 @@
-"""`check_model`: what every node model must do, generated from its declaration.
+"""`check_model`: what every node model must do, generated from its declaration. `check_closed`: what can be set.
 
 A model of your own passes the same checks as those of the package:
 
     brainmass.testing.check_model(MyModel)
+
+and whatever has been made, a noise, a kernel, a network:
+
+    brainmass.testing.check_closed(thing)
 """
 
 from __future__ import annotations
@@ -20,11 +24,12 @@ import jax.numpy as jnp
 import numpy as np
 from braintools.init import Constant
 
-from brainmass.dynamics.base import NeuralMassDynamics
+from brainmass.dynamics.base import NeuralMassDynamics, WithRows
 from brainmass.dynamics.declaration import plain_text
 from brainmass.dynamics.fields import Domain, ParamSpec, StateSpec
+from brainmass.dynamics.module import Closed
 
-__all__ = ["CHECKS", "check_model"]
+__all__ = ["CHECKS", "check_closed", "check_model"]
 
 Model = type[NeuralMassDynamics]
 REGIONS = 6
@@ -34,6 +39,42 @@ def check_model(cls: Model) -> None:
     """Run all `CHECKS` on a model class; an `AssertionError` says what does not hold."""
     for check in CHECKS:
         check(cls)
+
+
+def check_closed(thing: Closed) -> None:
+    """What is made refuses a name that it does not have, and for a parameter what its constructor refuses."""
+    owner, before = type(thing).__name__, dict(vars(thing))
+    for name in (*thing._public_names(), "attribute"):
+        with _refused(AttributeError, f"{name}_", owner):
+            setattr(thing, f"{name}_", 1.0)
+    for name, spec in thing._params.items() if isinstance(thing, WithRows) else ():
+        if name in thing._elsewhere or getattr(thing, name) is None:
+            continue
+        _check_parameter_is_closed(thing, name, spec)
+    changed = [name for name, x in vars(thing).items() if name not in before or before[name] is not x]
+    assert vars(thing).keys() == before.keys() and not changed, f"a refusal has changed {changed}"
+
+
+def _check_parameter_is_closed(thing: WithRows, name: str, spec: ParamSpec) -> None:
+    present = getattr(thing, name)
+    try:
+        setattr(thing, name, present)
+    except (TypeError, ValueError) as refusal:
+        assert f"`{name}`" in str(refusal)
+        return  # it has no part in what this one is
+    value = present.value()
+    unit, shape = u.get_unit(value), thing.shape_of(name, value)
+    if spec.units:
+        with _refused(u.UnitMismatchError, f"`{name}`"):
+            setattr(thing, name, 1.0 * u.katal)
+    for bad in spec.domain.outside:
+        with _refused(ValueError, f"`{name}`", spec.domain.text):
+            setattr(thing, name, u.maybe_decimal(np.full(u.math.shape(value), bad) * unit))
+    with _refused((TypeError, ValueError), f"`{name}`"):
+        setattr(thing, name, object())
+    if shape is not None:
+        with _refused(ValueError, f"`{name}`"):
+            setattr(thing, name, u.maybe_decimal(np.ones((*shape, 7)) * unit))
 
 
 # --- a point in state space that the declaration allows -----------------------------------------------------
@@ -86,14 +127,14 @@ def _step(cls: Model, values: Mapping[str, Any], point: Any, inputs: Mapping[str
 
 
 @contextlib.contextmanager
-def _refused(error: type[Exception], *words: str) -> Iterator[None]:
+def _refused(error: type[Exception] | tuple[type[Exception], ...], *words: str) -> Iterator[None]:
     try:
         yield
     except error as raised:
         lacking = [word for word in words if word not in str(raised)]
         assert not lacking, f"the message must name {lacking}: {raised}"
         return
-    raise AssertionError(f"nothing was raised, but {error.__name__} naming {words} was due")
+    raise AssertionError(f"nothing was raised, but {error} naming {words} was due")
 
 
 # --- the checks ---------------------------------------------------------------------------------------------
@@ -175,6 +216,29 @@ def check_ports(cls: Model) -> None:
         rates = node.derivative(point, 0.0 * u.ms, *lost.values())
         # NaN passes through a factor that is zero by default, too
         assert np.isnan(_plain(rates, cls, per=u.ms)).any(), f"nothing depends on what enters the port `{port}`"
+
+
+def check_assigning(cls: Model) -> None:
+    """A node is closed, and one whose parameters are set afterwards moves as one that was made with them."""
+    node = cls(REGIONS)
+    check_closed(node)
+    values = {name: _other_value(spec) for name, spec in _present(cls).items()}
+    made = cls(REGIONS, **values)
+    for name, value in values.items():
+        setattr(node, name, value)
+    for one, other in zip(*(_rates_of(x) for x in (node, made)), strict=True):
+        np.testing.assert_array_equal(u.get_mantissa(one), u.get_mantissa(other))
+
+
+def _other_value(spec: ParamSpec) -> Any:
+    number = u.get_mantissa(spec.default)
+    near = [x for x in (number * 1.01, number * 0.99, number + 0.01) if x != number and spec.domain.contains(x)]
+    return u.maybe_decimal(near[0] * u.get_unit(spec.default))
+
+
+def _rates_of(node: NeuralMassDynamics) -> tuple[Any, ...]:
+    cls = type(node)
+    return node.derivative(_point(cls, (REGIONS,)), 0.0 * u.ms, *_inputs(cls, (REGIONS,)).values())
 
 
 def check_gradients(cls: Model) -> None:
@@ -267,6 +331,7 @@ CHECKS = (
     check_shapes_and_units,
     check_refusals,
     check_ports,
+    check_assigning,
     check_gradients,
     check_methods_agree,
     check_batch,

@@ -145,7 +145,7 @@ def test_a_kernel_of_ones_own():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: bm.AdditiveCoupling(), "needs the argument `conn`"),
+        (lambda: bm.AdditiveCoupling()(X), "needs the argument `conn`"),
         (lambda: bm.AdditiveCoupling(conn=X), r"`conn` of AdditiveCoupling must be a matrix.*\(4,\)"),
         (lambda: bm.AdditiveCoupling(conn=W)(X[:3]), r"couples 4 regions, but the activity has shape \(3,\)"),
         (lambda: bm.AdditiveCoupling(conn=W)(), "no bound sources: call it with the activity"),

@@ -168,12 +168,13 @@ def thalamocortical(method="rk4", **delays):
     np.fill_diagonal(within, 0)
     cortex = Sum(3, init_x=at([1.0, -0.5, 0.2]), method=method)
     thalamus = bm.LinearStep(2, gamma=-0.5, init_x=at([0.3, 0.8]), method=method)
+    additive = dict(coupled_var="x", coupling="additive")
     net = bm.Network(
         {"cortex": cortex, "thalamus": thalamus},
         projections=[
-            bm.Projection(within, coupled_var="x", source="cortex", target="cortex"),
-            bm.Projection(up, coupled_var="x", source="thalamus", target="cortex", **delays),
-            bm.Projection(down, coupled_var="x", source="cortex", target="thalamus", k=0.2),
+            bm.Projection(within, source="cortex", target="cortex", **additive),
+            bm.Projection(up, source="thalamus", target="cortex", **additive, **delays),
+            bm.Projection(down, source="cortex", target="thalamus", k=0.2, **additive),
         ],
     )
     return net, np.block([[within, up], [0.2 * down, -0.5 * np.eye(2)]]), np.array([1.0, -0.5, 0.2, 0.3, 0.8])

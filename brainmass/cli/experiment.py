@@ -11,7 +11,7 @@ import brainunit as u
 
 import brainmass
 from brainmass.cli.document import EXPECTED, WRONG, Document
-from brainmass.cli.schema import FLAG, MADE, NAMES, TABLES, TEXT, WHOLE, Key, Table
+from brainmass.cli.schema import FLAG, KERNEL, MADE, NAMES, TABLES, TEXT, WHOLE, Key, Table
 from brainmass.cli.things import Maker, unit_of
 from brainmass.cli.toml_places import Path
 from brainmass.dynamics.fields import show
@@ -20,7 +20,7 @@ from brainmass.timing import steps_of
 __all__ = ["Experiment", "Method", "Tables"]
 
 _READING = tuple(inspect.signature(brainmass.Connectome.from_file).parameters)[1:]
-_AS_WRITTEN = (TEXT, FLAG, WHOLE, NAMES, MADE)  # kinds of which text is no number with a unit
+_AS_WRITTEN = (TEXT, FLAG, WHOLE, NAMES, MADE, KERNEL)  # kinds of which text is no number with a unit
 
 
 @dataclasses.dataclass(frozen=True)
@@ -199,11 +199,22 @@ class Experiment:
 
     def _network(self) -> Any:
         given = self.tables.read("network", self.maker("noise"))
+        if isinstance(given.get("coupling"), Mapping):
+            given["coupling"] = self._kernel(("network", "coupling"), given["coupling"])
         if self.connectome is None:
             return self.document.complain(("network",), "[network] needs a [connectome].")
         if self.connectome is WRONG or self.node is WRONG or WRONG in _marks(given.values()):
             return WRONG
         return self.document.attempt(("network",), lambda: brainmass.Network(self.node, conn=self.connectome, **given))
+
+    def _kernel(self, path: Path, given: Mapping[str, Any]) -> Any:
+        """A coupling kernel with parameters of its own; its weights are those of the network."""
+        maker = self.maker("coupling", "transform", "regularisation")
+        kernel = maker.type((*path, "type"), given["type"])
+        if kernel is WRONG:
+            return WRONG
+        arguments = maker.arguments(path, kernel, given, ("type",), ("x", "y", "conn"))
+        return WRONG if arguments is WRONG else self.document.attempt(path, lambda: kernel(**arguments))
 
     # --- what is recorded, and what drives it -------------------------------------------------------------------------
     def _monitors(self) -> Any:

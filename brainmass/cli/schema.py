@@ -53,6 +53,10 @@ MADE = Kind(
     lambda x: isinstance(x, str | dict) and (isinstance(x, str) or "type" in x),
 )
 
+KERNEL = Kind(
+    "text, or a table with a `type` and parameters of the kernel", '{ type = "sigmoidal", slope = 2.0 }', MADE.accepts
+)
+
 
 @dataclass(frozen=True)
 class Key:
@@ -158,7 +162,7 @@ TABLES = {
             _of(
                 "Network",
                 coupled_var=TEXT,
-                coupling=TEXT,
+                coupling=KERNEL,
                 k=VALUE,
                 speed=VALUE,
                 port=TEXT,

@@ -20,9 +20,10 @@ import brainmass
 from brainmass._common.reading.contents import read_array
 from brainmass.cli.document import WRONG, Document
 from brainmass.cli.toml_places import Path
-from brainmass.dynamics.base import Declared
+from brainmass.dynamics.base import WithRows
 from brainmass.dynamics.fields import ParamSpec, as_param, suggestion
 from brainmass.forward.observer import Observer
+from brainmass.network.coupling import COUPLINGS
 
 __all__ = ["Maker", "catalogue", "quantity"]
 
@@ -46,6 +47,7 @@ def catalogue() -> dict[str, dict[str, Callable[..., Any]]]:
         "noise": of(brainmass.Noise),
         "stimulus": of(brainmass.Stimulus),
         "observer": of(Observer),
+        "coupling": COUPLINGS | {n: x for n, x in of(brainmass.Coupling).items() if x in COUPLINGS.values()},
         "initialiser": _classes(braintools.init, braintools.init.Initialization),
         "map": {"RegionalMap": brainmass.RegionalMap},
         "search": {x.__name__: x for x in (brainmass.Bounds, brainmass.Free, brainmass.Fixed)},
@@ -262,7 +264,7 @@ class Maker:
             if p.default is p.empty and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL) and name not in named:
                 right = bool(self.document.complain(path, f"{owner} needs `{name}`, which is missing.") is not WRONG)
         values = {key: self.value((*path, key), x) for key, x in named.items()}
-        specs = function._params if inspect.isclass(function) and issubclass(function, Declared) else {}
+        specs = function._params if inspect.isclass(function) and issubclass(function, WithRows) else {}
         for key in specs.keys() & values.keys():
             values[key] = self._checked((*path, key), owner, specs[key], values[key])
         return values if right and WRONG not in map(_mark, values.values()) else WRONG

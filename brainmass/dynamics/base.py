@@ -1,4 +1,4 @@
-"""`Declared`: a module generated from its declaration. `NeuralMassDynamics`: one with equations of motion."""
+"""Modules generated from their declaration: `WithRows`, `Declared`, which has a population, `NeuralMassDynamics`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import brainstate
 import brainunit as u
 from brainstate.nn import Param
 
-from brainmass.display import Html, folded, page, parameter_words, table
+from brainmass.display import Html, folded, number, page, parameter_words, table
 from brainmass.dynamics import integrators
 from brainmass.dynamics.declaration import (
     batch_shape,
@@ -31,9 +31,11 @@ from brainmass.dynamics.declaration import (
 )
 from brainmass.dynamics.fields import (
     ParamSpec,
+    SettingSpec,
     StateSpec,
     as_input,
     as_param,
+    as_setting,
     check_input_shape,
     default_dtype,
     initial_values,
@@ -41,13 +43,15 @@ from brainmass.dynamics.fields import (
     option,
     param,
     required,
+    setting,
     show,
     spelling,
     state,
     suggestion,
 )
+from brainmass.dynamics.module import ClosedModule
 
-__all__ = ["Declared", "ModelInfo", "NeuralMassDynamics", "Preset", "catalogued", "list_models"]
+__all__ = ["Declared", "ModelInfo", "NeuralMassDynamics", "Preset", "WithRows", "catalogued", "list_models"]
 
 
 class ModelInfo(NamedTuple):
@@ -91,21 +95,171 @@ class Values:
 
     __slots__ = ("_module",)
 
-    def __init__(self, module: Declared):
+    def __init__(self, module: WithRows):
         self._module = module
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._module, name).value()
 
 
-@dataclass_transform(eq_default=False, field_specifiers=(param, state, option, required, spelling))
-class _Fields(brainstate.nn.Dynamics):
+@dataclass_transform(eq_default=False, field_specifiers=(param, setting, state, option, required, spelling))
+class _Fields(ClosedModule):
     """Carries `dataclass_transform`, which must stand one class above those that static tools should read."""
 
 
 @dataclasses.dataclass(init=False, eq=False, repr=False)
-class Declared(_Fields):
-    """A module whose constructor, checks, documentation and state allocation come from its declared fields.
+class WithRows(_Fields):
+    """A module whose constructor, checks, documentation and display come from its declared fields."""
+
+    _first_rows: ClassVar[tuple[str, ...]] = ()
+    _params: ClassVar[Mapping[str, ParamSpec]] = {}
+    _settings: ClassVar[Mapping[str, SettingSpec]] = {}
+    _states: ClassVar[Mapping[str, StateSpec]] = {}
+    _starts: ClassVar[Mapping[str, Any]] = {}
+    _noises: ClassVar[Mapping[str, str]] = {}
+    _spellings: ClassVar[Mapping[str, str]] = {}
+    _options: ClassVar[tuple[str, ...]] = ()
+
+    # --- the class ------------------------------------------------------------------------------------------
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        read_declaration(cls)
+        cls.__doc__ = f"{inspect.cleandoc(cls.__doc__ or '')}\n\n{doc_table(cls)}".rstrip() + "\n"
+
+    # Set on what a user makes, not on the copies that brainstate puts together from parts already checked.
+    _checked = False
+    graph_invisible_attrs = ("_checked",)
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        values = bind_arguments(type(self), args, kwargs)
+        super().__init__()
+        self._set_rows(values)
+
+    def _set_rows(self, values: Mapping[str, Any]) -> None:
+        """Set the rows of an object that is being made, each checked by itself, then all together."""
+        self._checked = True
+        for key, value in values.items():
+            setattr(self, key, value)
+        self.check()
+
+    def _close(self) -> None:
+        self._checked = True
+        super()._close()
+
+    @classmethod
+    def translate(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """The arguments given to the constructor, with those declared by `spelling` turned into parameters."""
+        return given
+
+    def check(self) -> None:
+        """Refuse parameters that contradict one another; each by itself is in order."""
+
+    @property
+    def _owner(self) -> str:
+        return type(self).__name__
+
+    @property
+    def p(self) -> Values:
+        """The parameter values, by name."""
+        return Values(self)
+
+    def shape_of(self, key: str, value: Any) -> tuple[int, ...] | None:
+        """The shape that a parameter must fit; None where it is not known yet."""
+        return ()
+
+    # --- setting ----------------------------------------------------------------------------------------------
+    def __setattr__(self, key: str, value: Any) -> None:
+        if not self._closed or key in self._states or key.startswith("_"):
+            super().__setattr__(key, self._admitted(key, value) if self._checked else value)
+            return
+        before = dict(vars(self))
+        try:
+            super().__setattr__(key, self._admitted(key, value))
+            self.check()
+        except BaseException:
+            vars(self).clear()
+            vars(self).update(before)
+            raise
+
+    def _admitted(self, key: str, value: Any) -> Any:
+        """What is set for what was given, or an error that says what may be given."""
+        if key in self._params:
+            if value is not None or self._params[key].default is not None:
+                value = as_param(self._owner, self._params[key], value, self.shape_of(key, value))
+        elif key in self._settings:
+            value = as_setting(self._owner, self._settings[key], value, self.shape_of(key, value) or ())
+        elif key in self._noises:
+            self._attach_noise(key, value)
+        elif any(key in getattr(base, "_params", ()) for base in type(self).__mro__):
+            raise AttributeError(f"{self._owner} has no parameter {key!r}: it has {', '.join(self._params)}.")
+        elif key in self._spellings:
+            raise AttributeError(
+                f"`{key}` of {self._owner} is known to the constructor alone ({self._spellings[key]}): "
+                "set the parameters that it stands for."
+            )
+        elif key in self._states and not isinstance(value, brainstate.State):
+            raise AttributeError(
+                f"`{key}` of {self._owner} is a state: write .{key}.value = ... once there are states, or give what "
+                f"it starts from{f', `{start}`' if isinstance(start := self._states[key].init, str) else ''}."
+            )
+        elif key in self._starts and not callable(value) and not (value is self._starts[key] is None):
+            raise TypeError(
+                f"Argument `{key}` of {self._owner} must be a callable that takes a shape, "
+                f"but is {show(value)}. Example: {key}=braintools.init.Constant({show(value)})."
+            )
+        return value
+
+    def __getattr__(self, key: str) -> Any:
+        # Reached only when the attribute is missing.
+        if key in type(self)._states:
+            raise AttributeError(f"State `{key}` of {self._owner} is not there yet: call init_all_states() first.")
+        raise AttributeError(f"{self._owner} has no attribute {key!r}.{_near(type(self), key)}")
+
+    # --- showing ------------------------------------------------------------------------------------------------
+    def _given(self) -> list[str]:
+        """What is not as by default, as it would be written."""
+        defaults = {f.name: f.default for f in dataclasses.fields(self)}
+        given = []
+        for key, spec in self._params.items():
+            if getattr(self, key) is None:
+                continue
+            value, fit = getattr(self, key).value(), getattr(self, key).fit
+            if fit or is_traced(value) or u.math.shape(value) != () or differs(value, spec.default):
+                given.append(f"{key}={'...' if is_traced(value) else show(value)}{' (trainable)' if fit else ''}")
+        settings = {key: getattr(self, key) for key in self._settings}
+        given += [f"{key}={show(x)}" for key, x in settings.items() if differs(x, self._settings[key].default)]
+        for key in (*self._noises, *self._options):
+            value = getattr(self, key)
+            plain = isinstance(value, str | bool | int | float)
+            if value != defaults[key] if plain else type(value) is not type(defaults[key]):
+                value = value.value() if isinstance(value, Param) else value
+                given.append(f"{key}={'...' if is_traced(value) else show(repr(value))}")
+        return given
+
+    def __repr__(self) -> str:
+        return f"{self._owner}({', '.join(self._given())})"
+
+    def _repr_html_(self) -> str:
+        return page(self._owner, "", *self._tables())
+
+    def _tables(self) -> list[Html]:
+        """Parameters, states and noises."""
+        params = {key: getattr(self, key) for key in self._params}
+        rows = [(k, *parameter_words(p), self._params[k].doc) for k, p in params.items() if p is not None]
+        rows += [(k, *number(getattr(self, k)), "", spec.doc) for k, spec in self._settings.items()]
+        states = [(s.name, s.unit_words, s.port, s.noise, s.doc) for s in self._states.values()]
+        noises = [(key, repr(x)) for key in self._noises if (x := getattr(self, key)) is not None]
+        options = [(key, show(repr(getattr(self, key)))) for key in self._options if key != "name"]
+        return [
+            table(("parameter", "value", "unit", "trainable", "meaning"), rows),
+            table(("state", "unit", "input", "noise", "meaning"), states),
+            table(("noise", ""), noises),
+            folded("options", table(("option", "value"), options)),
+        ]
+
+
+class Declared(WithRows, brainstate.nn.Dynamics):
+    """A module with a population, whose constructor, checks, documentation and states come from its declared fields.
 
     Parameters
     ----------
@@ -117,80 +271,22 @@ class Declared(_Fields):
     in_size: Any = required()
     name: str | None = option(default=None)
 
-    _params: ClassVar[Mapping[str, ParamSpec]] = {}
-    _states: ClassVar[Mapping[str, StateSpec]] = {}
-    _starts: ClassVar[Mapping[str, Any]] = {}
-    _noises: ClassVar[Mapping[str, str]] = {}
-    _spellings: ClassVar[Mapping[str, str]] = {}
-    _options: ClassVar[tuple[str, ...]] = ()
-
-    # --- the class ------------------------------------------------------------------------------------------
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        read_declaration(cls)
-        cls.__doc__ = f"{inspect.cleandoc(cls.__doc__ or '')}\n\n{doc_table(cls)}\n"
-
-    # Set on what a user makes, not on the copies that brainstate puts together from parts already checked.
-    _checked = False
-    graph_invisible_attrs = ("_checked",)
+    _first_rows = ("in_size",)
 
     def __init__(self, *args: Any, **kwargs: Any):
         values = bind_arguments(type(self), args, kwargs)
-        super().__init__(population_shape(self._owner, values.pop("in_size")), name=values.pop("name"))
-        self._checked = True
+        shape, name = population_shape(self._owner, values.pop("in_size")), values.pop("name")
+        brainstate.nn.Dynamics.__init__(self, shape, name=name)
         self._batch: tuple[int, ...] | None = None
-        for key, value in values.items():
-            setattr(self, key, value)
-        self.check()
-
-    @classmethod
-    def translate(cls, given: dict[str, Any]) -> dict[str, Any]:
-        """The arguments given to the constructor, with those declared by `spelling` turned into parameters."""
-        return given
-
-    def check(self) -> None:
-        """Refuse parameters that contradict one another; each by itself is in order."""
+        self._set_rows(values)
 
     @property
     def varshape(self) -> tuple[int, ...]:
         """Shape of the population."""
         return self._in_size  # pyright: ignore[reportReturnType]
 
-    @property
-    def _owner(self) -> str:
-        return type(self).__name__
-
-    @property
-    def p(self) -> Values:
-        """The parameter values, by name."""
-        return Values(self)
-
-    def __setattr__(self, key: str, value: Any) -> None:
-        if not self._checked:
-            pass
-        elif key in self._params and (value is not None or self._params[key].default is not None):
-            value = as_param(self._owner, self._params[key], value, self.varshape)
-        elif key in self._noises:
-            self._attach_noise(key, value)
-        elif key not in self._params and any(key in getattr(base, "_params", ()) for base in type(self).__mro__):
-            raise AttributeError(f"{self._owner} has no parameter {key!r}: it has {', '.join(self._params)}.")
-        elif key in self._spellings:
-            raise AttributeError(
-                f"`{key}` of {self._owner} is known to the constructor alone ({self._spellings[key]}): "
-                "set the parameters that it stands for."
-            )
-        elif key in self._starts and not callable(value) and not (value is self._starts[key] is None):
-            raise TypeError(
-                f"Argument `{key}` of {self._owner} must be a callable that takes a shape, "
-                f"but is {show(value)}. Example: {key}=braintools.init.Constant({show(value)})."
-            )
-        super().__setattr__(key, value)
-
-    def __getattr__(self, key: str) -> Any:
-        # Reached only when the attribute is missing.
-        if key in type(self)._states:
-            raise AttributeError(f"State `{key}` of {self._owner} is not there yet: call init_all_states() first.")
-        raise AttributeError(f"{self._owner} has no attribute {key!r}.{_near(type(self), key)}")
+    def shape_of(self, key: str, value: Any) -> tuple[int, ...] | None:
+        return () if key in self._settings else self.varshape
 
     def _attach_noise(self, key: str, noise: Any) -> None:
         from brainmass.noise import Noise
@@ -249,39 +345,11 @@ class Declared(_Fields):
         return {name: getattr(self, name).value for name in self._states}
 
     def __repr__(self) -> str:
-        defaults = {f.name: f.default for f in dataclasses.fields(self)}
-        given = [", ".join(map(str, self.varshape))]
-        for key, spec in self._params.items():
-            if getattr(self, key) is None:
-                continue
-            value, fit = getattr(self, key).value(), getattr(self, key).fit
-            if fit or is_traced(value) or u.math.shape(value) != () or differs(value, spec.default):
-                given.append(f"{key}={'...' if is_traced(value) else show(value)}{' (trainable)' if fit else ''}")
-        for key in (*self._noises, *self._options):
-            value = getattr(self, key)
-            plain = isinstance(value, str | bool | int | float)
-            if value != defaults[key] if plain else type(value) is not type(defaults[key]):
-                value = value.value() if isinstance(value, Param) else value
-                given.append(f"{key}={'...' if is_traced(value) else show(repr(value))}")
-        return f"{self._owner}({', '.join(given)})"
+        return f"{self._owner}({', '.join([', '.join(map(str, self.varshape)), *self._given()])})"
 
     def _repr_html_(self) -> str:
         size = ", ".join(map(str, self.varshape))
         return page(self._owner, f"in_size=({size})", *self._tables())
-
-    def _tables(self) -> list[Html]:
-        """Parameters, states and noises."""
-        params = {key: getattr(self, key) for key in self._params}
-        rows = [(k, *parameter_words(p), self._params[k].doc) for k, p in params.items() if p is not None]
-        states = [(s.name, s.unit_words, s.port, s.noise, s.doc) for s in self._states.values()]
-        noises = [(key, repr(x)) for key in self._noises if (x := getattr(self, key)) is not None]
-        options = [(key, show(repr(getattr(self, key)))) for key in self._options if key != "name"]
-        return [
-            table(("parameter", "value", "unit", "trainable", "meaning"), rows),
-            table(("state", "unit", "input", "noise", "meaning"), states),
-            table(("noise", ""), noises),
-            folded("options", table(("option", "value"), options)),
-        ]
 
 
 class NeuralMassDynamics(Declared):

@@ -10,7 +10,7 @@ from typing import Any
 import brainunit as u
 import numpy as np
 
-from brainmass.dynamics.fields import ParamSpec, StateSpec, show, suggestion
+from brainmass.dynamics.fields import ParamSpec, SettingSpec, StateSpec, show, suggestion
 
 
 # --- reading a declaration ----------------------------------------------------------------------------------
@@ -19,22 +19,22 @@ def read_declaration(cls: type) -> None:
     cls.__doc__ = cls.__doc__ or cls.__name__  # else a dataclass writes one, with defaults printed through JAX
     dataclasses.dataclass(cls, init=False, eq=False, repr=False)
     rows = _rows_in_order(cls)
-    cls._params = {
-        n: dataclasses.replace(f.default, name=n) for n, f in rows.items() if isinstance(f.default, ParamSpec)
-    }
+    specs = {n: dataclasses.replace(f.default, name=n) for n, f in rows.items() if isinstance(f.default, ParamSpec)}
+    cls._params = {n: spec for n, spec in specs.items() if not isinstance(spec, SettingSpec)}
+    cls._settings = {n: spec for n, spec in specs.items() if isinstance(spec, SettingSpec)}
     cls._states = {n: _named_state(cls, n, f.metadata["spec"], rows) for n, f in rows.items() if "spec" in f.metadata}
     cls._starts = {s.init: rows[s.init].default for s in cls._states.values() if isinstance(s.init, str)}
     cls._noises = {s.noise: s.noise_port for s in cls._states.values() if s.noise}
     cls._spellings = {n: f.metadata["spelling"] for n, f in rows.items() if "spelling" in f.metadata}
-    taken = {"in_size", "name", *cls._params, *cls._states, *cls._starts, *cls._noises, *cls._spellings}
+    taken = {"in_size", "name", *specs, *cls._states, *cls._starts, *cls._noises, *cls._spellings}
     cls._options = tuple(n for n in rows if n not in taken)
     cls.__signature__ = _signature(rows)
 
 
 def _rows_in_order(cls: type) -> dict[str, dataclasses.Field]:
-    """`in_size`, then the rows of the class itself, then those it inherits."""
-    rows = {f.name: f for f in dataclasses.fields(cls)}
-    order = ["in_size", *(name for c in cls.__mro__ for name in inspect.get_annotations(c))]
+    """Those that come first in all of a family, then the rows of the class itself, then those it inherits."""
+    rows = {f.name: f for f in dataclasses.fields(cls) if not f.name.startswith("_")}
+    order = [*cls._first_rows, *(name for c in cls.__mro__ for name in inspect.get_annotations(c))]
     return {name: rows[name] for name in dict.fromkeys(order) if name in rows}
 
 
@@ -62,7 +62,7 @@ def _signature(rows: Mapping[str, Any]) -> inspect.Signature:
         if not f.init:
             continue
         default = f.default.default if isinstance(f.default, ParamSpec) else f.default
-        default = P.empty if default is dataclasses.MISSING else default
+        default = P.empty if default is dataclasses.MISSING or default is ... else default
         (keyword if f.kw_only else positional).append(
             P(f.name, P.KEYWORD_ONLY if f.kw_only else P.POSITIONAL_OR_KEYWORD, default=default)
         )
@@ -108,8 +108,8 @@ def batch_shape(owner: str, batch_size: Any) -> tuple[int, ...]:
 
 
 def differs(value: Any, default: Any) -> bool:
-    if default is None:
-        return False
+    if default is None or default is ...:
+        return default is ...
     try:
         return not bool(np.all(np.asarray(u.maybe_decimal(value / u.get_unit(default))) == u.get_mantissa(default)))
     except (TypeError, ValueError):
@@ -123,15 +123,31 @@ def plain_text(value: Any) -> str:
     return f"{value.mantissa} {value.unit}".removesuffix(" 1")
 
 
+def _described(spec: ParamSpec) -> list[str]:
+    """The lines of a parameter in the table."""
+    units = ", or ".join(str(unit) if unit.dim != u.DIMENSIONLESS else "no unit" for unit in spec.units)
+    dimensional = any(unit.dim != u.DIMENSIONLESS for unit in spec.units)
+    meaning = f"{spec.doc[0].upper()}{spec.doc[1:]}; {spec.domain.text}"
+    return [
+        spec.name if spec.default is ... else f"{spec.name} : default {plain_text(spec.default)}",
+        f"    {meaning}{f'; {units}' if dimensional else ''}.",
+    ]
+
+
 def doc_table(cls: type) -> str:
     """The numpydoc sections that follow from the declaration."""
-    lines = ["Parameters", "----------", "in_size : int or tuple of int", "    Shape of the population."]
-    for spec in cls._params.values():
-        units = ", or ".join(str(unit) if unit.dim != u.DIMENSIONLESS else "no unit" for unit in spec.units)
-        dimensional = any(unit.dim != u.DIMENSIONLESS for unit in spec.units)
-        lines.append(f"{spec.name} : default {plain_text(spec.default)}")
-        meaning = f"{spec.doc[0].upper()}{spec.doc[1:]}; {spec.domain.text}"
-        lines.append(f"    {meaning}{f'; {units}' if dimensional else ''}.")
+    rows = {f.name: f for f in dataclasses.fields(cls)}
+    lines = ["Parameters", "----------"]
+    for name in inspect.signature(cls).parameters:
+        spec = cls._params.get(name) or cls._settings.get(name)
+        if name == "in_size" and name in rows:
+            lines += ["in_size : int or tuple of int", "    Shape of the population."]
+        elif spec is not None:
+            lines += _described(spec)
+        elif name in rows and "doc" in rows[name].metadata:
+            default = rows[name].default
+            shown = "" if default is dataclasses.MISSING else f"default {default!r}"
+            lines += [f"{name} : {shown}".rstrip(" :"), f"    {rows[name].metadata['doc']}."]
     for s in cls._states.values():
         if isinstance(s.init, str) and f"{s.init} : callable" not in lines:
             names = ", ".join(f"`{t.name}`" for t in cls._states.values() if t.init == s.init)
@@ -152,7 +168,7 @@ def doc_table(cls: type) -> str:
     if getattr(cls, "presets", None):
         lines += ["", "Notes", "-----", "Presets, as in `preset(name, in_size)`:", ""]
         lines += [f"- `{name}`: {preset.doc} ({preset.reference})." for name, preset in cls.presets.items()]
-    return "\n".join(lines)
+    return "\n".join(lines if len(lines) > 2 else [])
 
 
 # --- ports and equations ------------------------------------------------------------------------------------

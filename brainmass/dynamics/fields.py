@@ -28,6 +28,7 @@ __all__ = [
     "Initializer",
     "Par",
     "ParamSpec",
+    "SettingSpec",
     "StateSpec",
     "nonnegative",
     "option",
@@ -35,6 +36,7 @@ __all__ = [
     "positive",
     "real",
     "required",
+    "setting",
     "spelling",
     "state",
     "unit_interval",
@@ -71,6 +73,11 @@ class ParamSpec:
     units: tuple[u.Unit, ...] = (u.UNITLESS,)
     in_derivative: bool = True
     name: str = ""
+
+
+@dataclass(frozen=True)
+class SettingSpec(ParamSpec):
+    """A number that is known before a run is compiled, and stays as it was given: a `Quantity`, not a `Param`."""
 
 
 @dataclass(frozen=True)
@@ -126,8 +133,8 @@ def param(
 
     Parameters
     ----------
-    default : number, Quantity or None
-        None: a parameter that a model may be without.
+    default : number, Quantity, None or ...
+        None: a parameter that a model may be without; ... : one that must be given.
     doc : str
         What it is, in a few words.
     domain : Domain
@@ -145,6 +152,12 @@ def param(
         units = () if isinstance(unit, str) else unit if isinstance(unit, tuple) else (unit,)
     # The specification is the dataclass default itself: dataclasses refuse a Quantity, which is not hashable.
     return dataclasses.field(default=ParamSpec(default, doc, domain, units, in_derivative), kw_only=kw_only)
+
+
+def setting(*, default: Any, doc: str, domain: Domain = real, unit: Any = None) -> Any:
+    """Declare numbers that shapes depend on: they are checked as a parameter is, but are never traced or trained."""
+    units = (u.get_unit(default),) if unit is None else unit if isinstance(unit, tuple) else (unit,)
+    return dataclasses.field(default=SettingSpec(default, doc, domain, units))
 
 
 def spelling(doc: str, *, kw_only: Literal[True] = True, default: None = None) -> Any:
@@ -196,14 +209,14 @@ def state(
     return dataclasses.field(init=False, repr=False, metadata={"spec": spec})
 
 
-def required() -> Any:
+def required(doc: str = "") -> Any:
     """Declare an argument without default. (A bare annotation would take brainstate's property as one.)"""
-    return dataclasses.field()
+    return dataclasses.field(metadata={"doc": doc} if doc else {})
 
 
-def option(*, default: Any, kw_only: Literal[True] = True) -> Any:
-    """Declare an argument, given by keyword only, that is neither parameter nor state."""
-    return dataclasses.field(default=default, kw_only=True)
+def option(*, default: Any, kw_only: bool = True, doc: str = "") -> Any:
+    """Declare an argument that is neither parameter nor state; `doc` describes it in the table of `help()`."""
+    return dataclasses.field(default=default, kw_only=kw_only, metadata={"doc": doc} if doc else {})
 
 
 # --- checks: every message names argument, owner, rule, what was given, and what to write -------------------
@@ -224,11 +237,16 @@ def show(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def as_param(owner: str, spec: ParamSpec, value: Any, shape: tuple[int, ...]) -> Param:
-    """The checked parameter for what a user passed: number, quantity, array, initialiser or `Param`."""
+def as_param(owner: str, spec: ParamSpec, value: Any, shape: tuple[int, ...] | None) -> Param:
+    """The checked parameter for what a user passed: number, quantity, array, initialiser or `Param`.
+
+    The shape is that of what it belongs to; None where that is not known yet.
+    """
     what = f"Argument `{spec.name}` of {owner} ({spec.doc})"
     if not isinstance(value, Param):
         if callable(value):
+            if shape is None:
+                raise TypeError(f"{what} cannot be an initialiser here, as its shape is not known yet.")
             value = value(shape)
         if isinstance(value, list | tuple):
             value = np.asarray(value)
@@ -236,7 +254,8 @@ def as_param(owner: str, spec: ParamSpec, value: Any, shape: tuple[int, ...]) ->
     # as it was given: inside a jit the array made from it is traced, and has no number to look at
     given = value.value() if isinstance(value, Param) else value
     _check_unit(what, given, spec)
-    _check_shape(what, given, shape)
+    if shape is not None:
+        _check_shape(what, given, shape)
     _check_domain(what, given, spec.domain)
     if isinstance(value, Param):
         return value
@@ -244,10 +263,23 @@ def as_param(owner: str, spec: ParamSpec, value: Any, shape: tuple[int, ...]) ->
         return Param.init(value)
 
 
+def as_setting(owner: str, spec: SettingSpec, value: Any, shape: tuple[int, ...] = ()) -> Any:
+    """The checked number, with its unit, for what a user passed."""
+    what = f"Argument `{spec.name}` of {owner} ({spec.doc})"
+    if isinstance(value, Param) or is_traced(value):
+        raise TypeError(f"{what} must be known before a run is compiled, so it cannot be trained or traced by JAX.")
+    _check_is_number(what, value, spec)
+    _check_unit(what, value, spec)
+    _check_shape(what, value, shape)
+    _check_domain(what, value, spec.domain)
+    return value
+
+
 def check_param_value(name: str, spec: ParamSpec | None, present: Any, value: Any, what: str = "") -> Any:
     """A new value for a parameter, of the same kind as its present one; errors call it `what`."""
     what = what or f"Value of parameter `{name}`"
-    _check_unit(what, value, spec or ParamSpec(present, "", units=(u.get_unit(present),), name=name))
+    known = spec or ParamSpec(present, "", units=(), name=name)
+    _check_unit(what, value, known if known.units else dataclasses.replace(known, units=(u.get_unit(present),)))
     _check_domain(what, value, spec.domain if spec else real)
     return value
 
@@ -278,7 +310,7 @@ def _unit_words(unit: u.Unit) -> str:
 
 
 def _example(spec: ParamSpec) -> str:
-    default = 1.0 * spec.units[0] if spec.default is None and spec.units else spec.default
+    default = 1.0 * (spec.units or (u.UNITLESS,))[0] if spec.default is None or spec.default is ... else spec.default
     unit = u.get_unit(default)
     if unit.dim == u.DIMENSIONLESS:
         return show(default)

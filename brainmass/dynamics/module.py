@@ -1,13 +1,105 @@
-"""`Module`: brainstate's, with the signature of its constructor shown."""
+"""`Closed`: what is made, once it is made, has the names that it has. `Module`: brainstate's, closed."""
 
 from __future__ import annotations
 
+import functools
 import inspect
-from typing import Any
+import types
+import typing
+from abc import ABCMeta
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import brainstate
 
-__all__ = ["Module", "ShowsConstructor"]
+from brainmass.dynamics.fields import suggestion
+
+__all__ = ["Closed", "ClosedModule", "Module", "ShowsConstructor", "fixed"]
+
+
+def fixed(*names: str, instead: str = "it is fixed when the object is made, so make a new one") -> dict[str, str]:
+    """Names for `_elsewhere`, and what to do in place of setting them."""
+    return dict.fromkeys(names, instead)
+
+
+class _Closing(ABCMeta):
+    """Closes an object when its whole construction is over, that of a user's subclass included."""
+
+    if not TYPE_CHECKING:
+
+        def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+            made = super().__call__(*args, **kwargs)
+            if isinstance(made, cls):
+                made._closed = True
+            return made
+
+
+class _ClosingModule(_Closing, type(brainstate.nn.Module)):
+    """The same for modules, whose metaclass is brainstate's."""
+
+
+class Closed(metaclass=_Closing):
+    """Refuses, once it is made, to be given a public name that it does not have.
+
+    Names that begin with an underscore are free, and so are new states: a module may make them in `init_state`.
+    """
+
+    # Not of the copies that brainstate puts together from parts: a run does that at every trace.
+    _closed = False
+    # Where what is sometimes looked for here is to be found: the end of an error, by name.
+    _elsewhere: ClassVar[Mapping[str, str]] = {}
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if not issubclass(cls, brainstate.nn.Module):
+            _show_constructor(cls)
+
+    def __setattr__(self, key: str, value: Any) -> None:
+        if self._closed and not key.startswith("_"):
+            self._refuse_name(key, value)
+        super().__setattr__(key, value)
+
+    def _refuse_name(self, key: str, value: Any) -> None:
+        owner, kind = type(self).__name__, _kind(type(self), key)
+        if where := self._elsewhere.get(key):
+            raise AttributeError(f"`{key}` of {owner} cannot be set: {where}.")
+        if kind == "settable" or (not kind and (key in vars(self) or isinstance(value, brainstate.State))):
+            return
+        if kind:
+            raise AttributeError(f"`{key}` of {owner} cannot be set: it is {kind}.")
+        if key in inspect.signature(type(self)).parameters:
+            raise AttributeError(
+                f"`{key}` of {owner} cannot be set: it is given to the constructor, so make a new one."
+            )
+        known = self._public_names()
+        raise AttributeError(f"{owner} has no attribute {key!r}.{suggestion(key, known)} It has {', '.join(known)}.")
+
+    def _public_names(self) -> list[str]:
+        """What can be set."""
+        names = [*vars(self), *(n for n in dir(type(self)) if _kind(type(self), n) == "settable")]
+        names = [n for n in dict.fromkeys(names) if not n.startswith("_") and n not in self._elsewhere]
+        return [n for n in names if _kind(type(self), n) in ("", "settable")]
+
+
+@functools.lru_cache(maxsize=4096)
+def _kind(cls: type, name: str) -> str:
+    """What a class has under a name: 'settable', '' for nothing or a mere default, else why it cannot be set."""
+    there = inspect.getattr_static(cls, name, None)
+    if isinstance(there, property):
+        return "settable" if there.fset else "worked out from other attributes"
+    if isinstance(there, types.FunctionType | classmethod | staticmethod):
+        return "a method; write a class of your own with another"
+    if _is_class_variable(cls, name):
+        return "a fact of the class; write a class of your own with another"
+    return ""
+
+
+def _is_class_variable(cls: type, name: str) -> bool:
+    for base in cls.__mro__:
+        written = inspect.get_annotations(base).get(name)
+        if written is not None:
+            return str(written).startswith(("ClassVar", "typing.ClassVar")) or typing.get_origin(written) is ClassVar
+    return False
 
 
 class ShowsConstructor:
@@ -17,9 +109,35 @@ class ShowsConstructor:
         super().__init_subclass__(**kwargs)
         writer = next(c for c in cls.__mro__ if "__init__" in vars(c))
         if issubclass(writer, ShowsConstructor):
-            shown = inspect.signature(cls.__init__)
-            cls.__signature__ = shown.replace(parameters=list(shown.parameters.values())[1:])
+            _show_constructor(cls)
 
 
-class Module(ShowsConstructor, brainstate.nn.Module):
-    """The base of everything here that holds states or parameters."""
+def _show_constructor(cls: Any) -> None:
+    """Metaclasses that take part in the making hide the arguments from `inspect.signature`."""
+    shown = inspect.signature(cls.__init__)
+    cls.__signature__ = shown.replace(parameters=list(shown.parameters.values())[1:])
+
+
+class ClosedModule(Closed, brainstate.nn.Module, metaclass=_ClosingModule):
+    """A module of brainstate, closed."""
+
+    _elsewhere = fixed("in_size", "out_size", "name")
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        unseen = [name for base in cls.__mro__ for name in vars(base).get("graph_invisible_attrs", ())]
+        cls.graph_invisible_attrs = tuple(dict.fromkeys((*unseen, "_closed")))
+
+    def __deepcopy__(self, memo: Any = None) -> Any:
+        made = super().__deepcopy__(memo)
+        for _, module in brainstate.graph.iter_node(made):
+            if isinstance(module, ClosedModule):
+                module._close()
+        return made
+
+    def _close(self) -> None:
+        self._closed = True
+
+
+class Module(ShowsConstructor, ClosedModule):
+    """The base of what holds states or parameters and writes its constructor by hand."""

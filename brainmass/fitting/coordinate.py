@@ -8,7 +8,7 @@ import brainunit as u
 import jax.numpy as jnp
 import numpy as np
 
-from brainmass.dynamics.base import Declared
+from brainmass.dynamics.base import WithRows
 from brainmass.dynamics.fields import check_param_value, real, show
 from brainmass.fitting.description import Bounds, Free
 from brainmass.fitting.sharing import Sharing
@@ -45,7 +45,7 @@ class Coordinate:
         self.unit, self.shape = u.get_unit(self.like), u.math.shape(self.like)
         self.dtype, self.size = jnp.result_type(u.get_mantissa(self.like)), int(np.prod(self.shape))
         self._check_transform(whole)
-        declared = isinstance(owner, Declared) and param.precompute is None
+        declared = isinstance(owner, WithRows) and param.precompute is None
         self._spec = owner._params.get(path.rpartition(".")[2]) if declared else None  # pyright: ignore[reportOptionalMemberAccess]
         bounds = free.bounds
         self.log = bounds.log if bounds is not None else self.prior is not None and self.prior.log

@@ -14,6 +14,7 @@ import numpy as np
 
 from brainmass._common.foreign import tree
 from brainmass.dynamics.fields import is_traced, show
+from brainmass.dynamics.module import Closed, fixed
 from brainmass.fitting.course import Course, Given, Orders
 from brainmass.fitting.derivative_free import DifferentialEvolution, Nevergrad
 from brainmass.fitting.description import described
@@ -41,7 +42,7 @@ _OPTIONS = {
 }
 
 
-class Fitter:
+class Fitter(Closed):
     """Fits parameters of a model: those given as `brainstate.nn.Param(value, fit=True)`, or named in `search_space`.
 
     Parameters
@@ -88,6 +89,8 @@ class Fitter:
     ValueError, TypeError
         If the model has nothing to train, the loss is not one number, or an option does not belong to the back end.
     """
+
+    _elsewhere = fixed("model", "backend", "optimizer")
 
     def __init__(
         self,

@@ -12,6 +12,7 @@ import numpy as np
 from brainmass.archive import Archive, decode, encode
 from brainmass.display import number, page, table
 from brainmass.dynamics.fields import show
+from brainmass.dynamics.module import Closed
 from brainmass.fitting.description import Bounds
 from brainmass.simulation.functional import ByPath
 
@@ -39,7 +40,7 @@ class FitStep(NamedTuple):
     grad_norm: float | None = None
 
 
-class FitResult:
+class FitResult(Closed):
     """The outcome of a fit.
 
     Attributes

@@ -11,13 +11,14 @@ import numpy as np
 from jax.scipy.stats import norm
 
 from brainmass.dynamics.fields import show
+from brainmass.dynamics.module import Closed, fixed
 
 __all__ = ["LogNormal", "Normal", "Prior"]
 
 _NEEDED = ("log_prob", "sample")
 
 
-class Prior:
+class Prior(Closed):
     """A distribution of a parameter's value, as the equations see it; its numbers are independent.
 
     Parameters
@@ -35,6 +36,8 @@ class Prior:
     TypeError
         If the distribution lacks a method.
     """
+
+    _elsewhere = fixed("distribution", "unit", "log")
 
     def __init__(self, distribution: Any, unit: u.Unit = u.UNITLESS, *, log: bool = False):
         if lacking := [name for name in _NEEDED if not callable(getattr(distribution, name, None))]:

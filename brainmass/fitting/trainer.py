@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from brainmass.dynamics.fields import show
+from brainmass.dynamics.module import Closed, fixed
 from brainmass.fitting.course import Course, Given, Orders
 from brainmass.fitting.gradient import GradientDescent
 from brainmass.fitting.outcome import FitStep
@@ -78,7 +79,7 @@ class TrainResult(NamedTuple):
         return f"{shown} at epoch {self.best_epoch}"
 
 
-class Trainer:
+class Trainer(Closed):
     """Trains the weights and trainable parameters of a model on samples of a task.
 
     Parameters
@@ -116,6 +117,8 @@ class Trainer:
     >>> bool(result.losses[-1] < 1e-3)
     True
     """
+
+    _elsewhere = fixed("model", "batch_size", "metric", "optimizer")
 
     def __init__(
         self,

@@ -101,13 +101,17 @@ class BOLDSignal(Observer):
 
     @classmethod
     def translate(cls, given: dict[str, Any]) -> dict[str, Any]:
-        unused = [name for name in ("TE", "epsilon", "nu0", "r0") if name in given]
-        if unused and given.get("output", "friston2003") == "friston2003":
+        for name in given:
+            cls._refuse_unused(name, given.get("output", "friston2003"))
+        return given
+
+    @classmethod
+    def _refuse_unused(cls, name: str, output: str) -> None:
+        if name in ("TE", "epsilon", "nu0", "r0") and output == "friston2003":
             raise TypeError(
-                f"Argument `{unused[0]}` of {cls.__name__} has no part in the output 'friston2003'. "
+                f"Argument `{name}` of {cls.__name__} has no part in the output 'friston2003'. "
                 "Example: output='stephan2007'."
             )
-        return given
 
     def __setattr__(self, key: str, value: Any) -> None:
         if self._checked and key == "output" and value not in _OUTPUTS:
@@ -115,6 +119,8 @@ class BOLDSignal(Observer):
                 f"Argument `output` of {self._owner} must be one of {', '.join(map(repr, _OUTPUTS))}, "
                 f"but is {value!r}.{suggestion(str(value), _OUTPUTS)}"
             )
+        if self._closed:
+            self._refuse_unused(key, self.output)
         super().__setattr__(key, value)
 
     def derivative(self, y: tuple, t: Any, z: Any) -> tuple:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 from abc import abstractmethod
 from typing import Any, ClassVar
@@ -17,23 +16,22 @@ from braintools.init import Constant
 from jax import lax
 from jax.scipy.special import gammaln
 
-from brainmass.dynamics.base import Declared
+from brainmass.dynamics.base import Declared, WithRows
 from brainmass.dynamics.fields import (
     Domain,
     Par,
-    ParamSpec,
     as_input,
-    as_param,
     check_input_shape,
     default_dtype,
     param,
     positive,
     real,
+    setting,
     show,
     state,
     suggestion,
 )
-from brainmass.dynamics.module import Module, ShowsConstructor
+from brainmass.dynamics.module import ShowsConstructor, fixed
 from brainmass.forward.observer import Observer
 from brainmass.forward.temporal_average import check_sized, check_step, window_means
 from brainmass.timing import milliseconds, steps_of
@@ -51,38 +49,31 @@ _shape = Domain("> 1", lambda x: np.isfinite(x) & (x > 1), (1.0, 0.0, np.nan))
 
 
 # --- kernels --------------------------------------------------------------------------------------------------------
-class HRFKernel(Module):
+_SECONDS: Any = (u.UNITLESS, u.second)
+_HERTZ: Any = (u.UNITLESS, u.Hz)
+
+
+class HRFKernel(WithRows):
     """Base of the haemodynamic response functions: `kernel(t)` gives the response at the time `t` after an impulse.
 
     `t` is a time of any shape, a plain number is read in ms; the response is a plain number, and zero before the
-    impulse. Parameters are plain numbers in seconds or hertz, or quantities. `duration` is the time after which the
-    response is taken to be over.
+    impulse. Parameters are plain numbers in seconds or hertz, or quantities.
     """
 
-    def __init__(self, duration: Any = 20.0 * u.second):
-        super().__init__()
-        self.duration = duration
-
-    @property
-    def duration(self) -> Any:
-        """The time after which the response is taken to be over."""
-        return self._duration * u.ms
-
-    @duration.setter
-    def duration(self, duration: Any) -> None:
-        self._duration = milliseconds("duration", duration, type(self).__name__, positive=True)
+    duration: Any = setting(
+        default=20.0 * u.second, doc="time after which the response is taken to be over", domain=positive
+    )
 
     @abstractmethod
     def __call__(self, t: Any) -> Any: ...
 
-    def _seconds(self, t: Any) -> Any:
-        time = as_input(type(self).__name__, "t", u.ms, t).to_decimal(u.second)
-        return jnp.asarray(time, default_dtype())
+    @property
+    def _duration(self) -> float:
+        return milliseconds("duration", self.duration, self._owner, positive=True)
 
-    def _param(self, name: str, value: Any, doc: str, domain: Domain = positive, unit: u.Unit = u.UNITLESS) -> Param:
-        units = tuple(dict.fromkeys((u.UNITLESS, unit)))
-        default = inspect.signature(type(self)).parameters[name].default
-        return as_param(type(self).__name__, ParamSpec(default, doc, domain, units, name=name), value, ())
+    def _seconds(self, t: Any) -> Any:
+        time = as_input(self._owner, "t", u.ms, t).to_decimal(u.second)
+        return jnp.asarray(time, default_dtype())
 
 
 def _plain(parameter: Param, unit: u.Unit = u.UNITLESS) -> Any:
@@ -96,21 +87,16 @@ class FirstOrderVolterraHRFKernel(HRFKernel):
 
     .. math:: \omega^2 = \frac{1}{\tau_f} - \frac{1}{4 \tau_s^2}
 
-    Divided by the scaling :math:`s` it is the response of the flow of `BOLDSignal` with :math:`k = 1/\tau_s` and
+    Divided by the `scaling` :math:`s` it is the response of the flow of `BOLDSignal` with :math:`k = 1/\tau_s` and
     :math:`\gamma = 1/\tau_f`. Where :math:`\omega^2 < 0` the sine is a hyperbolic one. Its integral is
     :math:`s \tau_f`.
-
-    `tau_s` is the decay time of the vasodilatory signal, `tau_f` the inverse of the flow-dependent elimination, as a
-    plain number in s², `scaling` the factor :math:`s`.
 
     Reference: Friston, Mechelli, Turner, Price 2000, NeuroImage 12:466.
     """
 
-    def __init__(self, tau_s: Any = 0.8, tau_f: Any = 0.4, scaling: Any = 1.0 / 3.0, duration: Any = 20.0 * u.second):
-        super().__init__(duration)
-        self.tau_s = self._param("tau_s", tau_s, "decay time of the vasodilatory signal, s", unit=u.second)
-        self.tau_f = self._param("tau_f", tau_f, "inverse of the flow-dependent elimination, s²")
-        self.scaling = self._param("scaling", scaling, "factor", real)
+    tau_s: Par = param(default=0.8, doc="decay time of the vasodilatory signal, s", domain=positive, unit=_SECONDS)
+    tau_f: Par = param(default=0.4, doc="inverse of the flow-dependent elimination, s²", domain=positive)
+    scaling: Par = param(default=1.0 / 3.0, doc="factor")
 
     def __call__(self, t: Any) -> Any:
         t = self._seconds(t)
@@ -137,17 +123,14 @@ def _oscillation(t: Any, decay: Any, stiffness: Any) -> Any:
 class GammaHRFKernel(HRFKernel):
     r"""Gamma density with its maximum scaled to `a`: :math:`h \propto (t/\tau)^{n-1} e^{-t/\tau}`.
 
-    The maximum is at :math:`(n-1)\,\tau`. `tau` is the time constant, `n` the phase delay (any number above 1), `a` the
-    maximum.
+    The maximum is at :math:`(n-1)\,\tau`.
 
     Reference: Boynton, Engel, Glover, Heeger 1996, J. Neurosci. 16:4207.
     """
 
-    def __init__(self, tau: Any = 1.08, n: Any = 3.0, a: Any = 0.1, duration: Any = 20.0 * u.second):
-        super().__init__(duration)
-        self.tau = self._param("tau", tau, "time constant, s", unit=u.second)
-        self.n = self._param("n", n, "phase delay", _shape)
-        self.a = self._param("a", a, "maximum", real)
+    tau: Par = param(default=1.08, doc="time constant, s", domain=positive, unit=_SECONDS)
+    n: Par = param(default=3.0, doc="phase delay", domain=_shape)
+    a: Par = param(default=0.1, doc="maximum")
 
     def __call__(self, t: Any) -> Any:
         n = _plain(self.n)
@@ -165,31 +148,21 @@ class DoubleExponentialHRFKernel(HRFKernel):
 
     .. math:: h \propto A_1 e^{-t/\tau_1} \sin(2\pi f_1 t) - A_2 e^{-t/\tau_2} \sin(2\pi f_2 t)
 
-    `tau_1`, `tau_2` are decay times, `f_1`, `f_2` frequencies, `amp_1`, `amp_2` the amplitudes :math:`A_1, A_2`, `a`
-    the maximum within `duration`.
+    :math:`A_1, A_2` are `amp_1` and `amp_2`.
 
     Reference: Polonsky, Blake, Braun, Heeger 2000, Nat. Neurosci. 3:1153.
     """
 
-    def __init__(
-        self,
-        tau_1: Any = 7.22,
-        tau_2: Any = 7.4,
-        f_1: Any = 0.03,
-        f_2: Any = 0.12,
-        amp_1: Any = 0.1,
-        amp_2: Any = 0.1,
-        a: Any = 0.1,
-        duration: Any = 40.0 * u.second,
-    ):
-        super().__init__(duration)
-        self.tau_1 = self._param("tau_1", tau_1, "decay time of the first oscillation, s", unit=u.second)
-        self.tau_2 = self._param("tau_2", tau_2, "decay time of the second oscillation, s", unit=u.second)
-        self.f_1 = self._param("f_1", f_1, "frequency of the first oscillation, Hz", unit=u.Hz)
-        self.f_2 = self._param("f_2", f_2, "frequency of the second oscillation, Hz", unit=u.Hz)
-        self.amp_1 = self._param("amp_1", amp_1, "amplitude of the first oscillation", real)
-        self.amp_2 = self._param("amp_2", amp_2, "amplitude of the second oscillation", real)
-        self.a = self._param("a", a, "maximum", real)
+    tau_1: Par = param(default=7.22, doc="decay time of the first oscillation, s", domain=positive, unit=_SECONDS)
+    tau_2: Par = param(default=7.4, doc="decay time of the second oscillation, s", domain=positive, unit=_SECONDS)
+    f_1: Par = param(default=0.03, doc="frequency of the first oscillation, Hz", domain=positive, unit=_HERTZ)
+    f_2: Par = param(default=0.12, doc="frequency of the second oscillation, Hz", domain=positive, unit=_HERTZ)
+    amp_1: Par = param(default=0.1, doc="amplitude of the first oscillation")
+    amp_2: Par = param(default=0.1, doc="amplitude of the second oscillation")
+    a: Par = param(default=0.1, doc="maximum within `duration`")
+    duration: Any = setting(
+        default=40.0 * u.second, doc="time after which the response is taken to be over", domain=positive
+    )
 
     def __call__(self, t: Any) -> Any:
         t = self._seconds(t)
@@ -222,25 +195,15 @@ class MixtureOfGammasHRFKernel(HRFKernel):
 
     .. math:: h = \frac{(l t)^{a_1-1} e^{-l t}}{\Gamma(a_1)} - c\, \frac{(l t)^{a_2-1} e^{-l t}}{\Gamma(a_2)}
 
-    `a_1`, `a_2` are the shapes of the two (any numbers above 1), `l` their common rate, `c` the weight of the
-    undershoot. The integral is :math:`(1 - c)/l`.
+    The integral is :math:`(1 - c)/l`.
 
     Reference: Glover 1999, NeuroImage 9:416.
     """
 
-    def __init__(
-        self,
-        a_1: Any = 6.0,
-        a_2: Any = 13.0,
-        l: Any = 1.0,  # noqa: E741
-        c: Any = 0.4,
-        duration: Any = 20.0 * u.second,
-    ):
-        super().__init__(duration)
-        self.a_1 = self._param("a_1", a_1, "shape of the response", _shape)
-        self.a_2 = self._param("a_2", a_2, "shape of the undershoot", _shape)
-        self.l = self._param("l", l, "rate, per s", unit=u.Hz)
-        self.c = self._param("c", c, "weight of the undershoot", real)
+    a_1: Par = param(default=6.0, doc="shape of the response", domain=_shape)
+    a_2: Par = param(default=13.0, doc="shape of the undershoot", domain=_shape)
+    l: Par = param(default=1.0, doc="rate, per s", domain=positive, unit=_HERTZ)  # noqa: E741
+    c: Par = param(default=0.4, doc="weight of the undershoot")
 
     def __call__(self, t: Any) -> Any:
         x = _plain(self.l, u.Hz) * self._seconds(t)
@@ -289,6 +252,7 @@ class HRFBold(ShowsConstructor, Observer):
     passed: HiddenState = state("updates since the last sample", start=Constant(0.0))
 
     _prepared: ClassVar[Any] = None
+    _elsewhere = fixed("in_size", "out_size", "name", "sized")
 
     def __init__(
         self,

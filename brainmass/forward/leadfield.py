@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any, ClassVar, Self
 
 import brainstate
@@ -16,7 +17,8 @@ from jax import lax
 
 from brainmass._common.foreign import opened, plain
 from brainmass.dynamics.base import Declared
-from brainmass.dynamics.fields import Par, ParamSpec, as_input, as_param, default_dtype, is_traced, param, show, state
+from brainmass.dynamics.fields import Par, as_input, as_param, default_dtype, is_traced, param, show, state
+from brainmass.dynamics.module import fixed
 from brainmass.forward.temporal_average import LinearObserver
 
 __all__ = [
@@ -58,6 +60,7 @@ class LeadFieldModel(LinearObserver):
     [0.5, 2.0]
     """
 
+    L: Par = param(default=None, doc="lead field, (regions, sensors)", unit="any")
     scale: Par = param(default=None, doc="dipole moment per activity", unit="any")
 
     seen: HiddenState = state("what was seen at the last update", unit=None, start=Constant(0.0))
@@ -66,6 +69,8 @@ class LeadFieldModel(LinearObserver):
     noise_factor = None  # a square root of the covariance, in sensor_unit
     sensor_unit: ClassVar[Any]
     dipole_unit: ClassVar[Any]
+
+    _elsewhere = fixed("in_size", "out_size", "sensor_unit", "dipole_unit", "noise_factor", "name")
 
     def __init__(
         self,
@@ -83,14 +88,17 @@ class LeadFieldModel(LinearObserver):
         Declared.__init__(self, in_size=in_size, out_size=out_size, L=None, scale=scale, name=name, **units)
         self.L, self.noise_cov = L, noise_cov
 
-    def __setattr__(self, key: str, value: Any) -> None:
-        if self._checked and key in ("sensor_unit", "dipole_unit") and not isinstance(value, u.Unit):
+    def _admitted(self, key: str, value: Any) -> Any:
+        if key in ("sensor_unit", "dipole_unit") and not isinstance(value, u.Unit):
             raise TypeError(
                 f"Argument `{key}` of {self._owner} must be a unit, but is {show(value)}. Example: {key}=u.mV."
             )
-        if self._checked and key == "L" and value is not None:
+        if key == "L" and (value is not None or self._closed):
             value = self._gain(value)
-        super().__setattr__(key, value)
+        return super()._admitted(key, value)
+
+    def shape_of(self, key: str, value: Any) -> tuple[int, ...] | None:
+        return (self.R, self.M) if key == "L" else self.varshape
 
     @property
     def unit(self) -> Any:  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -139,7 +147,7 @@ class LeadFieldModel(LinearObserver):
             )
         if u.get_unit(value).dim == u.DIMENSIONLESS and not isinstance(given, Param):
             given = u.maybe_decimal(given) * unit
-        spec = ParamSpec(1.0 * unit, "lead field", units=(unit,), name="L")
+        spec = dataclasses.replace(self._params["L"], doc="lead field", units=(unit,))
         return as_param(self._owner, spec, given, wanted)
 
     def _dipoles(self, x: Any) -> Any:
@@ -424,7 +432,12 @@ class LeadfieldReadout(LinearObserver):
     [7.0, 6.0]
     """
 
+    lm: Par = param(default=None, doc="lead field, (sensors, regions)", unit="any")
+    y0: Par = param(default=None, doc="offset", unit="any")
+    cy0: Par = param(default=None, doc="gain", unit="any")
+
     _prepared: ClassVar[Any] = None
+    _elsewhere = fixed("in_size", "out_size", "name")
 
     def __init__(
         self,
@@ -440,10 +453,6 @@ class LeadfieldReadout(LinearObserver):
         owner = type(self).__name__
         options = {"lm": None, "y0": None, "cy0": None, "unit": None, "name": name}
         Declared.__init__(self, normalize=normalize, demean=demean, **options)
-        if normalize not in (True, False, "l1", "l2"):
-            raise ValueError(
-                f"Argument `normalize` of {owner} must be True, False, 'l1' or 'l2', but is {show(normalize)}."
-            )
         lm = _as_matrix(f"Argument `lm` of {owner} (lead field)", lm, rows=_SENSORS, columns=_REGIONS)
         shape = u.math.shape(lm.value() if isinstance(lm, Param) else lm)
         if len(shape) != 2:
@@ -451,11 +460,32 @@ class LeadfieldReadout(LinearObserver):
                 f"Argument `lm` of {owner} (lead field) must have shape (sensors, regions), but has shape {shape}."
             )
         self.in_size, self.out_size = shape[1], shape[0]
-        self.lm = as_param(owner, ParamSpec(1.0, "lead field", units=(), name="lm"), lm, shape)
-        self.y0 = as_param(owner, ParamSpec(0.0, "offset", units=(), name="y0"), y0, shape[:1])
-        self.cy0 = as_param(owner, ParamSpec(1.0, "gain", units=(), name="cy0"), cy0, shape[:1])
+        for name, value in {"lm": lm, "y0": y0, "cy0": cy0}.items():
+            # None is what a row has that is not set yet
+            setattr(self, name, np.asarray(None) if value is None else value)
         self.unit = u.get_unit(self.y0.value()) if unit is None else unit
-        self.normalize_leadfield(self.lm.value())
+        self.check()
+
+    def shape_of(self, key: str, value: Any) -> tuple[int, ...] | None:
+        sensors, regions = tuple(self.out_size), self.varshape  # pyright: ignore[reportArgumentType]
+        return (*sensors, *regions) if key == "lm" else sensors
+
+    def _admitted(self, key: str, value: Any) -> Any:
+        if key == "lm" and value is not None:
+            value = _as_matrix(f"Argument `lm` of {self._owner} (lead field)", value, rows=_SENSORS, columns=_REGIONS)
+        return super()._admitted(key, value)
+
+    def check(self) -> None:
+        if self.normalize not in (True, False, "l1", "l2"):
+            raise ValueError(
+                f"Argument `normalize` of {self._owner} must be True, False, 'l1' or 'l2', "
+                f"but is {show(self.normalize)}."
+            )
+        if self.lm is not None:
+            self.normalize_leadfield(self.lm.value())
+        missing = [name for name in self._params if getattr(self, name) is None]
+        if self._closed and missing:
+            raise TypeError(f"{self._owner} needs the argument `{missing[0]}`.")
 
     @property
     def seen_shape(self) -> tuple[int, ...]:

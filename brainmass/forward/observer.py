@@ -23,7 +23,7 @@ class Observer(Declared):
     # Longest interval at which it may be updated without a visible error.
     interval: ClassVar[Any] = 1.0 * u.ms
     # The interval at which it must be updated, where its values depend on that.
-    every: Any = None
+    every: ClassVar[Any] = None
     # The argument of the constructor that says so.
     every_argument: ClassVar[str] = "every"
     # Whether it sums up a whole run: it then sees nothing of the transient, and is sampled once, at the end, unless the

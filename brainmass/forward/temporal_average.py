@@ -13,7 +13,7 @@ from braintools.init import Constant
 
 from brainmass.dynamics.base import Declared, time_step
 from brainmass.dynamics.fields import check_input_shape, default_dtype, is_traced, show, state
-from brainmass.dynamics.module import ShowsConstructor
+from brainmass.dynamics.module import ShowsConstructor, fixed
 from brainmass.forward.observer import Observer, in_words
 from brainmass.timing import milliseconds, steps_of
 
@@ -28,6 +28,8 @@ class LinearObserver(ShowsConstructor, Observer):
     """
 
     seen: HiddenState = state("what was seen at the last update", unit=None, start=Constant(0.0))
+
+    _elsewhere = fixed("in_size", "out_size", "name", "sized", "n_parcels", "labels", "weights")
 
     unit = u.UNITLESS  # of what is seen
 

@@ -28,13 +28,14 @@ class KuramotoNetwork(PhaseCoupled):
     1. The oscillators are those of the last axis of `in_size`. Phases are not wrapped. By the addition theorem the
     sum is two matrix products, of the sources' sines and cosines, and without weights and delays two plain sums.
 
+    The weights `conn`, an array (N, N) or flat, or a Connectome, are onto i from j; a phase lag `alpha` may be given
+    per connection, too.
+
     Reference: Kuramoto 1975, Lect. Notes Phys. 39:420; Sakaguchi, Kuramoto 1986, Prog. Theor. Phys. 76:576; with
     delays Yeung, Strogatz 1999, Phys. Rev. Lett. 82:648.
 
     Other Parameters
     ----------------
-    conn : array (N, N) or flat (N * N), Connectome or Param, optional
-        Weights; `conn[i, j]` is onto i from j. None: all ones. A phase lag `alpha` may be given per connection, too.
     normalize_by_n : bool
         Whether the sum is divided by N.
     exclude_self : bool
@@ -50,7 +51,7 @@ class KuramotoNetwork(PhaseCoupled):
     K: Par = param(default=0.0, doc="coupling strength, per ms")
     # at the default K = 0 no rate depends on it
     alpha: Par = param(default=0.0, doc="phase lag of the target, rad", in_derivative=False)
-    conn: Any = None
+    conn: Par = param(default=None, doc="weights, row receives; none: all ones", unit=u.UNITLESS, in_derivative=False)
     normalize_by_n: bool = True
     exclude_self: bool = True
     noise_theta: Noise | None = None

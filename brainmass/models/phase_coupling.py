@@ -14,11 +14,9 @@ from brainstate.nn import Param
 
 from brainmass.dynamics.base import Field, NeuralMassDynamics, time_step
 from brainmass.dynamics.delays import DelayLine, delay_steps
-from brainmass.dynamics.fields import ParamSpec, as_param, default_dtype, show
+from brainmass.dynamics.fields import default_dtype, show
 
 __all__ = ["PhaseCoupled"]
-
-WEIGHTS = ParamSpec(None, "weights, row receives", units=(u.UNITLESS,), name="conn")
 
 
 class PhaseCoupled(NeuralMassDynamics):
@@ -35,17 +33,19 @@ class PhaseCoupled(NeuralMassDynamics):
     _prepared = None
 
     # --- weights, lags, delays ----------------------------------------------------------------------------------
-    def __setattr__(self, key: str, value: Any) -> None:
-        n = self.varshape[-1] if self._checked else 0
-        if self._checked and key == "conn" and value is not None:
-            value = as_param(self._owner, WEIGHTS, _as_square(self._owner, value, n), (n, n))
-        elif self._checked and key == "alpha" and np.ndim(_bare(value)) == 2 and _shape(value) != self.varshape:
-            object.__setattr__(self, key, as_param(self._owner, self._params[key], value, (n, n)))
-            return
-        elif self._checked and key == "delay":
+    def _admitted(self, key: str, value: Any) -> Any:
+        n = self.varshape[-1]
+        if key == "conn" and value is not None:
+            value = _as_square(self._owner, value, n)
+        elif key == "delay":
             value = _as_delays(self._owner, value, n)
             self._line, self._line_dt = None, None
-        super().__setattr__(key, value)
+        return super()._admitted(key, value)
+
+    def shape_of(self, key: str, value: Any) -> tuple[int, ...] | None:
+        n = self.varshape[-1]
+        per_edge = key == "alpha" and np.ndim(_bare(value)) == 2 and _shape(value) != self.varshape
+        return (n, n) if key == "conn" or per_edge else self.varshape
 
     def prepare(self) -> dict[str, Any]:
         """What follows from weights and lags alone; a run computes it once."""

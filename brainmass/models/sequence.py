@@ -17,7 +17,7 @@ from brainmass.dynamics.base import NeuralMassDynamics, time_step
 from brainmass.dynamics.declaration import batch_shape
 from brainmass.dynamics.delays import History, delay_steps
 from brainmass.dynamics.fields import show, suggestion
-from brainmass.dynamics.module import Module
+from brainmass.dynamics.module import Module, fixed
 from brainmass.dynamics.rows import through_rows
 from brainmass.settings import matching_precision
 
@@ -107,6 +107,8 @@ class AdditiveConn(Module):
         Initial weights and offsets.
     """
 
+    _elsewhere = fixed("model", "state", "linear", "in_size", "out_size", "name")
+
     def __init__(self, model: NeuralMassDynamics, state: str, w_init: Any = KAIMING, b_init: Any = ZERO):
         super().__init__()
         self.model, self.state = model, state
@@ -143,6 +145,8 @@ class DelayedAdditiveConn(Module):
         Time between two calls; default the time step.
     """
 
+    _elsewhere = fixed("model", "state", "delay_time", "period", "weight", "steps", "history", "in_size", "name")
+
     def __init__(
         self,
         model: NeuralMassDynamics,
@@ -167,8 +171,8 @@ class DelayedAdditiveConn(Module):
     def init_state(self, batch_size: Any = None, **kwargs: Any) -> None:
         """Fill the history with what was sent before the start."""
         name = type(self).__name__
-        self.steps = delay_steps(self.delay_time, time_step(name) if self.period is None else self.period)
-        self.history = History(int(self.steps.max()) + 1)
+        self._steps = delay_steps(self.delay_time, time_step(name) if self.period is None else self.period)
+        vars(self)["history"] = History(int(self._steps.max()) + 1)
         shape = (*batch_shape(name, batch_size), *self.model.varshape)
         self.history.fill(plain(self.model, self.state, _with_unit(self.model, self.state, self.delay_init(shape))))
 
@@ -177,7 +181,7 @@ class DelayedAdditiveConn(Module):
         if "history" not in vars(self):
             raise RuntimeError(f"{type(self).__name__} has no states yet: call brainstate.nn.init_all_states() first.")
         self.history.push(plain(self.model, self.state))
-        arrived = self.history.ago(self.steps, np.arange(self.steps.shape[1])[None, :])
+        arrived = self.history.ago(self._steps, np.arange(self._steps.shape[1])[None, :])
         return self.k * jnp.sum(self.weights() * arrived, axis=-1)
 
     def update_tr(self) -> Any:
@@ -217,6 +221,7 @@ class Built(Module):
     """
 
     loops_over_time = True
+    _elsewhere = fixed("n_input", "node", "inp", "rec", "layers", "readout", "in_size", "out_size", "name")
     node_class: ClassVar[Any] = None
     sizes: ClassVar[tuple[str, ...]] = ()
     order: ClassVar[tuple[str, ...]] = ()

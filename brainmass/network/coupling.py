@@ -1,12 +1,14 @@
-"""Coupling kernels: `c_i = post(Σ_j w_ij · pre(x_j))`, where row i receives.
+"""Coupling kernels: what region i receives is `c_i = post(Σ_j w_ij · pre(x_j))`; row i of the weights receives.
 
-`pre` depends on the source alone, and what depends on the target is split off, so that coupling without delays is a
-matrix product and with delays `pre` is applied once, when a value leaves its region.
+In all kernels here `pre` depends on the source alone, and `post` brings in the target: diffusive coupling is
+`Σ_j w_ij x_j − x_i Σ_j w_ij`. So coupling without delays is a matrix product, and with delays `pre` is applied once,
+when a value leaves its region. A kernel of one's own may write `pre(x_j, x_i)`: then every connection is worked out.
 """
 
 from __future__ import annotations
 
-from typing import Any
+import inspect
+from typing import Any, ClassVar
 
 import brainstate
 import brainunit as u
@@ -15,13 +17,25 @@ import jax.numpy as jnp
 import numpy as np
 from brainstate.nn import Param
 
-from brainmass.dynamics.fields import ParamSpec, as_param, default_dtype, is_traced, show, suggestion
-from brainmass.dynamics.module import Module
+from brainmass.dynamics.base import WithRows
+from brainmass.dynamics.fields import (
+    Domain,
+    Par,
+    as_param,
+    default_dtype,
+    is_traced,
+    option,
+    param,
+    show,
+    suggestion,
+)
+from brainmass.dynamics.module import ClosedModule, ShowsConstructor
 from brainmass.network.edges import Edges, SplitTable
 from brainmass.network.given import as_connections
 from brainmass.network.products import gathered_product, product
 
 __all__ = [
+    "COUPLINGS",
     "AdditiveCoupling",
     "Coupling",
     "DiffusiveCoupling",
@@ -33,9 +47,9 @@ __all__ = [
     "SigmoidalCoupling",
     "SigmoidalJansenRitCoupling",
     "additive_coupling",
-    "coupling_by_name",
     "diffusive_coupling",
     "hyperbolic_tangent_coupling",
+    "make_coupling",
     "sigmoidal_coupling",
     "sigmoidal_jansen_rit_coupling",
 ]
@@ -48,6 +62,13 @@ def _sum_over_edges(weights: Any, x: Any) -> Any:
         raise ValueError(f"Argument `conn` must be a matrix (N_out, N_in), but has shape {shape}.")
     if u.math.shape(x) == (shape[1],):
         return product(weights, x)
+    return u.math.sum(weights * _per_connection(shape, x), axis=-1)
+
+
+def _per_connection(shape: tuple[int, ...], x: Any) -> Any:
+    """Bound sources, one for each weight: shape (..., N_out, N_in), or (N_in,) for all targets."""
+    if u.math.shape(x) == (shape[1],):
+        return u.math.broadcast_to(x, shape)
     if u.math.shape(x)[-1] == shape[0] * shape[1]:
         x = u.math.reshape(x, (*u.math.shape(x)[:-1], *shape))
     if u.math.shape(x)[-2:] != shape:
@@ -55,60 +76,128 @@ def _sum_over_edges(weights: Any, x: Any) -> Any:
             f"Sources must have shape (..., {shape[0]}, {shape[1]}), as `conn`, or ({shape[1]},), "
             f"but have {u.math.shape(x)}."
         )
-    return u.math.sum(weights * x, axis=-1)
+    return x
 
 
-class Coupling(Module):
+class Coupling(WithRows):
     """Base of the coupling kernels. Call it with an activity of shape (..., N), or without, on bound sources.
 
-    `sources`, shape (rows, width), says where the weights of an edge list come from; None: from all, in order.
+    In a `Network` or a `Projection` a kernel is named, or given as a class, or as one that is made without weights:
+    `Network(..., coupling=SigmoidalCoupling(slope=2.0))`. Its parameters are then those of `network.coupling`.
 
-    Parameters
-    ----------
-    x, y : callable, optional
-        Bound sources and targets: called without arguments they return arrays, as brainstate's prefetches do.
-        Sources have shape (..., N_out, N_in), one per edge, or (N_in,).
-    conn : array, Connectome or Param, shape (N_out, N_in), or Edges
-        Weights; `conn[i, j]` is onto i from j. Of an edge list the cost follows the edges.
-    k : number, array (N_out,), quantity or Param
-        Global strength.
+    A kernel of your own writes `pre(x_j)`, what leaves a source, and `post(total, target, strength)`, what enters a
+    target. Where what is sent depends on the target in a way that does not split into products, it writes
+    `pre(x_j, x_i)`: each connection is then worked out by itself, in time and memory that grow with their number at
+    every step, where others are a matrix product.
+
+    Bound sources and targets are called without arguments and return arrays, as brainstate's prefetches do; sources
+    have shape (..., N_out, N_in), one per connection, or (N_in,). Weights may be a matrix (N_out, N_in), a
+    `Connectome`, a `Param` or `Edges`, of which the cost follows the edges.
     """
 
-    def __init__(self, x: Any = None, y: Any = None, conn: Any = None, k: Any = 1.0):
-        super().__init__()
-        self.x, self.y = x, y
-        self.sources: np.ndarray | None = None
-        self._slots: brainstate.LongTermState | None = None
-        self._targets: brainstate.LongTermState | None = None
-        conn = as_connections(type(self).__name__, conn)
+    x: Any = option(default=None, kw_only=False, doc="Bound sources")
+    y: Any = option(default=None, kw_only=False, doc="Bound targets")
+    conn: Par = param(default=None, doc="weights, `conn[i, j]` is onto i from j", unit="any")
+    k: Par = param(default=1.0, doc="global strength", unit="any")
+
+    _first_rows = ("x", "y", "conn", "k")
+
+    # Parameters that belong to what is sent, one number or one for each source; others have one for each target.
+    of_sources: ClassVar[tuple[str, ...]] = ()
+    # Whether it compares what is sent with the same of the target.
+    needs_target: ClassVar[bool] = False
+    # Whether what is sent depends on the target, so that each connection is worked out by itself.
+    pairwise: ClassVar[bool] = False
+
+    # Layout of the weights: of an edge list the sources of each row, and which region it is onto.
+    _shape: tuple[int, int] | None = None
+    _sources: np.ndarray | None = None
+    _slots: brainstate.LongTermState | None = None
+    _targets: brainstate.LongTermState | None = None
+    # Lengths that came with the weights, in mm and in their layout.
+    _lengths: np.ndarray | None = None
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.pairwise = len(inspect.signature(cls.pre).parameters) > 2
+        cls.needs_target = cls.needs_target or cls.pairwise
+
+    def _admitted(self, key: str, value: Any) -> Any:
+        if key == "conn" and (value is not None or self._shape is not None):
+            value = self._laid_out(value)
+        return super()._admitted(key, value)
+
+    def shape_of(self, key: str, value: Any) -> tuple[int, ...] | None:
+        if key == "conn":
+            return u.math.shape(value.value())
+        return None if self._shape is None else (self._shape[key in self.of_sources],)
+
+    def check(self) -> None:
+        if self._shape is not None:
+            for name in self._params.keys() - {"conn"}:
+                as_param(self._owner, self._params[name], getattr(self, name), self.shape_of(name, None))
+
+    # --- weights ----------------------------------------------------------------------------------------------------
+    def _laid_out(self, conn: Any) -> Param:
+        """The weights as a parameter; their layout is kept."""
+        conn = as_connections(self._owner, conn)
+        weights = as_weights(self._owner, conn.rows().weights if isinstance(conn, Edges) else conn)
+        shape = (conn.n, conn.n) if isinstance(conn, Edges) else u.math.shape(weights.value())
+        if self._sources is not None and shape == self._sources.shape and not isinstance(conn, Edges):
+            return weights  # others for the same list of connections
+        if self._shape not in (None, shape):
+            raise ValueError(
+                f"Argument `conn` of {self._owner} must have shape {self._shape}, as the weights in whose place it "
+                f"comes, but has shape {shape}."
+            )
+        self._shape, self._lengths = shape, _lengths_in_mm(conn, self._lengths, self._sources is None)
+        self._sources = self._slots = self._targets = None
         if isinstance(conn, Edges):
-            rows = conn.rows()
-            self.sources = rows.sources
-            short = np.uint16 if conn.n <= 2**16 else np.int32
-            self._slots = brainstate.LongTermState(jnp.asarray(rows.sources.T.astype(short)))
-            if isinstance(rows, SplitTable):
-                self._targets = brainstate.LongTermState(jnp.asarray(rows.targets))
-            self.conn = as_weights(type(self).__name__, rows.weights)
-            self.n_out = self.n_in = conn.n
-        else:
-            self.conn = as_weights(type(self).__name__, conn)
-            self.n_out, self.n_in = u.math.shape(self.conn.value())
-        self.k = self._parameter("k", k, "global strength")
+            self._lay_out_edges(conn.rows(), conn.n)
+        return weights
+
+    def release(self) -> None:
+        """Be without weights again."""
+        vars(self).update(conn=None, _shape=None, _lengths=None, _sources=None, _slots=None, _targets=None)
+
+    def _lay_out_edges(self, rows: Any, n: int) -> None:
+        self._sources = rows.sources
+        short = np.uint16 if n <= 2**16 else np.int32
+        self._slots = brainstate.LongTermState(jnp.asarray(rows.sources.T.astype(short)))
+        if isinstance(rows, SplitTable):
+            self._targets = brainstate.LongTermState(jnp.asarray(rows.targets))
+
+    @property
+    def sources(self) -> np.ndarray | None:
+        """Where the weights of an edge list come from, shape (rows, width); None: from all regions, in order."""
+        return self._sources
+
+    @property
+    def n_out(self) -> int:
+        """The number of targets."""
+        return self._known_shape[0]
+
+    @property
+    def n_in(self) -> int:
+        """The number of sources."""
+        return self._known_shape[1]
+
+    @property
+    def _known_shape(self) -> tuple[int, int]:
+        if self._shape is None:
+            raise TypeError(f"{self._owner} needs the argument `conn`, the weights: conn[i, j] is onto i from j.")
+        return self._shape
 
     @property
     def targets(self) -> Any:
         """Which region each row of the weights is onto; None: each region has one, in order."""
         return None if self._targets is None else self._targets.value
 
-    @staticmethod
-    def lengths_of(conn: Any) -> Any:
-        """The lengths that come with weights, in the same layout; None: there are none."""
-        return conn.rows().lengths if isinstance(conn, Edges) else getattr(conn, "lengths", None)
-
     def layout(self, weights: Any) -> Any:
         """The weights as `sum` takes them; a run computes it once."""
         return weights if self._slots is None else u.math.transpose(weights)
 
+    # --- what a target receives ---------------------------------------------------------------------------------------
     def sum(self, weights: Any, x: Any) -> Any:
         """The weighted sum over the sources, for what `layout` returned."""
         if self._slots is None:
@@ -128,9 +217,15 @@ class Coupling(Module):
         total = total.at[..., self.targets].add(values, indices_are_sorted=True)
         return u.maybe_decimal(u.Quantity(total, unit=unit))
 
-    def _parameter(self, name: str, value: Any, meaning: str) -> Param:
-        spec = ParamSpec(1.0, meaning, units=(), name=name)
-        return as_param(type(self).__name__, spec, value, (self.n_out,))
+    def by_connection(self, x: Any) -> Any:
+        """The activity of the sources, shape (..., N_in), at each weight: shape (..., rows, width)."""
+        return u.math.asarray(x)[..., np.arange(self.n_in)[None, :] if self._sources is None else self._sources]
+
+    def sum_of_pairs(self, weights: Any, x: Any, target: Any) -> Any:
+        """The weighted sum of what is sent over each connection, for sources of shape (..., rows, width)."""
+        here = u.math.asarray(_needed(self, target))
+        here = here if self.targets is None else here[..., self.targets]
+        return self.by_target(u.math.sum(weights * self.pre(x, here[..., None]), axis=-1))
 
     def pre(self, x: Any) -> Any:
         """What leaves a source region."""
@@ -142,24 +237,41 @@ class Coupling(Module):
 
     def update(self, activity: Any = None) -> Any:
         """What each target region receives, shape (..., n_out), from `activity` or from the prefetched sources."""
+        n_in = self.n_in
         weights = self.conn.value()
         if activity is not None:
             x = activity[0] if isinstance(activity, tuple | list) else activity
-            if u.math.shape(x)[-1:] != (self.n_in,):
-                raise ValueError(
-                    f"{type(self).__name__} couples {self.n_in} regions, but the activity has shape {u.math.shape(x)}."
-                )
-            return self.post(self.sum(self.layout(weights), self.pre(x)), x, self.strength(weights))
+            if u.math.shape(x)[-1:] != (n_in,):
+                raise ValueError(f"{self._owner} couples {n_in} regions, but the activity has shape {u.math.shape(x)}.")
+            if self.pairwise:
+                total = self.sum_of_pairs(weights, self.by_connection(x), x)
+            else:
+                total = self.sum(self.layout(weights), self.pre(x))
+            return self.post(total, x, self.strength(weights))
         if self.x is None:
-            raise ValueError(f"{type(self).__name__} has no bound sources: call it with the activity, coupling(x).")
+            raise ValueError(f"{self._owner} has no bound sources: call it with the activity, coupling(x).")
         target = self.y() if callable(self.y) else self.y
-        total = self.by_target(_sum_over_edges(weights, self.pre(_fetch(self.x))))
+        if self.pairwise:
+            total = self.sum_of_pairs(weights, _per_connection(u.math.shape(weights), _fetch(self.x)), target)
+        else:
+            total = self.by_target(_sum_over_edges(weights, self.pre(_fetch(self.x))))
         return self.post(total, target, self.strength(weights))
+
+
+def _lengths_in_mm(conn: Any, present: np.ndarray | None, dense: bool) -> np.ndarray | None:
+    """The lengths that come with weights, in the same layout; those there are where a matrix comes without."""
+    lengths = conn.rows().lengths if isinstance(conn, Edges) else getattr(conn, "lengths", None)
+    if lengths is None:
+        return present if dense and not isinstance(conn, Edges) else None
+    return np.asarray(lengths.to_decimal(u.mm) if isinstance(lengths, u.Quantity) else lengths, np.float64)
 
 
 def _needed(coupling: Coupling, target: Any) -> Any:
     if target is None:
-        raise ValueError(f"{type(coupling).__name__} with bound sources `x` needs its targets `y` as well.")
+        raise ValueError(
+            f"{type(coupling).__name__} compares sources with targets: with bound sources `x` it needs its targets `y` "
+            "as well."
+        )
     return target
 
 
@@ -169,7 +281,6 @@ def _fetch(source: Any) -> Any:
 
 def as_weights(owner: str, conn: Any) -> Param:
     """Weights as a parameter: from a matrix, a Connectome, or a Param."""
-    spec = ParamSpec(np.zeros((2, 2)), "weights, row receives", units=(), name="conn")
     if conn is None:
         raise TypeError(f"{owner} needs the argument `conn`, the weights: conn[i, j] is onto i from j.")
     conn = getattr(conn, "weights", conn)
@@ -177,11 +288,13 @@ def as_weights(owner: str, conn: Any) -> Param:
     shape = np.shape(u.get_mantissa(values))
     if len(shape) != 2:
         raise ValueError(f"Argument `conn` of {owner} must be a matrix (N_out, N_in), but has shape {shape}.")
-    return as_param(owner, spec, conn if isinstance(conn, Param) else u.math.asarray(conn), shape)
+    return as_param(owner, Coupling._params["conn"], conn if isinstance(conn, Param) else u.math.asarray(conn), shape)
 
 
 class DiffusiveCoupling(Coupling):
     r"""Diffusive coupling, :math:`c_i = k \sum_j w_{ij}\,(x_j - x_i)`: The Virtual Brain's `Difference`."""
+
+    needs_target = True
 
     def post(self, total: Any, target: Any, strength: Any) -> Any:
         return self.k.value() * (total - strength * _needed(self, target))
@@ -190,22 +303,16 @@ class DiffusiveCoupling(Coupling):
 class _PostSum(Coupling):
     """Base of the kernels that need no targets."""
 
-    def __init__(self, x: Any = None, conn: Any = None, k: Any = 1.0):
-        super().__init__(x, None, conn, k)
+    y: ClassVar[None] = None
 
 
 class AdditiveCoupling(_PostSum):
     r"""Additive coupling, :math:`c_i = k \sum_j w_{ij}\,x_j + b`: The Virtual Brain's `Linear` and `Scaling`.
 
-    Parameters
-    ----------
-    b : number, array (N_out,), quantity or Param
-        Offset, in the unit of the sum.
+    An offset `b` without unit is read in the unit of the sum.
     """
 
-    def __init__(self, x: Any = None, conn: Any = None, k: Any = 1.0, b: Any = 0.0):
-        super().__init__(x, conn, k)
-        self.b = self._parameter("b", b, "offset")
+    b: Par = param(default=0.0, doc="offset", unit="any")
 
     def post(self, total: Any, target: Any, strength: Any) -> Any:
         scaled, b = self.k.value() * total, self.b.value()
@@ -214,33 +321,17 @@ class AdditiveCoupling(_PostSum):
 
 
 class SigmoidalCoupling(_PostSum):
-    r"""Logistic function of the weighted sum, :math:`c_i = k / (1 + e^{-s\,(a \sum_j w_{ij} x_j + b - \theta)})`.
+    r"""Logistic function of the sum, :math:`c_i = k / (1 + e^{-slope\,(a \sum_j w_{ij} x_j + b - midpoint)})`.
 
     The sum is read as a number, in the unit of the source. At a silent network it is not zero, but
-    :math:`k / (1 + e^{s (\theta - b)})`. The Virtual Brain's `Sigmoidal(cmin, cmax, midpoint, a, sigma)` is `cmin` more
-    than this one with `k = cmax - cmin`, `slope = a / sigma` and the same `midpoint`.
-
-    Parameters
-    ----------
-    a, b, slope, midpoint : number, array (N_out,) or Param
-        :math:`a, b, s, \theta`.
+    :math:`k / (1 + e^{slope\,(midpoint - b)})`. The Virtual Brain's `Sigmoidal(cmin, cmax, midpoint, a, sigma)` is
+    `cmin` more than this one with `k = cmax - cmin`, `slope = a / sigma` and the same `midpoint`.
     """
 
-    def __init__(
-        self,
-        x: Any = None,
-        conn: Any = None,
-        k: Any = 1.0,
-        a: Any = 1.0,
-        b: Any = 0.0,
-        slope: Any = 1.0,
-        midpoint: Any = 0.0,
-    ):
-        super().__init__(x, conn, k)
-        self.a = self._parameter("a", a, "gain")
-        self.b = self._parameter("b", b, "offset")
-        self.slope = self._parameter("slope", slope, "slope")
-        self.midpoint = self._parameter("midpoint", midpoint, "midpoint")
+    a: Par = param(default=1.0, doc="gain of the sum")
+    b: Par = param(default=0.0, doc="offset of the sum")
+    slope: Par = param(default=1.0, doc="steepness")
+    midpoint: Par = param(default=0.0, doc="where half of the strength is reached")
 
     def post(self, total: Any, target: Any, strength: Any) -> Any:
         drive = self.a.value() * u.get_mantissa(total) + self.b.value() - self.midpoint.value()
@@ -248,14 +339,14 @@ class SigmoidalCoupling(_PostSum):
 
 
 class HyperbolicTangentCoupling(_PostSum):
-    r"""Hyperbolic tangent of the weighted sum, :math:`c_i = k \tanh(s \sum_j w_{ij} x_j)`; the sum as a number.
+    r"""Hyperbolic tangent of the sum, :math:`c_i = k \tanh(scale \sum_j w_{ij} x_j)`; the sum as a number.
 
-    The Virtual Brain's coupling of this name acts before the sum: `PreTanhCoupling`.
+    The Virtual Brain's coupling of this name acts before the sum: `PreTanhCoupling`. By name, and as a class, in a
+    network, `k` is that of the network.
     """
 
-    def __init__(self, x: Any = None, conn: Any = None, k: Any = 0.5, scale: Any = 2.0):
-        super().__init__(x, conn, k)
-        self.scale = self._parameter("scale", scale, "scale")
+    k: Par = param(default=0.5, doc="global strength", unit="any")
+    scale: Par = param(default=2.0, doc="gain of the sum")
 
     def post(self, total: Any, target: Any, strength: Any) -> Any:
         return self.k.value() * jnp.tanh(self.scale.value() * u.get_mantissa(total))
@@ -269,34 +360,20 @@ class _PreSum(_PostSum):
 
 
 class SigmoidalJansenRitCoupling(_PreSum):
-    r"""Sum of firing rates, :math:`c_i = k \sum_j w_{ij}\,[c_0 + (c_1 - c_0) / (1 + e^{r (\theta - x_j)})]`.
+    r"""Sum of firing rates, :math:`c_i = k \sum_j w_{ij}\,[cmin + (cmax - cmin) / (1 + e^{r\,(midpoint - x_j)})]`.
 
     For the potentials :math:`x` of `JansenRitStep` (its `eeg`), as numbers in mV. The defaults give a rate per ms, as
     The Virtual Brain has it: for `E_inp`, in Hz, write `k=1000`.
 
-    Parameters
-    ----------
-    cmin, cmax, midpoint, r : number or Param
-        :math:`c_0, c_1, \theta` in mV, :math:`r` in 1/mV.
-
     Reference: Jansen, Rit 1995, Biol. Cybern. 73:357.
     """
 
-    def __init__(
-        self,
-        x: Any = None,
-        conn: Any = None,
-        k: Any = 1.0,
-        cmin: Any = 0.0,
-        cmax: Any = 0.005,
-        midpoint: Any = 6.0,
-        r: Any = 0.56,
-    ):
-        super().__init__(x, conn, k)
-        self.cmin = self._parameter("cmin", cmin, "rate from afar")
-        self.cmax = self._parameter("cmax", cmax, "largest rate")
-        self.midpoint = self._parameter("midpoint", midpoint, "midpoint")
-        self.r = self._parameter("r", r, "steepness")
+    cmin: Par = param(default=0.0, doc="rate from afar")
+    cmax: Par = param(default=0.005, doc="largest rate")
+    midpoint: Par = param(default=6.0, doc="potential of half the rate, mV")
+    r: Par = param(default=0.56, doc="steepness, per mV")
+
+    of_sources = ("cmin", "cmax", "midpoint", "r")
 
     def pre(self, x: Any) -> Any:
         x = x.to_decimal(u.mV) if isinstance(x, u.Quantity) and x.unit.has_same_dim(u.mV) else u.get_mantissa(x)
@@ -305,55 +382,39 @@ class SigmoidalJansenRitCoupling(_PreSum):
         return low + (high - low) * jax.nn.sigmoid(self.r.value() * (x - self.midpoint.value()))
 
 
-class PreTanhCoupling(_PreSum):
-    r"""The Virtual Brain's `HyperbolicTangent`, :math:`c_i = k \sum_j w_{ij}\,[1 + \tanh((b\,x_j - \theta)/\sigma)]`.
+_not_zero = Domain("other than zero", lambda x: np.isfinite(x) & (x != 0), (0.0, np.nan, np.inf))
 
-    Parameters
-    ----------
-    b, midpoint, sigma : number or Param
-        :math:`b, \theta, \sigma`; the strength called `a` there is `k`.
+
+class PreTanhCoupling(_PreSum):
+    r"""The Virtual Brain's `HyperbolicTangent`, :math:`c_i = k \sum_j w_{ij}\,[1 + \tanh((b\,x_j - midpoint)/sigma)]`.
+
+    The strength called `a` there is `k`.
     """
 
-    def __init__(
-        self, x: Any = None, conn: Any = None, k: Any = 1.0, b: Any = 1.0, midpoint: Any = 0.0, sigma: Any = 1.0
-    ):
-        super().__init__(x, conn, k)
-        self.b = self._parameter("b", b, "gain")
-        self.midpoint = self._parameter("midpoint", midpoint, "midpoint")
-        self.sigma = self._parameter("sigma", sigma, "width")
+    b: Par = param(default=1.0, doc="gain of the source")
+    midpoint: Par = param(default=0.0, doc="where the tangent is zero")
+    sigma: Par = param(default=1.0, doc="width", domain=_not_zero)
+
+    of_sources = ("b", "midpoint", "sigma")
 
     def pre(self, x: Any) -> Any:
         return 1 + jnp.tanh((self.b.value() * u.get_mantissa(x) - self.midpoint.value()) / self.sigma.value())
 
 
 class PreSigmoidalCoupling(_PreSum):
-    r"""The Virtual Brain's `PreSigmoidal`, :math:`c_i = k \sum_j w_{ij}\,H\,[Q + \tanh(G\,(P\,x_j - \theta))]`.
+    r"""The Virtual Brain's `PreSigmoidal`, :math:`c_i = k \sum_j w_{ij}\,H\,[Q + \tanh(G\,(P\,x_j - theta))]`.
 
     As documented there, with its static threshold; version 2.10 in fact applies the function to the receiver's
     :math:`x_i`. `dynamic` and `globalT` are not offered.
-
-    Parameters
-    ----------
-    H, Q, G, P, theta : number or Param
     """
 
-    def __init__(
-        self,
-        x: Any = None,
-        conn: Any = None,
-        k: Any = 1.0,
-        H: Any = 0.5,
-        Q: Any = 1.0,
-        G: Any = 60.0,
-        P: Any = 1.0,
-        theta: Any = 0.5,
-    ):
-        super().__init__(x, conn, k)
-        self.H = self._parameter("H", H, "height")
-        self.Q = self._parameter("Q", Q, "offset")
-        self.G = self._parameter("G", G, "gain")
-        self.P = self._parameter("P", P, "scale")
-        self.theta = self._parameter("theta", theta, "threshold")
+    H: Par = param(default=0.5, doc="height")
+    Q: Par = param(default=1.0, doc="offset")
+    G: Par = param(default=60.0, doc="gain")
+    P: Par = param(default=1.0, doc="scale of the source")
+    theta: Par = param(default=0.5, doc="threshold")
+
+    of_sources = ("H", "Q", "G", "P", "theta")
 
     def pre(self, x: Any) -> Any:
         p = {name: getattr(self, name).value() for name in "HQGP"}
@@ -361,30 +422,18 @@ class PreSigmoidalCoupling(_PreSum):
 
 
 class KuramotoCoupling(Coupling):
-    r"""Phase coupling, :math:`c_i = \frac{k}{N} \sum_j w_{ij} \sin(x_j - x_i - \alpha)`; phases in rad.
+    r"""Phase coupling, :math:`c_i = \frac{k}{N} \sum_j w_{ij} \sin(x_j - x_i - alpha)`; phases in rad.
 
-    Sources send sine and cosine, so that it is two matrix products.
-
-    Parameters
-    ----------
-    alpha : number, array (N_out,) or Param
-        Phase lag.
-    normalize_by_n : bool
-        Whether the sum is divided by the number of sources. The Virtual Brain 2.10 documents that and does not do it.
+    Sources send sine and cosine, so that it is two matrix products. :math:`N` is the number of sources, or with
+    `normalize_by_n=False` one. The Virtual Brain 2.10 documents the division and does not do it.
     """
 
-    def __init__(
-        self,
-        x: Any = None,
-        y: Any = None,
-        conn: Any = None,
-        k: Any = 1.0,
-        alpha: Any = 0.0,
-        normalize_by_n: bool = True,
-    ):
-        super().__init__(x, y, conn, k)
-        self.alpha = self._parameter("alpha", alpha, "phase lag, rad")
-        self.normalize_by_n = normalize_by_n
+    alpha: Par = param(default=0.0, doc="phase lag, rad")
+    normalize_by_n: bool = option(
+        default=True, kw_only=False, doc="Whether the sum is divided by the number of sources"
+    )
+
+    needs_target = True
 
     def pre(self, x: Any) -> Any:
         return jnp.stack([jnp.sin(x), jnp.cos(x)])
@@ -424,7 +473,7 @@ def sigmoidal_jansen_rit_coupling(
     return SigmoidalJansenRitCoupling(delayed_x, conn, k, cmin, cmax, midpoint, r)()
 
 
-_BY_NAME: dict[str, type[Coupling]] = {
+COUPLINGS: dict[str, type[Coupling]] = {
     "additive": AdditiveCoupling,
     "diffusive": DiffusiveCoupling,
     "laplacian": DiffusiveCoupling,  # k L x is the same thing
@@ -437,19 +486,40 @@ _BY_NAME: dict[str, type[Coupling]] = {
 }
 
 
-def coupling_by_name(coupling: Any) -> type[Coupling]:
-    """The kernel with this name, or the kernel class itself."""
+def make_coupling(coupling: Any, conn: Any, k: Any, k_is_given: bool) -> Coupling:
+    """The kernel with this name, of this class, or the one that was made without weights, on these weights."""
+    if isinstance(coupling, Coupling):
+        return _put_on(coupling, conn, k, k_is_given)
     if isinstance(coupling, type) and issubclass(coupling, Coupling):
-        return coupling
-    if not isinstance(coupling, str) or coupling not in _BY_NAME:
+        return coupling(conn=conn, k=k)
+    if not isinstance(coupling, str) or coupling not in COUPLINGS:
         raise ValueError(
-            f"Argument `coupling` of Network must be one of {', '.join(map(repr, _BY_NAME))} or a Coupling class, "
-            f"but is {show(coupling)}.{suggestion(str(coupling), _BY_NAME)}"
+            f"Argument `coupling` of Network must be one of {', '.join(map(repr, COUPLINGS))}, a Coupling class, or "
+            f"one that is made, but is {show(coupling)}.{suggestion(str(coupling), COUPLINGS)} "
+            "Example: coupling=brainmass.SigmoidalCoupling(slope=2.0)."
         )
-    return _BY_NAME[coupling]
+    return COUPLINGS[coupling](conn=conn, k=k)
 
 
-class EdgeWeights(Param):
+def _put_on(coupling: Coupling, conn: Any, k: Any, k_is_given: bool) -> Coupling:
+    owner = type(coupling).__name__
+    if coupling.conn is not None:
+        raise ValueError(
+            f"Argument `coupling` of Network is a {owner} that has weights already, its own or those of another "
+            f"network or projection: make one without for each. Example: coupling=brainmass.{owner}()."
+        )
+    if coupling.x is not None:
+        raise ValueError(f"Argument `coupling` of Network is a {owner} with bound sources: a network sends its own.")
+    if k_is_given:
+        raise ValueError(
+            f"Argument `k` of Network is given beside a {owner} that has its own, {show(coupling.k.value())}: "
+            f"write coupling=brainmass.{owner}(k={show(k)}), without the other."
+        )
+    coupling.conn = conn
+    return coupling
+
+
+class EdgeWeights(ShowsConstructor, ClosedModule, Param):
     r"""Trainable weights of the edges that exist, :math:`w_{ij} e^{g_{ij}}`: zeros stay zero and no sign changes.
 
     Parameters

@@ -10,7 +10,7 @@ import numpy as np
 from brainstate.nn import IdentityT, Param
 
 from brainmass.dynamics.fields import default_dtype, is_traced
-from brainmass.dynamics.module import ShowsConstructor
+from brainmass.dynamics.module import ClosedModule, ShowsConstructor
 from brainmass.network.coupling import as_weights
 
 __all__ = ["LaplacianConnParam", "laplacian_connectivity"]
@@ -70,7 +70,7 @@ def _check(W: Any, normalize: Any) -> None:
         raise ValueError(f"Argument `W` of a Laplacian must be finite and >= 0, but is {values[i, j]} at [{i}, {j}].")
 
 
-class LaplacianConnParam(ShowsConstructor, Param):
+class LaplacianConnParam(ShowsConstructor, ClosedModule, Param):
     r"""A trainable Laplacian: that of :math:`w_{ij} e^{g_{ij}}`, whose gains :math:`g` start from zero.
 
     Parameters

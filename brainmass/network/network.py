@@ -11,11 +11,21 @@ from brainmass.display import Html, folded, page, table
 from brainmass.dynamics.base import NeuralMassDynamics, advance
 from brainmass.dynamics.declaration import bind_inputs, read_input
 from brainmass.dynamics.fields import show, suggestion
-from brainmass.dynamics.module import Module
-from brainmass.network.projection import Projection
+from brainmass.dynamics.module import Module, fixed
+from brainmass.network.coupling import Coupling
+from brainmass.network.projection import DEFAULT_STRENGTH, Projection
 from brainmass.noise import Noise
 
 __all__ = ["Network"]
+
+
+def _of_own(name: str, doc: str) -> Any:
+    """What is an attribute of the network's own projection, to be read and set."""
+    return property(
+        lambda network: getattr(network.own_projection, name),
+        lambda network, value: setattr(network.own_projection, name, value),
+        doc=doc,
+    )
 
 
 class Network(Module):
@@ -23,6 +33,10 @@ class Network(Module):
 
     Coupling without delay is a matrix product, evaluated at every stage of the integration method; delayed coupling
     reads the history, interpolated in time between the steps.
+
+    What was given can be set afterwards, and holds from the next run on: `network.k = 0.2`, `network.speed`,
+    `network.conn`, `network.noise`; parameters of the kernel as in `network.coupling.slope = 2.0`; of further
+    projections as in `network.projections[1].k = 0.1`.
 
     Parameters
     ----------
@@ -34,12 +48,13 @@ class Network(Module):
         Lengths of the connections; default those of the Connectome. Plain numbers are millimetres.
     speed : Quantity or Param, optional
         Conduction speed. Without it there are no delays. A plain number is in mm/ms (m/s). It can be trained.
-    coupling : str or Coupling class, default 'diffusive'
-        `'diffusive'`, `'additive'`, or another name or class of `brainmass.network.coupling`.
+    coupling : str, Coupling class or Coupling, default 'diffusive'
+        `'diffusive'`, `'additive'`, or another name or class of `brainmass.network.coupling`; or a kernel with
+        parameters of its own, `brainmass.SigmoidalCoupling(slope=2.0)`, made without weights.
     coupled_var : str
         What is sent: a state of the node, or one of its `sources`.
     k : number, quantity or Param
-        Global coupling strength.
+        Global coupling strength; of a kernel that is made it is its own.
     delay_init : callable, optional
         Initialiser of what was sent before the start; default: the initial state, for ever.
     self_connection : bool
@@ -75,7 +90,7 @@ class Network(Module):
         speed: Any = None,
         coupling: Any = "diffusive",
         coupled_var: str | None = None,
-        k: Any = 1.0,
+        k: Any = DEFAULT_STRENGTH,
         delay_init: Callable | None = None,
         self_connection: bool = False,
         noise: Noise | None = None,
@@ -100,21 +115,65 @@ class Network(Module):
                 interpolate=interpolate, delay_init=delay_init, self_connection=self_connection,
             )  # fmt: skip
             projections.insert(0, first)
-            self.coupling = first.coupling  # and so the path of its parameters: `coupling.k`
+        self._has_own = len(projections) == 1 or conn is not None
+        if len(projections) == 1:
+            self.coupling = projections[0].coupling  # and so the path of its parameters: `coupling.k`
         self.projections = projections
-        for projection in projections:
-            projection.attach("Network", *self._ends(projection))
-        self.noise = _check_noise(noise, self)
+        try:
+            for projection in projections:
+                projection.attach("Network", *self._ends(projection))
+            self.noise = _check_noise(noise, self)
+        except BaseException:
+            if isinstance(coupling, Coupling) and coupling is projections[0].coupling:
+                coupling.release()
+            raise
 
     @property
     def populations(self) -> dict[str, NeuralMassDynamics]:
         """The node models by population; of a network with one, its name is 'node'."""
         return {name: getattr(self, name) for name in self._names}
 
+    # --- what can be set ------------------------------------------------------------------------------------------
+    conn = _of_own("conn", "The weights.")
+    k = _of_own("k", "The global coupling strength.")
+    speed = _of_own("speed", "The conduction speed; None: there are no delays.")
+    distance = _of_own("distance", "The lengths of the connections.")
+    coupled_var = _of_own("coupled_var", "What is sent.")
+    port = _of_own("port", "The port that the network's own projection enters.")
+    interpolate = _of_own("interpolate", "Whether the past is interpolated between the steps.")
+    delay_init = _of_own("delay_init", "Initialiser of what was sent before the start.")
+    self_connection = _of_own("self_connection", "Whether a region receives from itself.")
+
+    _elsewhere = (
+        fixed("node", "projections", "populations", instead="a network is made of its parts, so make a new one")
+        | fixed("coupling", instead="a kernel is chosen when the network is made; its parameters can be set, as in "
+                                    "network.coupling.k = 0.1")
+        | fixed("weights", "connectome", instead="the weights are `conn`")
+        | fixed("delay", "delays", instead="delays follow from the lengths and the speed: set `distance` or `speed`")
+        | fixed("dt", instead="the time step is that of Simulator(network, dt=...)")
+        | fixed("method", instead="the method is that of its nodes: network.node.method")
+        | fixed("labels", instead="they come with the weights: set `conn` to a Connectome")
+    )  # fmt: skip
+
     @property
-    def port(self) -> str:
-        """The port that the first projection enters."""
-        return self.projections[0].port
+    def own_projection(self) -> Projection:
+        """The projection that the network's own arguments describe: the first, or the only one."""
+        if not self._has_own:
+            raise AttributeError(
+                f"This Network has {len(self.projections)} projections: name one, as in network.projections[0].k."
+            )
+        return self.projections[0]
+
+    def __getattr__(self, key: str) -> Any:
+        # Reached only when the attribute is missing.
+        if key == "coupling" and "projections" in vars(self):
+            return self.own_projection.coupling
+        raise AttributeError(f"Network has no attribute {key!r}.{suggestion(key, dir(type(self)))}")
+
+    def __setattr__(self, key: str, value: Any) -> None:
+        if self._closed and key in self._names:
+            raise AttributeError(f"`{key}` of Network cannot be set: {self._elsewhere['node']}.")
+        super().__setattr__(key, _check_noise(value, self) if self._closed and key == "noise" else value)
 
     @property
     def labels(self) -> tuple[str, ...] | None:
@@ -276,7 +335,7 @@ class Network(Module):
         ends = [(p.source or self._names[0], p.target or self._names[0]) for p in self.projections]
         rows = [(*pair, *p.described().values()) for pair, p in zip(ends, self.projections, strict=True)]
         nodes = [Html(folded(f"{name}: {node!r}", *node._tables())) for name, node in self.populations.items()]
-        noise = [] if self.noise is None else [table(("noise", ""), [(self.port, repr(self.noise))])]
+        noise = [] if self.noise is None else [table(("noise", ""), [(self.projections[0].port, repr(self.noise))])]
         return page("Network", f"{self._n_regions} regions", *nodes, table(head, rows), *noise)
 
     @property

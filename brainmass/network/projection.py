@@ -4,41 +4,51 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import brainstate
 import brainunit as u
+import jax.numpy as jnp
 import numpy as np
 from brainstate.nn import Param
 
 from brainmass._common.foreign import plain
-from brainmass.display import parameter_words
-from brainmass.dynamics.base import NeuralMassDynamics, time_step
+from brainmass.display import page, parameter_words, table
+from brainmass.dynamics.base import NeuralMassDynamics, WithRows, time_step
 from brainmass.dynamics.delays import BlockedLine, DelayLine, InterpolatedLine, delay_line
-from brainmass.dynamics.fields import Domain, ParamSpec, as_param, default_dtype, is_traced, show, suggestion
-from brainmass.dynamics.module import Module
-from brainmass.network.coupling import Coupling, EdgeWeights, as_weights, coupling_by_name
+from brainmass.dynamics.fields import Domain, Par, default_dtype, is_traced, param, show, suggestion
+from brainmass.dynamics.module import ClosedModule, ShowsConstructor, fixed
+from brainmass.network.coupling import Coupling, EdgeWeights, as_weights, make_coupling
 from brainmass.network.edges import Edges
 from brainmass.network.given import as_connections
 
-__all__ = ["Projection"]
+__all__ = ["DEFAULT_STRENGTH", "Projection"]
+
+# As an object of its own it tells whether a strength was given, which beside a kernel that has one is refused.
+DEFAULT_STRENGTH = float("1")
 
 Values = Mapping[str, Any]
 
 
-class Projection(Module):
+class Projection(ShowsConstructor, WithRows):
     """Connections from the regions of a population to an input port of another population, or of the same.
 
-    Parameters
-    ----------
-    conn : Connectome, array (N_target, N_source) or Param
+    All of it can be set afterwards, and holds from the next run on: `projection.k = 0.2`,
+    `projection.coupling.slope = 2.0`, `projection.conn = weights`, which have the size of those in whose place they
+    come.
+
+    Other Parameters
+    ----------------
+    conn : Connectome, Edges, array (N_target, N_source) or Param
         Weights; `conn[i, j]` is onto i from j.
     coupled_var : str
         What is sent: a state of the source, or one of its `sources`.
-    coupling : str or Coupling class, default 'additive'
-        `'diffusive'`, `'additive'`, or another name or class of `brainmass.network.coupling`.
+    coupling : str, Coupling class or Coupling, default 'diffusive'
+        `'diffusive'`, `'additive'`, or another name or class of `brainmass.network.coupling`; or a kernel with
+        parameters of its own, `brainmass.SigmoidalCoupling(slope=2.0)`, made without weights.
     k : number, quantity or Param
-        Global strength.
+        Global strength; of a kernel that is made it is its own.
     source, target : str, optional
         Names of the populations; needless in a network that has one.
     port : str, optional
@@ -57,15 +67,29 @@ class Projection(Module):
         Whether a region receives from itself, where a population projects onto itself.
     """
 
+    # an infinite speed is one without delays
+    speed: Par = param(
+        default=None, doc="conduction speed", domain=Domain("> 0", lambda x: x > 0, (0.0, -1.0)), unit=u.mm / u.ms
+    )
+
     _prepared: Any = None
+    _steps_dt: float | None = None
+    _elsewhere = (
+        fixed("source", "target", instead="it is fixed when the projection is made, so make a new one")
+        | fixed("coupling", instead="a kernel is chosen when the projection is made; its parameters can be set, as in "
+                                    "projection.coupling.k = 0.1")
+        | fixed("delays", instead="delays follow from the lengths and the speed: set `distance` or `speed`")
+        | fixed("labels", instead="they come with the weights: set `conn` to a Connectome")
+        | fixed("weights", instead="the weights are `conn`")
+    )  # fmt: skip
 
     def __init__(
         self,
         conn: Any,
         *,
         coupled_var: str,
-        coupling: Any = "additive",
-        k: Any = 1.0,
+        coupling: Any = "diffusive",
+        k: Any = DEFAULT_STRENGTH,
         source: str | None = None,
         target: str | None = None,
         port: str | None = None,
@@ -75,37 +99,71 @@ class Projection(Module):
         delay_init: Callable | None = None,
         self_connection: bool = False,
     ):
-        super().__init__()
+        ClosedModule.__init__(self)
         conn = as_connections("Network", conn)
-        weights = conn if isinstance(conn, Edges) else as_weights("Network", conn)
-        self.coupling = coupling_by_name(coupling)(conn=weights, k=k)
-        weights = u.get_mantissa(self.coupling.conn.value())
-        self._exists = np.asarray(weights) != 0
-        self._lengths = _lengths(conn, distance, speed, self.coupling)
-        self.speed = None if speed is None else as_param("Network", SPEED, _as_speed(speed), self._exists.shape)
-        self.interpolate = bool(self.speed is not None and self.speed.fit) if interpolate is None else interpolate
+        if not isinstance(conn, Edges):
+            as_weights("Network", conn)
+        self.coupling = make_coupling(coupling, conn, k, k is not DEFAULT_STRENGTH)
+        try:
+            self._exists = self._nonzero()
+            self._distance = None if distance is None else _distance(distance, speed, self._exists.shape, conn)
+            self._set_rows({"speed": speed})
+        except BaseException:
+            self._let_go(coupling)
+            raise
         self.labels = getattr(conn, "labels", None)
-        self.coupled_var, self.port = coupled_var, port or ""
         self.source, self.target = source, target
-        self.self_connection, self.delay_init = self_connection, delay_init
+        self._coupled_var, self._port = coupled_var, port or ""
+        self.interpolate, self.self_connection, self.delay_init = interpolate, self_connection, delay_init
         self.delays: DelayLine | BlockedLine | InterpolatedLine | None = None
-        self._steps_dt: float | None = None
-        self._all_delayed = False
+        self._ends: _Ends | None = None
+        self._allowed: Any = True
+        self._arranged, self._all_delayed = _Arranged(), False
 
+    def _let_go(self, given: Any) -> None:
+        """Where the rest cannot be made: a kernel that was given is free for another attempt."""
+        if self.coupling is given:
+            given.release()
+
+    def _refuse_name(self, key: str, value: Any) -> None:
+        if key != "delays" or not isinstance(value, DelayLine | BlockedLine | InterpolatedLine):
+            super()._refuse_name(key, value)
+
+    def _close(self) -> None:
+        super()._close()
+        self._arranged = _Arranged()  # a copy arranges its own delays
+
+    @property
+    def _owner(self) -> str:
+        return "Network"
+
+    def shape_of(self, key: str, value: Any) -> tuple[int, ...] | None:
+        return self._exists.shape
+
+    def _admitted(self, key: str, value: Any) -> Any:
+        if key == "speed" and value is not None:
+            if self._lengths is None:
+                raise ValueError(
+                    "Argument `speed` of Network needs lengths: give `distance`, or a Connectome that has lengths."
+                )
+            value = _as_speed(value)
+        elif key in ("self_connection", "interpolate") and not (isinstance(value, bool | np.bool_) or value is None):
+            raise TypeError(f"Argument `{key}` of Network must be True or False, but is {show(value)}.")
+        elif key == "delay_init" and not (value is None or callable(value)):
+            raise TypeError(
+                f"Argument `delay_init` of Network must be a callable that takes a shape, but is {show(value)}. "
+                f"Example: delay_init=braintools.init.Constant({show(value)})."
+            )
+        return super()._admitted(key, value)
+
+    # --- what is connected, and how -----------------------------------------------------------------------------------
     def attach(self, owner: str, source: NeuralMassDynamics, target: NeuralMassDynamics) -> None:
         """Check that the nodes fit, and take the default port."""
-        known = (*source._states, *source.sources)
-        if self.coupled_var not in known:
-            raise ValueError(
-                f"Argument `coupled_var` of {owner} must be a state of {type(source).__name__} ({', '.join(known)}), "
-                f"but is {self.coupled_var!r}.{suggestion(str(self.coupled_var), known)}"
-            )
-        self.port = self.port or target.coupling_port
-        if self.port not in target._ports:
-            raise ValueError(
-                f"Argument `port` of {owner} must be an input of {type(target).__name__} ({', '.join(target._ports)}), "
-                f"but is {self.port!r}.{suggestion(str(self.port), target._ports)}"
-            )
+        ends = _Ends(owner, type(source).__name__, (*source._states, *source.sources), type(target).__name__,
+                     (*target._states, *target.sources), target._ports, source is target)  # fmt: skip
+        ends.check_sent(self._coupled_var, self.coupling)
+        port = self._port or target.coupling_port
+        ends.check_port(port)
         shape = (self.coupling.n_out, self.coupling.n_in)
         wanted = (target.varshape[0], source.varshape[0])
         if shape != wanted:
@@ -114,8 +172,71 @@ class Projection(Module):
                 f"Argument `conn` of {owner} must be {'square with ' if source is target else ''}{whose}, "
                 f"({wanted[0]}, {wanted[1]}), but has shape {shape}."
             )
-        self._within = source is target
+        self._ends, self._port = ends, port
         self._allowed = self._pairs()  # now, while there are numbers: in a run the layout is an argument
+
+    @property
+    def _within(self) -> bool:
+        return self._ends is not None and self._ends.same
+
+    @property
+    def coupled_var(self) -> str:
+        """What is sent."""
+        return self._coupled_var
+
+    @coupled_var.setter
+    def coupled_var(self, name: str) -> None:
+        if self._ends is not None:
+            self._ends.check_sent(name, self.coupling)
+        self._coupled_var = name
+
+    @property
+    def port(self) -> str:
+        """The input port that receives."""
+        return self._port
+
+    @port.setter
+    def port(self, name: str) -> None:
+        if self._ends is not None:
+            self._ends.check_port(name)
+        self._port = name
+
+    @property
+    def k(self) -> Any:
+        """The global strength, a parameter of the kernel."""
+        return self.coupling.k
+
+    @k.setter
+    def k(self, k: Any) -> None:
+        self.coupling.k = k
+
+    @property
+    def conn(self) -> Any:
+        """The weights, a parameter of the kernel."""
+        return self.coupling.conn
+
+    @conn.setter
+    def conn(self, conn: Any) -> None:
+        self.coupling.conn = conn
+        vars(self)["labels"] = getattr(conn, "labels", self.labels)
+
+    @property
+    def distance(self) -> Any:
+        """The lengths of the connections, in the layout of the weights; None: there are none."""
+        return None if self._lengths is None else u.Quantity(self._lengths, unit=u.mm)
+
+    @distance.setter
+    def distance(self, distance: Any) -> None:
+        self._distance = _distance(distance, True, self._nonzero().shape, self)
+
+    @property
+    def _lengths(self) -> np.ndarray | None:
+        return self.coupling._lengths if self._distance is None else self._distance
+
+    @property
+    def _keeps_fractions(self) -> bool:
+        """Whether delays are kept as they are, and not rounded to whole steps."""
+        return bool(self.speed is not None and self.speed.fit) if self.interpolate is None else bool(self.interpolate)
 
     # --- delays -----------------------------------------------------------------------------------------------------
     def _delays(self) -> Any:
@@ -126,7 +247,7 @@ class Projection(Module):
         """Refuse a speed given to a run where delays are fixed, or longer than the past that is kept."""
         if name != "speed":
             return
-        if not self.interpolate:
+        if not self._keeps_fractions:
             raise ValueError(
                 f"Values of `{name}` have no effect, as delays of whole steps are fixed when the network is made: "
                 "write Network(..., interpolate=True)."
@@ -143,14 +264,52 @@ class Projection(Module):
 
     def set_time_step(self, dt: Any, source: NeuralMassDynamics) -> None:
         """Make room for the past, in steps of `dt`."""
-        if self.speed is None:
-            return
-        step = float(dt.to_decimal(u.ms))
-        if self._steps_dt != step and not is_traced(self.speed.value()):
-            self._steps_dt = step
-            self.delays = self._line(np.where(self._allowed, np.asarray(self._delays(), np.float64) / step, 0.0))
+        if self._ends is None:
+            raise RuntimeError("A Projection is part of a network: give it to one, Network(..., projections=[...]).")
+        if self._checked:  # not in the copies of a run, where it is arranged
+            self._arrange(float(dt.to_decimal(u.ms)))
         if self.delays is not None and not self.delays.is_filled and _has_states(source):
             self._fill_history(source)
+
+    def _arrange(self, step: float) -> None:
+        """Fit the room for the past to weights, lengths and speed, where one of them is another than it was."""
+        conn, speed = _stored(self.coupling.conn), _stored(self.speed)
+        rest = (step, self._keeps_fractions, self.self_connection, self._lengths)
+        if is_traced((conn, speed)) or self._arranged.is_from(conn, speed, rest):
+            return
+        if self._arranged.conn is not conn:
+            self._exists = _kept_if_equal(self._exists, self._nonzero())
+        self._allowed = _kept_if_equal(self._allowed, self._pairs())
+        self._arranged.note(conn, speed, rest)
+        steps = None
+        if self.speed is not None:
+            if self._lengths is None or self._lengths.shape != self._exists.shape:
+                raise ValueError(
+                    f"The lengths of a delayed connection must have the shape of the weights, {self._exists.shape}: "
+                    "set `distance` as well, or `conn` to a Connectome or Edges with lengths."
+                )
+            steps = np.where(self._allowed, np.asarray(self._delays(), np.float64) / step, 0.0)
+        self._steps_dt = step
+        self._make_line(steps)
+
+    def _make_line(self, steps: np.ndarray | None) -> None:
+        """A new past of these delays, in steps, unless the one there is serves."""
+        known, sources = self._arranged, self.coupling.sources
+        before = known.steps if known.sources is sources else None
+        known.steps, known.sources = steps, sources
+        if steps is not None and not self._keeps_fractions:
+            steps = known.steps = np.rint(steps).astype(np.int32)
+            self._all_delayed = bool((steps[self._edges()] > 0).all())
+        if before is not None and steps is not None and before.dtype == steps.dtype:
+            if np.array_equal(before, steps):
+                return
+            if isinstance(self.delays, InterpolatedLine) and self._room(steps) <= self.delays.depth:
+                return
+        vars(self)["delays"] = None if steps is None else self._line(steps)
+
+    def _room(self, steps: np.ndarray) -> int:
+        room = _ROOM[self.speed.fit] if self._keeps_fractions else 1  # type: ignore[union-attr]
+        return int(np.ceil(room * steps.max())) + 2
 
     def warn_of_odd_delays(self, dt: float, duration: float) -> None:
         """Warn where no delay is felt in a run of these ms, as when lengths are in another unit than thought."""
@@ -163,25 +322,28 @@ class Projection(Module):
         spread = (
             f"(lengths of {lengths.min():g} to {lengths.max():g} mm, delays of {delays.min():g} to {delays.max():g} ms)"
         )
-        if delays.max() < dt / 2 and not self.interpolate:
+        if delays.max() < dt / 2 and not self._keeps_fractions:
             warnings.warn(f"All delays are shorter than half a step of {dt:g} ms, and so zero {spread}.", stacklevel=4)
         elif delays.min() > duration:
             warnings.warn(f"All delays are longer than the run of {duration:g} ms {spread}.", stacklevel=4)
 
     def _line(self, steps: np.ndarray) -> DelayLine | BlockedLine | InterpolatedLine | None:
         where = self.coupling.sources
-        if self.interpolate:
-            room = _ROOM[self.speed.fit]  # type: ignore[union-attr]
-            return InterpolatedLine(int(np.ceil(room * steps.max())) + 2, where)
-        whole = np.rint(steps).astype(np.int32)
-        self._all_delayed = bool((whole[self._edges()] > 0).all())
-        return delay_line(whole, where) if whole.any() else None
+        if self._keeps_fractions:
+            return InterpolatedLine(self._room(steps), where)
+        if not steps.any():
+            return None
+        return InterpolatedLine(self._room(steps), where) if self.coupling.pairwise else delay_line(steps, where)
+
+    def _nonzero(self) -> np.ndarray:
+        """Which weights are there."""
+        return np.asarray(u.get_mantissa(self.coupling.conn.value())) != 0
 
     def _pairs(self) -> np.ndarray:
         """Which connections there may be."""
         n_out, n_in = self.coupling.n_out, self.coupling.n_in
         if self.self_connection or not self._within:
-            return np.ones(self._exists.shape, bool)
+            return np.ones(u.math.shape(self.coupling.conn.value()), bool)
         sources = np.arange(n_in)[None, :] if self.coupling.sources is None else self.coupling.sources
         targets = np.arange(n_out) if self.coupling.targets is None else np.asarray(self.coupling.targets)
         return sources != targets[:, None]
@@ -205,10 +367,11 @@ class Projection(Module):
         self._fill_history(source)
 
     def _fill_history(self, source: NeuralMassDynamics) -> None:
-        sent = self._sent(source, source.state_values())
+        x = source.source(self.coupled_var, source.state_values())
+        sent = self._leaving(x)
         if self.delay_init is not None:
-            given = self.delay_init(u.math.shape(sent))
-            sent = self.coupling.pre(given * u.get_unit(sent) if u.get_unit(given).dim == u.DIMENSIONLESS else given)
+            given = self.delay_init(u.math.shape(x))
+            sent = self._leaving(given * u.get_unit(x) if u.get_unit(given).dim == u.DIMENSIONLESS else given)
         if isinstance(self.delays, DelayLine | BlockedLine):
             self.delays.start(sent, self.prepared["delayed"])
         else:
@@ -225,7 +388,11 @@ class Projection(Module):
         weights = self._weights()
         tables = {"strength": self.coupling.strength(weights)}
         if isinstance(self.delays, InterpolatedLine):
-            return tables | {"interpolated": weights, "steps": u.math.asarray(self._delays() / self._steps_dt)}
+            steps = u.math.asarray(self._delays() / self._steps_dt)
+            tables["steps"] = steps if self._keeps_fractions else jnp.rint(steps)
+            return tables | {"each": weights}
+        if self.coupling.pairwise:
+            return tables | {"each": weights}
         if isinstance(self.delays, DelayLine | BlockedLine):
             delayed = self.delays.steps.value > 0
             tables["delayed"] = self.delays.layout(weights * delayed)
@@ -244,7 +411,11 @@ class Projection(Module):
         return self.prepare() if self._prepared is None else self._prepared
 
     def _sent(self, node: NeuralMassDynamics, values: Values) -> Any:
-        return self.coupling.pre(node.source(self.coupled_var, values))
+        return self._leaving(node.source(self.coupled_var, values))
+
+    def _leaving(self, x: Any) -> Any:
+        """What is sent, and kept under way: of a kernel that looks at both ends the activity itself."""
+        return x if self.coupling.pairwise else self.coupling.pre(x)
 
     def field(
         self, source: NeuralMassDynamics, target: NeuralMassDynamics, advance: bool
@@ -263,8 +434,12 @@ class Projection(Module):
             start = end = line.arriving.value
 
         def field(sending: Values, receiving: Values, fraction: Any) -> Any:
-            if isinstance(line, InterpolatedLine):
-                rows = line.arriving(tables["interpolated"], tables["steps"], self._sent(source, sending), fraction)
+            here = target.source(self.coupled_var, receiving) if self._knows_itself(target) else None
+            if self.coupling.pairwise:
+                x = self._at_connections(tables, self._sent(source, sending), fraction)
+                total = self.coupling.sum_of_pairs(tables["each"], x, here)
+            elif isinstance(line, InterpolatedLine):
+                rows = line.arriving(tables["each"], tables["steps"], self._sent(source, sending), fraction)
                 total = self.coupling.by_target(rows)
             elif start is None:
                 total = self.coupling.sum(tables["now"], self._sent(source, sending))
@@ -272,18 +447,28 @@ class Projection(Module):
                 total = self.coupling.by_target(start + fraction * (end - start))
                 if not self._all_delayed:
                     total = total + self.coupling.sum(tables["now"], self._sent(source, sending))
-            here = target.source(self.coupled_var, receiving) if self._knows_itself(target) else None
             return self.coupling.post(total, here, tables["strength"])
 
         return field
+
+    def _at_connections(self, tables: dict[str, Any], sent: Any, fraction: Any) -> Any:
+        """The activity of the source of each connection, at the time at which it left: shape (..., rows, width)."""
+        now = self.coupling.by_connection(sent)
+        if not isinstance(self.delays, InterpolatedLine):
+            return now
+        where = np.arange(now.shape[-1])[None, :] if self.coupling.sources is None else self.coupling.sources
+        return self.delays.before(now, fraction, tables["steps"], where)
 
     def at_rest(
         self, source: NeuralMassDynamics, target: NeuralMassDynamics, sending: Values, receiving: Values
     ) -> Any:
         """What arrives when source and target have been in these states for longer than any delay."""
-        weights = self._weights()
-        total = self.coupling.sum(self.coupling.layout(weights), self._sent(source, sending))
+        weights, sent = self._weights(), self._sent(source, sending)
         here = target.source(self.coupled_var, receiving) if self._knows_itself(target) else None
+        if self.coupling.pairwise:
+            total = self.coupling.sum_of_pairs(weights, self.coupling.by_connection(sent), here)
+        else:
+            total = self.coupling.sum(self.coupling.layout(weights), sent)
         return self.coupling.post(total, here, self.coupling.strength(weights))
 
     def _knows_itself(self, target: NeuralMassDynamics) -> bool:
@@ -292,11 +477,11 @@ class Projection(Module):
     def described(self) -> dict[str, str]:
         """What is sent, through which coupling, into which port; strength, connections and delays, in words."""
         strength, unit, trainable = parameter_words(self.coupling.k)
-        allowed = getattr(self, "_allowed", True)
+        allowed = self._allowed
         n = int((self._exists & allowed).sum())
         return {
             "sends": self.coupled_var,
-            "through": type(self.coupling).__name__,
+            "through": type(self.coupling).__name__ + (", connection by connection" if self.coupling.pairwise else ""),
             "into": self.port,
             "k": f"{strength} {unit}".rstrip(),
             "trainable": ", ".join(["k"] * bool(trainable) + ["weights"] * bool(self.coupling.conn.fit)),
@@ -313,6 +498,10 @@ class Projection(Module):
         ends = list(dict.fromkeys(f"{x:.3g}" for x in (there.min(initial=np.inf), there.max(initial=0.0))))
         return f"{' to '.join(ends)} ms" if there.size else "none"
 
+    def _repr_html_(self) -> str:
+        words = self.described()
+        return page("Projection", "", table(tuple(words), [tuple(words.values())]))
+
     def __repr__(self) -> str:
         words = self.described()
         delays = f", delays {words['delays']}" if words["delays"] else ""
@@ -326,28 +515,80 @@ def _has_states(node: NeuralMassDynamics) -> bool:
     return all(isinstance(vars(node).get(s), brainstate.State) for s in node._states)
 
 
+@dataclass(frozen=True)
+class _Ends:
+    """The two nodes of a projection, as far as what can be set afterwards is checked against them."""
+
+    owner: str
+    source: str
+    sent: tuple[str, ...]
+    target: str
+    known_there: tuple[str, ...]
+    ports: tuple[str, ...]
+    same: bool
+
+    def check_sent(self, name: Any, coupling: Coupling) -> None:
+        if name not in self.sent:
+            raise ValueError(
+                f"Argument `coupled_var` of {self.owner} must be a state of {self.source} ({', '.join(self.sent)}), "
+                f"but is {name!r}.{suggestion(str(name), self.sent)}"
+            )
+        if coupling.needs_target and name not in self.known_there:
+            raise ValueError(
+                f"{type(coupling).__name__} compares `{name}` of {self.source} with that of the target, and "
+                f"{self.target} has none. Example: coupling='additive'."
+            )
+
+    def check_port(self, name: Any) -> None:
+        if name not in self.ports:
+            raise ValueError(
+                f"Argument `port` of {self.owner} must be an input of {self.target} ({', '.join(self.ports)}), "
+                f"but is {name!r}.{suggestion(str(name), self.ports)}"
+            )
+
+
+class _Arranged:
+    """What the room for the past was made from. No part of the module: a run does not depend on it."""
+
+    conn: Any = None
+    speed: Any = None
+    rest: tuple = ()
+    steps: np.ndarray | None = None
+    sources: np.ndarray | None = None
+
+    def is_from(self, conn: Any, speed: Any, rest: tuple) -> bool:
+        same = self.conn is conn and self.speed is speed and self.rest[:3] == rest[:3]
+        return same and self.rest[3] is rest[3]
+
+    def note(self, conn: Any, speed: Any, rest: tuple) -> None:
+        self.conn, self.speed, self.rest = conn, speed, rest
+
+
+def _stored(param: Param | None) -> Any:
+    value = None if param is None else param.val
+    return value.value if isinstance(value, brainstate.State) else value
+
+
+def _kept_if_equal(old: Any, new: np.ndarray) -> Any:
+    """The array that is there where the new one is no other: a compiled run serves for the very same one."""
+    return old if isinstance(old, np.ndarray) and np.array_equal(old, new) else new
+
+
 # --- checks -------------------------------------------------------------------------------------------------------
-def _lengths(conn: Any, distance: Any, speed: Any, coupling: Coupling) -> np.ndarray | None:
-    """Lengths in mm, in the layout of the weights, where there is a speed."""
-    if distance is not None and speed is None:
+def _distance(distance: Any, speed: Any, shape: tuple[int, ...], conn: Any) -> np.ndarray:
+    """Lengths in mm, in the layout of the weights."""
+    if speed is None:
         raise ValueError(
             "Argument `distance` of Network needs the conduction speed as well. Example: speed=10 * u.mm / u.ms."
         )
-    if speed is None:
-        return None
-    lengths = coupling.lengths_of(conn) if distance is None else distance
-    if lengths is None:
-        raise ValueError(
-            "Argument `speed` of Network needs lengths: give `distance`, or a Connectome that has lengths."
-        )
-    lengths = plain("Argument `distance` of Network", lengths, getattr(conn, "labels", None))
+    lengths = plain("Argument `distance` of Network", distance, getattr(conn, "labels", None))
     lengths = lengths if u.get_unit(lengths).dim != u.DIMENSIONLESS else np.asarray(lengths) * u.mm
     if not u.get_unit(lengths).has_same_dim(u.mm):
         raise u.UnitMismatchError(
             f"Argument `distance` of Network must have unit of length, but is {show(lengths)}. "
             "Example: distance=D * u.mm."
         )
-    values, shape = np.asarray(lengths.to_decimal(u.mm), np.float64), u.math.shape(coupling.conn.value())
+    values = np.asarray(lengths.to_decimal(u.mm), np.float64)
     if values.shape != shape:
         raise ValueError(f"Argument `distance` of Network must have shape {shape}, as `conn`, but has {values.shape}.")
     if not (np.isfinite(values) & (values >= 0)).all():
@@ -359,10 +600,8 @@ def _lengths(conn: Any, distance: Any, speed: Any, coupling: Coupling) -> np.nda
 
 
 _ROOM = {False: 1, True: 2}  # how much slower than at first a speed may become, if it is trained
-_FAST = Domain("> 0", lambda x: x > 0)  # an infinite speed is one without delays
-SPEED = ParamSpec(1.0 * u.mm / u.ms, "conduction speed", _FAST, (u.get_unit(u.mm / u.ms),), name="speed")
 
 
 def _as_speed(speed: Any) -> Any:
-    plain = not isinstance(speed, Param) and u.get_unit(speed).dim == u.DIMENSIONLESS
-    return speed * (u.mm / u.ms) if plain else speed
+    plain = not isinstance(speed, Param) and not callable(speed) and u.get_unit(speed).dim == u.DIMENSIONLESS
+    return np.asarray(speed) * (u.mm / u.ms) if plain else speed

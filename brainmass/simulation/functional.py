@@ -58,7 +58,7 @@ class ByPath(dict[str, Any]):
 
 
 # Set while running or initialising; they do not change what a program computes.
-TRANSIENT_ATTRIBUTES = {"_batch", "_handed", "_prepared"}
+TRANSIENT_ATTRIBUTES = {"_batch", "_closed", "_handed", "_prepared"}
 
 
 @dataclass
@@ -86,8 +86,15 @@ class Inventory:
         return {path: state.value for path, (_, _, state) in self.states.items()}
 
     def find_param(self, name: str) -> str:
-        """The path of the parameter with this name, or with this ending of its path."""
-        return _find("parameter", name, self.params)
+        """The path of the parameter with this name, with this ending of its path, or that has these attributes."""
+        return self._reached(name) or _find("parameter", name, self.params)
+
+    def _reached(self, name: str) -> str | None:
+        """The path of the parameter that is reached from the model by these attributes, if there is one."""
+        thing = self.modules.get("model", self.modules.get(""))
+        for part in name.removeprefix("model.").split(".") if "." in name else [""]:
+            thing = thing[int(part)] if isinstance(thing, list) and part.isdecimal() else getattr(thing, part, None)
+        return next((path for path, param in self.params.items() if param is thing), None)
 
     def find_state(self, name: str) -> str:
         """The path of the state with this name, or with this ending of its path."""

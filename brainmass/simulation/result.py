@@ -17,6 +17,7 @@ from jax.core import Tracer
 
 from brainmass._common.foreign import as_text
 from brainmass.display import folded, page, table
+from brainmass.dynamics.module import Closed
 from brainmass.simulation import storage
 
 __all__ = ["Result"]
@@ -24,7 +25,7 @@ __all__ = ["Result"]
 _TIME = u.ms.dim
 
 
-class Result(Mapping[str, Any]):
+class Result(Closed, Mapping[str, Any]):
     """Recorded trajectories by monitor name, read-only; each of shape ``(time, batch..., region)``.
 
     A JAX pytree: the recordings, their time stamps and the final state are its leaves; names, ``dt``,
@@ -60,6 +61,7 @@ class Result(Mapping[str, Any]):
     """
 
     _monitors: dict[str, Any]
+    _closed = True
     _axes: tuple[Any, ...]  # the distinct time axes, in ms
     _axis_of: dict[str, int]  # monitor name -> position in _axes
 

@@ -11,8 +11,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from brainmass.dynamics.base import Declared
+from brainmass.dynamics.base import Declared, WithRows
 from brainmass.dynamics.fields import check_param_value, is_traced, show
+from brainmass.dynamics.module import Closed, fixed
 from brainmass.forward.observer import Observer
 from brainmass.simulation.functional import Inventory, inventory, stateful
 from brainmass.simulation.horizon import present_horizon
@@ -38,7 +39,7 @@ class DivergenceError(FloatingPointError):
     result: Result
 
 
-class Simulator:
+class Simulator(Closed):
     """Runs a model.
 
     Parameters
@@ -55,6 +56,8 @@ class Simulator:
     >>> result["x"].shape
     (50, 3)
     """
+
+    _elsewhere = fixed("model")
 
     def __init__(self, model: Any, dt: Any = None):
         if not isinstance(model, brainstate.nn.Module) or not _has_update(model):
@@ -83,6 +86,10 @@ class Simulator:
                 "or brainstate.environ.set(dt=0.1 * u.ms)."
             )
         return check_dt(dt)
+
+    @dt.setter
+    def dt(self, dt: Any) -> None:
+        self._dt = None if dt is None else check_dt(dt)
 
     def run(
         self,
@@ -456,7 +463,7 @@ def checked_value(found: Inventory, path: str, value: Any) -> Any:
     """A parameter value given to a pure run: its unit and domain are those of the declaration."""
     owner, _, name = path.rpartition(".")
     module = found.modules.get(owner)
-    spec = module._params.get(name) if isinstance(module, Declared) else None
+    spec = module._params.get(name) if isinstance(module, WithRows) else None
     value = check_param_value(path.removeprefix("model."), spec, found.params[path].value(), value)
     check = getattr(module, "check_given", None)
     if check is not None:

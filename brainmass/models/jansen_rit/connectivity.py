@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import brainunit as u
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from brainmass.dynamics.fields import Domain, ParamSpec, as_param, default_dtype, is_traced, nonnegative, real
-from brainmass.dynamics.module import Module
+from brainmass.dynamics.base import WithRows
+from brainmass.dynamics.fields import Par, is_traced, nonnegative, param, required
 
-__all__ = ["LaplacianConnectivity", "in_mV", "spec"]
+__all__ = ["LaplacianConnectivity", "in_mV"]
 
 
-class LaplacianConnectivity(Module):
+class LaplacianConnectivity(WithRows):
     r"""Lateral, forward and backward coupling of Jansen–Rit columns through one structural connectome.
 
     Each pathway :math:`p` has log-gains :math:`w_p` of its own on the structural connectivity :math:`C`:
@@ -29,55 +28,43 @@ class LaplacianConnectivity(Module):
 
     with the Frobenius norm, and :math:`B_l` replaced by its symmetric part.
 
-    Parameters
-    ----------
-    delayed_x : callable
-        Returns what arrives over each edge, shape (..., N, N), row i at region i.
-    M, E, I : callable
-        Return the present states, e.g. `node.prefetch("M")`.
-    sc : array (N, N)
-        Structural connectivity; `sc[i, j]` is onto i from j.
-    w_ll, w_ff, w_bb : number, array (N, N) or Param
-        Log-gains of the lateral, the forward and the backward connections.
-    g_l, g_f, g_b : number, array (N,) or Param
-        Gains of the three pathways.
-    mask : array (N, N), optional
-        Factor on the normalised weights.
+    `sc[i, j]` is onto i from j. Log-gains and `mask` are one number or (N, N), gains one number or (N,).
+    `delayed_x` returns what arrives over each edge, shape (..., N, N), row i at region i; `M`, `E`, `I` the present
+    states, e.g. `node.prefetch("M")`.
     """
 
-    def __init__(
-        self,
-        delayed_x: Callable,
-        M: Callable,
-        E: Callable,
-        I: Callable,  # noqa: E741
-        sc: Any,
-        w_ll: Any,
-        w_ff: Any,
-        w_bb: Any,
-        g_l: Any = 1.0,
-        g_f: Any = 1.0,
-        g_b: Any = 1.0,
-        mask: Any = None,
-    ):
-        super().__init__()
-        self.delayed_x, self.M, self.E, self.I = delayed_x, M, E, I
-        pairs = _check_connectivity(sc)
-        owner, regions = "LaplacianConnectivity", pairs[:1]
-        self.sc = as_param(owner, spec("sc", "structural connectivity", nonnegative), sc, pairs)
-        self.w_ll = as_param(owner, spec("w_ll", "log-gains of lateral connections"), w_ll, pairs)
-        self.w_ff = as_param(owner, spec("w_ff", "log-gains of forward connections"), w_ff, pairs)
-        self.w_bb = as_param(owner, spec("w_bb", "log-gains of backward connections"), w_bb, pairs)
-        self.g_l = as_param(owner, spec("g_l", "gain of the lateral pathway"), g_l, regions)
-        self.g_f = as_param(owner, spec("g_f", "gain of the forward pathway"), g_f, regions)
-        self.g_b = as_param(owner, spec("g_b", "gain of the backward pathway"), g_b, regions)
-        mask = jnp.asarray(np.ones(pairs) if mask is None else mask, default_dtype())
-        self.mask = as_param(owner, spec("mask", "factor on the weights"), mask, pairs)
+    delayed_x: Any = required("What arrives")
+    M: Any = required("Present state of the pyramidal population")
+    E: Any = required("Present state of the excitatory population")
+    I: Any = required("Present state of the inhibitory population")  # noqa: E741
+    sc: Par = param(default=..., doc="structural connectivity", domain=nonnegative, unit=u.UNITLESS)
+    w_ll: Par = param(default=..., doc="log-gains of lateral connections", unit=u.UNITLESS)
+    w_ff: Par = param(default=..., doc="log-gains of forward connections", unit=u.UNITLESS)
+    w_bb: Par = param(default=..., doc="log-gains of backward connections", unit=u.UNITLESS)
+    g_l: Par = param(default=1.0, doc="gain of the lateral pathway")
+    g_f: Par = param(default=1.0, doc="gain of the forward pathway")
+    g_b: Par = param(default=1.0, doc="gain of the backward pathway")
+    mask: Par = param(default=None, doc="factor on the normalised weights; none: one", unit=u.UNITLESS)
+
+    _pairs: ClassVar[Any] = None
+
+    def _admitted(self, key: str, value: Any) -> Any:
+        if key == "sc":
+            shape = _check_connectivity(value)
+            if self._pairs not in (None, shape):
+                raise ValueError(
+                    f"Argument `sc` of {self._owner} must keep its shape, {self._pairs}, but has shape {shape}."
+                )
+            self._pairs = shape
+        return super()._admitted(key, value)
+
+    def shape_of(self, key: str, value: Any) -> tuple[int, ...] | None:
+        return self._pairs[:1] if key.startswith("g_") else self._pairs
 
     def weights(self) -> tuple[Any, Any, Any]:
         """The lateral, forward and backward matrices, each (N, N)."""
         lateral, forward, backward = (self._gained(w.value()) for w in (self.w_ll, self.w_ff, self.w_bb))
-        mask = self.mask.value()
+        mask = 1.0 if self.mask is None else self.mask.value()
         return tuple(B / jnp.linalg.norm(B) * mask for B in ((lateral + lateral.T) / 2, forward, backward))
 
     def _gained(self, w: Any) -> Any:
@@ -103,11 +90,6 @@ class LaplacianConnectivity(Module):
 def in_mV(x: Any) -> Any:
     """A voltage as a number in mV; plain numbers are that already."""
     return x.to_decimal(u.mV) if isinstance(x, u.Quantity) else x
-
-
-def spec(name: str, doc: str, domain: Domain = real, unit: Any = u.UNITLESS) -> ParamSpec:
-    """What an argument must be, for `as_param`."""
-    return ParamSpec(u.maybe_decimal(1.0 * unit), doc, domain, (unit,), name=name)
 
 
 def _check_connectivity(sc: Any) -> tuple[int, ...]:

@@ -9,22 +9,23 @@ import brainunit as u
 import numpy as np
 from braintools.init import Constant
 
-from brainmass.dynamics.base import catalogued, time_step
+from brainmass.dynamics.base import WithRows, catalogued, time_step
 from brainmass.dynamics.declaration import population_shape
 from brainmass.dynamics.delays import History, delay_steps
 from brainmass.dynamics.fields import (
     Initializer,
+    Par,
     as_input,
-    as_param,
     check_input_shape,
     initial_values,
-    is_traced,
     nonnegative,
+    param,
     positive,
+    setting,
 )
-from brainmass.dynamics.module import Module
+from brainmass.dynamics.module import ShowsConstructor, fixed
 from brainmass.dynamics.rows import through_rows
-from brainmass.models.jansen_rit.connectivity import LaplacianConnectivity, in_mV, spec
+from brainmass.models.jansen_rit.connectivity import LaplacianConnectivity, in_mV
 from brainmass.models.jansen_rit.firing_rates import saturated_rate
 from brainmass.models.jansen_rit.step import JansenRitStep
 from brainmass.noise import WhiteNoise
@@ -68,7 +69,7 @@ class DelayedSource(History):
 
 
 @catalogued
-class JansenRitTR(Module, brainstate.nn.Dynamics):
+class JansenRitTR(ShowsConstructor, WithRows, brainstate.nn.Dynamics):
     r"""Jansen–Rit columns on a connectome; one `update` is one repetition time (TR).
 
     Inside it `step`, a `JansenRitStep`, takes tr/dt steps, driven by `k` times the input (into `M_inp`, in mV) and by
@@ -77,22 +78,18 @@ class JansenRitTR(Module, brainstate.nn.Dynamics):
 
     Reference: Momi, Wang, Griffiths 2023, eLife 12:e83232.
 
-    Parameters
-    ----------
+    Delays given as plain numbers count time steps dt; they act in whole TRs, rounded to the nearest.
+
+    Other Parameters
+    ----------------
     in_size : int
         Number of regions, N.
-    delay : Quantity or array, (N, N) or scalar
-        Conduction delays; plain numbers count time steps dt. They act in whole TRs, rounded to the nearest.
     sc : array (N, N)
         Structural connectivity; `sc[i, j]` is onto i from j.
-    k : number, array (N,) or Param
-        Gain of the input.
     w_ll, w_ff, w_bb : number, array (N, N) or Param
         Log-gains of the lateral, the forward and the backward connections; the lateral ones are made symmetric.
     g_l, g_f, g_b : number, array (N,) or Param
         Gains of the three pathways.
-    std_in : number or Param, optional
-        Strength of white noise at the three ports: its `sigma`, in the unit of the port.
     mask : array (N, N), optional
         Factor on the normalised weights.
     state_saturation : bool
@@ -104,17 +101,32 @@ class JansenRitTR(Module, brainstate.nn.Dynamics):
         Initial values of the six states; plain numbers are in mV and mV/s.
     delay_init : callable
         What was sent before the start; plain numbers are in mV.
-    tr : Quantity
-        Repetition time, a multiple of dt.
     """
+
+    delay: Any = setting(
+        default=..., doc="conduction delays, one or (N, N)", domain=nonnegative, unit=(u.UNITLESS, u.ms)
+    )
+    k: Par = param(default=..., doc="gain of the input", unit=u.UNITLESS)
+    std_in: Par = param(
+        default=None,
+        doc="strength of white noise at the three ports: its `sigma`, in the unit of the port",
+        domain=nonnegative,
+        unit=u.UNITLESS,
+    )
+    tr: Any = setting(default=1e-3 * u.second, doc="repetition time, a multiple of dt", domain=positive)
 
     loops_over_time = True
     category = "physiological"
     use_case = "EEG and MEG of Jansen–Rit columns on a connectome, sampled once per repetition time"
     output = "eeg"
     presets: ClassVar[dict[str, Any]] = {}
-    _params: ClassVar[dict[str, Any]] = {}  # its parameters are those of its parts
-    _states = JansenRitStep._states
+    _elsewhere = (
+        fixed("delay", "tr", "step", "connectivity", "delayed", "in_size")
+        | fixed("std_in", instead="it is the `sigma` of step.noise_E, step.noise_I and step.noise_M")
+        | fixed(
+            "sc", "w_ll", "w_ff", "w_bb", "g_l", "g_f", "g_b", "mask", instead="it is an attribute of .connectivity"
+        )
+    )
 
     def __init__(
         self,
@@ -142,20 +154,22 @@ class JansenRitTR(Module, brainstate.nn.Dynamics):
                 f"Argument `sc` of JansenRitTR must have one row and one column per region, in_size={shape}, "
                 f"but has shape {u.math.shape(sc)}."
             )
-        super().__init__(shape)
+        brainstate.nn.Dynamics.__init__(self, shape)
+        self._set_rows({"delay": delay, "k": k, "std_in": std_in, "tr": tr})
         settings: dict[str, Any] = {f"{name}_init": state_init for name in JansenRitStep._states}
         if input_saturation:
             settings["fr_scale"] = saturated_rate
         if std_in is not None:
-            std_in = as_param("JansenRitTR", spec("std_in", "strength of the noise", nonnegative), std_in, shape)
-            settings |= {f"noise_{port}": WhiteNoise(shape, sigma=std_in) for port in "EIM"}
+            settings |= {f"noise_{port}": WhiteNoise(shape, sigma=self.std_in) for port in "EIM"}
         self.step = JansenRitStep(shape, **settings)
-        self.k = as_param("JansenRitTR", spec("k", "gain of the input"), k, shape)
-        as_param("JansenRitTR", spec("tr", "repetition time", positive, u.ms), tr, ())
-        self.tr, self.state_saturation, self.delay_init = tr, state_saturation, delay_init
-        self.delayed = DelayedSource(_as_delay(delay, 2 * shape), tr)
+        self.state_saturation, self.delay_init = state_saturation, delay_init
+        self.delayed = DelayedSource(_of_pairs(delay, 2 * shape), tr)
         M, E, I = (self.step.prefetch(name) for name in "MEI")  # noqa: E741
         self.connectivity = LaplacianConnectivity(self.delayed, M, E, I, sc, w_ll, w_ff, w_bb, g_l, g_f, g_b, mask)
+
+    def shape_of(self, key: str, value: Any) -> tuple[int, ...] | None:
+        shape = self.in_size
+        return {"delay": 2 * shape, "tr": ()}.get(key, shape)
 
     def init_state(self, batch_size: Any = None, *, rng: Any = None, **kwargs: Any) -> None:
         """Allocate the states of the columns, and fill the history with `delay_init`."""
@@ -225,12 +239,11 @@ class JansenRitTR(Module, brainstate.nn.Dynamics):
         return n
 
 
-# --- checks -------------------------------------------------------------------------------------------------------
-def _as_delay(delay: Any, pairs: tuple[int, ...]) -> Any:
+def _of_pairs(delay: Any, pairs: tuple[int, ...]) -> Any:
     """Delays of shape (N, N), in numpy: the longest must be known while JAX traces."""
-    if is_traced(delay):
-        raise TypeError("Argument `delay` of JansenRitTR fixes shapes, so it must not be traced by JAX.")
-    unit = u.UNITLESS if u.get_unit(delay).dim == u.DIMENSIONLESS else u.ms
-    as_param("JansenRitTR", spec("delay", "conduction delays", nonnegative, unit), delay, pairs)
     full = np.broadcast_to(np.asarray(u.get_mantissa(delay), np.float64), pairs)
-    return full if unit == u.UNITLESS else u.Quantity(full, unit=u.get_unit(delay))
+    return full if u.get_unit(delay).dim == u.DIMENSIONLESS else u.Quantity(full, unit=u.get_unit(delay))
+
+
+# As those of a node, for the catalogue and for pictures: they are the states of its columns.
+JansenRitTR._states = JansenRitStep._states
