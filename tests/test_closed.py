@@ -2,7 +2,6 @@
 
 import copy
 import inspect
-import pickle
 import re
 
 import brainstate
@@ -193,12 +192,11 @@ def test_a_class_of_ones_own_sets_what_it_likes_in_its_constructor_and_new_state
         node.thresholds = 0.7
 
 
-@pytest.mark.parametrize("made", [copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))], ids=["deepcopy", "pickle"])
 @pytest.mark.parametrize(
     "thing", [hopf, lambda: bm.OUProcess(2), lambda: bm.SigmoidalCoupling(conn=W), bm.GammaHRFKernel]
 )
-def test_copies_are_closed_too(thing, made):
-    twin = made(thing())
+def test_copies_are_closed_too(thing):
+    twin = copy.deepcopy(thing())
     name, *_ = twin._params
     with pytest.raises(AttributeError):
         setattr(twin, f"{name}x", 1.0)
@@ -234,7 +232,7 @@ def test_what_brainstate_takes_apart_can_be_put_together():
         (lambda: bm.HRFBold(), "kernel", 3.0, TypeError, ["GammaHRFKernel"]),
         (lambda: bm.FunctionalConnectivityDynamics(3), "window", 1, ValueError, ["`window`"]),
         (lambda: bm.GammaHRFKernel(), "duration", 3 * u.mV, u.UnitMismatchError, ["`duration`"]),
-        (lambda: bm.GammaHRFKernel(), "duration", 0 * u.ms, ValueError, ["`duration`", "> 0"]),
+        (lambda: bm.GammaHRFKernel(), "duration", 0 * u.ms, ValueError, ["`duration`"]),
         (lambda: bm.GammaHRFKernel(), "n", 1.0, ValueError, ["`n`", "> 1"]),
         (lambda: bm.LeadfieldReadout(np.ones((2, 3)), 0.0, 1.0), "lm", np.zeros((2, 3)), ValueError, ["row of zeros"]),
         (lambda: bm.EEGLeadFieldModel(3, 2, np.ones((3, 2))), "L", np.ones((2, 3)), ValueError, ["`L`", "L.T"]),

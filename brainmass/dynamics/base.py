@@ -51,7 +51,16 @@ from brainmass.dynamics.fields import (
 )
 from brainmass.dynamics.module import ClosedModule
 
-__all__ = ["Declared", "ModelInfo", "NeuralMassDynamics", "Preset", "WithRows", "catalogued", "list_models"]
+__all__ = [
+    "Declared",
+    "ModelInfo",
+    "NeuralMassDynamics",
+    "Preset",
+    "WithRows",
+    "catalogued",
+    "list_models",
+    "near_name",
+]
 
 
 class ModelInfo(NamedTuple):
@@ -213,7 +222,7 @@ class WithRows(_Fields):
         # Reached only when the attribute is missing.
         if key in type(self)._states:
             raise AttributeError(f"State `{key}` of {self._owner} is not there yet: call init_all_states() first.")
-        raise AttributeError(f"{self._owner} has no attribute {key!r}.{_near(type(self), key)}")
+        raise AttributeError(f"{self._owner} has no attribute {key!r}.{near_name(type(self), key)}")
 
     # --- showing ------------------------------------------------------------------------------------------------
     def _given(self) -> list[str]:
@@ -582,7 +591,7 @@ def advance(
 
 
 @functools.lru_cache(maxsize=1024)
-def _near(kind: type, name: str) -> str:
+def near_name(kind: type, name: str) -> str:
     """Kept, since brainstate asks for what is not there whenever it rebuilds a module."""
     return suggestion(name, dir(kind))
 

@@ -91,7 +91,13 @@ def _kind(cls: type, name: str) -> str:
         return "a method; write a class of your own with another"
     if _is_class_variable(cls, name):
         return "a fact of the class; write a class of your own with another"
-    return ""
+    return "settable" if _is_default_of_ones_own(cls, name) else ""
+
+
+def _is_default_of_ones_own(cls: type, name: str) -> bool:
+    """Whether a class outside of the package has a value for this name, which an instance may have otherwise."""
+    owner = next((base for base in cls.__mro__ if name in vars(base)), object)
+    return owner.__module__.partition(".")[0] not in ("brainmass", "brainstate", "builtins")
 
 
 def _is_class_variable(cls: type, name: str) -> bool:

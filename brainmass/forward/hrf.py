@@ -64,6 +64,11 @@ class HRFKernel(WithRows):
         default=20.0 * u.second, doc="time after which the response is taken to be over", domain=positive
     )
 
+    def _admitted(self, key: str, value: Any) -> Any:
+        if key == "duration":
+            milliseconds(key, value, self._owner, positive=True)  # or an error of its kind
+        return super()._admitted(key, value)
+
     @abstractmethod
     def __call__(self, t: Any) -> Any: ...
 

@@ -8,7 +8,7 @@ from typing import Any
 import brainunit as u
 
 from brainmass.display import Html, folded, page, table
-from brainmass.dynamics.base import NeuralMassDynamics, advance
+from brainmass.dynamics.base import NeuralMassDynamics, advance, near_name
 from brainmass.dynamics.declaration import bind_inputs, read_input
 from brainmass.dynamics.fields import show, suggestion
 from brainmass.dynamics.module import Module, fixed
@@ -22,8 +22,8 @@ __all__ = ["Network"]
 def _of_own(name: str, doc: str) -> Any:
     """What is an attribute of the network's own projection, to be read and set."""
     return property(
-        lambda network: getattr(network.own_projection, name),
-        lambda network, value: setattr(network.own_projection, name, value),
+        lambda network: getattr(network._own(), name),
+        lambda network, value: setattr(network._own(), name, value),
         doc=doc,
     )
 
@@ -155,8 +155,7 @@ class Network(Module):
         | fixed("labels", instead="they come with the weights: set `conn` to a Connectome")
     )  # fmt: skip
 
-    @property
-    def own_projection(self) -> Projection:
+    def _own(self) -> Projection:
         """The projection that the network's own arguments describe: the first, or the only one."""
         if not self._has_own:
             raise AttributeError(
@@ -165,10 +164,10 @@ class Network(Module):
         return self.projections[0]
 
     def __getattr__(self, key: str) -> Any:
-        # Reached only when the attribute is missing.
-        if key == "coupling" and "projections" in vars(self):
-            return self.own_projection.coupling
-        raise AttributeError(f"Network has no attribute {key!r}.{suggestion(key, dir(type(self)))}")
+        # Reached only when the attribute is missing, or is one of several projections.
+        if "projections" in vars(self) and (key == "coupling" or isinstance(getattr(type(self), key, None), property)):
+            return getattr(self._own(), key)
+        raise AttributeError(f"Network has no attribute {key!r}.{near_name(type(self), key)}")
 
     def __setattr__(self, key: str, value: Any) -> None:
         if self._closed and key in self._names:

@@ -113,7 +113,7 @@ class JansenRitTR(ShowsConstructor, WithRows, brainstate.nn.Dynamics):
         domain=nonnegative,
         unit=u.UNITLESS,
     )
-    tr: Any = setting(default=1e-3 * u.second, doc="repetition time, a multiple of dt", domain=positive)
+    tr: Any = setting(default=1e-3 * u.second, doc="repetition time, a multiple of dt", domain=positive, unit=u.ms)
 
     loops_over_time = True
     category = "physiological"
