@@ -37,6 +37,7 @@ from brainmass.dynamics.fields import (
     as_param,
     as_setting,
     check_input_shape,
+    check_kind,
     default_dtype,
     initial_values,
     is_traced,
@@ -128,6 +129,7 @@ class WithRows(_Fields):
     _noises: ClassVar[Mapping[str, str]] = {}
     _spellings: ClassVar[Mapping[str, str]] = {}
     _options: ClassVar[tuple[str, ...]] = ()
+    _kinds: ClassVar[Mapping[str, type]] = {}
 
     # --- the class ------------------------------------------------------------------------------------------
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -178,8 +180,11 @@ class WithRows(_Fields):
 
     # --- setting ----------------------------------------------------------------------------------------------
     def __setattr__(self, key: str, value: Any) -> None:
+        if not self._checked:  # a copy that is put together: a run does that whenever it is traced
+            object.__setattr__(self, key, value)
+            return
         if not self._closed or key in self._states or key.startswith("_"):
-            super().__setattr__(key, self._admitted(key, value) if self._checked else value)
+            super().__setattr__(key, self._admitted(key, value))
             return
         before = dict(vars(self))
         try:
@@ -199,6 +204,8 @@ class WithRows(_Fields):
             value = as_setting(self._owner, self._settings[key], value, self.shape_of(key, value) or ())
         elif key in self._noises:
             self._attach_noise(key, value)
+        elif key in self._kinds:
+            check_kind(self._owner, key, self._kinds[key], value)
         elif any(key in getattr(base, "_params", ()) for base in type(self).__mro__):
             raise AttributeError(f"{self._owner} has no parameter {key!r}: it has {', '.join(self._params)}.")
         elif key in self._spellings:

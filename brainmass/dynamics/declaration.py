@@ -28,6 +28,7 @@ def read_declaration(cls: type) -> None:
     cls._spellings = {n: f.metadata["spelling"] for n, f in rows.items() if "spelling" in f.metadata}
     taken = {"in_size", "name", *specs, *cls._states, *cls._starts, *cls._noises, *cls._spellings}
     cls._options = tuple(n for n in rows if n not in taken)
+    cls._kinds = {n: kind for n in cls._options for kind in (bool, u.Unit) if isinstance(rows[n].default, kind)}
     cls.__signature__ = _signature(rows)
 
 

@@ -275,6 +275,14 @@ def as_setting(owner: str, spec: SettingSpec, value: Any, shape: tuple[int, ...]
     return value
 
 
+def check_kind(owner: str, name: str, kind: type, value: Any) -> None:
+    """Refuse for a switch what is not true or false, and for a unit what is none."""
+    if isinstance(value, (bool, np.bool_) if kind is bool else kind):
+        return
+    wanted, example = ("True or False", "True") if kind is bool else ("a unit", "u.mV")
+    raise TypeError(f"Argument `{name}` of {owner} must be {wanted}, but is {show(value)}. Example: {name}={example}.")
+
+
 def check_param_value(name: str, spec: ParamSpec | None, present: Any, value: Any, what: str = "") -> Any:
     """A new value for a parameter, of the same kind as its present one; errors call it `what`."""
     what = what or f"Value of parameter `{name}`"

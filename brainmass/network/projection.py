@@ -186,8 +186,9 @@ class Projection(ShowsConstructor, WithRows):
 
     @coupled_var.setter
     def coupled_var(self, name: str) -> None:
-        if self._ends is not None:
-            self._ends.check_sent(name, self.coupling)
+        if self._ends is None:
+            raise AttributeError("`coupled_var` of a Projection can be set once it is part of a network.")
+        self._ends.check_sent(name, self.coupling)
         self._coupled_var = name
 
     @property
@@ -197,8 +198,9 @@ class Projection(ShowsConstructor, WithRows):
 
     @port.setter
     def port(self, name: str) -> None:
-        if self._ends is not None:
-            self._ends.check_port(name)
+        if self._ends is None:
+            raise AttributeError("`port` of a Projection can be set once it is part of a network.")
+        self._ends.check_port(name)
         self._port = name
 
     @property

@@ -106,7 +106,7 @@ class JansenRitTR(ShowsConstructor, WithRows, brainstate.nn.Dynamics):
     delay: Any = setting(
         default=..., doc="conduction delays, one or (N, N)", domain=nonnegative, unit=(u.UNITLESS, u.ms)
     )
-    k: Par = param(default=..., doc="gain of the input", unit=u.UNITLESS)
+    k: Par = param(default=None, doc="gain of the input", unit=u.UNITLESS)
     std_in: Par = param(
         default=None,
         doc="strength of white noise at the three ports: its `sigma`, in the unit of the port",
@@ -166,6 +166,10 @@ class JansenRitTR(ShowsConstructor, WithRows, brainstate.nn.Dynamics):
         self.delayed = DelayedSource(_of_pairs(delay, 2 * shape), tr)
         M, E, I = (self.step.prefetch(name) for name in "MEI")  # noqa: E741
         self.connectivity = LaplacianConnectivity(self.delayed, M, E, I, sc, w_ll, w_ff, w_bb, g_l, g_f, g_b, mask)
+
+    def check(self) -> None:
+        if self.k is None:
+            raise TypeError("JansenRitTR needs the argument `k`, the gain of the input. Example: k=1.0.")
 
     def shape_of(self, key: str, value: Any) -> tuple[int, ...] | None:
         shape = self.in_size
