@@ -159,16 +159,21 @@ def side_of(owner: str, argument: str, given: Any) -> str:
 
 # a token of its own, as in "lh_V1", "ctx-rh-cuneus", "Precentral_L", "Left-Thalamus"; or a first letter, as in "lV1"
 _SIDE_TOKEN = re.compile(r"(?:(?<=[-_. ])|^)(l|lh|left|r|rh|right)(?=[-_. ]|$)", re.IGNORECASE)
+_MIDLINE_SHARE = 0.2  # of the regions, at most
 _SIDE_LETTER = re.compile(r"^([lr])(?=[A-Z])")
 
 
 def sides_from_labels(labels: Sequence[str]) -> tuple[str, ...] | None:
-    """The side of each region where every label names one in the same way and both sides are there."""
+    """The side of each region where labels name them in the same way and both sides are there.
+
+    The few that name none lie in the middle, as do brain stem and vermis.
+    """
     for pattern in (_SIDE_TOKEN, _SIDE_LETTER):
         found = [pattern.findall(label) for label in labels]
-        if all(len(tokens) == 1 for tokens in found):
-            sides = tuple(_SPELLINGS[tokens[0].lower()] for tokens in found)
-            return sides if len(set(sides)) == 2 else None
+        if sum(len(tokens) != 1 for tokens in found) > _MIDLINE_SHARE * len(labels) or any(len(t) > 1 for t in found):
+            continue
+        sides = tuple(_SPELLINGS[tokens[0].lower()] if tokens else "midline" for tokens in found)
+        return sides if {"left", "right"} <= set(sides) else None
     return None
 
 

@@ -69,7 +69,7 @@ class _Notes:
 def report_on(edges: Edges) -> ConnectomeReport:
     """Look at a list of connections."""
     notes = _Notes(edges)
-    for look in (_size, _weights, _direction, _regions, _lengths, _hemispheres):
+    for look in (_size, _weights, _direction, _regions, _lengths, _hemispheres, _centres):
         look(notes)
     return ConnectomeReport(edges.name, tuple(notes.lines), tuple(notes.problems))
 
@@ -186,6 +186,27 @@ def _hemispheres(notes: _Notes) -> None:
     if sides is not None:
         counts = ", ".join(f"{sides.count(side)} {side}" for side in sorted(set(sides)))
         notes.lines.append(f"hemispheres: {counts}" + ("" if notes.edges.hemispheres else " (from the labels)"))
+
+
+_MNI_MM = np.array([[-100.0, 100.0], [-140.0, 110.0], [-90.0, 120.0]])  # x, y, z of a brain in MNI space
+
+
+def _centres(notes: _Notes) -> None:
+    """Whether coordinates can be those of MNI space: x to the right, y to the front, z up, from the commissure."""
+    if notes.edges.centres is None:
+        return
+    xyz, sides = np.asarray(notes.edges.centres.to_decimal(u.mm)), notes.edges._sides()
+    low, high = xyz.min(axis=0), xyz.max(axis=0)
+    notes.lines.append(
+        "centres " + ", ".join(f"{n} {a:.4g} to {b:.4g}" for n, a, b in zip("xyz", low, high, strict=True))
+    )
+    outside = (low < _MNI_MM[:, 0]).any() or (high > _MNI_MM[:, 1]).any()
+    if outside or (notes.edges.n > 2 and np.ptp(xyz, axis=0).max() < 20):
+        notes.problems.append("the centres are no coordinates in MNI space, in mm: pictures of brains will be off")
+    elif sides is not None:
+        swapped = [s == ("right" if x < 0 else "left") for s, x in zip(sides, xyz[:, 0], strict=True) if s != "midline"]
+        if swapped and np.mean(swapped) > 0.5:
+            notes.problems.append("centres of the left have positive x: in MNI space x points to the right")
 
 
 def _listed(names: Iterable[str], most: int = 10) -> str:

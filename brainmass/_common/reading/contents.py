@@ -115,8 +115,8 @@ def texts(where: Any, name: str, value: Any) -> list[str]:
         values = np.asarray(["".join(map(chr, np.ravel(values).astype(int)))])
     cells = [_cell_text(where, name, cell) for cell in np.ravel(values)]
     if len(cells) == 1 and "\n" in cells[0].strip("\n\0 "):
-        cells = cells[0].strip("\n\0 ").split("\n")
-    return [cell.replace("\xa0", " ").strip("\0 \t\r\n") for cell in cells]
+        cells = [cell.strip("\0 \t\r") for cell in cells[0].strip("\n\0 ").split("\n")]
+    return [cell.rstrip("\0") for cell in cells]
 
 
 def _is_code(values: np.ndarray) -> bool:

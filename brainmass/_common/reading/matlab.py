@@ -64,6 +64,8 @@ def tidy(value: Any) -> Any:
         out = np.empty(value.size, object)
         out[:] = list(cells)
         return out
+    if isinstance(value, np.ndarray) and value.dtype.kind == "U" and value.size > 1:
+        return np.char.rstrip(value)  # rows of letters are filled up with blanks
     return value
 
 
@@ -83,7 +85,8 @@ def of_hdf5(where: Any, item: Any, file: Any, depth: int = 0) -> Any:
     values = np.asarray(item[()])
     if kind == "char":
         rows = np.atleast_2d(values.T)
-        return np.asarray(["".join(map(chr, row)) for row in rows.tolist()])
+        texts = np.asarray(["".join(map(chr, row)) for row in rows.tolist()])
+        return np.char.rstrip(texts) if texts.size > 1 else texts
     if values.dtype == object and len(values.ravel()) and not isinstance(values.ravel()[0], str | bytes):
         cells = [
             of_hdf5(where, file[ref], file, depth + 1) if ref else np.zeros(0) for ref in values.T.ravel(order="F")
