@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import zipfile
-import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from brainmass._common.reading.packed import Npz
+from brainmass._common.reading.problems import DAMAGE
 from brainmass.files import whole_file
 
 __all__ = ["MANIFEST", "Archive", "decode", "encode"]
@@ -51,12 +53,10 @@ class Archive:
             np.savez(file, **held)
 
     def read(self, path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-        with open(path, "rb") as file:
-            if not zipfile.is_zipfile(file):
-                raise ValueError("it is no complete npz archive")
-            file.seek(0)
-            with np.load(file, allow_pickle=False) as stored:
-                arrays = {name: stored[name] for name in stored.files}
+        data = path.read_bytes()
+        if not zipfile.is_zipfile(io.BytesIO(data)):
+            raise ValueError("it is no complete npz archive")
+        arrays = dict(Npz(path, data))
         if MANIFEST not in arrays:
             raise ValueError("it has no manifest")
         return self.content(str(arrays.pop(MANIFEST))), arrays
@@ -68,7 +68,7 @@ class Archive:
             yield
         except (FileNotFoundError, PermissionError, IsADirectoryError, ImportError):
             raise
-        except (OSError, EOFError, ValueError, TypeError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+        except DAMAGE as error:
             raise ValueError(
                 f"Argument {self.argument} must be a whole file written by {self.writer}, but "
                 f"{str(path)!r} is not: {error}"

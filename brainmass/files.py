@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,12 +14,17 @@ __all__ = ["whole_file"]
 
 @contextlib.contextmanager
 def whole_file(target: Path) -> Iterator[Path]:
-    """A path to write to, renamed to `target` once all is written; a write that fails leaves what was there."""
+    """A path to write to, renamed to `target` once all is written; a write that fails leaves what was there.
+
+    A file that is replaced keeps its permissions.
+    """
     partial = target.with_name(f".{target.stem}.{secrets.token_hex(4)}.partial{target.suffix}")
     try:
         yield partial
         with open(partial, "rb+") as file:
             os.fsync(file.fileno())
+        if target.exists():
+            os.chmod(partial, stat.S_IMODE(target.stat().st_mode))
         os.replace(partial, target)
     finally:
         partial.unlink(missing_ok=True)

@@ -13,7 +13,8 @@ few = settings(max_examples=25, deadline=None, suppress_health_check=[HealthChec
 finite = st.floats(-1e300, 1e300, allow_subnormal=False)
 letters = st.characters(exclude_categories=["Cc", "Cf", "Cs", "Co", "Zl", "Zp"])
 labels = st.one_of(
-    st.text(letters, min_size=1, max_size=6), st.sampled_from(["1", "0.5", "#a", "%b", "a,b", 'c"d', " e ", "a;b", "nan", "x\ty".replace("\t", " ")])
+    st.text(letters, min_size=1, max_size=6),
+    st.sampled_from(["1", "0.5", "#a", "%b", "a,b", 'c"d', " e ", "a;b", "nan"])
 )  # fmt: skip
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import brainstate
@@ -13,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from brainmass._common.foreign import tree
+from brainmass._common.reading.problems import as_path
 from brainmass.dynamics.fields import is_traced, show
 from brainmass.dynamics.module import Closed, fixed
 from brainmass.fitting.course import Course, Given, Orders
@@ -206,8 +206,8 @@ class Fitter(Closed):
         structure = self._structure(found, given)
         self._problem.check(structure, *given, many=self._solver.many)
         described = self._describe(given, space, fresh) | {"batch": batch}
-        saved = None if resume is None else Saved.read_for(Path(resume), described)
-        file = None if checkpoint is None else Path(checkpoint)
+        saved = None if resume is None else Saved.read_for(as_path(resume), described)
+        file = None if checkpoint is None else as_path(checkpoint)
         orders = Orders(
             int(n_steps), fresh, self._callbacks, patience, min_delta, verbose, progress, file, checkpoint_every, batch
         )
@@ -222,7 +222,7 @@ class Fitter(Closed):
         """Write the last fit to a file, from which `fit(..., resume=path)` goes on bit for bit."""
         if self._last is None:
             raise ValueError("Fitter.save needs a fit to save: call fit first, or fit(..., checkpoint=path).")
-        self._last.write(Path(path))
+        self._last.write(as_path(path))
 
     def log_prior(self, values: Mapping[str, Any]) -> Any:
         """The log density of values of the parameters that are fitted, of which all have a prior or bounds.

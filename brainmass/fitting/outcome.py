@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
+from brainmass._common.reading.problems import as_path
 from brainmass.archive import Archive, decode, encode
 from brainmass.display import number, page, table
 from brainmass.dynamics.fields import show
@@ -165,4 +166,4 @@ def _checked(path: str | os.PathLike[str], method: str) -> Path:
             f"Argument `path` of FitResult.{method} must end in .npz, but is {os.fspath(path)!r}. "
             f'Example: {method}("fit.npz").'
         )
-    return Path(path)
+    return as_path(path)

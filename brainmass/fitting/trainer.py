@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import brainstate
@@ -12,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from brainmass._common.reading.problems import as_path
 from brainmass.dynamics.fields import show
 from brainmass.dynamics.module import Closed, fixed
 from brainmass.fitting.course import Course, Given, Orders
@@ -202,8 +202,8 @@ class Trainer(Closed):
         found, given = self._given(data, seed)
         programs = self._programs(found, given)
         described = self._describe(given, tested)
-        saved = None if resume is None else Saved.read_for(Path(resume), described)
-        file = None if checkpoint is None else Path(checkpoint)
+        saved = None if resume is None else Saved.read_for(as_path(resume), described)
+        file = None if checkpoint is None else as_path(checkpoint)
         log = _Log(self._callbacks, tested is not None)
         tell = [log.tell] if self._callbacks else []
         orders = Orders(int(n_epochs), True, tell, patience, min_delta, verbose, progress, file, checkpoint_every)
@@ -228,7 +228,7 @@ class Trainer(Closed):
         """Write the last training to a file, from which `fit(..., resume=path)` goes on bit for bit."""
         if self._last is None:
             raise ValueError("Trainer.save needs a training to save: call fit first, or fit(..., checkpoint=path).")
-        self._last.write(Path(path))
+        self._last.write(as_path(path))
 
     # --- an epoch ---------------------------------------------------------------------------------------------------
     def _train(self, course: Course, log: _Log, programs: tuple, given: Given, tested: Any) -> None:

@@ -16,6 +16,7 @@ import numpy as np
 from jax.core import Tracer
 
 from brainmass._common.foreign import as_text
+from brainmass._common.reading.problems import as_path
 from brainmass.display import folded, page, table
 from brainmass.dynamics.module import Closed
 from brainmass.simulation import storage
@@ -352,7 +353,7 @@ def _check_path(path: str | os.PathLike[str], method: str) -> Path:
             f"Argument `path` of Result.{method} must end in {' or '.join(storage.SUFFIXES)}, but is "
             f'{os.fspath(path)!r}. Example: {method}("run.npz").'
         )
-    return Path(path)
+    return as_path(path)
 
 
 # --- time axes ----------------------------------------------------------------------------------------

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import brainunit as u
 import numpy as np
 
+from brainmass._common.netcdf import read_netcdf, write_netcdf
 from brainmass.archive import MANIFEST, Archive, decode, encode
 from brainmass.extras import import_io
-from brainmass.files import whole_file
 
 if TYPE_CHECKING:
     from brainmass.simulation.result import Result
@@ -160,15 +160,11 @@ def _write_netcdf(result: Result, path: Path) -> None:
         dims = [f"{name}_axis_{i}" for i in range(values.ndim)]
         dataset[name] = (dims, exportable(values))
     dataset[MANIFEST] = ((), _ARCHIVE.manifest(manifest), {"long_name": "what the variables are, for Result.load"})
-    with whole_file(path) as partial:
-        dataset.to_netcdf(partial, engine="h5netcdf")
+    write_netcdf(path, dataset, said_at=MANIFEST)
 
 
 def _read_netcdf(path: Path) -> tuple[dict[str, Any], Mapping[str, np.ndarray]]:
-    xarray = import_io("xarray", "h5netcdf", "h5py")
-    with open(path, "rb"):  # a missing file is reported as missing, not as broken
-        pass
-    with xarray.open_dataset(path, engine="h5netcdf", decode_times=False) as dataset:
+    with read_netcdf(path) as dataset:
         if MANIFEST not in dataset:
             raise ValueError("it has no manifest")
         manifest = _ARCHIVE.content(str(dataset[MANIFEST].values))

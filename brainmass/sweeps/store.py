@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from brainmass._common.netcdf import CHECKSUM, write_netcdf
+from brainmass._common.reading.problems import as_path
 from brainmass.extras import import_io
-from brainmass.files import whole_file
 from brainmass.sweeps.layout import FAILED, NOT_RUN, Layout
 
 __all__ = ["Elsewhere", "File", "Memory", "as_store_path", "is_store"]
@@ -31,7 +32,7 @@ def as_store_path(path: Any) -> Path:
             f"Argument `store` of sweep must end in {' or '.join(SUFFIXES)}, but is {os.fspath(path)!r}. "
             'Example: store="sweep.zarr".'
         )
-    path = Path(path).resolve()
+    path = as_path(path).resolve()
     if not path.parent.is_dir():
         raise FileNotFoundError(f"Argument `store` of sweep must lie in an existing folder, but {path.parent} is none.")
     return path
@@ -172,15 +173,16 @@ class File:
             dataset = xarray.open_zarr(self.folder, chunks=None, decode_times=False, consolidated=False)
             for variable in dataset.variables.values():
                 variable.encoding = {}
-            with whole_file(self.path) as partial:
-                _plain_text(dataset).to_netcdf(partial, engine="h5netcdf")
+            write_netcdf(self.path, _plain_text(dataset).load())
             shutil.rmtree(self.folder, ignore_errors=True)
         return _as_in_memory(xarray.load_dataset(self.path, engine="h5netcdf", decode_times=False))
 
 
 def _as_in_memory(dataset: Any) -> Any:
     """Without what only the file needs."""
-    dataset.attrs = {name: value for name, value in dataset.attrs.items() if name not in (_IDENTITY, _AT_ONCE)}
+    dataset.attrs = {
+        name: value for name, value in dataset.attrs.items() if name not in (_IDENTITY, _AT_ONCE, CHECKSUM)
+    }
     return _plain_text(dataset)
 
 
