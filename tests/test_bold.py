@@ -151,7 +151,7 @@ def test_input_unit():
     bold.init_state()
     with (
         brainstate.environ.context(dt=1 * u.ms),
-        pytest.raises(u.UnitMismatchError, match="Input `z` of BOLDSignal"),
+        pytest.raises(u.UnitMismatchError, match="The activity that drives BOLDSignal .* in mV"),
     ):
         bold.update(1.0 * u.mV)
 
@@ -305,3 +305,59 @@ def test_rest_of_a_module_that_makes_its_own_states():
     monitors = {"bold": brainmass.Monitor(brainmass.BOLDSignal(2), every=8)}
     pure = brainmass.Simulator(Silent(), dt=1 * u.ms).pure(16, monitors=monitors)
     np.testing.assert_array_equal(pure({}, 0)["bold"], np.zeros((2, 2)))
+
+
+# --- what drives it --------------------------------------------------------------------------------------------
+RATE = 1031.0  # Hz, of the active state of `MontbrioPazoRoxinStep.preset("bistable", n)`
+
+
+def plateau(z, alpha=0.32, gamma=0.41, rho=0.34):
+    """The signal under a drive that lasts: f = 1 + z/gamma, and v and q follow."""
+    f = 1 + z / gamma
+    v = f**alpha
+    q = v * (1 - (1 - rho) ** (1 / f)) / rho
+    return 0.02 * (7 * rho * (1 - q) + 2 * (1 - q / v) + (2 * rho - 0.2) * (1 - v))
+
+
+def test_a_rate_needs_a_scale():
+    """A rate of 1 kHz taken for a drive of 1031 saturates; with `scale` it is the drive 1.031, in closed form."""
+    z = np.array([1.0, 0.2]) * RATE * u.Hz
+    alone = brainmass.Simulator(brainmass.BOLDSignal(2, scale=1 / u.kHz), dt=20 * u.ms)
+    bold = alone.run(2500, inputs={"z": z}, monitors={"bold": lambda m: m.bold()}, sample_every=2500, seed=0)["bold"]
+    np.testing.assert_allclose(bold[-1], plateau(np.array([1.031, 0.2062])), rtol=2e-3)
+    model = brainmass.MontbrioPazoRoxinStep.preset("bistable", 2)
+    simulator = brainmass.Simulator(model, dt=0.1 * u.ms)
+    for forward in brainmass.BOLDSignal(2), brainmass.HRFBold(in_size=2):
+        name = type(forward).__name__
+        words = rf"drives {name} must be a plain number .* but is in Hz. Example: {name}\(..., scale=0.01 / u.Hz\)"
+        with pytest.raises(u.UnitMismatchError, match=words):
+            simulator.run(2 * u.second, monitors={"bold": brainmass.Monitor(forward, source="r")}, seed=0)
+    with pytest.raises(u.UnitMismatchError, match=r"is in Hz, and the scale in mV. Example"):
+        wrong = brainmass.Monitor(brainmass.BOLDSignal(2, scale=1 * u.mV), source="r")
+        simulator.run(1 * u.second, monitors={"bold": wrong}, seed=0)
+    with pytest.raises(u.UnitMismatchError, match=r"is in mV. Example: BOLDSignal\(..., scale=1 / u.mV\)"):
+        column = brainmass.Simulator(brainmass.JansenRitStep(2), dt=0.1 * u.ms)
+        column.run(1 * u.second, monitors={"bold": brainmass.BOLDSignal(2)}, seed=0)
+
+
+def test_a_scaled_rate_is_the_activity_that_the_model_sends():
+    """By default the Montbrió model drives with tau r; so does `source="r"` with `scale=tau`, in both models."""
+    simulator = brainmass.Simulator(brainmass.MontbrioPazoRoxinStep.preset("bistable", 2), dt=0.1 * u.ms)
+    monitors = {
+        "sent": brainmass.BOLDSignal(2),
+        "rate": brainmass.Monitor(brainmass.BOLDSignal(2, scale=1 * u.ms), source="r"),
+        "convolved": brainmass.HRFBold(in_size=2),
+        "convolved rate": brainmass.Monitor(brainmass.HRFBold(in_size=2, scale=1 * u.ms), source="r"),
+    }
+    result = simulator.run(1 * u.second, monitors=monitors, sample_every=1 * u.second, seed=0)
+    np.testing.assert_allclose(result["rate"], result["sent"], rtol=1e-5)
+    np.testing.assert_allclose(result["convolved rate"], result["convolved"], rtol=1e-5)
+    assert np.abs(result["sent"]).min() > 1e-5
+
+
+@pytest.mark.parametrize("forward", [brainmass.Mean(2), brainmass.TemporalAverage(1 * u.ms, in_size=2)])
+def test_other_forward_models_ask_for_the_unit_of_a_rate(forward):
+    simulator = brainmass.Simulator(brainmass.MontbrioPazoRoxinStep(2), dt=0.1 * u.ms)
+    monitors = {"seen": brainmass.Monitor(forward, source="r")}
+    with pytest.raises(u.UnitMismatchError, match=r"is in Hz. Example: .*unit=u.Hz"):
+        simulator.run(2 * u.ms, monitors=monitors, seed=0)

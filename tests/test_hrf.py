@@ -374,7 +374,7 @@ def test_bold_refuses_kernels_units_and_signals():
         HRFBold()(np.ones((999, 1)), 1 * u.ms)
     with pytest.raises(ValueError, match=r"`history` of HRFBold must have shape \(rows, 2\), but has shape \(5, 3\)"):
         HRFBold(history=np.ones((5, 3)))(np.ones((2000, 2)), 1 * u.ms)
-    with pytest.raises(u.UnitMismatchError, match="Input `signal` of HRFBold"):
+    with pytest.raises(u.UnitMismatchError, match="The activity that drives HRFBold .* in mV"):
         HRFBold()(np.ones((2000, 1)) * u.mV, 1 * u.ms)
     with pytest.raises(ValueError, match="HRFBold needs `in_size`"):
         noisy().run(80, monitors={"bold": bm.Monitor(HRFBold(**SHORT), every=40)})

@@ -13,7 +13,6 @@ from brainmass.dynamics.fields import (
     Domain,
     Initializer,
     Par,
-    as_input,
     check_input_shape,
     nonnegative,
     option,
@@ -22,7 +21,7 @@ from brainmass.dynamics.fields import (
     state,
     suggestion,
 )
-from brainmass.forward.observer import Observer
+from brainmass.forward.observer import ScaledDrive
 
 __all__ = ["BOLDSignal"]
 
@@ -31,7 +30,7 @@ _exponent = Domain("> 0 and at most 1", lambda x: (x > 0) & (x <= 1), (0.0, 1.5)
 _OUTPUTS = ("friston2003", "obata2004", "stephan2007")
 
 
-class BOLDSignal(Observer):
+class BOLDSignal(ScaledDrive):
     r"""Balloon–Windkessel model of the BOLD signal.
 
     .. math::
@@ -49,7 +48,9 @@ class BOLDSignal(Observer):
     - `'obata2004'`: the same coefficients in a signal that is linear in :math:`v` and :math:`q`, with
       :math:`v - q` in place of :math:`1 - q/v`.
 
-    Time is in seconds, as plain numbers; :math:`z` is the neural drive (per s²). At rest :math:`x = 0`,
+    Time is in seconds, as plain numbers; :math:`z` is the neural drive (per s²), of order 1: a constant 1 raises the
+    flow to :math:`1 + 1/\gamma`, 3.4 times that at rest. `scale` makes it from activity of another size, such as a rate
+    in Hz. At rest :math:`x = 0`,
     :math:`f = v = q = 1`, :math:`y = 0`. Flow, volume and content are stepped in their logarithms (Heun's
     method), so that they stay positive.
 
@@ -140,7 +141,7 @@ class BOLDSignal(Observer):
 
     def update(self, z: Any) -> Any:
         """Advance one time step under the drive `z`, shape (batch..., regions); returns the signal."""
-        z = as_input(self._owner, "z", u.UNITLESS, z)
+        z = self.as_drive(z)
         check_input_shape(self._owner, "z", z, u.math.shape(self.x.value))
         h = time_step(self._owner).to_decimal(u.second)
         old = tuple(self.state_values().values())

@@ -32,7 +32,7 @@ from brainmass.dynamics.fields import (
     suggestion,
 )
 from brainmass.dynamics.module import ShowsConstructor, fixed
-from brainmass.forward.observer import Observer
+from brainmass.forward.observer import ScaledDrive
 from brainmass.forward.temporal_average import check_sized, check_step, window_means
 from brainmass.timing import milliseconds, steps_of
 
@@ -219,7 +219,7 @@ class MixtureOfGammasHRFKernel(HRFKernel):
 _MODES, _METHODS, _SCALINGS = ("valid", "same", "full"), ("fft", "direct"), ("integral", "tvb")
 
 
-class HRFBold(ShowsConstructor, Observer):
+class HRFBold(ShowsConstructor, ScaledDrive):
     r"""BOLD signal as a convolution of activity with a haemodynamic response function.
 
     .. math:: y = k_1 V_0\,(c - b), \qquad c_m = \delta \sum_i h(i\,\Delta)\, s_{m-i}
@@ -232,7 +232,8 @@ class HRFBold(ShowsConstructor, Observer):
     monitor of a run, sampled at multiples of its `period`, it needs `in_size` and gives the same, with memory for one
     row per `period` of the response.
 
-    `k_1` and `V_0` are plain numbers, together the gain. `kernel` is an `HRFKernel`, default
+    `scale` makes a plain number of order 1 from activity with a unit, such as a rate in Hz. `k_1` and `V_0` are plain
+    numbers, together the gain. `kernel` is an `HRFKernel`, default
     `FirstOrderVolterraHRFKernel()`. `history` is the activity before the start, rows of one `downsample_period` of
     shape (rows, ..., regions), of which the last count; default zero; 'steady' holds the first row of the signal.
     `method` is 'fft' or 'direct', `convolution_mode` as of `numpy.convolve`.
@@ -272,6 +273,7 @@ class HRFBold(ShowsConstructor, Observer):
         *,
         baseline: Any = 1.0,
         scaling: str = "integral",
+        scale: Any = None,
         in_size: Any = None,
         name: str | None = None,
     ):
@@ -288,6 +290,7 @@ class HRFBold(ShowsConstructor, Observer):
             history=history,
             baseline=baseline,
             scaling=scaling,
+            scale=scale,
             in_size=in_size if self.sized else 1,
             name=name,
         )
@@ -362,7 +365,7 @@ class HRFBold(ShowsConstructor, Observer):
     def __call__(self, signal: Any, dt: Any) -> Any:
         """The signal (samples, ..., regions) of activity (time, ..., regions) with the time step `dt`."""
         means = window_means(self._owner, "downsample_period", signal, self.downsample_period, dt)
-        means = as_input(self._owner, "signal", u.UNITLESS, means)
+        means = self.as_drive(means)
         past = self._past(means.shape[1:], means[:1])
         lead, tail = _PADDING[self.convolution_mode](self.length)
         pad = [(lead, tail), *[(0, 0)] * (means.ndim - 1)]
@@ -385,7 +388,7 @@ class HRFBold(ShowsConstructor, Observer):
             return jnp.broadcast_to(first, (self.length, *shape))
         if self.history is None:
             return jnp.zeros((self.length, *shape), default_dtype())
-        given = jnp.asarray(as_input(self._owner, "history", u.UNITLESS, self.history), default_dtype())
+        given = jnp.asarray(self.as_drive(self.history), default_dtype())
         pairs = zip(given.shape[:0:-1], reversed(shape), strict=False)
         if not 0 < given.ndim <= len(shape) + 1 or not all(got in (1, n) for got, n in pairs):
             raise ValueError(
@@ -427,7 +430,7 @@ class HRFBold(ShowsConstructor, Observer):
 
     def update(self, z: Any) -> Any:
         """Take in the mean activity over one `downsample_period`, shape (batch..., regions); returns the signal."""
-        z = as_input(self._owner, "z", u.UNITLESS, z)
+        z = self.as_drive(z)
         shape = u.math.shape(self.seen.value)
         check_input_shape(self._owner, "z", z, shape)
         check_step(self, "downsample_period", self.downsample_period)

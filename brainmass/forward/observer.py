@@ -8,8 +8,9 @@ from typing import Any, ClassVar
 import brainunit as u
 
 from brainmass.dynamics.base import Declared
+from brainmass.dynamics.fields import Par, param
 
-__all__ = ["Observer", "in_words"]
+__all__ = ["Observer", "ScaledDrive", "in_words", "written"]
 
 
 class Observer(Declared):
@@ -54,6 +55,40 @@ class Observer(Declared):
         """What is recorded at a sample."""
 
 
+class ScaledDrive(Observer):
+    """Base of the haemodynamic models, whose drive is a plain number of order 1: 0 at rest, 1 where a region is active.
+
+    `scale` makes it from activity of another size or with a unit; without one such activity is refused.
+    """
+
+    scale: Par = param(
+        default=None,
+        doc="drive per activity; needed for activity with a unit: by `0.01 / u.Hz` a rate of 100 Hz is a drive of 1",
+        unit="any",
+        kw_only=True,
+    )
+
+    def as_drive(self, activity: Any) -> Any:
+        """The activity as a plain number, of order 1."""
+        drive = activity if self.scale is None else self.scale.value() * activity
+        unit, given = u.get_unit(drive), u.get_unit(activity)
+        if unit.dim == u.DIMENSIONLESS:
+            return u.maybe_decimal(drive)
+        example = (
+            "0.01 / u.Hz), by which 100 Hz are a drive of 1" if given.has_same_dim(u.Hz) else f"1 / {written(given)})"
+        )
+        so_far = "" if self.scale is None else f", and the scale in {u.get_unit(self.scale.value())}"
+        raise u.UnitMismatchError(
+            f"The activity that drives {self._owner} must be a plain number of order 1, or be made one by `scale`, but "
+            f"is in {in_words(given)}{so_far}. Example: {self._owner}(..., scale={example}."
+        )
+
+
 def in_words(unit: u.Unit) -> str:
     """A unit as a message names it."""
     return "plain numbers" if unit.dim == u.DIMENSIONLESS else str(unit)
+
+
+def written(unit: u.Unit) -> str:
+    """A unit as code, for the example of a message: millivolts where it has no one name."""
+    return f"u.{unit}" if str(unit).isidentifier() and hasattr(u, str(unit)) else "u.mV"

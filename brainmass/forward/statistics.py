@@ -12,7 +12,7 @@ import numpy as np
 from braintools.init import Constant
 
 from brainmass.dynamics.fields import check_input_shape, default_dtype, is_traced, option, show, state
-from brainmass.forward.observer import Observer, in_words
+from brainmass.forward.observer import Observer, in_words, written
 
 __all__ = [
     "Covariance",
@@ -69,7 +69,7 @@ class Statistic(Observer):
             raise u.UnitMismatchError(
                 f"The activity that {self._owner} sees must be in {in_words(self.unit)}, as its argument `unit` says, "
                 f"but is in {in_words(u.get_unit(z))}. "
-                f"Example: {self._owner}({self.varshape[0]}, unit=u.mV)."
+                f"Example: {self._owner}({self.varshape[0]}, unit={written(u.get_unit(z))})."
             )
         x = z.to_decimal(self.unit) if isinstance(z, u.Quantity) else z
         shape = (*self.count.value.shape[:-1], *self.varshape)

@@ -14,7 +14,7 @@ from braintools.init import Constant
 from brainmass.dynamics.base import Declared, time_step
 from brainmass.dynamics.fields import check_input_shape, default_dtype, is_traced, show, state
 from brainmass.dynamics.module import ShowsConstructor, fixed
-from brainmass.forward.observer import Observer, in_words
+from brainmass.forward.observer import Observer, in_words, written
 from brainmass.timing import milliseconds, steps_of
 
 __all__ = ["LinearObserver", "SpatialAverage", "TemporalAverage"]
@@ -78,7 +78,7 @@ class LinearObserver(ShowsConstructor, Observer):
         if not u.get_unit(x).has_same_dim(self.unit):
             raise u.UnitMismatchError(
                 f"The activity given to {self._owner} must be in {in_words(self.unit)}, as its argument `unit` says, "
-                f"but is in {in_words(u.get_unit(x))}. Example: unit=u.mV."
+                f"but is in {in_words(u.get_unit(x))}. Example: unit={written(u.get_unit(x))}."
             )
         return x.to(self.unit) if self.unit.dim != u.DIMENSIONLESS else u.maybe_decimal(x)
 

@@ -93,6 +93,11 @@ plt.show()
 # kernels on the right differ in their delay: that called Volterra is the response of blood *flow*, and precedes the
 # oxygenation that the mixture describes.
 #
+# What drives either of them has a scale: it is a plain number, 0 at rest and of order 1 where a region is active, as
+# the gating variable below. A rate in Hz is none, and is refused; `scale` makes it one: by
+# `BOLDSignal(n, scale=0.01 / u.Hz)` 100 Hz are a drive of 1. Without a `source` the Montbrió–Pazó–Roxin model drives
+# with $\tau r$, which has no unit.
+#
 # ## The resting brain in the scanner
 #
 # The Wong–Wang model of a region with excitatory and inhibitory cells
