@@ -27,6 +27,7 @@ from brainmass.dynamics.fields import (
     spelling,
 )
 from brainmass.dynamics.module import Module
+from brainmass.dynamics.places import refuse_two_places
 from brainmass.noise import Noise
 from brainmass.timing import many_milliseconds, steps_of
 
@@ -120,6 +121,7 @@ class Combined(Drive):
         sizes = [part.varshape for part in (first, second) if isinstance(part, Drive | Noise)]
         if len(set(sizes)) > 1:
             raise ValueError(f"Stimuli that are combined must have one `in_size`, but have {sizes[0]} and {sizes[1]}.")
+        refuse_two_places(type(self).__name__, _noises_in("first", first) + _noises_in("second", second))
         self.varshape = sizes[0]
         self.first, self.second, self.operation = first, second, operation
 
@@ -144,6 +146,13 @@ class Combined(Drive):
     @property
     def operands(self) -> tuple[Any, Any]:
         return self.first, self.second
+
+
+def _noises_in(name: str, part: Any) -> list[tuple[str, Noise]]:
+    """The noises of an operand, by their places in it."""
+    if not isinstance(part, Combined):
+        return [(name, part)] if isinstance(part, Noise) else []
+    return _noises_in(f"{name}.first", part.first) + _noises_in(f"{name}.second", part.second)
 
 
 def _unit(part: Any) -> Any:

@@ -12,6 +12,7 @@ from brainmass.dynamics.base import NeuralMassDynamics, advance, near_name
 from brainmass.dynamics.declaration import bind_inputs, read_input
 from brainmass.dynamics.fields import show, suggestion
 from brainmass.dynamics.module import Module, fixed
+from brainmass.dynamics.places import refuse_two_places
 from brainmass.network.coupling import Coupling
 from brainmass.network.projection import DEFAULT_STRENGTH, Projection
 from brainmass.noise import Noise
@@ -123,10 +124,19 @@ class Network(Module):
             for projection in projections:
                 projection.attach("Network", *self._ends(projection))
             self.noise = _check_noise(noise, self)
+            refuse_two_places("Network", self._places())
         except BaseException:
             if isinstance(coupling, Coupling) and coupling is projections[0].coupling:
                 coupling.release()
             raise
+
+    def _places(self) -> list[tuple[str, Any]]:
+        """Where its processes stand."""
+        nodes = self.populations
+        places = [*nodes.items(), *((f"projections[{i}]", p) for i, p in enumerate(self.projections))]
+        places += [(f"projections[{i}].coupling", p.coupling) for i, p in enumerate(self.projections)]
+        places += [(f"{name}.{noise}", getattr(node, noise)) for name, node in nodes.items() for noise in node._noises]
+        return [*places, ("noise", self.noise)]
 
     @property
     def populations(self) -> dict[str, NeuralMassDynamics]:
@@ -359,7 +369,11 @@ def _check_nodes(node: Any) -> tuple[str, ...]:
             )
     methods = {name: model.method for name, model in nodes.items()}
     if len(set(methods.values())) != 1:
-        raise ValueError(f"The populations of a Network must share one integration method, but have {methods}.")
+        last = type([*nodes.values()][-1]).__name__
+        raise ValueError(
+            f"The populations of a Network must share one integration method, but have {methods}. "
+            f"Example: {last}(..., method='heun')."
+        )
     return tuple(nodes)
 
 

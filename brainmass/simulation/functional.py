@@ -19,8 +19,11 @@ import numpy as np
 from brainstate.nn import IdentityT, Param
 
 from brainmass.dynamics.fields import default_dtype, is_traced, suggestion
+from brainmass.dynamics.places import two_places
+from brainmass.forward.observer import Observer
 from brainmass.noise import Noise
 from brainmass.simulation.same import Same, is_known
+from brainmass.stimulus import Drive
 
 __all__ = [
     "TRANSIENT_ATTRIBUTES",
@@ -31,6 +34,7 @@ __all__ = [
     "initialise",
     "initialises_from_key",
     "inventory",
+    "refuse_shared_processes",
     "stateful",
     "takes_generator",
 ]
@@ -74,6 +78,7 @@ class Inventory:
     tables: dict[str, brainstate.State] = field(default_factory=dict)
     noises: dict[str, Noise] = field(default_factory=dict)
     modules: dict[str, Any] = field(default_factory=dict)
+    again: dict[str, str] = field(default_factory=dict)  # where a module stands once more, and where it stood first
     structure: tuple = ()
     others: dict[str, Any] = field(default_factory=dict)
 
@@ -176,6 +181,7 @@ def _visit_module(module: Any, path: str, found: Inventory, seen: dict, structur
     same_as = seen.setdefault(id(module), path)
     structure.append(same_as)
     if same_as != path:
+        found.again[path] = same_as
         return
     prefix = f"{path}." if path else ""
     for name, value in vars(module).items():
@@ -189,6 +195,23 @@ def _visit_module(module: Any, path: str, found: Inventory, seen: dict, structur
     found.modules[path] = module
     if isinstance(module, Noise):
         found.noises[path] = module
+
+
+def refuse_shared_processes(found: Inventory) -> None:
+    """Refuse a noise, a forward model, a drive that draws, a projection or a population that stands in two places."""
+    for path, first in found.again.items():
+        thing = found.modules[first]
+        draws = isinstance(thing, Drive) and thing.draws  # one that does not draw may serve two ports
+        if isinstance(thing, Noise | Observer) or draws or _both_act(found, path, first):
+            raise two_places("this run", thing, *(p.removeprefix("model.") for p in (first, path)))
+
+
+def _both_act(found: Inventory, path: str, first: str) -> bool:
+    """Whether a node, or a projection, is there twice for its network, and not only referred to by another module."""
+    (one, name), (other, again) = (p.rpartition(".")[::2] for p in (first, path))
+    owner = found.modules.get(one)
+    acting = getattr(owner, "populations", {})
+    return one == other and (one.endswith(".projections") or (name in acting and again in acting))
 
 
 @functools.cache

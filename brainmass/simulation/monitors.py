@@ -9,6 +9,7 @@ from typing import Any
 import brainstate
 
 from brainmass.dynamics.fields import show, suggestion
+from brainmass.dynamics.places import refuse_two_places
 from brainmass.forward.observer import Observer
 
 __all__ = ["Monitor", "as_monitors", "feeders"]
@@ -82,7 +83,9 @@ def as_monitors(monitors: Any, model: Any) -> dict[str, Monitor]:
                 'Example: monitors={"rate": lambda model: model.r.value}.'
             )
         monitors = {name: name for name in monitors}
-    return {name: what if isinstance(what, Monitor) else Monitor(what) for name, what in monitors.items()}
+    watched = {name: what if isinstance(what, Monitor) else Monitor(what) for name, what in monitors.items()}
+    refuse_two_places("`monitors`", [(n, m.what) for n, m in watched.items() if isinstance(m.what, Observer)])
+    return watched
 
 
 def default_monitors(model: Any) -> list[str]:
