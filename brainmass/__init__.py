@@ -10,6 +10,7 @@ settings.import_brainstate()
 
 # Models
 from brainmass.dynamics.base import ModelInfo, NeuralMassDynamics, Preset, list_models
+from brainmass.dynamics.regime import LargestStep
 from brainmass.models.coombes_byrne import CoombesByrneStep
 from brainmass.models.epileptor.step import EpileptorStep
 from brainmass.models.fitzhugh_nagumo import FitzHughNagumoStep

@@ -121,7 +121,7 @@ def test_trajectory_against_scipy(given, x64):
 def test_exponential_euler_holds_the_other_states(x64):
     """Positions take an Euler step with the old velocity; a velocity decays exactly with its rate 2a or 2b."""
     y = np.array([0.08, 12.0, 9.0, 3.0, 150.0, -90.0])
-    node, dt = JansenRitStep(1), 0.5e-3
+    node, dt = JansenRitStep(1, method="exp_euler"), 0.5e-3
     node.init_state()
     for name, value, unit in zip(node._states, y, UNITS, strict=True):
         getattr(node, name).value = jnp.array([value]) * unit
@@ -278,7 +278,10 @@ BASE = dict(delay=DELAY * u.ms, sc=SC, w_ll=W_LL, w_ff=W_FF, w_bb=W_BB, **GAINS)
 
 
 def columns(**others):
-    return JansenRitTR(N, **{**BASE, **others})
+    model = JansenRitTR(N, **{**BASE, **others})
+    assert model.step.method == "heun"
+    model.step.method = "exp_euler"  # that of `numpy_tr`
+    return model
 
 
 def run_tr(model, inputs, dt=0.25, **options):

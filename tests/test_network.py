@@ -106,7 +106,7 @@ def feedback_errors(method):
     return errors
 
 
-@pytest.mark.parametrize(("method", "order"), [("euler", 1), ("exp_euler", 1), ("heun", 2)])
+@pytest.mark.parametrize(("method", "order"), [("euler", 1), ("exp_euler", 1), ("heun", 2), ("rk4", 2)])
 def test_delayed_feedback_by_the_method_of_steps(x64, method, order):
     errors = feedback_errors(method)
     assert errors[-1] < {1: 0.1, 2: 2e-3}[order]

@@ -1,5 +1,7 @@
 """The phenomenological models against closed forms, published numbers, scipy, and equations written out in numpy."""
 
+import copy
+
 import brainstate
 import brainunit as u
 import jax
@@ -309,7 +311,9 @@ def test_generic_2d_noise_is_not_scaled(x64):
     """Noise of mean m moves V and W by m dt, where a network input of the same size moves V by d τ γ m dt."""
 
     def moved(noise=None, **inputs):
-        node = Generic2dOscillatorStep(1, d=0.05, tau=2.0, gamma=3.0, noise_V=noise, noise_W=noise, method="euler")
+        node = Generic2dOscillatorStep(
+            1, d=0.05, tau=2.0, gamma=3.0, noise_V=noise, noise_W=copy.deepcopy(noise), method="euler"
+        )
         return trajectory(started(node, 0.2, -0.1), 1, 0.1, **inputs)[:, 0, 0]
 
     still = moved()
@@ -483,7 +487,7 @@ def test_lorenz_lyapunov_exponents(x64):
 def test_threshold_linear_relaxes_to_gain_times_input(state, gain, tau, x64):
     """β[inp]₊ + (start − β[inp]₊) e^{−t/τ}, exactly at any step of 'exp_euler'."""
     start, inp = np.array([0.0, 5.0, 5.0, 0.3]), np.array([100.0, 100.0, -40.0, 0.0])
-    node = started(ThresholdLinearStep(4), start, start)
+    node = started(ThresholdLinearStep(4, method="exp_euler"), start, start)
     path = trajectory(node, 40, 4.0, **{f"{state}_inp": inp})["EI".index(state)]
     t = 4.0 * np.arange(1, 41)[:, None]
     steady = gain * np.maximum(inp, 0)

@@ -214,7 +214,7 @@ def test_two_populations_by_hand_batched_with_inputs_and_delays():
 
 
 def test_refusals_of_populations():
-    cortex, thalamus = Sum(3), bm.LinearStep(2)
+    cortex, thalamus = Sum(3), bm.LinearStep(2, method="heun")
     nodes = {"cortex": cortex, "thalamus": thalamus}
     with says(ValueError, "`source` of Projection must name a population in a network of several: cortex, thalamus."):
         bm.Network(nodes, projections=[bm.Projection(np.ones((3, 2)), coupled_var="x")])
@@ -225,7 +225,7 @@ def test_refusals_of_populations():
     ):
         wrong = bm.Projection(np.ones((2, 3)), coupled_var="x", source="thalamus", target="cortex")
         bm.Network(nodes, projections=[wrong])
-    with says(ValueError, "must share one integration method, but have {'cortex': 'exp_euler', 'thalamus': 'rk4'}"):
+    with says(ValueError, "must share one integration method, but have {'cortex': 'heun', 'thalamus': 'rk4'}."):
         right = bm.Projection(np.ones((3, 2)), coupled_var="x", source="thalamus", target="cortex")
         bm.Network({"cortex": cortex, "thalamus": bm.LinearStep(2, method="rk4")}, projections=[right])
     with says(TypeError, "`conn` of Network belongs to one node; of several, name their `projections`"):

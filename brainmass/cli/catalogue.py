@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 import re
 import shutil
 import sys
@@ -18,16 +19,22 @@ def catalogue() -> int:
 
     for category in "phenomenological", "physiological":
         print(f"{category.capitalize()} models")
-        rows = [(m.name, ", ".join(m.states), m.use_case) for m in list_models() if m.category == category]
-        print_table(rows, ("model", "states", "for"))
+        models = [m for m in list_models() if m.category == category]
+        rows = [(m.name, ", ".join(m.states), m.method, _step(m.largest_step), m.use_case) for m in models]
+        print_table(rows, ("model", "states", "method", "step up to", "for"))
         print()
     print("brainmass models NAME says all about one of them.")
     return 0
 
 
+def _step(ms: float) -> str:
+    return f"{ms:g} ms" if math.isfinite(ms) else ""
+
+
 def describe(name: str) -> int:
     import brainmass
     from brainmass.dynamics.fields import suggestion
+    from brainmass.dynamics.regime import default_method, longest_step
 
     known = [m.name for m in brainmass.list_models()]
     if name not in known:
@@ -44,6 +51,10 @@ def describe(name: str) -> int:
     if rows:
         print_table(rows, ("parameter", "default", "unit", "range", "meaning"))
         print()
+    if method := default_method(model):
+        limit = getattr(model, "largest_step", None)
+        up_to = "" if limit is None else f", for time steps up to {longest_step(model):g} ms ({limit})"
+        print(f"Method {method!r}{up_to}.\n")
     print_table(
         [(s.name, _units((s.unit,)), s.port, s.doc) for s in model._states.values()],
         ("state", "unit", "input", "meaning"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import inspect
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple, Self, dataclass_transform
 
@@ -51,6 +52,8 @@ from brainmass.dynamics.fields import (
     suggestion,
 )
 from brainmass.dynamics.module import ClosedModule
+from brainmass.dynamics.places import refuse_two_places
+from brainmass.dynamics.regime import LargestStep, default_method, longest_step
 
 __all__ = [
     "Declared",
@@ -71,6 +74,9 @@ class ModelInfo(NamedTuple):
     category: str
     states: tuple[str, ...]
     use_case: str
+    method: str = ""
+    largest_step: float = math.inf
+    """That of the default parameters, in ms."""
 
 
 Field = Callable[[dict[str, Any], Any], Mapping[str, Any]]
@@ -88,16 +94,19 @@ def catalogued(model: Any) -> Any:
 def list_models() -> list[ModelInfo]:
     """The models of the package, in alphabetical order."""
     own = [m for m in _MODELS if m.__module__.startswith("brainmass.")]
-    return sorted(ModelInfo(m.__name__, m.category, tuple(m._states), m.use_case) for m in own)
+    return sorted(
+        ModelInfo(m.__name__, m.category, tuple(m._states), m.use_case, default_method(m), longest_step(m)) for m in own
+    )
 
 
 @dataclasses.dataclass(frozen=True)
 class Preset:
-    """A named set of parameters: what it is, where it is from, and the constructor's arguments."""
+    """A named set of parameters: what it is, where it is from, the constructor's arguments, and the inputs it needs."""
 
     doc: str
     reference: str
     values: Mapping[str, Any]
+    inputs: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
 class Values:
@@ -318,6 +327,8 @@ class Declared(WithRows, brainstate.nn.Dynamics):
                 f"Argument `{key}` of {self._owner} must have the shape of the population, "
                 f"in_size={self.varshape}, but is a {type(noise).__name__} with in_size={noise.varshape}."
             )
+        others = [(name, vars(self).get(name)) for name in self._noises if name != key]
+        refuse_two_places(self._owner, [*others, (key, noise)])
         if self._batch is not None and noise._batch != self._batch:
             noise.init_state(batch_size=self._batch)
 
@@ -382,15 +393,16 @@ class NeuralMassDynamics(Declared):
     - `other_inputs`: other names for ports; `convert_input` turns their values into those of the port.
     - `sources`: names besides the states that `source` knows, for a network to send.
     - `presets`: named sets of parameters.
+    - `largest_step`: the largest time step that suits the model with its default method, a `LargestStep`.
     - `remembers`: ports of which the input of the last step is kept, as the states `received_<port>`.
 
     Parameters
     ----------
-    method : str, default 'exp_euler'
-        Integration method: `'exp_euler'` or a fixed-step method of `braintools.quad`, e.g. `'heun'`, `'rk4'`.
+    method : str, default 'heun'
+        Integration method: a fixed-step method of `braintools.quad`, e.g. `'heun'`, `'rk4'`, or `'exp_euler'`.
     """
 
-    method: str = option(default="exp_euler")
+    method: str = option(default="heun")
 
     category: ClassVar[str] = "physiological"
     use_case: ClassVar[str] = ""
@@ -400,6 +412,7 @@ class NeuralMassDynamics(Declared):
     other_inputs: ClassVar[Mapping[str, str]] = {}
     sources: ClassVar[tuple[str, ...]] = ()
     presets: ClassVar[Mapping[str, Preset]] = {}
+    largest_step: ClassVar[LargestStep | None] = None
     remembers: ClassVar[tuple[str, ...]] = ()
 
     _ports: ClassVar[tuple[str, ...]] = ()

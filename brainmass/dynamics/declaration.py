@@ -11,6 +11,7 @@ import brainunit as u
 import numpy as np
 
 from brainmass.dynamics.fields import ParamSpec, SettingSpec, StateSpec, show, suggestion
+from brainmass.dynamics.regime import default_method, longest_step
 
 
 # --- reading a declaration ----------------------------------------------------------------------------------
@@ -159,8 +160,9 @@ def doc_table(cls: type) -> str:
     for name, doc in cls._spellings.items():
         lines += [f"{name} : optional", f"    {doc[0].upper()}{doc[1:]}."]
     if "method" in cls._options:
-        default = inspect.signature(cls).parameters["method"].default
-        lines += [f"method : str, default {default!r}", "    `'exp_euler'`, or e.g. `'heun'`, `'rk4'`."]
+        default, limit = default_method(cls), getattr(cls, "largest_step", None)
+        up_to = "" if limit is None else f" The default is for time steps up to {longest_step(cls):g} ms ({limit})."
+        lines += [f"method : str, default {default!r}", f"    E.g. `'heun'`, `'rk4'`, `'exp_euler'`.{up_to}"]
     if cls._states:
         lines += ["", "Attributes", "----------"]
     for s in cls._states.values():
@@ -168,7 +170,9 @@ def doc_table(cls: type) -> str:
         lines += [f"{s.name} : HiddenState", f"    {s.doc[0].upper()}{s.doc[1:]}{unit}."]
     if getattr(cls, "presets", None):
         lines += ["", "Notes", "-----", "Presets, as in `preset(name, in_size)`:", ""]
-        lines += [f"- `{name}`: {preset.doc} ({preset.reference})." for name, preset in cls.presets.items()]
+        for name, preset in cls.presets.items():
+            at = ", ".join(f"`{port}={plain_text(value)}`" for port, value in preset.inputs.items())
+            lines += [f"- `{name}`: {preset.doc}{f', e.g. at {at}' if at else ''} ({preset.reference})."]
     return "\n".join(lines if len(lines) > 2 else [])
 
 

@@ -8,6 +8,7 @@ from braintools.init import Constant
 
 from brainmass.dynamics.base import NeuralMassDynamics
 from brainmass.dynamics.fields import Initializer, Par, nonnegative, param, positive, state
+from brainmass.dynamics.regime import LargestStep
 from brainmass.noise import Noise
 
 __all__ = ["CoombesByrneStep"]
@@ -32,6 +33,7 @@ class CoombesByrneStep(NeuralMassDynamics):
     use_case = "exact mean field of QIF neurons with conductance synapses; damped oscillations of synchrony"
     output = "r"
     coupling_port = "v_inp"
+    largest_step = LargestStep(0.1 * u.ms)
 
     Delta: Par = param(default=1.0, doc="half-width of the distribution of excitabilities", domain=positive)
     eta: Par = param(default=2.0, doc="mean excitability")

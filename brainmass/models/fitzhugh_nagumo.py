@@ -12,6 +12,7 @@ from braintools.init import Uniform
 
 from brainmass.dynamics.base import NeuralMassDynamics, Preset
 from brainmass.dynamics.fields import Initializer, Par, param, positive, spelling, state
+from brainmass.dynamics.regime import LargestStep
 from brainmass.noise import Noise
 
 __all__ = ["FitzHughNagumoStep"]
@@ -34,12 +35,14 @@ class FitzHughNagumoStep(NeuralMassDynamics):
     use_case = "excitability; spikes and spreading activity"
     output = "V"
     coupling_port = "V_inp"
+    largest_step = LargestStep(0.2 * u.ms, of={"tau": 0.1})
     other_inputs = {"inp": "V_inp"}
     presets = {
         "classic": Preset(
             "rests without input, oscillates at inputs from about 0.33 to 1.42",
             "a and b: FitzHugh 1961, Biophys. J. 1:445; tau: Izhikevich, FitzHugh 2006, Scholarpedia 1(9):1349",
             {"a": 0.7, "b": 0.8, "tau": 12.5 * u.ms},
+            {"V_inp": 0.5},
         )
     }
 

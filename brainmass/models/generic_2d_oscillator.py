@@ -8,6 +8,7 @@ from braintools.init import Constant
 
 from brainmass.dynamics.base import NeuralMassDynamics, Preset
 from brainmass.dynamics.fields import Initializer, Par, param, positive, state
+from brainmass.dynamics.regime import LargestStep
 from brainmass.noise import Noise
 
 __all__ = ["Generic2dOscillatorStep"]
@@ -31,6 +32,7 @@ class Generic2dOscillatorStep(NeuralMassDynamics):
     use_case = "excitable, bistable and oscillating regimes in one plane"
     output = "V"
     coupling_port = "V_inp"
+    largest_step = LargestStep(over={"d": 0.02, "tau": 1.0})
     presets = {
         "excitable": Preset(
             "one stable focus; oscillates at a = 2", SANZ_LEON, {"a": -2.0, "b": -10.0, "c": 0.0, "d": 0.02}

@@ -11,6 +11,7 @@ from brainstate import HiddenState
 from braintools.init import Uniform
 
 from brainmass.dynamics.fields import Initializer, Par, option, param, state
+from brainmass.dynamics.regime import LargestStep
 from brainmass.models.phase_coupling import PhaseCoupled
 from brainmass.noise import Noise
 
@@ -46,6 +47,7 @@ class KuramotoNetwork(PhaseCoupled):
 
     category = "phenomenological"
     use_case = "synchronisation of rhythms; phase lags, delays"
+    largest_step = LargestStep(over={"omega": 0.3, "K": 0.2})
 
     omega: Par = param(default=0.0, doc="natural angular frequency, rad per ms")
     K: Par = param(default=0.0, doc="coupling strength, per ms")

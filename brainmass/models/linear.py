@@ -7,7 +7,7 @@ from brainstate import HiddenState
 from braintools.init import Constant
 
 from brainmass.dynamics.base import NeuralMassDynamics
-from brainmass.dynamics.fields import Initializer, Par, param, state
+from brainmass.dynamics.fields import Initializer, Par, option, param, state
 from brainmass.noise import Noise
 
 __all__ = ["LinearStep"]
@@ -19,7 +19,8 @@ class LinearStep(NeuralMassDynamics):
     .. math::
         \dot x = \gamma x + I
 
-    The method 'exp_euler' is exact for an input held constant through the step. For `gamma > 0` the node is unstable.
+    Its method, 'exp_euler', is exact at any step, for an input held constant through it. For `gamma > 0` the node is
+    unstable.
 
     Reference: Sanz-Leon, Knock, Spiegler, Jirsa 2015, NeuroImage 111:385.
     """
@@ -32,6 +33,7 @@ class LinearStep(NeuralMassDynamics):
     gamma: Par = param(default=-10.0, doc="rate of growth, per ms")
     init_x: Initializer = Constant(0.01)
     noise_x: Noise | None = None
+    method: str = option(default="exp_euler")
 
     x: HiddenState = state("activity", port="x_inp")
 

@@ -8,6 +8,7 @@ from braintools.init import Constant
 
 from brainmass.dynamics.base import NeuralMassDynamics, Preset
 from brainmass.dynamics.fields import Initializer, Par, param, positive, state
+from brainmass.dynamics.regime import LargestStep
 from brainmass.noise import Noise
 
 __all__ = ["LorenzStep"]
@@ -21,8 +22,6 @@ class LorenzStep(NeuralMassDynamics):
         \dot y &= x (\rho - z) - y \\
         \dot z &= x y - \beta z
 
-    A time step of 0.01 ms suits the defaults.
-
     Reference: Lorenz 1963, J. Atmos. Sci. 20:130.
     """
 
@@ -30,6 +29,7 @@ class LorenzStep(NeuralMassDynamics):
     use_case = "chaos; checks of integrators and of Lyapunov exponents"
     output = "x"
     coupling_port = "x_inp"
+    largest_step = LargestStep(0.01 * u.ms)
     presets = {
         "chaotic": Preset(
             "the strange attractor", "Lorenz 1963, J. Atmos. Sci. 20:130", {"sigma": 10.0, "rho": 28.0, "beta": 8 / 3}

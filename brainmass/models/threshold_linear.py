@@ -9,6 +9,7 @@ from braintools.init import Constant
 
 from brainmass.dynamics.base import NeuralMassDynamics
 from brainmass.dynamics.fields import Initializer, Par, nonnegative, param, positive, state
+from brainmass.dynamics.regime import LargestStep
 from brainmass.noise import Noise
 
 __all__ = ["ThresholdLinearStep"]
@@ -32,6 +33,7 @@ class ThresholdLinearStep(NeuralMassDynamics):
     use_case = "hierarchy of time scales across the cortex; large-scale rate networks"
     output = "E"
     coupling_port = "E_inp"
+    largest_step = LargestStep(of={"tau_E": 0.1, "tau_I": 0.1})
 
     tau_E: Par = param(default=20.0 * u.ms, doc="time constant of the excitatory population", domain=positive)
     tau_I: Par = param(default=10.0 * u.ms, doc="time constant of the inhibitory population", domain=positive)

@@ -186,7 +186,9 @@ class Result(Closed, Mapping[str, Any]):
     @property
     def _origin(self) -> str:
         known = dict(self._provenance)
-        facts = [f"{word}{known[name]}" for name, word in (("model", ""), ("seed", "seed ")) if name in known]
+        facts = [
+            f"{word}{known[name]}" for name, word in (("model", ""), ("method", ""), ("seed", "seed ")) if name in known
+        ]
         return f" ({', '.join(facts)})" if facts else ""
 
     def to_xarray(self) -> Any:

@@ -11,11 +11,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from brainmass.dynamics.base import Declared, WithRows
+from brainmass.dynamics.base import Declared, NeuralMassDynamics, WithRows
 from brainmass.dynamics.fields import check_param_value, is_traced, show
 from brainmass.dynamics.module import Closed, fixed
+from brainmass.dynamics.regime import warn_of_large_step
 from brainmass.forward.observer import Observer
-from brainmass.simulation.functional import Inventory, inventory, stateful
+from brainmass.simulation.functional import Inventory, inventory, refuse_shared_processes, stateful
 from brainmass.simulation.horizon import present_horizon
 from brainmass.simulation.inputs import Inputs, as_inputs
 from brainmass.simulation.monitors import Monitor, as_monitors, default_monitors, feeders
@@ -303,6 +304,9 @@ class Simulator(Closed):
         key = (*key, jax.config.read("jax_enable_x64"), self._pictures.number(things) if things else None)
         program = self._programs.get(key) if probe is None else None
         if program is None:
+            refuse_shared_processes(found)
+            nodes = (m for m in found.modules.values() if isinstance(m, NeuralMassDynamics))
+            warn_of_large_step(nodes, milliseconds("dt", dt))
             bar = ProgressBar(plan.n_steps) if progress else None
             program = Program(bundle, plan, dt, bar, self._pictures, watched, given, things)
             if probe is None:
@@ -331,7 +335,7 @@ class Simulator(Closed):
             (float(dt.mantissa), dt.unit),
             (plan.n_steps * step, u.ms),
             getattr(self.model, "labels", None),
-            (("model", _describe(self.model)), *provenance.items()),
+            (("model", _describe(self.model)), *_method_of(self.model), *provenance.items()),
         )
 
 
@@ -342,6 +346,12 @@ def _has_update(model: Any) -> bool:
 def _describe(model: Any) -> str:
     node = getattr(model, "node", None)
     return type(model).__name__ if node is None else f"{type(model).__name__} of {type(node).__name__}"
+
+
+def _method_of(model: Any) -> tuple[tuple[str, str], ...]:
+    """The integration method, which all nodes share, as a line of provenance."""
+    node = next(iter(getattr(model, "populations", {"": model}).values()))
+    return (("method", node.method),) if isinstance(node, NeuralMassDynamics) else ()
 
 
 def _arrange(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from pathlib import Path
 from typing import Any
 
@@ -53,14 +54,22 @@ def _index() -> str:
     )
     for category in "phenomenological", "physiological":
         rows = [
-            (f":doc:`{m.name} <{m.name}>`", ", ".join(m.states), m.use_case)
+            (f":doc:`{m.name} <{m.name}>`", ", ".join(m.states), m.method, _step(m.largest_step), m.use_case)
             for m in brainmass.list_models()
             if m.category == category
         ]
-        text += heading(category.capitalize(), "-") + "\n".join(_table(("model", "states", "for"), rows)) + "\n"
+        text += (
+            heading(category.capitalize(), "-")
+            + "\n".join(_table(("model", "states", "method", "step up to", "for"), rows))
+            + "\n"
+        )
     text += heading("At a glance", "-") + "".join(_thumbnail(m.name) for m in brainmass.list_models())
     entries = "\n".join(f"   {m.name}" for m in brainmass.list_models())
     return f"{text}\n.. toctree::\n   :hidden:\n\n{entries}\n"
+
+
+def _step(ms: float) -> str:
+    return f"{ms:g} ms" if math.isfinite(ms) else ""
 
 
 def _thumbnail(name: str) -> str:

@@ -78,7 +78,7 @@ def brain(K):
         init_z=Constant(z),
         init_g=Constant(0.1 * x1),
     )
-    node = brainmass.EpileptorStep(n, x0=x0, Ks=-1.0, method="heun", **start)
+    node = brainmass.EpileptorStep(n, x0=x0, Ks=-1.0, **start)
     return brainmass.Network(
         node, conn=weights, coupling="diffusive", coupled_var="x1", k=K
     )

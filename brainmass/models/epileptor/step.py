@@ -7,7 +7,8 @@ import jax
 import jax.numpy as jnp
 
 from brainmass.dynamics.base import NeuralMassDynamics, Preset
-from brainmass.dynamics.fields import Par, param, positive, unit_interval
+from brainmass.dynamics.fields import Par, option, param, positive, unit_interval
+from brainmass.dynamics.regime import LargestStep
 from brainmass.models.epileptor.ensembles import Ensembles
 
 __all__ = ["EpileptorStep"]
@@ -41,6 +42,7 @@ class EpileptorStep(Ensembles, NeuralMassDynamics):
     use_case = "onset, offset and spread of epileptic seizures"
     output = "lfp"
     coupling_port = "x1_inp"
+    largest_step = LargestStep(over={"tt": 0.1})
 
     a: Par = param(default=1.0, doc="cubic coefficient of x1")
     b: Par = param(default=3.0, doc="quadratic coefficient of x1")
@@ -59,6 +61,8 @@ class EpileptorStep(Ensembles, NeuralMassDynamics):
     Ks: Par = param(default=0.0, doc="coupling to the permittivity")
     tt: Par = param(default=1.0, doc="factor on time", domain=positive)
     modification: Par = param(default=0.0, doc="share of the sigmoidal drive of z", domain=unit_interval)
+
+    method: str = option(default="rk4")  # Heun's is unstable at 0.1 ms, where x1 is lowest
 
     presets = {
         "epileptogenic": Preset("seizes by itself, x0 = -1.6", "Jirsa et al. 2014, Brain 137:2210", {"x0": -1.6}),

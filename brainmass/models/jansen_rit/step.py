@@ -9,6 +9,7 @@ import brainunit as u
 
 from brainmass.dynamics.base import NeuralMassDynamics, Preset
 from brainmass.dynamics.fields import Par, nonnegative, param, positive
+from brainmass.dynamics.regime import LargestStep
 from brainmass.models.jansen_rit.potentials import Potentials
 from brainmass.utils import sigmoid, sys2nd
 
@@ -44,11 +45,13 @@ class JansenRitStep(Potentials, NeuralMassDynamics):
     coupling_port = "E_inp"
     other_inputs = {"p": "E_inp"}
     sources = ("eeg",)
+    largest_step = LargestStep(over={"be": 0.1, "bi": 0.1})
     presets = {
         "alpha": Preset(
             "the default column, with an alpha rhythm for p = 140 to 315 Hz",
             "Jansen, Rit 1995, Biol. Cybern. 73:357",
             {},
+            {"E_inp": 220.0 * u.Hz},
         )
     }
 

@@ -72,9 +72,9 @@ class DelayedSource(History):
 class JansenRitTR(ShowsConstructor, WithRows, brainstate.nn.Dynamics):
     r"""Jansen–Rit columns on a connectome; one `update` is one repetition time (TR).
 
-    Inside it `step`, a `JansenRitStep`, takes tr/dt steps, driven by `k` times the input (into `M_inp`, in mV) and by
-    the coupling that `LaplacianConnectivity` describes: what arrives from other regions is read once per TR, what a
-    region subtracts of itself at every step. Regions send M.
+    Inside it `step`, a `JansenRitStep`, takes tr/dt steps of its method, driven by `k` times the input (into `M_inp`,
+    in mV) and by the coupling that `LaplacianConnectivity` describes: what arrives from other regions is read once per
+    TR, what a region subtracts of itself at every step. Regions send M.
 
     Reference: Momi, Wang, Griffiths 2023, eLife 12:e83232.
 

@@ -8,6 +8,7 @@ from typing import Any
 import brainunit as u
 
 from brainmass.dynamics.base import NeuralMassDynamics, Preset
+from brainmass.dynamics.regime import LargestStep
 from brainmass.models.larter_breakspear.channels import IonChannels, fraction
 from brainmass.models.larter_breakspear.populations import Populations
 
@@ -33,8 +34,8 @@ class LarterBreakspearStep(IonChannels, Populations, NeuralMassDynamics):
 
     An isolated region (:math:`C = 0`) with the paper's :math:`g_{Ca} = 1` rests below :math:`\delta_V = 0.555`, has a
     small limit cycle up to 0.595, and above it chaos with periodic windows: the presets. With the default
-    :math:`g_{Ca} = 1.1` it leaves rest at 0.51, and is periodic almost everywhere above. These borders are those of
-    `method="heun"` or "rk4": with the default method and steps of 0.1 ms rest already ends at 0.53.
+    :math:`g_{Ca} = 1.1` it leaves rest at 0.51, and is periodic almost everywhere above. With
+    `method="exp_euler"` and steps of 0.1 ms rest already ends at 0.53.
 
     Reference: Breakspear, Terry, Friston 2003, Network 14:703; Larter, Speelman, Worth 1999, Chaos 9:795.
     """
@@ -42,6 +43,7 @@ class LarterBreakspearStep(IonChannels, Populations, NeuralMassDynamics):
     use_case = "fast rhythms with slow modulation; synchronisation of chaotic regions"
     output = "V"
     coupling_port = "V_inp"
+    largest_step = LargestStep(over={"t_scale": 0.2})
     presets = {
         "fixed_point": Preset("an isolated region at rest", _REGIMES, {"gCa": 1.0, "C": 0.0, "d_V": 0.5}),
         "limit_cycle": Preset("an isolated region that oscillates", _REGIMES, {"gCa": 1.0, "C": 0.0, "d_V": 0.57}),

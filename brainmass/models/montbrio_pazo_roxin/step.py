@@ -11,6 +11,7 @@ from braintools.init import Uniform
 
 from brainmass.dynamics.base import Preset
 from brainmass.dynamics.fields import Initializer, Par, nonnegative, param, positive, state
+from brainmass.dynamics.regime import LargestStep
 from brainmass.models.montbrio_pazo_roxin.voltage_scale import VoltageScale
 from brainmass.noise import Noise
 
@@ -44,6 +45,7 @@ class MontbrioPazoRoxinStep(VoltageScale):
     use_case = "exact mean field of QIF (theta) neurons; bistability, damped oscillations"
     output = "r"
     coupling_port = "v_inp"
+    largest_step = LargestStep(of={"tau": 0.1})
     presets = {
         "bistable": Preset(
             "a quiet and an active state at once",

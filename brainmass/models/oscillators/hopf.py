@@ -7,6 +7,7 @@ from typing import ClassVar
 import brainunit as u
 
 from brainmass.dynamics.fields import Par, param, positive
+from brainmass.dynamics.regime import LargestStep
 from brainmass.models.oscillators.base import XY_Oscillator
 
 __all__ = ["HopfStep", "StuartLandauStep"]
@@ -26,6 +27,7 @@ class HopfStep(XY_Oscillator):
     """
 
     use_case = "onset of oscillations; resting-state fluctuations near criticality"
+    largest_step = LargestStep(over={"w": 0.3, "a": 0.4})
 
     a: Par = param(default=0.25, doc="bifurcation parameter, per ms")
     w: Par = param(default=0.2, doc="angular frequency, rad per ms")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import brainunit as u
 
 from brainmass.dynamics.fields import Par, param, positive
+from brainmass.dynamics.regime import LargestStep
 from brainmass.models.oscillators.base import XY_Oscillator
 
 __all__ = ["VanDerPolStep"]
@@ -25,6 +26,7 @@ class VanDerPolStep(XY_Oscillator):
     """
 
     use_case = "from harmonic to relaxation oscillations"
+    largest_step = LargestStep(0.2 * u.ms, over={"mu": 0.2})
 
     mu: Par = param(default=1.0, doc="strength of the nonlinear damping", domain=positive)
 

@@ -39,9 +39,10 @@ class WilsonCowanStep(Sigmoids, Weights, Refractoriness, _Recurrent):
             {"wEE": 12.0, "wIE": 4.0, "wEI": 13.0, "wII": 11.0, "a_E": 1.2, "theta_E": 2.8, "a_I": 1.0, "theta_I": 4.0},
         ),
         "oscillatory": Preset(
-            "a limit cycle at `rE_inp=1.25`, rest without input",
+            "a limit cycle under input, rest without",
             "Wilson, Cowan 1972, Biophys. J. 12:1, fig. 11",
             {"wEE": 16.0, "wIE": 12.0, "wEI": 15.0, "wII": 3.0, "a_E": 1.3, "theta_E": 4.0, "a_I": 2.0, "theta_I": 3.7},
+            {"rE_inp": 1.25},
         ),
     }
 

@@ -7,6 +7,7 @@ from typing import Any
 import brainunit as u
 
 from brainmass.dynamics.fields import Par, param, positive
+from brainmass.dynamics.regime import LargestStep
 from brainmass.models.wilson_cowan.base import Populations, _Recurrent
 from brainmass.models.wilson_cowan.groups import Refractoriness, Sigmoids, Weights, weight
 
@@ -24,6 +25,7 @@ class WilsonCowanSymmetricStep(Weights, Refractoriness, _Recurrent):
     """
 
     use_case = "Wilson-Cowan dynamics with fewer parameters to fit; both populations alike"
+    largest_step = LargestStep(of={"tau": 0.1})
 
     tau: Par = param(default=1.0 * u.ms, doc="time constant of both populations", domain=positive)
     a: Par = param(default=1.1, doc="slope of the sigmoid", domain=positive)

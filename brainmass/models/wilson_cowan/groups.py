@@ -10,6 +10,7 @@ from typing import Any
 import brainunit as u
 
 from brainmass.dynamics.fields import Par, nonnegative, param, positive
+from brainmass.dynamics.regime import LargestStep
 from brainmass.models.wilson_cowan.base import Populations
 
 __all__ = ["Refractoriness", "Sigmoids", "Weights", "weight"]
@@ -23,6 +24,7 @@ def weight(default: float, path: str) -> Any:
 class Sigmoids(Populations):
     """Time constants and sigmoids of the populations E and I."""
 
+    largest_step = LargestStep(of={"tau_E": 0.1, "tau_I": 0.1})
     tau_E: Par = param(default=1.0 * u.ms, doc="time constant of the excitatory population", domain=positive)
     a_E: Par = param(default=1.2, doc="slope of the excitatory sigmoid", domain=positive)
     theta_E: Par = param(default=2.8, doc="threshold of the excitatory sigmoid")

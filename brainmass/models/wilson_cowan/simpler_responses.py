@@ -8,6 +8,7 @@ import brainunit as u
 import jax
 
 from brainmass.dynamics.fields import Par, param, positive
+from brainmass.dynamics.regime import LargestStep
 from brainmass.models.wilson_cowan.base import _Recurrent
 from brainmass.models.wilson_cowan.groups import Refractoriness, Sigmoids, Weights, weight
 
@@ -38,6 +39,7 @@ class WilsonCowanLinearStep(Refractoriness, _Recurrent):
     """
 
     use_case = "balance of excitation and inhibition in closed form; linear response above threshold"
+    largest_step = LargestStep(of={"tau_E": 0.1, "tau_I": 0.1})
 
     tau_E: Par = param(default=1.0 * u.ms, doc="time constant of the excitatory population", domain=positive)
     tau_I: Par = param(default=1.0 * u.ms, doc="time constant of the inhibitory population", domain=positive)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import brainunit as u
 
 from brainmass.dynamics.fields import Par, param, positive
+from brainmass.dynamics.regime import LargestStep
 from brainmass.models.wilson_cowan.base import Populations
 from brainmass.models.wilson_cowan.groups import Refractoriness, Sigmoids, Weights, weight
 from brainmass.models.wilson_cowan.three_populations_base import WilsonCowanThreePopBase
@@ -46,6 +47,7 @@ class WilsonCowanThreePopulationStep(
     """
 
     use_case = "cortical circuits with a second, slower excitatory population"
+    largest_step = LargestStep(of={"tau_E": 0.1, "tau_I": 0.1, "tau_M": 0.1})
 
     def drE(self, rE, rI, rM, ext):
         p = self.p

@@ -8,6 +8,7 @@ import brainunit as u
 
 from brainmass.dynamics.base import NeuralMassDynamics
 from brainmass.dynamics.fields import Par, nonnegative, param, positive
+from brainmass.dynamics.regime import LargestStep
 from brainmass.models.wong_wang.pools import Pools
 from brainmass.models.wong_wang.transfer import wong_wang_transfer
 
@@ -36,6 +37,7 @@ class WongWangStep(Pools, NeuralMassDynamics):
     coupling_port = "coherence"
     shared_inputs = {"coherence": u.UNITLESS}
     remembers = ("coherence", "I1_inp", "I2_inp")
+    largest_step = LargestStep(of={"tau_S": 0.02})
 
     tau_S: Par = param(default=0.1 * u.second, doc="NMDA time constant", domain=positive)
     gamma: Par = param(default=0.641, doc="kinetic factor of the gating", domain=positive)

@@ -10,6 +10,7 @@ from braintools.init import Constant
 
 from brainmass.dynamics.base import NeuralMassDynamics
 from brainmass.dynamics.fields import Initializer, Par, param, positive, state, unit_interval
+from brainmass.dynamics.regime import LargestStep
 from brainmass.models.wong_wang.transfer import wong_wang_transfer
 from brainmass.noise import Noise
 
@@ -25,9 +26,8 @@ class WongWangExcInhStep(NeuralMassDynamics):
         \dot S_I &= -S_I/\tau_I + \gamma_I H_I(x_I), &
         x_I &= J_N S_E - S_I + W_I I_o + \lambda G J_N c
 
-    with :math:`H(x) = y/(1 - e^{-d y})`, :math:`y = a x - b`, in Hz, and :math:`c` the weighted sum of the
-    other regions' :math:`S_E`. Time is in ms, currents in nA, as plain numbers; noise adds to the derivatives
-    (per ms).
+    with :math:`H(x) = y/(1 - e^{-d y})`, :math:`y = a x - b`, in Hz, and :math:`c` the weighted sum of the other
+    regions' :math:`S_E`. Time is in ms, currents in nA, as plain numbers; noise adds to the derivatives (per ms).
 
     Reference: Deco et al. 2014, J. Neurosci. 34:7886.
     """
@@ -36,6 +36,7 @@ class WongWangExcInhStep(NeuralMassDynamics):
     output = "S_e"
     coupling_port = "coupling"
     remembers = ("coupling",)
+    largest_step = LargestStep(of={"tau_e": 0.05, "tau_i": 0.5})
 
     a_e: Par = param(default=310.0, doc="gain of the excitatory pool, Hz/nA", domain=positive)
     b_e: Par = param(default=125.0, doc="threshold of the excitatory pool, Hz")
@@ -61,10 +62,8 @@ class WongWangExcInhStep(NeuralMassDynamics):
     noise_e: Noise | None = None
     noise_i: Noise | None = None
 
-    S_e: HiddenState = state(
-        "excitatory synaptic gating", port="coupling", add="add_e", noise="noise_e", domain=unit_interval
-    )
-    S_i: HiddenState = state("inhibitory synaptic gating", add="add_i", noise="noise_i", domain=unit_interval)
+    S_e: HiddenState = state("excitatory gating", port="coupling", add="add_e", noise="noise_e", domain=unit_interval)
+    S_i: HiddenState = state("inhibitory gating", add="add_i", noise="noise_i", domain=unit_interval)
 
     def dS_e(self, S_e, S_i, coupling, add=0.0):
         p = self.p

@@ -1,0 +1,235 @@
+"""Models and presets with all their defaults, against scipy's solution of the same equations at tight tolerance."""
+
+import warnings
+from dataclasses import dataclass, field
+
+import brainunit as u
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy.integrate import solve_ivp
+
+import brainmass as bm
+from brainmass.dynamics.regime import LargestStep, longest_step
+
+
+@dataclass
+class Case:
+    """Starts and inputs side by side, and whether each of them comes to rest, oscillates, or is chaotic."""
+
+    model: type
+    preset: str | None
+    kinds: list[str]
+    duration: float = 400.0
+    starts: dict = field(default_factory=dict)
+    inputs: dict | None = None  # else those of the preset
+    others: dict = field(default_factory=dict)
+    window: float = 0.5  # the last part of the run, which is compared
+
+    def node(self):
+        starts = {self.model._states[s].init: lambda shape, x=x: jnp.asarray(x) for s, x in self.starts.items()}
+        make = (lambda n, **k: self.model.preset(self.preset, n, **k)) if self.preset else self.model
+        return make(len(self.kinds), **starts, **self.others)
+
+    def given(self):
+        preset = self.model.presets[self.preset].inputs if self.preset else {}
+        ones = np.ones(len(self.kinds))
+        return {port: x * ones for port, x in (preset if self.inputs is None else self.inputs).items()}
+
+
+MPR, WC, LB = bm.MontbrioPazoRoxinStep, bm.WilsonCowanStep, bm.LarterBreakspearStep
+TWO_STATES = {"r": [0.02, 1500.0], "v": [0.02, 0.0]}
+PLANE = {"x": [0.1], "y": [0.0]}
+PRESETS = [
+    # a quiet state of some Hz and an active one near 1000 Hz
+    Case(MPR, "bistable", ["rest", "rest"], 100, TWO_STATES),
+    Case(MPR, "resting_state", ["rest", "rest"], 100, TWO_STATES),
+    Case(WC, "hysteresis", ["rest", "rest"], 60, {"rE": [0.0, 0.5], "rI": [0.0, 0.1]}),
+    Case(WC, "oscillatory", ["rest", "cycle"], 160, inputs={"rE_inp": np.array([0.0, 1.25])}),
+    # the alpha rhythm at inputs from 140 to 315 Hz, rest outside
+    Case(
+        bm.JansenRitStep, "alpha", ["rest", "cycle", "cycle", "cycle", "rest"], 6000,
+        inputs={"E_inp": np.array([0.0, 140.0, 220.0, 300.0, 450.0]) * u.Hz}, window=1 / 6,
+    ),
+    # rest, oscillation between inputs of 0.33 and 1.42, rest
+    Case(
+        bm.FitzHughNagumoStep, "classic", ["rest", "cycle", "cycle", "rest"], 400,
+        {"V": [0.0] * 4, "w": [0.0] * 4}, {"V_inp": np.array([0.3, 0.5, 1.35, 1.5])},
+    ),
+    Case(bm.Generic2dOscillatorStep, "excitable", ["rest", "cycle"], 2000, others={"a": np.array([-2.0, 2.0])}),
+    Case(bm.Generic2dOscillatorStep, "bistable", ["cycle", "rest"], 6000, {"V": [0.0, 3.0], "W": [0.0, -5.0]}),
+    Case(bm.Generic2dOscillatorStep, "morris_lecar", ["rest", "rest"], 6000, {"V": [0.0, 3.0], "W": [0.0, -5.0]}),
+    Case(LB, "fixed_point", ["rest"], 600, {"V": [-0.1], "W": [0.2], "Z": [0.1]}),
+    Case(LB, "limit_cycle", ["cycle"], 300, {"V": [-0.1808], "W": [0.2183], "Z": [0.0996]}, window=0.7),
+    Case(LB, "chaos", ["chaos"], 4000, {"V": [-0.1], "W": [0.2], "Z": [0.1]}, window=0.9),
+    Case(bm.EpileptorStep, "epileptogenic", ["cycle"], 5000, window=0.9),
+    Case(bm.LorenzStep, "chaotic", ["chaos"], 200, window=0.9),
+]  # fmt: skip
+UNDELAYED = [m.name for m in bm.list_models() if m.name.startswith("WilsonCowan") and "Delayed" not in m.name]
+OF_WILSON_COWAN = [getattr(bm, name) for name in UNDELAYED]
+DEFAULTS = [
+    Case(bm.HopfStep, None, ["cycle"], 400, PLANE),
+    Case(bm.StuartLandauStep, None, ["cycle"], 400, PLANE),
+    Case(bm.VanDerPolStep, None, ["cycle"], 100, PLANE),
+    Case(bm.CoombesByrneStep, None, ["rest"], 20, window=1.0),
+    Case(bm.ThresholdLinearStep, None, ["rest"], 100, inputs={"E_inp": 100.0, "I_inp": 50.0}, window=1.0),
+    Case(bm.LinearStep, None, ["rest"], 3, inputs={"x_inp": 1.0}, window=1.0),
+    Case(bm.WongWangStep, None, ["rest"], 2000, inputs={"coherence": 0.3}, window=1.0),
+    Case(bm.WongWangExcInhStep, None, ["rest"], 400, inputs={"coupling": 0.1}, window=1.0),
+    *(Case(m, None, ["rest"], 20, inputs={"rE_inp": 1.25}, window=1.0) for m in OF_WILSON_COWAN),
+]  # fmt: skip
+
+
+def exact(case):
+    """The solution by scipy, (time, states, regions), at multiples of a tenth of a millisecond."""
+    with jax.enable_x64(True):
+        node = case.node()
+        node.init_state()
+        states = list(node._states.values())
+        units = [u.UNITLESS if s.unit is None else s.unit for s in states]
+        held = {p: u.maybe_decimal(0.0 * unit) for p, unit in node._port_units.items()}
+        held |= {p: node._read(p, x) for p, x in case.given().items()}
+
+        @jax.jit
+        def rates(y):
+            rows = y.reshape(len(states), -1)
+            found = node.derivative(
+                tuple(u.maybe_decimal(x * unit) for x, unit in zip(rows, units, strict=True)), 0 * u.ms, *held.values()
+            )
+            return jnp.stack([u.Quantity(x).to_decimal(n / u.ms) for x, n in zip(found, units, strict=True)]).ravel()
+
+        start = [u.Quantity(x).to_decimal(n) for x, n in zip(node.state_values().values(), units, strict=True)]
+        every = 0.01 if case.model is bm.LorenzStep else 0.1
+        times = np.arange(1, round(case.duration / every) + 1) * every
+        solved = solve_ivp(
+            lambda t, y: np.asarray(rates(y)), (0, times[-1]), np.ravel(start), "LSODA", times, rtol=1e-8, atol=1e-10
+        )
+        return times, np.moveaxis(solved.y.reshape(len(states), -1, len(times)), 2, 0)
+
+
+def period(x, step):
+    up = np.flatnonzero((x[1:] >= x.mean()) & (x[:-1] < x.mean()))
+    return np.diff(up).mean() * step if len(up) > 2 else np.nan
+
+
+def check_run(case, dt, times, truth):
+    node = case.node()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        result = bm.Simulator(node, dt=dt * u.ms).run(case.duration * u.ms, inputs=case.given(), seed=0)
+    ours = np.stack([u.Quantity(result[s]).to_decimal(spec.unit or u.UNITLESS) for s, spec in node._states.items()], 1)
+    stride = round(dt / (times[1] - times[0]))
+    truth = truth[stride - 1 :: stride]
+    first = round(len(truth) * (1 - case.window))
+    ours, truth = ours[first:], truth[first:]
+    assert len(ours) == len(truth)
+    for region, kind in enumerate(case.kinds):
+        for name, a, b in zip(node._states, ours[..., region].T, truth[..., region].T, strict=True):
+            where = f"{case.model.__name__} {case.preset}: {name}[{region}] at {dt} ms"
+            swing, size = np.ptp(b), np.abs(b).max()
+            largest = np.abs(truth[:, list(node._states).index(name)]).max()  # in all regions
+            rounding = 1e-5 * largest
+            if kind == "rest" and case.window < 1:
+                assert swing < 0.01 * largest, f"{where} does not rest"
+                np.testing.assert_allclose(a, b.mean(), atol=0.01 * largest, err_msg=where)
+                continue
+            tolerance = 0.1 if kind == "chaos" else 0.03
+            q = [0.02, 0.25, 0.5, 0.75, 0.98] if kind == "chaos" else [0.0, 0.25, 0.5, 0.75, 1.0]
+            np.testing.assert_allclose(
+                np.quantile(a, q), np.quantile(b, q), atol=tolerance * swing + rounding, err_msg=where
+            )
+            if kind == "cycle" and name == next(iter(node._states)):
+                assert swing > 0.05 * size, f"{where} does not oscillate"
+                np.testing.assert_allclose(period(a, dt), period(b, dt), rtol=0.03, err_msg=where)
+
+
+def steps(case):
+    largest = longest_step(case.model)
+    return sorted({min(0.1, largest), min(largest, 2.0)})
+
+
+def named(case):
+    return f"{case.model.__name__}-{case.preset}"
+
+
+LONG = {"chaos", "epileptogenic", "chaotic"}
+MARKED = [pytest.param(c, marks=pytest.mark.slow) if c.preset in LONG else c for c in PRESETS]
+
+
+@pytest.mark.parametrize("case", MARKED, ids=named)
+def test_presets_do_what_their_text_says(case):
+    times, truth = exact(case)
+    for dt in steps(case):
+        check_run(case, dt, times, truth)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", DEFAULTS, ids=named)
+def test_defaults_hold_up_to_the_largest_step(case):
+    times, truth = exact(case)
+    for dt in steps(case):
+        check_run(case, dt, times, truth)
+
+
+def test_every_preset_and_every_declared_step_is_tested():
+    models = [getattr(bm, info.name) for info in bm.list_models()]
+    of_presets = {(m, preset) for m in models for preset in getattr(m, "presets", {})}
+    assert of_presets == {(case.model, case.preset) for case in PRESETS}
+    declared = {m for m in models if getattr(m, "largest_step", None) is not None}
+    elsewhere = {bm.KuramotoNetwork, bm.WilsonCowanDelayedStep}  # a network; delays are not for scipy
+    assert declared - elsewhere <= {case.model for case in PRESETS + DEFAULTS}
+
+
+# --- numbers that presets, papers and the catalogue name ----------------------------------------------------------
+def test_alpha_rhythm_and_the_limit_cycle_of_wilson_and_cowan():
+    """10.5 Hz at 140 pulses a second (exp_euler at 0.1 ms: 4 Hz); a period of 5.00 ms (8.66 ms)."""
+    column = bm.JansenRitStep.preset("alpha", 1)
+    run = bm.Simulator(column, dt=0.1 * u.ms).run(
+        4000 * u.ms, inputs={"E_inp": 140 * u.Hz}, monitors=["eeg"], transient=2000 * u.ms, seed=0
+    )
+    eeg = np.asarray(run["eeg"].to_decimal(u.mV))[:, 0]
+    assert 1000 / period(eeg, 0.1) == pytest.approx(10.4, abs=0.1)
+    node = WC.preset("oscillatory", 1)
+    run = bm.Simulator(node, dt=0.1 * u.ms).run(
+        200 * u.ms, inputs=WC.presets["oscillatory"].inputs, transient=100 * u.ms, seed=0
+    )
+    assert period(np.asarray(run["rE"])[:, 0], 0.1) == pytest.approx(5.0, abs=0.05)
+    assert np.ptp(np.asarray(run["rE"])) == pytest.approx(0.170, abs=0.003)
+
+
+# --- what is said of the method and its step --------------------------------------------------------------------------
+def test_a_larger_step_is_told():
+    node = MPR(2)
+    with pytest.warns(
+        UserWarning, match=r"0\.5 ms, is larger than .* MontbrioPazoRoxinStep, 0\.1 ms \(0\.1 tau\)"
+    ) as told:
+        bm.Simulator(node, dt=0.5 * u.ms).run(1 * u.ms, seed=0)
+    assert told[0].filename == __file__ and "dt=0.1 * u.ms" in str(told[0].message)
+    net = bm.Network(
+        {"a": MPR(2), "b": MPR(2, tau=5.0 * u.ms)},
+        projections=[bm.Projection(np.ones((2, 2)), coupled_var="r", source="a", target="b")],
+    )
+    with pytest.warns(UserWarning, match="MontbrioPazoRoxinStep") as told:
+        bm.Simulator(net, dt=0.5 * u.ms).run(1 * u.ms, seed=0)
+    assert len(told) == 1
+
+
+def test_the_largest_step_follows_the_parameters():
+    assert longest_step(MPR(2, tau=[2.0, 30.0] * u.ms)) == pytest.approx(0.2)
+    assert longest_step(bm.JansenRitStep(1, be=0.2 / u.ms)) == pytest.approx(0.5)
+    assert longest_step(bm.HopfStep(3, w=[0.1, -0.6, 0.0], a=0.0)) == pytest.approx(0.5)
+    assert LargestStep(over={"K": 0.2}).given(lambda name: 0.0) == np.inf
+    bm.Simulator(MPR(2, tau=10 * u.ms), dt=1 * u.ms).run(2 * u.ms, seed=0)  # without a warning
+    with pytest.raises(TypeError, match="largest_step must follow parameters of the model, but names {'tua'}"):
+        type("Mine", (MPR,), {"largest_step": LargestStep(of={"tua": 0.1})})
+
+
+def test_the_result_the_catalogue_and_the_table_name_the_method():
+    assert bm.Simulator(bm.EpileptorStep(1), dt=0.05 * u.ms).run(1 * u.ms, seed=0).provenance["method"] == "rk4"
+    result = bm.Simulator(WC(1), dt=0.05 * u.ms).run(1 * u.ms, seed=0)
+    assert "(WilsonCowanStep, heun, seed 0)" in repr(result)
+    info = {row.name: row for row in bm.list_models()}
+    assert (info["WilsonCowanStep"].method, info["WilsonCowanStep"].largest_step) == ("heun", 0.1)
+    assert info["LinearStep"].method == "exp_euler" and info["HORNStep"].method == "symplectic_euler"
+    assert "up to 0.1 ms (the least of 0.1 tau_E, 0.1 tau_I)" in WC.__doc__
