@@ -11,6 +11,8 @@ from braintools.init import Uniform
 
 import brainmass
 from brainmass.cli import main
+from brainmass.cli.document import Document
+from brainmass.cli.experiment import Experiment
 from brainmass.cli.things import quantity
 
 WEIGHTS = np.array([[0, 1.0, 0.2], [0.5, 0, 0.1], [0, 0.3, 0]])
@@ -228,3 +230,17 @@ def test_files_that_cannot_be(folder, capsys, arguments):
 )
 def test_numbers_with_units(text, expected):
     assert u.math.isclose(quantity(text), expected)
+
+
+def test_a_kernel_with_parameters(folder, capsys):
+    """What a kernel written as a table does is what the one made in Python does; a wrong key is shown where it is."""
+    kernel = 'coupling = {type = "sigmoidal", slope = 2.0, midpoint = 0.1, k = 0.4}\n'
+    text = EXPERIMENT.replace('coupling = "additive"\n', kernel).replace("k = 0.4\nspeed", "speed")
+    (folder / "net.toml").write_text(text.replace("sigma = 0.02", "sigma = 0.0").replace("slope", "slpe"))
+    assert main(["run", "net.toml"]) != 0
+    assert "`slpe` is no argument of SigmoidalCoupling. Did you mean 'slope'?" in "".join(capsys.readouterr())
+    (folder / "net.toml").write_text(text)
+    network = Experiment(Document(folder / "net.toml")).model
+    assert isinstance(network.coupling, brainmass.SigmoidalCoupling)
+    found = [float(getattr(network.coupling, name).value()) for name in ("k", "slope", "midpoint")]
+    np.testing.assert_allclose(found, [0.4, 2.0, 0.1], rtol=1e-6)

@@ -9,6 +9,7 @@ import brainunit as u
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 from brainstate.nn import Param
 from braintools.init import Constant
@@ -394,6 +395,36 @@ def test_names_of_parameters_of_projections():
         data = bm.sweep(bm.Simulator(network(), dt=0.1 * u.ms), 2 * u.ms, {name: [0.0, 0.5]}, monitors=["x"])
         ends = np.asarray(data["x"])
         assert np.abs(ends[0] - ends[1]).max() > 1e-6
+
+
+def test_parameters_of_kernels_are_swept_and_fitted_by_name():
+    x, slope = np.array([0.3, -0.2, 0.6]), 2.5
+    still = dict(a=-1.0, w=0.0, init_x=lambda shape: x, init_y=Constant(0.0))
+
+    def sent(net):
+        brainstate.nn.init_all_states(net)
+        return net.coupling_input()
+
+    made = bm.Network(hopf(**still), conn=W, coupled_var="x", coupling=bm.SigmoidalCoupling())
+    target = 1 / (1 + np.exp(-slope * (W @ x)))
+    fitter = bm.Fitter(
+        made,
+        optax.adam(0.2),
+        loss_fn=lambda net: jnp.sum((sent(net) - target) ** 2),
+        search_space={"slope": (0.1, 9.0)},
+    )
+    np.testing.assert_allclose(fitter.fit(n_steps=150).best_params["coupling.slope"], slope, rtol=0.02)
+    data = bm.sweep(bm.Simulator(made, dt=0.1 * u.ms), 1 * u.ms, {"slope": [slope, 0.5]}, monitors=["x"])
+    np.testing.assert_allclose(data["x"][0, 0], run(made, duration=1 * u.ms), atol=2e-3)
+    with pytest.raises(u.UnitMismatchError, match="`coupling.slope` must have no unit"):
+        bm.sweep(bm.Simulator(made, dt=0.1 * u.ms), 1 * u.ms, {"slope": [1.0 * u.mV]})
+
+
+def test_a_projection_added_to_the_list_afterwards_is_refused():
+    net = network()
+    net.projections.append(bm.Projection(W, coupled_var="x"))
+    with pytest.raises(RuntimeError, match="was not given to its network when that was made"):
+        run(net)
 
 
 # --- rows -------------------------------------------------------------------------------------------------------------

@@ -267,7 +267,10 @@ class Projection(ShowsConstructor, WithRows):
     def set_time_step(self, dt: Any, source: NeuralMassDynamics) -> None:
         """Make room for the past, in steps of `dt`."""
         if self._ends is None:
-            raise RuntimeError("A Projection is part of a network: give it to one, Network(..., projections=[...]).")
+            raise RuntimeError(
+                "This Projection was not given to its network when that was made: "
+                "write Network(..., projections=[...])."
+            )
         if self._checked:  # not in the copies of a run, where it is arranged
             self._arrange(float(dt.to_decimal(u.ms)))
         if self.delays is not None and not self.delays.is_filled and _has_states(source):
