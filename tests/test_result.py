@@ -276,7 +276,7 @@ def test_to_xarray_keeps_axes_of_different_size_apart():
         "x": jnp.ones((4, 2, 5, 3)),
     }
     dataset = make(monitors, labels=("V1", "V2", "MT")).to_xarray()
-    assert dataset["eeg"].dims == ("time", "region_eeg")
+    assert dataset["eeg"].dims == ("time", "channel_eeg")
     assert dataset["r"].dims == ("time", "region")
     assert dataset["mean"].dims == ("time",)
     assert dataset["x"].dims == ("time", "batch", "batch_2", "region")

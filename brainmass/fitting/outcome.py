@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
+import brainunit as u
 import numpy as np
 
 from brainmass._common.reading.problems import as_path
@@ -14,6 +15,7 @@ from brainmass.archive import Archive, decode, encode
 from brainmass.display import number, page, table
 from brainmass.dynamics.fields import show
 from brainmass.dynamics.module import Closed
+from brainmass.extras import import_io
 from brainmass.fitting.description import Bounds
 from brainmass.simulation.functional import ByPath
 
@@ -120,6 +122,23 @@ class FitResult(Closed):
         facts = [("optimiser", show(self.optimizer) if isinstance(self.optimizer, str) else _kind(self.optimizer))]
         facts += [("trouble", self.divergence)] if self.divergence is not None else []
         return page("FitResult", self._course, table(head, self._rows()), table(("", ""), facts))
+
+    def to_xarray(self) -> Any:
+        """An `xarray.Dataset`: losses over steps, each parameter with its unit, the prediction if it is one array."""
+        xarray = import_io("xarray")
+        variables: dict[str, Any] = {"loss": ("step", np.asarray(self.history), {})}
+        if np.ndim(self.histories) == 2:
+            variables["losses"] = (("step", "start"), np.asarray(self.histories), {})
+        if self.grad_norms is not None:
+            variables["grad_norm"] = ("step", np.asarray(self.grad_norms), {})
+        found = {**self.best_params, **({} if self.prediction is None else {"prediction": self.prediction})}
+        for name, value in found.items():
+            numbers = np.asarray(u.get_mantissa(value)) if not isinstance(value, dict | list | tuple) else None
+            if numbers is not None and numbers.dtype != object:
+                dims = [f"{name}_{i}" for i in range(numbers.ndim)]
+                variables[name] = (dims, numbers, {"units": str(u.get_unit(value))})
+        facts = {"backend": self.backend, "best_loss": float(self.best_loss), "n_steps": int(self.n_steps)}
+        return xarray.Dataset(variables, attrs={**self.provenance, **facts})
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write to a `.npz` file, whole or not at all, what :meth:`load` restores: parameters, losses, prediction.

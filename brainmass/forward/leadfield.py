@@ -19,6 +19,7 @@ from brainmass._common.foreign import opened, plain
 from brainmass.dynamics.base import Declared
 from brainmass.dynamics.fields import Par, as_input, as_param, default_dtype, is_traced, param, show, state
 from brainmass.dynamics.module import fixed
+from brainmass.forward.from_mne import gain_of_forward, is_forward
 from brainmass.forward.temporal_average import LinearObserver
 
 __all__ = [
@@ -136,6 +137,11 @@ class LeadFieldModel(LinearObserver):
 
     def _gain(self, given: Any) -> Param:
         unit = self.sensor_unit / self.dipole_unit
+        if is_forward(given):
+            raise TypeError(
+                f"Argument `L` of {self._owner} must be an array, but is a Forward of MNE. "
+                f"Example: {self._owner}.from_mne(forward)"
+            )
         given = _as_matrix(f"Argument `L` of {self._owner} (lead field)", given, rows=_REGIONS, columns=_SENSORS)
         value = given.value() if isinstance(given, Param) else given
         got, wanted = u.math.shape(value), (self.R, self.M)
@@ -211,6 +217,32 @@ class LeadFieldModel(LinearObserver):
             self.seen.value = self.seen.value + self._noise(u.math.shape(self.seen.value))
             self.updates.value = self.updates.value + 1
         return self.seen.value
+
+    # --- from MNE ---------------------------------------------------------------------------------------------------
+    _mne_kind: ClassVar[str] = "eeg"
+
+    @classmethod
+    def from_mne(cls, forward: Any, *, parcels: Any = None, orientations: Any = None, **others: Any) -> Self:
+        """The lead field of a forward solution of MNE, in its layout and its units, V/(A m) or T/(A m).
+
+        Parameters
+        ----------
+        forward : mne.Forward
+            Its sensors of this kind are taken: electrodes, or magnetometers.
+        parcels : sequence of mne.Label, array (sources,) of numbers of regions, or (sources, regions), optional
+            Which sources are a region: it is their mean. Default: each source is a region.
+        orientations : array (sources, 3), optional
+            Directions of the dipoles where those of the forward are free; default the normals of the cortex.
+        **others
+            Further arguments of the constructor.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If it is no forward solution, has no such sensors, or its sources have no direction.
+        """
+        gain, names = gain_of_forward(cls.__name__, forward, cls._mne_kind, parcels, orientations)
+        return cls(gain.shape[0], len(names), gain, **others)
 
     # --- from vertices to regions -----------------------------------------------------------------------------------
     @staticmethod
@@ -316,6 +348,8 @@ class EEGLeadFieldModel(LeadFieldModel):
 
 class MEGLeadFieldModel(LeadFieldModel):
     """`LeadFieldModel` of MEG: magnetic fields at magnetometers, in tesla."""
+
+    _mne_kind = "mag"
 
     def __init__(
         self,

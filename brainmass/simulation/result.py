@@ -19,7 +19,7 @@ from brainmass._common.foreign import as_text
 from brainmass._common.reading.problems import as_path
 from brainmass.display import folded, page, table
 from brainmass.dynamics.module import Closed
-from brainmass.simulation import storage
+from brainmass.simulation import outwards, storage
 
 __all__ = ["Result"]
 
@@ -194,6 +194,30 @@ class Result(Closed, Mapping[str, Any]):
     def to_xarray(self) -> Any:
         """An ``xarray.Dataset``: one variable per monitor, times in ms and regions as coordinates."""
         return storage.to_xarray(self)
+
+    def to_pandas(self, name: str | None = None) -> Any:
+        """A DataFrame of one monitor: times in ms as its index, regions as its columns, the unit in `attrs`.
+
+        Of a batch the columns are runs and regions. `name` says which monitor, where there are several.
+        """
+        return outwards.to_pandas(self, name)
+
+    def to_csv(self, path: str | os.PathLike[str], name: str | None = None) -> None:
+        """Write one monitor as text, with a row of names and a column of times in ms, whole or not at all."""
+        outwards.to_csv(self, path, name)
+
+    def to_mne(self, name: str | None = None, *, sensors: Any = None, kind: str = "eeg") -> Any:
+        """A `RawArray` of MNE of what sensors see, with their names, in volt or tesla.
+
+        Parameters
+        ----------
+        name : str, optional
+            Which monitor, where there are several.
+        sensors : sequence of strings, optional
+            Names of the sensors.
+        kind : 'eeg', 'seeg', 'ecog' or 'mag'
+        """
+        return outwards.to_mne(self, name, sensors, kind)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write to ``.npz`` (numpy only) or ``.nc`` (netCDF); :meth:`load` restores all of it.

@@ -78,7 +78,7 @@ class _Dimensions:
     def _name(self, base: str, size: int, monitor: str) -> str:
         expected = self._regions if base == "region" else None
         if size != self.sizes.get(base, size if expected is None else expected):
-            base = f"{base}_{monitor}"  # sensors, say, beside regions
+            base = f"{'channel' if base == 'region' else base}_{monitor}"  # sensors, say, beside regions
         self.sizes[base] = size
         return base
 

@@ -1,0 +1,104 @@
+"""Lead fields of MNE: its layout, orientations and units."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import brainunit as u
+import numpy as np
+
+__all__ = ["gain_of_forward", "is_forward"]
+
+_FIXED = 1  # orientation of sources, by FIFF's constants
+_EEG, _MEG, _TESLA = 2, 1, 112  # kinds of channels, and the unit of magnetometers
+_SI = {"eeg": u.volt / (u.amp * u.meter), "mag": u.tesla / (u.amp * u.meter)}
+
+
+def is_forward(given: Any) -> bool:
+    return isinstance(given, dict) and {"sol", "src", "source_ori"} <= given.keys()
+
+
+def gain_of_forward(owner: str, forward: Any, kind: str, parcels: Any, orientations: Any) -> tuple[Any, list[str]]:
+    """The lead field (regions, sensors) with its unit, and the names of the sensors."""
+    if not is_forward(forward):
+        raise TypeError(
+            f"Argument `forward` of {owner} must be a Forward of MNE, but is a {type(forward).__name__}. "
+            "Example: from_mne(mne.read_forward_solution('subject-fwd.fif'))"
+        )
+    picks = [i for i, channel in enumerate(forward["info"]["chs"]) if _is(channel, kind)]
+    if not picks:
+        raise ValueError(f"Argument `forward` of {owner} must have sensors of {owner}, but has none.")
+    names = [forward["info"]["chs"][i]["ch_name"] for i in picks]
+    rows = [list(forward["sol"]["row_names"]).index(name) for name in names]
+    gain = _along(owner, forward, np.asarray(forward["sol"]["data"], float)[rows], orientations)
+    weights = _weights(owner, forward, parcels, gain.shape[1])
+    return u.Quantity(weights.T @ gain.T, unit=_SI[kind]), names
+
+
+def _is(channel: Any, kind: str) -> bool:
+    if kind == "eeg":
+        return int(channel["kind"]) == _EEG
+    return int(channel["kind"]) == _MEG and int(channel["unit"]) == _TESLA
+
+
+def _along(owner: str, forward: Any, gain: np.ndarray, orientations: Any) -> np.ndarray:
+    """Of dipoles along one direction per source, (sensors, sources): by default the normal of the cortex."""
+    n = int(forward["nsource"])
+    if int(forward["source_ori"]) == _FIXED:
+        if orientations is not None:
+            raise ValueError(f"Argument `orientations` of {owner} has no part where those of the forward are fixed.")
+        return gain
+    gain = gain.reshape(len(gain), n, 3)  # x, y, z of the first source, then of the second
+    if orientations is not None:
+        vectors = np.asarray(orientations, float)
+        if vectors.shape != (n, 3):
+            raise ValueError(
+                f"Argument `orientations` of {owner} must have shape ({n}, 3), one direction per source, but has "
+                f"{vectors.shape}."
+            )
+        if forward["surf_ori"]:
+            raise ValueError(f"Argument `orientations` of {owner} needs a forward with surf_ori=False.")
+        return np.einsum("msx,sx->ms", gain, vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
+    if any(space["type"] != "surf" for space in forward["src"]):
+        raise ValueError(
+            f"Argument `forward` of {owner} has sources in a volume, which have no normal. Give `orientations`, of "
+            f"shape ({n}, 3)."
+        )
+    if forward["surf_ori"]:
+        return gain[:, :, 2]
+    normals = np.concatenate([space["nn"][space["vertno"]] for space in forward["src"]])
+    return np.einsum("msx,sx->ms", gain, normals)
+
+
+def _weights(owner: str, forward: Any, parcels: Any, n: int) -> np.ndarray:
+    """Weights (sources, regions); a region is the mean of its sources."""
+    if parcels is None:
+        return np.eye(n)
+    if isinstance(parcels, Sequence) and parcels and hasattr(parcels[0], "vertices"):
+        members = np.stack([_members(forward, label) for label in parcels], axis=1)
+    else:
+        given = np.asarray(parcels)
+        members = given.astype(float) if given.ndim == 2 else _of_regions(given)
+    if members.shape[0] != n or (members.sum(axis=0) == 0).any():
+        raise ValueError(
+            f"Argument `parcels` of {owner} must name a region for each of the {n} sources, and a source for each "
+            f"region, but has shape {members.shape}"
+            + ("." if members.shape[0] != n else f" and none for region {int(np.argmin(members.sum(axis=0) != 0))}.")
+        )
+    return members / members.sum(axis=0)
+
+
+def _of_regions(regions: np.ndarray) -> np.ndarray:
+    """From the number of the region of each source; below zero it is in none."""
+    return (regions[:, None] == np.arange(int(regions.max(initial=0)) + 1)).astype(float)
+
+
+def _members(forward: Any, label: Any) -> np.ndarray:
+    sides = {"lh": 0, "rh": 1}
+    return np.concatenate(
+        [
+            np.isin(space["vertno"], label.vertices).astype(float) * (sides[label.hemi] == i)
+            for i, space in enumerate(forward["src"])
+        ]
+    )

@@ -1,0 +1,98 @@
+"""Results in the containers of other libraries: tables of pandas, recordings of MNE, CSV."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import brainunit as u
+import numpy as np
+
+from brainmass._common.reading.problems import as_path
+from brainmass.extras import import_extra
+from brainmass.files import whole_file
+
+if TYPE_CHECKING:
+    from brainmass.simulation.result import Result
+
+__all__ = ["to_csv", "to_mne", "to_pandas"]
+
+
+def the_monitor(result: Result, name: str | None, method: str) -> str:
+    if name is None and len(result) != 1:
+        raise ValueError(
+            f"Argument `name` of Result.{method} must say which monitor, one of {', '.join(map(repr, result))}."
+        )
+    name = next(iter(result)) if name is None else name
+    result[name]  # for its error
+    return name
+
+
+def to_pandas(result: Result, name: str | None) -> Any:
+    pandas = import_extra("tables", "pandas")
+    name = the_monitor(result, name, "to_pandas")
+    values = np.asarray(u.get_mantissa(result[name]))
+    times = pandas.Index(np.asarray(u.get_mantissa(result.times[name]), float), name="time (ms)")
+    table = pandas.DataFrame(values.reshape(len(values), -1), times, _columns(pandas, result, values.shape[1:]))
+    table.attrs["units"] = str(u.get_unit(result[name]))
+    return table
+
+
+def _columns(pandas: Any, result: Result, shape: tuple[int, ...]) -> Any:
+    """The names of the regions; in a batch beside the number of the run."""
+    if not shape:
+        return None
+    named = result.labels is not None and len(result.labels) == shape[-1]
+    last = list(result.labels or ()) if named else list(range(shape[-1]))
+    if len(shape) == 1:
+        return pandas.Index(last, name="region")
+    names = ["batch", *(f"batch_{i}" for i in range(2, len(shape)))][: len(shape) - 1]
+    return pandas.MultiIndex.from_product([*(range(n) for n in shape[:-1]), last], names=[*names, "region"])
+
+
+def to_csv(result: Result, path: str | os.PathLike[str], name: str | None) -> None:
+    table = to_pandas(result, name)
+    target = Path(as_path(path)).resolve()
+    with whole_file(target) as partial:
+        table.to_csv(partial)
+
+
+_SI = {"eeg": u.volt, "seeg": u.volt, "ecog": u.volt, "mag": u.tesla}
+
+
+def to_mne(result: Result, name: str | None, sensors: Sequence[str] | None, kind: str) -> Any:
+    mne = import_extra("eeg", "mne")
+    name = the_monitor(result, name, "to_mne")
+    if kind not in _SI:
+        raise ValueError(
+            f"Argument `kind` of Result.to_mne must be one of {', '.join(map(repr, _SI))}, but is {kind!r}."
+        )
+    value, unit = result[name], _SI[kind]
+    if not u.get_unit(value).has_same_dim(unit):
+        raise u.UnitMismatchError(
+            f"Monitor {name!r} must be in {unit} for the {kind!r} of MNE, but is in {u.get_unit(value)}."
+        )
+    data = np.asarray(u.Quantity(value).to_decimal(unit), float)
+    if data.ndim != 2:
+        raise ValueError(f"Monitor {name!r} must have shape (time, sensors) for MNE, but has {data.shape}.")
+    n = data.shape[1]
+    names = list(sensors) if sensors is not None else _names(result, n)
+    if len(names) != n:
+        raise ValueError(f"Argument `sensors` of Result.to_mne must be {n} names, but are {len(names)}.")
+    info = mne.create_info(names, _rate(name, result), kind)
+    return mne.io.RawArray(data.T, info, verbose="error")
+
+
+def _names(result: Result, n: int) -> list[str]:
+    labels = result.labels
+    return list(labels) if labels is not None and len(labels) == n else [f"sensor {i}" for i in range(n)]
+
+
+def _rate(name: str, result: Result) -> float:
+    """Samples per second."""
+    gaps = np.diff(np.asarray(u.get_mantissa(result.times[name]), float))
+    if not len(gaps) or np.ptp(gaps) > 1e-3 * gaps.mean():
+        raise ValueError(f"Monitor {name!r} must be sampled evenly, twice or more, for MNE, but is not.")
+    return 1000.0 / float(gaps.mean())

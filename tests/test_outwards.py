@@ -1,0 +1,128 @@
+"""Results and lead fields, to and from the libraries that people go on with."""
+
+import brainunit as u
+import jax.numpy as jnp
+import mne
+import numpy as np
+import pandas as pd
+import pytest
+
+import brainmass
+from brainmass import Result
+
+TIMES = jnp.arange(1.0, 6.0) * 2 * u.ms
+VALUES = jnp.arange(15.0).reshape(5, 3)
+
+
+def result(values=VALUES * u.mV, times=TIMES, labels=("a", "b", "c"), **more):
+    monitors = {"v": values, **more}
+    return Result(monitors, dict.fromkeys(monitors, times), dt=1 * u.ms, duration=10 * u.ms, labels=labels)
+
+
+def test_to_pandas_and_csv(tmp_path):
+    table = result().to_pandas()
+    assert list(table.columns) == ["a", "b", "c"]
+    assert (table.index.name, table.attrs["units"]) == ("time (ms)", "mV")
+    np.testing.assert_array_equal(table.loc[4.0], [3, 4, 5])
+    result().to_csv(tmp_path / "v.csv")
+    again = pd.read_csv(tmp_path / "v.csv", index_col=0)
+    np.testing.assert_array_equal(again, VALUES)
+    np.testing.assert_array_equal(again.index, [2, 4, 6, 8, 10])
+    batch = result(jnp.arange(30.0).reshape(5, 2, 3)).to_pandas()
+    assert batch.columns.names == ["batch", "region"]
+    np.testing.assert_array_equal(batch[(1, "b")], np.arange(30.0).reshape(5, 2, 3)[:, 1, 1])
+    with pytest.raises(ValueError, match="`name` of Result.to_pandas must say which monitor, one of 'v', 'r'"):
+        result(r=VALUES).to_pandas()
+    assert list(result(r=VALUES[:, :2]).to_pandas("r").columns) == [0, 1]
+
+
+def test_a_table_goes_in_as_it_came_out():
+    drive = brainmass.Recording(3, data=result(VALUES).to_pandas(), every=2 * u.ms)
+    np.testing.assert_array_equal(drive.data.value, VALUES)
+    np.testing.assert_array_equal(
+        brainmass.Recording(3, data=result(VALUES).to_xarray()["v"], every=2 * u.ms).data.value, VALUES
+    )
+    with pytest.raises(ValueError, match="rows 2 ms apart, but `every` is 1 ms"):
+        brainmass.Recording(3, data=result(VALUES).to_xarray()["v"])
+
+
+def test_to_mne():
+    raw = result().to_mne(sensors=["Fz", "Cz", "Pz"])
+    assert (raw.ch_names, raw.info["sfreq"]) == (["Fz", "Cz", "Pz"], 500.0)
+    np.testing.assert_allclose(raw.get_data(), 1e-3 * np.asarray(VALUES).T, rtol=1e-6)
+    assert raw.get_channel_types() == ["eeg"] * 3
+    assert result(VALUES * u.tesla).to_mne(kind="mag").ch_names == ["a", "b", "c"]
+    with pytest.raises(u.UnitMismatchError, match="'v' must be in V for the 'eeg' of MNE, but is in Hz"):
+        result(VALUES * u.Hz).to_mne()
+    with pytest.raises(ValueError, match="`sensors` of Result.to_mne must be 3 names, but are 1"):
+        result().to_mne(sensors=["Fz"])
+    with pytest.raises(ValueError, match="must be sampled evenly"):
+        result(times=jnp.array([1.0, 2.0, 4.0, 5.0, 6.0]) * u.ms).to_mne()
+    with pytest.raises(ValueError, match="`kind` .*'eeg', 'seeg', 'ecog', 'mag', but is 'EEG'"):
+        result().to_mne(kind="EEG")
+
+
+def test_a_fit_to_xarray():
+    fit = brainmass.FitResult(
+        backend="grad", best_loss=0.5, best_params={"node.a": jnp.ones(3) * u.mV}, history=[1.0, 0.5], n_steps=2,
+        histories=np.ones((2, 4)), prediction=VALUES, provenance={"who": "me"},
+    )  # fmt: skip
+    dataset = fit.to_xarray()
+    assert dataset["loss"].values.tolist() == [1.0, 0.5]
+    assert (dataset["losses"].dims, dataset["node.a"].attrs["units"]) == (("step", "start"), "mV")
+    assert (dataset.attrs["who"], dataset.attrs["best_loss"]) == ("me", 0.5)
+    np.testing.assert_array_equal(dataset["prediction"], VALUES)
+
+
+# --- lead fields of MNE -----------------------------------------------------------------------------------------------
+DIRECTIONS = np.array([[0.0, 0.0, 1.0], [0.0, 3.0, 4.0], [1.0, 0.0, 0.0]])
+
+
+@pytest.fixture(scope="module")
+def forward():
+    info = mne.create_info(["Fz", "Cz", "Pz", "Oz"], 100.0, "eeg")
+    info.set_montage("biosemi64")
+    sphere = mne.make_sphere_model((0.0, 0.0, 0.04), 0.095, info, verbose="error")
+    places = np.array([[0.0, 0.03, 0.07], [0.03, 0.0, 0.07], [-0.03, 0.0, 0.06]])
+    sources = mne.setup_volume_source_space(pos={"rr": places, "nn": np.tile([0.0, 0.0, 1.0], (3, 1))}, verbose="error")
+    return mne.make_forward_solution(info, None, sources, sphere, eeg=True, meg=False, mindist=0, verbose="error")
+
+
+def test_a_lead_field_of_mne_sees_what_mne_says(forward):
+    eeg = brainmass.EEGLeadFieldModel.from_mne(forward, orientations=DIRECTIONS)
+    moments = np.array([1.0, -2.0, 0.5])  # nA m
+    vectors = DIRECTIONS / np.linalg.norm(DIRECTIONS, axis=1, keepdims=True) * moments[:, None]
+    volts = forward["sol"]["data"] @ (1e-9 * vectors).ravel()
+    np.testing.assert_allclose(eeg(moments).to_decimal(u.volt), volts, rtol=1e-5)
+    assert (eeg.R, eeg.M) == (3, 4)
+
+
+def test_sources_become_regions(forward):
+    single = brainmass.EEGLeadFieldModel.from_mne(forward, orientations=DIRECTIONS).L.value().mantissa
+    for parcels in (np.array([0, 1, 0]), np.array([[1.0, 0.0], [0.0, 2.0], [1.0, 0.0]])):
+        both = brainmass.EEGLeadFieldModel.from_mne(forward, orientations=DIRECTIONS, parcels=parcels)
+        expected = np.stack([(single[0] + single[2]) / 2, single[1]])
+        np.testing.assert_allclose(both.L.value().mantissa, expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({}, "sources in a volume, which have no normal. Give `orientations`"),
+        ({"orientations": np.ones((2, 3))}, r"shape \(3, 3\), one direction per source, but has \(2, 3\)"),
+        ({"orientations": DIRECTIONS, "parcels": [0, 2, 2]}, "and none for region 1"),
+        ({"orientations": DIRECTIONS, "parcels": [0, 1]}, r"each of the 3 sources, .*but has shape \(2, 2\)"),
+    ],
+)
+def test_what_a_forward_leaves_open_is_asked(forward, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        brainmass.EEGLeadFieldModel.from_mne(forward, **arguments)
+
+
+def test_other_things_than_forwards_are_refused(forward):
+    with pytest.raises(TypeError, match="must be a Forward of MNE, but is a list"):
+        brainmass.EEGLeadFieldModel.from_mne([1])
+    with pytest.raises(ValueError, match="must have sensors of MEGLeadFieldModel, but has none"):
+        brainmass.MEGLeadFieldModel.from_mne(forward, orientations=DIRECTIONS)
+    with pytest.raises(TypeError, match=r"is a Forward of MNE. Example: EEGLeadFieldModel.from_mne\(forward\)"):
+        brainmass.EEGLeadFieldModel(3, 4, forward)
