@@ -59,7 +59,7 @@ def steps_of(argument: str, time: Any, step: Any, owner: str = "", called: str =
 
 
 def _rounding(*times: Any) -> float:
-    """What may be rounding in a ratio of times: of single precision, which carries about seven digits, and of double."""
+    """What may be rounding in a ratio of times: single precision carries about seven digits."""
     single = any(np.asarray(time.mantissa).dtype == np.float32 for time in times)
     return 1e-5 if single else 1e-9
 

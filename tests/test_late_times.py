@@ -9,8 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.signal
-from braintools.init import Constant
 from brainstate.nn import Param
+from braintools.init import Constant
 
 import brainmass as bm
 from brainmass.clock import Double, as_written, of_count, of_number
@@ -95,7 +95,8 @@ def test_a_pulse_and_bursts_late(first, dt):
     begin = float(np.float32((first + 500) * dt))
     pulse = seen(bm.Pulse(1, onset=begin * u.ms, width=1 * u.ms), first, 1000, dt)
     assert pulse.sum() == round(1 / dt) and abs(np.flatnonzero(pulse)[0] - (begin / dt - first)) < 1
-    bursts = bm.ThetaBurst(1, width=0.5 * u.ms, pulse_period=2 * u.ms, burst_period=20 * u.ms, train=60 * u.ms, train_period=100.7 * u.ms)  # fmt: skip
+    times = {"width": 0.5, "pulse_period": 2.0, "burst_period": 20.0, "train": 60.0, "train_period": 100.7}
+    bursts = bm.ThetaBurst(1, **{name: ms * u.ms for name, ms in times.items()})
     in_train = [since % Fraction("100.7") for since in middles(first, 2000, dt)]
     expected = [s < 60 and s % 20 < 6 and s % 20 % 2 < Fraction("0.5") for s in in_train]
     np.testing.assert_array_equal(seen(bursts, first, 2000, dt), expected)

@@ -400,9 +400,13 @@ class NeuralMassDynamics(Declared):
     ----------
     method : str, default 'heun'
         Integration method: a fixed-step method of `braintools.quad`, e.g. `'heun'`, `'rk4'`, or `'exp_euler'`.
+    clamp : bool, default False
+        Whether after each step a state that noise or a large step took out of its domain is put back to its bound, as
+        in The Virtual Brain. Where it is not, a run says so.
     """
 
     method: str = option(default="heun")
+    clamp: bool = option(default=False)
 
     category: ClassVar[str] = "physiological"
     use_case: ClassVar[str] = ""
@@ -457,6 +461,8 @@ class NeuralMassDynamics(Declared):
             key = self._main_noise()
         elif key == "method" and self._checked:
             integrators.check_method(self._owner, value)
+        elif key == "clamp" and self._checked:
+            _check_clamp(self, value)
         elif self._checked and key.startswith("noise") and key not in self._noises:
             raise AttributeError(
                 f"{self._owner} has no noise `{key}`; it has {', '.join(self._noises) or 'none'}"
@@ -562,6 +568,16 @@ class NeuralMassDynamics(Declared):
         owner = f"{self._owner}, from `{name}`,"
         return as_input(owner, port, self._port_units[port], noise.scaled(sample, values))
 
+    def _settled(self, name: str, value: Any) -> Any:
+        """A state at the end of a step: an angle without whole turns, with `clamp` a value within its bounds."""
+        spec = self._states[name]
+        if spec.is_angle:
+            return integrators.without_turns(value)
+        if not (self.clamp and spec.domain.is_bounded):
+            return value
+        low, high = (u.maybe_decimal(bound * u.get_unit(value)) for bound in spec.domain.bounds)
+        return u.math.clip(value, low, high)
+
     def _result(self) -> Any:
         def present(name: str) -> Any:
             value = getattr(self, name)
@@ -607,13 +623,23 @@ def advance(
     new = integrators.step(nodes[0].method, motion, old, t, dt, inputs)
     for node, values in zip(nodes, _by_node(nodes, new), strict=True):
         for name, value in values.items():
-            getattr(node, name).value = value
+            getattr(node, name).value = node._settled(name, value)
 
 
 @functools.lru_cache(maxsize=1024)
 def near_name(kind: type, name: str) -> str:
     """Kept, since brainstate asks for what is not there whenever it rebuilds a module."""
     return suggestion(name, dir(kind))
+
+
+def _check_clamp(node: NeuralMassDynamics, clamp: Any) -> None:
+    if not isinstance(clamp, bool):
+        raise TypeError(f"Argument `clamp` of {node._owner} must be True or False, but is {show(clamp)}.")
+    if clamp and not any(spec.domain.is_bounded for spec in node._states.values()):
+        raise ValueError(
+            f"Argument `clamp` of {node._owner} has no effect: none of its states, {', '.join(node._states)}, has "
+            "bounds."
+        )
 
 
 def _by_node(nodes: Sequence[NeuralMassDynamics], flat: tuple) -> list[dict[str, Any]]:

@@ -163,6 +163,8 @@ def doc_table(cls: type) -> str:
         default, limit = default_method(cls), getattr(cls, "largest_step", None)
         up_to = "" if limit is None else f" The default is for time steps up to {longest_step(cls):g} ms ({limit})."
         lines += [f"method : str, default {default!r}", f"    E.g. `'heun'`, `'rk4'`, `'exp_euler'`.{up_to}"]
+    if any(s.domain.is_bounded for s in cls._states.values()) and "clamp" in cls._options:
+        lines += ["clamp : bool, default False", "    Whether states are put back to their bounds after each step."]
     if cls._states:
         lines += ["", "Attributes", "----------"]
     for s in cls._states.values():

@@ -49,17 +49,25 @@ Initializer = Callable[..., Any]
 # --- domains ------------------------------------------------------------------------------------------------
 @dataclass(frozen=True)
 class Domain:
-    """The values that a parameter or a state may take: a test on numpy arrays, and words that describe it."""
+    """The values that a parameter or a state may take: a test on numpy arrays, and words that describe it.
+
+    `bounds` are the least and the largest of them.
+    """
 
     text: str
     contains: Callable[[np.ndarray], Any] = field(compare=False, repr=False)
     outside: tuple[float, ...] = field(default=(np.nan,), compare=False, repr=False)
+    bounds: tuple[float, float] = (-np.inf, np.inf)
+
+    @property
+    def is_bounded(self) -> bool:
+        return self.bounds != (-np.inf, np.inf)
 
 
 real = Domain("finite", np.isfinite)
-positive = Domain("> 0", lambda x: np.isfinite(x) & (x > 0), (0.0, -1.0, np.nan, np.inf))
-nonnegative = Domain(">= 0", lambda x: np.isfinite(x) & (x >= 0), (-1.0, np.nan, np.inf))
-unit_interval = Domain("between 0 and 1", lambda x: (x >= 0) & (x <= 1), (-0.1, 1.1, np.nan))
+positive = Domain("> 0", lambda x: np.isfinite(x) & (x > 0), (0.0, -1.0, np.nan, np.inf), (0.0, np.inf))
+nonnegative = Domain(">= 0", lambda x: np.isfinite(x) & (x >= 0), (-1.0, np.nan, np.inf), (0.0, np.inf))
+unit_interval = Domain("between 0 and 1", lambda x: (x >= 0) & (x <= 1), (-0.1, 1.1, np.nan), (0.0, 1.0))
 
 
 # --- specifications -----------------------------------------------------------------------------------------
@@ -97,6 +105,7 @@ class StateSpec:
     add_unit: u.Unit = u.UNITLESS
     noise: str = ""
     domain: Domain = real
+    is_angle: bool = False
     name: str = ""
 
     @property
@@ -176,6 +185,7 @@ def state(
     add_unit: u.Unit | None = None,
     noise: str = "",
     domain: Domain = real,
+    is_angle: bool = False,
     init: Literal[False] = False,
 ) -> Any:
     """Declare a state variable.
@@ -201,11 +211,13 @@ def state(
         Name of the constructor argument that holds the noise (default `noise_<state>` where that is
         declared).
     domain : Domain
-        Values that the state may start from.
+        Values that the state may have: it starts from one of them, and a run tells when it leaves them.
+    is_angle : bool
+        Whether it is an angle in rad, of which whole turns are taken away after each step: it stays between -π and π.
     """
     unit_of_port = port_unit if port_unit is not None else unit or u.UNITLESS
     unit_of_add = add_unit if add_unit is not None else unit or u.UNITLESS
-    spec = StateSpec(doc, unit, start, port, unit_of_port, add, unit_of_add, noise, domain)
+    spec = StateSpec(doc, unit, start, port, unit_of_port, add, unit_of_add, noise, domain, is_angle)
     return dataclasses.field(init=False, repr=False, metadata={"spec": spec})
 
 

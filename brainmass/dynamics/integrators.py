@@ -14,11 +14,13 @@ from typing import Any
 
 import brainstate
 import brainunit as u
+import jax.numpy as jnp
+import numpy as np
 from braintools import quad
 
 from brainmass.dynamics.fields import suggestion
 
-__all__ = ["METHODS", "check_method", "step"]
+__all__ = ["METHODS", "check_method", "step", "without_turns"]
 
 State = tuple[Any, ...]
 
@@ -108,3 +110,13 @@ def _symplectic_euler(derivative: Callable, state: State, t: Any, dt: Any, input
     for i in reversed(range(len(state))):
         state = (*state[:i], state[i] + dt * derivative(state, t, *inputs)[i], *state[i + 1 :])
     return state
+
+
+# A turn in two parts, the first of few binary digits: a number of turns times it is exact.
+_TURN, _REST = 6.28125, 2 * np.pi - 6.28125
+
+
+def without_turns(angle: Any) -> Any:
+    """An angle less the nearest number of whole turns: from -π to π, where single precision carries it to 1e-7."""
+    turns = jnp.round(angle / (2 * np.pi))
+    return (angle - turns * _TURN) - turns * _REST

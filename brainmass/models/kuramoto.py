@@ -26,8 +26,10 @@ class KuramotoNetwork(PhaseCoupled):
             \sin(\theta_j(t - d_{ij}) - \theta_i - \alpha_i) + I_i
 
     :math:`N_c = N`, the number of oscillators, with `normalize_by_n`, although the sum leaves out one of them; else
-    1. The oscillators are those of the last axis of `in_size`. Phases are not wrapped. By the addition theorem the
-    sum is two matrix products, of the sources' sines and cosines, and without weights and delays two plain sums.
+    1. The oscillators are those of the last axis of `in_size`. Whole turns are taken from a phase after each
+    step, so that it keeps its digits in a long run; `np.unwrap` of a recorded phase puts them back. By the addition
+    theorem the sum is two matrix products, of the sources' sines and cosines, and without weights and delays two plain
+    sums.
 
     The weights `conn`, an array (N, N) or flat, or a Connectome, are onto i from j; a phase lag `alpha` may be given
     per connection, too.
@@ -60,7 +62,7 @@ class KuramotoNetwork(PhaseCoupled):
     init_theta: Initializer = Uniform(0.0, 2 * np.pi)
     delay: Any = option(default=None)
 
-    theta: HiddenState = state("phase, rad", port="theta_inp", add="drive")
+    theta: HiddenState = state("phase, rad, from -π to π", port="theta_inp", add="drive", is_angle=True)
 
     def dtheta(self, theta, drive):
         return (self.p.omega + drive) / u.ms

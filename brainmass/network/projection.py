@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import warnings
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import brainstate
 import brainunit as u
+import jax
 import jax.numpy as jnp
 import numpy as np
 from brainstate.nn import Param
@@ -160,7 +162,8 @@ class Projection(ShowsConstructor, WithRows):
     def attach(self, owner: str, source: NeuralMassDynamics, target: NeuralMassDynamics) -> None:
         """Check that the nodes fit, and take the default port."""
         ends = _Ends(owner, type(source).__name__, (*source._states, *source.sources), type(target).__name__,
-                     (*target._states, *target.sources), target._ports, source is target)  # fmt: skip
+                     (*target._states, *target.sources), target._ports, source is target,
+                     tuple(name for name, spec in source._states.items() if spec.is_angle))  # fmt: skip
         ends.check_sent(self._coupled_var, self.coupling)
         port = self._port or target.coupling_port
         ends.check_port(port)
@@ -531,6 +534,7 @@ class _Ends:
     known_there: tuple[str, ...]
     ports: tuple[str, ...]
     same: bool
+    angles: tuple[str, ...] = ()
 
     def check_sent(self, name: Any, coupling: Coupling) -> None:
         if name not in self.sent:
@@ -543,6 +547,12 @@ class _Ends:
                 f"{type(coupling).__name__} compares `{name}` of {self.source} with that of the target, and "
                 f"{self.target} has none. Example: coupling='additive'."
             )
+        if name in self.angles and _sees_turns(coupling):
+            raise ValueError(
+                f"Argument `coupling` of {self.owner} must be the same for an angle and a turn more, as `{name}` of "
+                f"{self.source} is an angle from -π to π, but {type(coupling).__name__} is not. "
+                "Example: coupling='kuramoto'."
+            )
 
     def check_port(self, name: Any) -> None:
         if name not in self.ports:
@@ -550,6 +560,14 @@ class _Ends:
                 f"Argument `port` of {self.owner} must be an input of {self.target} ({', '.join(self.ports)}), "
                 f"but is {name!r}.{suggestion(str(name), self.ports)}"
             )
+
+
+def _sees_turns(coupling: Coupling) -> bool:
+    """Whether what a kernel sends tells an angle from one that is a turn more."""
+    others = [np.zeros(coupling.n_in)] * (len(inspect.signature(coupling.pre).parameters) - 1)
+    with jax.ensure_compile_time_eval():
+        sent = [coupling.pre(np.full(coupling.n_in, angle), *others) for angle in (0.3, 0.3 + 2 * np.pi)]
+    return not is_traced(sent) and not np.allclose(*sent, atol=1e-4)
 
 
 class _Arranged:

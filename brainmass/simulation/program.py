@@ -34,6 +34,7 @@ from brainmass.simulation.probe import present_probe
 from brainmass.simulation.progress import ProgressBar
 from brainmass.simulation.random import Normals, fold
 from brainmass.simulation.same import Pictures
+from brainmass.simulation.watch import Bounded, Watched
 
 __all__ = ["Bundle", "Program", "initialise_missing", "states_missing"]
 
@@ -63,8 +64,7 @@ class Resumes(Protocol):
 class Program:
     """The pure function behind `Simulator.run` and `Simulator.pure`, for fixed settings and a fixed structure.
 
-    Calling it gives the samples by monitor, the final state, and for every state the first step at whose block end
-    it was not finite (-1: never).
+    Calling it gives the samples by monitor, the final state, and what was `Watched`.
     """
 
     def __init__(
@@ -120,6 +120,7 @@ class _Run:
         self.normals = Normals(key, {path: _stream(path) for path in shapes}, shapes) if shapes else None
         drawing = [path for path, m in found.modules.items() if isinstance(m, Observer) and m.takes_key]
         self.keys = {path.removeprefix("observers."): fold(key, _stream(path)) for path in drawing}
+        self.bounded = Bounded(found)
         self.probe, self.start = present_probe(), jnp.int32(0)
 
     def bind(self, states: Values) -> tuple[Any, Inventory]:
@@ -146,8 +147,9 @@ class _Run:
             observe={name: lambda carry, record, n=name: self.observe(n, carry, record) for name in order},
             watch=lambda carry, i, n: self.watch(carry, i, n, start),
         )
-        (states, _, bad), samples = loop.run(machine, self.plan, (states, gathered, never), start)
-        return samples, {"step": start + self.plan.n_steps, "key": self.key, "states": states}, bad
+        carry = (states, gathered, Watched(never, *self.bounded.values(states)))
+        (states, _, watched), samples = loop.run(machine, self.plan, carry, start)
+        return samples, {"step": start + self.plan.n_steps, "key": self.key, "states": states}, watched
 
     def initial_states(self, given: Mapping[str, Any] = MappingProxyType({})) -> Values:
         """Those of all modules; where those of the model are `given`, of the forward models and of what drives it."""
@@ -183,7 +185,7 @@ class _Run:
         return jax.lax.cond(done >= cut, through, lambda c: jax.lax.stop_gradient(self.advance(c, x)), carry)
 
     def advance(self, carry: tuple, x: tuple) -> tuple:
-        states, gathered, bad = carry
+        states, gathered, watched = carry
         number, draws, row = x
         bundle, found = self.bind(states)
         for path, normals in {} if self.normals is None else self.normals.of_row(draws).items():
@@ -194,7 +196,7 @@ class _Run:
             bundle.model.update(**given)
         states = jax.tree.map(lambda new, old: new.astype(old.dtype), found.state_values(), states)
         gathered = {n: total + self.activity(n, states) for n, total in gathered.items()}
-        return states, gathered, bad
+        return states, gathered, watched.after(*self.bounded.values(states))
 
     def activity(self, name: str, states: Values) -> Any:
         """What drives an observer."""
@@ -217,7 +219,7 @@ class _Run:
         return zeros
 
     def observe(self, name: str, carry: tuple, record: bool) -> tuple:
-        states, gathered, bad = carry
+        states, gathered, watched = carry
         interval, source = self.plan.observed[name], self.program.fed.get(name)
         bundle, found = self.bind(states)
         observer = bundle.observers[name]
@@ -232,7 +234,7 @@ class _Run:
             states = found.state_values()
         if name in gathered:
             gathered = {**gathered, name: _zeros_like(gathered[name])}
-        return states, gathered, bad
+        return states, gathered, watched
 
     def sample(self, name: str, carry: tuple) -> Any:
         bundle, _ = self.bind(carry[0])
@@ -242,11 +244,11 @@ class _Run:
 
     def watch(self, carry: tuple, i: Any, n: int, start: Any) -> tuple:
         """Note the first block at whose end a state is not finite; move the progress bar."""
-        states, gathered, bad = carry
-        bad = {p: jnp.where((seen < 0) & ~_finite(states[p]), i, seen) for p, seen in bad.items()}
+        states, gathered, watched = carry
+        bad = {p: jnp.where((seen < 0) & ~_finite(states[p]), i, seen) for p, seen in watched.bad.items()}
         if self.program.bar is not None:
             self.program.bar.report(i - start, n)
-        return states, gathered, bad
+        return states, gathered, watched._replace(bad=bad)
 
 
 def states_missing(found: Inventory) -> list[Any]:

@@ -27,17 +27,12 @@ from brainmass.simulation.progress import ProgressBar
 from brainmass.simulation.random import as_key, fold, next_key
 from brainmass.simulation.result import Result, unchecked
 from brainmass.simulation.same import Pictures, environment
+from brainmass.simulation.watch import DivergenceError, raise_if_diverged, warn_of_bounds
 from brainmass.timing import check_countable, milliseconds
 
 __all__ = ["DivergenceError", "Simulator", "checked_value"]
 
 _MOST_PROGRAMS = 64  # that a simulator keeps
-
-
-class DivergenceError(FloatingPointError):
-    """A state became infinite or NaN. `result` holds what was recorded."""
-
-    result: Result
 
 
 class Simulator(Closed):
@@ -178,7 +173,7 @@ class Simulator(Closed):
         if state is None and not program.initialises_from_key:
             state = _eager_state(self.model, key, program, batched)
         call = _compiled(program, batched, state is not None, jit)
-        samples, final, bad = call(found.raw(), {}, key, state, given.arrays)
+        samples, final, watched = call(found.raw(), {}, key, state, given.arrays)
         provenance = {} if seed is None or is_traced(seed) else {"seed": str(seed)}
         result = self._result(
             program.plan, program.dt, samples, final, 0 if state is None else state["step"], provenance
@@ -188,7 +183,8 @@ class Simulator(Closed):
         if (probe := present_probe()) is not None:
             probe.n_runs += 1
         _write_back(found, final["states"], final["key"].shape[:-1])
-        _raise_if_diverged(bad, program.dt, result, batched)
+        raise_if_diverged(watched.bad, program.dt, result, batched, program.monitors)
+        warn_of_bounds(found, watched, result.labels, batched)
         return result
 
     def pure(
@@ -223,7 +219,7 @@ class Simulator(Closed):
             result, bad = run(values, key, state)
             if (probe := present_probe()) is not None and not is_traced(bad):
                 probe.n_runs += 1
-                _raise_if_diverged(bad, self.dt, result, False)
+                raise_if_diverged(bad, self.dt, result, False, as_monitors(monitors, self.model))
             return result
 
         return pure_run
@@ -264,9 +260,9 @@ class Simulator(Closed):
             elif state is not None:
                 state = _checked_state(program, state)
             _check_end(program, given, state)
-            samples, final, bad = program(raw, overrides, words, state, given.arrays)
+            samples, final, watched = program(raw, overrides, words, state, given.arrays)
             start = 0 if state is None else state["step"]
-            return self._result(program.plan, program.dt, samples, final, start, {}), bad
+            return self._result(program.plan, program.dt, samples, final, start, {}), watched.bad
 
         return run
 
@@ -587,38 +583,3 @@ def _write_back(found: Inventory, states: Mapping[str, Any], lanes: tuple[int, .
     for module in found.modules.values():
         if isinstance(module, Declared) and module._batch != lanes:
             module._batch = lanes
-
-
-def _raise_if_diverged(bad: Mapping[str, Any], dt: Any, result: Result, batched: bool) -> None:
-    first = {path: np.asarray(steps) for path, steps in bad.items()}
-    hit = {path: steps for path, steps in first.items() if (steps >= 0).any()}
-    if not hit:
-        return
-    # What is not finite at the end of a block has often spread through the network: a recorded state tells more.
-    path, steps, where, when = min((_first_bad(p, n, dt, result) for p, n in hit.items()), key=lambda found: found[3])
-    lane = f", run {where[0]} of the batch" if batched else ""
-    region = "" if len(where) == batched else f"region {where[-1]}"
-    if region and result.labels and where[-1] < len(result.labels):
-        region = result.labels[where[-1]]
-    n = int((steps >= 0).sum())
-    error = DivergenceError(
-        f"State `{path.removeprefix('model.')}` became infinite or NaN by {when:g} ms, "
-        f"first in {region or 'this value'}{lane} ({n} of {steps.size} values in the end). "
-        f"Try a smaller dt than {show(dt)}, another method, or weaker input, coupling or noise. "
-        "What was recorded is in the `result` of this error."
-    )
-    error.result = result
-    raise error
-
-
-def _first_bad(path: str, steps: np.ndarray, dt: Any, result: Result) -> tuple[str, np.ndarray, tuple[int, ...], float]:
-    """The first element of a state seen to be not finite, and the time in ms."""
-    when = steps[steps >= 0].min()
-    where, time = np.argwhere(steps == when)[0], float((when * dt).to_decimal(u.ms))
-    name = path.rpartition(".")[2]
-    if name in result and u.math.shape(result[name])[1:] == steps.shape:
-        rows = np.argwhere(~np.isfinite(np.asarray(u.get_mantissa(result[name]))))
-        recorded = float(result.times[name][rows[0][0]].to_decimal(u.ms)) if len(rows) else np.inf
-        if recorded < time:
-            where, time = rows[0][1:], recorded
-    return path, steps, tuple(map(int, where)), time

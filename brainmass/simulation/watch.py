@@ -1,0 +1,167 @@
+"""What a run keeps an eye on: states that are not finite, and states that leave the values they are declared for."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import brainunit as u
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from brainmass.dynamics.base import NeuralMassDynamics
+from brainmass.dynamics.fields import StateSpec, show
+from brainmass.simulation.functional import Inventory, Values
+from brainmass.simulation.monitors import Monitor, feeders
+from brainmass.simulation.result import Result
+
+__all__ = ["Bounded", "DivergenceError", "Watched", "raise_if_diverged", "warn_of_bounds"]
+
+
+class DivergenceError(FloatingPointError):
+    """A state became infinite or NaN. `result` holds what was recorded."""
+
+    result: Result
+
+
+class Watched(NamedTuple):
+    """By path of a state: the first step at whose block end it was not finite (-1: never), and, of states that have
+    bounds to stay in, the least and the largest values of all steps.
+    """
+
+    bad: Values
+    least: Values
+    most: Values
+
+    def after(self, least: Values, most: Values) -> Watched:
+        return Watched(
+            self.bad,
+            {path: jnp.minimum(x, least[path]) for path, x in self.least.items()},
+            {path: jnp.maximum(x, most[path]) for path, x in self.most.items()},
+        )
+
+
+class Bounded:
+    """The states of a model that have bounds, in nodes that do not put them back there."""
+
+    def __init__(self, found: Inventory):
+        self.specs: dict[str, StateSpec] = {
+            f"{path}.{name}": spec
+            for path, module in found.modules.items()
+            if path.partition(".")[0] == "model" and isinstance(module, NeuralMassDynamics) and not module.clamp
+            for name, spec in module._states.items()
+            if spec.domain.is_bounded
+        }
+
+    def values(self, states: Values) -> tuple[Values, Values]:
+        """Of those with a bound below and above."""
+        plain = {path: lax.stop_gradient(u.get_mantissa(states[path])) for path in self.specs}
+        return tuple(  # pyright: ignore[reportReturnType]
+            {path: x for path, x in plain.items() if np.isfinite(self.specs[path].domain.bounds[side])}
+            for side in (0, 1)
+        )
+
+
+def warn_of_bounds(found: Inventory, watched: Watched, labels: Any, batched: bool) -> None:
+    """Say which states left their bounds, how far and where."""
+    if not (watched.least or watched.most):
+        return
+    left = [
+        words
+        for path, spec in Bounded(found).specs.items()
+        for extremes, side in ((watched.least, 0), (watched.most, 1))
+        if path in extremes and (words := _left(path, spec, side, np.asarray(extremes[path]), labels, batched))
+    ]
+    if left:
+        warnings.warn(
+            f"{'; '.join(left)}. clamp=True of the model puts states back to their bounds after each step; less noise "
+            "or a smaller dt keeps them in.",
+            stacklevel=3,
+        )
+
+
+def _left(path: str, spec: StateSpec, side: int, values: np.ndarray, labels: Any, batched: bool) -> str:
+    """What to say of values that went beyond a bound; of none nothing."""
+    outside = (spec.domain.bounds[side] - values) * (1, -1)[side]
+    if not outside.max() > 1e-6:  # less is rounding, and NaN is told as divergence
+        return ""
+    where = tuple(map(int, np.unravel_index(outside.argmax(), outside.shape)))
+    value = f"{values[where]:.4g}{f' {spec.unit_words}' if spec.unit_words else ''}"
+    return (
+        f"State `{path.removeprefix('model.')}` ({spec.doc}) must be {spec.domain.text}, but came to {value} in "
+        f"{_place(where, labels, batched)}, and {int((outside > 1e-6).sum())} of {outside.size} values were beyond "
+        "that bound at some step"
+    )
+
+
+def _place(where: tuple[int, ...], labels: Any, batched: bool) -> str:
+    if len(where) == batched:
+        place = "this value"
+    else:
+        place = labels[where[-1]] if labels and where[-1] < len(labels) else f"region {where[-1]}"
+    return f"{place}, run {where[0]} of the batch" if batched else place
+
+
+# --- divergence ---------------------------------------------------------------------------------------------------
+def raise_if_diverged(
+    bad: Mapping[str, Any], dt: Any, result: Result, batched: bool, monitors: Mapping[str, Monitor]
+) -> None:
+    """Say which state became infinite or NaN first, and what to do about it."""
+    first = {path: np.asarray(steps) for path, steps in bad.items()}
+    hit = {path: steps for path, steps in first.items() if (steps >= 0).any()}
+    if not hit:
+        return
+    # What is not finite at the end of a block has often spread through the network: a recorded state tells more. Of
+    # what is seen at the same time the model comes first, then what it drives.
+    fed = feeders(monitors)
+    path, steps, where, when = min(
+        (_first_bad(path, steps, dt, result) for path, steps in hit.items()),
+        key=lambda found: (found[3], _rank(found[0], fed)),
+    )
+    kind, _, rest = path.partition(".")
+    what = f"State `{rest if kind == 'model' else path}`"
+    remedy = f"Try a smaller dt than {show(dt)}, another method, or weaker input, coupling or noise."
+    if kind == "observers":
+        name, _, state = rest.rpartition(".")
+        what, remedy = _of_observer(name, state, monitors[name])
+    error = DivergenceError(
+        f"{what} became infinite or NaN by {when:g} ms, first in {_place(where, result.labels, batched)} "
+        f"({int((steps >= 0).sum())} of {steps.size} values in the end). {remedy} "
+        "What was recorded is in the `result` of this error."
+    )
+    error.result = result
+    raise error
+
+
+def _rank(path: str, fed: Mapping[str, str]) -> int:
+    kind, _, rest = path.partition(".")
+    return 0 if kind == "model" else 1 if kind == "inputs" else 3 if rest.partition(".")[0] in fed else 2
+
+
+def _of_observer(name: str, state: str, monitor: Monitor) -> tuple[str, str]:
+    """What a forward model that diverged is called, and what to do: the model that drives it has not."""
+    source, kind = monitor.source, type(monitor.what).__name__
+    driven = (
+        f"`{source}`" if isinstance(source, str) else "the activity of the model" if source is None else "a function"
+    )
+    return (
+        f"Monitor `{name}`, a {kind} whose state is `{state}`,",
+        f"It is driven by {driven}, while the model itself was finite: make that weaker, in the unit and the range "
+        f"that a {kind} is for. Example: source=lambda model: 0.1 * model.activity().",
+    )
+
+
+def _first_bad(path: str, steps: np.ndarray, dt: Any, result: Result) -> tuple[str, np.ndarray, tuple[int, ...], float]:
+    """The first element of a state seen to be not finite, and the time in ms."""
+    when = steps[steps >= 0].min()
+    where, time = np.argwhere(steps == when)[0], float((when * dt).to_decimal(u.ms))
+    kind, _, rest = path.partition(".")
+    name = rest.rpartition(".")[0 if kind == "observers" else 2]
+    if name in result and u.math.shape(result[name])[1:] == steps.shape:
+        rows = np.argwhere(~np.isfinite(np.asarray(u.get_mantissa(result[name]))))
+        recorded = float(result.times[name][rows[0][0]].to_decimal(u.ms)) if len(rows) else np.inf
+        if recorded < time:
+            where, time = rows[0][1:], recorded
+    return path, steps, tuple(map(int, where)), time
