@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from braintools.init import Constant
 
+from brainmass.clock import Double
 from brainmass.dynamics.fields import check_input_shape, default_dtype, is_traced, option, show, state
 from brainmass.forward.observer import Observer, in_words, written
 
@@ -53,10 +54,29 @@ class Statistic(Observer):
 
     count: Any = state("number of values so far", start=Constant(0.0))
 
+    # Counts are integers, and sums keep what rounding takes from them, as `<name>_rest`: in single precision a count
+    # stops at 2^24, and a sum of that many values no longer sees the next.
+    _sums: ClassVar[tuple[str, ...]] = ()
+
     def _initial(self, rng: Any) -> dict[str, Any]:
-        batch = self._batch or ()
-        shapes = {"count": (1,), **self._shapes()}
-        return {name: jnp.zeros((*batch, *shape), default_dtype()) for name, shape in shapes.items()}
+        batch, shapes = self._batch or (), self._shapes()
+        shapes |= {f"{name}_rest": shapes[name] for name in self._sums}
+        zeros = {name: jnp.zeros((*batch, *shape), default_dtype()) for name, shape in shapes.items()}
+        return {"count": jnp.zeros((*batch, 1), jnp.int32), **zeros}
+
+    def _add(self, name: str, x: Any) -> None:
+        """Add to a sum."""
+        total = self._sum(name) + x
+        getattr(self, name).value, getattr(self, f"{name}_rest").value = total.value, total.rest
+
+    def _sum(self, name: str) -> Double:
+        return Double(getattr(self, name).value, getattr(self, f"{name}_rest").value)
+
+    def _per_value(self, name: str, less: int = 0) -> Any:
+        """A sum over the number of values, or so many less; zero where there are none."""
+        count = jnp.maximum(self.count.value - less, 1).astype(default_dtype())
+        total = getattr(self, name).value
+        return total / count.reshape(*count.shape, *(1,) * (total.ndim - count.ndim))
 
     @abstractmethod
     def _shapes(self) -> dict[str, tuple[int, ...]]:
@@ -73,7 +93,7 @@ class Statistic(Observer):
             )
         x = z.to_decimal(self.unit) if isinstance(z, u.Quantity) else z
         shape = (*self.count.value.shape[:-1], *self.varshape)
-        self._enter(jnp.broadcast_to(jnp.asarray(x, self.count.value.dtype), shape))
+        self._enter(jnp.broadcast_to(jnp.asarray(x, default_dtype()), shape))
         self.count.value = self.count.value + 1
 
     @abstractmethod
@@ -104,20 +124,23 @@ class Statistic(Observer):
 class Mean(Statistic):
     """The mean over time, shape (batch..., regions), in `unit`."""
 
-    mean: Any = state("mean of the values so far", start=Constant(0.0))
+    total: Any = state("sum of the values so far", start=Constant(0.0))
+    total_rest: Any = state("what rounding took from it", start=Constant(0.0))
+
+    _sums = ("total",)
 
     @property
     def needed(self) -> int:
         return 1
 
     def _shapes(self) -> dict[str, tuple[int, ...]]:
-        return {"mean": self.varshape}
+        return {"total": self.varshape}
 
     def _enter(self, x: Any) -> None:
-        self.mean.value = self.mean.value + (x - self.mean.value) / (self.count.value + 1)
+        self._add("total", x)
 
     def _statistic(self) -> Any:
-        return u.maybe_decimal(self.mean.value * self.unit)
+        return u.maybe_decimal(self._per_value("total") * self.unit)
 
 
 class Covariance(Mean):
@@ -127,21 +150,25 @@ class Covariance(Mean):
     """
 
     product: Any = state("sum of the products of deviations", start=Constant(0.0))
+    product_rest: Any = state("what rounding took from it", start=Constant(0.0))
+
+    _sums = ("total", "product")
 
     @property
     def needed(self) -> int:
         return 2
 
     def _shapes(self) -> dict[str, tuple[int, ...]]:
-        return {"mean": self.varshape, "product": 2 * self.varshape}
+        return {"total": self.varshape, "product": 2 * self.varshape}
 
     def _enter(self, x: Any) -> None:
-        before = x - self.mean.value
+        before = x - self._per_value("total")
         super()._enter(x)
-        self.product.value = self.product.value + before[..., :, None] * (x - self.mean.value)[..., None, :]
+        after = x - self._per_value("total", less=-1)
+        self._add("product", before[..., :, None] * after[..., None, :])
 
     def _statistic(self) -> Any:
-        return u.maybe_decimal(self.product.value / (self.count.value[..., None] - 1) * self.unit**2)
+        return u.maybe_decimal(self._per_value("product", less=1) * self.unit**2)
 
 
 class FunctionalConnectivity(Covariance):
@@ -172,24 +199,28 @@ class OrderParameter(Statistic):
     averages = False
     interval = 0.0 * u.ms
 
-    mean: Any = state("mean of R so far", start=Constant(0.0))
+    total: Any = state("sum of R so far", start=Constant(0.0))
+    total_rest: Any = state("what rounding took from it", start=Constant(0.0))
     square: Any = state("sum of the squared deviations of R", start=Constant(0.0))
+    square_rest: Any = state("what rounding took from it", start=Constant(0.0))
+
+    _sums = ("total", "square")
 
     @property
     def needed(self) -> int:
         return 1
 
     def _shapes(self) -> dict[str, tuple[int, ...]]:
-        return {"mean": (1,), "square": (1,)}
+        return {"total": (1,), "square": (1,)}
 
     def _enter(self, x: Any) -> None:
         r = jnp.hypot(jnp.mean(jnp.cos(x), axis=-1), jnp.mean(jnp.sin(x), axis=-1))[..., None]
-        before = r - self.mean.value
-        self.mean.value = self.mean.value + before / (self.count.value + 1)
-        self.square.value = self.square.value + before * (r - self.mean.value)
+        before = r - self._per_value("total")
+        self._add("total", r)
+        self._add("square", before * (r - self._per_value("total", less=-1)))
 
     def _statistic(self) -> Any:
-        return self.mean.value[..., 0]
+        return self._per_value("total")[..., 0]
 
 
 class Metastability(OrderParameter):
@@ -199,7 +230,7 @@ class Metastability(OrderParameter):
     """
 
     def _statistic(self) -> Any:
-        return jnp.sqrt(jnp.maximum(self.square.value / self.count.value, 0.0))[..., 0]
+        return jnp.sqrt(jnp.maximum(self._per_value("square"), 0.0))[..., 0]
 
 
 class _Windowed(Statistic):
@@ -225,7 +256,7 @@ class _Windowed(Statistic):
         entered = self.count.value.reshape(-1)[0] + 1 - self.window
         due = (entered >= 0) & (entered % self.step == 0)
         kept = {name: getattr(self, name).value for name in self._kept}
-        number = (entered // self.step).astype(jnp.int32)
+        number = entered // self.step
         new = jax.lax.cond(due, lambda kept: self._take(kept, number), lambda kept: kept, kept)
         for name, value in new.items():
             getattr(self, name).value = value
@@ -254,8 +285,10 @@ class WelchSpectrum(_Windowed):
     window: int = option(default=256)  # pyright: ignore[reportIncompatibleVariableOverride]
 
     total: Any = state("sum of the periodograms", start=Constant(0.0))
+    total_rest: Any = state("what rounding took from it", start=Constant(0.0))
 
-    _kept = ("total",)
+    _sums = ("total",)
+    _kept = ("total", "total_rest")
 
     def check(self) -> None:
         _check_whole(self._owner, "window", self.window, 2)
@@ -280,10 +313,11 @@ class WelchSpectrum(_Windowed):
         shape = np.hanning(self.window + 1)[:-1]  # periodic, as spectral estimation has it
         x = (x - jnp.mean(x, axis=-2, keepdims=True)) * jnp.asarray(shape[:, None], x.dtype)
         power = jnp.abs(jnp.fft.rfft(x, axis=-2)) ** 2
-        return {"total": kept["total"] + power}
+        total = Double(kept["total"], kept["total_rest"]) + power
+        return {"total": total.value, "total_rest": total.rest}
 
     def _statistic(self) -> Any:
-        segments = (self.count.value[..., None] - self.window) // self.step + 1
+        segments = ((self.count.value[..., None] - self.window) // self.step + 1).astype(default_dtype())
         shape, rate = np.hanning(self.window + 1)[:-1], 1 / float(self.every.to_decimal(u.second))
         sides = np.full(self.window // 2 + 1, 2.0)
         sides[0] = 1

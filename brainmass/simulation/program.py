@@ -5,14 +5,14 @@ from __future__ import annotations
 import zlib
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import brainstate
 import brainunit as u
 import jax
 import jax.numpy as jnp
 
-from brainmass.clock import time_at
+from brainmass.clock import Double, time_at
 from brainmass.dynamics.base import Declared
 from brainmass.forward.observer import Observer
 from brainmass.simulation import loop
@@ -108,6 +108,27 @@ class Program:
         return Lanes(self.__call__, (None, None, 0, lanes if has_state else None, None), (1, lanes, 0))
 
 
+class Gathered(NamedTuple):
+    """The sum of an activity since an observer was last updated, with what rounding took from it if it is a long one."""
+
+    total: Any
+    rest: Any
+
+    @classmethod
+    def none(cls, zeros: Any, steps: int) -> Gathered:
+        return cls(zeros, u.get_mantissa(zeros) if steps > _LONG else None)
+
+    def plus(self, x: Any) -> Gathered:
+        if self.rest is None:
+            return Gathered(self.total + x, None)
+        unit = u.get_unit(self.total)
+        total = Double(u.get_mantissa(self.total), self.rest) + (x.to_decimal(unit) if isinstance(x, u.Quantity) else x)
+        return Gathered(u.maybe_decimal(total.value * unit), total.rest)
+
+
+_LONG = 1024  # values, whose sum in single precision is good to five digits
+
+
 class _Run:
     """One call of a program, on the values of one trace."""
 
@@ -136,7 +157,7 @@ class _Run:
         driven = [n for n in self.plan.observed if n not in fed]
         observers = self.bind(states)[0].observers
         zeros = {n: self.driving(n, observers[n], states) for n in driven}
-        gathered = {n: zeros[n] for n in driven if observers[n].averages}
+        gathered = {n: Gathered.none(zeros[n], self.plan.observed[n]) for n in driven if observers[n].averages}
         order = driven + list(fed)
         never = {path: jnp.full(u.math.shape(x), -1, jnp.int32) for path, x in states.items() if _is_float(x)}
         machine = loop.Machine(
@@ -195,7 +216,7 @@ class _Run:
             given = self.program.inputs.at(self.arrays, row, t, bundle.model, bundle.inputs)
             bundle.model.update(**given)
         states = jax.tree.map(lambda new, old: new.astype(old.dtype), found.state_values(), states)
-        gathered = {n: total + self.activity(n, states) for n, total in gathered.items()}
+        gathered = {n: so_far.plus(self.activity(n, states)) for n, so_far in gathered.items()}
         return states, gathered, watched.after(*self.bounded.values(states))
 
     def activity(self, name: str, states: Values) -> Any:
@@ -228,12 +249,12 @@ class _Run:
             if source is not None:
                 seen = bundle.observers[source].signal()
             else:
-                seen = gathered[name] / interval if name in gathered else self.activity(name, states)
+                seen = gathered[name].total / interval if name in gathered else self.activity(name, states)
             with brainstate.environ.context(dt=interval * self.dt):
                 observer.update(seen)
             states = found.state_values()
         if name in gathered:
-            gathered = {**gathered, name: _zeros_like(gathered[name])}
+            gathered = {**gathered, name: Gathered.none(_zeros_like(gathered[name].total), interval)}
         return states, gathered, watched
 
     def sample(self, name: str, carry: tuple) -> Any:
