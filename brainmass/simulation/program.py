@@ -109,7 +109,7 @@ class Program:
 
 
 class Gathered(NamedTuple):
-    """The sum of an activity since an observer was last updated, with what rounding took from it if it is a long one."""
+    """The sum of an activity since an observer was last updated; of a long one also what rounding took from it."""
 
     total: Any
     rest: Any
