@@ -279,3 +279,40 @@ def test_a_long_time_that_is_no_multiple_of_the_step_is_refused():
 def test_its_parts_are_a_tree():
     x = jax.jit(lambda x: x + 1)(Double(jnp.float32(1), jnp.float32(0)))
     assert float(x.value) == 2
+
+
+# --- windows of gradients -----------------------------------------------------------------------------------------
+def test_a_horizon_leaves_the_slope_in_the_state_a_run_starts_from(x64):
+    """Within the first window it is the whole one, also late and after a transient; what lies beyond is cut."""
+    simulator = bm.Simulator(bm.HopfStep(2, a=0.1, w=0.3, method="heun"), dt=0.1 * u.ms)
+    begin = simulator.run(1 * u.ms, monitors=["x"], seed=0).final
+    begin = {**begin, "step": jnp.int32(10**7)}
+
+    def slope(at, **options):
+        run = simulator.pure(40, monitors=["x"], **options)
+
+        def value(x):
+            return run({}, 0, {**begin, "states": {**begin["states"], "model.x": x}})["x"][at].sum()
+
+        return np.asarray(jax.grad(value)(begin["states"]["model.x"]))
+
+    full = {at: slope(at) for at in (6, 15, 39)}
+    for horizon in (7, 20, 40, 100):
+        for at, expected in full.items():
+            np.testing.assert_allclose(slope(at, grad_horizon=horizon), expected if at < horizon else 0.0, rtol=1e-12)
+    np.testing.assert_allclose(slope(5, grad_horizon=20, transient=10), full[15], rtol=1e-12)
+    np.testing.assert_allclose(slope(0, grad_horizon=1), slope(0), rtol=1e-12)
+
+
+def test_a_horizon_leaves_the_slope_in_a_parameter_that_initial_states_have(x64):
+    """The spread of an OU process enters its stationary start: d x(t)/d sigma is x(t)/sigma in the first window."""
+    node = bm.LinearStep(2, noise_x=bm.OUProcess(2, sigma=0.5, tau=5 * u.ms, start="stationary"), method="euler")
+    simulator = bm.Simulator(node, dt=0.1 * u.ms)
+
+    def slope(**options):
+        run = simulator.pure(30, monitors={"noise": lambda model: model.noise_x.x.value}, free=["sigma"], **options)
+        return np.asarray(jax.jacrev(lambda s: run({"sigma": s}, 0)["noise"])(0.5))
+
+    full, cut = slope(), slope(grad_horizon=20)
+    np.testing.assert_allclose(cut[:20], full[:20], rtol=1e-12)
+    assert np.abs(cut[20:] - full[20:]).max() > 1e-3

@@ -161,3 +161,26 @@ def test_as_key_refuses_other_generators_and_many_keys():
     for key in jax.random.key(0, impl="rbg"), jax.random.split(jax.random.key(0), 3):
         with pytest.raises(TypeError, match="Argument `seed`"):
             as_key(key)
+
+
+# --- late steps ---------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("step", [0, 4096, 2**20 + 3, 2**31 - 5])
+def test_the_words_of_a_late_step_are_those_of_jax(step):
+    """Counter (step, pair) under the key folded with the process: to the bit jax's `threefry_2x32`."""
+    drawn = random.Normals(KEY, {"it": 77}, {"it": (9,)})
+    x, y = jax_words(KEY, 77, step, np.arange(5))
+    ours = threefry(drawn._keys, jnp.uint32(step), jnp.arange(5, dtype=jnp.uint32))
+    np.testing.assert_array_equal(ours, [x, y])
+    counter = jnp.concatenate([jnp.full(5, step, jnp.uint32), jnp.arange(5, dtype=jnp.uint32)])
+    folded = jax.random.key_data(jax.random.fold_in(jax.random.wrap_key_data(KEY), 77))
+    np.testing.assert_array_equal(jnp.concatenate(ours), jax.extend.random.threefry_2x32(folded, counter))
+    uniform, turns = ((x >> 8) + 1.0) * 2.0**-24, (y >> 30) / 4 + ((y << 2 & 0xFFFFFFFF) >> 9) * 2.0**-25 - 1 / 8
+    row = normals(77, step, 1, (9,))[0]
+    np.testing.assert_allclose(row, of_box_and_muller(uniform, turns, (9,)), rtol=2e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("first", [0, 2**24 - 50_000])
+def test_no_row_repeats_in_a_hundred_thousand_steps(first):
+    rows = np.asarray(normals(5, first, 100_000, (4,)))
+    assert len(np.unique(rows, axis=0)) == 100_000
+    assert abs(np.corrcoef(rows[:-4096, 0], rows[4096:, 0])[0, 1]) < 0.02
