@@ -23,7 +23,11 @@ from brainmass.models.sequence import (
 __all__ = ["JansenRit2Layer", "JansenRitLayer", "JansenRitNetwork", "LaplacianConnV2"]
 
 ORDER = (
-    *(k for k in inspect.signature(JansenRitStep).parameters if k not in ("in_size", "fr_scale", "method", "clamp", "name")),
+    *(
+        k
+        for k in inspect.signature(JansenRitStep).parameters
+        if k not in ("in_size", "fr_scale", "method", "clamp", "name")
+    ),
     *CONNECTIONS,
     "method",
 )
