@@ -72,8 +72,9 @@ def test_a_fit_goes_on_from_its_file_and_is_that_of_python(folder, capsys):
         "w": brainmass.LogNormal(0.3, 0.2),
     }
     optimizer = optax.chain(optax.clip_by_global_norm(1.0), optax.adam(0.1))
-    options = dict(predict=predict, objective=brainmass.objectives.timeseries_rmse(), search_space=space, n_starts=2)
-    fitter = brainmass.Fitter(oscillators(0.05), optimizer, **options)
+    run = dict(duration=10 * u.ms, monitors={"x": "x"}, objective=brainmass.objectives.timeseries_rmse())
+    simulator = brainmass.Simulator(oscillators(0.05), dt=0.5 * u.ms)
+    fitter = brainmass.Fitter(simulator, optimizer, **run, search_space=space, n_starts=2)
     target = np.load("target.npz")["x"]
     fitter.fit(target, n_steps=2, seed=5, checkpoint="fit_fit_unfinished.npz")  # as one that was cut off leaves it
     fitter.model.a, fitter.model.w = 0.05, 0.3
@@ -132,7 +133,7 @@ WRONG = [
     ('"timeseries_rmse"', '"fc_corr"', 22, "A fit makes fc_corr small: write as_loss = true."),
     ('of = "x"', 'of = "y"', 24, "There is no monitor 'y'"),
     ('array = "x"', 'array = "z"', 25, "target.npz' must hold the variable 'z', but it has 'x'"),
-    ("\na = {type", "\nb = {type", 28, "The model has no parameter 'b'"),
+    ("\na = {type", "\nb = {type", 28, "There is no parameter 'b'"),
     ('"Free"', '"Fre"', 28, "Did you mean 'Free'?"),
     ("std = 0.5", "std = -0.5", 28, "Argument `std` of Normal must be > 0"),
     ("[-0.5, 0.5]", "[-0.5, 0.5, 1]", 28, "bounds"),

@@ -111,7 +111,7 @@ def test_points_that_are_drawn(folder, design):
 
 
 WRONG = [
-    ("[sweep.values]\na", "[sweep.values]\nb", 19, "The model has no parameter 'b'"),
+    ("[sweep.values]\na", "[sweep.values]\nb", 19, "There is no parameter 'b'"),
     ("num = 3}", "nun = 3}", 19, "`nun` is no argument of linspace. Did you mean 'num'?"),
     ("start = -0.2", 'start = "-0.2 mV"', 19, "Both ends must have one unit"),
     ('{type = "linspace", start = -0.2, stop = 0.2, num = 3}', '["1 mV"]', 19, "must have no unit"),

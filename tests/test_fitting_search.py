@@ -277,7 +277,7 @@ NAMES = "`search_space` of Fitter"
             {"backend": "nevergrad", "search_space": None},
             "must bound all trainable parameters, but lacks a, beta",
         ),
-        ({"search_space": {"b": (0, 1)}}, "no parameter 'b'.*It has a, w, beta"),
+        ({"search_space": {"b": (0, 1)}}, "no parameter 'b'.*There are a, w, beta"),
         ({"search_space": {"a": (0, 1)}, "backend": "scipy"}, "must bound all trainable parameters, but lacks beta"),
         ({"search_space": SPACE | {"a": (1, 0)}}, "must go from low to high, but is from 1 to 0"),
         ({"search_space": SPACE | {"beta": (-1, 1)}}, NAMES + ", for the parameter `beta`, must be > 0, but is -1"),

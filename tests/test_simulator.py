@@ -473,7 +473,7 @@ def test_gradient_of_bold_with_delays_noise_and_trainable_edges(x64):
 
 def test_pure_checks_what_it_is_given():
     simulator = deterministic_simulator()
-    with pytest.raises(ValueError, match="no parameter 'kk'. Did you mean 'k'. It has node.a"):
+    with pytest.raises(ValueError, match="no parameter 'kk'. Did you mean 'k'. There are node.a"):
         simulator.pure(2, free=["kk"])
     with pytest.raises(ValueError, match="`values` may set k, but sets 'a': name it in `free`"):
         simulator.pure(2, free=["k"])({"a": 1.0}, 0)

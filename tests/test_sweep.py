@@ -251,7 +251,7 @@ def test_nonsense_bounds_are_refused(bounds, n, message):
 
 
 REFUSED = {
-    "unknown": ({"kk": [1.0]}, {}, "no parameter 'kk'. Did you mean 'k'. It has .*coupling.k"),
+    "unknown": ({"kk": [1.0]}, {}, "no parameter 'kk'. Did you mean 'k'. There are .*coupling.k"),
     "unit": ({"k": [1.0 * u.ms]}, {}, "parameter `coupling.k` must have no unit"),
     "units": ({"k": [1.0 * u.ms, 2.0]}, {}, "Values of `k` must have one unit"),
     "domain": ({"sigma": [-1.0, 0.1]}, {}, "`node.noise_x.sigma` must be"),
@@ -542,6 +542,39 @@ def test_a_sweep_that_was_killed_goes_on_where_it_was(suffix, tmp_path, monkeypa
     data = swept(store=path, at_once=None).load()
     assert written == [8, 9, 10, 11]
     xarray.testing.assert_identical(data, swept())
+
+
+BEGUN = """
+    import os, signal, sys
+    sys.path.insert(0, {tests!r})
+    import brainmass.sweeps.store as store
+    import test_sweep
+
+    store.{last} = lambda *args, **kwargs: os.kill(os.getpid(), signal.SIGKILL)
+    test_sweep.swept(store={path!r})
+"""
+
+
+@pytest.mark.parametrize(
+    ("suffix", "last", "left"),
+    [
+        (".zarr", "os.rename", "zarr"),  # all is there but the results
+        pytest.param(".nc", "os.rename", "zarr", marks=pytest.mark.slow),
+        pytest.param(".nc", "os.replace", "nc", marks=pytest.mark.slow),  # all is there, in the file that it ends in
+    ],
+)
+def test_what_a_killed_sweep_had_begun_is_removed_by_the_next(suffix, last, left, tmp_path):
+    for module in ("zarr", "h5netcdf", "h5py")[: 1 if suffix == ".zarr" else 3]:
+        pytest.importorskip(module)
+    path = tmp_path / f"sweep{suffix}"
+    out = in_process(BEGUN.format(tests=os.path.dirname(__file__), last=last, path=str(path)))
+    assert out.returncode == -9, out.stderr
+    assert [p.name for p in tmp_path.iterdir() if p.name.endswith(f".partial.{left}")]
+    others = {".sweep.b.0123abcd.partial.zarr", ".sweep.nc.0123abcd.partial.zarr", ".other.0123abcd.partial.nc"}
+    for name in others:
+        (tmp_path / name).mkdir()
+    swept(store=path)
+    assert {p.name for p in tmp_path.iterdir()} == {path.name, *others}
 
 
 HELD = """

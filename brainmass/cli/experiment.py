@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import brainunit as u
+import jax
 
 import brainmass
 from brainmass.cli.document import EXPECTED, WRONG, Document
 from brainmass.cli.schema import FLAG, KERNEL, MADE, NAMES, TABLES, TEXT, WHOLE, Key, Table
 from brainmass.cli.things import Maker, unit_of
 from brainmass.cli.toml_places import Path
-from brainmass.dynamics.fields import show
+from brainmass.dynamics.fields import is_phase, show
 from brainmass.timing import steps_of
 
 __all__ = ["Experiment", "Method", "Tables"]
@@ -308,6 +310,37 @@ class Experiment:
             if getattr(self, name) is not WRONG:
                 self.document.attempt((), lambda given=given: simulator.pure(**times, **given))
         return simulator
+
+    @functools.cached_property
+    def held(self) -> Any:
+        """What the model, its inputs and monitors hold, with their names; None where one of them could not be made."""
+        if not self.is_whole or "duration" not in self.settings:
+            return None
+        try:
+            return self.simulator._holds(**self.of_a_run)
+        except EXPECTED:
+            return None  # it was complained about
+
+    def records_phases(self, name: str) -> bool:
+        """Whether a monitor records a state that is a phase."""
+        what = name if self.monitors is None else WRONG if self.monitors is WRONG else self.monitors.get(name)
+        states = {} if self.node_type is WRONG else self.node_type._states
+        return isinstance(what, str) and what in states and is_phase(states[what])
+
+    def try_out(self, made: Mapping[Path, Callable[[Any], Any]]) -> None:
+        """Complain about functions of a result, by their place, that cannot be worked out; nothing is run."""
+        if self.held is None or not made:
+            return
+        run = self.simulator.pure(**self.of_a_run)
+
+        def trace(functions: Iterable[Callable[[Any], Any]]) -> None:
+            jax.eval_shape(lambda: [function(run({}, 0)) for function in functions])
+
+        try:
+            trace(made.values())
+        except EXPECTED:  # of which it is, and whether there are others
+            for path, function in made.items():
+                self.document.attempt(path, lambda function=function: trace([function]))
 
     def describe(self) -> list[str]:
         """What is run, in a few lines."""

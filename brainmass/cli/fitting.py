@@ -18,24 +18,11 @@ from brainmass.cli.experiment import Experiment
 from brainmass.cli.measures import read_measure
 from brainmass.cli.running import Work
 from brainmass.fitting.description import described
-from brainmass.simulation.functional import inventory
 
 __all__ = ["fit"]
 
 _OF_FIT = ("n_steps", "seed", "fresh_noise", "patience", "min_delta")
 _OF_FITTER = ("backend", "transient", "n_starts", "popsize", "mode", "grad_horizon")
-
-
-@dataclasses.dataclass(frozen=True)
-class Predict:
-    """What a model records under one name, in the run that a file describes."""
-
-    of: str
-    dt: Any
-    run: Mapping[str, Any]
-
-    def __call__(self, model: Any) -> Any:
-        return brainmass.Simulator(model, dt=self.dt).run(**self.run)[self.of]
 
 
 class Fit:
@@ -48,6 +35,8 @@ class Fit:
         self.loss: Any = WRONG
         if "fit" in self.document.data:
             self.loss = read_measure(experiment, ("fit", "loss"), tables.given("fit.loss"), is_loss=True)
+            if self.loss is not WRONG and self.loss.type:
+                experiment.try_out({("fit", "loss"): self._compared})
         self.space = self._space(tables.given("fit.search_space"))
         self.optimizer = self._optimizer(self.options.get("optimizer"))
         self.fitter = self._fitter()
@@ -58,13 +47,18 @@ class Fit:
             self.document.complain(("fit",), "[fit] needs the table [fit.search_space], of what is fitted.")
         maker = self.experiment.maker("search", "prior", "transform", "regularisation")
         space = {name: self._bounds(maker.value(("fit", "search_space", name), x)) for name, x in given.items()}
-        model = self.experiment.model
+        found = self.experiment.held
         for name, how in space.items():
-            if how is not WRONG and model is not WRONG:
+            if how is not WRONG and found is not None:
                 path = ("fit", "search_space", name)
-                self.document.attempt(path, lambda name=name: inventory(model).find_param(name))
+                self.document.attempt(path, lambda name=name: found.find_param(name))
                 self.document.attempt(path, lambda name=name, how=how: described({name: how}))
         return space
+
+    def _compared(self, result: Any) -> Any:
+        """The loss of a result, save for the samples at its beginning that it leaves out."""
+        first, recorded = self.options.get("transient", 0), result[self.loss.of]
+        return self.loss.score(recorded if first is WRONG else recorded[first:], self.loss.target)
 
     @staticmethod
     def _bounds(how: Any) -> Any:
@@ -86,17 +80,17 @@ class Fit:
         parts = (self.optimizer, self.loss, *self.options.values(), *self.space.values())
         if not experiment.is_whole or any(part is WRONG for part in parts) or not self.space:
             return WRONG
-        predict = Predict(self.loss.of, experiment.settings["dt"], experiment.of_a_run)
-        options = {name: self.options[name] for name in _OF_FITTER if name in self.options}
+        run = experiment.of_a_run
+        if "transient" in run and "transient" in self.options:
+            return self.document.complain(
+                ("fit", "transient"), "The run leaves out its own `transient`, of [simulation]: give one of the two."
+            )
+        options = run | {name: self.options[name] for name in _OF_FITTER if name in self.options}
+        objective = {self.loss.of: self.loss.score}
         return self.document.attempt(
             ("fit",),
             lambda: brainmass.Fitter(
-                experiment.model,
-                self.optimizer,
-                predict=predict,
-                objective=self.loss.score,
-                search_space=self.space,
-                **options,
+                experiment.simulator, self.optimizer, objective=objective, search_space=self.space, **options
             ),
         )
 

@@ -41,12 +41,13 @@ STATISTICS |= {name: _reduction(name) for name in ("mean", "std", "var", "min", 
 
 @dataclass(frozen=True, eq=False)
 class Measure:
-    """A number or array from one recording of a result."""
+    """A number or array from one recording of a result; of phases those in a `band`, where it is not phases already."""
 
     of: str
     type: str = ""
     arguments: Mapping[str, Any] = field(default_factory=dict)
     target: Any = None
+    band: Any = None
 
     @property
     def score(self) -> Any:
@@ -55,6 +56,9 @@ class Measure:
 
     def __call__(self, result: Any) -> Any:
         recorded = result[self.of]
+        if self.band is not None:
+            first, second = result.times[self.of][:2]
+            recorded = objectives.instantaneous_phase(recorded, self.band, second - first)
         if self.type in SCORES:
             return self.score(recorded, self.target)
         return STATISTICS[self.type](recorded, **self.arguments) if self.type else recorded
@@ -90,19 +94,39 @@ def read_measure(experiment: Experiment, path: Path, given: Any, *, is_loss: boo
     if not right or of is WRONG:
         return WRONG
     maker = experiment.maker()
-    skip = ("type", "of", "target") if needs_target else ("type", "of")
     target = maker.value((*path, "target"), given["target"]) if needs_target else None
     function = known[name] if name else _no_arguments
     first = () if name in SCORES or not name else (next(iter(inspect.signature(function).parameters)),)
+    takes_phases = first == ("phases",)
+    skip = ("type", "of", *["target"] * needs_target, *["band"] * takes_phases)
     arguments = maker.arguments(path, function, given, skip, first)
-    if target is WRONG or arguments is WRONG:
+    band = _band(experiment, path, given, of) if takes_phases else None
+    if WRONG in (target if target is WRONG else None, arguments if arguments is WRONG else None, band):
         return WRONG
-    measure = Measure(of, name, arguments, target)
+    measure = Measure(of, name, arguments, target, band)
     if document.attempt(path, lambda: measure.score) is WRONG:
         return WRONG
     if is_loss and "as_loss" in inspect.signature(function).parameters and not arguments.get("as_loss"):
         return document.complain(path, f"A fit makes {name} small: write as_loss = true.")
     return measure
+
+
+def _band(experiment: Experiment, path: Path, given: Mapping[str, Any], of: str) -> Any:
+    """The band of which the phases are taken; None where the monitor records phases."""
+    document = experiment.document
+    if "band" in given:
+        band = experiment.maker().value((*path, "band"), given["band"])
+        is_pair = isinstance(band, u.Quantity) and band.shape == (2,)
+        if band is WRONG or is_pair:
+            return band if band is WRONG else tuple(band)
+        text = f'must be two frequencies, such as ["8 Hz", "12 Hz"], but is {show(given["band"])}.'
+        return document.complain((*path, "band"), f"{document.call((*path, 'band'))} {text}")
+    if experiment.records_phases(of):
+        return None
+    return document.complain(
+        path,
+        f'{given["type"]} takes phases, and {of!r} records none: say of which band, band = ["8 Hz", "12 Hz"].',
+    )
 
 
 def _recording(experiment: Experiment, path: Path, given: Mapping[str, Any]) -> Any:

@@ -220,7 +220,8 @@ TABLES = {
         ),
         Table(
             "sweep.values",
-            "Values by name of the parameter, `k` or `node.a`.",
+            "Values by name of the parameter: of the model, `k` or `node.a`, of an input, `x_inp.amplitude`, or of a "
+            "monitor, `bold.tau`.",
             others="A list; evenly spaced numbers, `{type = \"linspace\", start = 0, stop = 1, num = 11}` (or "
             "`geomspace`); with a drawn `design`, two bounds.",
         ),
@@ -230,7 +231,8 @@ TABLES = {
             (),
             others="A table with `of`, the name of a monitor, and its `type`: an objective of `brainmass.objectives`, "
             "with `target`, or a statistic there, or `mean`, `std`, `var`, `min`, `max`, `median`; further keys are "
-            "its arguments. Without a `type`: the recording.",
+            "its arguments. A measure of phases (`order_parameter`, `metastability`) takes `band`, two frequencies, "
+            "where the monitor records no phases. Without a `type`: the recording.",
         ),
         Table(
             "fit",
@@ -244,7 +246,8 @@ TABLES = {
                     'One of optax with its arguments, `{type = "adam", learning_rate = 0.05}`; a list of them is a '
                     'chain. A name for the other back ends, such as `"CMA"`, `"L-BFGS-B"`, `"LevenbergMarquardt"`.',
                 ),
-                *_of("Fitter", n_starts=WHOLE, popsize=WHOLE, mode=TEXT, grad_horizon=PERIOD, transient=WHOLE),
+                *_of("Fitter", n_starts=WHOLE, popsize=WHOLE, mode=TEXT, grad_horizon=PERIOD),
+                Key("transient", WHOLE, says="Samples at the beginning of what is recorded to leave out."),
                 *_of("Fitter.fit", n_steps=WHOLE, seed=WHOLE, fresh_noise=FLAG, patience=WHOLE),
                 Key("min_delta", NUMBER, "Fitter.fit", "The least improvement that `patience` waits for; default 0."),
             ),
@@ -258,7 +261,7 @@ TABLES = {
         ),
         Table(
             "fit.search_space",
-            "What is fitted, by name of the parameter, and how.",
+            "What is fitted, by name of the parameter, as in `[sweep.values]`, and how.",
             (),
             'Two bounds; `{type = "Bounds", low = 0.01, high = 1, log = true}`; a prior, `Normal` or `LogNormal`; '
             "`Free` with all of these, `shared`, `transform` and `reg`; or `Fixed`.",

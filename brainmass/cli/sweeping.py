@@ -10,13 +10,11 @@ from typing import Any
 import numpy as np
 
 import brainmass
-from brainmass.cli.document import EXPECTED, WRONG, ExperimentError
+from brainmass.cli.document import WRONG, ExperimentError
 from brainmass.cli.experiment import Experiment
 from brainmass.cli.measures import Measures, read_measure
 from brainmass.cli.running import Work
 from brainmass.dynamics.fields import show
-from brainmass.simulation.functional import inventory
-from brainmass.simulation.program import Bundle
 from brainmass.sweeps.design import as_design
 from brainmass.sweeps.store import is_store
 
@@ -32,6 +30,7 @@ class Sweep:
         self.values = self._values()
         given = experiment.tables.given("sweep.measure")
         self.measures = {n: read_measure(experiment, ("sweep", "measure", n), x) for n, x in given.items()}
+        experiment.try_out({("sweep", "measure", n): x for n, x in self.measures.items() if x is not WRONG})
 
     @property
     def arguments(self) -> dict[str, Any]:
@@ -54,21 +53,14 @@ class Sweep:
             self.document.complain(("sweep",), "[sweep] needs the table [sweep.values], of values by parameter.")
         maker = self.experiment.maker("range")
         values = {name: maker.value(("sweep", "values", name), x) for name, x in given.items()}
-        model = self.experiment.model
-        design = self.options.get("design", "grid")
+        found, design = self.experiment.held, self.options.get("design", "grid")
+
+        def check(one: dict[str, Any]) -> Any:
+            return as_design(found, one if isinstance(design, str) else self._drawn(design, one), "grid")
+
         for name, x in values.items():
-            if x is not WRONG and model is not WRONG and design is not WRONG:
-                found = inventory(Bundle(model, {}))
-                one = {name: x}
-
-                def check(one: dict[str, Any] = one, found: Any = found) -> Any:
-                    return as_design(found, one if isinstance(design, str) else self._drawn(design, one), "grid")
-
-                path = ("sweep", "values", name)
-                try:
-                    check()
-                except EXPECTED as error:
-                    self.document.blame(path, error)
+            if x is not WRONG and found is not None and design is not WRONG:
+                self.document.attempt(("sweep", "values", name), lambda name=name, x=x: check({name: x}))
         return values
 
     def _drawn(self, design: Any, bounds: dict[str, Any]) -> dict[str, Any]:

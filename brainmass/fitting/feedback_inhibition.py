@@ -193,7 +193,7 @@ def _with_inhibition(model: Any, inhibition: Any) -> tuple[Any, WongWangExcInhSt
     """A copy of the model, and its node."""
     copy, _ = Template(model).build()
     node = _node_of(copy)
-    node.J_i = Param(inhibition)
+    node.J_i = Param(inhibition, fit=False)
     return copy, node
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from operator import attrgetter
 from typing import Any
 
 import brainstate
@@ -23,12 +24,14 @@ from brainmass.fitting.gradient import GradientDescent
 from brainmass.fitting.gradient_check import GradientCheck, compare_gradients
 from brainmass.fitting.outcome import FitResult, FitStep
 from brainmass.fitting.problem import Problem
+from brainmass.fitting.recorded import Recorded, Subject, as_objective
 from brainmass.fitting.rows import Rows, as_rows, chunks, minibatch
 from brainmass.fitting.saved import Saved, digest, shapes_of
 from brainmass.fitting.second_order import LeastSquares, Minimize
 from brainmass.fitting.space import SearchSpace
-from brainmass.simulation.functional import ByPath, Inventory, inventory
+from brainmass.simulation.functional import ByPath, Inventory
 from brainmass.simulation.random import as_key
+from brainmass.simulation.simulator import Simulator
 
 __all__ = ["Fitter"]
 
@@ -47,25 +50,32 @@ class Fitter(Closed):
 
     Parameters
     ----------
-    model : brainstate module
+    model : brainstate module or Simulator
     optimizer : optional
         For 'grad' an optax or braintools optimiser, default `optax.adam(1e-2)`; it sees the parameters before their
         transforms. For 'nevergrad' a name, class or family of nevergrad, default "CMA". For 'scipy'
         "differential_evolution", the default, or a method of `scipy.optimize.minimize`, such as "L-BFGS-B". For
         'optimistix' "LevenbergMarquardt", the default, "GaussNewton", "Dogleg", or a solver.
-    loss_fn : callable, optional
-        `loss_fn(model)` or `loss_fn(model, key)`, a scalar; instead of `predict` and `objective`.
-    objective : callable, optional
-        `objective(prediction, target)`, a scalar, e.g. `brainmass.objectives.fc_corr(as_loss=True)`.
+    duration, monitors, inputs, sample_every : optional
+        The run whose recordings are compared with the data: arguments of `Simulator.run`. What is predicted is the
+        array of the monitor; of several, a mapping by their names. Parameters of inputs and monitors are fitted like
+        those of the model, by names such as "inputs.x_inp.amplitude" or "observers.bold.tau".
+    objective : callable, or mapping of them, optional
+        `objective(prediction, target)`, a scalar, e.g. `brainmass.objectives.fc_corr(as_loss=True)`. A mapping from
+        names of monitors to objectives: their sum, each with what the mapping `target` has under that name.
     predict : callable, optional
-        `predict(model)` or `predict(model, key)`; the key seeds what is random in this step.
+        In place of that run, `predict(model)` or `predict(model, key)`, or of the Simulator if one was given; the key
+        seeds what is random in this step.
+    loss_fn : callable, optional
+        In place of run and objective, `loss_fn(model)` or `loss_fn(model, key)`, a scalar.
     backend : {'grad', 'nevergrad', 'scipy', 'optimistix'}
         For 'optimistix', least squares, `objective` or `loss_fn` gives residuals, an array, whose sum of squares is
         the loss; without an objective they are `prediction - target`.
     callbacks : callable or list of them, optional
         Called with a `FitStep` after each step; one that returns True ends the fit.
-    transient : int, optional
-        Samples at the beginning of the prediction to leave out.
+    transient : int or Quantity, optional
+        Samples at the beginning of the prediction to leave out; or the beginning of the run that is not recorded, as a
+        time.
     search_space : mapping, optional
         How parameters are fitted, by name: bounds `(low, high)` or `brainmass.Bounds`; a prior, such as
         `brainmass.Normal`, whose negative log density is added to the loss; or `brainmass.Free`, which has both, and
@@ -98,31 +108,44 @@ class Fitter(Closed):
         optimizer: Any = None,
         *,
         loss_fn: Callable[..., Any] | None = None,
-        objective: Callable[[Any, Any], Any] | None = None,
+        objective: Callable[[Any, Any], Any] | Mapping[str, Any] | None = None,
         predict: Callable[..., Any] | None = None,
         backend: str = "grad",
         callbacks: Callable[[FitStep], Any] | Sequence[Callable[[FitStep], Any]] | None = None,
-        transient: int | None = None,
+        transient: Any = None,
         search_space: Mapping[str, Any] | None = None,
         n_starts: int = 1,
         popsize: int | None = None,
         mode: str = "reverse",
         grad_horizon: Any = None,
+        duration: Any = None,
+        monitors: Any = None,
+        inputs: Any = None,
+        sample_every: Any = None,
     ):
         if backend not in BACKENDS:
             raise ValueError(f"Argument `backend` of Fitter must be one of {BACKENDS}, but is {backend!r}.")
         options = dict(n_starts=n_starts, popsize=popsize, mode=mode, grad_horizon=grad_horizon)
         _check_options(backend, optimizer, options)
-        given = (loss_fn is not None, predict is not None, objective is not None)
-        allowed = [(True, False, False), (False, True, True)]
-        if given not in (allowed + [(False, True, False)] if backend == "optimistix" else allowed):
-            raise ValueError("Fitter needs either `loss_fn`, or both `predict` and `objective`.")
-        self.model, self.backend = model, backend
-        self._problem = Problem(model, loss_fn, predict, objective, transient or 0, mode, grad_horizon)
+        run = {"duration": duration, "monitors": monitors, "inputs": inputs, "sample_every": sample_every}
+        simulator = model if isinstance(model, Simulator) else None
+        self.model, self.backend = model if simulator is None else simulator.model, backend
+        run["transient"], samples = (None, transient) if isinstance(transient, int) else (transient, 0)
+        self._recorded: Recorded | None = None
+        if loss_fn is not None or predict is not None:
+            _check_functions(loss_fn, predict, objective, run, backend)
+            hand = attrgetter("model") if simulator is None else partial(_simulator_of, simulator.dt)
+            subject = Subject(self.model)
+        else:
+            self._recorded = predict = _recorded(simulator or Simulator(self.model), run, objective, backend)
+            hand, subject = _itself, predict.subject
+            objective = as_objective(objective, predict.monitors)
+        function: Any = objective
+        self._problem = Problem(subject, loss_fn, predict, function, samples, mode, grad_horizon, hand)
         self._solver = _solver(backend, self._problem, optimizer, n_starts, popsize)
         self._callbacks = [callbacks] if callable(callbacks) else list(callbacks or ())
         self._described = described(search_space)
-        self._space(inventory(model))
+        self._space(self._problem.inventory())
         self._predictions: dict[Any, Any] = {}
         self._last: Saved | None = None
 
@@ -193,6 +216,13 @@ class Fitter(Closed):
         if batch is not None and (self.backend != "grad" or not self._solver.may_be_fresh):
             name = "grad, without a line search" if self.backend == "grad" else "grad"
             raise ValueError(f"Argument `batch` of fit belongs to the back end {name}: others need one function.")
+        if self._recorded is not None:
+            if data is not None:
+                raise ValueError(
+                    "Argument `data` of fit needs a function that takes a row of it: give Fitter "
+                    "`predict(model, key, data)`."
+                )
+            target = self._recorded.against(target)
         target = as_rows(target, data, batch)
         fresh = self._solver.fresh_noise if fresh_noise is None else fresh_noise
         if fresh and not self._solver.may_be_fresh:
@@ -200,7 +230,7 @@ class Fitter(Closed):
                 f"Argument `fresh_noise` of fit must be False for {self._solver.name}, which needs one function "
                 "throughout: with other noise at each step, a difference between two steps says nothing."
             )
-        found = inventory(self.model)
+        found = self._problem.inventory()
         space = self._space(found)
         given = self._given(found, space, target, seed)
         structure = self._structure(found, given)
@@ -229,7 +259,7 @@ class Fitter(Closed):
 
         Bounds count as an even density within them, in the logarithm with `log`. One number where regions share it.
         """
-        found = inventory(self.model)
+        found = self._problem.inventory()
         space = self._space(found)
         space.check_for_density()
         by_path = {found.find_param(name): value for name, value in values.items()}
@@ -241,7 +271,7 @@ class Fitter(Closed):
 
     def sample_prior(self, seed: Any, n: int) -> dict[str, Any]:
         """`n` draws of each parameter that is fitted, from what `log_prior` is the density of."""
-        space = self._space(inventory(self.model))
+        space = self._space(self._problem.inventory())
         space.check_for_density()
         return ByPath(space.sample(as_key(seed), n))
 
@@ -255,7 +285,7 @@ class Fitter(Closed):
         step : float, optional
             Relative step of the differences; default that which suits the precision.
         """
-        found = inventory(self.model)
+        found = self._problem.inventory()
         given = self._given(found, self._space(found), target, seed)
         self._problem.check(self._structure(found, given), *given)
         return compare_gradients(self._problem, given, step)
@@ -284,6 +314,7 @@ class Fitter(Closed):
             "mode": self._problem.mode,
             "horizon": str(self._problem.horizon),
             "search space": space.describe(),
+            **({} if self._recorded is None else self._recorded.describe()),
             "set of other parameters": digest(given.fixed),
             "target": digest(given.target),
             "seed": digest(given.key),
@@ -332,6 +363,41 @@ class Fitter(Closed):
         n = len(given.target.which)
         parts = [predict(best, given.fixed, key, part) for part in chunks(given.target, course.orders.batch or n)]
         return jax.tree.map(lambda *xs: jnp.concatenate(xs)[:n], *parts)
+
+
+def _check_functions(loss_fn: Any, predict: Any, objective: Any, run: Mapping[str, Any], backend: str) -> None:
+    """What does not belong to a fit of a function is refused."""
+    given = (loss_fn is not None, predict is not None, objective is not None)
+    allowed = [(True, False, False), (False, True, True)]
+    if given not in (allowed + [(False, True, False)] if backend == "optimistix" else allowed):
+        raise ValueError("Fitter needs either `loss_fn`, or both `predict` and `objective`.")
+    name = "predict" if loss_fn is None else "loss_fn"
+    if odd := [argument for argument, x in run.items() if x is not None]:
+        raise ValueError(
+            f"Argument `{odd[0]}` of Fitter belongs to the run that it makes itself; `{name}` makes its own. Leave one "
+            "of the two out."
+        )
+    if isinstance(objective, Mapping):
+        raise TypeError(f"Argument `objective` of Fitter must be one function of what `{name}` returns.")
+
+
+def _recorded(simulator: Simulator, run: Mapping[str, Any], objective: Any, backend: str) -> Recorded:
+    """The run of a fit that makes it itself."""
+    if run["duration"] is None or (objective is None and backend != "optimistix"):
+        raise ValueError(
+            "Fitter needs either `loss_fn`, or both `predict` and `objective`, or, for a run that it makes itself, both "
+            '`duration` and `objective`. Example: Fitter(simulator, duration=500 * u.ms, monitors=["x"], '
+            "objective=brainmass.objectives.fc_corr(as_loss=True))."
+        )
+    return Recorded(simulator, run, objective)
+
+
+def _simulator_of(dt: Any, subject: Subject) -> Simulator:
+    return Simulator(subject.model, dt)
+
+
+def _itself(subject: Subject) -> Subject:
+    return subject
 
 
 def _check_options(backend: str, optimizer: Any, options: Mapping[str, Any]) -> None:

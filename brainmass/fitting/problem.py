@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
+from operator import attrgetter
 from typing import Any
 
 import brainunit as u
@@ -13,11 +15,12 @@ import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
 
-from brainmass.dynamics.fields import show
+from brainmass.dynamics.fields import is_traced, show
 from brainmass.fitting.rows import Rows
 from brainmass.fitting.space import SearchSpace
 from brainmass.simulation.functional import ByPath, Inventory, Template, Values, inventory
 from brainmass.simulation.horizon import gradients_through
+from brainmass.simulation.ownership import Owner, owned_by, trainable_within
 from brainmass.simulation.random import fold, keys_from
 from brainmass.simulation.same import Pictures, environment
 
@@ -25,7 +28,7 @@ __all__ = ["Problem", "call", "norm"]
 
 
 class Problem:
-    """A model and what it is to achieve.
+    """A subject, which holds a model, and what it is to achieve; functions are called with what `hand` takes from it.
 
     Values are those that are fitted, as `space` has them: before transforms, or, with `plain`, after them.
     """
@@ -34,15 +37,16 @@ class Problem:
 
     def __init__(
         self,
-        model: Any,
+        subject: Any,
         loss_fn: Callable[..., Any] | None,
         predict: Callable[..., Any] | None,
         objective: Callable[..., Any] | None,
-        transient: int,
+        transient: int = 0,
         mode: str = "reverse",
         horizon: Any = None,
+        hand: Callable[[Any], Any] = attrgetter("model"),
     ):
-        self.model, self.mode = model, mode
+        self.subject, self.mode, self._hand = subject, mode, hand
         self._loss_fn, self._predict, self._objective = loss_fn, predict, objective
         self._transient, self.horizon = transient, horizon
         self._checked: set[Any] = set()
@@ -83,7 +87,7 @@ class Problem:
 
         def one(key: Any, data: Any) -> Any:
             with self.calling():
-                return self._prediction(self._on(theta, fixed, False)[0], key, data)
+                return self._prediction(self._hand(self._on(theta, fixed, False)[0]), key, data)
 
         if not isinstance(target, Rows):
             return one(key, None)
@@ -93,9 +97,13 @@ class Problem:
         """`loss` and its gradient in the first argument, in the mode of this fit."""
         return jax.value_and_grad(loss) if self.mode == "reverse" else _forward(loss)
 
+    def inventory(self) -> Inventory:
+        """What may be fitted, as it is now."""
+        return inventory(self.subject)
+
     def natural(self, theta: Values) -> ByPath:
         """Parameter values as the equations see them."""
-        _, bound = self._on(theta, inventory(self.model).raw(), False)
+        _, bound = self._on(theta, self.inventory().raw(), False)
         return ByPath((path, bound.params[path].value()) for path in theta)
 
     def check(self, structure: Any, theta: Values, fixed: Values, key: Any, target: Any, many: bool = False) -> None:
@@ -111,10 +119,22 @@ class Problem:
 
     def compared(self, theta: Values, fixed: Values, key: Any, target: Any, data: Any, plain: bool) -> Any:
         """What the objective gives, without rows or of one of them."""
-        model, _ = self._on(theta, fixed, plain)
-        if self._loss_fn is not None:
-            return _call(self._loss_fn, model, key, data)
-        return self.against(self._prediction(model, key, data), target)
+        copy, found = self._on(theta, fixed, plain)
+        with self._owning(found):
+            if self._loss_fn is not None:
+                return _call(self._loss_fn, self._hand(copy), key, data)
+            return self.against(self._prediction(self._hand(copy), key, data), target)
+
+    @contextmanager
+    def _owning(self, copy: Inventory) -> Iterator[None]:
+        """Within it, trainable parameters other than those of this copy are refused, as no step would change them."""
+        if not is_traced(copy.raw()):  # a second look at one step, of what was looked at before
+            yield
+            return
+        owner = Owner(copy, self.inventory())
+        owner.check(trainable_within(f for f in (self._loss_fn, self._predict, self._objective) if f is not None))
+        with owned_by(owner):
+            yield
 
     def _compared(self, theta: Values, fixed: Values, key: Any, target: Any, plain: bool) -> tuple[Any, Any]:
         with gradients_through(self.horizon), self.calling():
@@ -127,13 +147,13 @@ class Problem:
         return compared, self.space.penalty(theta, self._on(theta, fixed, plain)[1], plain)
 
     def _on(self, theta: Values, fixed: Values, plain: bool) -> tuple[Any, Inventory]:
-        model, found = Template(self.model).on({**fixed, **theta})
+        copy, found = Template(self.subject).on({**fixed, **theta})
         self.space.put(theta, found, plain)
-        return model, found
+        return copy, found
 
-    def _prediction(self, model: Any, key: Any, data: Any) -> Any:
-        prediction = _call(self._predict, model, key, data)  # type: ignore[arg-type]
-        return prediction[self._transient :] if self._transient else prediction
+    def _prediction(self, handed: Any, key: Any, data: Any) -> Any:
+        prediction = _call(self._predict, handed, key, data)  # type: ignore[arg-type]
+        return jax.tree.map(lambda x: x[self._transient :], prediction) if self._transient else prediction
 
     def against(self, prediction: Any, target: Any) -> Any:
         """What the objective makes of a prediction."""

@@ -12,6 +12,7 @@ import numpy as np
 
 from brainmass.dynamics.fields import show
 from brainmass.fitting.problem import Problem, call
+from brainmass.fitting.recorded import Subject
 from brainmass.models.sequence import Built, SequenceNetwork
 from brainmass.simulation.functional import ByPath, Inventory, inventory
 
@@ -22,19 +23,21 @@ class Task(Problem):
     """The loss of a model on samples. What a problem calls the target is here the pair of inputs and targets."""
 
     def __init__(self, model: Any, predict: Callable[..., Any] | None, loss_fn: Callable[..., Any]):
-        super().__init__(model, None, predict or outputs_of, loss_fn, 0)
+        super().__init__(Subject(model), None, predict or outputs_of, loss_fn)
         self.space: Any = Weights(trained(inventory(model)))
 
     def outputs(self, theta: Any, fixed: Any, key: Any, inputs: Any) -> Any:
         """What the model makes of the inputs, samples first; layers that behave otherwise in training do not here."""
-        return self._outputs(self._on(theta, fixed, False)[0], key, inputs, training=False)
+        return self._outputs(self._on(theta, fixed, False)[0].model, key, inputs, training=False)
 
     def compared(self, theta: Any, fixed: Any, key: Any, target: Any, data: Any, plain: bool) -> Any:
         inputs, targets = target
-        return self.against(self._outputs(self._on(theta, fixed, plain)[0], key, inputs, training=True), targets)
+        copy, found = self._on(theta, fixed, plain)
+        with self._owning(found):
+            return self.against(self._outputs(copy.model, key, inputs, training=True), targets)
 
     def natural(self, theta: Any) -> ByPath:
-        _, bound = self._on(theta, inventory(self.model).raw(), False)
+        _, bound = self._on(theta, self.inventory().raw(), False)
         return ByPath((p, bound.params[p].value() if p in bound.params else bound.tables[p].value) for p in theta)
 
     def _outputs(self, model: Any, key: Any, inputs: Any, training: bool) -> Any:

@@ -162,3 +162,36 @@ def long_enough(x: jax.Array, samples: int, argument: str, of: str, reason: str,
     if x.shape[0] < samples:
         must = f"must have {samples} samples or more ({reason}), but has {x.shape[0]}"
         raise error(argument, of, must, example)
+
+
+def seconds(sampling_period: Any, of: str, example: str) -> float:
+    if not u.get_unit(sampling_period).has_same_dim(u.second):
+        raise error("sampling_period", of, f"must have unit of time, but is {sampling_period}", example)
+    period = np.asarray(u.Quantity(sampling_period).to_decimal(u.second))
+    if period.shape != () or not 0 < period < np.inf:
+        raise error("sampling_period", of, f"must be one time > 0, but is {sampling_period}", example)
+    return float(period)
+
+
+def in_band(band: Any, frequencies: np.ndarray, of: str, example: str, remedy: str) -> np.ndarray:
+    """Indices of the frequencies (Hz, from 0 up) that lie in a band, its ends included."""
+    low, high = _band_edges(band, of, example)
+    slack = 1e-6 * frequencies[1]  # a bound meant to lie on a frequency includes it
+    chosen = np.flatnonzero((frequencies >= low - slack) & (frequencies <= high + slack))
+    if chosen.size == 0:
+        must = (
+            f"must include one of the frequencies, {frequencies[1]:g} Hz apart up to {frequencies[-1]:g} Hz, "
+            f"but is {low:g} to {high:g} Hz"
+        )
+        raise error("band", of, must, remedy)
+    return chosen
+
+
+def _band_edges(band: Any, of: str, example: str) -> tuple[float, float]:
+    try:
+        low, high = (float(u.Quantity(edge).to_decimal(u.Hz)) for edge in band)
+    except (TypeError, ValueError, u.UnitMismatchError):
+        low, high = np.nan, np.nan
+    if not 0 <= low <= high:
+        raise error("band", of, f"must be two frequencies, the lower one first, but is {band}", example)
+    return low, high

@@ -44,7 +44,7 @@ def power_spectral_density(x: Any, sampling_period: Any, window_size: int = 256)
     """
     of, call = "power_spectral_density", "power_spectral_density(x, sampling_period=0.72 * u.second)"
     size = check.whole(window_size, "window_size", of, 2, call)
-    period = _seconds(sampling_period, of, call)
+    period = check.seconds(sampling_period, of, call)
     values = check.series(x, "x", of)
     _check_length(values, size, "x", of, "power_spectral_density(x, sampling_period, window_size=128)")
     density = u.Quantity(_welch(values, period, size), unit=u.get_unit(x) ** 2 / u.Hz)
@@ -96,8 +96,13 @@ def psd_rmse(
     """
     of, call = "psd_rmse", "(0.72 * u.second)"
     size = check.whole(window_size, "window_size", of, 2, f"{of}(0.72 * u.second, window_size=256)")
-    period = _seconds(sampling_period, of, f"{of}{call}")
-    chosen = _in_band(band, np.fft.rfftfreq(size, period))
+    period = check.seconds(sampling_period, of, f"{of}{call}")
+    frequencies = np.fft.rfftfreq(size, period)
+    example = f"{of}(0.72 * u.second, band=(0.01 * u.Hz, 0.1 * u.Hz))"
+    if band is None:
+        chosen = np.arange(1, frequencies.size)
+    else:
+        chosen = check.in_band(band, frequencies, of, example, "a larger window_size")
     if not floor > 0:
         raise check.error("floor", of, f"must be a number > 0, but is {floor!r}", f"{of}(0.72 * u.second, floor=1e-6)")
 
@@ -144,43 +149,6 @@ def _decibels(density: jax.Array, least: jax.Array) -> jax.Array:
 
 def _or_one(x: jax.Array) -> jax.Array:
     return jnp.where(x == 0, 1.0, x)
-
-
-def _seconds(sampling_period: Any, of: str, example: str) -> float:
-    if not u.get_unit(sampling_period).has_same_dim(u.second):
-        must = f"must have unit of time, but is {sampling_period}"
-        raise check.error("sampling_period", of, must, example)
-    period = np.asarray(u.Quantity(sampling_period).to_decimal(u.second))
-    if period.shape != () or not 0 < period < np.inf:
-        raise check.error("sampling_period", of, f"must be one time > 0, but is {sampling_period}", example)
-    return float(period)
-
-
-def _in_band(band: Any, frequencies: np.ndarray) -> np.ndarray:
-    """Indices of the frequencies (Hz) that count."""
-    if band is None:
-        return np.arange(1, frequencies.size)
-    low, high = _band_edges(band)
-    slack = 1e-6 * frequencies[1]  # a bound meant to lie on a frequency includes it
-    chosen = np.flatnonzero((frequencies >= low - slack) & (frequencies <= high + slack))
-    if chosen.size == 0:
-        must = (
-            f"must include one of the frequencies, {frequencies[1]:g} Hz apart up to {frequencies[-1]:g} Hz, "
-            f"but is {low:g} to {high:g} Hz"
-        )
-        raise check.error("band", "psd_rmse", must, "a larger window_size")
-    return chosen
-
-
-def _band_edges(band: Any) -> tuple[float, float]:
-    try:
-        low, high = (float(u.Quantity(edge).to_decimal(u.Hz)) for edge in band)
-    except (TypeError, ValueError, u.UnitMismatchError):
-        low, high = np.nan, np.nan
-    if not 0 <= low <= high:
-        must = f"must be two frequencies, the lower one first, but is {band}"
-        raise check.error("band", "psd_rmse", must, "psd_rmse(0.72 * u.second, band=(0.01 * u.Hz, 0.1 * u.Hz))")
-    return low, high
 
 
 def _check_length(x: jax.Array, size: int, argument: str, of: str, example: str) -> None:

@@ -29,22 +29,33 @@ def analytic_signal(x: Any) -> jax.Array:
     return _analytic(check.series(x, "x", "analytic_signal"))
 
 
-def instantaneous_phase(x: Any) -> jax.Array:
+def instantaneous_phase(x: Any, band: Any = None, sampling_period: Any = None) -> jax.Array:
     """Phase of the analytic signal of `x` about its mean over time, in radians.
 
-    Meaningful for signals of a narrow frequency band: filter first.
+    Meaningful for signals of a narrow frequency band: those that have others need `band`.
 
     Parameters
     ----------
     x : array or Quantity, shape (T, R)
         Time series, T >= 2. Its unit does not matter.
+    band : pair of Quantities, optional
+        Lowest and highest frequency that count, included; what lies outside is taken out before.
+    sampling_period : Quantity, optional
+        Time between samples, for `band`.
 
     Returns
     -------
     Array, shape (T, R)
         In (-π, π]; 0, without gradient, where the analytic signal is 0, as for a constant series.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an argument is not as said here, or the band holds none of the frequencies of `x`, 1 / (T · sampling_period)
+        apart.
     """
-    z = _analytic(deviations(check.series(x, "x", "instantaneous_phase"))[0])
+    values = check.series(x, "x", "instantaneous_phase")
+    z = _analytic(deviations(values)[0], _chosen(len(values), band, sampling_period))
     zero = (z.real == 0) & (z.imag == 0)
     return jnp.where(zero, 0.0, jnp.arctan2(z.imag, jnp.where(zero, 1.0, z.real)))
 
@@ -135,14 +146,27 @@ def plv_rmse(*, target_is_plv: bool = False) -> Objective:
     return rmse
 
 
-def _analytic(x: jax.Array) -> jax.Array:
-    """Negative frequencies are dropped and positive ones doubled."""
+def _chosen(count: int, band: Any, sampling_period: Any) -> np.ndarray | None:
+    """Which of the frequencies of a series, 0 included, lie in a band; None: all."""
+    of, call = "instantaneous_phase", "instantaneous_phase(x, band=(8 * u.Hz, 12 * u.Hz), sampling_period=1 * u.ms)"
+    if (band is None) != (sampling_period is None):
+        raise check.error("band", of, "must be given with `sampling_period`, and that with it", call)
+    if band is None:
+        return None
+    frequencies = np.fft.rfftfreq(count, check.seconds(sampling_period, of, call))
+    return check.in_band(band, frequencies, of, call, "a longer series")
+
+
+def _analytic(x: jax.Array, chosen: np.ndarray | None = None) -> jax.Array:
+    """Negative frequencies are dropped and positive ones doubled; of these only those `chosen` are kept."""
     count = x.shape[0]
     weights = np.zeros((count, 1))
     weights[0] = 1.0
     weights[1 : (count + 1) // 2] = 2.0
     if count % 2 == 0:
         weights[count // 2] = 1.0
+    if chosen is not None:
+        weights[np.setdiff1d(np.arange(count), chosen)] = 0.0
     return jnp.fft.ifft(jnp.fft.fft(x, axis=0) * jnp.asarray(weights, x.dtype), axis=0)
 
 

@@ -76,6 +76,7 @@ class Inventory:
     params: dict[str, Param] = field(default_factory=dict)
     states: dict[str, tuple[Any, Any, brainstate.State]] = field(default_factory=dict)
     tables: dict[str, brainstate.State] = field(default_factory=dict)
+    owners: dict[str, tuple[Any, Any]] = field(default_factory=dict)  # of the tables
     noises: dict[str, Noise] = field(default_factory=dict)
     modules: dict[str, Any] = field(default_factory=dict)
     again: dict[str, str] = field(default_factory=dict)  # where a module stands once more, and where it stood first
@@ -124,16 +125,14 @@ def _strong(x: Any) -> Any:
 def _find(kind: str, name: str, known: Mapping[str, Any]) -> str:
     matches = [path for path in known if path == name or path.endswith(f".{name}")]
     exact = [path for path in matches if path in (name, f"model.{name}")]
-    of_model = [path for path in matches if path.startswith("model.")]  # before those of the observers
-    matches = exact or of_model or matches
+    matches = exact or matches
     if len(matches) == 1:
         return matches[0]
     public = [path.removeprefix("model.") for path in known]
     if not matches:
         short = [path.rpartition(".")[2] for path in public]
-        raise ValueError(
-            f"The model has no {kind} {name!r}.{suggestion(name, [*public, *short])} It has {', '.join(public)}."
-        )
+        there = ", ".join(public) or "none"
+        raise ValueError(f"There is no {kind} {name!r}.{suggestion(name, [*public, *short])} There are {there}.")
     full = ", ".join(path.removeprefix("model.") for path in matches)
     raise ValueError(f"{name!r} could be any of {full}: write the whole path.")
 
@@ -158,7 +157,7 @@ def _visit(thing: Any, path: str, owner: Any, key: Any, found: Inventory, seen: 
         if same_as == path:
             found.params[path] = thing
     elif kind == "table":
-        found.tables[path] = thing
+        found.tables[path], found.owners[path] = thing, (owner, key)
     elif kind == "state":
         found.states[path] = (owner, key, thing)
     elif kind == "module":
@@ -183,16 +182,17 @@ def _visit_module(module: Any, path: str, found: Inventory, seen: dict, structur
     if same_as != path:
         found.again[path] = same_as
         return
-    prefix = f"{path}." if path else ""
+    prefix, transparent = f"{path}." if path else "", getattr(type(module), "transparent", None)
     for name, value in vars(module).items():
         if name in TRANSIENT_ATTRIBUTES:
             continue
         if value is None:  # most attributes are: a run looks at them all
             structure.append(name)
         else:
-            _visit(value, prefix + name, module, name, found, seen, structure)
+            _visit(value, path if name == transparent else prefix + name, module, name, found, seen, structure)
     structure.append(None)  # the end of this module
-    found.modules[path] = module
+    if transparent is None:
+        found.modules[path] = module
     if isinstance(module, Noise):
         found.noises[path] = module
 
@@ -274,8 +274,7 @@ class Template:
         for path, param in found.params.items():
             param.val = raw[path]
         for path, table in found.tables.items():
-            owner, name = _owner_of(root, path)
-            setattr(owner, name, type(table)(raw[path]))
+            _put(found.owners[path], type(table)(raw[path]))
         return root, found
 
     def natural(self, raw: Values, overrides: Values) -> Values:
@@ -295,25 +294,22 @@ class Template:
         for path, param in found.params.items():
             param.val, param.t, param.precompute = natural[path], IdentityT(), None
         for path, table in found.tables.items():
-            owner, name = _owner_of(root, path)
-            setattr(owner, name, type(table)(natural[path]))
+            _put(found.owners[path], type(table)(natural[path]))
         for path, (owner, name, state) in (found.states if states is not None else {}).items():
-            new = type(state)(states[path])  # pyright: ignore[reportOptionalSubscript]
-            if isinstance(owner, dict | list):
-                owner[name] = new
-            else:
-                setattr(owner, name, new)
+            _put((owner, name), type(state)(states[path]))  # pyright: ignore[reportOptionalSubscript]
         for path, module in found.modules.items():
             if prepared and path in prepared:
                 module._prepared = prepared[path]
         return root, inventory(root)
 
 
-def _owner_of(root: Any, path: str) -> tuple[Any, str]:
-    *owners, name = path.split(".")
-    for key in owners:
-        root = root[key] if isinstance(root, dict) else root[int(key)] if isinstance(root, list) else getattr(root, key)
-    return root, name
+def _put(place: tuple[Any, Any], new: Any) -> None:
+    """In the place of an attribute, or of an entry of a dict or list."""
+    owner, key = place
+    if isinstance(owner, dict | list):
+        owner[key] = new
+    else:
+        setattr(owner, key, new)
 
 
 def stateful(found: Inventory) -> list[Any]:

@@ -26,7 +26,7 @@ from brainmass.simulation.functional import (
     stateful,
     takes_generator,
 )
-from brainmass.simulation.inputs import Inputs, key_of
+from brainmass.simulation.inputs import Inputs
 from brainmass.simulation.lanes import Lanes
 from brainmass.simulation.monitors import Monitor, feeders, read
 from brainmass.simulation.plan import Plan
@@ -45,7 +45,7 @@ class Bundle(brainstate.nn.Module):
     def __init__(self, model: Any, monitors: dict[str, Monitor], inputs: dict[str, Any] | None = None):
         super().__init__()
         self.model = model
-        self.inputs = {key_of(name): module for name, module in (inputs or {}).items()}
+        self.inputs = dict(inputs or {})
         self.observers = {name: m.what for name, m in monitors.items() if isinstance(m.what, Observer)}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import brainstate
@@ -20,6 +21,7 @@ from brainmass.simulation.functional import Inventory, inventory, refuse_shared_
 from brainmass.simulation.horizon import present_horizon
 from brainmass.simulation.inputs import Inputs, as_inputs
 from brainmass.simulation.monitors import Monitor, as_monitors, default_monitors, feeders
+from brainmass.simulation.ownership import present_owner, trainable_within
 from brainmass.simulation.plan import Plan, check_dt, interval_in_steps, make_plan, steps_in
 from brainmass.simulation.probe import present_probe
 from brainmass.simulation.program import Bundle, Program, initialise_missing, states_missing
@@ -159,6 +161,7 @@ class Simulator(Closed):
         program, found, given = self._program(
             duration, inputs, monitors, transient, sample_every, progress, block, grad_horizon
         )
+        _check_owner(found)
         goes_on = not init_states or not program.makes_states
         if goes_on and (state is None or not init_states):
             state = _present_state(found, state, seed)
@@ -206,7 +209,9 @@ class Simulator(Closed):
         duration, monitors, inputs, transient, sample_every, block, grad_horizon
             As in `run`.
         free : list of str, optional
-            Names of the parameters that `values` may set, as the equations see them; default the trainable ones.
+            Names of the parameters that `values` may set, as the equations see them; default the trainable ones. They
+            are those of the model ("node.a"), of what drives it ("inputs.x_inp.amplitude") and of the forward models
+            ("observers.bold.tau"); as much of the end of a name as tells it apart will do ("amplitude").
 
         Returns
         -------
@@ -241,17 +246,14 @@ class Simulator(Closed):
         )
         if free is None:
             free = [path.removeprefix("model.") for path, p in found.params.items() if p.fit]
-        paths = {name: found.find_param(name) for name in free}
+        freed = Inventory(params={path: found.params[path] for path in map(found.find_param, free)})
         raw = found.raw()
         present = None if stateful(inventory(self.model)) else _states_of_model(found)
 
         def run(values: Mapping[str, Any], key: Any, state: Any = None) -> tuple[Result, dict[str, Any]]:
-            for name in values:
-                if name not in paths:
-                    raise ValueError(
-                        f"`values` may set {', '.join(paths) or 'nothing'}, but sets {name!r}: name it in `free`."
-                    )
-            overrides = {paths[name]: checked_value(found, paths[name], value) for name, value in values.items()}
+            paths = _free_paths(values, free, freed)
+            overrides = {path: checked_value(found, path, values[name]) for path, name in paths.items()}
+            _check_owner(found, overrides)
             words = as_key(key)
             if state is None and present is not None:
                 state = {"step": jnp.int32(0), "key": words, "states": present}
@@ -265,6 +267,10 @@ class Simulator(Closed):
             return self._result(program.plan, program.dt, samples, final, start, {}), watched.bad
 
         return run
+
+    def _holds(self, duration: Any, monitors: Any, inputs: Any, transient: Any = None, sample_every: Any = None) -> Any:
+        """What a run holds, by path: parameters and states of the model, its inputs and its forward models."""
+        return self._program(duration, inputs, monitors, transient, sample_every, False, None, None)[1]
 
     # --- arranging a run --------------------------------------------------------------------------------------------
     def _program(
@@ -292,6 +298,9 @@ class Simulator(Closed):
         if set_time_step is not None:
             set_time_step(dt)
         given = as_inputs(inputs, self.model, plan.n_steps)
+        if (owner := present_owner()) is not None:
+            watchers = [what for m in watched.values() for what in (m.what, m.source)]
+            owner.check(trainable_within([*given.functions.values(), *watchers]))
         bundle = Bundle(self.model, watched, given.modules)
         found = inventory(bundle)
         what = tuple((name, _kind(m.what), _kind(m.source)) for name, m in watched.items())
@@ -401,68 +410,25 @@ def _functions(watched: Mapping[str, Monitor], given: Inputs) -> dict[str, Any]:
     return functions and functions | {"brainstate.environ": environment()}
 
 
-def _has_update(model: Any) -> bool:
-    return getattr(type(model), "update", None) not in (None, getattr(brainstate.nn.Module, "update", None))
+def _free_paths(values: Mapping[str, Any], free: Sequence[str], freed: Inventory) -> dict[str, str]:
+    """By path, the names by which `values` of a pure run set parameters."""
+    paths: dict[str, str] = {}
+    for name in values:
+        try:
+            path = freed.find_param(name)
+        except ValueError:
+            may = ", ".join(free) or "nothing"
+            raise ValueError(f"`values` may set {may}, but sets {name!r}: name it in `free`.") from None
+        if path in paths:
+            raise ValueError(f"`values` sets one parameter twice, as {paths[path]!r} and {name!r}.")
+        paths[path] = name
+    return paths
 
 
-def _describe(model: Any) -> str:
-    node = getattr(model, "node", None)
-    return type(model).__name__ if node is None else f"{type(model).__name__} of {type(node).__name__}"
-
-
-def _arrange(
-    duration: Any, watched: dict[str, Monitor], transient: Any, every: Any, dt: Any, block: Any, horizon: Any
-) -> Plan:
-    n_steps = steps_in("duration", duration, dt, minimum=1)
-    skipped = 0 if transient is None else steps_in("transient", transient, dt)
-    default = 1 if every is None else steps_in("sample_every", every, dt, minimum=1)
-    observers = {n: m.what for n, m in watched.items() if isinstance(m.what, Observer)}
-    at_end = {n for n, observer in observers.items() if observer.sums_up}
-
-    def period(name: str, monitor: Monitor) -> int:
-        if monitor.every is not None:
-            return steps_in("every", monitor.every, dt, minimum=1)
-        if name in at_end:
-            return max(1, n_steps - skipped)
-        own = getattr(observers.get(name), "period", None) if every is None else None
-        return default if own is None else steps_in("period", own, dt, f"`{name}`", minimum=1)
-
-    periods = {n: period(n, m) for n, m in watched.items()}
-    exact = {
-        n: steps_in(o.every_argument, o.every, dt, f"`{n}`", minimum=1)
-        for n, o in observers.items()
-        if o.every is not None
-    }
-    exact |= {n: periods[source] for n, source in feeders(watched).items() if n not in exact}
-    targets = {n: interval_in_steps(o.interval, dt) for n, o in observers.items() if n not in exact}
-    window = None if horizon is None else steps_in("grad_horizon", horizon, dt, minimum=1)
-    plan = make_plan(n_steps, skipped, periods, targets, block, exact, window)
-    for name, interval in plan.observed.items():
-        if periods[name] // interval < observers[name].needed:
-            raise ValueError(
-                f"Monitor `{name}` is asked for after {periods[name] // interval} value(s), one every {interval} "
-                f"step(s), but a {type(observers[name]).__name__} needs {observers[name].needed} before there is "
-                "anything to see: make the run, or the monitor's `every`, longer."
-            )
-    return plan
-
-
-def _kind(what: Any) -> Any:
-    """What a monitor is, as far as it is told apart by that; of a function it is told what it reads."""
-    return what if isinstance(what, str | None) else type(what)
-
-
-def _functions(watched: Mapping[str, Monitor], given: Inputs) -> dict[str, Any]:
-    """The functions of the user in a run; where there are any, with the settings that they may ask for."""
-    functions: dict[str, Any] = {f"input {name}": f for name, f in given.functions.items()}
-    for name, monitor in watched.items():
-        parts = {f"monitor {name}": monitor.what, f"source of {name}": monitor.source}
-        functions |= {n: f for n, f in parts.items() if callable(f) and not isinstance(f, Observer)}
-    return functions and functions | {"brainstate.environ": environment()}
-
-
-def _environment() -> dict[str, Any]:
-    return {name: x for name, x in brainstate.environ.all().items() if name not in ("i", "t", "dt")}
+def _check_owner(found: Inventory, overridden: Mapping[str, Any] = MappingProxyType({})) -> None:
+    """Within a fit, refuse trainable parameters that it does not change."""
+    if (owner := present_owner()) is not None:
+        owner.check({path: param for path, param in found.params.items() if path not in overridden})
 
 
 def checked_value(found: Inventory, path: str, value: Any) -> Any:

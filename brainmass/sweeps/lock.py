@@ -12,8 +12,10 @@ __all__ = ["only_writer"]
 
 
 @contextlib.contextmanager
-def only_writer(store: Path) -> Iterator[None]:
+def only_writer(store: Path) -> Iterator[bool]:
     """Hold the store; the operating system lets go of it when the process ends, in whatever way.
+
+    Gives whether it is held: where that cannot be, there may be others.
 
     Raises
     ------
@@ -23,13 +25,13 @@ def only_writer(store: Path) -> Iterator[None]:
     try:
         import fcntl
     except ImportError:  # Windows
-        yield
+        yield False
         return
     path = store.with_name(f".{store.name}.lock")
     try:
         file = _opened(path)
     except PermissionError:  # a folder to read from only: a sweep that is done can still be returned
-        yield
+        yield False
         return
     with file:
         try:
@@ -45,7 +47,7 @@ def only_writer(store: Path) -> Iterator[None]:
         file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
         file.flush()
         try:
-            yield
+            yield True
         finally:
             path.unlink(missing_ok=True)
 

@@ -18,9 +18,8 @@ import brainmass
 from brainmass.dynamics.fields import default_dtype, show
 from brainmass.extras import import_io
 from brainmass.progress_bar import progress_bar
-from brainmass.simulation.functional import inventory, stateful
+from brainmass.simulation.functional import Inventory, inventory, stateful
 from brainmass.simulation.lanes import Lanes
-from brainmass.simulation.program import Bundle
 from brainmass.simulation.random import as_key, fold
 from brainmass.simulation.result import Result
 from brainmass.simulation.simulator import Simulator
@@ -31,7 +30,7 @@ from brainmass.sweeps.layout import Layout, layout
 from brainmass.sweeps.lock import only_writer
 from brainmass.sweeps.memory import host_memory, runs_at_once
 from brainmass.sweeps.processes import from_first, gathered, in_turn
-from brainmass.sweeps.store import Elsewhere, File, Memory, as_store_path
+from brainmass.sweeps.store import Elsewhere, File, Memory, as_store_path, remove_leftovers
 
 __all__ = ["sweep"]
 
@@ -66,7 +65,9 @@ def sweep(
     duration : Quantity
         Length of each run.
     values : mapping of str to array, Quantity or list
-        Values by name of the parameter (`"k"`, `"node.eta"`), with units; along the first axis where each is an array.
+        Values by name of the parameter, of the model (`"k"`, `"node.eta"`), of an input (`"x_inp.amplitude"`) or of a
+        monitor (`"bold.tau"`), as in `Simulator.pure(free=...)`; with units; along the first axis where each is an
+        array.
         Of weights (`"conn"`) they may be connectomes; conduction lengths stay those of the network.
     design : {'grid', 'list'}
         Whether to go through all combinations, or through the values side by side; for the latter see also
@@ -135,10 +136,11 @@ def sweep(
         )
     path = None if store is None else as_store_path(store)
     which = _as_seeds(seeds)
-    points = as_design(inventory(Bundle(simulator.model, {})), values, design)
     settings = {
         "monitors": monitors, "inputs": inputs, "transient": transient, "sample_every": sample_every
     }  # fmt: skip
+    found = simulator._holds(duration, **settings)
+    points = as_design(found, values, design)
     lane = Lane(simulator, duration, settings, measure, points)
     jobs = Jobs(points, which, common_random_numbers)
     plan, size = _explored(lane, points, jobs, simulator.model)
@@ -148,7 +150,7 @@ def sweep(
         _check_fits(plan)
     same: dict[str, str] = {}
     if path is not None or jax.process_count() > 1:
-        same = _identity(simulator, duration, settings, measure, points, which, common_random_numbers)
+        same = _identity(simulator, found, duration, settings, measure, points, which, common_random_numbers)
     with ExitStack() as held:
         sink, chosen, pending = _begun(path, plan, same, chosen, at_once, resume, held)
         if client is not None:
@@ -171,12 +173,9 @@ class Lane:
         self.dt = float(simulator.dt.to_decimal(u.ms))
         self.units = design.units
         self._measure = measure
-        arguments = {"duration": duration, "monitors": settings["monitors"], "inputs": settings["inputs"]}
-        arguments |= {"transient": settings["transient"], "sample_every": settings["sample_every"], "block": None}
-        self._run = simulator._watched(free=list(self.units), **arguments)
-        self._settings = arguments
-        self._simulator, self._pictures = simulator, simulator._pictures
-        self._things = {"measure": measure}
+        self._run = simulator._watched(duration, free=list(self.units), **settings)
+        self._simulator, self._duration, self._settings = simulator, duration, settings
+        self._pictures, self._things = simulator._pictures, {"measure": measure}
 
     def batched(self, devices: Sequence[Any]) -> Callable[..., Any]:
         """Many runs side by side as one program."""
@@ -186,9 +185,7 @@ class Lane:
 
     def remembered(self, what: Any, make: Callable[[], Any]) -> Any:
         """What `make()` gives, made earlier if the model and all else but the values are the same."""
-        renamed = {"every": self._settings["sample_every"], "progress": False, "horizon": None}
-        rest = {name: x for name, x in self._settings.items() if name != "sample_every"}
-        program, found, given = self._simulator._program(**rest, **renamed)
+        program, found, given = _made(self._simulator, self._duration, self._settings)
         start = {} if program.makes_states else found.state_values()
         numbers = digest((found.raw(), given.arrays, start))
         key = ("sweep", tuple(self.units.items()), self._pictures.number(self._things), numbers, what)
@@ -326,8 +323,17 @@ def _check_fits(plan: Layout) -> None:
         )
 
 
+def _made(simulator: Simulator, duration: Any, settings: Mapping[str, Any]) -> Any:
+    """The program of a run, what the model, its inputs and monitors hold, and the inputs."""
+    every = settings["sample_every"]
+    return simulator._program(
+        duration, settings["inputs"], settings["monitors"], settings["transient"], every, False, None, None
+    )
+
+
 def _identity(
     simulator: Simulator,
+    found: Inventory,
     duration: Any,
     settings: Mapping[str, Any],
     measure: Any,
@@ -336,13 +342,13 @@ def _identity(
     common: Any,
 ) -> dict[str, str]:
     """What a store is known by."""
-    found = inventory(Bundle(simulator.model, {}))
-    start = {} if stateful(found) else found.state_values()  # of a model that starts from the states it has
+    its = inventory(simulator.model)
+    start = {} if stateful(its) else its.state_values()  # of a model that starts from the states it has
     return {
         **{f"the values of `{axis.name}`": digest((axis.values, axis.unit)) for axis in design.axes},
         "the design": digest((design.is_grid, design.dims)),
         "the seeds": digest((seeds, common)),
-        "the duration": digest(float(duration.to_decimal(u.ms))),
+        "the duration": digest(_in_ms(duration, simulator.dt)),
         "the time step": digest(float(simulator.dt.to_decimal(u.ms))),
         **{f"`{name}`": digest(value) for name, value in settings.items()},
         "`measure`": digest(measure),
@@ -351,6 +357,10 @@ def _identity(
         "the precision": str(default_dtype()),
         "the version of brainmass": brainmass.__version__,
     }
+
+
+def _in_ms(duration: Any, dt: Any) -> float:
+    return float((duration if isinstance(duration, u.Quantity) else duration * dt).to_decimal(u.ms))
 
 
 def _begun(
@@ -362,7 +372,8 @@ def _begun(
     def begin() -> tuple[int, np.ndarray]:
         nonlocal sink
         if path is not None:
-            held.enter_context(only_writer(path))
+            if held.enter_context(only_writer(path)):
+                remove_leftovers(path)
             sink = File(path, plan, identity, chosen, resume)
         known = sink.at_once if at_once is None else None
         return known or chosen, sink.pending()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import secrets
 import shutil
 import warnings
@@ -19,7 +20,7 @@ from brainmass._common.reading.problems import as_path
 from brainmass.extras import import_io
 from brainmass.sweeps.layout import FAILED, NOT_RUN, Layout
 
-__all__ = ["Elsewhere", "File", "Memory", "as_store_path", "is_store"]
+__all__ = ["Elsewhere", "File", "Memory", "as_store_path", "is_store", "remove_leftovers"]
 
 SUFFIXES = (".zarr", ".nc")
 _IDENTITY, _AT_ONCE = "brainmass_sweep", "at_once"
@@ -44,6 +45,20 @@ def is_store(path: Path) -> bool:
         return _IDENTITY in _attrs_of(path)
     except ValueError:
         return False
+
+
+def remove_leftovers(path: Path) -> None:
+    """Remove what sweeps that were killed had begun to write under this name; only for who holds the store."""
+    for target in (path, _folder_of(path)):
+        begun = re.compile(rf"\.{re.escape(target.stem)}\.[0-9a-f]{{8}}\.partial{re.escape(target.suffix)}")
+        for there in path.parent.iterdir():
+            if begun.fullmatch(there.name):
+                shutil.rmtree(there, ignore_errors=True) if there.is_dir() else there.unlink(missing_ok=True)
+
+
+def _folder_of(path: Path) -> Path:
+    """The zarr folder that results of this store are written to."""
+    return path if path.suffix == ".zarr" else path.with_name(f"{path.name}.unfinished.zarr")
 
 
 class Memory:
@@ -93,7 +108,7 @@ class File:
         import_io("zarr")
         import_io("xarray", *(["h5netcdf", "h5py"] if path.suffix == ".nc" else []))
         self.path, self.layout = path, layout
-        self.folder = path if path.suffix == ".zarr" else path.with_name(f"{path.name}.unfinished.zarr")
+        self.folder = _folder_of(path)
         if path.suffix == ".nc":
             _check_netcdf(layout)
         self._complete = path != self.folder and path.exists()

@@ -1,0 +1,141 @@
+"""The run that a fit makes itself: these monitors, driven by these inputs, against the data."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import numpy as np
+
+from brainmass.dynamics.fields import show, suggestion
+from brainmass.fitting.saved import digest
+from brainmass.noise import Noise
+from brainmass.simulation.monitors import Monitor, as_monitors
+from brainmass.simulation.program import Bundle
+from brainmass.simulation.simulator import Simulator
+from brainmass.stimulus import Drive
+
+__all__ = ["Recorded", "Subject", "as_objective"]
+
+
+class Subject(Bundle):
+    """What a fit changes: a model, what drives it and what observes it. The paths of the model are its own."""
+
+    transparent = "model"
+
+    def __init__(self, model: Any, monitors: Mapping[str, Monitor] | None = None, inputs: Any = None):
+        super().__init__(model, dict(monitors or {}), inputs)
+        for name in ("inputs", "observers"):
+            if getattr(self, name) and name in vars(model):
+                raise ValueError(
+                    f"Fitter cannot tell what the attribute `{name}` of {type(model).__name__} holds from the {name} "
+                    "of the run: give the attribute another name."
+                )
+
+
+class Recorded:
+    """What the monitors of a run record, of those that are compared: the array of one, or of several by name.
+
+    Parameters
+    ----------
+    simulator : Simulator
+    settings : mapping
+        Arguments of `Simulator.run`: duration, inputs, monitors, transient, sample_every.
+    objective : callable, mapping of them, or None
+    """
+
+    def __init__(self, simulator: Simulator, settings: Mapping[str, Any], objective: Any):
+        self.dt = simulator.dt
+        self.settings = {name: x for name, x in settings.items() if x is not None}
+        self.monitors = as_monitors(settings["monitors"], simulator.model)
+        self.compared = [*(objective if isinstance(objective, Mapping) else self.monitors)]
+        self.by_name = isinstance(objective, Mapping)
+        self.settings["monitors"] = self.monitors
+        simulator.pure(**self.settings)  # for its errors
+        self.inputs = _as_mapping(settings["inputs"], simulator.model)
+        modules = {port: x for port, x in self.inputs.items() if _is_module(x)}
+        self.inputs |= {port: _kept(x) for port, x in self.inputs.items() if port not in modules}
+        self.subject = Subject(simulator.model, self.monitors, modules)
+
+    def __call__(self, subject: Subject) -> Any:
+        observers: Mapping[str, Any] = subject.observers
+        monitors = {
+            name: dataclasses.replace(monitor, what=observers[name]) if name in observers else monitor
+            for name, monitor in self.monitors.items()
+        }
+        run = self.settings | {"monitors": monitors, "inputs": self.inputs | subject.inputs}
+        result = Simulator(subject.model, self.dt).run(**run)
+        return {name: result[name] for name in self.compared} if len(self.compared) > 1 else result[self.compared[0]]
+
+    def against(self, target: Any) -> Any:
+        """Data in the form of the prediction: by name, or of the one monitor."""
+        several = len(self.compared) > 1
+        if isinstance(target, Mapping) or (several and self.by_name):
+            _check_names("target", "fit", target, self.compared)
+        return target if several or not isinstance(target, Mapping) else target[self.compared[0]]
+
+    def describe(self) -> dict[str, Any]:
+        """What a file must agree with."""
+        times = {name: str(x) for name, x in self.settings.items() if name not in ("monitors", "inputs")}
+        arrays = {port: x for port, x in self.inputs.items() if not callable(x) and not _is_module(x)}
+        monitors = {name: [_words(m.what), str(m.every), _words(m.source)] for name, m in self.monitors.items()}
+        inputs = {port: _words(x) for port, x in self.inputs.items() if port not in arrays}
+        return {"run": [str(self.dt), times, monitors, inputs, digest(arrays)]}
+
+
+def as_objective(objective: Any, monitors: Any) -> Any:
+    """One function of prediction and target: of a mapping the sum, each of what its monitor records and its data."""
+    if not isinstance(objective, Mapping):
+        return objective
+    if not objective:
+        raise ValueError("Argument `objective` of Fitter must hold at least one function, but is empty.")
+    _check_names("objective", "Fitter", objective, monitors, all_of=False)
+    if len(objective) == 1:
+        return next(iter(objective.values()))
+    for name, function in objective.items():
+        if not callable(function):
+            raise TypeError(
+                f"Argument `objective` of Fitter must hold functions, but for `{name}` has {show(function)}."
+            )
+
+    def total(prediction: Mapping[str, Any], target: Any) -> Any:
+        return sum(function(prediction[name], target[name]) for name, function in objective.items())
+
+    return total
+
+
+def _check_names(argument: str, of: str, given: Any, known: Any, all_of: bool = True) -> None:
+    """That a mapping has the names of the monitors that are compared."""
+    if not isinstance(given, Mapping):
+        raise TypeError(
+            f"Argument `{argument}` of {of} must map {', '.join(known)} to what belongs to each, but is {show(given)}."
+        )
+    if strange := [name for name in given if name not in known]:
+        raise ValueError(
+            f"Argument `{argument}` of {of} names {strange[0]!r}, which is not compared."
+            f"{suggestion(str(strange[0]), known)} There are {', '.join(known)}."
+        )
+    if all_of and (missing := [name for name in known if name not in given]):
+        raise ValueError(f"Argument `{argument}` of {of} lacks {', '.join(missing)}.")
+
+
+def _as_mapping(inputs: Any, model: Any) -> dict[str, Any]:
+    if inputs is None or isinstance(inputs, Mapping):
+        return dict(inputs or {})
+    return {getattr(model, "node", model)._ports[0]: inputs}
+
+
+def _is_module(x: Any) -> bool:
+    return isinstance(x, Drive | Noise)
+
+
+def _kept(x: Any) -> Any:
+    """Numbers as they are now, whatever becomes of the array that they were given in."""
+    return x if callable(x) else jax.tree.map(np.array, x)
+
+
+def _words(what: Any) -> str:
+    named = what if what is None or isinstance(what, str) else getattr(what, "__qualname__", type(what).__qualname__)
+    return str(named)
