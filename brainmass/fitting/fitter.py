@@ -385,7 +385,7 @@ def _recorded(simulator: Simulator, run: Mapping[str, Any], objective: Any, back
     """The run of a fit that makes it itself."""
     if run["duration"] is None or (objective is None and backend != "optimistix"):
         raise ValueError(
-            "Fitter needs either `loss_fn`, or both `predict` and `objective`, or, for a run that it makes itself, both "
+            "Fitter needs either `loss_fn`, or both `predict` and `objective`, or, to make the run itself, both "
             '`duration` and `objective`. Example: Fitter(simulator, duration=500 * u.ms, monitors=["x"], '
             "objective=brainmass.objectives.fc_corr(as_loss=True))."
         )

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+import brainunit as u
 import jax
 import numpy as np
 
@@ -78,11 +79,16 @@ class Recorded:
 
     def describe(self) -> dict[str, Any]:
         """What a file must agree with."""
-        times = {name: str(x) for name, x in self.settings.items() if name not in ("monitors", "inputs")}
+        times = {name: self._ms(x) for name, x in self.settings.items() if name not in ("monitors", "inputs")}
         arrays = {port: x for port, x in self.inputs.items() if not callable(x) and not _is_module(x)}
-        monitors = {name: [_words(m.what), str(m.every), _words(m.source)] for name, m in self.monitors.items()}
+        monitors = {name: [_words(m.what), self._ms(m.every), _words(m.source)] for name, m in self.monitors.items()}
         inputs = {port: _words(x) for port, x in self.inputs.items() if port not in arrays}
-        return {"run": [str(self.dt), times, monitors, inputs, digest(arrays)]}
+        return {"run": [self._ms(1), times, monitors, inputs, digest(arrays)]}
+
+    def _ms(self, time: Any) -> str:
+        """A time, or a number of steps, in ms."""
+        time = time if time is None or isinstance(time, u.Quantity) else time * self.dt
+        return "" if time is None else f"{float(time.to_decimal(u.ms)):.9g}"
 
 
 def as_objective(objective: Any, monitors: Any) -> Any:

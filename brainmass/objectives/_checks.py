@@ -97,11 +97,16 @@ def common_unit(prediction: Any, target: Any, objective: str, call: str = "()") 
 
 
 def series_and_matrix(
-    prediction: Any, target: Any, matrix_of: Callable[[jax.Array], jax.Array], option: str, is_matrix: bool, of: str
+    prediction: Any,
+    target: Any,
+    matrix_of: Callable[[jax.Array], jax.Array],
+    option: str,
+    is_matrix: bool | None,
+    of: str,
 ) -> tuple[jax.Array, jax.Array]:
     """`matrix_of` both sides, shape (R, R); the target may be such a matrix already if `option` is set."""
     p = series(prediction, "prediction", of)
-    t = _region_matrix(target, option, of) if is_matrix else _target_series(target, option, of)
+    t = _region_matrix(target, option, of) if is_matrix else target_series(target, option, is_matrix, of)
     same_regions(p, t, of)
     return matrix_of(p), (t if is_matrix else matrix_of(t))
 
@@ -111,10 +116,17 @@ def at_least_regions(count: int, given: int, argument: str, of: str, example: st
         raise error(argument, of, f"must have at least {count} regions, but has {given}", example)
 
 
-def _target_series(target: Any, option: str, of: str) -> jax.Array:
+def target_series(target: Any, option: str, is_matrix: bool | None, of: str) -> jax.Array:
+    """The target as a time series. One that is square could be a matrix: within a fit its numbers cannot be seen."""
     values = series(target, "target", of)
     if _is_surely_matrix(u.get_mantissa(target)):
         must = f"must be a time series unless {option}=True, but is a symmetric matrix with unit diagonal"
+        raise error("target", of, must, f"{of}({option}=True)")
+    if is_matrix is None and values.shape[0] == values.shape[1]:
+        must = (
+            f"must be said to be a matrix or a time series, as {values.shape} could be either: {option}=True, or "
+            f"{option}=False"
+        )
         raise error("target", of, must, f"{of}({option}=True)")
     return values
 

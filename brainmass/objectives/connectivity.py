@@ -32,16 +32,16 @@ def functional_connectivity(x: Any) -> jax.Array:
     return correlation_matrix(check.series(x, "x", "functional_connectivity"))
 
 
-def fc_corr(as_loss: bool = False, *, target_is_fc: bool = False) -> Objective:
+def fc_corr(as_loss: bool = False, *, target_is_fc: bool | None = None) -> Objective:
     """Pearson correlation of two functional connectivities, over the entries above the diagonal.
 
     Parameters
     ----------
     as_loss : bool
         Return 1 - correlation, in [0, 2], instead of the correlation, in [-1, 1].
-    target_is_fc : bool
-        Whether `target` is a functional connectivity matrix (R, R) rather than a time series (T', R). The two
-        are never told apart by guess.
+    target_is_fc : bool, optional
+        Whether `target` is a functional connectivity matrix (R, R) rather than a time series (T', R). The two are
+        never told apart by guess: it must be said where the target is square, else it is a time series.
 
     Returns
     -------
@@ -58,7 +58,7 @@ def fc_corr(as_loss: bool = False, *, target_is_fc: bool = False) -> Objective:
     return corr
 
 
-def fc_rmse(*, target_is_fc: bool = False) -> Objective:
+def fc_rmse(*, target_is_fc: bool | None = None) -> Objective:
     """Root mean square difference of two functional connectivities, over all R² entries.
 
     The diagonal, where both are 1, is counted: the value is sqrt(1 - 1/R) times that of the entries off the
@@ -66,9 +66,9 @@ def fc_rmse(*, target_is_fc: bool = False) -> Objective:
 
     Parameters
     ----------
-    target_is_fc : bool
-        Whether `target` is a functional connectivity matrix (R, R) rather than a time series (T', R). The two
-        are never told apart by guess.
+    target_is_fc : bool, optional
+        Whether `target` is a functional connectivity matrix (R, R) rather than a time series (T', R). The two are
+        never told apart by guess: it must be said where the target is square, else it is a time series.
 
     Returns
     -------
@@ -84,7 +84,7 @@ def fc_rmse(*, target_is_fc: bool = False) -> Objective:
 
 
 def _two_connectivities(
-    prediction: Any, target: Any, target_is_fc: bool, objective: str, min_regions: int
+    prediction: Any, target: Any, target_is_fc: bool | None, objective: str, min_regions: int
 ) -> tuple[jax.Array, jax.Array]:
     pair = check.series_and_matrix(prediction, target, correlation_matrix, "target_is_fc", target_is_fc, objective)
     check.at_least_regions(min_regions, pair[0].shape[0], "prediction", objective, check.both_series(objective))

@@ -48,7 +48,9 @@ def fcd_matrix(x: Any, window_size: int = 30, step_size: int = 5) -> jax.Array:
     return _dynamics(x, "x", size, step, 1, "fcd_matrix")
 
 
-def fcd(window_size: int = 30, step_size: int = 5, as_loss: bool = False, *, target_is_fcd: bool = False) -> Objective:
+def fcd(
+    window_size: int = 30, step_size: int = 5, as_loss: bool = False, *, target_is_fcd: bool | None = None
+) -> Objective:
     """Pearson correlation of two FCD matrices, over the entries above the diagonal.
 
     It compares window by window, as for two responses to the same stimulus. Of two recordings at rest compare
@@ -60,8 +62,8 @@ def fcd(window_size: int = 30, step_size: int = 5, as_loss: bool = False, *, tar
         Samples in a window (>= 2), and from one window to the next (>= 1).
     as_loss : bool
         Return 1 - correlation, in [0, 2], instead of the correlation, in [-1, 1].
-    target_is_fcd : bool
-        Whether `target` is an FCD matrix (W, W) rather than a time series (T, R').
+    target_is_fcd : bool, optional
+        Whether `target` is an FCD matrix (W, W) rather than a time series (T, R'); to be said where it is square.
 
     Returns
     -------
@@ -77,7 +79,7 @@ def fcd(window_size: int = 30, step_size: int = 5, as_loss: bool = False, *, tar
         if target is None:
             raise check.error("target", "fcd", "must be given with as_loss=True, but is None", "fcd()(signal, None)")
         p = _dynamics(prediction, "prediction", size, step, 3, "fcd")
-        t = _given(target, "fcd") if target_is_fcd else _dynamics(target, "target", size, step, 3, "fcd")
+        t = _target(target, target_is_fcd, size, step, 3, "fcd")
         if p.shape != t.shape:
             must = f"must have as many windows as `target`, but has {p.shape[0]} against {t.shape[0]}"
             raise check.error("prediction", "fcd", must, "fcd_ks()(signal, data), which compares distributions")
@@ -94,7 +96,7 @@ def fcd_ks(
     bw_method: str | float | None = None,
     n_diag: int = 1,
     *,
-    target_is_fcd: bool = False,
+    target_is_fcd: bool | None = None,
 ) -> Objective:
     """Kolmogorov-Smirnov distance of the FCD distributions of two signals, in [0, 1].
 
@@ -107,9 +109,9 @@ def fcd_ks(
         Samples in a window (>= 2), and from one window to the next (>= 1).
     midpoints, bw_method, n_diag
         As in `fcd_distribution`.
-    target_is_fcd : bool
+    target_is_fcd : bool, optional
         Whether `target` is an FCD matrix (W, W), or entries (K,) pooled from several, rather than a time series
-        (T', R').
+        (T', R'); to be said where it is square.
 
     Returns
     -------
@@ -135,7 +137,7 @@ def fcd_wasserstein(
     bw_method: str | float | None = None,
     n_diag: int = 1,
     *,
-    target_is_fcd: bool = False,
+    target_is_fcd: bool | None = None,
 ) -> Objective:
     """First Wasserstein distance of the FCD distributions of two signals, in [0, 2].
 
@@ -154,7 +156,7 @@ def _two_distributions(
     midpoints: Any,
     bw_method: str | float | None,
     n_diag: int,
-    target_is_fcd: bool,
+    target_is_fcd: bool | None,
 ) -> tuple[Callable[[Any, Any], tuple[jax.Array, jax.Array]], np.ndarray]:
     """A function that gives both densities, and where they are evaluated."""
     size, step = _window(window_size, step_size, of)
@@ -169,7 +171,7 @@ def _two_distributions(
 
     def both(prediction: Any, target: Any) -> tuple[jax.Array, jax.Array]:
         p = _dynamics(prediction, "prediction", size, step, enough, of)
-        t = _given(target, of) if target_is_fcd else _dynamics(target, "target", size, step, enough, of)
+        t = _target(target, target_is_fcd, size, step, enough, of)
         return one(p, "prediction"), one(t, "target")
 
     return both, points
@@ -195,6 +197,14 @@ def _dynamics(x: Any, argument: str, size: int, step: int, least_windows: int, o
 def _matrix(x: jax.Array, size: int, step: int) -> jax.Array:
     in_windows = jax.vmap(lambda window: above_diagonal(correlation_matrix(window)))(windows(x, size, step))
     return correlation_matrix(in_windows.T)
+
+
+def _target(target: Any, is_fcd: bool | None, size: int, step: int, least_windows: int, of: str) -> jax.Array:
+    """The FCD of a target, which may be one already."""
+    if is_fcd:
+        return _given(target, of)
+    check.target_series(target, "target_is_fcd", is_fcd, of)
+    return _dynamics(target, "target", size, step, least_windows, of)
 
 
 def _given(target: Any, of: str) -> jax.Array:

@@ -114,14 +114,14 @@ def phase_locking_value(x: Any) -> jax.Array:
     return _phase_locking(check.series(x, "x", "phase_locking_value"))
 
 
-def plv_rmse(*, target_is_plv: bool = False) -> Objective:
+def plv_rmse(*, target_is_plv: bool | None = None) -> Objective:
     """Root mean square difference of two phase-locking matrices, over all R² entries, diagonal included.
 
     Parameters
     ----------
-    target_is_plv : bool
-        Whether `target` is a matrix of phase-locking values (R, R) rather than a time series (T', R). The two
-        are never told apart by guess.
+    target_is_plv : bool, optional
+        Whether `target` is a matrix of phase-locking values (R, R) rather than a time series (T', R). The two are
+        never told apart by guess: it must be said where the target is square, else it is a time series.
 
     Returns
     -------
