@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from brainstate.nn import ExpT, NegSoftplusT, Param, SigmoidT
 from numpy.testing import assert_allclose
 
 matplotlib = pytest.importorskip("matplotlib")
@@ -91,6 +92,25 @@ def test_refuses(draw, kind, message):
     with pytest.raises(kind, match=message):
         draw()
     assert not plt.get_fignums()
+
+
+def test_a_transform_gives_bounds():
+    """Both ends, or one: where the value lies between the former, and the latter in words."""
+    node = brainmass.HopfStep(
+        1,
+        a=Param(0.1, t=SigmoidT(-0.5, 0.5), fit=True),
+        w=Param(0.3, t=ExpT(0.0), fit=True),
+        beta=Param(1.0, t=NegSoftplusT(2.0), fit=True),
+    )
+    fitter = brainmass.Fitter(node, loss_fn=lambda m: m.a.value() ** 2 + m.w.value() ** 2 + m.beta.value() ** 2)
+    found = fitter.fit(n_steps=1)
+    ends = {name: (float(b.low), float(b.high)) for name, b in found.bounds.items()}
+    assert_allclose([ends["a"], ends["w"], ends["beta"]], [(-0.5, 0.5), (0.0, np.inf), (-np.inf, 2.0)])
+    assert "a = 0.1, within -0.5 to 0.5" in repr(found) and ", above 0" in repr(found) and ", below 2" in repr(found)
+    axes = viz.plot_fit(found)
+    assert [text.get_text() for text in axes["parameters"].texts] == ["above 0", "below 2"]
+    (place,) = [line.get_xdata() for line in axes["parameters"].lines if line.get_marker() == "o"]
+    assert_allclose(place, [0.6], atol=0.05)
 
 
 def test_a_fit_tells_its_bounds():

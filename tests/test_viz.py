@@ -171,20 +171,25 @@ def test_functional_connectivity_dynamics_is_that_of_numpy():
         assert ax.images[0].get_extent() == [-1.5, 16.5, 16.5, -1.5]  # cells of 6 x 0.5 s around 0, 3, ..., 15 s
 
 
-@pytest.mark.parametrize("n", [64, 65])
-def test_power_spectrum_is_scipys(n):
-    x = RNG.normal(size=(n, 2)) + 3.0
-    ax = viz.plot_power_spectrum(x * u.mV, 2 * u.ms, loglog=False)
-    f, power = scipy_signal.periodogram(x, fs=500.0, window="hann", axis=0)
+@pytest.mark.parametrize(
+    ("n", "window", "size"), [(64, None, 64), (65, None, 65), (9000, None, 2000), (700, None, 256), (700, 0.2, 100)]
+)
+def test_power_spectrum_is_scipys(n, window, size):
+    x = 1e-3 * RNG.normal(size=(n, 2)) + 3.0
+    given = {} if window is None else {"window": window * u.second}
+    ax = viz.plot_power_spectrum(x * u.mV, 2 * u.ms, loglog=False, **given)
+    f, power = scipy_signal.welch(x, fs=500.0, nperseg=size, axis=0)
     for i, line in enumerate(ax.lines):
         np.testing.assert_allclose(line.get_xdata(), f, rtol=1e-6)
-        np.testing.assert_allclose(line.get_ydata(), power[:, i], rtol=1e-5, atol=1e-9)
+        np.testing.assert_allclose(line.get_ydata(), power[:, i], rtol=1e-3, atol=1e-5 * power.max())
     assert labels(ax) == ("frequency (Hz)", "power spectral density ((mV)²/Hz)")
+    with pytest.raises(ValueError, match=f"`window` .*no longer than the signal of {n}"):
+        viz.plot_power_spectrum(x, 2 * u.ms, window=(n + 1) * 2 * u.ms)
 
 
 def test_power_spectrum_peaks_at_the_frequency_of_a_sine():
     t = np.arange(1000) * 1e-3
-    ax = viz.plot_power_spectrum(np.sin(2 * np.pi * 10 * t), 1 * u.ms)
+    ax = viz.plot_power_spectrum(np.sin(2 * np.pi * 10 * t), 1 * u.ms, window=0.5 * u.second)
     f, power = ax.lines[0].get_data()
     np.testing.assert_allclose(f[np.argmax(power)], 10.0, rtol=1e-6)
     np.testing.assert_allclose(power.sum() * f[0], 0.5, rtol=1e-3)  # variance of a sine (Parseval)

@@ -19,7 +19,7 @@ from brainmass.cli.toml_places import Path
 from brainmass.dynamics.fields import is_phase, show
 from brainmass.timing import steps_of
 
-__all__ = ["Experiment", "Method", "Tables"]
+__all__ = ["Experiment", "Method", "Tables", "by_parameter"]
 
 _READING = tuple(inspect.signature(brainmass.Connectome.from_file).parameters)[1:]
 _AS_WRITTEN = (TEXT, FLAG, WHOLE, NAMES, MADE, KERNEL)  # kinds of which text is no number with a unit
@@ -93,6 +93,18 @@ class Tables:
         return self.document.complain(
             path, f"{Document.call(path)} must be {key.kind.words}, but is {show(written)}.{example}"
         )
+
+
+def by_parameter(path: Path, given: Mapping[str, Any]) -> dict[str, tuple[Path, Any]]:
+    """What a table says of parameters, by name, with its place; an unquoted `node.a` is a table within a table."""
+    found: dict[str, tuple[Path, Any]] = {}
+    for key, value in given.items():
+        place = (*path, key)
+        if isinstance(value, Mapping) and not value.keys() & {"type", "file", "dataset"}:
+            found |= {f"{key}.{name}": inner for name, inner in by_parameter(place, value).items()}
+        else:
+            found[key] = (place, value)
+    return found
 
 
 def _kind(value: Any) -> str:

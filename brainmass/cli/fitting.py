@@ -14,7 +14,7 @@ import optax
 
 import brainmass
 from brainmass.cli.document import WRONG, Document
-from brainmass.cli.experiment import Experiment
+from brainmass.cli.experiment import Experiment, by_parameter
 from brainmass.cli.measures import read_measure
 from brainmass.cli.running import Work
 from brainmass.fitting.description import described
@@ -46,11 +46,12 @@ class Fit:
         if not given and "fit" in self.document.data:
             self.document.complain(("fit",), "[fit] needs the table [fit.search_space], of what is fitted.")
         maker = self.experiment.maker("search", "prior", "transform", "regularisation")
-        space = {name: self._bounds(maker.value(("fit", "search_space", name), x)) for name, x in given.items()}
+        written = by_parameter(("fit", "search_space"), given)
+        space = {name: self._bounds(maker.value(path, x)) for name, (path, x) in written.items()}
         found = self.experiment.held
         for name, how in space.items():
             if how is not WRONG and found is not None:
-                path = ("fit", "search_space", name)
+                path = written[name][0]
                 self.document.attempt(path, lambda name=name: found.find_param(name))
                 self.document.attempt(path, lambda name=name, how=how: described({name: how}))
         return space

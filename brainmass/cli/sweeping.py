@@ -11,7 +11,7 @@ import numpy as np
 
 import brainmass
 from brainmass.cli.document import WRONG, ExperimentError
-from brainmass.cli.experiment import Experiment
+from brainmass.cli.experiment import Experiment, by_parameter
 from brainmass.cli.measures import Measures, read_measure
 from brainmass.cli.running import Work
 from brainmass.dynamics.fields import show
@@ -52,7 +52,8 @@ class Sweep:
         if not given and "sweep" in self.document.data:
             self.document.complain(("sweep",), "[sweep] needs the table [sweep.values], of values by parameter.")
         maker = self.experiment.maker("range")
-        values = {name: maker.value(("sweep", "values", name), x) for name, x in given.items()}
+        written = by_parameter(("sweep", "values"), given)
+        values = {name: maker.value(path, x) for name, (path, x) in written.items()}
         found, design = self.experiment.held, self.options.get("design", "grid")
 
         def check(one: dict[str, Any]) -> Any:
@@ -60,7 +61,7 @@ class Sweep:
 
         for name, x in values.items():
             if x is not WRONG and found is not None and design is not WRONG:
-                self.document.attempt(("sweep", "values", name), lambda name=name, x=x: check({name: x}))
+                self.document.attempt(written[name][0], lambda name=name, x=x: check({name: x}))
         return values
 
     def _drawn(self, design: Any, bounds: dict[str, Any]) -> dict[str, Any]:

@@ -112,10 +112,20 @@ class Coordinate:
             density = -jnp.sum(np.log(self.high - self.low))
         return jnp.where(inside, density, -jnp.inf)
 
-    def bounds(self) -> Bounds:
-        """The box, for each of the numbers that share one."""
-        low, high = (self.sharing.spread(self.value(end)) for end in (self.low, self.high))
+    def bounds(self) -> Bounds | None:
+        """The box, else what the transform can give, for each of the numbers that share one; None where that is all."""
+        ends = self._ends_of_transform() if self.low is None else (self.low, self.high)
+        if not any(np.isfinite(end).all() for end in ends):
+            return None
+        low, high = (self.sharing.spread(self.value(end)) for end in ends)
         return Bounds(low, high, self.log)
+
+    def _ends_of_transform(self) -> tuple[np.ndarray, np.ndarray]:
+        """What it gives far out on both sides; infinite where it has no end."""
+        far = [u.math.full_like(u.math.asarray(self.start), end) for end in (-np.inf, np.inf)]
+        ends = np.stack([np.asarray(u.get_mantissa(self.transform.forward(x)), float) for x in far])
+        ends = np.where(np.isnan(ends), np.array([-np.inf, np.inf]).reshape(2, *(1,) * (ends.ndim - 1)), ends)
+        return ends.min(axis=0), ends.max(axis=0)
 
     def describe(self) -> list[Any]:
         box = None if self.low is None or self.high is None else [self.low.tolist(), self.high.tolist()]

@@ -137,8 +137,9 @@ class Fitter(Closed):
             hand = attrgetter("model") if simulator is None else partial(_simulator_of, simulator.dt)
             subject = Subject(self.model)
         else:
-            self._recorded = predict = _recorded(simulator or Simulator(self.model), run, objective, backend)
-            hand, subject = _itself, predict.subject
+            simulator = simulator or Simulator(self.model)
+            self._recorded = predict = _recorded(simulator, run, objective, backend)
+            hand, subject = _itself, predict.subject_of(simulator, run)
             objective = as_objective(objective, predict.monitors)
         function: Any = objective
         self._problem = Problem(subject, loss_fn, predict, function, samples, mode, grad_horizon, hand)
@@ -216,14 +217,12 @@ class Fitter(Closed):
         if batch is not None and (self.backend != "grad" or not self._solver.may_be_fresh):
             name = "grad, without a line search" if self.backend == "grad" else "grad"
             raise ValueError(f"Argument `batch` of fit belongs to the back end {name}: others need one function.")
-        if self._recorded is not None:
-            if data is not None:
-                raise ValueError(
-                    "Argument `data` of fit needs a function that takes a row of it: give Fitter "
-                    "`predict(model, key, data)`."
-                )
-            target = self._recorded.against(target)
-        target = as_rows(target, data, batch)
+        if self._recorded is not None and data is not None:
+            raise ValueError(
+                "Argument `data` of fit needs a function that takes a row of it: give Fitter "
+                "`predict(model, key, data)`."
+            )
+        target = as_rows(self._as_predicted(target), data, batch)
         fresh = self._solver.fresh_noise if fresh_noise is None else fresh_noise
         if fresh and not self._solver.may_be_fresh:
             raise ValueError(
@@ -286,7 +285,7 @@ class Fitter(Closed):
             Relative step of the differences; default that which suits the precision.
         """
         found = self._problem.inventory()
-        given = self._given(found, self._space(found), target, seed)
+        given = self._given(found, self._space(found), self._as_predicted(target), seed)
         self._problem.check(self._structure(found, given), *given)
         return compare_gradients(self._problem, given, step)
 
@@ -299,6 +298,10 @@ class Fitter(Closed):
     def _given(self, found: Inventory, space: SearchSpace, target: Any, seed: Any) -> Given:
         fixed = {path: x for path, x in found.raw().items() if path not in space.sides}
         return Given(space.start, fixed, as_key(seed), target)
+
+    def _as_predicted(self, target: Any) -> Any:
+        """Data in the form of what they are compared with."""
+        return target if self._recorded is None else self._recorded.against(target)
 
     def _space(self, found: Inventory) -> SearchSpace:
         """What is fitted, as the model is now."""

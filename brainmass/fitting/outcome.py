@@ -55,7 +55,8 @@ class FitResult(Closed):
         Where it was seen: values as the equations see them, by the whole path of the parameter, such as "node.a";
         to read one, an ending that tells it from the others will do, such as "a".
     bounds : dict of str to Bounds
-        Of those parameters that have them: those given, else where the prior lies, all but 1e-4 at either side.
+        Of those parameters that have them: those given, else where the prior lies, all but 1e-4 at either side, else
+        what the transform can give; infinite at a side without end.
     history : array (n_steps,)
         The loss at each step, the lowest where a step has several.
     histories : array (n_steps, n)
@@ -113,7 +114,11 @@ class FitResult(Closed):
 
     def __repr__(self) -> str:
         rows = self._rows()
-        lines = [f"{name} = {value} {unit}".rstrip() + (f", within {b}" if b else "") for name, value, unit, b in rows]
+        lines = [
+            f"{name} = {value} {unit}".rstrip()
+            + (f", {b if b.startswith(('above', 'below')) else f'within {b}'}" if b else "")
+            for name, value, unit, b in rows
+        ]
         more = [f"... and {len(lines) - _MOST} more"] if len(lines) > _MOST else []
         return "\n  ".join([f"FitResult: {self._course}", *lines[:_MOST], *more])
 
@@ -171,8 +176,11 @@ class FitResult(Closed):
 def _in_words(bounds: Bounds | None) -> str:
     if bounds is None:
         return ""
-    low, high = (number(end)[0].partition(",")[0] for end in (bounds.low, bounds.high))
-    return f"{low} to {high}{', log' if bounds.log else ''}"
+    ends = bounds.low, bounds.high
+    low, high = (number(end)[0].partition(",")[0] for end in ends)
+    open_below, open_above = (np.isinf(np.asarray(u.get_mantissa(end))).any() for end in ends)
+    span = f"below {high}" if open_below else f"above {low}" if open_above else f"{low} to {high}"
+    return f"{span}{', log' if bounds.log else ''}"
 
 
 def _kind(optimizer: Any) -> str:

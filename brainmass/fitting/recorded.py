@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +11,7 @@ import numpy as np
 
 from brainmass.dynamics.fields import show, suggestion
 from brainmass.fitting.saved import digest
+from brainmass.forward.observer import Observer
 from brainmass.noise import Noise
 from brainmass.simulation.monitors import Monitor, as_monitors
 from brainmass.simulation.program import Bundle
@@ -48,26 +48,32 @@ class Recorded:
     """
 
     def __init__(self, simulator: Simulator, settings: Mapping[str, Any], objective: Any):
+        monitors = as_monitors(settings["monitors"], simulator.model)
+        inputs = _as_mapping(settings["inputs"], simulator.model)
         self.dt = simulator.dt
-        self.settings = {name: x for name, x in settings.items() if x is not None}
-        self.monitors = as_monitors(settings["monitors"], simulator.model)
-        self.compared = [*(objective if isinstance(objective, Mapping) else self.monitors)]
+        self.times = {n: x for n, x in settings.items() if x is not None and n not in ("monitors", "inputs")}
+        simulator.pure(**self.times, monitors=monitors, inputs=inputs)  # for its errors
         self.by_name = isinstance(objective, Mapping)
-        self.settings["monitors"] = self.monitors
-        simulator.pure(**self.settings)  # for its errors
-        self.inputs = _as_mapping(settings["inputs"], simulator.model)
-        modules = {port: x for port, x in self.inputs.items() if _is_module(x)}
-        self.inputs |= {port: _kept(x) for port, x in self.inputs.items() if port not in modules}
-        self.subject = Subject(simulator.model, self.monitors, modules)
+        self.compared = [*(objective if isinstance(objective, Mapping) else monitors)]
+        # What has parameters is in the subject: of others, and of how they are recorded, the rest.
+        self.monitors = {n: (_unless_module(m.what), m.every, m.source) for n, m in monitors.items()}
+        self.inputs = {port: _kept(x) for port, x in inputs.items() if not _is_module(x)}
+
+    @staticmethod
+    def subject_of(simulator: Simulator, settings: Mapping[str, Any]) -> Subject:
+        """What such a run has parameters in."""
+        inputs = _as_mapping(settings["inputs"], simulator.model)
+        modules = {port: x for port, x in inputs.items() if _is_module(x)}
+        return Subject(simulator.model, as_monitors(settings["monitors"], simulator.model), modules)
 
     def __call__(self, subject: Subject) -> Any:
         observers: Mapping[str, Any] = subject.observers
         monitors = {
-            name: dataclasses.replace(monitor, what=observers[name]) if name in observers else monitor
-            for name, monitor in self.monitors.items()
+            name: Monitor(observers[name] if name in observers else what, every, source)
+            for name, (what, every, source) in self.monitors.items()
         }
-        run = self.settings | {"monitors": monitors, "inputs": self.inputs | subject.inputs}
-        result = Simulator(subject.model, self.dt).run(**run)
+        run = Simulator(subject.model, self.dt).run
+        result = run(**self.times, monitors=monitors, inputs=self.inputs | subject.inputs)
         return {name: result[name] for name in self.compared} if len(self.compared) > 1 else result[self.compared[0]]
 
     def against(self, target: Any) -> Any:
@@ -79,9 +85,11 @@ class Recorded:
 
     def describe(self) -> dict[str, Any]:
         """What a file must agree with."""
-        times = {name: self._ms(x) for name, x in self.settings.items() if name not in ("monitors", "inputs")}
-        arrays = {port: x for port, x in self.inputs.items() if not callable(x) and not _is_module(x)}
-        monitors = {name: [_words(m.what), self._ms(m.every), _words(m.source)] for name, m in self.monitors.items()}
+        times = {name: self._ms(x) for name, x in self.times.items()}
+        arrays = {port: x for port, x in self.inputs.items() if not callable(x)}
+        monitors = {
+            n: [_words(what), self._ms(every), _words(source)] for n, (what, every, source) in self.monitors.items()
+        }
         inputs = {port: _words(x) for port, x in self.inputs.items() if port not in arrays}
         return {"run": [self._ms(1), times, monitors, inputs, digest(arrays)]}
 
@@ -134,7 +142,11 @@ def _as_mapping(inputs: Any, model: Any) -> dict[str, Any]:
 
 
 def _is_module(x: Any) -> bool:
-    return isinstance(x, Drive | Noise)
+    return isinstance(x, Drive | Noise | Observer)
+
+
+def _unless_module(what: Any) -> Any:
+    return type(what).__name__ if _is_module(what) else what
 
 
 def _kept(x: Any) -> Any:

@@ -133,7 +133,7 @@ class SearchSpace:
 
     def bounds(self) -> dict[str, Bounds]:
         """Of the parameters that have them, in the shape of the parameter of the model."""
-        return {path: side.bounds() for path, side in self.sides.items() if side.low is not None}
+        return {path: bounds for path, side in self.sides.items() if (bounds := side.bounds()) is not None}
 
     def describe(self) -> dict[str, Any]:
         return {path: side.describe() for path, side in self.sides.items()}

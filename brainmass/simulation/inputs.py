@@ -18,7 +18,7 @@ from brainmass.forward.observer import in_words
 from brainmass.noise import Noise
 from brainmass.stimulus import Drive, Stimulus
 
-__all__ = ["Inputs", "as_inputs", "names_in"]
+__all__ = ["Inputs", "as_inputs"]
 
 
 @dataclass
@@ -68,12 +68,6 @@ def takes_model(function: Callable[..., Any]) -> bool:
     parameters = inspect.signature(function).parameters.values()
     needed = [p for p in parameters if p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     return len(needed) == 2
-
-
-def names_in(code: Any) -> set[str]:
-    """The names that a function looks up, functions written inside it included."""
-    inner = (c for c in code.co_consts if isinstance(c, type(code)))
-    return set(code.co_names).union(*map(names_in, inner))
 
 
 def as_inputs(inputs: Any, model: Any, n_steps: int) -> Inputs:

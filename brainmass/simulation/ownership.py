@@ -14,7 +14,6 @@ from brainmass.dynamics.fields import is_traced, show
 from brainmass.forward.observer import Observer
 from brainmass.noise import Noise
 from brainmass.simulation.functional import Inventory, inventory
-from brainmass.simulation.inputs import names_in
 from brainmass.stimulus import Drive
 
 __all__ = ["Owner", "owned_by", "present_owner", "trainable_within"]
@@ -97,7 +96,7 @@ def _held_by(function: Callable[..., Any], seen: set[int]) -> Iterator[tuple[str
     seen.add(id(function))
     cells = zip(code.co_freevars, function.__closure__ or (), strict=False)
     held = {name: cell.cell_contents for name, cell in cells if _is_filled(cell)}
-    held |= {name: function.__globals__[name] for name in names_in(code) if name in function.__globals__}
+    held |= {name: function.__globals__[name] for name in _names_in(code) if name in function.__globals__}
     held |= function.__kwdefaults__ or {}
     held |= {f"a default of {function.__name__}": x for x in function.__defaults__ or ()}
     for name, thing in held.items():
@@ -105,6 +104,12 @@ def _held_by(function: Callable[..., Any], seen: set[int]) -> Iterator[tuple[str
             yield name, thing
         elif callable(thing):
             yield from _held_by(thing, seen)
+
+
+def _names_in(code: Any) -> set[str]:
+    """The names that a function looks up, functions written inside it included."""
+    inner = (c for c in code.co_consts if isinstance(c, type(code)))
+    return set(code.co_names).union(*map(_names_in, inner))
 
 
 def _is_filled(cell: Any) -> bool:

@@ -143,6 +143,10 @@ def _draw_parameters(ax: Axes, result: FitResult) -> None:
         low, high = (
             np.asarray(u.Quantity(end).to_decimal(u.get_unit(value)), float) for end in (bounds.low, bounds.high)
         )
+        if not (np.isfinite(low).all() and np.isfinite(high).all()):
+            side = f"above {_in_words(low)}" if np.isfinite(low).all() else f"below {_in_words(high)}"
+            ax.text(0.5, i, side, ha="center", va="center", alpha=0.6)
+            continue
         rows[-1] += f"\nfrom {_in_words(low)} to {_in_words(high)}{', log' if bounds.log else ''}"
         places = _share(numbers, low, high, bounds.log)
         ax.plot([0, 1], [i, i], color=FAINT["color"], linewidth=1)

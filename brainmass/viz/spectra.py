@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import jax.numpy as jnp
+import jax.scipy.signal
 import numpy as np
 
 from brainmass.viz.drawing import FAINT, MANY, argument_error, axes_or_new, axis_label, columns, finite, seconds, style
@@ -22,12 +24,13 @@ def plot_power_spectrum(
     *,
     ax: Axes | None = None,
     loglog: bool = True,
+    window: Any = None,
     **kwargs: Any,
 ) -> Axes:
-    """Draw the one-sided power spectral density.
+    """Draw the one-sided power spectral density by Welch's method.
 
-    The periodogram of the signal less its mean, under a Hann window. Of more than seven signals, all are
-    drawn in grey and their mean on top.
+    The mean over windows (Hann, half overlapping, mean taken out) of their periodograms. Of more than seven signals,
+    all are drawn in grey and their mean on top.
 
     Parameters
     ----------
@@ -38,20 +41,24 @@ def plot_power_spectrum(
     ax : matplotlib Axes, optional
     loglog : bool
         Logarithmic axes, without the frequency 0.
+    window : Quantity of time, optional
+        Length of a window; frequencies are its inverse apart. Default two ninths of the signal, which makes eight of
+        them, or 256 samples where that is more.
     **kwargs
         Passed to `Axes.plot`.
 
     Raises
     ------
     ValueError
-        If `dt` is not a positive time, or for other shapes of the signal, or NaN in it.
+        If `dt` is not a positive time, for a window of less than 4 samples or longer than the signal, or for other
+        shapes of the signal, or NaN in it.
     """
     of = "plot_power_spectrum"
     traces, unit = columns(signal, "signal", of)
     finite(traces, "signal", of)
     if len(traces) < 4:
         raise argument_error("signal", of, f"must have 4 samples or more, but has {len(traces)}", _EXAMPLE)
-    frequencies, power = _power_spectrum(traces, seconds(dt, "dt", of, _EXAMPLE))
+    frequencies, power = _welch(traces, seconds(dt, "dt", of, _EXAMPLE), window)
     first = 1 if loglog else 0
     ax = axes_or_new(ax)
     _draw_spectra(ax, frequencies[first:], power[first:], kwargs)
@@ -73,11 +80,14 @@ def _draw_spectra(ax: Axes, frequencies: np.ndarray, power: np.ndarray, kwargs: 
     ax.legend()
 
 
-def _power_spectrum(traces: np.ndarray, dt: float) -> tuple[np.ndarray, np.ndarray]:
+def _welch(traces: np.ndarray, dt: float, window: Any) -> tuple[np.ndarray, np.ndarray]:
     """Frequencies in Hz and one-sided densities per Hz of the columns."""
-    n = len(traces)
-    window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n) / n)
-    spectrum = np.fft.rfft((traces - traces.mean(axis=0)) * window[:, None], axis=0)
-    power = np.abs(spectrum) ** 2 * dt / np.sum(window**2)
-    power[1 : (n + 1) // 2] *= 2  # both signs of a frequency; 0 and an even n's highest stand alone
-    return np.fft.rfftfreq(n, dt), power
+    of, n = "plot_power_spectrum", len(traces)
+    size = max(min(n, 256), 2 * n // 9) if window is None else round(seconds(window, "window", of, _EXAMPLE) / dt)
+    if not 4 <= size <= n:
+        must = f"must be 4 samples or more, and no longer than the signal of {n}, but is {size} samples"
+        raise argument_error("window", of, must, "plot_power_spectrum(signal, 0.1 * u.ms, window=1 * u.second)")
+    # numbers of order one: the squares of small ones would be lost in single precision
+    scale = np.std(traces) or 1.0
+    frequencies, power = jax.scipy.signal.welch(jnp.asarray(traces / scale), 1 / dt, nperseg=size, axis=0)
+    return np.asarray(frequencies), np.asarray(power) * scale**2
