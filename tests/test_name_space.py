@@ -276,13 +276,15 @@ def test_fitter_refuses_what_would_have_no_effect():
 def test_functions_are_given_the_simulator_where_the_fitter_was():
     sim = simulator(gamma=Param(-0.3, fit=True))
 
+    seen = []
+
     def predict(simulator):
-        assert isinstance(simulator, bm.Simulator) and simulator.dt == DT
+        seen.append((type(simulator), simulator.dt))
         return simulator.run(N, inputs={"x_inp": pulse(0.7)}, monitors=["x"])["x"]
 
     result = bm.Fitter(sim, optax.adam(0.05), predict=predict, objective=mse).fit(step_response(0.7), n_steps=100)
     np.testing.assert_allclose(result.best_params["gamma"], GAMMA, rtol=0.01)
-    assert result.model is sim.model
+    assert result.model is sim.model and seen[0] == (bm.Simulator, DT)
 
 
 # --- a trainable parameter that the fit does not know ----------------------------------------------------------------

@@ -29,6 +29,7 @@ import brainstate
 import brainunit as u
 import jax
 import numpy as np
+from brainstate.nn import Param
 
 __all__ = ["Pictures", "environment", "is_known", "picture"]
 
@@ -119,8 +120,16 @@ class _Picture:
         self.parts[path] = "array", array.dtype.str, array.shape, digest
         return None
 
+    def _param(self, path: str, param: Param) -> None:
+        """What gives its value; its cache, with a lock and hooks, is made anew in every copy."""
+        parts = {"val": param.val, "t": param.t, "precompute": param.precompute, "reg": param.reg, "fit": param.fit}
+        self._all(path, {"class": type(param), **parts})
+
     # --- functions --------------------------------------------------------------------------------------------------
     def _function(self, path: str, function: Any) -> None:
+        if getattr(function, "is_pure", False):  # what it was made with, it keeps
+            self.parts[path] = Same(function)
+            return
         package = package_of(function.__globals__.get("__name__", ""))
         inner = getattr(function, "__wrapped__", None)
         if package in _KNOWN and not function.__closure__ and inner is None:
@@ -262,6 +271,7 @@ _LOOKERS: dict[Any, str | None] = {
     type: "_class",
     types.ModuleType: "_module",
     brainstate.State: "_state",
+    Param: "_param",
 }
 
 

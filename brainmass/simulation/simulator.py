@@ -227,6 +227,7 @@ class Simulator(Closed):
                 raise_if_diverged(bad, self.dt, result, False, as_monitors(monitors, self.model))
             return result
 
+        pure_run.is_pure = True  # type: ignore[attr-defined]
         return pure_run
 
     def _watched(
