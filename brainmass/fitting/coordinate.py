@@ -16,6 +16,7 @@ from brainmass.simulation.functional import Inventory
 
 __all__ = ["Coordinate"]
 
+_FAR = 1e8  # an end that is none: brainstate cuts its exponential off at exp(20)
 _TAIL = 1e-4  # of a prior: it is not searched by solvers that need bounds
 
 
@@ -123,9 +124,10 @@ class Coordinate:
     def _ends_of_transform(self) -> tuple[np.ndarray, np.ndarray]:
         """What it gives far out on both sides; infinite where it has no end."""
         far = [u.math.full_like(u.math.asarray(self.start), end) for end in (-np.inf, np.inf)]
-        ends = np.stack([np.asarray(u.get_mantissa(self.transform.forward(x)), float) for x in far])
-        ends = np.where(np.isnan(ends), np.array([-np.inf, np.inf]).reshape(2, *(1,) * (ends.ndim - 1)), ends)
-        return ends.min(axis=0), ends.max(axis=0)
+        ends = np.sort([np.asarray(u.get_mantissa(self.transform.forward(x)), float) for x in far], axis=0)
+        known = ~np.isnan(ends).any(axis=0)
+        low, high = np.where(known & (np.abs(ends) < _FAR), ends, np.nan)
+        return np.where(np.isnan(low), -np.inf, low), np.where(np.isnan(high), np.inf, high)
 
     def describe(self) -> list[Any]:
         box = None if self.low is None or self.high is None else [self.low.tolist(), self.high.tolist()]

@@ -87,7 +87,8 @@ def _welch(traces: np.ndarray, dt: float, window: Any) -> tuple[np.ndarray, np.n
     if not 4 <= size <= n:
         must = f"must be 4 samples or more, and no longer than the signal of {n}, but is {size} samples"
         raise argument_error("window", of, must, "plot_power_spectrum(signal, 0.1 * u.ms, window=1 * u.second)")
-    # numbers of order one: the squares of small ones would be lost in single precision
+    # numbers about zero and of order one: squares of small ones would be lost in single precision, or beside a mean
     scale = np.std(traces) or 1.0
-    frequencies, power = jax.scipy.signal.welch(jnp.asarray(traces / scale), 1 / dt, nperseg=size, axis=0)
+    about_zero = jnp.asarray((traces - traces.mean(axis=0)) / scale)
+    frequencies, power = jax.scipy.signal.welch(about_zero, 1 / dt, nperseg=size, axis=0)
     return np.asarray(frequencies), np.asarray(power) * scale**2
