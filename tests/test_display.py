@@ -128,7 +128,7 @@ def test_a_result_shows_what_was_recorded_and_where_it_is_from():
     values = np.asarray(result["x"])
     assert row(rows, "x")[6:] == [f"{v:.4g}" for v in (values.min(), values.mean(), values.max())]
     assert row(rows, "seed")[1] == "7" and [row(rows, f"{i}")[1] for i in range(3)] == list(conn.labels)
-    assert repr(result).splitlines()[0] == "Result: 10 ms in steps of 0.5 ms (Network of HopfStep, seed 7)"
+    assert repr(result).splitlines()[0] == "Result: 10 ms in steps of 0.5 ms (Network of HopfStep, heun, seed 7)"
 
 
 def test_a_fit_shows_what_it_found():

@@ -49,7 +49,7 @@ class KuramotoNetwork(PhaseCoupled):
 
     category = "phenomenological"
     use_case = "synchronisation of rhythms; phase lags, delays"
-    largest_step = LargestStep(over={"omega": 0.3, "K": 0.2})
+    largest_step = LargestStep(over={"K": 0.2})
 
     omega: Par = param(default=0.0, doc="natural angular frequency, rad per ms")
     K: Par = param(default=0.0, doc="coupling strength, per ms")
