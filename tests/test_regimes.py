@@ -233,3 +233,10 @@ def test_the_result_the_catalogue_and_the_table_name_the_method():
     assert (info["WilsonCowanStep"].method, info["WilsonCowanStep"].largest_step) == ("heun", 0.1)
     assert info["LinearStep"].method == "exp_euler" and info["HORNStep"].method == "symplectic_euler"
     assert "up to 0.1 ms (the least of 0.1 tau_E, 0.1 tau_I)" in WC.__doc__
+
+
+def test_a_parameter_that_a_run_is_free_to_set_does_not_count():
+    node = bm.HopfStep(1, w=0.2)
+    bm.Simulator(node, dt=10 * u.ms).pure(20 * u.ms, free=["w"])  # its value is known later
+    with pytest.warns(UserWarning, match=r"HopfStep, 1\.5 ms"):
+        bm.Simulator(node, dt=10 * u.ms).pure(20 * u.ms, free=["a"])

@@ -7,7 +7,7 @@ import inspect
 import math
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -89,22 +89,26 @@ def default_method(model: type) -> str:
     return shown["method"].default if "method" in shown else ""
 
 
-def longest_step(node: Any) -> float:
-    """The largest time step that a node declares, in ms: of a class at the defaults, else at its present parameters."""
+def longest_step(node: Any, unknown: Collection[str] = ()) -> float:
+    """The largest time step that a node declares, in ms: of a class at the defaults, else at its present parameters.
+
+    Those that are `unknown` do not count.
+    """
     if getattr(node, "largest_step", None) is None:
         return math.inf
     if isinstance(node, type):
         if strange := set(node.largest_step.names) - set(node._params):
             raise TypeError(f"{node.__name__}.largest_step must follow parameters of the model, but names {strange}.")
         return node.largest_step.given(lambda name: node._params[name].default)
-    held = {name: getattr(node, name) for name in node.largest_step.names}
+    held = {name: None if name in unknown else getattr(node, name) for name in node.largest_step.names}
     return node.largest_step.given(lambda name: None if held[name] is None else held[name].value())
 
 
-def warn_of_large_step(nodes: Iterable[Any], dt: float) -> None:
-    """Warn of a time step, in ms, that is larger than the nodes of a run declare."""
+def warn_of_large_step(nodes: Iterable[Any], dt: float, free: Iterable[str] = ()) -> None:
+    """Warn of a time step, in ms, that is larger than the nodes of a run declare; `free` parameters are not known."""
+    unknown = {name.rpartition(".")[2] for name in free}
     for node in nodes:
-        longest = longest_step(node)
+        longest = longest_step(node, unknown)
         if dt > longest * (1 + 1e-6):
             name = type(node).__name__
             warnings.warn(

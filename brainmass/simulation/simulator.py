@@ -243,7 +243,7 @@ class Simulator(Closed):
     ) -> Callable[..., tuple[Result, dict[str, Any]]]:
         """As `pure`; besides the result, for every state the first step at which it was not finite (-1: never)."""
         program, found, given = self._program(
-            duration, inputs, monitors, transient, sample_every, False, block, grad_horizon
+            duration, inputs, monitors, transient, sample_every, False, block, grad_horizon, free or ()
         )
         if free is None:
             free = [path.removeprefix("model.") for path, p in found.params.items() if p.fit]
@@ -284,6 +284,7 @@ class Simulator(Closed):
         progress: bool,
         block: Any,
         horizon: Any,
+        free: Sequence[str] = (),
     ) -> Any:
         """The program for these settings, made earlier if one fits, with what the model holds now."""
         dt, probe = self.dt, present_probe()
@@ -312,7 +313,7 @@ class Simulator(Closed):
         if program is None:
             refuse_shared_processes(found)
             nodes = (m for m in found.modules.values() if isinstance(m, NeuralMassDynamics))
-            warn_of_large_step(nodes, milliseconds("dt", dt))
+            warn_of_large_step(nodes, milliseconds("dt", dt), free)
             bar = ProgressBar(plan.n_steps) if progress else None
             program = Program(bundle, plan, dt, bar, self._pictures, watched, given, things)
             if probe is None:
