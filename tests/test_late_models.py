@@ -23,7 +23,7 @@ def samples(simulator, start):
 @pytest.mark.parametrize("name", NAMES)
 def test_a_model_late_in_a_run(name):
     try:
-        simulator = bm.Simulator(made(name), dt=0.1 * u.ms)
+        simulator = bm.Simulator(made(name), dt=0.01 * u.ms)
         start = simulator.run(3, seed=1).final
     except TypeError:
         pytest.skip("no node of its own")

@@ -22,6 +22,7 @@ from brainmass.models.sequence import (
 
 __all__ = ["JansenRit2Layer", "JansenRitLayer", "JansenRitNetwork", "LaplacianConnV2"]
 
+NOT_OF_LAYERS = ("in_size", "fr_scale", "method", "clamp", "name")
 ORDER = (
     *(
         k
