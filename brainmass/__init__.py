@@ -136,9 +136,10 @@ from brainmass.fitting.trainer import Trainer, TrainResult
 from brainmass.utils import bounded_input, delay_index, process_sequence, sigmoid, sys2nd
 
 # The families, by the names of their modules in the package that others publish
-from brainmass import datasets, horn, jansen_rit, objectives, wilson_cowan, xla
+from brainmass import copying, datasets, horn, jansen_rit, objectives, wilson_cowan, xla
 
 xla.compile_loops_whole()
+copying.register()
 
 
 def __getattr__(name: str):
