@@ -1,6 +1,10 @@
 """Differentiable whole-brain modelling: neural masses on real connectomes, simulated and fitted by gradient."""
 
-# ruff: noqa: E402, F401, I001
+# ruff: noqa: E402, I001, RUF022
+import importlib
+import sys
+from typing import Any
+
 __version__ = "0.2.0"
 
 # Before all that imports brainstate, which sets JAX's precision
@@ -135,17 +139,158 @@ from brainmass.fitting.trainer import Trainer, TrainResult
 # Small functions
 from brainmass.utils import bounded_input, delay_index, process_sequence, sigmoid, sys2nd
 
-# The families, by the names of their modules in the package that others publish
-from brainmass import copying, datasets, horn, jansen_rit, objectives, wilson_cowan, xla
+from brainmass import datasets, objectives, published, xla
+
+__all__ = [
+    # Models
+    "LargestStep",
+    "ModelInfo",
+    "NeuralMassDynamics",
+    "Preset",
+    "list_models",
+    "CoombesByrneStep",
+    "EpileptorStep",
+    "FitzHughNagumoStep",
+    "Generic2dOscillatorStep",
+    "HORNSeqLayer",
+    "HORNSeqNetwork",
+    "HORNStep",
+    "JansenRitStep",
+    "JansenRitTR",
+    "KuramotoNetwork",
+    "LarterBreakspearStep",
+    "LinearStep",
+    "LorenzStep",
+    "MontbrioPazoRoxinStep",
+    "XY_Oscillator",
+    "HopfStep",
+    "StuartLandauStep",
+    "VanDerPolStep",
+    "ThresholdLinearStep",
+    "WilsonCowanAdaptiveStep",
+    "WilsonCowanBase",
+    "WilsonCowanStep",
+    "WilsonCowanDelayedStep",
+    "WilsonCowanDivisiveInputStep",
+    "WilsonCowanDivisiveStep",
+    "WilsonCowanSimplifiedStep",
+    "WilsonCowanSymmetricStep",
+    "WilsonCowanLinearStep",
+    "WilsonCowanNoSaturationStep",
+    "WilsonCowanThreePopulationStep",
+    "WilsonCowanThreePopBase",
+    "WongWangStep",
+    "WongWangExcInhStep",
+    # Noise
+    "BlueNoise",
+    "BrownianNoise",
+    "ColoredNoise",
+    "GaussianNoise",
+    "Noise",
+    "OUProcess",
+    "PinkNoise",
+    "VioletNoise",
+    "WhiteNoise",
+    # Stimuli
+    "Chirp",
+    "Pulse",
+    "PulseTrain",
+    "Ramp",
+    "Recording",
+    "Sinusoid",
+    "Stimulus",
+    "ThetaBurst",
+    # Files of numbers
+    "read_array",
+    # Parameters by cortical maps
+    "RegionalMap",
+    # Networks
+    "Connectome",
+    "AdditiveCoupling",
+    "Coupling",
+    "DiffusiveCoupling",
+    "EdgeWeights",
+    "HyperbolicTangentCoupling",
+    "KuramotoCoupling",
+    "PreSigmoidalCoupling",
+    "PreTanhCoupling",
+    "SigmoidalCoupling",
+    "SigmoidalJansenRitCoupling",
+    "additive_coupling",
+    "diffusive_coupling",
+    "hyperbolic_tangent_coupling",
+    "sigmoidal_coupling",
+    "sigmoidal_jansen_rit_coupling",
+    "Edges",
+    "LaplacianConnParam",
+    "laplacian_connectivity",
+    "Network",
+    "Projection",
+    # Forward models
+    "BOLDSignal",
+    "DoubleExponentialHRFKernel",
+    "FirstOrderVolterraHRFKernel",
+    "GammaHRFKernel",
+    "HRFBold",
+    "HRFKernel",
+    "MixtureOfGammasHRFKernel",
+    "EEGLeadFieldModel",
+    "LeadFieldModel",
+    "LeadfieldReadout",
+    "MEGLeadFieldModel",
+    "SEEGLeadFieldModel",
+    "Observer",
+    "Covariance",
+    "FunctionalConnectivity",
+    "FunctionalConnectivityDynamics",
+    "Mean",
+    "Metastability",
+    "OrderParameter",
+    "WelchSpectrum",
+    "SpatialAverage",
+    "TemporalAverage",
+    # Simulation
+    "Monitor",
+    "Result",
+    "DivergenceError",
+    "Simulator",
+    # Many runs
+    "random_design",
+    "sobol_design",
+    "sweep",
+    # Fitting
+    "feedback_inhibition",
+    "Fitter",
+    "FitResult",
+    "FitStep",
+    "Bounds",
+    "Fixed",
+    "Free",
+    "LogNormal",
+    "Normal",
+    "Prior",
+    "Trainer",
+    "TrainResult",
+    # Small functions
+    "bounded_input",
+    "delay_index",
+    "process_sequence",
+    "sigmoid",
+    "sys2nd",
+    # Modules
+    "datasets",
+    "objectives",
+    "testing",
+    "viz",
+    "__version__",
+]
 
 xla.compile_loops_whole()
-copying.register()
+published.install(sys.modules[__name__])
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> Any:
     """`brainmass.viz` and `brainmass.testing` are imported when they are first asked for."""
     if name in ("viz", "testing"):
-        import importlib
-
         return importlib.import_module(f"brainmass.{name}")
-    raise AttributeError(f"module 'brainmass' has no attribute {name!r}")
+    return published.find(sys.modules[__name__], name)

@@ -9,7 +9,7 @@ import numpy as np
 
 from brainmass.dynamics.fields import show
 
-__all__ = ["MOST_STEPS", "check_countable", "many_milliseconds", "milliseconds", "steps_of", "written"]
+__all__ = ["MOST_STEPS", "check_countable", "many_milliseconds", "milliseconds", "nearest_step", "steps_of", "written"]
 
 MOST_STEPS = 2**31 - 1
 """Steps are counted in 32 bits."""
@@ -44,12 +44,18 @@ def milliseconds(argument: str, time: Any, owner: str = "", *, positive: bool = 
     return float(number)
 
 
+def nearest_step(argument: str, time: Any, step: Any, owner: str = "") -> tuple[int, bool]:
+    """The number of steps in a time, rounded, and whether the time is a multiple of the step."""
+    ratio = milliseconds(argument, time, owner) / milliseconds("dt", step, owner, positive=True)
+    n = round(ratio)
+    return n, abs(ratio - n) <= _rounding(time, step) * max(1.0, abs(ratio)) and (n != 0 or ratio == 0)
+
+
 def steps_of(argument: str, time: Any, step: Any, owner: str = "", called: str = "the time step") -> int:
     """The number of steps in a time, which must be a multiple of the step."""
-    h = milliseconds("dt", step, owner, positive=True)
-    ratio = milliseconds(argument, time, owner) / h
-    n = round(ratio)
-    if abs(ratio - n) > _rounding(time, step) * max(1.0, abs(ratio)) or (n == 0 and ratio != 0):
+    n, exact = nearest_step(argument, time, step, owner)
+    if not exact:
+        h = milliseconds("dt", step, owner)
         raise ValueError(
             f"{_named(argument, owner)} must be a multiple of {called} {show(step)}, but is {show(time)}. "
             f"The nearest that is: {argument}={max(n, 1) * h:.12g} * u.ms."

@@ -41,6 +41,14 @@ def imported(path):
             yield from (name.name for name in node.names)
 
 
+def imported_names(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom):
+            yield f"{node.module}."
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            yield from (name.name for name in node.names)
+
+
 @pytest.mark.parametrize("room", FORBIDDEN)
 def test_dependencies_point_one_way(room):
     files = list((PACKAGE / room).rglob("*.py"))
@@ -54,6 +62,15 @@ def test_nothing_imports_pictures_or_the_command_line():
     for path in PACKAGE.rglob("*.py"):
         if path.relative_to(PACKAGE).parts[0] not in ("viz", "cli"):
             assert not [m for m in imported(path) if m.startswith(("brainmass.viz", "brainmass.cli"))], path
+
+
+def test_nothing_but_the_package_itself_knows_the_names_of_the_published_one():
+    knowing = {
+        path.relative_to(PACKAGE).as_posix()
+        for path in PACKAGE.rglob("*.py")
+        if path.relative_to(PACKAGE).parts[0] != "published" and "published" in "".join(imported_names(path))
+    }
+    assert knowing == {"__init__.py"}
 
 
 def test_there_is_one_time_loop():

@@ -278,7 +278,9 @@ def test_of_a_trajectory():
     z = np.zeros((4000, 2), np.float32)
     z[:200, 1] = 1.0
     alone = brainmass.Simulator(brainmass.BOLDSignal(2), dt=5 * u.ms)
-    result = alone.run(4000, inputs={"z": z}, monitors={"bold": lambda m: m.bold()}, sample_every=25 * u.ms, seed=0)
+    result = alone.run(
+        4000 * 5 * u.ms, inputs={"z": z}, monitors={"bold": lambda m: m.bold()}, sample_every=25 * u.ms, seed=0
+    )
     bold, seconds = np.asarray(result["bold"]), np.asarray(result.time.to_decimal(u.second))
     assert not bold[:, 0].any()
     np.testing.assert_allclose(bold[:, 1].max(), 0.02524, rtol=1e-3)
@@ -303,7 +305,7 @@ class Silent(brainstate.nn.Module):
 
 def test_rest_of_a_module_that_makes_its_own_states():
     monitors = {"bold": brainmass.Monitor(brainmass.BOLDSignal(2), every=8)}
-    pure = brainmass.Simulator(Silent(), dt=1 * u.ms).pure(16, monitors=monitors)
+    pure = brainmass.Simulator(Silent(), dt=1 * u.ms).pure(16 * u.ms, monitors=monitors)
     np.testing.assert_array_equal(pure({}, 0)["bold"], np.zeros((2, 2)))
 
 
@@ -323,7 +325,9 @@ def test_a_rate_needs_a_scale():
     """A rate of 1 kHz taken for a drive of 1031 saturates; with `scale` it is the drive 1.031, in closed form."""
     z = np.array([1.0, 0.2]) * RATE * u.Hz
     alone = brainmass.Simulator(brainmass.BOLDSignal(2, scale=1 / u.kHz), dt=20 * u.ms)
-    bold = alone.run(2500, inputs={"z": z}, monitors={"bold": lambda m: m.bold()}, sample_every=2500, seed=0)["bold"]
+    bold = alone.run(50 * u.second, inputs={"z": z}, monitors={"bold": lambda m: m.bold()}, sample_every=2500, seed=0)[
+        "bold"
+    ]
     np.testing.assert_allclose(bold[-1], plateau(np.array([1.031, 0.2062])), rtol=2e-3)
     model = brainmass.MontbrioPazoRoxinStep.preset("bistable", 2)
     simulator = brainmass.Simulator(model, dt=0.1 * u.ms)

@@ -223,7 +223,7 @@ def network(n=40):
 
 
 def simulated(n_steps, dt=0.1, **options):
-    return bm.Simulator(network(), dt=dt * u.ms).run(n_steps, monitors=["x"], **options)
+    return bm.Simulator(network(), dt=dt * u.ms).run(n_steps * dt * u.ms, monitors=["x"], **options)
 
 
 @pytest.mark.slow
@@ -239,9 +239,9 @@ def test_a_network_with_blocks_is_that_without(monkeypatch):
 @pytest.mark.parametrize("batch_size", [None, pytest.param(2, marks=pytest.mark.slow)])
 def test_a_run_goes_on_within_a_block(batch_size):
     simulator = bm.Simulator(network(), dt=0.1 * u.ms)
-    whole = simulator.run(60, monitors=["x"], seed=0, batch_size=batch_size)["x"]
-    first = simulator.run(37, monitors=["x"], seed=0, batch_size=batch_size)
-    second = simulator.run(23, monitors=["x"], state=first.final)["x"]
+    whole = simulator.run(60 * 0.1 * u.ms, monitors=["x"], seed=0, batch_size=batch_size)["x"]
+    first = simulator.run(37 * 0.1 * u.ms, monitors=["x"], seed=0, batch_size=batch_size)
+    second = simulator.run(23 * 0.1 * u.ms, monitors=["x"], state=first.final)["x"]
     together = np.concatenate([first["x"], second])
     # Over lanes, runs of other lengths are other programs to XLA: with jax 0.12 they differ in the last bit.
     np.testing.assert_allclose(together, whole, rtol=0 if batch_size is None else 1e-6)
@@ -250,7 +250,7 @@ def test_a_run_goes_on_within_a_block(batch_size):
 @pytest.mark.slow
 def test_slope_in_the_strength_of_a_network(x64):
     """Through the checkpoints of a run, against central differences."""
-    run = bm.Simulator(network(), dt=0.1 * u.ms).pure(100, monitors=["x"], free=["k"])
+    run = bm.Simulator(network(), dt=0.1 * u.ms).pure(100 * 0.1 * u.ms, monitors=["x"], free=["k"])
     loss = jax.jit(lambda k: jnp.sum(run({"k": k}, 0)["x"] ** 2))
     expected = (loss(1.0 + 1e-5) - loss(1.0 - 1e-5)) / 2e-5
     np.testing.assert_allclose(jax.grad(loss)(1.0), expected, rtol=1e-6)
@@ -295,7 +295,7 @@ def test_slopes_pass_from_a_run_to_the_one_that_goes_on(listed, x64):
     net = bm.Network(node, conn=conn, speed=1 * u.mm / u.ms, coupling="additive", coupled_var="x", **options)
     sim = bm.Simulator(net, dt=0.1 * u.ms)
     free = ["k"] if listed else ["k", "conn"]
-    first, second = (sim.pure(steps, monitors=["x"], sample_every=steps, free=free) for steps in (73, 50))
+    first, second = (sim.pure(steps * 0.1 * u.ms, monitors=["x"], sample_every=steps, free=free) for steps in (73, 50))
 
     @jax.jit
     def loss(values):

@@ -26,7 +26,7 @@ def hopf(a=0.1, **options):
 
 def trajectory(model):
     TRACES.append("predict")
-    return bm.Simulator(model, dt=DT).run(40, monitors=["x"])["x"]
+    return bm.Simulator(model, dt=DT).run(40 * DT, monitors=["x"])["x"]
 
 
 @functools.cache
@@ -140,7 +140,7 @@ def test_a_delayed_network_that_has_never_run():
     net = bm.Network(hopf(noise_x=noise), conn=edges, coupled_var="x", distance=np.full((2, 2), 3.0), speed=1.0)
 
     def loss(model, key):
-        return jnp.mean(bm.Simulator(model, dt=DT).run(12, seed=key, monitors=["x"])["x"] ** 2)
+        return jnp.mean(bm.Simulator(model, dt=DT).run(12 * DT, seed=key, monitors=["x"])["x"] ** 2)
 
     result = bm.Fitter(net, optax.sgd(0.1), loss_fn=loss).fit(n_steps=2, fresh_noise=False)
     assert result.history[1] < result.history[0]
@@ -238,7 +238,7 @@ def test_runs_without_a_seed_follow_the_key_of_the_step(fresh):
 
     def loss(m):
         simulator = bm.Simulator(m, dt=DT)
-        return jnp.mean((simulator.run(2)["x"] - simulator.run(2)["x"]) ** 2)  # two runs: two keys
+        return jnp.mean((simulator.run(2 * DT)["x"] - simulator.run(2 * DT)["x"]) ** 2)  # two runs: two keys
 
     fitter = bm.Fitter(model, optax.sgd(0.0), loss_fn=loss)
     history = fitter.fit(n_steps=3, seed=3, fresh_noise=fresh).history
@@ -310,5 +310,5 @@ def test_model_is_left_concrete_and_usable():
     result, _, _ = recovered()
     model = result.model
     assert isinstance(np.asarray(model.a.value()), np.ndarray)
-    assert bm.Simulator(model, dt=DT).run(4)["x"].shape == (4, 2)
+    assert bm.Simulator(model, dt=DT).run(4 * DT)["x"].shape == (4, 2)
     assert isinstance(vars(model)["a"].val, brainstate.State)

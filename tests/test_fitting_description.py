@@ -257,7 +257,7 @@ def test_plain_numbers_are_fitted_by_name_and_others_kept():
     assert result.best_params.keys() == {"a", "w"}
     assert float(model.w.value()) == pytest.approx(0.8) and float(model.a.value()) == pytest.approx(1.0)
     assert float(model.beta.value()) == 2.0
-    np.testing.assert_array_equal(bm.Simulator(model, dt=1 * u.ms).run(3, seed=0)["x"].shape, (3, 4))
+    np.testing.assert_array_equal(bm.Simulator(model, dt=1 * u.ms).run(3 * u.ms, seed=0)["x"].shape, (3, 4))
 
 
 def test_transform_and_regularisation_of_the_description():

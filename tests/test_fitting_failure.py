@@ -26,8 +26,8 @@ def linear(**options):
 def simulate(model, n=N_STEPS, how="run", **options):
     simulator = bm.Simulator(model, dt=DT * u.ms)
     if how == "run":
-        return simulator.run(n, monitors=["x"], sample_every=10, **options)["x"]
-    pure = simulator.pure(n, monitors=["x"], sample_every=10, free=[])
+        return simulator.run(n * DT * u.ms, monitors=["x"], sample_every=10, **options)["x"]
+    pure = simulator.pure(n * DT * u.ms, monitors=["x"], sample_every=10, free=[])
     return (jax.jit(pure) if how == "jit" else pure)({}, jax.random.PRNGKey(0))["x"]
 
 
@@ -62,14 +62,16 @@ def test_the_step_and_the_region_that_diverged(how):
     assert result.n_steps == 2 and np.all(np.asarray(model.gamma.value()) == -1.0)
     assert isinstance(result.divergence, bm.DivergenceError)
     assert result.divergence.result["x"].shape == (N_STEPS // 10, 3)
-    assert np.isfinite(np.asarray(bm.Simulator(model, dt=0.5 * u.ms).run(5)["x"])).all()
+    assert np.isfinite(np.asarray(bm.Simulator(model, dt=0.5 * u.ms).run(2.5 * u.ms)["x"])).all()
 
 
 def test_the_row_that_diverged():
     factors = np.array([-1.0, 10.0, -1.0], np.float32)
 
     def loss(model, key, gamma):
-        run = bm.Simulator(model, dt=DT * u.ms).pure(N_STEPS, monitors=["x"], sample_every=10, free=["gamma"])
+        run = bm.Simulator(model, dt=DT * u.ms).pure(
+            N_STEPS * DT * u.ms, monitors=["x"], sample_every=10, free=["gamma"]
+        )
         x = run({"gamma": model.gamma.value() + gamma}, key)["x"]
         return jnp.sum(x**2)
 
@@ -128,7 +130,7 @@ def clock(n_steps, **params):
     model = Clock(2, init_x=start, method="euler", **params)
 
     def loss(model):
-        return jnp.sum(bm.Simulator(model, dt=1.0 * u.ms).run(n_steps, monitors=["y"])["y"])
+        return jnp.sum(bm.Simulator(model, dt=1.0 * u.ms).run(n_steps * u.ms, monitors=["y"])["y"])
 
     return bm.Fitter(model, optax.sgd(0.0), loss_fn=loss)
 

@@ -99,14 +99,14 @@ def test_horizon_is_a_loss_over_windows(x64, horizon, block):
     window = 10 if isinstance(horizon, u.Quantity) else horizon
 
     def whole(a):
-        run = simulator.pure(n, monitors=["x"], block=block, transient=2, grad_horizon=horizon)
+        run = simulator.pure(n * DT, monitors=["x"], block=block, transient=2, grad_horizon=horizon)
         return jnp.sum(jnp.sin(run({"a": a}, 0)["x"]))
 
     def windows(a):
         total, state, done = 0.0, None, 0
         while done < n:
             steps = min(window, n - done)
-            result = simulator.pure(steps, monitors=["x"])({"a": a}, 0, state)
+            result = simulator.pure(steps * DT, monitors=["x"])({"a": a}, 0, state)
             total += jnp.sum(jnp.sin(result["x"])[max(0, 2 - done) :])
             state, done = jax.lax.stop_gradient(result.final), done + steps
         return total
@@ -125,7 +125,7 @@ def test_horizon_of_one_step_by_hand():
     fit = bm.Fitter(
         model,
         optax.sgd(0.0),
-        loss_fn=lambda m: jnp.sum(bm.Simulator(m, dt=dt * u.ms).run(n, monitors=["x"])["x"] ** 2),
+        loss_fn=lambda m: jnp.sum(bm.Simulator(m, dt=dt * u.ms).run(n * dt * u.ms, monitors=["x"])["x"] ** 2),
         grad_horizon=1,
     ).fit(n_steps=1)
     x = start * (1 + dt * a) ** np.arange(n + 1)
@@ -137,8 +137,8 @@ def test_a_horizon_is_refused_where_it_is_none_and_ends_with_its_context():
     simulator = bm.Simulator(hopf(), dt=DT)
     for horizon in 0, 0.3 * u.ms, "long":
         with pytest.raises((ValueError, u.UnitMismatchError), match="grad_horizon"):
-            simulator.run(4, grad_horizon=horizon)
-    slope = lambda: jax.grad(lambda a: jnp.sum(simulator.pure(9, free=["a"])({"a": a}, 0)["x"]))(0.1)  # noqa: E731
+            simulator.run(4 * DT, grad_horizon=horizon)
+    slope = lambda: jax.grad(lambda a: jnp.sum(simulator.pure(9 * DT, free=["a"])({"a": a}, 0)["x"]))(0.1)  # noqa: E731
     free = slope()
     with gradients_through(2):
         cut = slope()

@@ -148,14 +148,14 @@ def test_connectomes_and_noise_of_each_subject():
     simulator = bm.Simulator(net, dt=0.5 * u.ms)
 
     def simulate(model, key, conn):
-        run = bm.Simulator(model, dt=0.5 * u.ms).pure(20, monitors=["x"], free=["coupling.conn"])
+        run = bm.Simulator(model, dt=0.5 * u.ms).pure(20 * 0.5 * u.ms, monitors=["x"], free=["coupling.conn"])
         return run({"coupling.conn": conn}, key)["x"]
 
     fit = bm.Fitter(net, optax.sgd(0.0), predict=simulate, objective=squares, search_space={"node.a": (-1.0, 1.0)})
     target = np.zeros((4, 20, 3), np.float32)
     result = fit.fit(target, data=weights, n_steps=1, batch=2)
     keys = [jax.random.fold_in(jax.random.fold_in(jax.random.PRNGKey(0), 0), i) for i in range(4)]
-    run = jax.jit(simulator.pure(20, monitors=["x"], free=["coupling.conn"]))
+    run = jax.jit(simulator.pure(20 * 0.5 * u.ms, monitors=["x"], free=["coupling.conn"]))
     single = np.stack([run({"coupling.conn": w}, key)["x"] for w, key in zip(weights, keys, strict=True)])
     np.testing.assert_allclose(result.prediction, single, rtol=1e-4, atol=1e-6)
     assert result.best_loss == pytest.approx(np.mean(single**2), rel=1e-4)

@@ -20,7 +20,7 @@ def at(values):
 
 def positions(node, dt, n_steps, inputs=None):
     given = None if inputs is None else {"inputs": inputs}
-    return np.asarray(Simulator(node, dt=dt * u.ms).run(n_steps, seed=0, inputs=given)["x"])
+    return np.asarray(Simulator(node, dt=dt * u.ms).run(n_steps * dt * u.ms, seed=0, inputs=given)["x"])
 
 
 def test_a_step_is_symplectic_euler(x64):
@@ -55,7 +55,7 @@ def test_without_damping_the_modified_energy_stays(x64):
     found = {}
     for method in "symplectic_euler", "euler":
         node = HORNStep(3, 0.0, OMEGA, 0.0, x_init=at(1.0), method=method)
-        run = Simulator(node, dt=h * u.ms).run(2000, seed=0)
+        run = Simulator(node, dt=h * u.ms).run(2000 * h * u.ms, seed=0)
         x, y = np.asarray(run["x"]), np.asarray(run["y"])
         found[method] = (y**2 + OMEGA**2 * x**2 - h * OMEGA**2 * x * y) / OMEGA**2
     np.testing.assert_allclose(found["symplectic_euler"], 1.0, rtol=1e-10)

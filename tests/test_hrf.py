@@ -231,7 +231,7 @@ def noisy():
 @pytest.mark.parametrize("past", [None, activity(41, 3)])
 def test_in_a_run_it_is_the_convolution_of_the_trajectory(x64, batch, past):
     bold = HRFBold(**SHORT, kernel=brief(), history=past, baseline=0.0, in_size=3)
-    run = noisy().run(400, seed=3, monitors={"x": "x", "bold": bm.Monitor(bold, every=40)}, batch_size=batch)
+    run = noisy().run(400 * DT, seed=3, monitors={"x": "x", "bold": bm.Monitor(bold, every=40)}, batch_size=batch)
     given = None if past is None else past[:, None] if batch else past
     whole = HRFBold(**SHORT, kernel=brief(), history=given, baseline=0.0)(run["x"], DT)
     assert np.abs(whole).max() > 0.01
@@ -240,20 +240,20 @@ def test_in_a_run_it_is_the_convolution_of_the_trajectory(x64, batch, past):
 
 def test_a_run_samples_it_at_its_period_unless_told_otherwise(x64):
     bold = HRFBold(**SHORT, kernel=brief(), in_size=3)
-    own, told = (noisy().run(400, seed=3, monitors={"bold": m}) for m in (bold, bm.Monitor(bold, every=80)))
+    own, told = (noisy().run(400 * DT, seed=3, monitors={"bold": m}) for m in (bold, bm.Monitor(bold, every=80)))
     assert own["bold"].shape == (10, 3)  # 40 steps are 20 ms
     np.testing.assert_array_equal(own["bold"][1::2], told["bold"])
-    assert noisy().run(400, monitors={"bold": bold}, sample_every=80)["bold"].shape == (5, 3)
+    assert noisy().run(400 * DT, monitors={"bold": bold}, sample_every=80)["bold"].shape == (5, 3)
 
 
 def test_a_run_keeps_one_row_per_period_and_can_go_on(x64):
     bold = HRFBold(**SHORT, kernel=brief(), in_size=3)
     monitors = {"bold": bm.Monitor(bold, every=40)}
-    whole = noisy().run(400, seed=3, monitors=monitors)
+    whole = noisy().run(400 * DT, seed=3, monitors=monitors)
     sizes = [x.size for name, x in whole.final["states"].items() if name.startswith("observers")]
     assert sorted(sizes) == [1, 3, 4 * 3]  # 73.1 ms of response at 20 ms
-    first = noisy().run(160, seed=3, monitors=monitors)
-    second = noisy().run(240, state=first.final, monitors=monitors)
+    first = noisy().run(160 * DT, seed=3, monitors=monitors)
+    second = noisy().run(240 * DT, state=first.final, monitors=monitors)
     np.testing.assert_allclose(np.concatenate([first["bold"], second["bold"]]), whole["bold"], rtol=1e-14)
 
 
@@ -262,7 +262,7 @@ def test_gradient_through_a_run(x64):
     """In a parameter of the kernel and in one of the model, against finite differences."""
     bold = HRFBold(**SHORT, kernel=brief(), in_size=3)
     simulator = noisy()
-    pure = simulator.pure(160, monitors={"bold": bm.Monitor(bold, every=40)}, free=["kernel.tau", "w"])
+    pure = simulator.pure(160 * DT, monitors={"bold": bm.Monitor(bold, every=40)}, free=["kernel.tau", "w"])
     loss = jax.jit(lambda values: jnp.sum(pure(values, 5)["bold"] ** 2))
     values = {"kernel.tau": jnp.asarray(0.01), "w": jnp.asarray(0.2)}
     slopes = jax.grad(loss)(values)
@@ -377,7 +377,7 @@ def test_bold_refuses_kernels_units_and_signals():
     with pytest.raises(u.UnitMismatchError, match="The activity that drives HRFBold .* in mV"):
         HRFBold()(np.ones((2000, 1)) * u.mV, 1 * u.ms)
     with pytest.raises(ValueError, match="HRFBold needs `in_size`"):
-        noisy().run(80, monitors={"bold": bm.Monitor(HRFBold(**SHORT), every=40)})
+        noisy().run(80 * DT, monitors={"bold": bm.Monitor(HRFBold(**SHORT), every=40)})
     with pytest.raises(ValueError, match="`history` of HRFBold must be an array or None in a run"):
         HRFBold(**SHORT, history="steady", in_size=3).init_state()
 

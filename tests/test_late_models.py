@@ -17,14 +17,17 @@ def made(name):
 
 
 def samples(simulator, start):
-    return {name: np.asarray(u.get_mantissa(x)) for name, x in simulator.run(15, seed=1, state=start).items()}
+    return {
+        name: np.asarray(u.get_mantissa(x))
+        for name, x in simulator.run(15 * simulator.dt, seed=1, state=start).recorded.items()
+    }
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_model_late_in_a_run(name):
     try:
         simulator = bm.Simulator(made(name), dt=0.01 * u.ms)
-        start = simulator.run(3, seed=1).final
+        start = simulator.run(3 * simulator.dt, seed=1).final
     except TypeError:
         pytest.skip("no node of its own")
     early = samples(simulator, {**start, "step": jnp.int32(0)})

@@ -245,14 +245,14 @@ def test_more_steps_than_are_counted_are_refused():
     with pytest.raises(ValueError, match=r"at most 2147483647 time steps.*100 h in steps dt=0.1 ms is 3600000000"):
         simulator.run(100 * u.hour, monitors=["x"], sample_every=1 * u.hour)
     with pytest.raises(ValueError, match=r"`duration` must be at most 2147483647 time steps"):
-        simulator.run(2**31, monitors=["x"])
+        simulator.run(2**31 * 0.1 * u.ms, monitors=["x"])
     with pytest.raises(ValueError, match=r"`sample_every` must be at most 2147483647 time steps"):
         simulator.run(1 * u.ms, monitors=["x"], sample_every=100 * u.hour)
-    simulator.run(10, state=state, monitors=["x"])
+    simulator.run(10 * 0.1 * u.ms, state=state, monitors=["x"])
     with pytest.raises(ValueError, match=r"`state` goes on to in run must be at most 2147483647.* is 2147483648"):
-        simulator.run(11, state=state, monitors=["x"])
+        simulator.run(11 * 0.1 * u.ms, state=state, monitors=["x"])
     with pytest.raises(ValueError, match=r"`state` goes on to in run must be at most 2147483647.* is 2147483648"):
-        simulator.pure(11, monitors=["x"])({}, 0, state)
+        simulator.pure(11 * 0.1 * u.ms, monitors=["x"])({}, 0, state)
 
 
 def test_a_recording_that_refuses_to_end_does_so_in_a_run_that_goes_on():
@@ -289,7 +289,7 @@ def test_a_horizon_leaves_the_slope_in_the_state_a_run_starts_from(x64):
     begin = {**begin, "step": jnp.int32(10**7)}
 
     def slope(at, **options):
-        run = simulator.pure(40, monitors=["x"], **options)
+        run = simulator.pure(40 * 0.1 * u.ms, monitors=["x"], **options)
 
         def value(x):
             return run({}, 0, {**begin, "states": {**begin["states"], "model.x": x}})["x"][at].sum()
@@ -310,7 +310,9 @@ def test_a_horizon_leaves_the_slope_in_a_parameter_that_initial_states_have(x64)
     simulator = bm.Simulator(node, dt=0.1 * u.ms)
 
     def slope(**options):
-        run = simulator.pure(30, monitors={"noise": lambda model: model.noise_x.x.value}, free=["sigma"], **options)
+        run = simulator.pure(
+            30 * 0.1 * u.ms, monitors={"noise": lambda model: model.noise_x.x.value}, free=["sigma"], **options
+        )
         return np.asarray(jax.jacrev(lambda s: run({"sigma": s}, 0)["noise"])(0.5))
 
     full, cut = slope(), slope(grad_horizon=20)

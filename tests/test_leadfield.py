@@ -76,14 +76,14 @@ def test_product_under_jit_grad_and_vmap(x64):
 def test_in_a_run(batch):
     """Sampled at every step, it is the product with the state."""
     monitors = {"x": "x", "eeg": bm.Monitor(EEGLeadFieldModel(R, M, L), every=1)}
-    run = noisy().run(12, seed=1, monitors=monitors, batch_size=batch)
+    run = noisy().run(12 * DT, seed=1, monitors=monitors, batch_size=batch)
     np.testing.assert_allclose(run["eeg"].to_decimal(u.mV), np.asarray(run["x"]) @ L, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.slow
 def test_trainable_gain_in_a_run(x64):
     model = EEGLeadFieldModel(R, M, Param(L * u.mV / NAM, fit=True))
-    pure = noisy().pure(6, monitors={"x": "x", "eeg": bm.Monitor(model, every=1)}, free=["L"])
+    pure = noisy().pure(6 * DT, monitors={"x": "x", "eeg": bm.Monitor(model, every=1)}, free=["L"])
     x = np.asarray(pure({}, 3)["x"])
     slope = jax.grad(lambda g: jnp.sum(pure({"L": g * u.mV / NAM}, 3)["eeg"].to_decimal(u.mV) ** 2))(L)
     np.testing.assert_allclose(slope, 2 * x.T @ x @ L, rtol=1e-9)
@@ -128,37 +128,39 @@ def silent(noise_cov=COV):
 def test_noise_in_a_run(batch):
     """The covariance, drawn afresh for each sample, from the key alone, another in each run of a batch."""
     simulator, monitors = silent()
-    run = simulator.run(12000, monitors=monitors, seed=4, batch_size=batch)
+    run = simulator.run(12000 * DT, monitors=monitors, seed=4, batch_size=batch)
     y = np.asarray(run["eeg"].to_decimal(u.mV)).reshape(6000, -1, M)
     for lane in range(y.shape[1]):
         check_covariance(y[:, lane], COV, 6000)
     if batch:
         between = y[:, 0].T @ y[:, 1] / 6000
         assert (np.abs(between) < 5 * np.sqrt(np.outer(np.diag(COV), np.diag(COV)) / 6000)).all()
-    again = simulator.run(12000, monitors=monitors, seed=4, batch_size=batch, block=300)
+    again = simulator.run(12000 * DT, monitors=monitors, seed=4, batch_size=batch, block=300)
     np.testing.assert_array_equal(again["eeg"].mantissa, run["eeg"].mantissa)
-    other = simulator.run(12000, monitors=monitors, seed=5, batch_size=batch)
+    other = simulator.run(12000 * DT, monitors=monitors, seed=5, batch_size=batch)
     assert not np.allclose(other["eeg"].mantissa, run["eeg"].mantissa)
 
 
 def test_noise_goes_on_where_a_run_ended_and_leaves_the_model_alone():
     simulator, monitors = silent()
-    whole = simulator.run(40, monitors=monitors, seed=4)
-    first = simulator.run(16, monitors=monitors, seed=4)
-    rest = simulator.run(24, monitors=monitors, state=first.final)
+    whole = simulator.run(40 * DT, monitors=monitors, seed=4)
+    first = simulator.run(16 * DT, monitors=monitors, seed=4)
+    rest = simulator.run(24 * DT, monitors=monitors, state=first.final)
     np.testing.assert_array_equal(np.concatenate([first["eeg"].mantissa, rest["eeg"].mantissa]), whole["eeg"].mantissa)
     sensors = {"x": "x", "eeg": bm.Monitor(EEGLeadFieldModel(R, M, L, noise_cov=COV), every=1)}
-    np.testing.assert_array_equal(noisy().run(20, seed=2, monitors=sensors)["x"], noisy().run(20, seed=2)["x"])
+    np.testing.assert_array_equal(
+        noisy().run(20 * DT, seed=2, monitors=sensors)["x"], noisy().run(20 * DT, seed=2)["x"]
+    )
 
 
 @pytest.mark.parametrize("how", ["the states of the model", "an earlier run"])
 def test_noise_follows_the_seed_wherever_a_run_starts(how):
     simulator, monitors = silent()
-    final = simulator.run(2, monitors=monitors, seed=0).final
+    final = simulator.run(2 * DT, monitors=monitors, seed=0).final
 
     def run(seed):
         start = {"state": final} if how == "an earlier run" else {"init_states": False}
-        return np.asarray(simulator.run(8, monitors=monitors, seed=seed, **start)["eeg"].mantissa)
+        return np.asarray(simulator.run(8 * DT, monitors=monitors, seed=seed, **start)["eeg"].mantissa)
 
     first = run(1)
     np.testing.assert_array_equal(run(1), first)
@@ -186,7 +188,7 @@ def test_shapes_refused():
     with pytest.raises(ValueError, match=r"EEGLeadFieldModel must have shape \(..., 4\), but has shape \(7, 3\)"):
         EEGLeadFieldModel(R, M, L)(np.ones((7, 3)))
     with pytest.raises(ValueError, match=r"`eeg` is a EEGLead.* of shape \(5,\), but what drives it has shape \(4,\)"):
-        noisy().run(4, monitors={"eeg": bm.Monitor(EEGLeadFieldModel(5, M, np.ones((5, M))), every=1)})
+        noisy().run(4 * DT, monitors={"eeg": bm.Monitor(EEGLeadFieldModel(5, M, np.ones((5, M))), every=1)})
 
 
 def test_units_refused():
@@ -333,13 +335,13 @@ def test_gradients_of_the_readout(x64):
 @pytest.mark.parametrize("batch", [None, 2])
 def test_readout_in_a_run(batch):
     readout = LeadfieldReadout(L.T, 0.3, 2.0)
-    run = noisy().run(12, seed=1, monitors={"x": "x", "eeg": bm.Monitor(readout, every=1)}, batch_size=batch)
+    run = noisy().run(12 * DT, seed=1, monitors={"x": "x", "eeg": bm.Monitor(readout, every=1)}, batch_size=batch)
     np.testing.assert_allclose(run["eeg"], by_hand(L.T, np.asarray(run["x"]), 0.3, 2.0), rtol=1e-4, atol=1e-5)
 
 
 def test_gain_of_a_readout_in_a_pure_run():
     monitors = {"eeg": bm.Monitor(LeadfieldReadout(L.T, 0.3, 2.0), every=1)}
-    pure = noisy().pure(4, monitors=monitors, free=["cy0"])
+    pure = noisy().pure(4 * DT, monitors=monitors, free=["cy0"])
     seen = jax.jit(lambda gain: pure({"cy0": gain}, 1)["eeg"])
     np.testing.assert_allclose(seen(4.0) - seen(2.0), seen(2.0) + 0.3, rtol=1e-4, atol=1e-6)
 

@@ -48,7 +48,7 @@ def key_of(point, seed=0):
 # --- sweep -----------------------------------------------------------------------------------------------------------
 def test_sweep_over_a_stimulus():
     values = {"gamma": [-0.5, -0.25], "x_inp.amplitude": [0.1, 0.7], "width": [2.0, 5.0] * u.ms}
-    data = bm.sweep(simulator(), N, values, inputs={"x_inp": pulse()}, monitors=["x"])
+    data = bm.sweep(simulator(), N * DT, values, inputs={"x_inp": pulse()}, monitors=["x"])
     assert data["x"].dims[:3] == ("gamma", "x_inp.amplitude", "width")
     assert data["width"].attrs["units"] == "ms"
     for i, gamma in enumerate(values["gamma"]):
@@ -63,10 +63,10 @@ def test_sweep_over_the_noise_that_is_an_input():
     noise = bm.WhiteNoise(1, sigma=0.1)
     sigmas = [0.1, 0.3]
     data = bm.sweep(
-        simulator(), N, {"sigma": sigmas}, inputs={"x_inp": noise}, monitors=["x"], common_random_numbers=True
+        simulator(), N * DT, {"sigma": sigmas}, inputs={"x_inp": noise}, monitors=["x"], common_random_numbers=True
     )["x"].values[:, 0]
     np.testing.assert_allclose(data[1], 3 * data[0], rtol=1e-5, atol=1e-6)
-    by_hand = simulator().run(N, inputs={"x_inp": bm.WhiteNoise(1, sigma=0.3)}, monitors=["x"], seed=0)["x"]
+    by_hand = simulator().run(N * DT, inputs={"x_inp": bm.WhiteNoise(1, sigma=0.3)}, monitors=["x"], seed=0)["x"]
     np.testing.assert_allclose(data[1], by_hand, rtol=1e-6, atol=1e-7)
 
 
@@ -76,9 +76,9 @@ def test_sweep_over_a_forward_model():
 
     slow = bm.Simulator(node(), dt=1 * u.ms)
     run, times = dict(inputs={"x_inp": 1.0}), [0.8, 1.6]
-    data = bm.sweep(slow, 1000, {"bold.tau": times}, monitors=bold(1.0), **run)["bold"].values[:, 0]
+    data = bm.sweep(slow, 1000 * u.ms, {"bold.tau": times}, monitors=bold(1.0), **run)["bold"].values[:, 0]
     for found, tau in zip(data, times, strict=True):
-        by_hand = slow.run(1000, monitors=bold(tau), **run, seed=0)["bold"]
+        by_hand = slow.run(1000 * u.ms, monitors=bold(tau), **run, seed=0)["bold"]
         np.testing.assert_allclose(found, by_hand, rtol=1e-4, atol=1e-7)
     assert abs(data[0, -1] / data[1, -1] - 1) > 0.01
 
@@ -86,7 +86,7 @@ def test_sweep_over_a_forward_model():
 def test_a_store_tells_sweeps_of_other_inputs_apart(tmp_path):
     def sweep(width):
         run = dict(inputs={"x_inp": pulse(width=width)}, monitors=["x"], store=tmp_path / "sweep.zarr")
-        return bm.sweep(simulator(), 20, {"amplitude": [0.1, 0.2]}, **run)
+        return bm.sweep(simulator(), 20 * DT, {"amplitude": [0.1, 0.2]}, **run)
 
     assert sweep(1 * u.ms).identical(sweep(1 * u.ms))
     with pytest.raises(ValueError, match="belongs to another sweep; what differs: `inputs`"):
@@ -99,16 +99,18 @@ def test_what_may_be_meant_twice_is_asked():
     run = dict(inputs={"x_inp": bm.WhiteNoise(1, sigma=0.2)}, monitors=["x"])
     both = "'sigma' could be any of noise_x.sigma, inputs.x_inp.sigma: write the whole path"
     with pytest.raises(ValueError, match=both):
-        noisy.pure(10, free=["sigma"], **run)
+        noisy.pure(10 * DT, free=["sigma"], **run)
     with pytest.raises(ValueError, match=both):
-        bm.sweep(noisy, 10, {"sigma": [0.1]}, **run)
+        bm.sweep(noisy, 10 * DT, {"sigma": [0.1]}, **run)
     with pytest.raises(ValueError, match=both):
-        bm.Fitter(noisy, duration=10, objective=mse, search_space={"sigma": (0.1, 0.2)}, **run)
-    silent = noisy.pure(10, free=["noise_x.sigma", "x_inp.sigma"], **run)({"noise_x.sigma": 0.0, "x_inp.sigma": 0.0}, 0)
+        bm.Fitter(noisy, duration=10 * DT, objective=mse, search_space={"sigma": (0.1, 0.2)}, **run)
+    silent = noisy.pure(10 * DT, free=["noise_x.sigma", "x_inp.sigma"], **run)(
+        {"noise_x.sigma": 0.0, "x_inp.sigma": 0.0}, 0
+    )
     np.testing.assert_array_equal(silent["x"], 0.0)
     rate = bm.Monitor(bm.BOLDSignal(1), source=lambda model: model.r.value.to_decimal(u.kHz), every=10)
-    bold = bm.Simulator(bm.MontbrioPazoRoxinStep(1), dt=DT).pure(20, free=["tau"], monitors={"bold": rate})
-    assert set(bold({"tau": 2 * u.ms}, 0)) == {"bold"}  # the whole path of the model's
+    bold = bm.Simulator(bm.MontbrioPazoRoxinStep(1), dt=DT).pure(20 * DT, free=["tau"], monitors={"bold": rate})
+    assert set(bold({"tau": 2 * u.ms}, 0).recorded) == {"bold"}  # the whole path of the model's
 
 
 def test_a_name_that_is_not_there_is_near_one():
@@ -117,13 +119,13 @@ def test_a_name_that_is_not_there_is_near_one():
         r"no parameter 'amplitud'. Did you mean 'amplitude'\? There are gamma, inputs.x_inp.*, inputs.x_inp.amplitude"
     )
     with pytest.raises(ValueError, match=words):
-        bm.sweep(simulator(), 10, {"amplitud": [0.1]}, **run)
+        bm.sweep(simulator(), 10 * DT, {"amplitud": [0.1]}, **run)
     with pytest.raises(ValueError, match=words):
-        bm.Fitter(simulator(), duration=10, objective=mse, search_space={"amplitud": (0.1, 0.2)}, **run)
+        bm.Fitter(simulator(), duration=10 * DT, objective=mse, search_space={"amplitud": (0.1, 0.2)}, **run)
 
 
 def test_values_of_a_pure_run_are_named_as_it_frees_them():
-    run = simulator().pure(N, inputs={"x_inp": pulse()}, monitors=["x"], free=["inputs.x_inp.amplitude"])
+    run = simulator().pure(N * DT, inputs={"x_inp": pulse()}, monitors=["x"], free=["inputs.x_inp.amplitude"])
     np.testing.assert_allclose(run({"amplitude": 0.7}, 0)["x"], step_response(0.7), rtol=2e-5)
     with pytest.raises(ValueError, match="sets one parameter twice, as 'amplitude' and 'x_inp.amplitude'"):
         run({"amplitude": 0.7, "x_inp.amplitude": 0.7}, 0)
@@ -139,7 +141,7 @@ def test_inputs_of_a_population():
     )
     rows = bm.Recording(1, data=np.ones(N), every=DT, interpolate=False)
     data = bm.sweep(
-        bm.Simulator(net, dt=DT), N, {"core.x_inp.amplitude": [0.1, 0.7]}, inputs={"core.x_inp": rows},
+        bm.Simulator(net, dt=DT), N * DT, {"core.x_inp.amplitude": [0.1, 0.7]}, inputs={"core.x_inp": rows},
         monitors={"core": "core.x", "shell": "shell.x"},
     )  # fmt: skip
     for found, amplitude in zip(data["core"].values[:, 0], (0.1, 0.7), strict=True):
@@ -149,7 +151,7 @@ def test_inputs_of_a_population():
 
 # --- fits: these monitors against these data -------------------------------------------------------------------------
 def fitter(stimulus, optimizer=None, **options):
-    settings = dict(duration=N, monitors=["x"], inputs={"x_inp": stimulus}, objective=mse)
+    settings = dict(duration=N * DT, monitors=["x"], inputs={"x_inp": stimulus}, objective=mse)
     return bm.Fitter(simulator(), optimizer or optax.adam(0.1), **(settings | options))
 
 
@@ -173,7 +175,7 @@ def test_every_solver_knows_the_parameters_of_inputs(backend):
     names = dict(nevergrad="CMA", scipy="differential_evolution", optimistix="LevenbergMarquardt")
     space = {"gamma": (-1.0, -0.1), "x_inp.amplitude": (0.1, 1.0)}
     fit = bm.Fitter(
-        simulator(gamma=-0.3), names[backend], duration=N, monitors=["x"], inputs={"x_inp": pulse()},
+        simulator(gamma=-0.3), names[backend], duration=N * DT, monitors=["x"], inputs={"x_inp": pulse()},
         objective=objective, search_space=space, backend=backend, **options,
     )  # fmt: skip
     result = fit.fit(step_response(0.7), n_steps=40)
@@ -222,7 +224,7 @@ def test_a_forward_model_of_a_fit_has_parameters():
     with jax.enable_x64(True):
         bold = bm.BOLDSignal(1, tau=Param(1.0, fit=True))
         fit = bm.Fitter(
-            bm.Simulator(node(), dt=1 * u.ms), duration=200, monitors={"bold": bm.Monitor(bold, every=200)},
+            bm.Simulator(node(), dt=1 * u.ms), duration=200 * u.ms, monitors={"bold": bm.Monitor(bold, every=200)},
             inputs={"x_inp": 1.0}, objective=lambda p, t: p.sum() * 1e3,
         )  # fmt: skip
         check = fit.check_gradient()
@@ -245,7 +247,8 @@ def test_a_fit_goes_on_only_with_its_own_run(tmp_path):
 def test_an_array_of_a_fit_is_kept_as_it_was_given():
     rows = np.full((N, 1), 0.2)
     fit = bm.Fitter(
-        simulator(gamma=Param(GAMMA, fit=True)), optax.sgd(0.0), duration=N, monitors=["x"], inputs={"x_inp": rows},
+        simulator(gamma=Param(GAMMA, fit=True)), optax.sgd(0.0), duration=N * DT, monitors=["x"],
+        inputs={"x_inp": rows},
         objective=mse,
     )  # fmt: skip
     rows[:] = 5.0
@@ -256,9 +259,9 @@ def test_fitter_refuses_what_would_have_no_effect():
     stimulus = pulse(Param(0.2, fit=True))
 
     def predict(model):
-        return bm.Simulator(model, dt=DT).run(N, monitors=["x"])["x"]
+        return bm.Simulator(model, dt=DT).run(N * DT, monitors=["x"])["x"]
 
-    for name, value in dict(duration=N, monitors=["x"], inputs={"x_inp": stimulus}, sample_every=2).items():
+    for name, value in dict(duration=N * DT, monitors=["x"], inputs={"x_inp": stimulus}, sample_every=2).items():
         with pytest.raises(ValueError, match=f"Argument `{name}` of Fitter belongs to the run that it makes itself"):
             bm.Fitter(node(gamma=Param(GAMMA, fit=True)), predict=predict, objective=mse, **{name: value})
     with pytest.raises(ValueError, match="Argument `transient` of Fitter belongs to the run"):
@@ -280,7 +283,7 @@ def test_functions_are_given_the_simulator_where_the_fitter_was():
 
     def predict(simulator):
         seen.append((type(simulator), simulator.dt))
-        return simulator.run(N, inputs={"x_inp": pulse(0.7)}, monitors=["x"])["x"]
+        return simulator.run(N * DT, inputs={"x_inp": pulse(0.7)}, monitors=["x"])["x"]
 
     result = bm.Fitter(sim, optax.adam(0.05), predict=predict, objective=mse).fit(step_response(0.7), n_steps=100)
     np.testing.assert_allclose(result.best_params["gamma"], GAMMA, rtol=0.01)
@@ -300,11 +303,11 @@ class Driven(brainstate.nn.Module):
 
 
 def run_of(model, **run):
-    return bm.Simulator(model, dt=DT).run(N, **{"monitors": ["x"], **run})["x"]
+    return bm.Simulator(model, dt=DT).run(N * DT, **{"monitors": ["x"], **run})["x"]
 
 
 def pure_run_of(model, stimulus):
-    return bm.Simulator(model, dt=DT).pure(N, monitors=["x"], inputs={"x_inp": stimulus})
+    return bm.Simulator(model, dt=DT).pure(N * DT, monitors=["x"], inputs={"x_inp": stimulus})
 
 
 def strange(name):
@@ -320,7 +323,7 @@ def strange(name):
         "a noise": lambda model: run_of(model, inputs={"x_inp": bm.WhiteNoise(1, sigma=Param(0.1, fit=True))}),
         "a sum": lambda model: run_of(model, inputs={"x_inp": stimulus + 1.0}),
         "an observer": lambda model: bm.Simulator(model, dt=DT).run(
-            N, monitors={"bold": bm.Monitor(bm.BOLDSignal(1, tau=Param(1.0, fit=True)), every=10)}
+            N * DT, monitors={"bold": bm.Monitor(bm.BOLDSignal(1, tau=Param(1.0, fit=True)), every=10)}
         )["bold"],
         "a pure run": lambda model: pure_run_of(model, stimulus)({}, 0)["x"],
     }
@@ -351,7 +354,7 @@ def test_what_the_fit_knows_or_sets_is_not_refused():
     """A parameter that is fixed, one that `values` set, one made from the fit's numbers, a copy of the model."""
     target = step_response(0.7)
     sim, stimulus = simulator(), pulse(Param(0.2, fit=True))
-    run = sim.pure(N, monitors=["x"], inputs={"x_inp": stimulus})
+    run = sim.pure(N * DT, monitors=["x"], inputs={"x_inp": stimulus})
 
     def by_values(model):
         return run({"amplitude": model.stimulus.amplitude.value()}, 0)["x"]

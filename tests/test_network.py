@@ -148,14 +148,14 @@ def delayed_euler_by_loop(n_steps, dt, conn=W, lengths=LENGTHS, kernel="diffusiv
 @pytest.mark.parametrize("kernel", ["diffusive", "additive"])
 def test_delayed_network_by_loop(kernel):
     net = summing(coupling=kernel, k=0.5, distance=LENGTHS * u.mm, speed=1.0 * MM_PER_MS)
-    x = bm.Simulator(net, dt=0.1 * u.ms).run(120, seed=0)["x"]  # one edge is too short for a delay
+    x = bm.Simulator(net, dt=0.1 * u.ms).run(120 * 0.1 * u.ms, seed=0)["x"]  # one edge is too short for a delay
     np.testing.assert_allclose(x, delayed_euler_by_loop(120, 0.1, kernel=kernel), rtol=1e-4, atol=1e-5)
 
 
 def test_delayed_self_connections_by_loop():
     conn, lengths = W - np.diag([0.5, 0.2, 0.1]), LENGTHS + np.diag([0.5, 0.0, 1.5])
     net = summing(conn, k=0.5, distance=lengths * u.mm, speed=1.0 * MM_PER_MS, self_connection=True)
-    x = bm.Simulator(net, dt=0.1 * u.ms).run(60, seed=0)["x"]
+    x = bm.Simulator(net, dt=0.1 * u.ms).run(60 * 0.1 * u.ms, seed=0)["x"]
     expected = delayed_euler_by_loop(60, 0.1, conn, lengths, "additive", own=True)
     np.testing.assert_allclose(x, expected, rtol=1e-4, atol=1e-5)
 
@@ -306,12 +306,12 @@ def test_batch_by_hand(delayed):
 def test_batches_by_hand_and_in_runs_go_on_from_each_other():
     net = moderate(method="euler")
     simulator = bm.Simulator(net, dt=0.1 * u.ms)
-    expected = simulator.run(14, seed=0)["x"]
+    expected = simulator.run(14 * 0.1 * u.ms, seed=0)["x"]
     with brainstate.environ.context(dt=0.1 * u.ms):
         brainstate.nn.init_all_states(net, batch_size=2)
         for _ in range(2):
             net.update()
-        simulator.run(10, init_states=False, seed=0)
+        simulator.run(10 * 0.1 * u.ms, init_states=False, seed=0)
         for _ in range(2):
             after = net.update()
     np.testing.assert_allclose(after, np.broadcast_to(expected[-1], (2, 3)), rtol=1e-5)
@@ -381,7 +381,7 @@ def test_refusals(options, message):
 def test_network_input_of_the_wrong_unit():
     net = bm.Network(bm.HopfStep(3, init_x=Constant(1.0)), conn=W, coupled_var="x", k=1.0 * u.mV)
     with pytest.raises(u.UnitMismatchError, match="Input `x_inp` of HopfStep"):
-        bm.Simulator(net, dt=0.1 * u.ms).run(2, seed=0)
+        bm.Simulator(net, dt=0.1 * u.ms).run(2 * 0.1 * u.ms, seed=0)
 
 
 def test_a_speed_given_to_a_run_must_have_an_effect():

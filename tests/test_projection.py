@@ -206,7 +206,7 @@ def test_two_populations_by_hand_batched_with_inputs_and_delays():
     with brainstate.environ.context(dt=0.1 * u.ms):
         brainstate.nn.init_all_states(net, batch_size=2)
         out = [net.update(**{"cortex.y_inp": 0.5}) for _ in range(5)][-1]
-    run = bm.Simulator(net, dt=0.1 * u.ms).run(5, inputs={"cortex.y_inp": 0.5}, batch_size=2, seed=0)
+    run = bm.Simulator(net, dt=0.1 * u.ms).run(5 * 0.1 * u.ms, inputs={"cortex.y_inp": 0.5}, batch_size=2, seed=0)
     assert out["cortex"].shape == (2, 3) and out["thalamus"].shape == (2, 2)
     np.testing.assert_allclose(run["cortex.x"][-1], out["cortex"], rtol=1e-5)
     np.testing.assert_allclose(run["cortex.y"][-1], 0.25, rtol=1e-5)

@@ -86,7 +86,7 @@ def test_is_a_mapping_of_monitors_only():
 def test_is_read_only():
     result = make()
     for attempt in (
-        lambda: result.__setitem__("r", 0),
+        lambda: result.__delitem__("r"),
         lambda: setattr(result, "time", 0),
         lambda: setattr(result, "final", 0),
         lambda: result.times.__setitem__("r", 0),

@@ -44,7 +44,7 @@ def adding(**options):
 
 def total(simulator, function):
     """What a function of time has put in within two steps, by step."""
-    return float(simulator.run(2, inputs={"x_inp": function}, monitors=["x"])["x"][-1, 0]) / 0.2
+    return float(simulator.run(2 * DT, inputs={"x_inp": function}, monitors=["x"])["x"][-1, 0]) / 0.2
 
 
 # --- all that a function can read -------------------------------------------------------------------------------
@@ -195,36 +195,36 @@ class Even(bm.HRFKernel):
 def test_a_monitor():
     simulator = adding(init_x=Constant(1.0))
     monitors = {"m": lambda model: SETTINGS["gain"] * model.x.value}
-    assert twice(lambda: simulator.run(2, monitors=monitors)["m"]) == pytest.approx((1.0, 5.0))
+    assert twice(lambda: simulator.run(2 * DT, monitors=monitors)["m"]) == pytest.approx((1.0, 5.0))
 
 
 def test_the_source_of_an_observer():
     simulator = adding(init_x=Constant(1.0))
     monitors = {"m": bm.Monitor(bm.Mean(1), source=lambda model: SETTINGS["gain"] * model.x.value)}
-    assert twice(lambda: simulator.run(2, monitors=monitors)["m"]) == pytest.approx((1.0, 5.0))
+    assert twice(lambda: simulator.run(2 * DT, monitors=monitors)["m"]) == pytest.approx((1.0, 5.0))
 
 
 def test_initial_values():
     simulator = adding(init_x=lambda shape: SETTINGS["gain"] * jnp.ones(shape))
-    assert twice(lambda: simulator.run(2, monitors=["x"])["x"]) == pytest.approx((1.0, 5.0))
+    assert twice(lambda: simulator.run(2 * DT, monitors=["x"])["x"]) == pytest.approx((1.0, 5.0))
     start = simulator.model.init_x = Constant(1.0)
-    assert simulator.run(2, monitors=["x"])["x"][-1, 0] == 1.0
+    assert simulator.run(2 * DT, monitors=["x"])["x"][-1, 0] == 1.0
     start.value = 3.0
-    assert simulator.run(2, monitors=["x"])["x"][-1, 0] == 3.0
+    assert simulator.run(2 * DT, monitors=["x"])["x"][-1, 0] == 3.0
 
 
 def test_the_amplitude_of_a_noise():
     node = bm.HopfStep(1, a=0.0, w=0.0, beta=1e-6, init_x=Constant(0.0), init_y=Constant(0.0), method="euler")
     node.noise_x = bm.WhiteNoise(1, sigma=1.0, amplitude=lambda s: SETTINGS["gain"] + 0 * s["x"])
     simulator = bm.Simulator(node, dt=DT)
-    one, five = twice(lambda: simulator.run(2, seed=0, monitors=["x"])["x"])
+    one, five = twice(lambda: simulator.run(2 * DT, seed=0, monitors=["x"])["x"])
     assert five == pytest.approx(5 * one, rel=1e-5)
 
 
 def test_a_kernel_of_haemodynamics():
     def bold(simulator):
         observer = bm.HRFBold(in_size=1, kernel=Even(40 * DT), period=40 * DT)
-        return simulator.run(80, monitors={"b": bm.Monitor(observer, source="x", every=40)})["b"]
+        return simulator.run(80 * DT, monitors={"b": bm.Monitor(observer, source="x", every=40)})["b"]
 
     simulator = adding(init_x=Constant(1.0))
     one, five = twice(lambda: bold(simulator))
@@ -236,20 +236,20 @@ def test_the_past_before_a_run():
     past = {"conn": np.eye(2)[::-1], "coupled_var": "x", "coupling": "additive", "distance": np.ones((2, 2)) * u.mm}
     net = bm.Network(node, speed=5.0, k=1.0, delay_init=lambda shape: SETTINGS["gain"] * jnp.ones(shape), **past)
     simulator = bm.Simulator(net, dt=DT)
-    one, five = twice(lambda: simulator.run(2, monitors=["x"])["x"])
+    one, five = twice(lambda: simulator.run(2 * DT, monitors=["x"])["x"])
     assert one != 0 and five == pytest.approx(5 * one, rel=1e-5)
 
 
 def test_what_a_parameter_is_made_of():
     value = Param(jnp.ones(1), precompute=lambda x: SETTINGS["gain"] * x, fit=True)
     simulator = bm.Simulator(bm.LinearStep(1, gamma=value, init_x=Constant(1.0), method="euler"), dt=DT)
-    one, five = twice(lambda: simulator.run(1, monitors=["x"])["x"])
+    one, five = twice(lambda: simulator.run(1 * DT, monitors=["x"])["x"])
     assert (one, five) == pytest.approx((1.1, 1.5))
 
 
 def test_equations_of_a_user():
     simulator = bm.Simulator(Grows(1, method="euler"), dt=DT)
-    assert twice(lambda: simulator.run(2, monitors=["x"])["x"]) == pytest.approx((0.2, 1.0))
+    assert twice(lambda: simulator.run(2 * DT, monitors=["x"])["x"]) == pytest.approx((0.2, 1.0))
 
 
 def test_the_measure_of_a_sweep(tmp_path):

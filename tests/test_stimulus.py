@@ -164,7 +164,7 @@ def test_noise_begins_by_the_seed_where_the_model_stands(batch):
     def start(seed):
         noise = bm.OUProcess(500, sigma=1.0, tau=1e6 * u.ms, start="stationary")
         node.reset_state()
-        return np.asarray(simulator.run(1, init_states=False, inputs={"x_inp": noise}, seed=seed)["x"])[0]
+        return np.asarray(simulator.run(1 * DT, init_states=False, inputs={"x_inp": noise}, seed=seed)["x"])[0]
 
     first = start(1)
     np.testing.assert_array_equal(start(1), first)

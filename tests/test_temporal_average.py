@@ -57,7 +57,7 @@ def test_in_a_run_it_is_the_mean_over_its_period(batch):
     average = TemporalAverage(2 * u.ms, in_size=3)
     rare = bm.Monitor(TemporalAverage(2 * u.ms, in_size=3), every=8)
     monitors = {"x": "x", "mean": bm.Monitor(average, every=4), "rare": rare}
-    run = noisy().run(40, seed=1, monitors=monitors, batch_size=batch)
+    run = noisy().run(40 * DT, seed=1, monitors=monitors, batch_size=batch)
     np.testing.assert_allclose(run["mean"], average(run["x"], DT), rtol=1e-5, atol=1e-6)
     np.testing.assert_array_equal(run["rare"], run["mean"][1::2])
     assert run["mean"].shape[0] == 10 and run["rare"].shape[0] == 5
@@ -66,11 +66,11 @@ def test_in_a_run_it_is_the_mean_over_its_period(batch):
 def test_in_a_run_activity_with_a_unit():
     average = TemporalAverage(2 * u.ms, in_size=2, unit=u.mV)
     simulator = bm.Simulator(bm.JansenRitStep(2), dt=DT)
-    run = simulator.run(16, monitors={"eeg": lambda model: model.eeg(), "mean": bm.Monitor(average, every=4)})
+    run = simulator.run(16 * DT, monitors={"eeg": lambda model: model.eeg(), "mean": bm.Monitor(average, every=4)})
     expected = run["eeg"].to_decimal(u.mV).reshape(4, 4, 2).mean(1)
     np.testing.assert_allclose(run["mean"].to_decimal(u.mV), expected, rtol=1e-5)
     with pytest.raises(u.UnitMismatchError, match="TemporalAverage must be in plain numbers.*but is in .*unit=u.mV"):
-        simulator.run(16, monitors={"mean": bm.Monitor(TemporalAverage(2 * u.ms, in_size=2), every=4)})
+        simulator.run(16 * DT, monitors={"mean": bm.Monitor(TemporalAverage(2 * u.ms, in_size=2), every=4)})
 
 
 def test_time_average_refuses():
@@ -88,11 +88,11 @@ def test_time_average_refuses():
     with pytest.raises(ValueError, match=r"at least 8 rows, the `period` of 4.0? ms, but has shape \(7, 3\)"):
         TemporalAverage()(signal(7, 3), DT)
     with pytest.raises(ValueError, match="TemporalAverage needs `in_size`, the number of regions, in a run"):
-        noisy().run(8, monitors={"mean": bm.Monitor(TemporalAverage(), every=8)})
+        noisy().run(8 * DT, monitors={"mean": bm.Monitor(TemporalAverage(), every=8)})
     with pytest.raises(ValueError, match=r"`period` of `mean` must be a multiple of the time step 0.5.*: period=2 "):
-        noisy().run(8, monitors={"mean": bm.Monitor(TemporalAverage(2.2 * u.ms, in_size=3), every=8)})
+        noisy().run(8 * DT, monitors={"mean": bm.Monitor(TemporalAverage(2.2 * u.ms, in_size=3), every=8)})
     with pytest.raises(ValueError, match=r"its sampling period, 1 step\(s\), .*: 4 steps, as in every=4"):
-        noisy().run(8, monitors={"mean": TemporalAverage(2 * u.ms, in_size=3)}, sample_every=1)
+        noisy().run(8 * DT, monitors={"mean": TemporalAverage(2 * u.ms, in_size=3)}, sample_every=1)
     average = TemporalAverage(2 * u.ms, in_size=3)
     average.init_state()
     with brainstate.environ.context(dt=DT), pytest.raises(ValueError, match="must be updated with the mean over its"):
@@ -120,7 +120,7 @@ def test_parcels_under_jit_grad_and_vmap(x64):
 @pytest.mark.parametrize("batch", [None, 2])
 def test_parcels_in_a_run(batch):
     monitors = {"x": "x", "parcels": bm.Monitor(SpatialAverage(LABELS, AREAS), every=1)}
-    run = noisy(5).run(12, seed=2, monitors=monitors, batch_size=batch)
+    run = noisy(5).run(12 * DT, seed=2, monitors=monitors, batch_size=batch)
     np.testing.assert_allclose(run["parcels"], parcel_means(np.asarray(run["x"])), rtol=1e-5, atol=1e-6)
 
 

@@ -152,7 +152,7 @@ def large(n_steps, as_list, delayed):
     sim = brainmass.Simulator(network, dt=DT * u.ms)
 
     def run():
-        jax.block_until_ready(sim.run(n_steps, monitors=["r"], sample_every=n_steps, seed=0)["r"])
+        jax.block_until_ready(sim.run(n_steps * DT * u.ms, monitors=["r"], sample_every=n_steps, seed=0)["r"])
         return {"peak_GB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6}
 
     return run
@@ -205,7 +205,7 @@ def wong_wang(n_steps):
     monitors = {"bold": brainmass.Monitor(brainmass.BOLDSignal(REGIONS), every=WONG_WANG_TR * u.ms)}
 
     def run():
-        jax.block_until_ready(sim.run(n_steps, monitors=monitors, seed=0)["bold"])
+        jax.block_until_ready(sim.run(n_steps * DT * u.ms, monitors=monitors, seed=0)["bold"])
 
     return run
 
@@ -229,7 +229,7 @@ def growth(n_steps, regions, inputs=None, lanes=None):
     sim = brainmass.Simulator(network, dt=DT * u.ms)
 
     def run():
-        result = sim.run(n_steps, monitors=["r"], sample_every=n_steps, seed=0, batch_size=lanes)
+        result = sim.run(n_steps * DT * u.ms, monitors=["r"], sample_every=n_steps, seed=0, batch_size=lanes)
         jax.block_until_ready(result["r"])
 
     return run

@@ -110,7 +110,7 @@ def run(given: argparse.Namespace) -> int:
 def with_provenance(result: Any, provenance: dict[str, str]) -> Any:
     """A result that says where it comes from."""
     return brainmass.Result(
-        dict(result),
+        result.recorded,
         result.times,
         dt=result.dt,
         duration=result.duration,

@@ -57,9 +57,9 @@ def register_dataset(
     _ENTRIES[name] = _Entry(loader, description or _first_line(loader.__doc__))
 
 
-def list_datasets() -> list[str]:
-    """Return the names of the registered data sets, sorted."""
-    return sorted(_ENTRIES)
+def list_datasets() -> list[tuple[str, str]]:
+    """Return name and description of each registered data set, sorted by name."""
+    return sorted((name, entry.description) for name, entry in _ENTRIES.items())
 
 
 def load_dataset(name: str) -> Any:
@@ -75,8 +75,8 @@ def load_dataset(name: str) -> Any:
         hint = f" Did you mean {near[0]!r}?" if near else ""
         raise ValueError(
             f"Argument `name` of load_dataset (name of the data set) must be a registered one, "
-            f"but is {name!r}.{hint} Registered: {'; '.join(map(_describe, list_datasets()))}. "
-            f"Example: load_dataset({(near or list_datasets())[0]!r})"
+            f"but is {name!r}.{hint} Registered: {'; '.join(map(_describe, sorted(_ENTRIES)))}. "
+            f"Example: load_dataset({(near or sorted(_ENTRIES))[0]!r})"
         )
     return _ENTRIES[name].loader()
 

@@ -34,9 +34,11 @@ def read_declaration(cls: type) -> None:
 
 
 def _rows_in_order(cls: type) -> dict[str, dataclasses.Field]:
-    """Those that come first in all of a family, then the rows of the class itself, then those it inherits."""
+    """Those that come first in all of a family, then the class's own, then those it inherits, where restated too."""
     rows = {f.name: f for f in dataclasses.fields(cls) if not f.name.startswith("_")}
-    order = [*cls._first_rows, *(name for c in cls.__mro__ for name in inspect.get_annotations(c))]
+    written = [(name, c) for c in cls.__mro__ for name in inspect.get_annotations(c)]
+    homes = dict(reversed(written)) | {name: c for name, c in written if name in vars(c)}
+    order = [*cls._first_rows, *(name for name, c in written if homes[name] is c)]
     return {name: rows[name] for name in dict.fromkeys(order) if name in rows}
 
 
@@ -69,7 +71,9 @@ def _signature(rows: Mapping[str, Any]) -> inspect.Signature:
             P(f.name, P.KEYWORD_ONLY if f.kw_only else P.POSITIONAL_OR_KEYWORD, default=default)
         )
     keyword.sort(key=lambda p: p.name == "name")
-    return inspect.Signature(positional + keyword)
+    # The method ends the positional ones, as all have it that inherit it; to a dataclass it would begin them.
+    last = [p.replace(kind=P.POSITIONAL_OR_KEYWORD) for p in keyword if p.name == "method"]
+    return inspect.Signature(positional + last + [p for p in keyword if p.name != "method"])
 
 
 def bind_arguments(cls: type, args: tuple, kwargs: dict[str, Any]) -> dict[str, Any]:

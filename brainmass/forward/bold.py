@@ -66,7 +66,7 @@ class BOLDSignal(ScaledDrive):
     >>> activity[:200] = 1.0  # for one second
     >>> alone = brainmass.Simulator(brainmass.BOLDSignal(2), dt=5 * u.ms)
     >>> monitors = {"bold": lambda model: model.bold()}
-    >>> result = alone.run(4000, inputs={"z": activity}, monitors=monitors, sample_every=25 * u.ms, seed=0)
+    >>> result = alone.run(20 * u.second, inputs={"z": activity}, monitors=monitors, sample_every=25 * u.ms, seed=0)
     >>> peak = int(result["bold"][:, 0].argmax())
     >>> print(f"{result['bold'][peak, 0]:.4f} at {result.time[peak]}")
     0.0252 at 3375. ms

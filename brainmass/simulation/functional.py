@@ -262,10 +262,15 @@ class Template:
 
     def __init__(self, root: Any):
         self._definition, self._leaves = brainstate.graph.treefy_split(root)
+        self._layout: Any = None
+        if set(self.build()[1].modules) != set(inventory(root).modules):
+            self._layout = _layout(root, set())
 
     def build(self) -> tuple[Any, Inventory]:
         """A fresh copy of the module, with its inventory."""
         root = brainstate.graph.treefy_merge(self._definition, self._leaves)
+        # A module that stands in two places has the path of the first, and brainstate sorts the attributes of copies.
+        _arrange(root, self._layout)
         return root, inventory(root)
 
     def on(self, raw: Values) -> tuple[Any, Inventory]:
@@ -312,16 +317,56 @@ def _put(place: tuple[Any, Any], new: Any) -> None:
         setattr(owner, key, new)
 
 
+def _layout(thing: Any, seen: set[int]) -> Any:
+    """The names within a module, or a container, in their order, each with those within it; None: there are none."""
+    kind = _kind(type(thing))
+    if kind not in ("module", "container") or id(thing) in seen:
+        return None
+    seen.add(id(thing))
+    parts = vars(thing) if kind == "module" else thing if isinstance(thing, dict) else dict(enumerate(thing))
+    return {name: _layout(part, seen) for name, part in parts.items()}
+
+
+def _arrange(thing: Any, layout: Any) -> None:
+    """Put the attributes of a copy, and of what it holds, in this order."""
+    if layout is None:
+        return
+    parts = thing
+    if _kind(type(thing)) == "module":
+        parts = vars(thing)
+        ordered = {name: parts[name] for name in layout if name in parts} | parts
+        parts.clear()
+        parts.update(ordered)
+    for name, inner in layout.items():
+        if inner is not None and (not isinstance(parts, dict) or name in parts):
+            _arrange(parts[name], inner)
+
+
 def stateful(found: Inventory) -> list[Any]:
-    """The modules that have initial states to make, children first."""
+    """The modules that have initial states to make: children first, and last those that say so by `call_order`."""
     plain = brainstate.nn.Module.init_state
-    return [m for m in found.modules.values() if getattr(type(m), "init_state", plain) is not plain]
+    modules = [m for m in found.modules.values() if getattr(type(m), "init_state", plain) is not plain]
+    return sorted(modules, key=lambda module: getattr(type(module).init_state, "call_order", -np.inf))
 
 
 def initialise(modules: Iterable[Any], rng: Any) -> None:
     """Give modules their initial states, random ones from `rng` where they can be."""
     for module in modules:
-        module.init_state(**({"rng": rng} if takes_generator(module) else {}))
+        if takes_generator(module):
+            module.init_state(rng=rng)
+        else:
+            _initialise_without_generator(module)
+
+
+def _initialise_without_generator(module: Any) -> None:
+    """Within a trace this must not draw: brainstate's own generator stands outside of it."""
+    try:
+        module.init_state()
+    except brainstate.TraceContextError as error:
+        raise ValueError(
+            "Runs side by side, and a run with a traced key, need models that draw their initial states from `rng`; "
+            f"the `init_state` of {type(module).__name__} does not take it. Let it, or give `state`."
+        ) from error
 
 
 def initialises_from_key(found: Inventory) -> bool:

@@ -18,12 +18,17 @@ from brainmass.forward.observer import in_words
 from brainmass.noise import Noise
 from brainmass.stimulus import Drive, Stimulus
 
-__all__ = ["Inputs", "as_inputs"]
+__all__ = ["Inputs", "arguments_of", "as_inputs"]
+
+ALL = ""
 
 
 @dataclass
 class Inputs:
-    """Inputs by port: one row per step, constant, a function of time or of time and model, or a module."""
+    """Inputs by port: one row per step, constant, a function, or a module.
+
+    The function of the port `ALL` gives those of all, as one value or a tuple in the order of `update`'s arguments.
+    """
 
     series: dict[str, Any] = field(default_factory=dict)
     constants: dict[str, Any] = field(default_factory=dict)
@@ -51,35 +56,69 @@ class Inputs:
         return jax.tree.map(lambda x: lax.dynamic_slice_in_dim(x, first, n), arrays["series"])
 
     def at(
-        self, arrays: dict[str, dict[str, Any]], row: dict[str, Any], t: Any, model: Any, modules: dict[str, Any]
-    ) -> dict[str, Any]:
-        """All inputs of one step; `model` and the `modules` are those of this step."""
-        computed = {port: f(t, model) if takes_model(f) else f(t) for port, f in self.functions.items()}
-        return {
+        self,
+        arrays: dict[str, dict[str, Any]],
+        row: dict[str, Any],
+        i: Any,
+        t: Any,
+        model: Any,
+        modules: dict[str, Any],
+    ) -> tuple[tuple, dict[str, Any]]:
+        """All inputs of one step, by position and by name; `model` and the `modules` are those of this step."""
+        known = {"i": i, "t": t, "model": model}
+
+        def value(function: Callable[..., Any]) -> Any:
+            return function(*(known[name] for name in arguments_of(function)))
+
+        named = {
             **row,
             **arrays["constants"],
-            **computed,
+            **{port: value(function) for port, function in self.functions.items()},
             **{name: modules[name].update() for name in self.modules},
         }
+        given = named.pop(ALL, ())
+        return given if isinstance(given, tuple) else (given,), named
 
 
-def takes_model(function: Callable[..., Any]) -> bool:
-    """Whether a function of time needs the model as well: a closed loop."""
+# What the arguments of a function are called, by which its two forms are told apart.
+_STEP = {"i", "k", "n", "idx", "index", "step", "i_step", "step_index"}
+_TIME = {"t", "time", "ts", "now", "t_ms"}
+_MODEL = {"m", "model", "net", "network", "node", "brain", "module"}
+
+
+def arguments_of(function: Callable[..., Any]) -> tuple[str, ...]:
+    """What an input function is given: time; time and model, a closed loop; or the number of the step and time."""
     parameters = inspect.signature(function).parameters.values()
-    needed = [p for p in parameters if p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    return len(needed) == 2
+    kinds = inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD
+    names = [p.name.lstrip("_") for p in parameters if p.default is p.empty and p.kind in kinds]
+    spread = any(p.kind is p.VAR_POSITIONAL for p in parameters)
+    if len(names) == 1 or (not names and spread):
+        return ("t",)
+    first, second = names if len(names) == 2 else (None, None)
+    if (first in _STEP and second in _TIME | {""}) or (first == "" and second in _TIME):
+        return "i", "t"
+    if (first in _TIME and second not in _STEP | _TIME) or (first == "" and second in _MODEL):
+        return "t", "model"
+    raise TypeError(
+        f"An input function must be written lambda t: ..., lambda t, model: ... or lambda i, t: ..., where i is the "
+        f"number of the step; but the arguments of this one are called ({', '.join(names)}). Other arguments need a "
+        "default."
+    )
 
 
 def as_inputs(inputs: Any, model: Any, n_steps: int) -> Inputs:
     """Inputs from what a user may write; checked against the ports of the model where it declares any."""
     if inputs is None:
         return Inputs()
-    if not isinstance(inputs, Mapping):
-        ports = tuple(getattr(getattr(model, "node", model), "_ports", ()))
-        if not ports:
-            raise TypeError("Argument `inputs` of run must map the arguments of the model's `update` to their values.")
-        inputs = {ports[0]: inputs}
     given = Inputs()
+    if callable(inputs) and not isinstance(inputs, Drive | Noise | Mapping):
+        arguments_of(inputs)  # for its errors
+        if len(getattr(model, "populations", ())) > 1:
+            raise TypeError("Argument `inputs` of run must map `population.port` to its input in this network.")
+        given.functions[ALL] = inputs
+        return given
+    if not isinstance(inputs, Mapping):
+        inputs = {_first_input(model): inputs}
     for name, value in inputs.items():
         _, node, port = model.find_input(name) if hasattr(model, "find_input") else ("", model, name)
         ports, others = _inputs_of(node)
@@ -93,6 +132,7 @@ def as_inputs(inputs: Any, model: Any, n_steps: int) -> Inputs:
             given.modules[name] = value
             continue
         if callable(value):
+            arguments_of(value)  # for its errors
             given.functions[name] = value
             continue
         value = u.math.asarray(plain(f"Input `{name}`", value, getattr(model, "labels", None)))
@@ -100,9 +140,20 @@ def as_inputs(inputs: Any, model: Any, n_steps: int) -> Inputs:
             node._read(others[port], node.convert_input(port, value))  # for its errors; the step converts
         elif ports:
             value = node._read(port, value)
-        kind = given.series if _is_series(name, value, getattr(node, "varshape", ()), n_steps) else given.constants
+        kind = given.series if _is_series(name, value, getattr(node, "varshape", None), n_steps) else given.constants
         kind[name] = value
     return given
+
+
+def _first_input(model: Any) -> str:
+    """The first argument of the model's `update`."""
+    node = getattr(model, "node", None) if hasattr(model, "populations") else model
+    ports = getattr(node, "_ports", ())
+    if not hasattr(model, "populations"):
+        ports = ports or tuple(inspect.signature(type(model).update).parameters)[1:]
+    if not ports:
+        raise TypeError("Argument `inputs` of run must map the arguments of the model's `update` to their values.")
+    return ports[0]
 
 
 def _check_module(name: str, drive: Any, node: Any, port: str) -> None:
@@ -143,9 +194,11 @@ def _inputs_of(node: Any) -> tuple[tuple[str, ...], Mapping[str, str]]:
     return tuple(getattr(node, "_ports", ())), getattr(node, "other_inputs", {})
 
 
-def _is_series(port: str, value: Any, population: tuple[int, ...], n_steps: int) -> bool:
+def _is_series(port: str, value: Any, population: tuple[int, ...] | None, n_steps: int) -> bool:
     """Whether the first axis of an input is time; a shape that could be both is refused."""
     shape = u.math.shape(value)
+    if population is None:  # a module that does not say what it takes
+        return shape[:1] == (n_steps,)
     fits_series = shape[:1] == (n_steps,) and shape[1:] in ((), (1,), population)
     fits_constant = shape in ((), (1,), population)
     if fits_series and fits_constant and n_steps > 1:

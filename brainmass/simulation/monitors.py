@@ -70,16 +70,47 @@ def feeders(monitors: Mapping[str, Monitor]) -> dict[str, str]:
     return {name: fed[name] for name in sorted(fed, key=depth)}
 
 
+class Returned:
+    """Stands for what the model's `update` returned."""
+
+    def __call__(self, model: Any) -> Any:
+        raise TypeError("What `update` returned is known to the run alone.")
+
+
+RETURNED = Returned()
+
+
+def returned_names(model: Any) -> Any:
+    """The names under which a run records what the model's `update` returns; None where it declares none."""
+    populations = getattr(model, "populations", None)
+    if populations is not None:
+        return next(iter(populations.values())).output if len(populations) == 1 else None
+    generated = hasattr(getattr(type(model), "update", None), "_generated")
+    return getattr(model, "output", None) if generated else None
+
+
+def _recorded_by_default(model: Any) -> dict[str, Any]:
+    """All states, and what the model returns."""
+    names, output = default_monitors(model), returned_names(model)
+    if output is not None:
+        outputs = (output,) if isinstance(output, str) else output
+        return {name: name for name in dict.fromkeys([*names, *outputs])}
+    whole = {} if len(getattr(model, "populations", ())) > 1 else {"output": RETURNED}
+    return {name: name for name in names} | whole
+
+
 def as_monitors(monitors: Any, model: Any) -> dict[str, Monitor]:
-    """Monitors by name, from what a user may write: nothing, a name, a list of names, or a mapping."""
+    """Monitors by name, from what a user may write: nothing, a name, a list of names, a mapping, or a function."""
     if monitors is None:
-        monitors = default_monitors(model)
+        monitors = _recorded_by_default(model)
+    elif callable(monitors) and not isinstance(monitors, Observer | type):
+        monitors = {"output": monitors}
     if isinstance(monitors, str):
         monitors = [monitors]
     if not isinstance(monitors, Mapping):
-        if not all(isinstance(m, str) for m in monitors):
+        if not isinstance(monitors, Sequence) or not all(isinstance(m, str) for m in monitors):
             raise TypeError(
-                f"Argument `monitors` of run must be a list of names or a dict, but is {show(monitors)}. "
+                f"Argument `monitors` of run must be a list of names, a dict or a function, but is {show(monitors)}. "
                 'Example: monitors={"rate": lambda model: model.r.value}.'
             )
         monitors = {name: name for name in monitors}
@@ -121,30 +152,6 @@ def read(model: Any, what: Any, sources: Sequence[str] = ()) -> Any:
         f"It has {', '.join(known) or 'none'}; anything else is a function of the model: "
         f'monitors={{"{name}": lambda model: {call}}}.{others}'
     )
-
-
-def check_phases(name: str, monitor: Monitor, model: Any) -> None:
-    """Refuse a state that is no phase where a forward model takes phases; what a function returns is the user's."""
-    if not getattr(monitor.what, "takes_phases", False) or callable(monitor.source):
-        return
-    driving = monitor.source or _sent_by_default(model)
-    owner, _ = _find(model, driving) if driving else (None, None)
-    spec = getattr(owner, "_states", {}).get(driving.rpartition(".")[2])
-    if spec is not None and not spec.is_angle:
-        kind = type(monitor.what).__name__
-        raise ValueError(
-            f"Monitor `{name}`, a {kind}, takes phases, but `{driving}` of {type(owner).__name__} is none: record it, "
-            "and give objectives.instantaneous_phase(x, band, sampling_period) to objectives.order_parameter or "
-            "metastability. Of an oscillator in the plane the angle will do. Example: "
-            f"Monitor({kind}(...), source=lambda model: jnp.arctan2(model.y.value, model.x.value))."
-        )
-
-
-def _sent_by_default(model: Any) -> str:
-    """The name of the state that is the activity of a model of one population, if it is one."""
-    populations = getattr(model, "populations", {})
-    output = getattr(getattr(model, "node", model), "output", "") if len(populations) < 2 else ""
-    return output if isinstance(output, str) else output[0]
 
 
 def _find(model: Any, path: str) -> tuple[Any, Any]:

@@ -5,17 +5,19 @@ from __future__ import annotations
 import functools
 import itertools
 import math
+import warnings
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
+import brainunit as u
 import numpy as np
 
 from brainmass.dynamics.fields import show
-from brainmass.timing import check_countable, milliseconds, steps_of
+from brainmass.timing import check_countable, milliseconds, nearest_step, steps_of
 
-__all__ = ["Plan", "check_dt", "interval_in_steps", "make_plan", "steps_in"]
+__all__ = ["Plan", "check_dt", "interval_in_steps", "make_plan", "steps_in", "steps_of_run", "steps_of_transient"]
 
 # A block draws its noise at once, and is what a gradient recomputes. Shorter blocks pay more overhead, longer ones
 # more memory: the length lies between these bounds, at the square root of the number of steps.
@@ -64,11 +66,49 @@ def steps_in(argument: str, duration: Any, dt: Any, owner: str = "", *, minimum:
         check_countable(f"Argument `{argument}`{f' of {owner}' * bool(owner)}", n, f"{n} steps", dt)
     else:
         n = steps_of(argument, duration, dt, owner)
+    return _at_least(minimum, argument, n, duration)
+
+
+def _at_least(minimum: int, argument: str, n: int, given: Any) -> int:
     if n < minimum:
-        raise ValueError(
-            f"Argument `{argument}` must be at least {minimum} time step(s) long, but is {show(duration)}."
-        )
+        raise ValueError(f"Argument `{argument}` must be at least {minimum} time step(s) long, but is {show(given)}.")
     return n
+
+
+def steps_of_run(duration: Any, dt: Any) -> int:
+    """The number of whole steps in the length of a run; a plain number is in ms, and both are said in a warning."""
+    if _is_number(duration):
+        _warn(f"Argument `duration` of run has no unit and is read as {duration} ms: write {duration} * u.ms.")
+        duration = float(duration) * u.ms
+    n, exact = nearest_step("duration", duration, dt)
+    if exact:
+        return steps_in("duration", duration, dt, minimum=1)
+    n = math.floor(milliseconds("duration", duration) / milliseconds("dt", dt))
+    _warn(f"{_odd('duration', duration, dt)}: it takes {n} steps and ends at {show(n * dt)}.")
+    return _at_least(1, "duration", n, duration)
+
+
+def steps_of_transient(transient: Any, dt: Any) -> int:
+    """The number of steps in the unrecorded beginning; of a time between two steps the nearer, with a warning."""
+    if transient is None or isinstance(transient, int | np.integer):
+        return steps_in("transient", transient or 0, dt)
+    n, exact = nearest_step("transient", transient, dt)
+    if exact:
+        return steps_in("transient", transient, dt)
+    _warn(f"{_odd('transient', transient, dt)}: what is recorded begins after {n} steps, at {show(n * dt)}.")
+    return _at_least(0, "transient", n, transient)
+
+
+def _odd(argument: str, time: Any, dt: Any) -> str:
+    return f"Argument `{argument}` of run is {show(time)}, no multiple of the time step {show(dt)}"
+
+
+def _is_number(time: Any) -> bool:
+    return isinstance(time, int | float | np.number) and not isinstance(time, bool)
+
+
+def _warn(text: str) -> None:
+    warnings.warn(text, UserWarning, stacklevel=6)
 
 
 def interval_in_steps(interval: Any, dt: Any) -> int:

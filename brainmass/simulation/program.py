@@ -28,7 +28,7 @@ from brainmass.simulation.functional import (
 )
 from brainmass.simulation.inputs import Inputs
 from brainmass.simulation.lanes import Lanes
-from brainmass.simulation.monitors import Monitor, check_phases, feeders, read
+from brainmass.simulation.monitors import RETURNED, Monitor, feeders, read
 from brainmass.simulation.plan import Plan
 from brainmass.simulation.probe import present_probe
 from brainmass.simulation.progress import ProgressBar
@@ -47,6 +47,9 @@ class Bundle(brainstate.nn.Module):
         self.model = model
         self.inputs = dict(inputs or {})
         self.observers = {name: m.what for name, m in monitors.items() if isinstance(m.what, Observer)}
+
+
+_OUTPUT = " output"  # where what `update` returned stands beside what observers gather; no monitor has this name
 
 
 def _stream(name: str) -> int:
@@ -82,18 +85,15 @@ class Program:
         self.calls_on(monitors, inputs, things)
         initialise_missing(bundle, dt)
         found = inventory(bundle)
+        self.states = tuple(found.states)
         self.initialises_from_key = initialises_from_key(found)
         self.template = Template(bundle)
         self.fed = feeders(monitors)
         for name, monitor in monitors.items():
             if isinstance(monitor.what, str):
                 read(bundle.model, monitor.what)
-            if name not in self.fed:
-                check_phases(name, monitor, bundle.model)
             if isinstance(monitor.source, str) and name not in self.fed:
                 read(bundle.model, monitor.source, [other for other in bundle.observers if other != name])
-        self.states = {path: u.math.shape(x) for path, x in found.state_values().items()}
-        self._shapes: dict[str, tuple[int, ...]] | None = None
         self.makes_states = bool(stateful(inventory(bundle.model)))  # else a run starts from the states it finds
         self.compiled: dict[Any, Any] = {}
 
@@ -104,33 +104,6 @@ class Program:
     def __call__(self, raw: Values, overrides: Values, key: jax.Array, state: Any, arrays: Any) -> tuple:
         with self.pictures.calling(self.things), brainstate.environ.context(dt=self.dt):
             return _Run(self, self.template.natural(raw, overrides), key, arrays).go(state)
-
-    def shapes(self, raw: Values, arrays: Any) -> dict[str, tuple[int, ...]]:
-        """Of the states, by path, for one lane."""
-        if not (self.makes_states and self.initialises_from_key):
-            return self.states
-        if self._shapes is None:
-            with brainstate.environ.context(dt=self.dt):
-                like = jax.eval_shape(self._initial, raw, jnp.zeros(2, jnp.uint32), arrays)
-            self._shapes = {path: u.math.shape(x) for path, x in like.items()}
-        return self._shapes
-
-    def random_parts(self, raw: Values, arrays: Any, starts: bool) -> list[str]:
-        """What draws random numbers in a run, in words; initial values only in one that `starts` from them."""
-        found = self.template.build()[1]
-        parts = [f"the noise `{path.removeprefix('model.')}`" for path in found.noises]
-        drawing = [path for path, m in found.modules.items() if isinstance(m, Observer) and m.takes_key]
-        parts += [f"the forward model `{path.removeprefix('observers.')}`" for path in drawing]
-        if not starts or not self.makes_states:
-            return parts
-        if not self.initialises_from_key:
-            return [*parts, "initial values, for all that is known"]
-        with brainstate.environ.context(dt=self.dt):
-            closed = jax.make_jaxpr(lambda key: self._initial(raw, key, arrays))(jnp.zeros(2, jnp.uint32))
-        return parts + ["the initial values"] * _depends(closed.jaxpr)
-
-    def _initial(self, raw: Values, key: jax.Array, arrays: Any) -> Values:
-        return _Run(self, self.template.natural(raw, {}), key, arrays).initial_states()
 
     def batched(self, has_state: bool) -> Lanes:
         """The same over lanes: keys, states and what comes out have one more axis, after time."""
@@ -188,12 +161,14 @@ class _Run:
         observers = self.bind(states)[0].observers
         zeros = {n: self.driving(n, observers[n], states) for n in driven}
         gathered = {n: Gathered.none(zeros[n], self.plan.observed[n]) for n in driven if observers[n].averages}
+        if any(monitor.what is RETURNED for monitor in self.program.monitors.values()):
+            gathered[_OUTPUT] = self.returned_zeros(states)
         order = driven + list(fed)
         never = {path: jnp.full(u.math.shape(x), -1, jnp.int32) for path, x in states.items() if _is_float(x)}
         machine = loop.Machine(
             step=self.step,
             draws=self.draws,
-            inputs=lambda first, n: self.program.inputs.rows(self.arrays, first - start, n),
+            inputs=self.inputs,
             sample={name: lambda carry, n=name: self.sample(n, carry) for name in self.plan.periods},
             observe={name: lambda carry, record, n=name: self.observe(n, carry, record) for name in order},
             watch=lambda carry, i, n: self.watch(carry, i, n, start),
@@ -237,17 +212,32 @@ class _Run:
 
     def advance(self, carry: tuple, x: tuple) -> tuple:
         states, gathered, watched = carry
+        states, returned = self.stepped(states, x)
+        gathered = {
+            n: returned if n == _OUTPUT else so_far.plus(self.activity(n, states)) for n, so_far in gathered.items()
+        }
+        return states, gathered, watched.after(*self.bounded.values(states))
+
+    def stepped(self, states: Values, x: tuple) -> tuple[Values, Any]:
+        """The states after one step, and what the model's `update` returned."""
         number, draws, row = x
         bundle, found = self.bind(states)
         for path, normals in {} if self.normals is None else self.normals.of_row(draws).items():
             found.noises[path]._handed = normals
         t = time_at(number, self.dt)
         with brainstate.environ.context(i=number, t=t, dt=self.dt):
-            given = self.program.inputs.at(self.arrays, row, t, bundle.model, bundle.inputs)
-            bundle.model.update(**given)
-        states = jax.tree.map(lambda new, old: new.astype(old.dtype), found.state_values(), states)
-        gathered = {n: so_far.plus(self.activity(n, states)) for n, so_far in gathered.items()}
-        return states, gathered, watched.after(*self.bounded.values(states))
+            args, given = self.program.inputs.at(self.arrays, row, number, t, bundle.model, bundle.inputs)
+            returned = bundle.model.update(*args, **given)
+        return jax.tree.map(lambda new, old: new.astype(old.dtype), found.state_values(), states), returned
+
+    def returned_zeros(self, states: Values) -> Any:
+        """Zeros like what the model's `update` returns."""
+        row = jax.tree.map(lambda x: x[0], (self.draws(self.start, 1), self.inputs(self.start, 1)))
+        like = jax.eval_shape(lambda: self.stepped(states, (self.start, *row))[1])
+        return jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), like)
+
+    def inputs(self, first: Any, n: int) -> Any:
+        return self.program.inputs.rows(self.arrays, first - self.start, n)
 
     def activity(self, name: str, states: Values) -> Any:
         """What drives an observer."""
@@ -288,10 +278,12 @@ class _Run:
         return states, gathered, watched
 
     def sample(self, name: str, carry: tuple) -> Any:
-        bundle, _ = self.bind(carry[0])
         what = self.program.monitors[name].what
+        if what is RETURNED:
+            return carry[1][_OUTPUT]
+        bundle, _ = self.bind(carry[0])
         value = bundle.observers[name].signal() if isinstance(what, Observer) else read(bundle.model, what)
-        return u.math.asarray(value)
+        return jax.tree.map(u.math.asarray, value, is_leaf=lambda x: isinstance(x, u.Quantity))
 
     def watch(self, carry: tuple, i: Any, n: int, start: Any) -> tuple:
         """Note the first block at whose end a state is not finite; move the progress bar."""
@@ -300,15 +292,6 @@ class _Run:
         if self.program.bar is not None:
             self.program.bar.report(i - start, n)
         return states, gathered, watched._replace(bad=bad)
-
-
-def _depends(jaxpr: Any) -> bool:
-    """Whether what comes out depends on the first argument."""
-    needed = {id(x) for x in jaxpr.outvars}
-    for equation in reversed(jaxpr.eqns):
-        if any(id(x) in needed for x in equation.outvars):
-            needed |= {id(x) for x in equation.invars}
-    return id(jaxpr.invars[0]) in needed
 
 
 def states_missing(found: Inventory) -> list[Any]:

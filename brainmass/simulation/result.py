@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -26,8 +26,12 @@ __all__ = ["Result"]
 _TIME = u.ms.dim
 
 
-class Result(Closed, Mapping[str, Any]):
-    """Recorded trajectories by monitor name, read-only; each of shape ``(time, batch..., region)``.
+class Result(Closed, MutableMapping[str, Any]):
+    """Recorded trajectories by monitor name, each of shape ``(time, batch..., region)``, and their time stamps.
+
+    ``result["ts"]`` are the time stamps, where all monitors share them, and after a run without ``monitors``
+    ``result["output"]`` is what the model returned. Further entries can be assigned; they are read in place of what was
+    recorded under the same name, and are kept in files.
 
     A JAX pytree: the recordings, their time stamps and the final state are its leaves; names, ``dt``,
     ``duration``, ``labels`` and ``provenance`` belong to its structure.
@@ -65,6 +69,8 @@ class Result(Closed, Mapping[str, Any]):
     _closed = True
     _axes: tuple[Any, ...]  # the distinct time axes, in ms
     _axis_of: dict[str, int]  # monitor name -> position in _axes
+    _output: str | tuple[str, ...] | None  # the monitors that hold what the model returned
+    _assigned: dict[str, Any]
 
     def __init__(
         self,
@@ -85,24 +91,46 @@ class Result(Closed, Mapping[str, Any]):
         self._final = final
         self._labels = _check_labels(labels)
         self._provenance = _check_provenance(provenance)
+        self._output, self._assigned = None, {}
 
-    # the mapping; `_monitors` alone decides what is in it, "time" is a courtesy of __getitem__
+    # the mapping: what was recorded, "output", "ts", and what was assigned; "time" is a courtesy of __getitem__
 
     def __getitem__(self, name: str) -> Any:
-        if name == "time":
+        if name in self._assigned:
+            return self._assigned[name]
+        if name in self._monitors:
+            value = self._monitors[name]
+            return Outputs(value) if type(value) is tuple else value
+        if name == "output" and self._output is not None:
+            names = self._output
+            return self._monitors[names] if isinstance(names, str) else Outputs(self._monitors[n] for n in names)
+        if name in ("time", "ts"):
             return self.time
-        if name not in self._monitors:
-            raise KeyError(_unknown_monitor(name, tuple(self._monitors)))
-        return self._monitors[name]
+        raise KeyError(_unknown_monitor(name, tuple(self)))
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        if not isinstance(name, str):
+            raise TypeError(f"An entry of a Result must have a string as its name, but has {name!r}.")
+        self._assigned[name] = value
+
+    def __delitem__(self, name: str) -> None:
+        if name in self and name not in self._assigned:
+            raise TypeError(
+                f"What a run recorded stays in its Result: {name!r} was not assigned. Copy it: dict(result)."
+            )
+        del self._assigned[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._monitors)
+        names = [*self._monitors]
+        names += ["output"] if self._output is not None else []
+        names += ["ts"] if len(self._axes) == 1 else []
+        return iter(dict.fromkeys([*names, *self._assigned]))
 
     def __len__(self) -> int:
-        return len(self._monitors)
+        return len(list(iter(self)))
 
     def __contains__(self, name: object) -> bool:
-        return name in self._monitors
+        return name in iter(self)
 
     # comparing arrays has no single truth value: two results are equal when they are the same object
     def __eq__(self, other: object) -> bool:
@@ -110,6 +138,11 @@ class Result(Closed, Mapping[str, Any]):
 
     def __hash__(self) -> int:
         return id(self)
+
+    @property
+    def recorded(self) -> Mapping[str, Any]:
+        """What the run recorded, by monitor; without time stamps and without what was assigned later."""
+        return MappingProxyType(self._monitors)
 
     @property
     def time(self) -> Any:
@@ -120,7 +153,7 @@ class Result(Closed, Mapping[str, Any]):
             raise ValueError("This result has no monitors, hence no time axis.")
         name = next(reversed(self._monitors))
         raise ValueError(
-            f"The monitors {_listed(self)} of this result do not share one time axis. "
+            f"The monitors {_listed(self._monitors)} of this result do not share one time axis. "
             f'Ask for one: result.times["{name}"].'
         )
 
@@ -155,13 +188,13 @@ class Result(Closed, Mapping[str, Any]):
         return MappingProxyType(dict(self._provenance))
 
     def __repr__(self) -> str:
-        rows = [_summary(name, self[name], self.times[name]) for name in self]
+        rows = [_summary(name, x, self.times[name]) for name, x in self.recorded.items()]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
         return "\n  ".join([f"Result: {self._length}{self._origin}", *lines])
 
     def _repr_html_(self) -> str:
-        rows = [(*_summary(name, self[name], self.times[name])[:4], *self._span(name)) for name in self]
+        rows = [(*_summary(n, x, self.times[n])[:4], *self._span(n)) for n, x in self.recorded.items()]
         head = ("recorded", "shape", "sampled", "unit", "from", "to", "min", "mean", "max")
         facts = [*self._provenance]
         facts += [("final state", "kept, to go on from: `state=result.final`")] if self._final is not None else []
@@ -171,7 +204,7 @@ class Result(Closed, Mapping[str, Any]):
 
     def _span(self, name: str) -> tuple[str, ...]:
         """First and last time, lowest, mean and largest value."""
-        stamps, values = u.get_mantissa(self.times[name]), u.get_mantissa(self[name])
+        stamps, values = u.get_mantissa(self.times[name]), u.get_mantissa(self._monitors[name])
         ends = (
             (f"{float(np.ravel(stamps)[i]):g} ms" for i in (0, -1))
             if _is_concrete(stamps) and len(stamps)
@@ -246,6 +279,18 @@ class Result(Closed, Mapping[str, Any]):
         return list(first.values())
 
 
+class Outputs(tuple):
+    """What a model that returns several things at once returned, one trajectory each."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of each of them."""
+        return u.math.shape(self[0])
+
+
+jax.tree_util.register_pytree_node(Outputs, lambda parts: (tuple(parts), None), lambda _, parts: Outputs(parts))
+
+
 # --- a result as a pytree -----------------------------------------------------------------------------
 
 
@@ -255,6 +300,7 @@ def _flatten(result: Result):
         (key("monitors"), tuple(result._monitors.values())),
         (key("times"), result._axes),
         (key("final"), result._final),
+        (key("assigned"), result._assigned),
     )
     static = (
         tuple(result._axis_of.items()),
@@ -262,15 +308,18 @@ def _flatten(result: Result):
         result._duration,
         result._labels,
         result._provenance,
+        result._output,
     )
     return children, static
 
 
 def _unflatten(static, children) -> Result:
     # no checks: transformations put tracers, None and placeholders here, and vmap adds leading axes
-    values, axes, final = children
+    values, axes, final, assigned = children
     axis_of = dict(static[0])
-    return unchecked(dict(zip(axis_of, values, strict=True)), axes, axis_of, final, *static[1:])
+    result = unchecked(dict(zip(axis_of, values, strict=True)), axes, axis_of, final, *static[1:])
+    result._assigned = dict(assigned)
+    return result
 
 
 def unchecked(
@@ -282,11 +331,13 @@ def unchecked(
     duration: tuple[float, Any],
     labels: tuple[str, ...] | None,
     provenance: tuple[tuple[str, str], ...],
+    output: str | tuple[str, ...] | None = None,
 ) -> Result:
     """A result of parts that are known to be in order."""
     result = object.__new__(Result)
     result._monitors, result._axes, result._axis_of, result._final = monitors, axes, axis_of, final
     result._dt, result._duration, result._labels, result._provenance = dt, duration, labels, provenance
+    result._output, result._assigned = output, {}
     return result
 
 
@@ -307,9 +358,9 @@ def _unknown_monitor(name: object, known: tuple[str, ...]) -> str:
 
 
 def _check_monitors(monitors: dict[str, Any], times: Mapping[str, Any]) -> None:
-    if "time" in monitors:
+    if taken := {"time", "ts"} & set(monitors):
         raise ValueError(
-            "Argument `monitors` of Result must leave the name 'time' to the time stamps, but has it. "
+            f"Argument `monitors` of Result must leave the name {taken.pop()!r} to the time stamps, but has it. "
             'Example: {"r": rate}.'
         )
     if set(times) != set(monitors):

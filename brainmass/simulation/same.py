@@ -214,6 +214,12 @@ class _Picture:
         package = package_of(kind.__module__)
         if isinstance(thing, _DRAWS) or kind.__module__ in _RESTLESS:
             raise Unseen(f"a {kind.__module__}.{kind.__qualname__}")
+        if kind.__module__ == "_thread":  # a lock, as in brainstate's delays: it holds nothing that is computed with
+            self.parts[path] = kind
+            return
+        if kind is jax.ShapeDtypeStruct:
+            self.parts[path] = kind, thing.shape, thing.dtype
+            return
         inner = getattr(thing, "__wrapped__", None)
         if inner is not None and package in ("jax", "jaxlib", "functools"):
             self.parts[path] = kind

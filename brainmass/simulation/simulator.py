@@ -17,13 +17,20 @@ from brainmass.dynamics.fields import check_param_value, is_traced, show
 from brainmass.dynamics.module import Closed, fixed
 from brainmass.dynamics.regime import warn_of_large_step
 from brainmass.forward.observer import Observer
-from brainmass.simulation.final import Origin, belonging, with_origin
 from brainmass.simulation.functional import Inventory, inventory, refuse_shared_processes, stateful
 from brainmass.simulation.horizon import present_horizon
 from brainmass.simulation.inputs import Inputs, as_inputs
-from brainmass.simulation.monitors import Monitor, as_monitors, default_monitors, feeders
+from brainmass.simulation.monitors import Monitor, as_monitors, default_monitors, feeders, returned_names
 from brainmass.simulation.ownership import present_owner, trainable_within
-from brainmass.simulation.plan import Plan, check_dt, interval_in_steps, make_plan, steps_in
+from brainmass.simulation.plan import (
+    Plan,
+    check_dt,
+    interval_in_steps,
+    make_plan,
+    steps_in,
+    steps_of_run,
+    steps_of_transient,
+)
 from brainmass.simulation.probe import present_probe
 from brainmass.simulation.program import Bundle, Program, initialise_missing, states_missing
 from brainmass.simulation.progress import ProgressBar
@@ -71,14 +78,6 @@ class Simulator(Closed):
         self._programs: dict[Any, Program] = {}
         self._pictures = Pictures()
 
-    def __getstate__(self) -> dict[str, Any]:
-        """What a copy is made of: not the compiled programs."""
-        return {name: x for name, x in vars(self).items() if name not in ("_programs", "_pictures")}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(state)
-        self._programs, self._pictures = {}, Pictures()
-
     def __repr__(self) -> str:
         step = "that of brainstate.environ" if self._dt is None else self._dt
         return f"Simulator, dt={step}, of {self.model!r}"
@@ -120,15 +119,19 @@ class Simulator(Closed):
         Parameters
         ----------
         duration : Quantity
-            Length of the run, a multiple of the time step.
+            Length of the run; of what is no multiple of the time step the whole steps are taken, and a plain number is
+            read in ms, both with a warning.
         inputs : mapping, optional
-            What enters the input ports, by name: a constant, an array with one row per step, a Stimulus, a Noise, a
-            function of time, or one of time and model, `lambda t, model: ...`, which closes a loop: it sees the states
-            at the start of the step.
-        monitors : list of str, or mapping of str to str, callable, Observer or Monitor, optional
-            What to record; default all states.
-        transient : Quantity, optional
-            Beginning of the run that is not recorded.
+            What enters the input ports, by name: a constant, an array with one row per step, a Stimulus, a Noise, or a
+            function: of time; of time and model, `lambda t, model: ...`, which closes a loop: it sees the states at the
+            start of the step; or of the number of the step and time, `lambda i, t: ...`. They are told apart by what
+            their arguments are called. One without a name enters the first port; a function may return a tuple, one
+            value for each argument of the model's `update`.
+        monitors : list of str, mapping of str to str, callable, Observer or Monitor, or callable, optional
+            What to record; of a function of the model alone what it returns, as "output". Default all states, and what
+            the model returns, as "output".
+        transient : Quantity or int, optional
+            Beginning of the run that is not recorded, as a time or in steps.
         sample_every : Quantity or int, optional
             Sampling period, as a time or in steps; default the `period` of a forward model that has one, else every
             step. A sample is the state at the end of its period.
@@ -171,26 +174,25 @@ class Simulator(Closed):
             duration, inputs, monitors, transient, sample_every, progress, block, grad_horizon
         )
         _check_owner(found)
-        origin = _origin(self.model, program, found)
         goes_on = not init_states or not program.makes_states
-        chosen = seed if state is not None or seed is not None else _drawn_key(program, found, given, not goes_on)
         if goes_on and (state is None or not init_states):
-            state = _present_state(found, state, chosen)
+            state = _present_state(found, state, seed)
         elif state is not None:
-            state = belonging(state, program.shapes(found.raw(), given.arrays), origin)
+            state = _checked_state(program, state)
         warn = getattr(self.model, "warn_of_odd_delays", None)
         if state is None and warn is not None:
             step = milliseconds("dt", program.dt)
             warn(step, step * program.plan.n_steps)
         _check_end(program, given, state)
-        state, key, batched = _start(program, state, chosen, batch_size)
-        if state is None and not program.initialises_from_key:
-            state = _eager_state(self.model, key, program, batched)
+        state, key, batched = _start(program, state, seed, batch_size)
+        if state is None and not (program.initialises_from_key or batched or is_traced(key)):
+            state = _eager_state(self.model, key, program)
         call = _compiled(program, batched, state is not None, jit)
         samples, final, watched = call(found.raw(), {}, key, state, given.arrays)
         provenance = {} if seed is None or is_traced(seed) else {"seed": str(seed)}
+        output = returned_names(self.model) if monitors is None else None
         start = 0 if state is None else state["step"]
-        result = self._result(program.plan, origin, samples, final, start, provenance)
+        result = self._result(program.plan, program.dt, samples, final, start, provenance, output)
         if is_traced((samples, final)):
             return result
         if (probe := present_probe()) is not None:
@@ -258,7 +260,7 @@ class Simulator(Closed):
         if free is None:
             free = [path.removeprefix("model.") for path, p in found.params.items() if p.fit]
         freed = Inventory(params={path: found.params[path] for path in map(found.find_param, free)})
-        raw, origin = found.raw(), _origin(self.model, program, found)
+        raw, output = found.raw(), returned_names(self.model) if monitors is None else None
         present = None if stateful(inventory(self.model)) else _states_of_model(found)
 
         def run(values: Mapping[str, Any], key: Any, state: Any = None) -> tuple[Result, dict[str, Any]]:
@@ -268,14 +270,14 @@ class Simulator(Closed):
             words = as_key(key)
             if state is None and present is not None:
                 state = {"step": jnp.int32(0), "key": words, "states": present}
-            elif state is None and not program.initialises_from_key:
-                state = _eager_state(self.model, words, program, False)
+            elif state is None and not (program.initialises_from_key or is_traced(words)):
+                state = _eager_state(self.model, words, program)
             elif state is not None:
-                state = belonging(state, program.shapes(raw, given.arrays), origin)
+                state = _checked_state(program, state)
             _check_end(program, given, state)
             samples, final, watched = program(raw, overrides, words, state, given.arrays)
             start = 0 if state is None else state["step"]
-            return self._result(program.plan, origin, samples, final, start, {}), watched.bad
+            return self._result(program.plan, program.dt, samples, final, start, {}, output), watched.bad
 
         return run
 
@@ -339,22 +341,23 @@ class Simulator(Closed):
             del self._programs[next(iter(self._programs))]
 
     def _result(
-        self, plan: Plan, origin: Origin, samples: Any, final: Any, start: Any, provenance: dict[str, str]
+        self, plan: Plan, dt: Any, samples: Any, final: Any, start: Any, provenance: dict[str, str], output: Any
     ) -> Result:
         xp = jnp if is_traced(start) else np
         first = (start if is_traced(start) else int(start)) + plan.transient
-        dt, step = self.dt, origin.dt
-        rows = {name: (period, plan.n_samples(name)) for name, period in plan.periods.items()}
+        step = milliseconds("dt", dt)
+        rows = {n: (period, plan.n_samples(n)) for n, period in plan.periods.items() if samples[n] is not None}
         kinds = list(dict.fromkeys(rows.values()))
         return unchecked(
             {name: samples[name] for name in rows},
             tuple(u.Quantity((first + p * xp.arange(1, n + 1)) * step, unit=u.ms) for p, n in kinds),
             {name: kinds.index(row) for name, row in rows.items()},
-            with_origin(final, origin),
+            final,
             (float(dt.mantissa), dt.unit),
             (plan.n_steps * step, u.ms),
             getattr(self.model, "labels", None),
-            (("model", origin.model), *_method_of(self.model), *provenance.items()),
+            (("model", _describe(self.model)), *_method_of(self.model), *provenance.items()),
+            output,
         )
 
 
@@ -376,8 +379,7 @@ def _method_of(model: Any) -> tuple[tuple[str, str], ...]:
 def _arrange(
     duration: Any, watched: dict[str, Monitor], transient: Any, every: Any, dt: Any, block: Any, horizon: Any
 ) -> Plan:
-    n_steps = steps_in("duration", duration, dt, minimum=1)
-    skipped = 0 if transient is None else steps_in("transient", transient, dt)
+    n_steps, skipped = steps_of_run(duration, dt), steps_of_transient(transient, dt)
     default = 1 if every is None else steps_in("sample_every", every, dt, minimum=1)
     observers = {n: m.what for n, m in watched.items() if isinstance(m.what, Observer)}
     at_end = {n for n, observer in observers.items() if observer.sums_up}
@@ -470,22 +472,11 @@ def _start(program: Program, state: Any, seed: Any, batch_size: int | None) -> t
         return state, key, bool(lanes)
     if batch_size is not None and (isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1):
         raise ValueError(f"Argument `batch_size` of run must be a positive int or None, but is {show(batch_size)}.")
-    return None, _lane_keys(as_key(seed), batch_size), batch_size is not None
+    return None, _lane_keys(_key(seed), batch_size), batch_size is not None
 
 
-def _drawn_key(program: Program, found: Inventory, given: Inputs, starts: bool) -> Any:
-    """The key of a run without a seed. Within jax.jit none can be drawn: any will do where none is used."""
-    try:
-        return next_key()
-    except brainstate.TraceContextError:
-        parts = program.random_parts(found.raw(), given.arrays, starts)
-    if parts:
-        raise ValueError(
-            f"Argument `seed` of run must be given within jax.jit and its like, where brainstate.random gives no "
-            f"numbers, since this is random: {', '.join(parts[:3])}. Example: seed=0, or a key that is an argument of "
-            "the function."
-        )
-    return as_key(0)
+def _key(seed: Any) -> jax.Array:
+    return next_key() if seed is None else as_key(seed)
 
 
 def _lane_keys(key: jax.Array, lanes: int | None) -> jax.Array:
@@ -506,16 +497,16 @@ def _check_end(program: Program, given: Inputs, state: Any) -> None:
     given.check_end(end * step)
 
 
-def _origin(model: Any, program: Program, found: Inventory) -> Origin:
-    """What the final states of this run are from."""
-    kinds = {name: type(m.what).__name__ for name, m in program.monitors.items() if isinstance(m.what, Observer)}
-    steps = {path: x.value for path, x in found.tables.items() if path.endswith(_STEPS) and not is_traced(x.value)}
-    delays = {path.removesuffix(_STEPS).removeprefix("model."): x for path, x in steps.items()}
-    dt = milliseconds("dt", program.dt)
-    return Origin(dt, _describe(model), tuple(sorted(kinds.items())), tuple(sorted(delays.items())))
-
-
-_STEPS = ".delays.steps"  # of a projection whose delays are whole steps
+def _checked_state(program: Program, state: Any) -> Any:
+    if not isinstance(state, Mapping) or {"step", "key", "states"} - set(state):
+        raise TypeError(f"Argument `state` of run must be `result.final` of an earlier run, but is {show(state)}.")
+    missing = [path for path in program.states if path not in state["states"]]
+    if missing or len(state["states"]) != len(program.states):
+        raise ValueError(
+            "Argument `state` of run must come from a run of the same model with the same forward models; "
+            f"{f'it lacks {missing[0]}' if missing else 'it holds states that this run has not'}."
+        )
+    return dict(state)
 
 
 def _present_state(found: Inventory, state: Any, seed: Any) -> Any:
@@ -528,7 +519,7 @@ def _present_state(found: Inventory, state: Any, seed: Any) -> Any:
     batch = next(iter(batches), ()) or ()
     if len(batch) > 1:
         raise ValueError("Argument `init_states=False` of run works with one batch axis at most.")
-    key = _lane_keys(as_key(seed), batch[0] if batch else None)
+    key = _lane_keys(_key(seed), batch[0] if batch else None)
     return {"step": jnp.int32(0), "key": key, "states": _states_of_model(found)}
 
 
@@ -536,18 +527,8 @@ def _states_of_model(found: Inventory) -> dict[str, Any]:
     return {path: x for path, x in found.state_values().items() if path.startswith("model.")}
 
 
-def _eager_state(model: Any, key: jax.Array, program: Program, batched: bool) -> Any:
-    """Initial states of a module that can only draw them from `brainstate.random`."""
-    if batched:
-        raise ValueError(
-            f"Argument `batch_size` of run needs a model whose `init_state` takes `rng`; "
-            f"{type(model).__name__} does not. Draw its initial states from `rng`, or vmap Simulator.pure over states."
-        )
-    if is_traced(key):
-        raise ValueError(
-            f"A pure run with a traced key needs a model whose `init_state` takes `rng`; "
-            f"{type(model).__name__} does not. Draw its initial states from `rng`, or give `state`."
-        )
+def _eager_state(model: Any, key: jax.Array, program: Program) -> Any:
+    """Initial states of a module that may draw them from `brainstate.random`, which a trace cannot."""
     with brainstate.random.seed_context(int(np.asarray(key)[-1])), brainstate.environ.context(dt=program.dt):
         bundle = Bundle(model, program.monitors, program.inputs.modules)
         brainstate.nn.init_all_states(bundle)

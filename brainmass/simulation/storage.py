@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +12,6 @@ import numpy as np
 from brainmass._common.netcdf import read_netcdf, write_netcdf
 from brainmass.archive import MANIFEST, Archive, decode, encode
 from brainmass.extras import import_io
-from brainmass.simulation.final import ORIGIN, Origin
 
 if TYPE_CHECKING:
     from brainmass.simulation.result import Result
@@ -29,7 +27,9 @@ def to_xarray(result: Result) -> Any:
     axis_names = result._axis_names()
     dims = _Dimensions(None if result.labels is None else len(result.labels))
     variables = {}
-    for name, value in result.items():
+    for name, value in result.recorded.items():
+        if not hasattr(u.get_mantissa(value), "shape"):
+            raise TypeError(f"Result.to_xarray takes arrays, but {name!r} is a {type(value).__name__}: save to '.npz'.")
         values = exportable(u.get_mantissa(value))
         names = (axis_names[result._axis_of[name]], *dims.names(name, values.shape[1:]))
         variables[name] = (names, values, {"units": str(u.get_unit(value))})
@@ -115,12 +115,14 @@ def _check_no_clash(variables: Mapping[str, Any], dimensions: set[str]) -> None:
 def _to_manifest(result: Result, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
     axes = zip(result._axes, result._axis_names(), strict=True)
     return {
-        "monitors": [[name, encode(result[name], arrays, f"monitors/{name}")] for name in result],
+        "monitors": [[n, encode(x, arrays, f"monitors/{n}")] for n, x in result.recorded.items()],
+        "output": result._output,
+        "assigned": encode(result._assigned, arrays, "assigned"),
         "axes": [encode(axis, arrays, f"times/{name}") for axis, name in axes],
         "axis_of": result._axis_of,
         "dt": encode(result.dt, arrays, "dt"),
         "duration": encode(result.duration, arrays, "duration"),
-        "final": encode(_with_plain_origin(result.final), arrays, "final_state"),
+        "final": encode(result.final, arrays, "final_state"),
         "labels": result.labels,
         "provenance": result._provenance,
     }
@@ -128,29 +130,19 @@ def _to_manifest(result: Result, arrays: dict[str, np.ndarray]) -> dict[str, Any
 
 def _from_manifest(kind: type[Result], manifest: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Result:
     axes = [decode(axis, arrays) for axis in manifest["axes"]]
-    return kind(
+    result = kind(
         {name: decode(code, arrays) for name, code in manifest["monitors"]},
         {name: axes[axis] for name, axis in manifest["axis_of"].items()},
         dt=decode(manifest["dt"], arrays),
         duration=decode(manifest["duration"], arrays),
-        final=_with_origin(decode(manifest["final"], arrays)),
+        final=decode(manifest["final"], arrays),
         labels=manifest["labels"],
         provenance=dict(manifest["provenance"]),
     )
-
-
-def _with_plain_origin(final: Any) -> Any:
-    """A final state of a run, with what it is from as a dict."""
-    if not isinstance(final, Mapping) or not isinstance(final.get(ORIGIN), Origin):
-        return final
-    parts = {field.name: getattr(final[ORIGIN], field.name) for field in fields(Origin)}
-    return {**final, ORIGIN: {**parts, "delays": tuple((name, np.asarray(x)) for name, x in parts["delays"])}}
-
-
-def _with_origin(final: Any) -> Any:
-    if not isinstance(final, Mapping) or not isinstance(final.get(ORIGIN), Mapping):
-        return final
-    return {**final, ORIGIN: Origin(**final[ORIGIN])}
+    output = manifest.get("output")
+    result._output = tuple(output) if isinstance(output, list) else output
+    result._assigned = decode(manifest["assigned"], arrays) if "assigned" in manifest else {}
+    return result
 
 
 def _write_npz(result: Result, path: Path) -> None:
@@ -159,7 +151,7 @@ def _write_npz(result: Result, path: Path) -> None:
 
 
 def _check_netcdf(result: Result, arrays: Mapping[str, np.ndarray], taken: set[str]) -> None:
-    if bad := [name for name in result if "/" in name or name in taken]:
+    if bad := [name for name in result.recorded if "/" in name or name in taken]:
         raise ValueError(f'netCDF cannot hold monitors named {_listed(bad)}. Example: result.save("run.npz").')
     if bad := [name for name, values in arrays.items() if values.dtype.kind == "c"]:
         raise TypeError(f'netCDF has no complex numbers, as in {_listed(bad)}. Example: result.save("run.npz").')
@@ -170,7 +162,7 @@ def _write_netcdf(result: Result, path: Path) -> None:
     arrays: dict[str, np.ndarray] = {}
     manifest = _to_manifest(result, arrays)
     dataset = result.to_xarray()
-    extra = {name: values for name, values in arrays.items() if name.startswith("final_state")}
+    extra = {name: values for name, values in arrays.items() if name.startswith(("final_state", "assigned"))}
     _check_netcdf(result, arrays, {MANIFEST, *extra})
     for name, values in extra.items():
         dims = [f"{name}_axis_{i}" for i in range(values.ndim)]

@@ -64,7 +64,7 @@ def layout(
     design: Design, seeds: np.ndarray, result: Result, kept: Any, times: Any, labels: Any, attrs: Mapping[str, str]
 ) -> Layout:
     """From the shapes of one run: of its result, or of what is `kept` instead, by name."""
-    template = _template(result, times)
+    template = _template(result, {} if kept is not None else result.recorded, times)
     if kept is None:
         made = template.data_vars
         variables = {n: Variable(tuple(map(str, v.dims)), v.shape, _kept_as(v.dtype), v.attrs) for n, v in made.items()}
@@ -80,10 +80,15 @@ def layout(
     return Layout((*design.dims, "seed"), (*design.shape, len(seeds)), variables, coords, attrs)
 
 
-def _template(result: Result, times: Mapping[str, Any]) -> Any:
+def _template(result: Result, recorded: Mapping[str, Any], times: Mapping[str, Any]) -> Any:
     """The dataset of one run, with zeros in it."""
     values = {}
-    for name, value in result.items():
+    times = {name: times[name] for name in recorded}
+    for name, value in recorded.items():
+        if not hasattr(u.get_mantissa(value), "shape"):
+            raise TypeError(
+                f"A sweep keeps arrays, but {name!r} is a {type(value).__name__}: record or measure its parts."
+            )
         x, unit = u.get_mantissa(value), u.get_unit(value)
         zeros = np.zeros(x.shape, x.dtype)
         values[name] = zeros if unit == u.UNITLESS else u.Quantity(zeros, unit=unit)

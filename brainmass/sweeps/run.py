@@ -198,7 +198,7 @@ class Lane:
         given = {n: x if (unit := self.units[n]) == u.UNITLESS else u.Quantity(x, unit=unit) for n, x in values.items()}
         result, bad = self._run(given, key)
         if self._measure is None:
-            return result, result, bad
+            return result, result.recorded, bad
         with self._pictures.calling(self._things):
             return result, _named(self._measure, result), bad
 
@@ -219,6 +219,7 @@ class Lane:
 def _named(measure: Measure, result: Result) -> dict[str, Any]:
     """What a measure returns, by name."""
     measured = measure(result)
+    measured = measured.recorded if isinstance(measured, Result) else measured
     if not isinstance(measured, Mapping):
         name = getattr(measure, "__name__", "")
         measured = {name if name.isidentifier() else "measure": measured}

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import ClassVar
 
 import brainunit as u
+from braintools.init import Constant, Uniform
 
-from brainmass.dynamics.fields import Par, param, positive
+from brainmass.dynamics.fields import Initializer, Par, param, positive
 from brainmass.dynamics.regime import LargestStep
 from brainmass.models.oscillators.base import XY_Oscillator
 
@@ -32,6 +33,7 @@ class HopfStep(XY_Oscillator):
     a: Par = param(default=0.25, doc="bifurcation parameter, per ms")
     w: Par = param(default=0.2, doc="angular frequency, rad per ms")
     beta: Par = param(default=1.0, doc="cubic saturation, per ms", domain=positive)
+    init_y: Initializer = Constant(0.0)
 
     def dx(self, x, y, x_ext):
         return (self._growth(x, y) * x - self.p.w * y + x_ext) / u.ms
@@ -55,6 +57,7 @@ class StuartLandauStep(HopfStep):
     use_case = "amplitude and phase of weakly nonlinear oscillations"
 
     beta: ClassVar[None] = None  # no parameter here
+    init_y: Initializer = Uniform(0.0, 0.05)
 
     def _growth(self, x, y):
         return self.p.a - (x**2 + y**2)
