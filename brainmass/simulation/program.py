@@ -85,7 +85,6 @@ class Program:
         self.calls_on(monitors, inputs, things)
         initialise_missing(bundle, dt)
         found = inventory(bundle)
-        self.states = tuple(found.states)
         self.initialises_from_key = initialises_from_key(found)
         self.template = Template(bundle)
         self.fed = feeders(monitors)
@@ -94,6 +93,8 @@ class Program:
                 read(bundle.model, monitor.what)
             if isinstance(monitor.source, str) and name not in self.fed:
                 read(bundle.model, monitor.source, [other for other in bundle.observers if other != name])
+        self.states = {path: u.math.shape(x) for path, x in found.state_values().items()}
+        self._shapes: dict[str, tuple[int, ...]] | None = None
         self.makes_states = bool(stateful(inventory(bundle.model)))  # else a run starts from the states it finds
         self.compiled: dict[Any, Any] = {}
 
@@ -104,6 +105,19 @@ class Program:
     def __call__(self, raw: Values, overrides: Values, key: jax.Array, state: Any, arrays: Any) -> tuple:
         with self.pictures.calling(self.things), brainstate.environ.context(dt=self.dt):
             return _Run(self, self.template.natural(raw, overrides), key, arrays).go(state)
+
+    def shapes(self, raw: Values, arrays: Any) -> dict[str, tuple[int, ...]]:
+        """Of the states, by path, for one lane."""
+        if not (self.makes_states and self.initialises_from_key):
+            return self.states
+        if self._shapes is None:
+            with brainstate.environ.context(dt=self.dt):
+                like = jax.eval_shape(self._initial, raw, jnp.zeros(2, jnp.uint32), arrays)
+            self._shapes = {path: u.math.shape(x) for path, x in like.items()}
+        return self._shapes
+
+    def _initial(self, raw: Values, key: jax.Array, arrays: Any) -> Values:
+        return _Run(self, self.template.natural(raw, {}), key, arrays).initial_states()
 
     def batched(self, has_state: bool) -> Lanes:
         """The same over lanes: keys, states and what comes out have one more axis, after time."""

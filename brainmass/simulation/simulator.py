@@ -17,6 +17,7 @@ from brainmass.dynamics.fields import check_param_value, is_traced, show
 from brainmass.dynamics.module import Closed, fixed
 from brainmass.dynamics.regime import warn_of_large_step
 from brainmass.forward.observer import Observer
+from brainmass.simulation.final import Origin, belonging, with_origin
 from brainmass.simulation.functional import Inventory, inventory, refuse_shared_processes, stateful
 from brainmass.simulation.horizon import present_horizon
 from brainmass.simulation.inputs import Inputs, as_inputs
@@ -174,11 +175,12 @@ class Simulator(Closed):
             duration, inputs, monitors, transient, sample_every, progress, block, grad_horizon
         )
         _check_owner(found)
+        origin = _origin(self.model, program, found)
         goes_on = not init_states or not program.makes_states
         if goes_on and (state is None or not init_states):
             state = _present_state(found, state, seed)
         elif state is not None:
-            state = _checked_state(program, state)
+            state = belonging(state, program.shapes(found.raw(), given.arrays), origin)
         warn = getattr(self.model, "warn_of_odd_delays", None)
         if state is None and warn is not None:
             step = milliseconds("dt", program.dt)
@@ -192,7 +194,7 @@ class Simulator(Closed):
         provenance = {} if seed is None or is_traced(seed) else {"seed": str(seed)}
         output = returned_names(self.model) if monitors is None else None
         start = 0 if state is None else state["step"]
-        result = self._result(program.plan, program.dt, samples, final, start, provenance, output)
+        result = self._result(program.plan, origin, samples, final, start, provenance, output)
         if is_traced((samples, final)):
             return result
         if (probe := present_probe()) is not None:
@@ -260,7 +262,8 @@ class Simulator(Closed):
         if free is None:
             free = [path.removeprefix("model.") for path, p in found.params.items() if p.fit]
         freed = Inventory(params={path: found.params[path] for path in map(found.find_param, free)})
-        raw, output = found.raw(), returned_names(self.model) if monitors is None else None
+        raw, origin = found.raw(), _origin(self.model, program, found)
+        output = returned_names(self.model) if monitors is None else None
         present = None if stateful(inventory(self.model)) else _states_of_model(found)
 
         def run(values: Mapping[str, Any], key: Any, state: Any = None) -> tuple[Result, dict[str, Any]]:
@@ -273,11 +276,11 @@ class Simulator(Closed):
             elif state is None and not (program.initialises_from_key or is_traced(words)):
                 state = _eager_state(self.model, words, program)
             elif state is not None:
-                state = _checked_state(program, state)
+                state = belonging(state, program.shapes(raw, given.arrays), origin)
             _check_end(program, given, state)
             samples, final, watched = program(raw, overrides, words, state, given.arrays)
             start = 0 if state is None else state["step"]
-            return self._result(program.plan, program.dt, samples, final, start, {}, output), watched.bad
+            return self._result(program.plan, origin, samples, final, start, {}, output), watched.bad
 
         return run
 
@@ -341,22 +344,22 @@ class Simulator(Closed):
             del self._programs[next(iter(self._programs))]
 
     def _result(
-        self, plan: Plan, dt: Any, samples: Any, final: Any, start: Any, provenance: dict[str, str], output: Any
+        self, plan: Plan, origin: Origin, samples: Any, final: Any, start: Any, provenance: dict[str, str], output: Any
     ) -> Result:
         xp = jnp if is_traced(start) else np
         first = (start if is_traced(start) else int(start)) + plan.transient
-        step = milliseconds("dt", dt)
+        dt, step = self.dt, origin.dt
         rows = {n: (period, plan.n_samples(n)) for n, period in plan.periods.items() if samples[n] is not None}
         kinds = list(dict.fromkeys(rows.values()))
         return unchecked(
             {name: samples[name] for name in rows},
             tuple(u.Quantity((first + p * xp.arange(1, n + 1)) * step, unit=u.ms) for p, n in kinds),
             {name: kinds.index(row) for name, row in rows.items()},
-            final,
+            with_origin(final, origin),
             (float(dt.mantissa), dt.unit),
             (plan.n_steps * step, u.ms),
             getattr(self.model, "labels", None),
-            (("model", _describe(self.model)), *_method_of(self.model), *provenance.items()),
+            (("model", origin.model), *_method_of(self.model), *provenance.items()),
             output,
         )
 
@@ -497,16 +500,16 @@ def _check_end(program: Program, given: Inputs, state: Any) -> None:
     given.check_end(end * step)
 
 
-def _checked_state(program: Program, state: Any) -> Any:
-    if not isinstance(state, Mapping) or {"step", "key", "states"} - set(state):
-        raise TypeError(f"Argument `state` of run must be `result.final` of an earlier run, but is {show(state)}.")
-    missing = [path for path in program.states if path not in state["states"]]
-    if missing or len(state["states"]) != len(program.states):
-        raise ValueError(
-            "Argument `state` of run must come from a run of the same model with the same forward models; "
-            f"{f'it lacks {missing[0]}' if missing else 'it holds states that this run has not'}."
-        )
-    return dict(state)
+def _origin(model: Any, program: Program, found: Inventory) -> Origin:
+    """What the final states of this run are from."""
+    kinds = {name: type(m.what).__name__ for name, m in program.monitors.items() if isinstance(m.what, Observer)}
+    steps = {path: x.value for path, x in found.tables.items() if path.endswith(_STEPS) and not is_traced(x.value)}
+    delays = {path.removesuffix(_STEPS).removeprefix("model."): x for path, x in steps.items()}
+    dt = milliseconds("dt", program.dt)
+    return Origin(dt, _describe(model), tuple(sorted(kinds.items())), tuple(sorted(delays.items())))
+
+
+_STEPS = ".delays.steps"  # of a projection whose delays are whole steps
 
 
 def _present_state(found: Inventory, state: Any, seed: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ import numpy as np
 from brainmass._common.netcdf import read_netcdf, write_netcdf
 from brainmass.archive import MANIFEST, Archive, decode, encode
 from brainmass.extras import import_io
+from brainmass.simulation.final import ORIGIN, Origin
 
 if TYPE_CHECKING:
     from brainmass.simulation.result import Result
@@ -122,7 +124,7 @@ def _to_manifest(result: Result, arrays: dict[str, np.ndarray]) -> dict[str, Any
         "axis_of": result._axis_of,
         "dt": encode(result.dt, arrays, "dt"),
         "duration": encode(result.duration, arrays, "duration"),
-        "final": encode(result.final, arrays, "final_state"),
+        "final": encode(_with_plain_origin(result.final), arrays, "final_state"),
         "labels": result.labels,
         "provenance": result._provenance,
     }
@@ -135,7 +137,7 @@ def _from_manifest(kind: type[Result], manifest: Mapping[str, Any], arrays: Mapp
         {name: axes[axis] for name, axis in manifest["axis_of"].items()},
         dt=decode(manifest["dt"], arrays),
         duration=decode(manifest["duration"], arrays),
-        final=decode(manifest["final"], arrays),
+        final=_with_origin(decode(manifest["final"], arrays)),
         labels=manifest["labels"],
         provenance=dict(manifest["provenance"]),
     )
@@ -143,6 +145,20 @@ def _from_manifest(kind: type[Result], manifest: Mapping[str, Any], arrays: Mapp
     result._output = tuple(output) if isinstance(output, list) else output
     result._assigned = decode(manifest["assigned"], arrays) if "assigned" in manifest else {}
     return result
+
+
+def _with_plain_origin(final: Any) -> Any:
+    """A final state of a run, with what it is from as a dict."""
+    if not isinstance(final, Mapping) or not isinstance(final.get(ORIGIN), Origin):
+        return final
+    parts = {field.name: getattr(final[ORIGIN], field.name) for field in fields(Origin)}
+    return {**final, ORIGIN: {**parts, "delays": tuple((name, np.asarray(x)) for name, x in parts["delays"])}}
+
+
+def _with_origin(final: Any) -> Any:
+    if not isinstance(final, Mapping) or not isinstance(final.get(ORIGIN), Mapping):
+        return final
+    return {**final, ORIGIN: Origin(**final[ORIGIN])}
 
 
 def _write_npz(result: Result, path: Path) -> None:
