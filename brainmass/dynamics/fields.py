@@ -6,6 +6,7 @@ checks with their messages, the list of models and the generic tests read.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import difflib
 import functools
@@ -14,6 +15,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+import brainstate
 import braintools
 import brainunit as u
 import jax
@@ -276,7 +278,7 @@ def as_param(owner: str, spec: ParamSpec, value: Any, shape: tuple[int, ...] | N
     _check_domain(what, given, spec.domain)
     if isinstance(value, Param):
         return value
-    with matching_precision():
+    with matching_precision(), contextlib.nullcontext() if is_traced(value) else jax.ensure_compile_time_eval():
         return Param.init(value)
 
 
@@ -414,11 +416,18 @@ def initial_values(
     owner: str, spec: StateSpec, argument: str, init: Initializer, shape: tuple[int, ...], rng: Any
 ) -> Any:
     """Initial values of a state: drawn from its initialiser, checked, in its unit, of the full shape."""
-    with matching_precision():
-        value = _call_initializer(init, shape, rng)
+    what = f"Argument `{argument}` of {owner} (initial values of {spec.doc})"
+    try:
+        with matching_precision():
+            value = _call_initializer(init, shape, rng)
+    except brainstate.TraceContextError:
+        raise ValueError(
+            f"{what} draws from brainstate.random, which gives no numbers within jax.jit and its like: give a "
+            "generator, init_all_states(rng=brainstate.random.RandomState(key)), or values that are not random. "
+            f"Example: {argument}=braintools.init.Constant(0.1)."
+        ) from None
     unit = spec.unit if spec.unit is not None else u.get_unit(value)
     got = u.get_unit(value)
-    what = f"Argument `{argument}` of {owner} (initial values of {spec.doc})"
     if got.dim == u.DIMENSIONLESS and unit.dim != u.DIMENSIONLESS:
         value = u.maybe_decimal(value) * unit
     elif not got.has_same_dim(unit):

@@ -283,7 +283,9 @@ class Projection(ShowsConstructor, WithRows):
         """Fit the room for the past to weights, lengths and speed, where one of them is another than it was."""
         conn, speed = _stored(self.coupling.conn), _stored(self.speed)
         rest = (step, self._keeps_fractions, self.self_connection, self._lengths)
-        if is_traced((conn, speed)) or self._arranged.is_from(conn, speed, rest):
+        if self._steps_dt is None:
+            _check_known(speed)
+        elif is_traced((conn, speed)) or self._arranged.is_from(conn, speed, rest):
             return
         if self._arranged.conn is not conn:
             self._exists = _kept_if_equal(self._exists, self._nonzero())
@@ -296,7 +298,8 @@ class Projection(ShowsConstructor, WithRows):
                     f"The lengths of a delayed connection must have the shape of the weights, {self._exists.shape}: "
                     "set `distance` as well, or `conn` to a Connectome or Edges with lengths."
                 )
-            steps = np.where(self._allowed, np.asarray(self._delays(), np.float64) / step, 0.0)
+            with jax.ensure_compile_time_eval():  # of given lengths and speed delays are numbers, also within a trace
+                steps = np.where(self._allowed, np.asarray(self._delays(), np.float64) / step, 0.0)
         self._steps_dt = step
         self._make_line(steps)
 
@@ -323,7 +326,8 @@ class Projection(ShowsConstructor, WithRows):
         """Warn where no delay is felt in a run of these ms, as when lengths are in another unit than thought."""
         if self.speed is None or is_traced(self.speed.value()):
             return
-        delays = np.asarray(self._delays())[self._edges() & (self._lengths > 0)]  # type: ignore[operator]
+        with jax.ensure_compile_time_eval():
+            delays = np.asarray(self._delays())[self._edges() & (self._lengths > 0)]  # type: ignore[operator]
         if not delays.size or not delays.any():
             return
         lengths = self._lengths[self._edges()]  # type: ignore[index]
@@ -344,8 +348,9 @@ class Projection(ShowsConstructor, WithRows):
         return InterpolatedLine(self._room(steps), where) if self.coupling.pairwise else delay_line(steps, where)
 
     def _nonzero(self) -> np.ndarray:
-        """Which weights are there."""
-        return np.asarray(u.get_mantissa(self.coupling.conn.value())) != 0
+        """Which weights are there; of traced ones it is not known, and all may be."""
+        weights = u.get_mantissa(self.coupling.conn.value())
+        return np.ones(weights.shape, bool) if is_traced(weights) else np.asarray(weights) != 0
 
     def _pairs(self) -> np.ndarray:
         """Which connections there may be."""
@@ -587,6 +592,15 @@ class _Arranged:
         self.conn, self.speed, self.rest = conn, speed, rest
 
 
+def _check_known(speed: Any) -> None:
+    if is_traced(speed):
+        raise ValueError(
+            "Argument `speed` of Network must be a number where the network is made within jax.jit or its like, as the "
+            "room for the past follows from it, but is traced: make the network outside, with interpolate=True, and "
+            "give the speed to Simulator.pure(..., free=['speed'])."
+        )
+
+
 def _stored(param: Param | None) -> Any:
     value = None if param is None else param.val
     return value.value if isinstance(value, brainstate.State) else value
@@ -627,4 +641,4 @@ _ROOM = {False: 1, True: 2}  # how much slower than at first a speed may become,
 
 def _as_speed(speed: Any) -> Any:
     plain = not isinstance(speed, Param) and not callable(speed) and u.get_unit(speed).dim == u.DIMENSIONLESS
-    return np.asarray(speed) * (u.mm / u.ms) if plain else speed
+    return (speed if is_traced(speed) else np.asarray(speed)) * (u.mm / u.ms) if plain else speed

@@ -116,6 +116,20 @@ class Program:
             self._shapes = {path: u.math.shape(x) for path, x in like.items()}
         return self._shapes
 
+    def random_parts(self, raw: Values, arrays: Any, starts: bool) -> list[str]:
+        """What draws random numbers in a run, in words; initial values only in one that `starts` from them."""
+        found = self.template.build()[1]
+        parts = [f"the noise `{path.removeprefix('model.')}`" for path in found.noises]
+        drawing = [path for path, m in found.modules.items() if isinstance(m, Observer) and m.takes_key]
+        parts += [f"the forward model `{path.removeprefix('observers.')}`" for path in drawing]
+        if not starts or not self.makes_states:
+            return parts
+        if not self.initialises_from_key:
+            return [*parts, "initial values, for all that is known"]
+        with brainstate.environ.context(dt=self.dt):
+            closed = jax.make_jaxpr(lambda key: self._initial(raw, key, arrays))(jnp.zeros(2, jnp.uint32))
+        return parts + ["the initial values"] * _depends(closed.jaxpr)
+
     def _initial(self, raw: Values, key: jax.Array, arrays: Any) -> Values:
         return _Run(self, self.template.natural(raw, {}), key, arrays).initial_states()
 
@@ -306,6 +320,15 @@ class _Run:
         if self.program.bar is not None:
             self.program.bar.report(i - start, n)
         return states, gathered, watched._replace(bad=bad)
+
+
+def _depends(jaxpr: Any) -> bool:
+    """Whether what comes out depends on the first argument."""
+    needed = {id(x) for x in jaxpr.outvars}
+    for equation in reversed(jaxpr.eqns):
+        if any(id(x) in needed for x in equation.outvars):
+            needed |= {id(x) for x in equation.invars}
+    return id(jaxpr.invars[0]) in needed
 
 
 def states_missing(found: Inventory) -> list[Any]:

@@ -177,8 +177,9 @@ class Simulator(Closed):
         _check_owner(found)
         origin = _origin(self.model, program, found)
         goes_on = not init_states or not program.makes_states
+        chosen = seed if state is not None or seed is not None else _drawn_key(program, found, given, not goes_on)
         if goes_on and (state is None or not init_states):
-            state = _present_state(found, state, seed)
+            state = _present_state(found, state, chosen)
         elif state is not None:
             state = belonging(state, program.shapes(found.raw(), given.arrays), origin)
         warn = getattr(self.model, "warn_of_odd_delays", None)
@@ -186,7 +187,7 @@ class Simulator(Closed):
             step = milliseconds("dt", program.dt)
             warn(step, step * program.plan.n_steps)
         _check_end(program, given, state)
-        state, key, batched = _start(program, state, seed, batch_size)
+        state, key, batched = _start(program, state, chosen, batch_size)
         if state is None and not (program.initialises_from_key or batched or is_traced(key)):
             state = _eager_state(self.model, key, program)
         call = _compiled(program, batched, state is not None, jit)
@@ -475,11 +476,22 @@ def _start(program: Program, state: Any, seed: Any, batch_size: int | None) -> t
         return state, key, bool(lanes)
     if batch_size is not None and (isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1):
         raise ValueError(f"Argument `batch_size` of run must be a positive int or None, but is {show(batch_size)}.")
-    return None, _lane_keys(_key(seed), batch_size), batch_size is not None
+    return None, _lane_keys(as_key(seed), batch_size), batch_size is not None
 
 
-def _key(seed: Any) -> jax.Array:
-    return next_key() if seed is None else as_key(seed)
+def _drawn_key(program: Program, found: Inventory, given: Inputs, starts: bool) -> Any:
+    """The key of a run without a seed. Within jax.jit none can be drawn: any will do where none is used."""
+    try:
+        return next_key()
+    except brainstate.TraceContextError:
+        parts = program.random_parts(found.raw(), given.arrays, starts)
+    if parts:
+        raise ValueError(
+            f"Argument `seed` of run must be given within jax.jit and its like, where brainstate.random gives no "
+            f"numbers, since this is random: {', '.join(parts[:3])}. Example: seed=0, or a key that is an argument of "
+            "the function."
+        )
+    return as_key(0)
 
 
 def _lane_keys(key: jax.Array, lanes: int | None) -> jax.Array:
@@ -522,7 +534,7 @@ def _present_state(found: Inventory, state: Any, seed: Any) -> Any:
     batch = next(iter(batches), ()) or ()
     if len(batch) > 1:
         raise ValueError("Argument `init_states=False` of run works with one batch axis at most.")
-    key = _lane_keys(_key(seed), batch[0] if batch else None)
+    key = _lane_keys(as_key(seed), batch[0] if batch else None)
     return {"step": jnp.int32(0), "key": key, "states": _states_of_model(found)}
 
 
