@@ -139,7 +139,7 @@ from brainmass.fitting.trainer import Trainer, TrainResult
 # Small functions
 from brainmass.utils import bounded_input, delay_index, process_sequence, sigmoid, sys2nd
 
-from brainmass import datasets, objectives, published, xla
+from brainmass import copying, datasets, objectives, published, xla
 
 __all__ = [
     # Models
@@ -286,6 +286,7 @@ __all__ = [
 ]
 
 xla.compile_loops_whole()
+copying.register()
 published.install(sys.modules[__name__])
 
 

@@ -69,6 +69,9 @@ class CopiedByParts:
     """Deep copies hold copies of all that is held, parameters and their transforms included."""
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        if isinstance(self, Param):
+            make, parts = _parts_of_param(self)
+            return make(*copy.deepcopy(parts, memo))
         new = type(self).__new__(type(self))
         memo[id(self)] = new
         vars(new).update({name: _copied(value, memo) for name, value in vars(self).items()})
@@ -80,8 +83,8 @@ def _copied(value: Any, memo: dict[int, Any]) -> Any:
     if isinstance(value, Param) and id(value) not in memo:
         make, parts = _parts_of_param(value)
         memo[id(value)] = make(*copy.deepcopy(parts, memo))
-    elif type(value) in (list, tuple):
-        return type(value)(_copied(part, memo) for part in value)
-    elif type(value) is dict:
-        return {name: _copied(part, memo) for name, part in value.items()}
+    elif type(value) in (list, dict) and id(value) not in memo:
+        parts = value.items() if type(value) is dict else enumerate(value)
+        copies = {name: _copied(part, memo) for name, part in parts}
+        memo[id(value)] = copies if type(value) is dict else list(copies.values())
     return copy.deepcopy(value, memo)

@@ -326,3 +326,14 @@ def test_refuses(call, message):
     with pytest.raises(ValueError, match=message) as caught:
         call()
     assert caught.match("^Argument `.*` of .* must .*, but .* Example: ")
+
+
+@pytest.mark.parametrize("make", [fcd_ks, fcd_wasserstein])
+def test_no_gradient_at_the_target(make):
+    """Where a distance has its least value its slope is 0; what rounding would give there is chance."""
+    x = np.random.default_rng(1).normal(size=(120, 6)).astype(np.float32)
+    loss = make(30, 5)
+    value, slope = jax.value_and_grad(lambda p: loss(p, x))(jnp.asarray(x) * (1 + 1e-7))
+    assert float(value) == 0.0
+    np.testing.assert_array_equal(slope, 0.0)
+    assert float(jnp.abs(jax.grad(lambda p: loss(p, x))(jnp.asarray(x[::-1] ** 3))).max()) > 1e-4

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import brainstate
 
+from brainmass.copying import CopiedByParts
 from brainmass.dynamics.fields import suggestion
 
 __all__ = ["Closed", "ClosedModule", "Module", "ShowsConstructor", "fixed"]
@@ -124,7 +125,7 @@ def _show_constructor(cls: Any) -> None:
     cls.__signature__ = shown.replace(parameters=list(shown.parameters.values())[1:])
 
 
-class ClosedModule(Closed, brainstate.nn.Module, metaclass=_ClosingModule):
+class ClosedModule(CopiedByParts, Closed, brainstate.nn.Module, metaclass=_ClosingModule):
     """A module of brainstate, closed."""
 
     _elsewhere = fixed("in_size", "out_size", "name")

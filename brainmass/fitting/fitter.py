@@ -123,6 +123,8 @@ class Fitter(Closed):
         inputs: Any = None,
         sample_every: Any = None,
     ):
+        named = {name: x for name, x in locals().items() if name not in ("self", "model", "optimizer", "__class__")}
+        self._given_as = (model, optimizer), named  # for copies
         if backend not in BACKENDS:
             raise ValueError(f"Argument `backend` of Fitter must be one of {BACKENDS}, but is {backend!r}.")
         options = dict(n_starts=n_starts, popsize=popsize, mode=mode, grad_horizon=grad_horizon)
@@ -149,6 +151,11 @@ class Fitter(Closed):
         self._space(self._problem.inventory())
         self._predictions: dict[Any, Any] = {}
         self._last: Saved | None = None
+
+    def __reduce__(self) -> tuple:
+        """What a copy is made of: what it was given, and the last fit, but not the compiled programs."""
+        positional, named = self._given_as
+        return partial(type(self), **named), positional, {"_last": self._last}
 
     @property
     def optimizer(self) -> Any:

@@ -100,6 +100,11 @@ class FitResult(Closed):
         self.histories, self.grad_norms, self.divergence = histories, grad_norms, divergence
         self.bounds, self.provenance = ByPath(bounds or {}), dict(provenance or {})
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What is pickled: of the optimiser its name, as those of optax are made of functions that cannot be."""
+        optimizer = self.optimizer if isinstance(self.optimizer, str | None) else _kind(self.optimizer)
+        return {**vars(self), "optimizer": optimizer}
+
     @property
     def _course(self) -> str:
         first = f"{self.history[0]:.4g}" if len(self.history) else "nothing"

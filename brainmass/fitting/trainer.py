@@ -135,6 +135,8 @@ class Trainer(Closed):
         for name, function in ("loss_fn", loss_fn), ("metric", metric), ("predict", predict):
             if not callable(function) and (function is not None or name == "loss_fn"):
                 raise TypeError(f"Argument `{name}` of Trainer must be a function, but is {show(function)}.")
+        given = dict(loss_fn=loss_fn, metric=metric, predict=predict, batch_size=batch_size, callbacks=callbacks)
+        self._given_as = (model, optimizer), given
         self.model, self.batch_size, self.metric = model, int(batch_size), metric
         self._task = Task(model, predict, loss_fn)
         self._descent = GradientDescent(self._task, optimizer)
@@ -147,6 +149,11 @@ class Trainer(Closed):
             )
         self._compiled: dict[Any, tuple[Any, Any, Any]] = {}
         self._last: Saved | None = None
+
+    def __reduce__(self) -> tuple:
+        """What a copy is made of: what it was given, and the last training, but not the compiled programs."""
+        positional, named = self._given_as
+        return partial(type(self), **named), positional, {"_last": self._last}
 
     @property
     def optimizer(self) -> Any:

@@ -10,8 +10,10 @@ import numpy as np
 
 from brainmass.objectives import _checks as check
 from brainmass.objectives._checks import Objective
+from brainmass.objectives._made import makes_objective
 
 
+@makes_objective
 def combine(*weighted_objectives: tuple[Any, Objective]) -> Objective:
     """Weighted sum of objectives, `combine((w1, f1), (w2, f2))(p, t) = w1 * f1(p, t) + w2 * f2(p, t)`.
 

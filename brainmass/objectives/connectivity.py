@@ -8,6 +8,7 @@ import jax
 
 from brainmass.objectives import _checks as check
 from brainmass.objectives._checks import Objective
+from brainmass.objectives._made import makes_objective
 from brainmass.objectives._statistics import above_diagonal, correlation, correlation_matrix, distance
 
 
@@ -32,6 +33,7 @@ def functional_connectivity(x: Any) -> jax.Array:
     return correlation_matrix(check.series(x, "x", "functional_connectivity"))
 
 
+@makes_objective
 def fc_corr(as_loss: bool = False, *, target_is_fc: bool | None = None) -> Objective:
     """Pearson correlation of two functional connectivities, over the entries above the diagonal.
 
@@ -58,6 +60,7 @@ def fc_corr(as_loss: bool = False, *, target_is_fc: bool | None = None) -> Objec
     return corr
 
 
+@makes_objective
 def fc_rmse(*, target_is_fc: bool | None = None) -> Objective:
     """Root mean square difference of two functional connectivities, over all R² entries.
 

@@ -15,6 +15,7 @@ import numpy as np
 from brainmass.objectives import _checks as check
 from brainmass.objectives import distributions
 from brainmass.objectives._checks import Objective
+from brainmass.objectives._made import makes_objective
 from brainmass.objectives._statistics import above_diagonal, correlation, correlation_matrix, windows
 
 
@@ -48,6 +49,7 @@ def fcd_matrix(x: Any, window_size: int = 30, step_size: int = 5) -> jax.Array:
     return _dynamics(x, "x", size, step, 1, "fcd_matrix")
 
 
+@makes_objective
 def fcd(
     window_size: int = 30, step_size: int = 5, as_loss: bool = False, *, target_is_fcd: bool | None = None
 ) -> Objective:
@@ -89,6 +91,7 @@ def fcd(
     return corr
 
 
+@makes_objective
 def fcd_ks(
     window_size: int = 30,
     step_size: int = 5,
@@ -130,6 +133,7 @@ def fcd_ks(
     return lambda prediction, target: distributions.ks_distance(*densities(prediction, target))
 
 
+@makes_objective
 def fcd_wasserstein(
     window_size: int = 30,
     step_size: int = 5,

@@ -9,9 +9,11 @@ import jax.numpy as jnp
 
 from brainmass.objectives import _checks as check
 from brainmass.objectives._checks import Objective
+from brainmass.objectives._made import makes_objective
 from brainmass.objectives._statistics import root, root_mean_square
 
 
+@makes_objective
 def timeseries_rmse() -> Objective:
     """Root mean square difference of two signals of the same shape.
 
@@ -29,6 +31,7 @@ def timeseries_rmse() -> Objective:
     return rmse
 
 
+@makes_objective
 def cosine_sim(as_loss: bool = False, epsilon: float = 0.0) -> Objective:
     r"""Cosine of the angle between two signals of the same shape, :math:`p \cdot t / (|p| |t|)` over all entries.
 

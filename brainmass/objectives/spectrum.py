@@ -12,6 +12,7 @@ import numpy as np
 
 from brainmass.objectives import _checks as check
 from brainmass.objectives._checks import Objective
+from brainmass.objectives._made import makes_objective
 from brainmass.objectives._statistics import deviations, distance, windows
 
 
@@ -51,6 +52,7 @@ def power_spectral_density(x: Any, sampling_period: Any, window_size: int = 256)
     return u.Quantity(np.fft.rfftfreq(size, period), unit=u.Hz), density
 
 
+@makes_objective
 def psd_rmse(
     sampling_period: Any,
     band: Any = None,

@@ -10,6 +10,7 @@ import numpy as np
 
 from brainmass.objectives import _checks as check
 from brainmass.objectives._checks import Objective
+from brainmass.objectives._made import makes_objective
 from brainmass.objectives._statistics import deviations, distance, root, root_mean_square, unit_diagonal
 
 
@@ -114,6 +115,7 @@ def phase_locking_value(x: Any) -> jax.Array:
     return _phase_locking(check.series(x, "x", "phase_locking_value"))
 
 
+@makes_objective
 def plv_rmse(*, target_is_plv: bool | None = None) -> Objective:
     """Root mean square difference of two phase-locking matrices, over all R² entries, diagonal included.
 

@@ -79,6 +79,14 @@ class Simulator(Closed):
         self._programs: dict[Any, Program] = {}
         self._pictures = Pictures()
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What a copy is made of: not the compiled programs."""
+        return {name: x for name, x in vars(self).items() if name not in ("_programs", "_pictures")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._programs, self._pictures = {}, Pictures()
+
     def __repr__(self) -> str:
         step = "that of brainstate.environ" if self._dt is None else self._dt
         return f"Simulator, dt={step}, of {self.model!r}"

@@ -1,0 +1,34 @@
+"""Objectives that can be pickled: by the function that makes them, and what it was given."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+__all__ = ["makes_objective"]
+
+
+class _Made:
+    """What a function has made, which it makes anew from a pickle."""
+
+    def __init__(self, function: Callable[..., Any], make: Callable[..., Any], args: tuple, named: dict[str, Any]):
+        functools.update_wrapper(self, function)
+        self._function, self._recipe = function, (make, args, named)
+
+    def __call__(self, *args: Any, **named: Any) -> Any:
+        return self._function(*args, **named)
+
+    def __reduce__(self) -> tuple:
+        make, args, named = self._recipe
+        return functools.partial(make, **named), args
+
+
+def makes_objective(factory: Callable[..., Any]) -> Callable[..., Any]:
+    """Of a function that returns a function, one whose results can be pickled."""
+
+    @functools.wraps(factory)
+    def make(*args: Any, **named: Any) -> Any:
+        return _Made(factory(*args, **named), make, args, named)
+
+    return make
