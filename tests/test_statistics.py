@@ -253,3 +253,23 @@ def test_sources_in_a_circle():
     one, two = bm.Monitor(bm.Mean(N), source="b"), bm.Monitor(bm.Mean(N), source="a")
     with pytest.raises(ValueError, match="are each other's source"):
         run({"a": one, "b": two})
+
+
+@pytest.mark.parametrize("source", [None, "x", "y"])
+@pytest.mark.parametrize("statistic", [bm.OrderParameter, bm.Metastability])
+def test_a_state_that_is_no_phase_is_refused_by_statistics_of_phases(statistic, source):
+    simulator = bm.Simulator(bm.HopfStep(3), dt=0.1 * u.ms)
+    monitors = {"sync": bm.Monitor(statistic(3), source=source)}
+    with pytest.raises(ValueError, match=rf"`sync`.* phases, but `{source or 'x'}` of HopfStep"):
+        simulator.run(1 * u.ms, monitors=monitors, seed=0)
+
+
+def test_statistics_of_phases_take_phases():
+    start = lambda shape: np.array([0.0, 0.0, np.pi])  # noqa: E731
+    node = bm.KuramotoNetwork(3, omega=0.3, K=0.0, init_theta=start)
+    plane = bm.HopfStep(2, a=0.25, w=0.3, init_x=lambda s: np.array([0.5, -0.5]), init_y=lambda s: np.zeros(2))
+    of_plane = lambda model: jnp.arctan2(model.y.value, model.x.value)  # noqa: E731
+    for model, n, source, expected in ((node, 3, None, 1 / 3), (node, 3, "theta", 1 / 3), (plane, 2, of_plane, 0.0)):
+        monitor = bm.Monitor(bm.OrderParameter(n), source=source)
+        r = bm.Simulator(model, dt=0.1 * u.ms).run(5 * u.ms, monitors={"R": monitor}, seed=0)["R"]
+        np.testing.assert_allclose(np.ravel(r), expected, atol=1e-5)

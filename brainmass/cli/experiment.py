@@ -16,7 +16,7 @@ from brainmass.cli.document import EXPECTED, WRONG, Document
 from brainmass.cli.schema import FLAG, KERNEL, MADE, NAMES, TABLES, TEXT, WHOLE, Key, Table
 from brainmass.cli.things import Maker, unit_of
 from brainmass.cli.toml_places import Path
-from brainmass.dynamics.fields import is_phase, show
+from brainmass.dynamics.fields import show
 from brainmass.timing import steps_of
 
 __all__ = ["Experiment", "Method", "Tables", "by_parameter"]
@@ -337,7 +337,7 @@ class Experiment:
         """Whether a monitor records a state that is a phase."""
         what = name if self.monitors is None else WRONG if self.monitors is WRONG else self.monitors.get(name)
         states = {} if self.node_type is WRONG else self.node_type._states
-        return isinstance(what, str) and what in states and is_phase(states[what])
+        return isinstance(what, str) and what in states and states[what].is_angle
 
     def try_out(self, made: Mapping[Path, Callable[[Any], Any]]) -> None:
         """Complain about functions of a result, by their place, that cannot be worked out; nothing is run."""

@@ -119,11 +119,6 @@ class StateSpec:
         return self.add or self.port
 
 
-def is_phase(spec: StateSpec) -> bool:
-    """Whether a state is an angle, so that measures of phases can take it as it is."""
-    return spec.doc.partition(",")[0] == "phase"
-
-
 # --- rows, as written in a class body -----------------------------------------------------------------------
 if TYPE_CHECKING:
 

@@ -33,6 +33,8 @@ class Observer(Declared):
     # Whether it takes in the mean of the activity since its last update, or the activity at that moment: a phase has no
     # mean.
     averages: ClassVar[bool] = True
+    # Whether what it takes in must be phases, in rad.
+    takes_phases: ClassVar[bool] = False
     # The key of its random numbers, set by the time loop if it `takes_key`; None outside a run.
     _handed: ClassVar[Any] = None
 

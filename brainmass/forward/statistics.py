@@ -197,6 +197,7 @@ class OrderParameter(Statistic):
     """
 
     averages = False
+    takes_phases = True
     interval = 0.0 * u.ms
 
     total: Any = state("sum of R so far", start=Constant(0.0))

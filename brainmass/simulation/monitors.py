@@ -154,6 +154,30 @@ def read(model: Any, what: Any, sources: Sequence[str] = ()) -> Any:
     )
 
 
+def check_phases(name: str, monitor: Monitor, model: Any) -> None:
+    """Refuse a state that is no phase where a forward model takes phases; what a function returns is the user's."""
+    if not getattr(monitor.what, "takes_phases", False) or callable(monitor.source):
+        return
+    driving = monitor.source or _sent_by_default(model)
+    owner, _ = _find(model, driving) if driving else (None, None)
+    spec = getattr(owner, "_states", {}).get(driving.rpartition(".")[2])
+    if spec is not None and not spec.is_angle:
+        kind = type(monitor.what).__name__
+        raise ValueError(
+            f"Monitor `{name}`, a {kind}, takes phases, but `{driving}` of {type(owner).__name__} is none: record it, and "
+            "give objectives.instantaneous_phase(x, band, sampling_period) to objectives.order_parameter or "
+            "metastability. Of an oscillator in the plane the angle will do. Example: "
+            f"Monitor({kind}(...), source=lambda model: jnp.arctan2(model.y.value, model.x.value))."
+        )
+
+
+def _sent_by_default(model: Any) -> str:
+    """The name of the state that is the activity of a model of one population, if it is one."""
+    populations = getattr(model, "populations", {})
+    output = getattr(getattr(model, "node", model), "output", "") if len(populations) < 2 else ""
+    return output if isinstance(output, str) else output[0]
+
+
 def _find(model: Any, path: str) -> tuple[Any, Any]:
     """What stands under a dotted name, else under a plain one in the node of a network; and whose it is."""
     for start in (model, getattr(model, "node", None)) if "." not in path else (model,):

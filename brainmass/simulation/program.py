@@ -28,7 +28,7 @@ from brainmass.simulation.functional import (
 )
 from brainmass.simulation.inputs import Inputs
 from brainmass.simulation.lanes import Lanes
-from brainmass.simulation.monitors import RETURNED, Monitor, feeders, read
+from brainmass.simulation.monitors import RETURNED, Monitor, check_phases, feeders, read
 from brainmass.simulation.plan import Plan
 from brainmass.simulation.probe import present_probe
 from brainmass.simulation.progress import ProgressBar
@@ -91,6 +91,8 @@ class Program:
         for name, monitor in monitors.items():
             if isinstance(monitor.what, str):
                 read(bundle.model, monitor.what)
+            if name not in self.fed:
+                check_phases(name, monitor, bundle.model)
             if isinstance(monitor.source, str) and name not in self.fed:
                 read(bundle.model, monitor.source, [other for other in bundle.observers if other != name])
         self.states = {path: u.math.shape(x) for path, x in found.state_values().items()}
