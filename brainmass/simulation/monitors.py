@@ -164,8 +164,8 @@ def check_phases(name: str, monitor: Monitor, model: Any) -> None:
     if spec is not None and not spec.is_angle:
         kind = type(monitor.what).__name__
         raise ValueError(
-            f"Monitor `{name}`, a {kind}, takes phases, but `{driving}` of {type(owner).__name__} is none: record it, and "
-            "give objectives.instantaneous_phase(x, band, sampling_period) to objectives.order_parameter or "
+            f"Monitor `{name}`, a {kind}, takes phases, but `{driving}` of {type(owner).__name__} is none: record it, "
+            "and give objectives.instantaneous_phase(x, band, sampling_period) to objectives.order_parameter or "
             "metastability. Of an oscillator in the plane the angle will do. Example: "
             f"Monitor({kind}(...), source=lambda model: jnp.arctan2(model.y.value, model.x.value))."
         )
