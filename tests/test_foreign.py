@@ -330,6 +330,12 @@ def test_a_lead_field_says_which_axis_is_which():
         lead.transpose("region", "sensor"), y0=0.0, cy0=1.0, normalize=False, demean=False
     )
     np.testing.assert_allclose(readout(np.array([1.0, 0.0, 0.0])), [0.0, 3.0])
+    square = np.array([[1.0, 2.0], [3.0, 4.0]])
+    for make in (lambda x: brainmass.EEGLeadFieldModel(2, 2, x), lambda x: brainmass.LeadfieldReadout(x, 0.0, 1.0)):
+        with pytest.raises(ValueError, match=r"square, so that its shape does not tell .*xarray.DataArray\(L, dims="):
+            make(square)
+    named = brainmass.EEGLeadFieldModel(2, 2, xr.DataArray(square, dims=("sensor", "region")))
+    np.testing.assert_allclose(named(np.array([1.0, 0.0])).to_decimal(u.mV), [1.0, 3.0])
     in_volts = xr.DataArray(np.ones((3, 2)), attrs={"units": "V / (nA * m)"})
     assert brainmass.EEGLeadFieldModel(3, 2, in_volts)(np.ones(3))[0].to_decimal(u.mV) == pytest.approx(3000)
 

@@ -15,7 +15,7 @@ from brainstate.nn import Param
 from braintools.init import Constant
 from jax import lax
 
-from brainmass._common.foreign import opened, plain
+from brainmass._common.foreign import Held, opened, plain
 from brainmass.dynamics.base import Declared
 from brainmass.dynamics.fields import Par, as_input, as_param, default_dtype, is_traced, param, show, state
 from brainmass.dynamics.module import fixed
@@ -142,7 +142,13 @@ class LeadFieldModel(LinearObserver):
                 f"Argument `L` of {self._owner} must be an array, but is a Forward of MNE. "
                 f"Example: {self._owner}.from_mne(forward)"
             )
-        given = _as_matrix(f"Argument `L` of {self._owner} (lead field)", given, rows=_REGIONS, columns=_SENSORS)
+        given = _as_matrix(
+            f"Argument `L` of {self._owner} (lead field)",
+            given,
+            _REGIONS,
+            _SENSORS,
+            self.R == self.M and not self._closed,
+        )
         value = given.value() if isinstance(given, Param) else given
         got, wanted = u.math.shape(value), (self.R, self.M)
         if got != wanted:
@@ -242,7 +248,7 @@ class LeadFieldModel(LinearObserver):
             If it is no forward solution, has no such sensors, or its sources have no direction.
         """
         gain, names = gain_of_forward(cls.__name__, forward, cls._mne_kind, parcels, orientations)
-        return cls(gain.shape[0], len(names), gain, **others)
+        return cls(gain.shape[0], len(names), Held(gain, dims=("region", "sensor")), **others)
 
     # --- from vertices to regions -----------------------------------------------------------------------------------
     @staticmethod
@@ -297,10 +303,23 @@ _REGIONS = ("region", "regions", "source", "sources")
 _SENSORS = ("sensor", "sensors", "channel", "channels", "electrode", "electrodes")
 
 
-def _as_matrix(what: str, given: Any, rows: tuple[str, ...], columns: tuple[str, ...]) -> Any:
+def _is_open(values: Any) -> bool:
+    """Whether it could as well be its transpose."""
+    if isinstance(values, Param) or is_traced(u.get_mantissa(values)):
+        return False
+    numbers = np.asarray(u.get_mantissa(values))
+    return numbers.ndim == 2 and numbers.shape[0] == numbers.shape[1] > 1 and not np.array_equal(numbers, numbers.T)
+
+
+def _as_matrix(what: str, given: Any, rows: tuple[str, ...], columns: tuple[str, ...], asked: bool = True) -> Any:
     """Lists and tables as arrays, turned round where the table says so; others as they are."""
     held = opened(what, np.asarray(given) if isinstance(given, list | tuple) else given)
     dims = [str(dim).lower() for dim in held.dims]
+    if asked and not set(dims) & {*rows, *columns} and _is_open(held.values):
+        raise ValueError(
+            f"{what} is square, so that its shape does not tell which axis is which. Give it with names: "
+            f"xarray.DataArray(L, dims=({rows[0]!r}, {columns[0]!r}))."
+        )
     turned = len(dims) == 2 and dims[0] in columns and dims[1] in rows
     return held.transposed((1, 0)).values if turned else held.values
 
@@ -419,7 +438,7 @@ class SEEGLeadFieldModel(EEGLeadFieldModel):
             towards = np.einsum("rcx,rx->rc", apart, _directions(cls.__name__, orientations, len(r)))
             gain = u.Quantity(towards / (4 * np.pi * sigma * r**3), unit=per_current / u.meter)
         n_regions, n_contacts = r.shape
-        return cls(n_regions, n_contacts, gain, **others)
+        return cls(n_regions, n_contacts, Held(gain, dims=("region", "sensor")), **others)
 
 
 def _positions(owner: str, argument: str, given: Any) -> np.ndarray:
@@ -461,8 +480,8 @@ class LeadfieldReadout(LinearObserver):
     Examples
     --------
     >>> import jax.numpy as jnp
-    >>> readout = LeadfieldReadout(jnp.array([[1.0, 3.0], [2.0, 2.0]]), y0=0.0, cy0=4.0, demean=False)
-    >>> readout(jnp.array([1.0, 2.0])).tolist()
+    >>> readout = LeadfieldReadout(jnp.array([[1.0, 3.0, 0.0], [2.0, 2.0, 0.0]]), y0=0.0, cy0=4.0, demean=False)
+    >>> readout(jnp.array([1.0, 2.0, 5.0])).tolist()
     [7.0, 6.0]
     """
 
