@@ -297,6 +297,11 @@ def test_conn_writes_labels_and_places_as_cells(matlab):
     conn = Connectome.from_mat(path, weights="Z", centres="xyz")
     assert conn.labels == tuple(NAMES)
     np.testing.assert_array_equal(conn.centres.to_decimal(u.mm)[:, 0], [0, 1, 2, 3])
+    wide = np.column_stack([np.ones(4), np.where(np.eye(4) > 0, np.nan, W)[:, ::-1]])
+    path = matlab(Z=wide, names=NAMES, names2=["QC", *NAMES[::-1]])
+    with pytest.raises(ValueError, match=r"weights\[0, 0\] is nan"):
+        Connectome.from_mat(path, weights="Z")
+    np.testing.assert_array_equal(Connectome.from_file(path, weights="Z", empty=0.0).weights, W)
 
 
 def test_hdf5_of_the_virtual_brain(tmp_path):

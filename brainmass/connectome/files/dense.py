@@ -11,7 +11,7 @@ from typing import Any
 import brainunit as u
 import numpy as np
 
-from brainmass._common.foreign import Held, is_sparse
+from brainmass._common.foreign import Held, is_sparse, positions
 from brainmass._common.reading.contents import Contents, opened_file, real_array, texts
 from brainmass._common.reading.problems import as_path, bad
 from brainmass._common.reading.text import TextStyle
@@ -69,7 +69,7 @@ def _of_variables(contents: Contents, given: Given) -> dict[str, Any]:
         example = next((path for path in _matrices(contents)), "SC")
         but = f"it has {contents.listing()}: say which, as in weights={example!r}"
         raise bad(where, "hold weights under a usual name", but)
-    fields: dict[str, Any] = {"weights": contents.array(name)}
+    fields: dict[str, Any] = {"weights": _filled(_square(contents, contents.array(name)), given.style.empty)}
     far = given.lengths if given.lengths is not None else chosen(contents, "lengths", None)
     if far is not None:
         fields["lengths"] = _lengths(contents, dataclasses.replace(given, lengths=far))
@@ -77,6 +77,21 @@ def _of_variables(contents: Contents, given: Given) -> dict[str, Any]:
     if labels is not None:
         _add_labels(contents, fields, labels)
     return fields | region_fields(contents)
+
+
+def _square(contents: Contents, matrix: Any) -> Any:
+    """Without the columns that are no rows: CONN names rows and columns apart."""
+    if np.ndim(matrix) != 2 or matrix.shape[0] >= matrix.shape[1] or not contents.has("names2"):
+        return matrix
+    rows, columns = (texts(contents.where, name, contents.value(name)) for name in ("names", "names2"))
+    return matrix[:, positions(f"Variable 'names2' of {str(contents.where)!r}", rows, columns)]
+
+
+def _filled(matrix: Any, empty: float | None) -> Any:
+    """With a number where there is NaN, if one is given."""
+    if empty is None or is_sparse(matrix) or np.asarray(matrix).dtype.kind != "f":
+        return matrix
+    return np.where(np.isnan(matrix), empty, matrix)
 
 
 def _add_labels(contents: Contents, fields: dict[str, Any], name: str) -> None:
