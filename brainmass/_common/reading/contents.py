@@ -196,7 +196,7 @@ def _sparse_matrix(path: Any, stored: Mapping[str, Any]) -> Any:
             matrix = scipy.dia_array((stored["data"], stored["offsets"]), shape=shape)
         return matrix.tocsr()
     except DAMAGE as error:
-        if str(error).startswith("File "):
+        if isinstance(error, ValueError) and str(error).startswith("File '"):
             raise
         raise bad(path, "be a whole sparse matrix of scipy", f"it cannot be read ({error})") from error
 

@@ -41,7 +41,7 @@ class Hdf5(Mapping[str, Any]):
             self._check(item)
             return of_hdf5(self._where, item, self._file) if self.is_matlab else self._plain_value(item)
         except ValueError as error:
-            if str(error).startswith("File "):
+            if isinstance(error, ValueError) and str(error).startswith("File '"):
                 raise
             raise self._damaged(name, error) from error
         except DAMAGE as error:

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from brainmass._common.reading.problems import DAMAGE, bad, check_size
+from brainmass._common.reading.matlab_layout import check_layout
+from brainmass._common.reading.problems import DAMAGE, bad
 from brainmass.extras import import_io
 
 __all__ = ["Opaque", "read_matlab", "tidy"]
@@ -25,7 +26,7 @@ class Opaque:
 def read_matlab(where: Any, data: bytes) -> dict[str, Any]:
     """Variables up to version 7; a struct is a dict, a cell array a list or an array of objects."""
     scipy_io = import_io("scipy.io")
-    _check_compressed(where, data)
+    check_layout(where, data)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # either kind of sparse matrix will do; a name twice is told below
         try:
@@ -33,23 +34,6 @@ def read_matlab(where: Any, data: bytes) -> dict[str, Any]:
         except Exception as error:  # what a damaged file raises depends on where it is damaged
             raise bad(where, "be a whole MATLAB file", f"it cannot be read ({error})") from error
     return {name: tidy(value) for name, value in found.items() if not name.startswith("__")}
-
-
-def _check_compressed(where: Any, data: bytes) -> None:
-    """Refuse variables of a MATLAB 5 file that unfold or declare far more than is there."""
-    import zlib
-
-    at, order = 128, "little" if data[126:128] == b"IM" else "big"
-    while data[:6] == b"MATLAB" and at + 8 <= len(data):
-        kind = int.from_bytes(data[at : at + 4], order)  # type: ignore[arg-type]
-        size = int.from_bytes(data[at + 4 : at + 8], order)  # type: ignore[arg-type]
-        if kind == 15:
-            try:
-                start = zlib.decompressobj().decompress(data[at + 8 : at + 8 + size], 16)
-            except zlib.error:
-                return  # the reader says so
-            check_size(where, int.from_bytes(start[4:8], order), size, "a variable")  # type: ignore[arg-type]
-        at += 8 + size
 
 
 def tidy(value: Any) -> Any:

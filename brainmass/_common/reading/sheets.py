@@ -27,7 +27,7 @@ def read_excel(where: Any, data: bytes, style: TextStyle, sheet: Any = 0) -> Hel
             warnings.simplefilter("ignore")  # of styles and extensions that are not read
             frame = pandas.read_excel(io.BytesIO(data), sheet_name=sheet, header=None, engine="openpyxl", dtype=object)
     except Exception as error:
-        if str(error).startswith("File "):
+        if isinstance(error, ValueError) and str(error).startswith("File '"):
             raise
         raise bad(where, "be a whole Excel file", f"it cannot be read ({error})") from error
     grid = [(i, [_cell(x) for x in row]) for i, row in enumerate(frame.to_numpy().tolist(), 1)]
@@ -50,7 +50,7 @@ def read_parquet(where: Any, data: bytes) -> Held:
         check_size(where, declared.num_rows * declared.num_columns * 8, len(data))
         frame = pandas.read_parquet(io.BytesIO(data), engine="pyarrow")
     except Exception as error:
-        if str(error).startswith("File "):
+        if isinstance(error, ValueError) and str(error).startswith("File '"):
             raise
         raise bad(where, "be a whole parquet file", f"it cannot be read ({error})") from error
     texts = [name for name in frame.columns if frame[name].dtype.kind not in "biuf"]
@@ -71,7 +71,7 @@ def read_cifti(where: Any, data: bytes) -> Held:
         labels = tuple(_names(image.header.get_axis(axis)) for axis in range(len(shape)))
         return Held(np.asarray(image.dataobj, float), labels)
     except Exception as error:
-        if str(error).startswith("File "):
+        if isinstance(error, ValueError) and str(error).startswith("File '"):
             raise
         raise bad(where, "be a whole CIFTI file", f"it cannot be read ({error})") from error
 
