@@ -11,7 +11,6 @@ import numpy as np
 import optax
 import pytest
 from brainstate.nn import Param, SigmoidT
-from braintools.init import Constant
 
 import brainmass as bm
 from brainmass.objectives import combine, cosine_sim, fc_corr, fc_rmse, fcd, fcd_ks, timeseries_rmse

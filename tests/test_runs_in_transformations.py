@@ -20,7 +20,7 @@ def decaying(gamma, **options):
 
 
 def end_of(gamma):
-    return decaying(gamma).run(3, monitors=["x"])["x"][-1, 0]
+    return decaying(gamma).run(3 * DT, monitors=["x"])["x"][-1, 0]
 
 
 def test_a_model_made_inside():
@@ -37,7 +37,7 @@ def test_a_simulator_from_outside():
 
     @jax.jit
     def run(strength):
-        return simulator.run(2, inputs=strength, monitors=["x"])["x"][-1, 0]
+        return simulator.run(2 * DT, inputs=strength, monitors=["x"])["x"][-1, 0]
 
     assert run(1.0) == pytest.approx(0.9 * (0.9 + 0.1) + 0.1, rel=1e-5)
     assert jax.grad(run)(1.0) == pytest.approx(0.19, rel=1e-5)
@@ -47,7 +47,7 @@ def test_from_the_states_that_a_model_has():
     def end(gamma):
         node = bm.LinearStep(1, gamma=gamma, init_x=Constant(1.0), method="euler")
         node.init_all_states()
-        return bm.Simulator(node, dt=DT).run(3, monitors=["x"], init_states=False)["x"][-1, 0]
+        return bm.Simulator(node, dt=DT).run(3 * DT, monitors=["x"], init_states=False)["x"][-1, 0]
 
     assert jax.jit(jax.grad(end))(-1.0) == pytest.approx(0.3 * 0.9**2, rel=1e-5)
 
@@ -57,7 +57,7 @@ def test_a_network_of_traced_weights(delays, x64):
     def end(weights):
         node = bm.LinearStep(2, gamma=-1.0, init_x=Constant(1.0), method="euler")
         net = bm.Network(node, conn=weights, coupled_var="x", coupling="additive", k=1.0, **delays)
-        return jnp.sum(bm.Simulator(net, dt=DT).run(4, monitors=["x"])["x"][-1])
+        return jnp.sum(bm.Simulator(net, dt=DT).run(4 * DT, monitors=["x"])["x"][-1])
 
     slopes, step = jax.jit(jax.grad(end))(jnp.asarray(W)), 1e-4
     for i, j in (0, 1), (1, 0):
@@ -70,14 +70,14 @@ def test_delays_within_a_transformation_are_those_outside():
     def run(k):
         node = bm.LinearStep(2, gamma=-1.0, init_x=Constant(1.0), method="euler")
         net = bm.Network(node, conn=W, coupled_var="x", k=k, distance=np.ones((2, 2)) * u.mm, speed=5.0)
-        return bm.Simulator(net, dt=DT).run(6, monitors=["x"])["x"]
+        return bm.Simulator(net, dt=DT).run(6 * DT, monitors=["x"])["x"]
 
     np.testing.assert_allclose(jax.jit(run)(0.7), run(0.7), rtol=1e-6)
 
     def at(speed):
         node = bm.LinearStep(2, init_x=Constant(1.0))
         net = bm.Network(node, conn=W, coupled_var="x", distance=np.ones((2, 2)) * u.mm, speed=speed)
-        return bm.Simulator(net, dt=DT).run(6, monitors=["x"])["x"]
+        return bm.Simulator(net, dt=DT).run(6 * DT, monitors=["x"])["x"]
 
     with pytest.raises(ValueError, match="Argument `speed` of Network must be a number where the network is made wi"):
         jax.jit(at)(5.0)
@@ -93,7 +93,7 @@ RANDOM = {
 def test_what_is_random_asks_for_a_seed(options, what):
     def end(seed=None):
         node = bm.LinearStep(1, **{"init_x": Constant(1.0), **options})
-        return bm.Simulator(node, dt=DT).run(3, monitors=["x"], seed=seed)["x"][-1, 0]
+        return bm.Simulator(node, dt=DT).run(3 * DT, monitors=["x"], seed=seed)["x"][-1, 0]
 
     with pytest.raises(ValueError, match=f"Argument `seed` of run must be given within jax.jit .* random: {what}"):
         jax.jit(end)()
@@ -102,9 +102,9 @@ def test_what_is_random_asks_for_a_seed(options, what):
 
 def test_initial_values_by_hand_ask_for_a_generator():
     def start():
-        node = bm.HopfStep(1, init_x=Constant(0.5))
+        node = bm.HopfStep(1)
         node.init_all_states()
         return node.x.value
 
-    with pytest.raises(ValueError, match=r"Argument `init_y` of HopfStep .* give a generator, init_all_states\(rng="):
+    with pytest.raises(ValueError, match=r"Argument `init_x` of HopfStep .* give a generator, init_all_states\(rng="):
         jax.jit(start)()
