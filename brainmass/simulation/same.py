@@ -21,6 +21,7 @@ import pickle
 import sys
 import types
 import warnings
+import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -117,6 +118,7 @@ class _Picture:
             self.parts[path] = "objects", array.shape
             return self._all(path, dict(enumerate(array.ravel().tolist())))
         digest = hashlib.blake2b(np.ascontiguousarray(array).tobytes(), digest_size=16).digest()
+        _forget_conversions_of(array, digest)
         self.parts[path] = "array", array.dtype.str, array.shape, digest
         return None
 
@@ -251,6 +253,17 @@ _OF_CLASSES |= {
 _DESCRIPTORS = types.MemberDescriptorType, types.GetSetDescriptorType, types.WrapperDescriptorType
 
 
+_digests: dict[int, tuple[weakref.ref, bytes]] = {}
+
+
+def _forget_conversions_of(array: np.ndarray, digest: bytes) -> None:
+    """JAX keeps what it has made of an array in double precision by the array itself, also when its numbers change."""
+    known, before = _digests.get(id(array), (None, digest))
+    if known is not None and known() is array and before != digest:
+        jax.clear_caches()
+    _digests[id(array)] = weakref.ref(array, lambda _, key=id(array): _digests.pop(key, None)), digest
+
+
 @functools.cache
 def _looker(kind: type) -> str | None:
     """How things of this kind are looked at: None for those that are equal where they look equal."""
@@ -293,6 +306,8 @@ def is_known(kind: type) -> bool:
 def vars_of(thing: Any) -> dict[str, Any] | None:
     """The attributes of an object that it is made of, as it would be pickled; None where it has none of Python's."""
     kind = type(thing)
+    if kind.__reduce__ is not object.__reduce__:  # it says itself what it is made of, as tables of pandas do
+        return {"reduced": thing.__reduce_ex__(4)[1:]}
     if not hasattr(thing, "__dict__") and not any("__slots__" in vars(base) for base in kind.__mro__):
         return None
     state = thing.__getstate__()
@@ -376,6 +391,7 @@ class Pictures:
         self._what = what
         self._known: list[tuple[int, Picture]] = []
         self._own: set[str] = set()
+        self._left: Picture = {}  # what the functions left there, when they were called last
         self._numbers = itertools.count()
         self._told: set[str] = set()
 
@@ -402,13 +418,23 @@ class Pictures:
             return
         yield
         try:
-            self._own.update(self._differs(before, picture(things)))
+            after = picture(things)
         except Unseen:
-            pass
+            return
+        self._own.update(_different(before, after))
+        self._left.update({name: part for name, part in after.items() if self._is_own(name)})
 
     def _differs(self, before: Picture, after: Picture) -> list[str]:
-        names = [n for n in {**before, **after} if n not in before or n not in after or before[n] != after[n]]
-        return [name for name in names if not self._is_own(name)] if names and self._own else names
+        """What is another now; where the functions write themselves, what is another than they left it.
+
+        There a list may have grown since, by the calls of another run: a log is no reason.
+        """
+
+        def by_others(name: str) -> bool:
+            now, left = after.get(name), self._left.get(name)
+            return now is not None and left is not None and now != left and not _is_length(now)
+
+        return [name for name in _different(before, after) if not self._is_own(name) or by_others(name)]
 
     def _is_own(self, name: str) -> bool:
         return any(name == own or name.startswith(f"{own}/") for own in self._own)
@@ -422,3 +448,11 @@ class Pictures:
                 RuntimeWarning,
                 stacklevel=4,
             )
+
+
+def _is_length(part: Any) -> bool:
+    return isinstance(part, tuple) and part[0] in (list, tuple, collections.deque)
+
+
+def _different(before: Picture, after: Picture) -> list[str]:
+    return [n for n in {**before, **after} if n not in before or n not in after or before[n] != after[n]]
