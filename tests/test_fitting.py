@@ -278,7 +278,6 @@ def rmse(prediction, target):
         (lambda m: bm.Fitter(hopf(), loss_fn=distance_to(0)), "nothing to fit. Make a parameter trainable.*a, w, beta"),
         (lambda m: bm.Fitter(m, loss_fn=distance_to(0), backend="gradd"), "`backend` of Fitter must be one of"),
         (lambda m: bm.Fitter(m), "either `loss_fn`, or both `predict` and `objective`"),
-        (lambda m: bm.Fitter(m, predict=trajectory), "either `loss_fn`, or both"),
         (lambda m: bm.Fitter(m, objective=rmse), "either `loss_fn`, or both"),
         (lambda m: bm.Fitter(m, loss_fn=distance_to(0), predict=trajectory, objective=rmse), "either `loss_fn`, or"),
         (

@@ -14,6 +14,12 @@ from brainstate.nn import ExpT, L2Reg, OrderedT, Param, SigmoidT, SoftplusT
 import brainmass as bm
 from brainmass.fitting.second_order import METHODS
 
+# Steps that end a minimisation, and gradients of zero at the start, are what some of these fits are about.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:.*ended after n_steps:RuntimeWarning", "ignore:The gradient is exactly zero:RuntimeWarning"
+)
+
+
 TRACES = []
 GOAL = np.array([0.5, 0.1, -0.3, 0.7], np.float32)
 
@@ -257,7 +263,7 @@ def test_plain_numbers_are_fitted_by_name_and_others_kept():
     assert result.best_params.keys() == {"a", "w"}
     assert float(model.w.value()) == pytest.approx(0.8) and float(model.a.value()) == pytest.approx(1.0)
     assert float(model.beta.value()) == 2.0
-    np.testing.assert_array_equal(bm.Simulator(model, dt=1 * u.ms).run(3 * u.ms, seed=0)["x"].shape, (3, 4))
+    np.testing.assert_array_equal(bm.Simulator(model, dt=0.1 * u.ms).run(0.3 * u.ms, seed=0)["x"].shape, (3, 4))
 
 
 def test_transform_and_regularisation_of_the_description():

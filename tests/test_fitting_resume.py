@@ -9,6 +9,12 @@ from brainstate.nn import Param
 
 import brainmass as bm
 
+# Steps that end a minimisation, and gradients of zero at the start, are what some of these fits are about.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:.*ended after n_steps:RuntimeWarning", "ignore:The gradient is exactly zero:RuntimeWarning"
+)
+
+
 SPACE = {"a": (-2.0, 2.0), "beta": (0.01, 3.0)}
 
 

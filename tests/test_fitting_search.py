@@ -14,6 +14,12 @@ from braintools.init import Constant
 import brainmass as bm
 from brainmass.dynamics.fields import matching_precision
 
+# Steps that end a minimisation, and gradients of zero at the start, are what some of these fits are about.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:.*ended after n_steps:RuntimeWarning", "ignore:The gradient is exactly zero:RuntimeWarning"
+)
+
+
 TRACES = []
 SPACE = {"a": (-2.0, 2.0), "beta": (0.01, 3.0)}
 LOWEST = {"a": 1.0, "beta": 1.0}

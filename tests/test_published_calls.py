@@ -7,7 +7,9 @@ import brainstate
 import brainunit as u
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
+from brainstate.nn import Param, SigmoidT
 from braintools.init import Constant
 
 import brainmass as bm
@@ -232,7 +234,7 @@ def test_a_module_wired_by_hand_runs_sweeps_and_is_fitted(delay):
         pytest.importorskip("xarray")
         swept = bm.sweep(sim, 1.2 * u.ms, {"coupling.k": [0.0, 0.5]}, monitors=X, measure=lambda r: r["x"][-1])
         np.testing.assert_allclose(swept["measure"][:, 0], [by_hand(delay, k)[-1] for k in (0.0, 0.5)], rtol=1e-5)
-        fitted = Wired(delay, k=brainstate.nn.Param(0.2, fit=True))
+        fitted = Wired(delay, k=Param(0.2, fit=True))
         result = bm.Fitter(
             fitted,
             "L-BFGS-B",
@@ -241,3 +243,57 @@ def test_a_module_wired_by_hand_runs_sweeps_and_is_fitted(delay):
             backend="scipy",
         ).fit(expected)
     np.testing.assert_allclose(result.best_params["coupling.k"], 0.5, rtol=1e-3)
+
+
+# --- fits -----------------------------------------------------------------------------------------------------------
+def to_one(optimizer=None, at=0.3, transform=None, **options):
+    """A fit of `a` to 1, where the loss is 0."""
+    transform = {} if transform is None else {"t": transform}
+    model = bm.HopfStep(1, a=Param(at, fit=True, **transform))
+    return bm.Fitter(model, optimizer, **{"predict": lambda m: m.a.value() * jnp.ones(5), **options})
+
+
+def test_what_comes_with_the_loss_is_the_prediction():
+    fit = to_one(optax.adam(0.1), predict=None, loss_fn=lambda m: ((m.a.value() - 1.0) ** 2, {"a": m.a.value()}))
+    result = fit.fit(n_steps=60)
+    np.testing.assert_allclose(result.best_params["a"], 1.0, atol=0.02)
+    np.testing.assert_allclose(result.prediction["a"], result.best_params["a"], rtol=1e-6)
+
+
+def test_a_prediction_without_objective_is_compared_by_root_mean_square():
+    result = to_one(optax.adam(0.1)).fit(jnp.array([0.3, 0.3, 0.3, 0.3, 1.3]), n_steps=1)
+    np.testing.assert_allclose(result.history[0], np.sqrt(1 / 5), rtol=1e-6)
+
+
+def test_settings_as_a_dictionary_and_bounds_from_the_transform():
+    pytest.importorskip("nevergrad")
+    fit = to_one({"method": "DE", "n_sample": 6}, transform=SigmoidT(0.05, 3.0), backend="nevergrad")
+    result = fit.fit(jnp.ones(5), n_steps=12)
+    assert result.histories.shape == (12, 6)
+    np.testing.assert_allclose(result.best_params["a"], 1.0, atol=0.3)
+    bounds = result.bounds["a"]
+    np.testing.assert_allclose([bounds.low, bounds.high], [0.05, 3.0], atol=1e-3)
+    with pytest.raises(ValueError, match="may hold method, n_sample, but holds 'budgets'"):
+        to_one({"method": "DE", "budgets": 6}, transform=SigmoidT(0.05, 3.0), backend="nevergrad")
+    tight = to_one({"method": "L-BFGS-B", "tol": 1e-8, "options": {"maxiter": 1}}, backend="scipy")
+    assert tight.fit(jnp.ones(5)).raw.nit == 1
+
+
+def test_a_minimisation_that_its_steps_end_says_so():
+    with pytest.warns(RuntimeWarning, match="Nelder-Mead ended after n_steps=3 evaluations.*in brainmass 0.1.1"):
+        to_one("Nelder-Mead", backend="scipy").fit(jnp.ones(5), n_steps=3)
+    converged = to_one("Nelder-Mead", backend="scipy").fit(jnp.ones(5), n_steps=400)
+    np.testing.assert_allclose(converged.best_params["a"], 1.0, atol=1e-3)
+
+
+def test_a_callback_reads_by_name():
+    seen = []
+    fit = to_one(optax.adam(0.1), callbacks=[lambda info: seen.append((info["loss"], info[1], dict(info)["step"]))])
+    result = fit.fit(jnp.ones(5), n_steps=3)
+    assert [loss for loss, _, _ in seen] == [loss for _, loss, _ in seen] == list(result.history)
+    assert [step for _, _, step in seen] == [0, 1, 2]
+
+
+def test_a_gradient_of_zero_at_the_start_is_said():
+    with pytest.warns(RuntimeWarning, match="exactly zero at the start"):
+        to_one(optax.adam(0.1), predict=None, loss_fn=lambda m: 1.0 + 0.0 * m.a.value()).fit(n_steps=2)

@@ -60,6 +60,13 @@ class Coordinate:
             self._set_box_of_prior()
         self.kept = (self.low, self.high) if bounds is not None else self._ends_of_prior()
 
+    def bound_by_transform(self) -> None:
+        """Without bounds and prior, the box is what the transform gives, less its ends, where it has no inverse."""
+        low, high = self._ends_of_transform()
+        if self.low is None and np.isfinite([low, high]).all():
+            margin = _TAIL * (high - low)
+            self._set_box(self.value(low + margin), self.value(high - margin))
+
     # --- between the solver and the model -----------------------------------------------------------------------------
     def value(self, numbers: Any) -> Any:
         numbers = jnp.asarray(numbers, self.dtype)
@@ -123,7 +130,8 @@ class Coordinate:
 
     def _ends_of_transform(self) -> tuple[np.ndarray, np.ndarray]:
         """What it gives far out on both sides; infinite where it has no end."""
-        far = [u.math.full_like(u.math.asarray(self.start), end) for end in (-np.inf, np.inf)]
+        numbers, unit = u.split_mantissa_unit(u.math.asarray(self.start))
+        far = [u.maybe_decimal(u.Quantity(jnp.full_like(numbers, end), unit=unit)) for end in (-np.inf, np.inf)]
         ends = np.sort([np.asarray(u.get_mantissa(self.transform.forward(x)), float) for x in far], axis=0)
         known = ~np.isnan(ends).any(axis=0)
         low, high = np.where(known & (np.abs(ends) < _FAR), ends, np.nan)

@@ -132,6 +132,11 @@ class Course:
                 + self.explain("loss", place(one), key)
             )
             return True
+        if norm is not None and self.n_done == 1 and not np.any(norms):
+            self._warn(
+                "The gradient is exactly zero at the start: nothing that is fitted changes the loss there. Is the "
+                "target reached already, does the prediction use the parameters, or does it saturate?"
+            )
         if norm is not None and self._lost(norm, float(np.atleast_1d(sizes)[one]), place(one), key):
             return True
         for callback in self.orders.callbacks:
@@ -187,6 +192,14 @@ class Course:
             self._warned = True
             self._warn(f"The gradient explodes: its norm is {norm:.3g} at step {self.n_done - 1}. {advice}")
         return False
+
+    def warn_of_an_early_end(self, method: str) -> None:
+        """Where a minimisation used up its steps before it converged."""
+        if self.n_done >= self.orders.n_steps:
+            self._warn(
+                f"{method} ended after n_steps={self.orders.n_steps} evaluations, before it converged. `n_steps` "
+                "counts evaluations; in brainmass 0.1.1 it counts minimisations, each to its end: give more."
+            )
 
     def warn_of_lost_generation(self) -> None:
         if not self._warned:

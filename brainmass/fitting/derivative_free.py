@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -19,7 +20,7 @@ from brainmass.fitting.space import Box, SearchSpace
 from brainmass.simulation.lanes import Lanes
 from brainmass.simulation.random import fold
 
-__all__ = ["DifferentialEvolution", "Nevergrad"]
+__all__ = ["DifferentialEvolution", "Nevergrad", "from_dictionary"]
 
 _NO_LOSS = 1e20  # what a candidate without a finite loss is given
 
@@ -145,6 +146,29 @@ class DifferentialEvolution(_Generations):
             )
         except StopIteration:
             return None
+
+
+# What a dictionary of settings may hold for a back end, beside the method.
+_SETTINGS = {"nevergrad": ("n_sample",), "scipy": ("tol", "options")}
+
+
+def from_dictionary(backend: str, optimizer: Any, popsize: Any) -> tuple[Any, Any, dict[str, Any]]:
+    """Optimiser, size of a generation and other settings, from what may be a dictionary of them."""
+    if not isinstance(optimizer, Mapping) or backend not in _SETTINGS:
+        return optimizer, popsize, {}
+    known = ("method", *_SETTINGS[backend])
+    if unknown := [name for name in optimizer if name not in known]:
+        raise ValueError(
+            f"Argument `optimizer` of Fitter, as a dictionary for the back end {backend!r}, may hold "
+            f"{', '.join(known)}, but holds {unknown[0]!r}."
+        )
+    settings = dict(optimizer)
+    method, n_sample = settings.pop("method", None), settings.pop("n_sample", None)
+    if n_sample is not None and popsize is not None:
+        raise ValueError("Give Fitter either `popsize` or the setting 'n_sample', which mean the same.")
+    if settings and (method is None or method == "differential_evolution"):
+        raise ValueError("The settings 'tol' and 'options' of Fitter belong to a method of scipy.optimize.minimize.")
+    return method, popsize if n_sample is None else n_sample, settings
 
 
 def _numbers(places: np.ndarray) -> np.ndarray:

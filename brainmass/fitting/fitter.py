@@ -17,7 +17,7 @@ from brainmass._common.reading.problems import as_path
 from brainmass.dynamics.fields import is_traced, show
 from brainmass.dynamics.module import Closed, fixed
 from brainmass.fitting.course import Course, Given, Orders
-from brainmass.fitting.derivative_free import DifferentialEvolution, Nevergrad
+from brainmass.fitting.derivative_free import DifferentialEvolution, Nevergrad, from_dictionary
 from brainmass.fitting.description import described
 from brainmass.fitting.failure import Failure, of_gradient, of_loss
 from brainmass.fitting.gradient import GradientDescent
@@ -29,6 +29,7 @@ from brainmass.fitting.rows import Rows, as_rows, chunks, minibatch
 from brainmass.fitting.saved import Saved, digest, shapes_of
 from brainmass.fitting.second_order import LeastSquares, Minimize
 from brainmass.fitting.space import SearchSpace
+from brainmass.objectives.signals import timeseries_rmse
 from brainmass.simulation.functional import ByPath, Inventory
 from brainmass.simulation.random import as_key
 from brainmass.simulation.simulator import Simulator
@@ -55,19 +56,22 @@ class Fitter(Closed):
         For 'grad' an optax or braintools optimiser, default `optax.adam(1e-2)`; it sees the parameters before their
         transforms. For 'nevergrad' a name, class or family of nevergrad, default "CMA". For 'scipy'
         "differential_evolution", the default, or a method of `scipy.optimize.minimize`, such as "L-BFGS-B". For
-        'optimistix' "LevenbergMarquardt", the default, "GaussNewton", "Dogleg", or a solver.
+        'optimistix' "LevenbergMarquardt", the default, "GaussNewton", "Dogleg", or a solver. Also a dictionary: for
+        'nevergrad' of `method` and `n_sample`, the size of a generation; for 'scipy' of `method`, `tol` and `options`.
     duration, monitors, inputs, sample_every : optional
         The run whose recordings are compared with the data: arguments of `Simulator.run`. What is predicted is the
         array of the monitor; of several, a mapping by their names. Parameters of inputs and monitors are fitted like
         those of the model, by names such as "inputs.x_inp.amplitude" or "observers.bold.tau".
     objective : callable, or mapping of them, optional
         `objective(prediction, target)`, a scalar, e.g. `brainmass.objectives.fc_corr(as_loss=True)`. A mapping from
-        names of monitors to objectives: their sum, each with what the mapping `target` has under that name.
+        names of monitors to objectives: their sum, each with what the mapping `target` has under that name. Default
+        with `predict`: `brainmass.objectives.timeseries_rmse()`.
     predict : callable, optional
         In place of that run, `predict(model)` or `predict(model, key)`, or of the Simulator if one was given; the key
         seeds what is random in this step.
     loss_fn : callable, optional
-        In place of run and objective, `loss_fn(model)` or `loss_fn(model, key)`, a scalar.
+        In place of run and objective, `loss_fn(model)` or `loss_fn(model, key)`, a scalar. Of a pair
+        `(loss, more)` the second becomes `prediction` of the result.
     backend : {'grad', 'nevergrad', 'scipy', 'optimistix'}
         For 'optimistix', least squares, `objective` or `loss_fn` gives residuals, an array, whose sum of squares is
         the loss; without an objective they are `prediction - target`.
@@ -127,6 +131,7 @@ class Fitter(Closed):
         self._given_as = (model, optimizer), named  # for copies
         if backend not in BACKENDS:
             raise ValueError(f"Argument `backend` of Fitter must be one of {BACKENDS}, but is {backend!r}.")
+        optimizer, popsize, settings = from_dictionary(backend, optimizer, popsize)
         options = dict(n_starts=n_starts, popsize=popsize, mode=mode, grad_horizon=grad_horizon)
         _check_options(backend, optimizer, options)
         run = {"duration": duration, "monitors": monitors, "inputs": inputs, "sample_every": sample_every}
@@ -135,7 +140,9 @@ class Fitter(Closed):
         run["transient"], samples = (None, transient) if isinstance(transient, int) else (transient, 0)
         self._recorded: Recorded | None = None
         if loss_fn is not None or predict is not None:
-            _check_functions(loss_fn, predict, objective, run, backend)
+            _check_functions(loss_fn, predict, objective, run)
+            if predict is not None and objective is None and backend != "optimistix":
+                objective = timeseries_rmse()
             hand = attrgetter("model") if simulator is None else partial(_simulator_of, simulator.dt)
             subject = Subject(self.model)
         else:
@@ -146,6 +153,8 @@ class Fitter(Closed):
         function: Any = objective
         self._problem = Problem(subject, loss_fn, predict, function, samples, mode, grad_horizon, hand)
         self._solver = _solver(backend, self._problem, optimizer, n_starts, popsize)
+        if settings:
+            self._solver.settings = settings
         self._callbacks = [callbacks] if callable(callbacks) else list(callbacks or ())
         self._described = described(search_space)
         self._space(self._problem.inventory())
@@ -375,12 +384,11 @@ class Fitter(Closed):
         return jax.tree.map(lambda *xs: jnp.concatenate(xs)[:n], *parts)
 
 
-def _check_functions(loss_fn: Any, predict: Any, objective: Any, run: Mapping[str, Any], backend: str) -> None:
+def _check_functions(loss_fn: Any, predict: Any, objective: Any, run: Mapping[str, Any]) -> None:
     """What does not belong to a fit of a function is refused."""
     given = (loss_fn is not None, predict is not None, objective is not None)
-    allowed = [(True, False, False), (False, True, True)]
-    if given not in (allowed + [(False, True, False)] if backend == "optimistix" else allowed):
-        raise ValueError("Fitter needs either `loss_fn`, or both `predict` and `objective`.")
+    if given not in [(True, False, False), (False, True, True), (False, True, False)]:
+        raise ValueError("Fitter needs either `loss_fn`, or `predict`, with an `objective` or without.")
     name = "predict" if loss_fn is None else "loss_fn"
     if odd := [argument for argument, x in run.items() if x is not None]:
         raise ValueError(

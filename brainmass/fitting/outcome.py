@@ -42,6 +42,18 @@ class FitStep(NamedTuple):
     #: norm of the gradient; None with a search that uses none
     grad_norm: float | None = None
 
+    def __getitem__(self, key: Any) -> Any:
+        """By place, or by name: `info["loss"]`."""
+        if not isinstance(key, str):
+            return tuple.__getitem__(self, key)
+        if key not in self._fields:
+            raise KeyError(f"A FitStep has {', '.join(self._fields)}, but no {key!r}.")
+        return getattr(self, key)
+
+    def keys(self) -> tuple[str, ...]:
+        """The names, so that `dict(info)` has them."""
+        return self._fields
+
 
 class FitResult(Closed):
     """The outcome of a fit.

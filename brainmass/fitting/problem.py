@@ -49,6 +49,7 @@ class Problem:
         self.subject, self.mode, self._hand = subject, mode, hand
         self._loss_fn, self._predict, self._objective = loss_fn, predict, objective
         self._transient, self.horizon = transient, horizon
+        self._gives_more = False  # whether `loss_fn` returns a pair: the loss, and something to be handed back
         self._checked: set[Any] = set()
         self._pictures, self._things = Pictures("fit"), {}
 
@@ -64,7 +65,7 @@ class Problem:
 
     @property
     def predicts(self) -> bool:
-        return self._predict is not None
+        return self._predict is not None or self._gives_more
 
     def loss(self, theta: Values, fixed: Values, key: Any, target: Any, plain: bool = False) -> Any:
         """The loss; of rows the mean. Priors and regularisations are added once."""
@@ -87,7 +88,8 @@ class Problem:
 
         def one(key: Any, data: Any) -> Any:
             with self.calling():
-                return self._prediction(self._hand(self._on(theta, fixed, False)[0]), key, data)
+                model = self._hand(self._on(theta, fixed, False)[0])
+                return self._prediction(model, key, data) if self._loss_fn is None else self._given(model, key, data)[1]
 
         if not isinstance(target, Rows):
             return one(key, None)
@@ -122,7 +124,7 @@ class Problem:
         copy, found = self._on(theta, fixed, plain)
         with self._owning(found):
             if self._loss_fn is not None:
-                return _call(self._loss_fn, self._hand(copy), key, data)
+                return self._given(self._hand(copy), key, data)[0]
             return self.against(self._prediction(self._hand(copy), key, data), target)
 
     @contextmanager
@@ -135,6 +137,12 @@ class Problem:
         owner.check(trainable_within(f for f in (self._loss_fn, self._predict, self._objective) if f is not None))
         with owned_by(owner):
             yield
+
+    def _given(self, model: Any, key: Any, data: Any) -> tuple[Any, Any]:
+        """What `loss_fn` gives: the loss, and what comes with it, or None."""
+        given = _call(self._loss_fn, model, key, data)  # type: ignore[arg-type]
+        self._gives_more = isinstance(given, tuple) and len(given) == 2
+        return given if self._gives_more else (given, None)
 
     def _compared(self, theta: Values, fixed: Values, key: Any, target: Any, plain: bool) -> tuple[Any, Any]:
         with gradients_through(self.horizon), self.calling():

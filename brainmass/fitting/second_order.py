@@ -53,9 +53,10 @@ class Minimize:
         self.problem = problem
         self.optimizer = self.name = known[method.lower()]
         self._compiled: dict[Any, Any] = {}
+        self.settings: dict[str, Any] = {}
 
     def describe(self, given: Given) -> dict[str, Any]:
-        return {"optimizer": self.optimizer}
+        return {"optimizer": self.optimizer, **({"settings": str(self.settings)} if self.settings else {})}
 
     def check(self, space: SearchSpace) -> None:
         if space.bounded and not METHODS[self.optimizer][0]:
@@ -101,9 +102,11 @@ class Minimize:
         options = {"bounds": optimize.Bounds(np.zeros(size), np.ones(size), keep_feasible=True)} if at.bounded else {}
         if self.optimizer == "Newton-CG":  # it takes differences of gradients
             options["options"] = {"eps": precision**0.5}
+        options |= self.settings
         try:
             return optimize.minimize(loss, at.start, method=self.optimizer, jac=wants_gradient or None, **options)
         except StopIteration:
+            course.warn_of_an_early_end(self.optimizer)
             return None
 
     def _find(

@@ -145,6 +145,8 @@ class Box:
     plain = True
 
     def __init__(self, space: SearchSpace):
+        for side in space.sides.values():
+            side.bound_by_transform()
         if missing := [path for path, side in space.sides.items() if side.low is None]:
             raise ValueError(
                 "Argument `search_space` of Fitter must bound all trainable parameters, but lacks "
