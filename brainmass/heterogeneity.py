@@ -9,8 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 from brainstate.nn import IdentityT, Param
 
+from brainmass._common.checks import flag, items, numbers, one_of
 from brainmass._common.foreign import Held, opened, positions
-from brainmass.dynamics.fields import show
+from brainmass.dynamics.fields import check_parts, show
 from brainmass.dynamics.module import ClosedModule, ShowsConstructor
 from brainmass.settings import matching_precision
 
@@ -58,7 +59,10 @@ class RegionalMap(ShowsConstructor, ClosedModule, Param):
     def __init__(self, maps: Any, a: Any, b: Any = 0.0, transform: Any = None, reg: Any = None, fit: bool = True,
         *, rows: str | None = None, regions: Any = None,
     ):  # fmt: skip
-        maps, b = _checked_maps(maps, rows, regions), np.asarray(u.get_mantissa(b))
+        check_parts("RegionalMap", reg=reg, transform=transform)
+        flag("Argument `fit` of RegionalMap", fit)
+        maps, a = _checked_maps(maps, rows, regions), numbers("Argument `a` of RegionalMap", a)
+        b = np.asarray(numbers("Argument `b` of RegionalMap", b, unit=u.UNITLESS))
         if b.shape not in ((), maps.shape[:1]):
             raise ValueError(
                 f"Argument `b` of RegionalMap must be one number or one for each of the {len(maps)} maps, "
@@ -99,11 +103,11 @@ class _OfMaps:
 
 def _checked_maps(maps: Any, rows: str | None, regions: Any) -> np.ndarray:
     what = "Argument `maps` of RegionalMap"
-    if rows not in (None, "maps", "regions"):
-        raise ValueError(f"Argument `rows` of RegionalMap must be 'maps' or 'regions', but is {rows!r}.")
+    one_of("Argument `rows` of RegionalMap", rows, (None, "maps", "regions"))
     held = opened(what, maps)
     if regions is not None:
-        held = _by_region(what, held, tuple(getattr(regions, "labels", regions)))
+        labels = items("Argument `regions` of RegionalMap", getattr(regions, "labels", regions), "names")
+        held = _by_region(what, held, tuple(labels))
         rows = "maps"
     values = _plain_numbers(what, held.values)
     if rows is None and values.ndim == 2 and _is_open(values, held):
@@ -121,12 +125,10 @@ def _checked_maps(maps: Any, rows: str | None, regions: Any) -> np.ndarray:
 
 
 def _plain_numbers(what: str, given: Any) -> np.ndarray:
+    given = numbers(what, given)
     if u.get_unit(given).dim != u.DIMENSIONLESS:
         raise u.UnitMismatchError(f"{what} must be plain numbers, but is in {u.get_unit(given)}: give `a` the unit.")
-    try:
-        return np.asarray(u.maybe_decimal(given), dtype=float)
-    except (TypeError, ValueError) as error:
-        raise TypeError(f"{what} must be numbers of shape (K, N) or (N,), but is {show(given)}.") from error
+    return np.asarray(u.maybe_decimal(given), dtype=float)
 
 
 def _is_open(values: np.ndarray, held: Held) -> bool:

@@ -6,6 +6,7 @@ import dataclasses
 import functools
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, ClassVar
 
 import brainstate
@@ -18,6 +19,7 @@ from braintools.init import Constant
 from jax import lax
 from jax.lax.linalg import triangular_solve
 
+from brainmass._common.checks import function, numbers, one_of
 from brainmass.dynamics.base import Declared, time_step
 from brainmass.dynamics.declaration import population_shape
 from brainmass.dynamics.fields import (
@@ -71,11 +73,13 @@ class Noise(Declared):
     factor: Any = spelling(
         "in place of the covariance a matrix L of shape (N, any), with L Lᵀ the covariance", default=None
     )
-    amplitude: Callable[[Mapping[str, Any]], Any] | None = option(default=None)
-    interpretation: str = option(default="ito")
+    amplitude: Callable[[Mapping[str, Any]], Any] | None = option(
+        default=None, check=partial(function, of="the node's states", example='amplitude=lambda state: state["x"]')
+    )
+    interpretation: str = option(default="ito", check=partial(one_of, known=("ito", "stratonovich")))
 
     # Standard normals for this step, set by the time loop; None outside a run.
-    _handed: Any = None
+    _handed: ClassVar[Any] = None
     # The transpose of the factor of the covariance, where there is one.
     mixing: ClassVar[Any] = None
 
@@ -138,18 +142,6 @@ class Noise(Declared):
         """The mean; zero, in the unit of sigma, when none was given."""
         return u.maybe_decimal(0.0 * u.get_unit(self.p.sigma)) if self.mean is None else self.p.mean
 
-    def __setattr__(self, key: str, value: Any) -> None:
-        if self._checked and key == "amplitude" and not (value is None or callable(value)):
-            raise TypeError(
-                f"Argument `amplitude` of {self._owner} must be a function of the node's states, but is "
-                f'{show(value)}. Example: amplitude=lambda state: state["x"].'
-            )
-        if self._checked and key == "interpretation" and value not in ("ito", "stratonovich"):
-            raise ValueError(
-                f"Argument `interpretation` of {self._owner} must be 'ito' or 'stratonovich', but is {value!r}."
-            )
-        super().__setattr__(key, value)
-
     def check(self) -> None:
         if {"mean", "sigma"} <= self._params.keys() and self.mean is not None:
             mean, sigma = u.get_unit(self.p.mean), u.get_unit(self.p.sigma)
@@ -209,14 +201,9 @@ class OUProcess(Noise):
     )
     tau: Par = param(default=10.0 * u.ms, doc="correlation time", domain=positive)
     init: Initializer | None = None
-    start: str = option(default="mean")
+    start: str = option(default="mean", check=partial(one_of, known=("mean", "stationary")))
 
     x: HiddenState = state("present value", unit=None, start="init")
-
-    def __setattr__(self, key: str, value: Any) -> None:
-        if self._checked and key == "start" and value not in ("mean", "stationary"):
-            raise ValueError(f"Argument `start` of {self._owner} must be 'mean' or 'stationary', but is {value!r}.")
-        super().__setattr__(key, value)
 
     def _initial(self, rng: Any) -> dict[str, Any]:
         zero = u.math.zeros((*(self._batch or ()), *self.varshape), dtype=default_dtype())
@@ -409,6 +396,7 @@ def _mix(z: jax.Array, factor: jax.Array) -> jax.Array:
 
 def _factor(what: str, n: int, given: Any, is_covariance: bool) -> np.ndarray:
     """The checked factor of a covariance, from either."""
+    given = numbers(what, given)
     if u.get_unit(given).dim != u.DIMENSIONLESS:
         raise u.UnitMismatchError(
             f"{what} must be of plain numbers, since `sigma` carries the unit, but is in {u.get_unit(given)}."

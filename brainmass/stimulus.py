@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, ClassVar
 
 import brainstate
@@ -12,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from brainmass._common.checks import numbers, one_of, whole
 from brainmass._common.foreign import opened
 from brainmass.clock import Double, as_written, moment, step_in_ms
 from brainmass.dynamics.base import Declared
@@ -161,6 +163,9 @@ def _unit(part: Any) -> Any:
     return part.unit if isinstance(part, Drive) else u.get_unit(part)
 
 
+_ENDS = ("refuse", "zero", "hold", "repeat")
+
+
 class Stimulus(Drive, Declared):
     """Base of the stimuli: `amplitude` times the weight of each region times a time course without unit.
 
@@ -263,10 +268,9 @@ class PulseTrain(Stimulus):
 
     width: Par = param(default=1.0 * u.ms, doc="duration of a pulse", domain=positive)
     period: Par = param(default=100.0 * u.ms, doc="from the start of a pulse to that of the next", domain=positive)
-    count: int | None = option(default=None)
+    count: int | None = option(default=None, check=whole)
 
     def check(self) -> None:
-        _check_count(self._owner, "count", self.count)
         _check_order(self, "width", "period")
 
     def course(self, since: Any) -> Any:
@@ -286,14 +290,12 @@ class ThetaBurst(Stimulus):
     width: Par = param(default=1.0 * u.ms, doc="duration of a pulse", domain=positive)
     pulse_period: Par = param(default=20.0 * u.ms, doc="from pulse to pulse", domain=positive)
     burst_period: Par = param(default=200.0 * u.ms, doc="from burst to burst", domain=positive)
-    pulses: int = option(default=3)
-    bursts: int | None = option(default=None)
+    pulses: int = option(default=3, check=whole)
+    bursts: int | None = option(default=None, check=whole)
     train: Par = param(default=None, doc="duration of a train; default without end", domain=positive, unit=u.ms)
     train_period: Par = param(default=None, doc="from train to train; default one train", domain=positive, unit=u.ms)
 
     def check(self) -> None:
-        _check_count(self._owner, "pulses", self.pulses)
-        _check_count(self._owner, "bursts", self.bursts)
         _check_order(self, "width", "pulse_period")
         _check_order(self, "pulse_period", "burst_period", self.pulses)
         if self.train is None and self.train_period is not None:
@@ -342,9 +344,6 @@ class Ramp(Stimulus):
         return jnp.clip((since / self.exactly("duration")).value, 0.0, 1.0)
 
 
-_ENDS = ("refuse", "zero", "hold", "repeat")
-
-
 class Recording(Stimulus):
     """Data as a stimulus: rows of an array, one every `every`, times the amplitude.
 
@@ -361,14 +360,8 @@ class Recording(Stimulus):
 
     every: Par = param(default=1.0 * u.ms, doc="time between rows", domain=positive)
     interpolate: bool = option(default=True)
-    after: str = option(default="refuse")
+    after: str = option(default="refuse", check=partial(one_of, known=_ENDS))
     data: Any = option(default=None)
-
-    def check(self) -> None:
-        if self.after not in _ENDS:
-            raise ValueError(
-                f"Argument `after` of {self._owner} must be one of {', '.join(_ENDS)}, but is {self.after!r}."
-            )
 
     def __setattr__(self, key: str, value: Any) -> None:
         if self._checked and key == "data":
@@ -431,7 +424,7 @@ def _rows(owner: str, data: Any, shape: tuple[int, ...]) -> np.ndarray:
             f"{what} must be plain numbers, but is in {data.unit}: give the unit to the amplitude. "
             f"Example: Recording(n, data=values, amplitude=1.0 * u.{data.unit})."
         )
-    values = np.asarray(u.get_mantissa(data))
+    values = np.asarray(u.get_mantissa(numbers(what, data)))
     if values.ndim == 1:
         values = np.broadcast_to(values.reshape(-1, *(1 for _ in shape)), (len(values), *shape))
     if values.ndim == 0 or len(values) == 0 or values.shape[1:] != shape:
@@ -446,11 +439,6 @@ def _rows(owner: str, data: Any, shape: tuple[int, ...]) -> np.ndarray:
 def _first(since: Any, period: Any, count: int | None) -> Any:
     """1 within the first `count` periods."""
     return _between(since, jnp.inf if count is None else count * period)
-
-
-def _check_count(owner: str, name: str, count: Any) -> None:
-    if count is not None and (isinstance(count, bool) or not isinstance(count, int) or count < 1):
-        raise ValueError(f"Argument `{name}` of {owner} must be a positive whole number, but is {show(count)}.")
 
 
 def _check_order(stimulus: Stimulus, short: str, long: str, times: int = 1) -> None:

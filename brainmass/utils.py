@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import brainunit as u
@@ -9,7 +10,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from brainmass.dynamics.fields import is_traced, show, suggestion
+from brainmass._common.checks import MOST, is_function, is_traced, numbers, one_of, whole
+from brainmass._common.messages import show
 
 __all__ = ["bounded_input", "delay_index", "process_sequence", "sigmoid", "sys2nd"]
 
@@ -20,7 +22,12 @@ def sys2nd(A: Any, a: Any, u: Any, x: Any, v: Any) -> Any:
     Its impulse response is :math:`A a t e^{-a t}`, with maximum :math:`A/e` at :math:`t = 1/a`; its static gain
     is :math:`A/a`.
     """
+    A, a, u, x, v = _numbers("sys2nd", A=A, a=a, u=u, x=x, v=v)
     return A * a * u - 2 * a * v - a**2 * x
+
+
+def _numbers(owner: str, **given: Any) -> list[Any]:
+    return [numbers(f"Argument `{name}` of {owner}", value) for name, value in given.items()]
 
 
 def sigmoid(x: Any, vmax: Any, v0: Any, r: Any) -> Any:
@@ -28,6 +35,12 @@ def sigmoid(x: Any, vmax: Any, v0: Any, r: Any) -> Any:
 
     `r` carries the inverse of the unit of `x`.
     """
+    x, vmax, v0, r = _numbers("sigmoid", x=x, vmax=vmax, v0=v0, r=r)
+    unit, of_v0, of_r = u.get_unit(x), u.get_unit(v0), u.get_unit(r)
+    if not unit.has_same_dim(of_v0):
+        raise u.UnitMismatchError(f"Arguments `x` and `v0` of sigmoid must have one unit, but have {unit} and {of_v0}.")
+    if not (unit * of_r).has_same_dim(u.UNITLESS):
+        raise u.UnitMismatchError(f"Argument `r` of sigmoid must have a unit like 1/({unit}), but has {of_r}.")
     return vmax * u.math.sigmoid(r * (x - v0))
 
 
@@ -36,11 +49,12 @@ def bounded_input(x: Any, bound: Any = 500.0) -> Any:
 
     A plain `bound` is read in the unit that `x` carries.
     """
-    x = u.maybe_decimal(x)
-    unit = u.get_unit(x)
-    size = bound.to_decimal(unit) if u.get_unit(bound).dim != u.DIMENSIONLESS else u.maybe_decimal(bound)
+    x = u.maybe_decimal(numbers("Argument `x` of bounded_input", x))
+    unit, what = u.get_unit(x), "Argument `bound` of bounded_input"
+    bound = numbers(what, bound)
+    size = u.maybe_decimal(bound) if u.get_unit(bound).dim == u.DIMENSIONLESS else numbers(what, bound, unit=unit)
     if not is_traced(size) and not np.all(np.asarray(size) > 0):
-        raise ValueError(f"Argument `bound` of bounded_input must be > 0, but is {show(bound)}.")
+        raise ValueError(f"{what} must be > 0, but is {show(bound)}.")
     bounded = size * jnp.tanh(u.get_mantissa(x) / size)
     return bounded if unit.dim == u.DIMENSIONLESS else u.Quantity(bounded, unit=unit)
 
@@ -66,17 +80,15 @@ def process_sequence(data: Any, mode: Any = "stack") -> Any:
         `'stack'` leaves time as it is; `'last'`, `'first'`, `'avg'` or `'mean'`, `'max'`, `'min'`; or a function of an
         array.
     """
-    if not callable(mode) and mode not in _REDUCTIONS:
-        raise ValueError(
-            f"Argument `mode` of process_sequence must be a function or one of {', '.join(map(repr, _REDUCTIONS))}, "
-            f"but is {mode!r}.{suggestion(str(mode), _REDUCTIONS)}"
-        )
-    reduce = mode if callable(mode) else _REDUCTIONS[mode]
+    if is_function(mode):
+        reduce = mode
+    else:
+        reduce = _REDUCTIONS[one_of("Argument `mode` of process_sequence", mode, _REDUCTIONS, also="a function or ")]
     return jax.tree.map(reduce, data, is_leaf=lambda x: isinstance(x, u.Quantity))
 
 
 def delay_index(n_hidden: int) -> Any:
     """The source of every edge: an (n, n) array of integers in which each row is 0 ... n-1."""
-    if isinstance(n_hidden, bool) or not isinstance(n_hidden, int | np.integer) or n_hidden < 1:
-        raise ValueError(f"Argument `n_hidden` of delay_index must be a positive int, but is {show(n_hidden)}.")
+    # n times n of them are counted in 32 bits
+    whole("Argument `n_hidden` of delay_index", n_hidden, most=math.isqrt(MOST))
     return jnp.tile(jnp.arange(n_hidden), (n_hidden, 1))

@@ -223,7 +223,7 @@ def test_what_brainstate_takes_apart_can_be_put_together():
         (lambda: bm.OUProcess(2, sigma=1.0), "start", "end", ValueError, ["stationary"]),
         (lambda: bm.PulseTrain(2), "width", 200 * u.ms, ValueError, ["`period`", "`width`"]),
         (lambda: bm.PulseTrain(2), "count", 0, ValueError, ["`count`"]),
-        (lambda: bm.Recording(2, data=np.ones(3)), "after", "never", ValueError, ["refuse, zero, hold"]),
+        (lambda: bm.Recording(2, data=np.ones(3)), "after", "never", ValueError, ["'refuse', 'zero', 'hold'"]),
         (lambda: bm.Recording(2, data=np.ones(3)), "data", np.ones((3, 4)), ValueError, ["`data`"]),
         (lambda: bm.ColoredNoise(2, high=100 * u.Hz), "low", 50 * u.Hz, ValueError, ["ten times `low`"]),
         (lambda: bm.BOLDSignal(3), "TE", 10 * u.ms, TypeError, ["`TE`", "friston2003"]),

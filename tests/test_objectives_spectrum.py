@@ -154,7 +154,7 @@ def test_jit_and_vmap_change_nothing(f):
         (lambda: psd_rmse(2.0 * u.Hz), "`sampling_period` .*unit of time, but is 2"),
         (lambda: psd_rmse(-1 * u.ms), "`sampling_period` .*one time > 0, but is -1"),
         (lambda: psd_rmse(np.ones(2) * u.ms), "`sampling_period` .*one time > 0"),
-        (lambda: psd_rmse(PERIOD, window_size=1), "`window_size` of psd_rmse .*2 or more, but is 1"),
+        (lambda: psd_rmse(PERIOD, window_size=1), "`window_size` of psd_rmse .*at least 2, but is 1"),
         (lambda: psd_rmse(PERIOD, (0.1, 0.2)), r"`band` of psd_rmse .*two frequencies.*but is \(0.1, 0.2\)"),
         (lambda: psd_rmse(PERIOD, 0.1 * u.Hz), "`band` .*two frequencies, the lower one first, but is"),
         (lambda: psd_rmse(PERIOD, (0.2 * u.Hz, 0.1 * u.Hz)), "`band` .*the lower one first"),

@@ -628,7 +628,7 @@ def test_time_step():
         ({"sample_every": 0.25 * u.ms}, "`sample_every` must be a multiple"),
         ({"monitors": ["xx"]}, "no state 'xx' to monitor. Did you mean 'x'"),
         ({"monitors": {"m": "node.q"}}, "no state 'node.q'"),
-        ({"monitors": {"m": 3}}, "A monitor must be the name of a state"),
+        ({"monitors": {"m": 3}}, "`monitors` of run, 'm', must be the name of a state"),
         ({"monitors": [lambda model: 0.0]}, "`monitors` of run must be a list of names, a dict or a function"),
         ({"monitors": {"m": bm.Monitor(bm.BOLDSignal(2), source="q")}}, "no state 'q' to monitor"),
         (

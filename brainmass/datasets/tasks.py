@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from brainmass.dynamics.fields import show
+from brainmass._common.checks import MOST, whole
 
 __all__ = ["delayed_match_task"]
 
@@ -42,8 +40,14 @@ def delayed_match_task(
     ValueError
         If a number is no int or too small.
     """
-    for name, value, least in ("n_samples", n_samples, 1), ("seq_len", seq_len, 2), ("n_symbols", n_symbols, 2):
-        _check_count(name, value, least)
+    least = {"n_samples": (n_samples, 1), "seq_len": (seq_len, 2), "n_symbols": (n_symbols, 2), "seed": (seed, 0)}
+    for name, (value, smallest) in least.items():
+        whole(f"Argument `{name}` of delayed_match_task", value, smallest)
+    if n_samples * seq_len * n_symbols > MOST:
+        raise ValueError(
+            f"Arguments {', '.join(map('`{}`'.format, list(least)[:3]))} of delayed_match_task must have a product of "
+            f"{MOST} at most, but have {n_samples * seq_len * n_symbols}."
+        )
     rng = np.random.default_rng(seed)
     targets = rng.permutation(np.arange(n_samples) < n_samples // 2).astype(np.int32)
     first = rng.integers(n_symbols, size=n_samples)
@@ -52,10 +56,3 @@ def delayed_match_task(
     inputs[np.arange(n_samples), 0, first] = 1
     inputs[np.arange(n_samples), -1, np.where(targets, first, other)] = 1
     return inputs, targets
-
-
-def _check_count(name: str, value: Any, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-        raise ValueError(
-            f"Argument `{name}` of delayed_match_task must be an int of at least {least}, but is {show(value)}."
-        )

@@ -13,6 +13,7 @@ import brainstate
 import brainunit as u
 from brainstate.nn import Param
 
+from brainmass._common.checks import is_function
 from brainmass.display import Html, folded, number, page, parameter_words, table
 from brainmass.dynamics import integrators
 from brainmass.dynamics.declaration import (
@@ -38,7 +39,6 @@ from brainmass.dynamics.fields import (
     as_param,
     as_setting,
     check_input_shape,
-    check_kind,
     default_dtype,
     initial_values,
     is_traced,
@@ -138,7 +138,7 @@ class WithRows(_Fields):
     _noises: ClassVar[Mapping[str, str]] = {}
     _spellings: ClassVar[Mapping[str, str]] = {}
     _options: ClassVar[tuple[str, ...]] = ()
-    _kinds: ClassVar[Mapping[str, type]] = {}
+    _checks: ClassVar[Mapping[str, Callable[[str, Any], Any]]] = {}
 
     # --- the class ------------------------------------------------------------------------------------------
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -213,8 +213,9 @@ class WithRows(_Fields):
             value = as_setting(self._owner, self._settings[key], value, self.shape_of(key, value) or ())
         elif key in self._noises:
             self._attach_noise(key, value)
-        elif key in self._kinds:
-            check_kind(self._owner, key, self._kinds[key], value)
+        elif key in self._checks:
+            if value is not None or inspect.signature(type(self)).parameters[key].default is not None:
+                value = self._checks[key](f"Argument `{key}` of {self._owner}", value)
         elif any(key in getattr(base, "_params", ()) for base in type(self).__mro__):
             raise AttributeError(f"{self._owner} has no parameter {key!r}: it has {', '.join(self._params)}.")
         elif key in self._spellings:
@@ -227,7 +228,7 @@ class WithRows(_Fields):
                 f"`{key}` of {self._owner} is a state: write .{key}.value = ... once there are states, or give what "
                 f"it starts from{f', `{start}`' if isinstance(start := self._states[key].init, str) else ''}."
             )
-        elif key in self._starts and not callable(value) and not (value is self._starts[key] is None):
+        elif key in self._starts and not is_function(value) and not (value is self._starts[key] is None):
             raise TypeError(
                 f"Argument `{key}` of {self._owner} must be a callable that takes a shape, "
                 f"but is {show(value)}. Example: {key}=braintools.init.Constant({show(value)})."
@@ -405,7 +406,7 @@ class NeuralMassDynamics(Declared):
         in The Virtual Brain. Where it is not, a run says so.
     """
 
-    method: str = option(default="heun")
+    method: str = option(default="heun", check=integrators.check_method)
     clamp: bool = option(default=False)
 
     category: ClassVar[str] = "physiological"
@@ -459,8 +460,6 @@ class NeuralMassDynamics(Declared):
     def __setattr__(self, key: str, value: Any) -> None:
         if key == "noise":
             key = self._main_noise()
-        elif key == "method" and self._checked:
-            integrators.check_method(self._owner, value)
         elif key == "clamp" and self._checked:
             _check_clamp(self, value)
         elif self._checked and key.startswith("noise") and key not in self._noises:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import brainunit as u
 import numpy as np
 
+from brainmass._common.checks import MOST, is_whole
 from brainmass.dynamics.fields import ParamSpec, SettingSpec, StateSpec, show, suggestion
 from brainmass.dynamics.regime import default_method, longest_step
 
@@ -29,7 +31,7 @@ def read_declaration(cls: type) -> None:
     cls._spellings = {n: f.metadata["spelling"] for n, f in rows.items() if "spelling" in f.metadata}
     taken = {"in_size", "name", *specs, *cls._states, *cls._starts, *cls._noises, *cls._spellings}
     cls._options = tuple(n for n in rows if n not in taken)
-    cls._kinds = {n: kind for n in cls._options for kind in (bool, u.Unit) if isinstance(rows[n].default, kind)}
+    cls._checks = {n: rows[n].metadata["check"] for n in cls._options if "check" in rows[n].metadata}
     cls.__signature__ = _signature(rows)
 
 
@@ -93,13 +95,14 @@ def bind_arguments(cls: type, args: tuple, kwargs: dict[str, Any]) -> dict[str, 
     return defaults | given
 
 
-def population_shape(owner: str, in_size: Any) -> tuple[int, ...]:
+def population_shape(owner: str, in_size: Any, argument: str = "in_size") -> tuple[int, ...]:
     shape = tuple(in_size) if isinstance(in_size, list | tuple) else (in_size,)
-    is_int = all(isinstance(n, int | np.integer) and not isinstance(n, bool) for n in shape)
-    if not shape or not is_int or any(n < 1 for n in shape):
+    are_whole = all(is_whole(n, most=10**400) for n in shape)
+    if not shape or not are_whole or math.prod(map(int, shape)) > MOST:
+        limit = f" with a product of {MOST} at most" * are_whole
         raise ValueError(
-            f"Argument `in_size` of {owner} (shape of the population) must be a positive int "
-            f"or a tuple of them, but is {show(in_size)}. Example: in_size=84."
+            f"Argument `{argument}` of {owner} (shape of the population) must be a positive int or a tuple of them"
+            f"{limit}, but is {show(in_size)}. Example: {argument}=84."
         )
     return tuple(int(n) for n in shape)
 
@@ -108,7 +111,7 @@ def batch_shape(owner: str, batch_size: Any) -> tuple[int, ...]:
     if batch_size is None or batch_size == ():
         return ()
     shape = tuple(batch_size) if isinstance(batch_size, list | tuple) else (batch_size,)
-    if any(isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1 for n in shape):
+    if not all(map(is_whole, shape)):
         raise ValueError(f"Argument `batch_size` of {owner} must be a positive int or None, but is {show(batch_size)}.")
     return tuple(int(n) for n in shape)
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import difflib
 import functools
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import brainstate
@@ -20,9 +20,10 @@ import braintools
 import brainunit as u
 import jax
 import numpy as np
-from brainstate.nn import Param
-from jax.core import Tracer
+from brainstate.nn import Param, Regularization, Transform
 
+from brainmass._common.checks import as_array, flag, holds_numbers, instance, is_function, is_traced, numbers
+from brainmass._common.messages import show, suggestion
 from brainmass.settings import matching_precision
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "ParamSpec",
     "SettingSpec",
     "StateSpec",
+    "is_traced",
     "nonnegative",
     "option",
     "param",
@@ -39,8 +41,10 @@ __all__ = [
     "real",
     "required",
     "setting",
+    "show",
     "spelling",
     "state",
+    "suggestion",
     "unit_interval",
 ]
 
@@ -228,29 +232,29 @@ def required(doc: str = "") -> Any:
     return dataclasses.field(metadata={"doc": doc} if doc else {})
 
 
-def option(*, default: Any, kw_only: bool = True, doc: str = "") -> Any:
-    """Declare an argument that is neither parameter nor state; `doc` describes it in the table of `help()`."""
-    return dataclasses.field(default=default, kw_only=kw_only, metadata={"doc": doc} if doc else {})
+def option(*, default: Any, kw_only: bool = True, doc: str = "", check: Callable[[str, Any], Any] | None = None) -> Any:
+    """Declare an argument that is neither parameter nor state.
+
+    Parameters
+    ----------
+    doc : str
+        Its meaning in the table of `help()`.
+    check : callable
+        `check(what, value)` gives what is set, or an error that begins with `what`, as those of
+        `brainmass._common.checks`. Not asked of None where that is the default. Switches and units need none.
+    """
+    facts = {"doc": doc or None, "check": check or _check_of_kind(default)}
+    return dataclasses.field(default=default, kw_only=kw_only, metadata={k: x for k, x in facts.items() if x})
+
+
+def _check_of_kind(default: Any) -> Callable[[str, Any], Any] | None:
+    """What a switch or a unit is asked."""
+    if isinstance(default, bool):
+        return flag
+    return partial(instance, kinds=u.Unit, must="a unit", example="u.mV") if isinstance(default, u.Unit) else None
 
 
 # --- checks: every message names argument, owner, rule, what was given, and what to write -------------------
-def suggestion(given: str, known: Iterable[str]) -> str:
-    """' Did you mean ...?' when a known name is near."""
-    near = difflib.get_close_matches(given, list(known), 1)
-    return f" Did you mean {near[0]!r}?" if near else ""
-
-
-def is_traced(value: Any) -> bool:
-    """Whether the value is only known to a JAX trace, so that there is no number to look at."""
-    return any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(value))
-
-
-def show(value: Any) -> str:
-    """A value as shown in an error message: short, with its unit."""
-    text = str(value).replace("\n", " ")
-    return text if len(text) <= 60 else f"{text[:57]}..."
-
-
 def as_param(owner: str, spec: ParamSpec, value: Any, shape: tuple[int, ...] | None) -> Param:
     """The checked parameter for what a user passed: number, quantity, array, initialiser or `Param`.
 
@@ -258,12 +262,11 @@ def as_param(owner: str, spec: ParamSpec, value: Any, shape: tuple[int, ...] | N
     """
     what = f"Argument `{spec.name}` of {owner} ({spec.doc})"
     if not isinstance(value, Param):
-        if callable(value):
+        if is_function(value):
             if shape is None:
                 raise TypeError(f"{what} cannot be an initialiser here, as its shape is not known yet.")
             value = value(shape)
-        if isinstance(value, list | tuple):
-            value = np.asarray(value)
+        value = as_array(value)
         _check_is_number(what, value, spec)
     # as it was given: inside a jit the array made from it is traced, and has no number to look at
     given = value.value() if isinstance(value, Param) else value
@@ -282,6 +285,7 @@ def as_setting(owner: str, spec: SettingSpec, value: Any, shape: tuple[int, ...]
     what = f"Argument `{spec.name}` of {owner} ({spec.doc})"
     if isinstance(value, Param) or is_traced(value):
         raise TypeError(f"{what} must be known before a run is compiled, so it cannot be trained or traced by JAX.")
+    value = as_array(value)
     _check_is_number(what, value, spec)
     _check_unit(what, value, spec)
     _check_shape(what, value, shape)
@@ -289,12 +293,13 @@ def as_setting(owner: str, spec: SettingSpec, value: Any, shape: tuple[int, ...]
     return value
 
 
-def check_kind(owner: str, name: str, kind: type, value: Any) -> None:
-    """Refuse for a switch what is not true or false, and for a unit what is none."""
-    if isinstance(value, (bool, np.bool_) if kind is bool else kind):
-        return
-    wanted, example = ("True or False", "True") if kind is bool else ("a unit", "u.mV")
-    raise TypeError(f"Argument `{name}` of {owner} must be {wanted}, but is {show(value)}. Example: {name}={example}.")
+def check_parts(owner: str, *, reg: Any, **transforms: Any) -> None:
+    """Refuse for the transform and the regularisation of a Param what is none; None is no such part."""
+    kinds = {"reg": (reg, Regularization), **{name: (x, Transform) for name, x in transforms.items()}}
+    for name, (value, kind) in kinds.items():
+        if value is not None:
+            words = f"a brainstate.nn.{kind.__name__}"
+            instance(f"Argument `{name}` of {owner}", value, kind, words)
 
 
 def check_param_value(name: str, spec: ParamSpec | None, present: Any, value: Any, what: str = "") -> Any:
@@ -307,10 +312,7 @@ def check_param_value(name: str, spec: ParamSpec | None, present: Any, value: An
 
 
 def _check_is_number(what: str, value: Any, spec: ParamSpec) -> None:
-    mantissa = u.get_mantissa(value)
-    # a traced value has a dtype, but is refused by np.asarray
-    dtype = mantissa.dtype if hasattr(mantissa, "dtype") else np.asarray(mantissa).dtype
-    if dtype.kind not in "iuf":
+    if not holds_numbers(value):
         raise TypeError(
             f"{what} must be a number, a quantity, an array, an initialiser or a brainstate Param, "
             f"but is {show(value)} ({type(value).__name__}). Example: {spec.name}={_example(spec)}."
@@ -421,8 +423,9 @@ def initial_values(
             "generator, init_all_states(rng=brainstate.random.RandomState(key)), or values that are not random. "
             f"Example: {argument}=braintools.init.Constant(0.1)."
         ) from None
-    unit = spec.unit if spec.unit is not None else u.get_unit(value)
+    value = numbers(f"What {what[0].lower()}{what[1:]} returns", value)
     got = u.get_unit(value)
+    unit = spec.unit if spec.unit is not None else got
     if got.dim == u.DIMENSIONLESS and unit.dim != u.DIMENSIONLESS:
         value = u.maybe_decimal(value) * unit
     elif not got.has_same_dim(unit):

@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 from braintools import quad
 
-from brainmass.dynamics.fields import suggestion
+from brainmass._common.checks import one_of
 
 __all__ = ["METHODS", "check_method", "step", "without_turns"]
 
@@ -49,15 +49,9 @@ EXPONENTIAL = ("exp_euler", "expeuler", "sde_expeuler")
 SYMPLECTIC = "symplectic_euler"
 
 
-def check_method(owner: str, method: Any) -> str:
-    """Refuse an unknown name, with the list of the known ones."""
-    known = [*EXPONENTIAL, SYMPLECTIC, *sorted(METHODS)]
-    if method not in known:
-        raise ValueError(
-            f"Argument `method` of {owner} must be one of {', '.join(map(repr, known))}, but is {method!r}."
-            f"{suggestion(str(method), known)}"
-        )
-    return method
+def check_method(what: str, method: Any) -> str:
+    """Refuse an unknown name, with the list of the known ones; `what` begins the message."""
+    return one_of(what, method, (*EXPONENTIAL, SYMPLECTIC, *sorted(METHODS)))
 
 
 def step(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import brainunit as u
 from brainstate import HiddenState
 from braintools.init import Constant
 
+from brainmass._common.checks import one_of
 from brainmass.dynamics.base import time_step
 from brainmass.dynamics.fields import (
     Domain,
@@ -19,7 +21,6 @@ from brainmass.dynamics.fields import (
     param,
     positive,
     state,
-    suggestion,
 )
 from brainmass.forward.observer import ScaledDrive
 
@@ -83,7 +84,7 @@ class BOLDSignal(ScaledDrive):
     rho: Par = param(default=0.34, doc="resting oxygen extraction fraction", domain=_fraction)
     V0: Par = param(default=0.02, doc="resting blood volume fraction", domain=positive)
     init: Initializer = Constant(1.0)
-    output: str = option(default="friston2003")
+    output: str = option(default="friston2003", check=partial(one_of, known=_OUTPUTS))
     TE: Par = param(default=40.0 * u.ms, doc="echo time", domain=positive, kw_only=True)
     epsilon: Par = param(
         default=1.43, doc="signal of blood at rest over that of tissue", domain=nonnegative, kw_only=True
@@ -115,11 +116,6 @@ class BOLDSignal(ScaledDrive):
             )
 
     def __setattr__(self, key: str, value: Any) -> None:
-        if self._checked and key == "output" and value not in _OUTPUTS:
-            raise ValueError(
-                f"Argument `output` of {self._owner} must be one of {', '.join(map(repr, _OUTPUTS))}, "
-                f"but is {value!r}.{suggestion(str(value), _OUTPUTS)}"
-            )
         if self._closed:
             self._refuse_unused(key, self.output)
         super().__setattr__(key, value)

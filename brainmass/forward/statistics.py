@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from functools import partial
 from typing import Any, ClassVar
 
 import brainunit as u
@@ -11,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from braintools.init import Constant
 
+from brainmass._common.checks import as_array, numbers, whole
 from brainmass.clock import Double
 from brainmass.dynamics.fields import check_input_shape, default_dtype, is_traced, option, show, state
 from brainmass.forward.observer import Observer, in_words, written
@@ -25,6 +27,13 @@ __all__ = [
     "Statistic",
     "WelchSpectrum",
 ]
+
+
+def _checked_time(what: str, time: Any) -> Any:
+    time = as_array(time)
+    if not u.get_unit(time).has_same_dim(u.ms):
+        raise u.UnitMismatchError(f"{what} must be a time, but is {show(time)}. Example: every=1 * u.ms.")
+    return numbers(what, time)
 
 
 class Statistic(Observer):
@@ -49,7 +58,7 @@ class Statistic(Observer):
 
     sums_up = True
 
-    every: Any = option(default=None)
+    every: Any = option(default=None, check=_checked_time)
     unit: Any = option(default=u.UNITLESS)
 
     count: Any = state("number of values so far", start=Constant(0.0))
@@ -112,13 +121,6 @@ class Statistic(Observer):
 
     @abstractmethod
     def _statistic(self) -> Any: ...
-
-    def __setattr__(self, key: str, value: Any) -> None:
-        if self._checked and key == "every" and value is not None and not u.get_unit(value).has_same_dim(u.ms):
-            raise u.UnitMismatchError(
-                f"Argument `every` of {self._owner} must be a time, but is {show(value)}. Example: every=1 * u.ms."
-            )
-        super().__setattr__(key, value)
 
 
 class Mean(Statistic):
@@ -267,13 +269,6 @@ class _Windowed(Statistic):
         """What is kept after the window of this number."""
 
 
-def _check_whole(owner: str, name: str, value: Any, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise ValueError(
-            f"Argument `{name}` of {owner} must be a whole number of values, {least} or more, but is {show(value)}."
-        )
-
-
 class WelchSpectrum(_Windowed):
     """The power spectral density by Welch's method, shape (batch..., frequencies, regions); `unit` squared per Hz.
 
@@ -283,7 +278,7 @@ class WelchSpectrum(_Windowed):
     Reference: Welch 1967, IEEE Trans. Audio Electroacoust. 15:70.
     """
 
-    window: int = option(default=256)  # pyright: ignore[reportIncompatibleVariableOverride]
+    window: int = option(default=256, check=partial(whole, least=2))  # pyright: ignore[reportIncompatibleVariableOverride]
 
     total: Any = state("sum of the periodograms", start=Constant(0.0))
     total_rest: Any = state("what rounding took from it", start=Constant(0.0))
@@ -292,7 +287,6 @@ class WelchSpectrum(_Windowed):
     _kept = ("total", "total_rest")
 
     def check(self) -> None:
-        _check_whole(self._owner, "window", self.window, 2)
         if self.every is None:
             raise TypeError(f"{self._owner} needs the argument `every`, its sampling period. Example: every=1 * u.ms.")
 
@@ -337,18 +331,15 @@ class FunctionalConnectivityDynamics(_Windowed):
     Reference: Hansen, Battaglia, Spiegler, Deco, Jirsa 2015, NeuroImage 105:525.
     """
 
-    window: int = option(default=30)  # pyright: ignore[reportIncompatibleVariableOverride]
-    step: int = option(default=5)  # pyright: ignore[reportIncompatibleVariableOverride]
-    windows: int = option(default=2)
+    window: int = option(default=30, check=partial(whole, least=2))  # pyright: ignore[reportIncompatibleVariableOverride]
+    step: int = option(default=5, check=whole)  # pyright: ignore[reportIncompatibleVariableOverride]
+    windows: int = option(default=2, check=partial(whole, least=2))
 
     pairs: Any = state("correlations of each window, (batch..., K, pairs)", start=Constant(0.0))
 
     _kept = ("pairs",)
 
     def check(self) -> None:
-        _check_whole(self._owner, "window", self.window, 2)
-        _check_whole(self._owner, "step", self.step, 1)
-        _check_whole(self._owner, "windows", self.windows, 2)
         if len(self.varshape) != 1 or self.varshape[0] < 3:
             raise ValueError(f"Argument `in_size` of {self._owner} must be 3 regions or more, but is {self.varshape}.")
 

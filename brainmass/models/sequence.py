@@ -13,8 +13,9 @@ import numpy as np
 from brainstate.nn import Linear, Param
 from braintools.init import Constant, KaimingNormal
 
+from brainmass._common.checks import as_array, is_function, numbers, whole
 from brainmass.dynamics.base import NeuralMassDynamics, time_step
-from brainmass.dynamics.declaration import batch_shape
+from brainmass.dynamics.declaration import batch_shape, population_shape
 from brainmass.dynamics.delays import History, delay_steps
 from brainmass.dynamics.fields import show, suggestion
 from brainmass.dynamics.module import Module, fixed
@@ -32,6 +33,7 @@ __all__ = [
     "SequenceLayer",
     "SequenceNetwork",
     "checked_sequence",
+    "initial",
     "linear",
     "over_time",
     "plain",
@@ -84,8 +86,31 @@ def plain(node: NeuralMassDynamics, state: str, value: Any = None) -> Any:
     return u.Quantity(getattr(node, state).value if value is None else value).to_decimal(unit)
 
 
-def linear(n: int, m: int, w_init: Any, b_init: Any) -> Linear:
-    """Trainable weights from `n` to `m`, and offsets, in JAX's precision."""
+class Initial:
+    """An initialiser, or the array it would give, that knows whose argument it is and checks what it gives."""
+
+    def __init__(self, owner: str, argument: str, init: Any):
+        self.what = f"Argument `{argument}` of {owner} (initial values)"
+        self.init = init if is_function(init) else numbers(self.what, init, example=f"{argument}={_EXAMPLE}")
+
+    def __call__(self, shape: Any) -> Any:
+        shape = (shape,) if isinstance(shape, int) else tuple(shape)
+        value = numbers(self.what, self.init(shape) if is_function(self.init) else self.init)
+        if u.math.shape(value) != shape:
+            raise ValueError(f"{self.what} must have shape {shape}, but has shape {u.math.shape(value)}.")
+        return u.math.asarray(value)
+
+
+_EXAMPLE = "braintools.init.KaimingNormal()"
+
+
+def initial(owner: Any, argument: str, init: Any) -> Initial:
+    """The initialiser that an argument is; one that is checked already belongs to another owner."""
+    return init if isinstance(init, Initial) else Initial(type(owner).__name__, argument, init)
+
+
+def linear(n: int, m: int, w_init: Initial, b_init: Initial | None) -> Linear:
+    """Trainable weights from `n` to `m`, and offsets if they have an initialiser, in JAX's precision."""
     with matching_precision():
         made = Linear(n, m, w_init, b_init)
     # Offsets start as weakly typed numbers: the first update of a training would change their type, and recompile.
@@ -113,7 +138,8 @@ class AdditiveConn(Module):
         super().__init__()
         self.model, self.state = model, state
         n = model.varshape[-1]
-        self.linear = linear(n, n, w_init, b_init)
+        offsets = None if b_init is None else initial(self, "b_init", b_init)
+        self.linear = linear(n, n, initial(self, "w_init", w_init), offsets)
 
     def update(self) -> Any:
         """What arrives at each unit now."""
@@ -158,11 +184,12 @@ class DelayedAdditiveConn(Module):
         period: Any = None,
     ):
         super().__init__()
-        self.model, self.state, self.delay_init, self.k, self.period = model, state, delay_init, k, period
+        self.model, self.state, self.k, self.period = model, state, k, period
+        self.delay_init = initial(self, "delay_init", delay_init)
         n = model.varshape[-1]
         self.delay_time = _as_delays(type(self).__name__, delay_time, n)
         with matching_precision():
-            self.weight = Param(w_init((n, n)), fit=True)
+            self.weight = Param(initial(self, "w_init", w_init)((n, n)), fit=True)
 
     def weights(self) -> Any:
         """The matrix that acts on what was sent."""
@@ -198,6 +225,7 @@ class DelayedLaplacianConn(DelayedAdditiveConn):
 
 
 def _as_delays(owner: str, delay: Any, n: int) -> Any:
+    delay = as_array(delay)
     if not u.get_unit(delay).has_same_dim(u.ms):
         raise u.UnitMismatchError(f"The delays of {owner} must be times, but are {show(delay)}. Example: 5.0 * u.ms.")
     values = np.asarray(delay.to_decimal(u.ms), float)
@@ -296,11 +324,17 @@ class SequenceLayer(Built):
         given = self.given(args, kwargs)
         self._refuse_what_is_ignored(given)
         own = {k: given.pop(k, default) for k, default in self.defaults.items()}
-        self.n_input, n_hidden = given.pop("n_input"), given.pop("n_hidden")
-        self.rec_scale = own["rec_scale"]
+        self._check_initialisers(own)
+        self.n_input, n_hidden = (whole(f"Argument `{k}` of {type(self).__name__}", given.pop(k)) for k in self.sizes)
+        self.rec_scale = numbers(f"Argument `rec_scale` of {type(self).__name__}", own["rec_scale"], unit=u.UNITLESS)
         self.node = self.make_node(n_hidden, own, given)
         self.inp = linear(self.n_input, n_hidden, own["inp_w_init"], own["inp_b_init"])
         self.connect(own)
+
+    def _check_initialisers(self, own: dict[str, Any]) -> None:
+        for key in own:
+            if key.endswith("_init") and not (own[key] is None and key.endswith("b_init")):
+                own[key] = initial(self, key, own[key])
 
     def _refuse_what_is_ignored(self, given: Mapping[str, Any]) -> None:
         delayed = given.get("delay") is not None
@@ -366,11 +400,14 @@ class SequenceNetwork(Built):
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__()
         given = self.given(args, kwargs)
+        what = f"Argument `{{}}` of {type(self).__name__}".format
         n_input, n_hidden, n_output = (given.pop(k) for k in self.sizes)
-        hidden = tuple(n_hidden) if isinstance(n_hidden, list | tuple) else (n_hidden,)
+        n_input, n_output = whole(what("n_input"), n_input), whole(what("n_output"), n_output)
+        hidden = population_shape(type(self).__name__, n_hidden, "n_hidden")
         self.layers = [self.layer_class(n, m, **given) for n, m in zip((n_input, *hidden), hidden, strict=False)]
         start = {**self.defaults, **given}
-        self.readout = linear(hidden[-1], n_output, start["inp_w_init"], start["inp_b_init"])
+        offsets = None if start["inp_b_init"] is None else initial(self, "inp_b_init", start["inp_b_init"])
+        self.readout = linear(hidden[-1], n_output, initial(self, "inp_w_init", start["inp_w_init"]), offsets)
 
     def hidden_activation(self, inputs: Any) -> list[Any]:
         """The activity of each layer, arrays (time, batch..., units)."""

@@ -9,9 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 from brainstate.nn import IdentityT, Param
 
-from brainmass.dynamics.fields import default_dtype, is_traced
+from brainmass._common.checks import flag, is_traced, number, numbers, one_of
+from brainmass.dynamics.fields import check_parts, default_dtype
 from brainmass.dynamics.module import ClosedModule, ShowsConstructor
-from brainmass.network.coupling import as_weights
 
 __all__ = ["LaplacianConnParam", "laplacian_connectivity"]
 
@@ -36,8 +36,7 @@ def laplacian_connectivity(
     return_diag : bool
         Whether to return (L, d).
     """
-    _check(W, normalize)
-    weights = u.math.asarray(W)
+    weights = u.math.asarray(_check(W, normalize, eps, return_diag))
     strength = u.math.sum(weights, axis=1)
     if normalize is None:
         laplacian = weights - _diagonal(strength)
@@ -58,16 +57,24 @@ def _diagonal(values: Any) -> Any:
     return u.math.expand_dims(values, -1) * jnp.eye(u.math.shape(values)[0], dtype=u.get_mantissa(values).dtype)
 
 
-def _check(W: Any, normalize: Any) -> None:
-    if normalize not in _KINDS:
-        raise ValueError(f"Argument `normalize` of a Laplacian must be None, 'rw' or 'sym', but is {normalize!r}.")
+def _check(W: Any, normalize: Any, eps: Any, return_diag: Any) -> Any:
+    """The weights as numbers, if all is in order."""
+    one_of("Argument `normalize` of a Laplacian", normalize, _KINDS)
+    number("Argument `eps` of a Laplacian", eps, ">= 0", lambda x: x >= 0)
+    flag("Argument `return_diag` of a Laplacian", return_diag)
+    return _checked_weights("Argument `W` of a Laplacian", W)
+
+
+def _checked_weights(what: str, W: Any) -> Any:
+    W = numbers(what, W)
     shape = u.math.shape(W)
     if len(shape) != 2 or shape[0] != shape[1]:
-        raise ValueError(f"Argument `W` of a Laplacian must be a square matrix, but has shape {shape}.")
+        raise ValueError(f"{what} must be a square matrix, but has shape {shape}.")
     values = None if is_traced(W) else np.asarray(u.get_mantissa(W))
     if values is not None and not (np.isfinite(values) & (values >= 0)).all():
         i, j = map(int, np.argwhere(~(np.isfinite(values) & (values >= 0)))[0])
-        raise ValueError(f"Argument `W` of a Laplacian must be finite and >= 0, but is {values[i, j]} at [{i}, {j}].")
+        raise ValueError(f"{what} must be finite and >= 0, but is {values[i, j]} at [{i}, {j}].")
+    return W
 
 
 class LaplacianConnParam(ShowsConstructor, ClosedModule, Param):
@@ -99,12 +106,21 @@ class LaplacianConnParam(ShowsConstructor, ClosedModule, Param):
         eps: float = 1e-12,
         return_diag: bool = False,
     ):
-        weights = as_weights("LaplacianConnParam", W).value()
-        weights = weights if mask is None else weights * mask
-        _check(weights, normalize)
+        weights = _check(getattr(W, "weights", W), normalize, eps, return_diag)
+        if mask is not None:
+            mask = numbers(_MASK, mask)
+            if np.broadcast_shapes(u.math.shape(mask), (1, 1)) not in ((1, 1), u.math.shape(weights)):
+                raise ValueError(f"{_MASK} must have the shape of `W`, {weights.shape}, but has {u.math.shape(mask)}.")
+            weights = _checked_weights(f"{_MASK} times `W`", weights * mask)
+        flag("Argument `fit` of LaplacianConnParam", fit)
+        check_parts("LaplacianConnParam", t=t, reg=reg)
+        weights = u.math.asarray(weights, dtype=default_dtype())
         gains = jnp.zeros(u.math.shape(weights), default_dtype())
         super().__init__(gains, t=IdentityT() if t is None else t, reg=reg, fit=fit)
         self.precompute = _OfGains(weights, normalize, eps, return_diag)
+
+
+_MASK = "Argument `mask` of LaplacianConnParam"
 
 
 class _OfGains:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +11,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
+from brainmass._common import checks
 from brainmass._common.foreign import plain
+from brainmass._common.messages import show
 
 Objective = Callable[[Any, Any], jax.Array]
 """From a prediction and data to a number, the smaller the better."""
@@ -39,21 +40,28 @@ _MEANING = {
 
 
 def error(argument: str, of: str, must: str, example: str, kind: type[Exception] = ValueError) -> Exception:
-    return kind(f"Argument `{argument}` of {of} ({_MEANING[argument]}) {must}. Example: {example}")
+    return kind(f"{what(argument, of)} {must}. Example: {example}")
+
+
+def what(argument: str, of: str) -> str:
+    return f"Argument `{argument}` of {of} ({_MEANING[argument]})"
+
+
+def flag(value: Any, argument: str, of: str) -> bool:
+    return checks.flag(f"Argument `{argument}` of {of}", value)
 
 
 def real(x: Any, argument: str, of: str, unit: u.Unit | None = None) -> jax.Array:
     """The numbers of `x` (in `unit`, or in its own) as a real floating-point array."""
-    x = plain(f"Argument `{argument}` of {of}", x)
+    x = checks.as_array(plain(f"Argument `{argument}` of {of}", x))
+    if np.iscomplexobj(u.get_mantissa(x)):
+        raise error(argument, of, "must be real, but is complex", f"{argument}=z.real", TypeError)
+    if not checks.holds_numbers(x):
+        must = f"must be an array of real numbers, but is {show(x)}"
+        raise error(argument, of, must, f"{argument}=np.zeros((100, 10))", TypeError)
     if isinstance(x, u.Quantity):
         x = x.mantissa if unit is None else x.to_decimal(unit)
-    try:
-        values = x if isinstance(x, jax.Array) else _in_precision(np.asarray(x))
-    except (TypeError, ValueError) as cause:
-        must = f"must be an array of real numbers, but is {type(x).__name__}"
-        raise error(argument, of, must, f"{argument}=np.zeros((100, 10))", TypeError) from cause
-    if jnp.iscomplexobj(values):
-        raise error(argument, of, "must be real, but is complex", f"{argument}=z.real", TypeError)
+    values = x if isinstance(x, jax.Array) else _in_precision(np.asarray(x))
     return values if jnp.issubdtype(values.dtype, jnp.floating) else values.astype(float)
 
 
@@ -89,7 +97,7 @@ def both_series(objective: str, call: str = "()") -> str:
 
 
 def common_unit(prediction: Any, target: Any, objective: str, call: str = "()") -> u.Unit:
-    unit_p, unit_t = u.get_unit(prediction), u.get_unit(target)
+    unit_p, unit_t = u.get_unit(checks.as_array(prediction)), u.get_unit(checks.as_array(target))
     if not unit_p.has_same_dim(unit_t):
         must = f"must have the dimension of `target`, but is in {unit_p} against {unit_t}"
         raise error("prediction", objective, must, f"{objective}{call}(v * u.mV, data * u.mV)")
@@ -119,7 +127,7 @@ def at_least_regions(count: int, given: int, argument: str, of: str, example: st
 def target_series(target: Any, option: str, is_matrix: bool | None, of: str) -> jax.Array:
     """The target as a time series. One that is square could be a matrix: within a fit its numbers cannot be seen."""
     values = series(target, "target", of)
-    if _is_surely_matrix(u.get_mantissa(target)):
+    if _is_surely_matrix(target):
         must = f"must be a time series unless {option}=True, but is a symmetric matrix with unit diagonal"
         raise error("target", of, must, f"{of}({option}=True)")
     if is_matrix is None and values.shape[0] == values.shape[1]:
@@ -133,9 +141,10 @@ def target_series(target: Any, option: str, is_matrix: bool | None, of: str) -> 
 
 def _is_surely_matrix(x: Any) -> bool:
     """Looks at the data as given: once converted, they would be traced inside `jit`."""
+    x = u.get_mantissa(checks.as_array(plain("Argument `target`", x)))
     if isinstance(x, Tracer):
         return False
-    values = np.asarray(plain("Argument `target`", x))
+    values = np.asarray(x)
     return values.shape[0] == values.shape[1] and bool(
         np.allclose(np.diag(values), 1.0) and np.allclose(values, values.T)
     )
@@ -148,6 +157,7 @@ def _region_matrix(target: Any, option: str, of: str) -> jax.Array:
 
 
 def without_unit(x: Any, argument: str, of: str, when: str, example: str) -> jax.Array:
+    x = checks.as_array(x)
     if not u.get_unit(x).has_same_dim(u.UNITLESS):
         raise error(argument, of, f"must be without unit{when}, but is in {u.get_unit(x)}", example)
     return real(x, argument, of, u.UNITLESS)
@@ -159,15 +169,17 @@ def square(x: jax.Array, argument: str, of: str, axes: str, example: str) -> jax
     return x
 
 
+def flag_or_none(value: Any, argument: str, of: str) -> bool | None:
+    return None if value is None else flag(value, argument, of)
+
+
+def number(value: Any, argument: str, of: str, must: str, holds: Callable[[np.ndarray], Any], example: str) -> float:
+    return checks.number(what(argument, of), value, must, holds, example=example)
+
+
 def whole(value: Any, argument: str, of: str, least: int, example: str) -> int:
     """An integer, `least` or more."""
-    try:
-        number = -1 if isinstance(value, bool | np.bool_) else operator.index(value)
-    except TypeError:
-        number = -1
-    if number < least:
-        raise error(argument, of, f"must be a whole number, {least} or more, but is {value!r}", example)
-    return number
+    return checks.whole(what(argument, of), value, least, example=example)
 
 
 def long_enough(x: jax.Array, samples: int, argument: str, of: str, reason: str, example: str) -> None:
@@ -177,6 +189,7 @@ def long_enough(x: jax.Array, samples: int, argument: str, of: str, reason: str,
 
 
 def seconds(sampling_period: Any, of: str, example: str) -> float:
+    sampling_period = checks.as_array(sampling_period)
     if not u.get_unit(sampling_period).has_same_dim(u.second):
         raise error("sampling_period", of, f"must have unit of time, but is {sampling_period}", example)
     period = np.asarray(u.Quantity(sampling_period).to_decimal(u.second))

@@ -52,6 +52,9 @@ def fc_corr(as_loss: bool = False, *, target_is_fc: bool | None = None) -> Objec
         0 correlation if either side is the same between all pairs of regions.
     """
 
+    as_loss = check.flag(as_loss, "as_loss", "fc_corr")
+    target_is_fc = check.flag_or_none(target_is_fc, "target_is_fc", "fc_corr")
+
     def corr(prediction: Any, target: Any) -> jax.Array:
         fc_p, fc_t = _two_connectivities(prediction, target, target_is_fc, "fc_corr", min_regions=3)
         r = correlation(above_diagonal(fc_p), above_diagonal(fc_t))
@@ -78,6 +81,8 @@ def fc_rmse(*, target_is_fc: bool | None = None) -> Objective:
     callable
         `f(prediction, target)`, in [0, 2]; prediction of shape (T, R) with R >= 2. T and T' may differ.
     """
+
+    target_is_fc = check.flag_or_none(target_is_fc, "target_is_fc", "fc_rmse")
 
     def rmse(prediction: Any, target: Any) -> jax.Array:
         fc_p, fc_t = _two_connectivities(prediction, target, target_is_fc, "fc_rmse", min_regions=2)

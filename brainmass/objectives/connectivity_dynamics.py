@@ -74,6 +74,10 @@ def fcd(
         the target. With `target=None` (not as a loss) the FCD matrix of the prediction.
     """
     size, step = _window(window_size, step_size, "fcd")
+    as_loss, target_is_fcd = (
+        check.flag(as_loss, "as_loss", "fcd"),
+        check.flag_or_none(target_is_fcd, "target_is_fcd", "fcd"),
+    )
 
     def corr(prediction: Any, target: Any = None) -> jax.Array:
         if target is None and not as_loss:
@@ -164,7 +168,8 @@ def _two_distributions(
 ) -> tuple[Callable[[Any, Any], tuple[jax.Array, jax.Array]], np.ndarray]:
     """A function that gives both densities, and where they are evaluated."""
     size, step = _window(window_size, step_size, of)
-    check.whole(n_diag, "n_diag", of, 1, f"{of}(n_diag=1)")
+    n_diag = check.whole(n_diag, "n_diag", of, 1, f"{of}(n_diag=1)")
+    target_is_fcd = check.flag_or_none(target_is_fcd, "target_is_fcd", of)
     distributions.check_bw_method(bw_method, of)
     points = distributions.check_midpoints(midpoints, of)
     enough = n_diag + 2  # windows that leave two entries or more

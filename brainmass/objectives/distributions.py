@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
+from brainmass._common.checks import numbers
 from brainmass.objectives import _checks as check
 from brainmass.objectives._statistics import above_diagonal, root
 
@@ -68,6 +69,7 @@ def fcd_distribution(
     entries = fcd_entries(check.real(fcd_matrix, "fcd_matrix", "fcd_distribution"), n_diag, "fcd_distribution")
     check_bw_method(bw_method, "fcd_distribution")
     points = check_midpoints(midpoints, "fcd_distribution")
+    normalize = check.flag(normalize, "normalize", "fcd_distribution")
     return density(entries, points, bw_method, normalize)
 
 
@@ -159,12 +161,12 @@ def check_midpoints(midpoints: Any, of: str) -> np.ndarray:
     example = f"{of}(..., midpoints=np.linspace(-0.99, 0.99, 100))"
     if _is_traced(midpoints):
         raise check.error("midpoints", of, "must be known at compilation, but is traced", example)
-    points = np.asarray(midpoints)
-    steps = np.diff(points.astype(float)) if points.ndim == 1 and np.isrealobj(points) else np.zeros(0)
+    points = np.asarray(numbers(check.what("midpoints", of), midpoints, unit=u.UNITLESS, example=example), float)
+    steps = np.diff(points) if points.ndim == 1 else np.zeros(0)
     if steps.size == 0 or not (steps > 0).all() or not np.allclose(steps, steps.mean(), rtol=1e-3):
         shown = f"is of shape {points.shape}" if steps.size == 0 else f"has spacings {steps.min():g} to {steps.max():g}"
         raise check.error("midpoints", of, f"must be a vector, increasing in even steps, but {shown}", example)
-    return np.asarray(points, float)
+    return points
 
 
 def _is_traced(x: Any) -> bool:

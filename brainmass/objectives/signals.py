@@ -55,9 +55,8 @@ def cosine_sim(as_loss: bool = False, epsilon: float = 0.0) -> Objective:
     >>> float(cosine_sim()([1.0, 0.0], [0.0, 2.0])), float(cosine_sim(as_loss=True)([1.0, 0.0], [-3.0, 0.0]))
     (0.0, 2.0)
     """
-    if not epsilon >= 0:
-        must = f"must be a number >= 0, but is {epsilon!r}"
-        raise check.error("epsilon", "cosine_sim", must, "cosine_sim(epsilon=1e-8)")
+    as_loss = check.flag(as_loss, "as_loss", "cosine_sim")
+    epsilon = check.number(epsilon, "epsilon", "cosine_sim", ">= 0", lambda x: x >= 0, "cosine_sim(epsilon=1e-8)")
 
     def cosine(prediction: Any, target: Any) -> jax.Array:
         p = check.real(prediction, "prediction", "cosine_sim")

@@ -105,8 +105,8 @@ def psd_rmse(
         chosen = np.arange(1, frequencies.size)
     else:
         chosen = check.in_band(band, frequencies, of, example, "a larger window_size")
-    if not floor > 0:
-        raise check.error("floor", of, f"must be a number > 0, but is {floor!r}", f"{of}(0.72 * u.second, floor=1e-6)")
+    floor = check.number(floor, "floor", of, "> 0", lambda x: x > 0, f"{of}(0.72 * u.second, floor=1e-6)")
+    log, normalize = check.flag(log, "log", of), check.flag(normalize, "normalize", of)
 
     def spectrum(x: Any, argument: str, unit: u.Unit | None) -> jax.Array:
         values = check.series(x, argument, of, unit)

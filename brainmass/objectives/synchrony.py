@@ -140,6 +140,8 @@ def plv_rmse(*, target_is_plv: bool | None = None) -> Objective:
     True
     """
 
+    target_is_plv = check.flag_or_none(target_is_plv, "target_is_plv", "plv_rmse")
+
     def rmse(prediction: Any, target: Any) -> jax.Array:
         pair = check.series_and_matrix(prediction, target, _phase_locking, "target_is_plv", target_is_plv, "plv_rmse")
         check.at_least_regions(2, pair[0].shape[0], "prediction", "plv_rmse", check.both_series("plv_rmse"))

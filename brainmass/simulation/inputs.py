@@ -9,9 +9,11 @@ from typing import Any
 
 import brainunit as u
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from brainmass._common.checks import is_function, is_traced, numbers
 from brainmass._common.foreign import plain
 from brainmass.dynamics.fields import show, suggestion
 from brainmass.forward.observer import in_words
@@ -131,11 +133,11 @@ def as_inputs(inputs: Any, model: Any, n_steps: int) -> Inputs:
             _check_module(name, value, node, port)
             given.modules[name] = value
             continue
-        if callable(value):
+        if is_function(value):
             arguments_of(value)  # for its errors
             given.functions[name] = value
             continue
-        value = u.math.asarray(plain(f"Input `{name}`", value, getattr(model, "labels", None)))
+        value = _finite(name, plain(f"Input `{name}`", value, getattr(model, "labels", None)))
         if port in others:
             node._read(others[port], node.convert_input(port, value))  # for its errors; the step converts
         elif ports:
@@ -154,6 +156,15 @@ def _first_input(model: Any) -> str:
     if not ports:
         raise TypeError("Argument `inputs` of run must map the arguments of the model's `update` to their values.")
     return ports[0]
+
+
+def _finite(name: str, value: Any) -> Any:
+    value = numbers(f"Input `{name}`", value)
+    mantissa = u.get_mantissa(value)
+    xp = jnp if isinstance(mantissa, jax.Array) else np
+    if not is_traced(value) and not xp.isfinite(mantissa).all():
+        raise ValueError(f"Input `{name}` must be finite, but is {show(value)}, with NaN or infinite values.")
+    return u.math.asarray(value)
 
 
 def _check_module(name: str, drive: Any, node: Any, port: str) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import brainstate
 
-from brainmass.dynamics.fields import show, suggestion
+from brainmass._common.checks import is_function, items
+from brainmass._common.messages import show, suggestion
 from brainmass.dynamics.places import refuse_two_places
 from brainmass.forward.observer import Observer
 
@@ -39,13 +40,17 @@ class Monitor:
     def __post_init__(self) -> None:
         if isinstance(self.what, type) and issubclass(self.what, Observer):
             raise TypeError(
-                f"A monitor must be a forward model that is made, but is the class {self.what.__name__}. "
-                f"Example: {self.what.__name__}(...)."
+                f"Argument `what` of Monitor must be a forward model that is made, but is the class "
+                f"{self.what.__name__}. Example: {self.what.__name__}(...)."
             )
-        if not isinstance(self.what, str | Observer) and not callable(self.what):
+        if not isinstance(self.what, str | Observer) and not is_function(self.what):
             raise TypeError(
-                "A monitor must be the name of a state, a function of the model, or a forward model such as "
-                f"brainmass.BOLDSignal, but is {show(self.what)}."
+                "Argument `what` of Monitor must be the name of a state, a function of the model, or a forward model "
+                f"such as brainmass.BOLDSignal, but is {show(self.what)}."
+            )
+        if self.source is not None and not isinstance(self.source, str) and not is_function(self.source):
+            raise TypeError(
+                f"Argument `source` of Monitor must be a name or a function of the model, but is {show(self.source)}."
             )
         if self.source is not None and not isinstance(self.what, Observer):
             raise ValueError("Argument `source` of Monitor belongs to a forward model; this monitor is none.")
@@ -108,15 +113,26 @@ def as_monitors(monitors: Any, model: Any) -> dict[str, Monitor]:
     if isinstance(monitors, str):
         monitors = [monitors]
     if not isinstance(monitors, Mapping):
-        if not isinstance(monitors, Sequence) or not all(isinstance(m, str) for m in monitors):
+        given = items(_MONITORS, monitors, "names") if isinstance(monitors, Iterable) else [monitors]
+        if not all(isinstance(name, str) for name in given):
             raise TypeError(
-                f"Argument `monitors` of run must be a list of names, a dict or a function, but is {show(monitors)}. "
+                f"{_MONITORS} must be a list of names, a dict or a function, but is {show(monitors)}. "
                 'Example: monitors={"rate": lambda model: model.r.value}.'
             )
-        monitors = {name: name for name in monitors}
-    watched = {name: what if isinstance(what, Monitor) else Monitor(what) for name, what in monitors.items()}
+        monitors = {name: name for name in given}
+    watched = {name: _as_monitor(name, what) for name, what in monitors.items()}
     refuse_two_places("`monitors`", [(n, m.what) for n, m in watched.items() if isinstance(m.what, Observer)])
     return watched
+
+
+_MONITORS = "Argument `monitors` of run"
+
+
+def _as_monitor(name: Any, what: Any) -> Monitor:
+    try:
+        return what if isinstance(what, Monitor) else Monitor(what)
+    except TypeError as error:
+        raise TypeError(str(error).replace("Argument `what` of Monitor", f"{_MONITORS}, {name!r},")) from None
 
 
 def default_monitors(model: Any) -> list[str]:

@@ -14,6 +14,7 @@ from typing import Any
 import brainunit as u
 import numpy as np
 
+from brainmass._common.checks import whole
 from brainmass.dynamics.fields import show
 from brainmass.timing import check_countable, milliseconds, nearest_step, steps_of
 
@@ -142,6 +143,8 @@ def make_plan(
     horizon : int, optional
         Steps of a window that gradients do not leave backwards in time.
     """
+    if block is not None:
+        block = whole("Argument `block` (steps between checkpoints)", block)
     if transient > n_steps:
         raise ValueError(
             f"Argument `transient` must not be longer than the run ({n_steps} steps), but has {transient}."

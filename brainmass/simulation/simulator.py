@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from brainmass._common.checks import flag, instance, items, whole
 from brainmass.dynamics.base import Declared, NeuralMassDynamics, WithRows
 from brainmass.dynamics.fields import check_param_value, is_traced, show
 from brainmass.dynamics.module import Closed, fixed
@@ -175,6 +176,8 @@ class Simulator(Closed):
         DivergenceError
             When a state became infinite or NaN; its `result` holds what was recorded.
         """
+        for name, switch in ("init_states", init_states), ("jit", jit), ("progress", progress):
+            flag(f"Argument `{name}` of run", switch)
         if not init_states and states_missing(inventory(self.model)):
             raise ValueError(
                 "Argument `init_states=False` of run needs a model that has states: call init_all_states() first."
@@ -270,6 +273,10 @@ class Simulator(Closed):
         )
         if free is None:
             free = [path.removeprefix("model.") for path, p in found.params.items() if p.fit]
+        free = [
+            instance("Argument `free`", name, str, "a list of names of parameters")
+            for name in items("Argument `free`", free, "names of parameters", example='free=["k"]')
+        ]
         freed = Inventory(params={path: found.params[path] for path in map(found.find_param, free)})
         raw, origin = found.raw(), _origin(self.model, program, found)
         output = returned_names(self.model) if monitors is None else None
@@ -482,8 +489,8 @@ def _start(program: Program, state: Any, seed: Any, batch_size: int | None) -> t
             )
         key = state["key"] if seed is None else _lane_keys(as_key(seed), lanes[0] if lanes else None)
         return state, key, bool(lanes)
-    if batch_size is not None and (isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1):
-        raise ValueError(f"Argument `batch_size` of run must be a positive int or None, but is {show(batch_size)}.")
+    if batch_size is not None:
+        batch_size = whole("Argument `batch_size` of run", batch_size)
     return None, _lane_keys(as_key(seed), batch_size), batch_size is not None
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import brainunit as u
 import numpy as np
 
+from brainmass._common.checks import as_array, instance, numbers, one_of, whole
 from brainmass.dynamics.fields import default_dtype, show
 from brainmass.extras import import_io
 from brainmass.network.connectome import Connectome
@@ -20,6 +21,7 @@ from brainmass.simulation.simulator import checked_value
 __all__ = ["Axis", "Design", "as_design", "random_design", "sobol_design"]
 
 DESIGNS = ("grid", "list")
+_MOST_POINTS = 2**30  # of scipy's Sobol sequence
 
 
 @dataclass(frozen=True)
@@ -86,13 +88,11 @@ class Design:
 
 def as_design(found: Inventory, values: Any, kind: str) -> Design:
     """The design that a user wrote, checked against the parameters of the model."""
-    if kind not in DESIGNS:
-        raise ValueError(f"Argument `design` of sweep must be one of {', '.join(DESIGNS)}, but is {show(kind)}.")
-    if not isinstance(values, Mapping):
-        raise TypeError(
-            "Argument `values` of sweep must map names of parameters to their values, but is "
-            f'{show(values)}. Example: {{"k": [0.1, 0.2]}}.'
-        )
+    one_of("Argument `design` of sweep", kind, DESIGNS)
+    instance(
+        "Argument `values` of sweep", values, Mapping, "a mapping of names of parameters to their values",
+        example='{"k": [0.1, 0.2]}',
+    )  # fmt: skip
     names: dict[str, str] = {}
     for name in values:
         path = found.find_param(name)
@@ -112,45 +112,38 @@ def _axis(found: Inventory, path: str, name: str, given: Any) -> Axis:
     if isinstance(given, list | tuple) and any(isinstance(x, Connectome) for x in given):
         _check_lengths(found, path, name, given)
         given, labels = _weights(name, given)
-    values, unit = _numbers(name, given)
+    what = f"Argument `values` of sweep, for {name!r},"
+    values, unit = _numbers(what, name, given)
     present = np.shape(u.get_mantissa(found.params[path].value()))
     owner = found.modules.get(path.rpartition(".")[0])
     shapes = {(), present, getattr(owner, "varshape", present)}
     if values.shape[1:] not in shapes:
         raise ValueError(
-            f"Values of `{name}` must be numbers or arrays of shape {' or '.join(map(str, shapes - {()}))}, "
-            f"one after another, but have shape {values.shape}."
+            f"{what} must be numbers or arrays of shape {' or '.join(map(str, shapes - {()}))}, "
+            f"one after another, but has shape {values.shape}."
         )
     checked_value(found, path, values if unit == u.UNITLESS else u.Quantity(values, unit=unit))
     return Axis(name, values, unit, labels)
 
 
-def _numbers(name: str, given: Any) -> tuple[np.ndarray, u.Unit]:
-    example = f'Example: {{"{name}": [0.1, 0.2]}}.'
-    if isinstance(given, list | tuple):
-        units = {u.get_unit(x) for x in given}
-        if len({unit.dim for unit in units}) > 1:
-            raise u.UnitMismatchError(f"Values of `{name}` must have one unit, but are {show(given)}.")
-        unit = u.get_unit(given[0]) if given else u.UNITLESS
-        given = [x.to_decimal(unit) if isinstance(x, u.Quantity) else x for x in given]
-    else:
-        unit, given = u.get_unit(given), u.get_mantissa(given)
-    try:
-        values = np.asarray(given, np.float64)
-    except (TypeError, ValueError):
-        raise TypeError(f"Values of `{name}` must be numbers, but are {show(given)}. {example}") from None
+def _numbers(what: str, name: str, given: Any) -> tuple[np.ndarray, u.Unit]:
+    example = f'{{"{name}": [0.1, 0.2]}}'
+    if isinstance(given, list | tuple) and len({u.get_unit(as_array(x)).dim for x in given}) > 1:
+        raise u.UnitMismatchError(f"{what} must have one unit, but is {show(given)}.")
+    given = numbers(what, given, example=example)
+    unit, values = u.get_unit(given), np.asarray(u.get_mantissa(given), np.float64)
     if values.ndim == 0 or not len(values):
-        raise ValueError(f"Values of `{name}` must be at least one, in a list, but are {show(given)}. {example}")
+        raise ValueError(f"{what} must be at least one value, in a list, but is {show(given)}. Example: {example}.")
     return values, unit
 
 
 def _weights(name: str, given: Any) -> tuple[np.ndarray, tuple[str, ...] | None]:
     for x in given:
         if not isinstance(x, Connectome):
-            raise TypeError(f"Values of `{name}` must all be connectomes, but one is {show(x)}.")
+            raise TypeError(f"Argument `values` of sweep, for {name!r}, must all be connectomes, but one is {show(x)}.")
         if x.weights.shape != given[0].weights.shape:
             raise ValueError(
-                f"Values of `{name}` must be connectomes of one size, but {given[0].name!r} has "
+                f"Argument `values` of sweep, for {name!r}, must be connectomes of one size, but {given[0].name!r} has "
                 f"{len(given[0].weights)} regions and {x.name!r} has {len(x.weights)}."
             )
     names = tuple(x.name for x in given)
@@ -168,8 +161,8 @@ def _check_lengths(found: Inventory, path: str, name: str, given: Any) -> None:
         present = np.asarray(own[0]._lengths)
         if lengths is None or lengths.shape != present.shape or (lengths != present)[there].any():
             raise ValueError(
-                f"Values of `{name}` must be connectomes with the lengths of the network, as delays are fixed when it "
-                f"is made, but {x.name!r} has others: make a network and a sweep for each."
+                f"Argument `values` of sweep, for {name!r}, must be connectomes with the lengths of the network, as "
+                f"delays are fixed when it is made, but {x.name!r} has others: make a network and a sweep for each."
             )
 
 
@@ -191,7 +184,7 @@ def random_design(bounds: Mapping[str, tuple[Any, Any]], n: int, seed: int = 0) 
     >>> points["k"].shape, u.get_unit(points["tau"]) == u.ms
     ((100,), True)
     """
-    _check_count("n", "random_design", n)
+    n, seed = _counts("random_design", n, seed)
     return _between("random_design", bounds, lambda d: np.random.default_rng(seed).random((n, d)))
 
 
@@ -207,7 +200,7 @@ def sobol_design(bounds: Mapping[str, tuple[Any, Any]], n: int, seed: int = 0) -
     n : int
     seed : int
     """
-    _check_count("n", "sobol_design", n)
+    n, seed = _counts("sobol_design", n, seed)
     qmc = import_io("scipy.stats").qmc
 
     def draw(d: int) -> np.ndarray:
@@ -217,8 +210,9 @@ def sobol_design(bounds: Mapping[str, tuple[Any, Any]], n: int, seed: int = 0) -
 
 
 def _between(owner: str, bounds: Any, draw: Any) -> dict[str, Any]:
-    if not isinstance(bounds, Mapping) or not bounds:
-        raise TypeError(f'Argument `bounds` of {owner} must be like {{"k": (0, 1)}}, but is {show(bounds)}.')
+    what = f"Argument `bounds` of {owner}"
+    if not instance(what, bounds, Mapping, 'a mapping like {"k": (0, 1)}'):
+        raise ValueError(f'{what} must be like {{"k": (0, 1)}}, but is empty.')
     ends = {name: _bounds(owner, name, pair) for name, pair in bounds.items()}
     points = draw(len(ends))
     values = {}
@@ -229,15 +223,14 @@ def _between(owner: str, bounds: Any, draw: Any) -> dict[str, Any]:
 
 
 def _bounds(owner: str, name: str, pair: Any) -> tuple[float, float, u.Unit]:
-    what = f"Bounds of `{name}` in {owner}"
+    what = f"Argument `bounds` of {owner}, for {name!r},"
     if not isinstance(pair, tuple | list) or len(pair) != 2:
-        raise TypeError(f"{what} must be a pair (low, high), but are {show(pair)}.")
-    numbers, unit = _numbers(name, list(pair))
+        raise TypeError(f"{what} must be a pair (low, high), but is {show(pair)}.")
+    numbers, unit = _numbers(what, name, list(pair))
     if numbers.shape != (2,) or not np.isfinite(numbers).all() or not numbers[0] < numbers[1]:
-        raise ValueError(f"{what} must be two finite numbers, the lower one first, but are {show(pair)}.")
+        raise ValueError(f"{what} must be two finite numbers, the lower one first, but is {show(pair)}.")
     return float(numbers[0]), float(numbers[1]), unit
 
 
-def _check_count(argument: str, owner: str, n: Any) -> None:
-    if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
-        raise ValueError(f"Argument `{argument}` of {owner} must be a positive int, but is {show(n)}.")
+def _counts(owner: str, n: Any, seed: Any) -> tuple[int, int]:
+    return whole(f"Argument `n` of {owner}", n, most=_MOST_POINTS), whole(f"Argument `seed` of {owner}", seed, least=0)

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import brainmass
+from brainmass._common.checks import flag, function, instance, is_whole, whole
 from brainmass.dynamics.fields import default_dtype, show
 from brainmass.extras import import_io
 from brainmass.progress_bar import progress_bar
@@ -126,8 +127,14 @@ def sweep(
     >>> dict(data["x"].sizes)
     {'a': 3, 'seed': 2, 'time': 100, 'region': 1}
     """
-    if not isinstance(simulator, Simulator):
-        raise TypeError(f"Argument `simulator` of sweep must be a Simulator, but is {show(simulator)}.")
+    what = "Argument `{}` of sweep".format
+    instance(what("simulator"), simulator, Simulator, "a Simulator")
+    for name, value in ("common_random_numbers", common_random_numbers), ("resume", resume), ("progress", progress):
+        flag(what(name), value)
+    if measure is not None:
+        function(what("measure"), measure, "the result of a run")
+    if attrs is not None:
+        instance(what("attrs"), attrs, Mapping, "a mapping of str to str")
     import_io("xarray")
     client = None if cluster is None else as_client(cluster)
     if client is not None and jax.process_count() > 1:
@@ -293,7 +300,7 @@ def _traced(lane: Lane, values: Mapping[str, Any], key: Any) -> tuple[Any, Any, 
 
 
 def _as_seeds(seeds: Any) -> np.ndarray:
-    if isinstance(seeds, int | np.integer) and not isinstance(seeds, bool) and seeds >= 1:
+    if is_whole(seeds):
         return np.arange(seeds)
     given = np.asarray(seeds) if isinstance(seeds, list | tuple | range | np.ndarray) else np.zeros(0)
     if given.ndim != 1 or not given.size or given.dtype.kind not in "iu" or (given < 0).any():
@@ -310,9 +317,7 @@ def _chosen(at_once: Any, plan: Layout, bytes_of_run: int) -> int:
     n_devices = len(jax.local_devices())
     if at_once is None:
         return runs_at_once(plan.n_runs, bytes_of_run + plan.bytes_of_run, n_devices)
-    if isinstance(at_once, bool) or not isinstance(at_once, int | np.integer) or at_once < 1:
-        raise ValueError(f"Argument `at_once` of sweep must be a positive int, but is {show(at_once)}.")
-    return int(min(at_once, plan.n_runs))
+    return min(whole("Argument `at_once` of sweep", at_once), plan.n_runs)
 
 
 def _check_fits(plan: Layout) -> None:

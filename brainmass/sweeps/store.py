@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from brainmass._common import checks
 from brainmass._common.netcdf import CHECKSUM, write_netcdf
 from brainmass._common.reading.problems import as_path
 from brainmass.extras import import_io
@@ -28,7 +29,8 @@ _BYTES_OF_CHUNK = 1 << 20
 
 
 def as_store_path(path: Any) -> Path:
-    if Path(path).suffix not in SUFFIXES:
+    path = checks.path("Argument `store` of sweep", path, example='store="sweep.zarr"')
+    if path.suffix not in SUFFIXES:
         raise ValueError(
             f"Argument `store` of sweep must end in {' or '.join(SUFFIXES)}, but is {os.fspath(path)!r}. "
             'Example: store="sweep.zarr".'

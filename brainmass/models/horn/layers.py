@@ -6,11 +6,12 @@ from typing import Any
 
 import brainunit as u
 
+from brainmass._common.checks import one_of
 from brainmass.dynamics.base import NeuralMassDynamics, time_step
-from brainmass.dynamics.fields import show, suggestion
 from brainmass.models import sequence
 from brainmass.models.horn.step import HORNStep
 from brainmass.models.sequence import CONNECTIONS, KAIMING, ZERO, Built, SequenceLayer, SequenceNetwork
+from brainmass.timing import milliseconds
 
 __all__ = [
     "HORN_TR",
@@ -151,7 +152,7 @@ class HORN_TR(Built):
         given = self.given(args, kwargs)
         own = {k: given.pop(k, default) for k, default in self.defaults.items()}
         self.tr, rec_type = own["tr"], own["rec_type"]
-        _check_tr(self.tr)
+        milliseconds("tr", self.tr, "HORN_TR", positive=True)
         _check_rec_type(rec_type, own["delay"])
         self.node = HORNStep(given.pop("n_hidden"), **given)
         start = {"delay_init": own["delay_init"], "w_init": own["rec_w_init"]}
@@ -184,18 +185,7 @@ class HORN_TR(Built):
         )
 
 
-def _check_tr(tr: Any) -> None:
-    if not u.get_unit(tr).has_same_dim(u.ms):
-        raise u.UnitMismatchError(f"Argument `tr` of HORN_TR must be a time, but is {show(tr)}. Example: 1.0 * u.ms.")
-    if not tr > 0 * u.ms:
-        raise ValueError(f"Argument `tr` of HORN_TR must be > 0, but is {show(tr)}.")
-
-
 def _check_rec_type(rec_type: Any, delay: Any) -> None:
-    if rec_type not in DELAYED:
-        raise ValueError(
-            f"Argument `rec_type` of HORN_TR must be one of {', '.join(map(repr, DELAYED))}, but is {rec_type!r}."
-            f"{suggestion(str(rec_type), DELAYED)}"
-        )
+    one_of("Argument `rec_type` of HORN_TR", rec_type, DELAYED)
     if delay is None and rec_type != "additive":
         raise ValueError(f"Argument `rec_type={rec_type!r}` of HORN_TR has a meaning only with `delay`: give one.")

@@ -10,6 +10,7 @@ from braintools.init import Constant
 
 from brainmass.dynamics.base import NeuralMassDynamics
 from brainmass.dynamics.fields import Initializer, Par, nonnegative, option, param, state
+from brainmass.dynamics.integrators import check_method
 
 __all__ = ["HORNStep"]
 
@@ -39,7 +40,7 @@ class HORNStep(NeuralMassDynamics):
     v: Par = param(default=0.0, doc="feedback of the position on itself, inside the nonlinearity")
     x_init: Initializer = Constant(0.0)
     y_init: Initializer = Constant(0.0)
-    method: str = option(default="symplectic_euler")
+    method: str = option(default="symplectic_euler", check=check_method)
 
     x: HiddenState = state("position", start="x_init")
     y: HiddenState = state("velocity, per ms", start="y_init", port="inputs")

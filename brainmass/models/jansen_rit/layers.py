@@ -16,6 +16,7 @@ from brainmass.models.sequence import (
     DelayedAdditiveConn,
     SequenceLayer,
     SequenceNetwork,
+    initial,
     linear,
     plain,
 )
@@ -64,6 +65,7 @@ class LaplacianConnV2(Module):
     def __init__(self, dynamics: NeuralMassDynamics, delays: Any, delay_init: Any = ZERO, weight: Any = KAIMING):
         super().__init__()
         self.dynamics, n = dynamics, dynamics.varshape[-1]
+        weight = initial(self, "weight", weight)
         self.delayed = DelayedAdditiveConn(dynamics, delays, "M", delay_init, weight)
         self.excitatory, self.inhibitory = linear(n, n, weight, None), linear(n, n, weight, None)
 

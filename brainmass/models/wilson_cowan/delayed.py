@@ -41,9 +41,9 @@ class WilsonCowanDelayedStep(Sigmoids, Weights, Refractoriness, Delays, _Recurre
 
     def derivative(self, state: tuple, t: Any, E_ext: Any, I_ext: Any) -> tuple:
         """Rates of change of (rE, rI): from the past as it is now, or without delay where there is none yet."""
-        if self.past is None or not self.past.is_filled:
+        if self._past is None or not self._past.is_filled:
             return self._rates(state, {"rE_inp": E_ext, "rI_inp": I_ext})
-        arrived = self._arrived(self.past, dict(zip(self._states, state, strict=True)), 1.0)
+        arrived = self._arrived(self._past, dict(zip(self._states, state, strict=True)), 1.0)
         return self._motion(state, t, E_ext + arrived["rE_inp"], I_ext + arrived["rI_inp"])
 
     def _motion(self, state: tuple, t: Any, *inputs: Any) -> tuple:

@@ -27,7 +27,7 @@ class Delays(WilsonCowanBase):
     delay_EI: Par = param(default=2.0 * u.ms, doc="delay from E to I", domain=nonnegative, in_derivative=False)
     delay_II: Par = param(default=1.5 * u.ms, doc="delay from I to I", domain=nonnegative, in_derivative=False)
 
-    past = None
+    _past = None
     _step = 0.0
 
     def __setattr__(self, key: str, value: Any) -> None:
@@ -46,36 +46,36 @@ class Delays(WilsonCowanBase):
             step = float(dt.to_decimal(u.ms))
             longest = max(float(np.max(d.value().to_decimal(u.ms))) * (2 if d.fit else 1) for d in delays)
         depth = int(longest / step) + 2
-        if self.past is None or (self.past.depth, self._step) != (depth, step):
-            self.past, self._step = History(depth), step
-        if not self.past.is_filled and self._states.keys() <= vars(self).keys():
+        if self._past is None or (self._past.depth, self._step) != (depth, step):
+            self._past, self._step = History(depth), step
+        if not self._past.is_filled and self._states.keys() <= vars(self).keys():
             self._fill()
 
     def _check_room(self, dt: Any) -> None:
         """Refuse to go on without the history that steps of `dt` need, where none can be made."""
         with jax.ensure_compile_time_eval():
-            if self.past is not None and not is_traced(dt) and float(dt.to_decimal(u.ms)) == self._step:
+            if self._past is not None and not is_traced(dt) and float(dt.to_decimal(u.ms)) == self._step:
                 return
-            kept = "no past yet" if self.past is None else f"its past in steps of {self._step:g} ms"
+            kept = "no past yet" if self._past is None else f"its past in steps of {self._step:g} ms"
             raise ValueError(
                 f"{self._owner} has {kept}, and must know the time step, now {show(dt)}, before it is compiled. "
                 "Example: brainstate.environ.set(dt=0.1 * u.ms), then init_all_states()."
             )
 
     def _fill(self) -> None:
-        self.past.fill(self._sent(self.state_values()))  # pyright: ignore[reportOptionalMemberAccess]
+        self._past.fill(self._sent(self.state_values()))  # pyright: ignore[reportOptionalMemberAccess]
 
     def init_state(self, batch_size: Any = None, *, rng: Any = None, **kwargs: Any) -> None:
         super().init_state(batch_size, rng=rng)
         if brainstate.environ.get("dt", default=None) is None:
-            self.past = None
+            self._past = None
             return
         self.set_time_step(time_step(self._owner))
         self._fill()
 
     def reset_state(self, *args: Any, **kwargs: Any) -> None:
         super().reset_state()
-        if self.past is not None:
+        if self._past is not None:
             self._fill()
 
     def _past_at(self, dt: Any) -> History:
@@ -83,7 +83,7 @@ class Delays(WilsonCowanBase):
             self._check_room(dt)
         else:
             self.set_time_step(dt)
-        past: Any = self.past
+        past: Any = self._past
         if past.history.value.shape[-2] != past.depth:
             raise ValueError(
                 f"The past of {self._owner} has {past.history.value.shape[-2]} steps, but its delays and the time step "
