@@ -261,9 +261,7 @@ def test_gradients_of_the_other_output(x64):
 
 
 def test_outputs_refused():
-    with pytest.raises(
-        ValueError, match="`output` of BOLDSignal must be .*'friston2003'.*Did you mean 'stephan2007'"
-    ):
+    with pytest.raises(ValueError, match="`output` of BOLDSignal must be .*'friston2003'.*Did you mean 'stephan2007'"):
         brainmass.BOLDSignal(1, output="stephan2008")
     with pytest.raises(
         TypeError, match=r"`epsilon` of BOLDSignal has no part in the output 'friston2003'.*'stephan2007'"

@@ -171,5 +171,7 @@ def test_delayed_match_task():
 
 @pytest.mark.parametrize("wrong", [{"n_samples": 0}, {"seq_len": 1}, {"n_symbols": 1.5}, {"n_symbols": True}])
 def test_delayed_match_task_refuses(wrong):
-    with pytest.raises(ValueError, match=f"`{next(iter(wrong))}` of delayed_match_task must be (a positive int|an int of at least)"):
+    with pytest.raises(
+        ValueError, match=f"`{next(iter(wrong))}` of delayed_match_task must be (a positive int|an int of at least)"
+    ):
         delayed_match_task(**wrong)
