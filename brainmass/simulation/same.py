@@ -261,7 +261,8 @@ def _forget_conversions_of(array: np.ndarray, digest: bytes) -> None:
     known, before = _digests.get(id(array), (None, digest))
     if known is not None and known() is array and before != digest:
         jax.clear_caches()
-    _digests[id(array)] = weakref.ref(array, lambda _, key=id(array): _digests.pop(key, None)), digest
+    key = id(array)
+    _digests[key] = weakref.ref(array, lambda _: _digests.pop(key, None)), digest
 
 
 @functools.cache
