@@ -272,6 +272,7 @@ def test_the_measure_of_a_sweep(tmp_path):
         swept(store=tmp_path / "kept.zarr")
 
 
+@pytest.mark.filterwarnings("ignore:Nelder-Mead ended after")
 @pytest.mark.parametrize("backend", ["grad", "scipy"])
 def test_losses_and_predictions(backend):
     def predict(model):
