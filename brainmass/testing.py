@@ -154,7 +154,8 @@ def check_signature(cls: Model) -> None:
 def check_table(cls: Model) -> None:
     """`help()` describes every argument and every state."""
     lines = (inspect.getdoc(cls) or "").splitlines()
-    for name in set(inspect.signature(cls).parameters) - {"name"}:
+    bounded = any(spec.domain.is_bounded for spec in cls._states.values())  # else there is nothing to clamp
+    for name in set(inspect.signature(cls).parameters) - {"name", *(() if bounded else ("clamp",))}:
         assert any(line.startswith(f"{name} : ") for line in lines), f"the table lacks `{name}`"
     for spec in cls._params.values():
         row = lines[lines.index(f"{spec.name} : default {plain_text(spec.default)}") + 1]

@@ -75,7 +75,7 @@ def counted(steps, **options):
     node = Counter(2, method="euler", **options)
     given = np.asarray(steps, float)
     return np.asarray(
-        bm.Simulator(node, dt=1 * u.ms).run(len(given), inputs={"x_inp": given}, monitors=["x"], seed=0)["x"]
+        bm.Simulator(node, dt=1 * u.ms).run(len(given) * u.ms, inputs={"x_inp": given}, monitors=["x"], seed=0)["x"]
     )
 
 

@@ -66,7 +66,7 @@ def test_keys_of_an_experiment_file(capsys):
         assert f"[{table.name}]" in out
         assert all(key.meaning and f" {key.name} " in out for key in table.keys)
     (transient,) = [key for key in TABLES["simulation"].keys if key.name == "transient"]
-    assert transient.meaning == "Beginning of the run that is not recorded."
+    assert transient.meaning == "Beginning of the run that is not recorded, as a time or in steps."
     assert main(["keys", "simulaton"]) == 2
     assert "Did you mean 'simulation'?" in capsys.readouterr().err
 

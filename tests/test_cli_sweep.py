@@ -125,7 +125,7 @@ WRONG = [
     ("seeds = [4, 7]", "seeds = 1.5", 14, "must be a whole number, or a list of them, but is 1.5"),
     ("at_once", "at_one", 15, "[sweep] has no key `at_one`. Did you mean 'at_once'?"),
     ("seeds =", 'design = {n = 3}\nseeds =', 14, "must be text, or a table with a `type`"),
-    ("seeds =", 'design = "gird"\nseeds =', 14, "must be one of grid, list"),
+    ("seeds =", 'design = "gird"\nseeds =', 14, "must be 'grid' or 'list'"),
 ]  # fmt: skip
 
 

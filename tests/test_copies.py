@@ -129,6 +129,7 @@ def distance(model):
     return jnp.mean((model.a.value() - 0.5) ** 2)
 
 
+@pytest.mark.filterwarnings("ignore:Nelder-Mead ended after")
 @pytest.mark.parametrize("how", HOW)
 def test_fits_and_results(how):
     fitter = bm.Fitter(bm.HopfStep(1, a=Param(jnp.array(0.1), fit=True)), loss_fn=distance)

@@ -83,7 +83,7 @@ class Result(Closed, MutableMapping[str, Any]):
         labels: tuple[str, ...] | None = None,
         provenance: Mapping[str, str] | None = None,
     ):
-        self._monitors = dict(monitors)
+        self._monitors = _without_time_stamps(monitors, times)
         _check_monitors(self._monitors, times)
         self._axes, self._axis_of = _distinct_axes({name: times[name] for name in self._monitors})
         self._dt = _scalar_time("dt", dt)
@@ -355,6 +355,19 @@ def _unknown_monitor(name: object, known: tuple[str, ...]) -> str:
     near = difflib.get_close_matches(str(name), known, n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
     return f"No monitor {name!r} in this result.{hint} It has: {_listed(known) or 'none'}."
+
+
+def _without_time_stamps(monitors: Mapping[str, Any], times: Mapping[str, Any]) -> dict[str, Any]:
+    """`dict(result)` has its time stamps as "ts": a copy finds them in `times`."""
+    if "ts" in monitors and any(
+        np.array_equal(np.asarray(_ms(t)), np.asarray(_ms(monitors["ts"]))) for t in times.values()
+    ):
+        return {name: value for name, value in monitors.items() if name != "ts"}
+    return dict(monitors)
+
+
+def _ms(time: Any) -> Any:
+    return time.to_decimal(u.ms) if isinstance(time, u.Quantity) and time.unit.has_same_dim(u.ms) else time
 
 
 def _check_monitors(monitors: dict[str, Any], times: Mapping[str, Any]) -> None:

@@ -277,13 +277,14 @@ class Simulator(Closed):
             instance("Argument `free`", name, str, "a list of names of parameters")
             for name in items("Argument `free`", free, "names of parameters", example='free=["k"]')
         ]
-        freed = Inventory(params={path: found.params[path] for path in map(found.find_param, free)})
+        named = {name: found.find_param(name) for name in free}
+        freed = Inventory(params={path: found.params[path] for path in named.values()})
         raw, origin = found.raw(), _origin(self.model, program, found)
         output = returned_names(self.model) if monitors is None else None
         present = None if stateful(inventory(self.model)) else _states_of_model(found)
 
         def run(values: Mapping[str, Any], key: Any, state: Any = None) -> tuple[Result, dict[str, Any]]:
-            paths = _free_paths(values, free, freed)
+            paths = _free_paths(values, named, freed)
             overrides = {path: checked_value(found, path, values[name]) for path, name in paths.items()}
             _check_owner(found, overrides)
             words = as_key(key)
@@ -445,12 +446,12 @@ def _functions(watched: Mapping[str, Monitor], given: Inputs) -> dict[str, Any]:
     return functions and functions | {"brainstate.environ": environment()}
 
 
-def _free_paths(values: Mapping[str, Any], free: Sequence[str], freed: Inventory) -> dict[str, str]:
+def _free_paths(values: Mapping[str, Any], free: Mapping[str, str], freed: Inventory) -> dict[str, str]:
     """By path, the names by which `values` of a pure run set parameters."""
     paths: dict[str, str] = {}
     for name in values:
         try:
-            path = freed.find_param(name)
+            path = free.get(name) or freed.find_param(name)
         except ValueError:
             may = ", ".join(free) or "nothing"
             raise ValueError(f"`values` may set {may}, but sets {name!r}: name it in `free`.") from None
