@@ -183,6 +183,7 @@ def test_a_state_that_is_not_stable():
     feedback_inhibition(network(CONN, G=1.34))
 
 
+@pytest.mark.filterwarnings("ignore:State `node.S_e`")
 def test_noise_that_cannot_be_made_up_for():
     net = network(G=0.3, noise_e=brainmass.WhiteNoise(5, sigma=0.02))
     with pytest.raises(ValueError, match="came no nearer to the target"):

@@ -318,7 +318,7 @@ def test_what_a_row_of_maps_is_is_asked_for_where_the_shape_leaves_it_open(maps)
     values = np.asarray(maps)
     for rows, expected in (("regions", values.sum(axis=1)), ("maps", values.sum(axis=0))):
         np.testing.assert_allclose(brainmass.RegionalMap(maps, a=0.0, b=1.0, rows=rows).value(), expected)
-    with pytest.raises(ValueError, match="`rows` of RegionalMap must be 'maps' or 'regions', but is 'region'"):
+    with pytest.raises(ValueError, match="`rows` of RegionalMap must be None, 'maps' or 'regions', but is 'region'"):
         brainmass.RegionalMap(maps, a=1.0, rows="region")
 
 

@@ -458,7 +458,8 @@ def test_signature():
     assert list(inspect.signature(LaplacianConnectivity).parameters) == names.split()
     names = "Ae Ai be bi C a1 a2 a3 a4 s_max v0 r M_init E_init I_init Mv_init Ev_init Iv_init fr_scale"
     shown = inspect.signature(JansenRitStep).parameters
-    assert list(shown) == ["in_size", *names.split(), "noise_E", "noise_I", "noise_M", "method", "name"]
+    others = ["noise_E", "noise_I", "noise_M", "method", "clamp", "name"]
+    assert list(shown) == ["in_size", *names.split(), *others]
     assert shown["fr_scale"].default == Identity("any", thing=1) and shown["fr_scale"].default(3.0) == 3.0
 
 
