@@ -151,7 +151,7 @@ def as_written(x: Any) -> Double:
         return Double(value, jnp.zeros_like(value))
     fixed = lax.stop_gradient(value)
     rest = jnp.zeros_like(value)
-    for scale in np.float32([1e5, 1e3, 1e1]):
+    for scale in np.array([1e5, 1e3, 1e1], np.float32):
         scaled, rounding = _product(fixed, scale)
         whole = jnp.round(scaled)
         away = (whole - scaled) - rounding

@@ -35,7 +35,7 @@ def _parts_of_state(state: Any) -> tuple:
 
 
 def _state(kind: type, value: Any, more: dict[str, Any]) -> Any:
-    state = kind.__new__(kind)
+    state = object.__new__(kind)
     brainstate.State.__init__(state, value)
     vars(state).update(more)
     return state
@@ -49,7 +49,7 @@ def _parts_of_param(param: Any) -> tuple:
 
 def _param(kind: type, stored: Any, fit: bool, reg: Any, precompute: Any, more: dict[str, Any]) -> Any:
     """One that has this stored value, before its transform."""
-    param = kind.__new__(kind)
+    param = object.__new__(kind)
     with matching_precision():
         Param.__init__(param, stored, IdentityT(), reg, precompute, fit)
     if fit:
@@ -84,7 +84,7 @@ def _copied(value: Any, memo: dict[int, Any]) -> Any:
         make, parts = _parts_of_param(value)
         memo[id(value)] = make(*copy.deepcopy(parts, memo))
     elif type(value) in (list, dict) and id(value) not in memo:
-        parts = value.items() if type(value) is dict else enumerate(value)
+        parts = value.items() if isinstance(value, dict) else enumerate(value)  # pyright: ignore[reportArgumentType]
         copies = {name: _copied(part, memo) for name, part in parts}
         memo[id(value)] = copies if type(value) is dict else list(copies.values())
     return copy.deepcopy(value, memo)

@@ -21,6 +21,7 @@ from brainmass.dynamics.declaration import population_shape
 from brainmass.dynamics.fields import (
     Par,
     default_dtype,
+    is_traced,
     nonnegative,
     option,
     param,
@@ -400,7 +401,7 @@ class Recording(Stimulus):
 
 def _check_times(owner: str, times: Any, every: Any) -> None:
     """The times that a table says of its rows are as far apart as is said beside it."""
-    if times is None or isinstance(every.mantissa, jax.core.Tracer) or len(times) < 2:
+    if times is None or is_traced(every) or len(times) < 2:
         return
     gaps, wanted = np.diff(np.asarray(times.to_decimal(u.ms))), float(np.max(every.to_decimal(u.ms)))
     if np.ptp(gaps) > 1e-3 * np.abs(gaps).max():

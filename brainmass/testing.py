@@ -15,7 +15,7 @@ import contextlib
 import inspect
 from collections.abc import Iterator, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import brainstate
 import brainunit as u
@@ -50,7 +50,7 @@ def check_closed(thing: Closed) -> None:
     for name, spec in thing._params.items() if isinstance(thing, WithRows) else ():
         if name in thing._elsewhere or getattr(thing, name) is None:
             continue
-        _check_parameter_is_closed(thing, name, spec)
+        _check_parameter_is_closed(cast(WithRows, thing), name, spec)
     changed = [name for name, x in vars(thing).items() if name not in before or before[name] is not x]
     assert vars(thing).keys() == before.keys() and not changed, f"a refusal has changed {changed}"
 

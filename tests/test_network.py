@@ -117,7 +117,7 @@ def test_hopf_point_of_delayed_feedback():
     """x' = -x(t - tau) loses stability at tau = pi/2, with a period of 4 tau."""
     step = math.pi / 2 / 40
     net = feedback([36 * step, 40 * step, 44 * step])
-    x = np.asarray(bm.Simulator(net, dt=step * u.ms).run(40 * 32, seed=0)["x"])
+    x = np.asarray(bm.Simulator(net, dt=step * u.ms).run(40 * 32 * step * u.ms, seed=0)["x"])
     early, late = np.ptp(x[-640:-480], axis=0), np.ptp(x[-160:], axis=0)
     assert late[0] < 0.9 * early[0]
     assert late[1] == pytest.approx(early[1], rel=2e-3)

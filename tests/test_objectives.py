@@ -354,7 +354,9 @@ def test_cosine_refuses(epsilon):
 
 
 def test_square_series_is_a_series_also_when_traced():
-    np.testing.assert_allclose(jax.jit(fc_corr())(P, T[:5]), fc_corr()(P, T[:5]), atol=1e-6)
+    np.testing.assert_allclose(
+        jax.jit(fc_corr(target_is_fc=False))(P, T[:5]), fc_corr(target_is_fc=False)(P, T[:5]), atol=1e-6
+    )
 
 
 @pytest.mark.parametrize("convert", [np.asarray, jnp.asarray])

@@ -122,7 +122,7 @@ def test_recurrent_input_with_delay_rests_where_that_without_does():
 
 
 def test_a_trajectory_is_drawn_and_gives_the_limits():
-    result = brainmass.Simulator(FHN, dt=0.5 * u.ms).run(20 * u.ms, inputs={"V_inp": 0.5}, seed=0)
+    result = brainmass.Simulator(FHN, dt=0.2 * u.ms).run(8 * u.ms, inputs={"V_inp": 0.5}, seed=0)
     _, ax = plt.subplots()
     assert viz.plot_phase_plane(FHN, inputs={"V_inp": 0.5}, trajectory=result, ax=ax) is ax
     line = next(line for line in ax.lines if len(line.get_xdata()) == 40)

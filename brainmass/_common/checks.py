@@ -12,6 +12,7 @@ from typing import Any
 
 import brainunit as u
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
@@ -95,7 +96,7 @@ def path(what: str, value: Any, *, example: str = "") -> Path:
 
 
 def is_whole(value: Any, least: int = 1, most: int = MOST) -> bool:
-    return isinstance(value, int | np.integer) and not isinstance(value, bool) and least <= value <= most
+    return isinstance(value, int | np.integer) and not isinstance(value, bool) and bool(least <= value <= most)
 
 
 def whole(what: str, value: Any, least: int = 1, most: int = MOST, *, example: str = "") -> int:
@@ -143,7 +144,7 @@ def holds_numbers(value: Any) -> bool:
     mantissa = u.get_mantissa(value)
     # a traced value has a dtype, but is refused by np.asarray
     dtype = mantissa.dtype if hasattr(mantissa, "dtype") else np.asarray(mantissa).dtype
-    return jax.dtypes.issubdtype(dtype, np.floating) or jax.dtypes.issubdtype(dtype, np.integer)
+    return jnp.issubdtype(dtype, np.floating) or jnp.issubdtype(dtype, np.integer)
 
 
 def as_array(value: Any) -> Any:

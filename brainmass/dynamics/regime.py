@@ -101,7 +101,7 @@ def longest_step(node: Any, unknown: Collection[str] = ()) -> float:
             raise TypeError(f"{node.__name__}.largest_step must follow parameters of the model, but names {strange}.")
         return node.largest_step.given(lambda name: node._params[name].default)
     held = {name: None if name in unknown else getattr(node, name) for name in node.largest_step.names}
-    return node.largest_step.given(lambda name: None if held[name] is None else held[name].value())
+    return node.largest_step.given(lambda name: None if (param := held[name]) is None else param.value())
 
 
 def warn_of_large_step(nodes: Iterable[Any], dt: float, free: Iterable[str] = ()) -> None:

@@ -302,7 +302,8 @@ class Trainer(Closed):
         if structure not in self._compiled:
             parts = self._step, self._task.outputs, self._measured
             # Of a bound method that it has seen JAX keeps the trace, whatever its function reads.
-            self._compiled[structure] = tuple(jax.jit(partial(part)) for part in parts)
+            first, second, third = (jax.jit(partial(part)) for part in parts)
+            self._compiled[structure] = first, second, third
         return self._compiled[structure]
 
     def _programs(self, found: Inventory, given: Given) -> tuple[Any, Any, Any]:

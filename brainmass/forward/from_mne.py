@@ -33,7 +33,7 @@ def gain_of_forward(owner: str, forward: Any, kind: str, parcels: Any, orientati
     rows = [list(forward["sol"]["row_names"]).index(name) for name in names]
     gain = _along(owner, forward, np.asarray(forward["sol"]["data"], float)[rows], orientations)
     weights = _weights(owner, forward, parcels, gain.shape[1])
-    return u.Quantity(weights.T @ gain.T, unit=_SI[kind]), names
+    return (weights.T @ gain.T) * _SI[kind], names
 
 
 def _is(channel: Any, kind: str) -> bool:

@@ -182,7 +182,8 @@ class LeadFieldModel(LinearObserver):
         return moment.to_decimal(self.dipole_unit)
 
     def _see(self, x: Any) -> Any:
-        gain = self.L.value().to_decimal(self.sensor_unit / self.dipole_unit)
+        L: Any = self.L.value()
+        gain = L.to_decimal(self.sensor_unit / self.dipole_unit)
         return jnp.matmul(self._dipoles(x), gain, precision=lax.Precision.HIGHEST) * self.sensor_unit
 
     def __call__(self, x: Any) -> Any:

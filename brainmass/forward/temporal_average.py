@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import brainunit as u
@@ -35,7 +36,7 @@ class LinearObserver(ShowsConstructor, Observer):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        if "in_size" not in cls.__signature__.parameters:
+        if "in_size" not in inspect.signature(cls).parameters:
             rows = "Parameters\n----------\nin_size : int or tuple of int\n    Shape of the population.\n"
             cls.__doc__ = (cls.__doc__ or "").replace(rows, "")
 

@@ -195,20 +195,24 @@ class DelayedAdditiveConn(Module):
         """The matrix that acts on what was sent."""
         return self.weight.value()
 
+    @property
+    def _under_way(self) -> History:
+        return vars(self)["history"]
+
     def init_state(self, batch_size: Any = None, **kwargs: Any) -> None:
         """Fill the history with what was sent before the start."""
         name = type(self).__name__
         self._steps = delay_steps(self.delay_time, time_step(name) if self.period is None else self.period)
-        vars(self)["history"] = History(int(self._steps.max()) + 1)
+        vars(self)["history"] = History(int(self._steps.max()) + 1)  # a part, which is not set from outside
         shape = (*batch_shape(name, batch_size), *self.model.varshape)
-        self.history.fill(plain(self.model, self.state, _with_unit(self.model, self.state, self.delay_init(shape))))
+        self._under_way.fill(plain(self.model, self.state, _with_unit(self.model, self.state, self.delay_init(shape))))
 
     def update(self) -> Any:
         """Take in what is sent now; what arrives at each unit."""
         if "history" not in vars(self):
             raise RuntimeError(f"{type(self).__name__} has no states yet: call brainstate.nn.init_all_states() first.")
-        self.history.push(plain(self.model, self.state))
-        arrived = self.history.ago(self._steps, np.arange(self._steps.shape[1])[None, :])
+        self._under_way.push(plain(self.model, self.state))
+        arrived = self._under_way.ago(self._steps, np.arange(self._steps.shape[1])[None, :])
         return self.k * jnp.sum(self.weights() * arrived, axis=-1)
 
     def update_tr(self) -> Any:

@@ -225,7 +225,8 @@ class Coupling(WithRows):
         """The weighted sum of what is sent over each connection, for sources of shape (..., rows, width)."""
         here = u.math.asarray(_needed(self, target))
         here = here if self.targets is None else here[..., self.targets]
-        return self.by_target(u.math.sum(weights * self.pre(x, here[..., None]), axis=-1))
+        pre: Any = self.pre  # one of the user's, of source and target
+        return self.by_target(u.math.sum(weights * pre(x, here[..., None]), axis=-1))
 
     def pre(self, x: Any) -> Any:
         """What leaves a source region."""

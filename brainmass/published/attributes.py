@@ -64,7 +64,7 @@ def _parts(connectome: Any) -> Any:
 
 def table(models: Any) -> str:
     """The catalogue of models as text, in columns."""
-    rows = [("name", "category", "#states", "use_case")]
+    rows: list[tuple[str, ...]] = [("name", "category", "#states", "use_case")]
     rows += [(m.name, m.category, str(len(m.states)), m.use_case) for m in models]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     rows.insert(1, tuple("-" * width for width in widths))

@@ -253,7 +253,7 @@ class _Run:
         number, draws, row = x
         bundle, found = self.bind(states)
         for path, normals in {} if self.normals is None else self.normals.of_row(draws).items():
-            found.noises[path]._handed = normals
+            setattr(found.noises[path], "_handed", normals)  # noqa: B010
         t = time_at(number, self.dt)
         with brainstate.environ.context(i=number, t=t, dt=self.dt):
             args, given = self.program.inputs.at(self.arrays, row, number, t, bundle.model, bundle.inputs)

@@ -130,7 +130,7 @@ class Result(Closed, MutableMapping[str, Any]):
         return len(list(iter(self)))
 
     def __contains__(self, name: object) -> bool:
-        return name in iter(self)
+        return name in list(self)
 
     # comparing arrays has no single truth value: two results are equal when they are the same object
     def __eq__(self, other: object) -> bool:

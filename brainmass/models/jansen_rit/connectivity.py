@@ -55,7 +55,7 @@ class LaplacianConnectivity(WithRows):
                 raise ValueError(
                     f"Argument `sc` of {self._owner} must keep its shape, {self._pairs}, but has shape {shape}."
                 )
-            self._pairs = shape
+            self._pairs = shape  # pyright: ignore[reportAttributeAccessIssue]
         return super()._admitted(key, value)
 
     def shape_of(self, key: str, value: Any) -> tuple[int, ...] | None:
