@@ -281,7 +281,7 @@ def test_delays_between_steps_keep_second_order(x64):
 def test_hopf_bifurcation_of_a_delay_equation():
     """x' = −x(t − τ) neither grows nor decays at τ = π/2, and its period is 4τ."""
     tau = math.pi / 2
-    x = np.asarray(echo(tau, tau / 200).run(40 * 200, monitors=["x"], seed=0)["x"])[:, 0]
+    x = np.asarray(echo(tau, tau / 200).run(40 * tau * u.ms, monitors=["x"], seed=0)["x"])[:, 0]
     crossings = np.flatnonzero((x[:-1] < 0) & (x[1:] >= 0))
     exact = crossings + x[crossings] / (x[crossings] - x[crossings + 1])
     np.testing.assert_allclose(np.diff(exact)[2:] / 200, 4, rtol=1e-3)
