@@ -21,11 +21,12 @@ __all__ = ["to_csv", "to_mne", "to_pandas"]
 
 
 def the_monitor(result: Result, name: str | None, method: str) -> str:
-    if name is None and len(result) != 1:
+    monitors = list(result.times)  # the result itself has "ts" and what was assigned, too
+    if name is None and len(monitors) != 1:
         raise ValueError(
-            f"Argument `name` of Result.{method} must say which monitor, one of {', '.join(map(repr, result))}."
+            f"Argument `name` of Result.{method} must say which monitor, one of {', '.join(map(repr, monitors))}."
         )
-    name = next(iter(result)) if name is None else name
+    name = monitors[0] if name is None else name
     result[name]  # for its error
     return name
 
