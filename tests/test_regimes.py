@@ -199,6 +199,7 @@ def test_alpha_rhythm_and_the_limit_cycle_of_wilson_and_cowan():
 
 
 # --- what is said of the method and its step --------------------------------------------------------------------------
+@pytest.mark.filterwarnings("ignore:State `")  # which the large step takes below 0
 def test_a_larger_step_is_told():
     node = MPR(2)
     with pytest.warns(

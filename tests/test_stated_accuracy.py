@@ -17,7 +17,7 @@ def balloon(dt_ms, drive, every_ms=100):
     x = drive.reshape(-1, round(dt_ms / 4), 1).mean(1)
     alone = bm.Simulator(bm.BOLDSignal(1), dt=dt_ms * u.ms)
     monitors = {"bold": lambda model: model.bold()}
-    result = alone.run(len(x), inputs={"z": x}, monitors=monitors, sample_every=every_ms * u.ms, seed=0)
+    result = alone.run(len(x) * dt_ms * u.ms, inputs={"z": x}, monitors=monitors, sample_every=every_ms * u.ms, seed=0)
     return np.asarray(result["bold"], float)[:, 0]
 
 

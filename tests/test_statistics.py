@@ -230,7 +230,7 @@ def test_refusals_of_a_run(monitor, options, message):
         (lambda: run({"m": bm.Mean(N + 1)}), ValueError, "Monitor `m` is a Mean of activity of shape (6,), but what drives it has shape (5,)"),
         (lambda: run({"m": bm.Monitor(bm.Mean(N), source=lambda model: model.x.value * u.mV)}), u.UnitMismatchError, "Mean sees must be in plain numbers, as its argument `unit` says, but is in mV. Example: Mean(5, unit=u.mV)"),
         (lambda: bm.WelchSpectrum(3), TypeError, "WelchSpectrum needs the argument `every`"),
-        (lambda: bm.WelchSpectrum(3, window=1, every=DT), ValueError, "`window` of WelchSpectrum must be a whole number of values, 2 or more"),
+        (lambda: bm.WelchSpectrum(3, window=1, every=DT), ValueError, "`window` of WelchSpectrum must be an int of at least 2"),
         (lambda: bm.FunctionalConnectivityDynamics(3, window=0), ValueError, "`window` of FunctionalConnectivityDynamics"),
         (lambda: bm.FunctionalConnectivityDynamics(3, step=0), ValueError, "`step` of FunctionalConnectivityDynamics"),
         (lambda: bm.FunctionalConnectivityDynamics(2), ValueError, "must be 3 regions or more"),

@@ -124,7 +124,7 @@ def test_a_run_takes_a_stimulus_as_it_takes_its_array():
     stimulus = bm.PulseTrain(2, amplitude=0.7, width=1 * u.ms, period=5 * u.ms, regions=[1])
     (port,) = bm.LinearStep._ports
     given, same = final({port: stimulus}), final({port: stimulus.series(20 * u.ms, DT)})
-    for name in given:
+    for name in sorted(set(given) - {"ts"}):
         np.testing.assert_allclose(given[name], same[name], rtol=1e-6)
     assert (given[name][-1, 0] != given[name][-1, 1]).all()
 
@@ -136,7 +136,7 @@ def test_time_goes_on_in_a_run_that_goes_on():
     whole = simulator.run(20 * u.ms, inputs=inputs, seed=0)
     first = simulator.run(12 * u.ms, inputs=inputs, seed=0)
     second = simulator.run(8 * u.ms, inputs=inputs, state=first.final)
-    for name in whole:
+    for name in whole.times:
         np.testing.assert_array_equal(np.concatenate([first[name], second[name]]), whole[name])
 
 

@@ -216,7 +216,9 @@ ARGUMENTS = {
 
 @pytest.mark.parametrize("cls", ARGUMENTS, ids=lambda cls: cls.__name__)
 def test_arguments(cls):
-    assert list(inspect.signature(cls).parameters) == ["in_size", *ARGUMENTS[cls].split(), "method", "name"]
+    names = ARGUMENTS[cls].split()
+    first, by_keyword = ([n for n in names if n.startswith("c_") == wanted] for wanted in (False, True))
+    assert list(inspect.signature(cls).parameters) == ["in_size", *first, "method", *by_keyword, "clamp", "name"]
     populations = {"rE": "rI", "rI": "rE"}
     for name, other in populations.items():
         arguments = list(inspect.signature(getattr(cls, f"d{name}")).parameters)
@@ -737,7 +739,7 @@ def test_a_delayed_run_goes_on_where_it_ended():
     then = simulator.run(3.5 * u.ms, state=first.final, inputs={"rE_inp": 1.5})["rE"]
     np.testing.assert_array_equal(np.concatenate([first["rE"], then]), whole)
     simulator.model.delay_EE = 5 * u.ms
-    with says(ValueError, "The past of WilsonCowanDelayedStep has"):
+    with says(ValueError, "`state` of run must belong to this run, but its `_past.history` has shape"):
         simulator.run(1 * u.ms, state=first.final)
 
 

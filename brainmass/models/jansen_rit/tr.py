@@ -172,7 +172,7 @@ class JansenRitTR(ShowsConstructor, WithRows, brainstate.nn.Dynamics):
             raise TypeError("JansenRitTR needs the argument `k`, the gain of the input. Example: k=1.0.")
 
     def shape_of(self, key: str, value: Any) -> tuple[int, ...] | None:
-        shape: tuple[int, ...] = self.varshape
+        shape: Any = self.varshape  # it has one axis
         return {"delay": (*shape, *shape), "tr": ()}.get(key, shape)
 
     def init_state(self, batch_size: Any = None, *, rng: Any = None, **kwargs: Any) -> None:
