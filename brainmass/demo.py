@@ -67,7 +67,7 @@ class Brain(brainstate.nn.Module):
         w_p = W_P + 0.6 * self.excitation.value()
         j_i = balanced_inhibition(w_p, self.coupling * strength) * jnp.exp(0.32 * self.inhibition.value())
         sigma = SIGMA * jnp.exp(1.6 * self.noise.value())
-        return {"conn": weights, "w_p": w_p, "J_i": j_i, "sigma": sigma, "k": jnp.float32(self.coupling)}
+        return {"conn": weights, "w_p": w_p, "J_i": j_i, "sigma": sigma, "coupling.k": jnp.float32(self.coupling)}
 
 
 def balanced_inhibition(w_p: Any, network_strength: Any) -> Any:
@@ -110,7 +110,10 @@ class Job:
     def bold(self, n: int, skip: int) -> Any:
         """A function of parameter values and keys: one run for each key, BOLD of shape (runs, n, regions)."""
         run = self.sim.pure(
-            (n + skip) * TR, monitors=self.monitors, transient=skip * TR, free=["conn", "w_p", "J_i", "sigma", "k"]
+            (n + skip) * TR,
+            monitors=self.monitors,
+            transient=skip * TR,
+            free=["conn", "w_p", "J_i", "sigma", "coupling.k"],
         )
 
         def one(values: dict[str, Any], key: Any) -> Any:
