@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import zipfile
 
+from brainmass._common.reading.matlab_layout import is_matlab_4
+
 __all__ = ["READERS", "in_words", "kind_of", "refuse_kind"]
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
@@ -19,7 +21,11 @@ _OTHERS: tuple[tuple[bytes, str, str], ...] = (
     (b"%PDF", "a PDF document", "which holds no numbers to read"),
     (b"mrtrix tracks", "a file of streamlines", "of which tck2connectome makes a connectome"),
     (b"TRACK", "a file of streamlines", "of which a connectome has to be made first"),
-    (b"<?xml", "an XML file", "as GraphML: Connectome.from_networkx(networkx.read_graphml(path)) reads that"),
+    (
+        b"<?xml",
+        "an XML file",
+        "as GraphML: Connectome.from_networkx(networkx.read_graphml(path)) reads that",
+    ),
     (b"<graphml", "a GraphML file", "which Connectome.from_networkx(networkx.read_graphml(path)) reads"),
     (b"\xd0\xcf\x11\xe0", "an old Excel file", "save it as .xlsx or .csv"),
     (b"RDX", "a file of R", "save the matrix there with write.csv"),
@@ -27,8 +33,10 @@ _OTHERS: tuple[tuple[bytes, str, str], ...] = (
     (b"CDF", "a netCDF 3 file", "which xarray.open_dataset(path) reads; give its array"),
     (b"7z\xbc\xaf", "a 7z archive", "which has to be unpacked first"),
     (b"Rar!", "a RAR archive", "which has to be unpacked first"),
+    (b"\x28\xb5\x2f\xfd", "compressed by zstd", "which has to be unpacked first"),
     (b"\x7fELF", "a program", "which holds no numbers to read"),
 )
+_TAR = "a tar archive"
 WORDS = {
     "text": "a text file", "npy": "an array of numpy (.npy)", "npz": "an archive of numpy arrays (.npz)",
     "mat": "a MATLAB file", "hdf5": "an HDF5 file", "xlsx": "an Excel file", "parquet": "a parquet file",
@@ -48,7 +56,7 @@ def kind_of(data: bytes) -> str:
         return _kind_of_zip(data)
     if data[:10] == b"MATLAB 7.3":
         return "hdf5"
-    if data[:6] == b"MATLAB" or data[:4] in _MATLAB_4:
+    if data[:6] == b"MATLAB" or is_matlab_4(data):
         return "mat"
     if any(data[at : at + 8] == _HDF5 for at in (0, 512, 1024, 2048)):
         return "hdf5"
@@ -56,19 +64,12 @@ def kind_of(data: bytes) -> str:
         return "parquet"
     if data[4:8] in (b"n+2\0", b"n+1\0") or data[344:348] in (b"n+1\0", b"ni1\0"):
         return "cifti"
+    if data[257:262] == b"ustar":
+        return _TAR
     for start, words, _ in _OTHERS:
         if data[: len(start)] == start:
             return words
     return "text"
-
-
-# little and big endian, doubles to bytes, full, text and sparse matrices of MATLAB 4
-_MATLAB_4 = {
-    number.to_bytes(4, order)  # type: ignore[arg-type]
-    for order, m in (("little", 0), ("big", 1000))
-    for number in (m + 10 * p + t for p in range(6) for t in range(3))
-    if number
-} - {b"\0\0\0\0"}
 
 
 def _kind_of_zip(data: bytes) -> str:
@@ -91,4 +92,6 @@ def in_words(kind: str) -> str:
 
 def refuse_kind(kind: str) -> str:
     """What to do with a file of a kind that is not read here."""
+    if kind == _TAR:
+        return "which has to be unpacked first"
     return next((advice for _, words, advice in _OTHERS if words == kind), "which is not read here")

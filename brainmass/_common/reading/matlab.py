@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from brainmass._common.foreign import is_sparse
 from brainmass._common.reading.matlab_layout import check_layout
 from brainmass._common.reading.problems import DAMAGE, bad
 from brainmass.extras import import_io
@@ -33,7 +34,10 @@ def read_matlab(where: Any, data: bytes) -> dict[str, Any]:
             found = scipy_io.loadmat(io.BytesIO(data), chars_as_strings=True, verify_compressed_data_integrity=True)
         except Exception as error:  # what a damaged file raises depends on where it is damaged
             raise bad(where, "be a whole MATLAB file", f"it cannot be read ({error})") from error
-    return {name: tidy(value) for name, value in found.items() if not name.startswith("__")}
+    try:
+        return {name: tidy(value) for name, value in found.items() if not name.startswith("__")}
+    except ValueError as error:
+        raise bad(where, "be a whole MATLAB file", f"it cannot be read ({error})") from error
 
 
 def tidy(value: Any) -> Any:
@@ -48,6 +52,10 @@ def tidy(value: Any) -> Any:
         out = np.empty(value.size, object)
         out[:] = list(cells)
         return out
+    if is_sparse(value):
+        matrix: Any = value.tocsc()  # pyright: ignore[reportAttributeAccessIssue]
+        matrix.check_format(full_check=True)  # scipy reads indices without looking, and ends the process at some
+        return matrix
     if isinstance(value, np.ndarray) and value.dtype.kind == "U" and value.size > 1:
         return np.char.rstrip(value)  # rows of letters are filled up with blanks
     return value

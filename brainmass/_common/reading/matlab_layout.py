@@ -1,6 +1,6 @@
-"""Whether a MATLAB 5 file is laid out as it says: scipy ends the process at some that are not.
+"""Whether a MATLAB file up to version 7 is laid out as it says: scipy ends the process at some that are not.
 
-The layout is that of MathWorks' "MAT-File Format", chapter 1.
+The layouts are those of MathWorks' "MAT-File Format", chapters 1 and 2 (version 4).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import numpy as np
 
 from brainmass._common.reading.problems import bad, check_size
 
-__all__ = ["check_layout"]
+__all__ = ["check_layout", "is_matlab_4"]
 
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 2, 5: 4, 6: 4, 7: 4, 9: 8, 12: 8, 13: 8, 16: 1, 17: 2, 18: 4}  # bytes of a number
 _MATRIX, _COMPRESSED = 14, 15
@@ -27,6 +27,7 @@ class _Odd(Exception):
 def check_layout(where: Any, data: bytes) -> None:
     """Refuse a file whose parts do not fit into each other."""
     if data[:6] != b"MATLAB":
+        _check_version_4(where, data)
         return
     order: Any = "little" if data[126:128] == b"IM" else "big"
     try:
@@ -84,7 +85,7 @@ def _check_matrix(data: bytes, kind: int, at: int, limit: int, order: Any, depth
     _, start, end, at = _numbers(data, at, limit, order, (5, 6))
     dims = [int.from_bytes(data[i : i + 4], order, signed=True) for i in range(start, end, 4)]
     count = int(np.prod(dims, dtype=object))
-    if not 2 <= len(dims) <= 32 or min(dims) < 0 or count > limit:
+    if not 2 <= len(dims) <= 32 or min(dims) < 0 or (count > limit and kind != _SPARSE):
         raise _Odd("a variable has no possible shape")
     _, start, end, at = _numbers(data, at, limit, order, (1, 2, 16))
     if kind in (_CELL, _STRUCT, _OBJECT):
@@ -118,3 +119,41 @@ def _numbers(
     if kind not in kinds or (size is not None and end - start != size) or (end - start) % _SIZES[kind]:
         raise _Odd("a part is not of the kind that it should be")
     return kind, start, end, after
+
+
+# --- version 4 --------------------------------------------------------------------------------------------------------
+_SIZES_4 = {0: 8, 1: 4, 2: 4, 3: 2, 4: 2, 5: 1}  # bytes of a number, by its kind
+_LONGEST_NAME = 256
+
+
+def is_matlab_4(data: bytes) -> bool:
+    """Whether it begins as a variable of MATLAB 4 does: five numbers, and a name that ends with zero."""
+    head = _head_4(data, 0)
+    return head is not None and _is_name(data[20 : 20 + head[-1]])
+
+
+def _is_name(name: bytes) -> bool:
+    return name[-1:] == b"\0" and name[:-1].isascii() and name[:-1].decode("ascii").isidentifier()
+
+
+def _head_4(data: bytes, at: int) -> tuple[int, int, int, int, int, int] | None:
+    """Kind of number, kind of matrix, rows, columns, whether it is complex, and length of the name."""
+    for order in ("little", "big"):
+        words = [int.from_bytes(data[at + 4 * i : at + 4 * i + 4], order) for i in range(5)]  # type: ignore[arg-type]
+        kind, matrix = words[0] // 10 % 10, words[0] % 10
+        if len(data) >= at + 20 and words[0] // 1000 == (order == "big") and not words[0] // 100 % 10:
+            if kind in _SIZES_4 and matrix < 3 and words[3] < 2 and 1 < words[4] <= _LONGEST_NAME:
+                return kind, matrix, words[1], words[2], words[3], words[4]
+    return None
+
+
+def _check_version_4(where: Any, data: bytes) -> None:
+    at = 0
+    while at < len(data):
+        head = _head_4(data, at)
+        if head is None or not _is_name(data[at + 20 : at + 20 + head[-1]]):
+            raise bad(where, "be a whole MATLAB file", "it cannot be read (a variable has no possible head)")
+        kind, _, rows, columns, is_complex, name = head
+        at += 20 + name + rows * columns * _SIZES_4[kind] * (1 + is_complex)
+    if at > len(data):
+        raise bad(where, "be a whole MATLAB file", "it cannot be read (a part is cut short)")

@@ -40,6 +40,9 @@ def _check_header(where: Any, start: bytes, size: int, what: str) -> None:
         raise bad(where, _WHOLE, f"{what} cannot be read ({error})") from error
     if kind.hasobject:
         raise bad(where, _WHOLE, f"{what} cannot be read (it holds objects, as a pickle)")
+    end = at + int.from_bytes(start[8 : 8 + length], "little") + declared
+    if end < size:
+        raise bad(where, _WHOLE, f"{what} is followed by more (was np.save called twice on one file?)")
     if declared > size:
         but = f"{what} of shape {shape} is cut short or declares {declared / 1e9:.3g} GB that are not there"
         raise bad(where, _WHOLE, but)

@@ -16,7 +16,10 @@ import numpy as np
 from brainmass._common.foreign import Held
 from brainmass._common.reading.problems import bad
 
-__all__ = ["Quoted", "Row", "TextStyle", "cut_short", "is_number", "labelled_matrix", "numbers", "rows_of", "text_of"]
+__all__ = [
+    "Quoted", "Row", "TextStyle", "cut_short", "is_number", "labelled_matrix", "numbers", "rows_of", "text_of",
+    "tidied",
+]  # fmt: skip
 
 
 class Quoted(str):
@@ -56,6 +59,8 @@ def text_of(where: Any, data: bytes, encoding: str | None = None) -> str:
     """The text of a file in UTF-8, UTF-16 with its mark, or the code page of western Windows, which is told."""
     if encoding is not None:
         return _decoded(where, data, encoding)
+    if data[:4] in (b"\xff\xfe\0\0", b"\0\0\xfe\xff"):
+        return _decoded(where, data, "utf-32")
     if data[:2] in (b"\xff\xfe", b"\xfe\xff") and len(data) % 2 == 0:  # Excel's "Unicode text"
         return _decoded(where, data, "utf-16")
     try:
@@ -71,7 +76,8 @@ def text_of(where: Any, data: bytes, encoding: str | None = None) -> str:
         return data.decode("cp1252")
     control = _CONTROLS.search(data)
     if control:
-        raise bad(where, "be a text file", f"byte {control.start()} is no text")
+        wide = " (say encoding='utf-16' if it is such a text without its mark)" if data[1::2].count(0) > 1 else ""
+        raise bad(where, "be a text file", f"byte {control.start()} is no text{wide}")
     return text
 
 
@@ -107,7 +113,12 @@ def rows_of(where: Any, text: str, style: TextStyle = TextStyle()) -> list[Row]:
     rows = [(i, cells_of(where, i, line, delimiter)) for i, line in lines]
     if all(len(cells) > 1 and not cells[-1] and not isinstance(cells[-1], Quoted) for _, cells in rows):
         rows = [(i, cells[:-1]) for i, cells in rows]  # every line ends with the delimiter
-    return _with_points(where, _without_needless_quotes(rows), style, delimiter)
+    return tidied(where, rows, style, delimiter)
+
+
+def tidied(where: Any, rows: list[Row], style: TextStyle, delimiter: str = "") -> list[Row]:
+    """Cells without needless quotes, and numbers as Python writes them."""
+    return _with_exponents(_with_points(where, _without_needless_quotes(rows), style, delimiter))
 
 
 def _lines(text: str) -> list[str]:
@@ -158,7 +169,8 @@ def _without_needless_quotes(rows: list[Row]) -> list[Row]:
 # --- delimiter and decimal mark ---------------------------------------------------------------------------------------
 _LOOKED_AT = 60  # lines
 _COMMA_NUMBER = re.compile(r"[-+]?\d*,\d+(?:[eE][-+]?\d+)?|[-+]?\d+,(?:[eE][-+]?\d+)?")
-_THOUSANDS = re.compile(r"[-+]?[1-9]\d{0,2}(?:,\d{3})+")
+_GROUPED = re.compile(r"[-+]?[1-9]\d{0,2}(?:(?:,\d{3})+\.\d+|(?:\.\d{3})+,\d+)")
+_THOUSANDS = {mark: re.compile(rf"[-+]?[1-9]\d{{0,2}}(?:{re.escape(mark)}\d{{3}})+") for mark in (",", ".")}
 
 
 def _delimiter(where: Any, lines: Sequence[tuple[int, str]], style: TextStyle) -> str:
@@ -190,27 +202,64 @@ def _score(where: Any, lines: Sequence[tuple[int, str]], mark: str) -> tuple[flo
 
 
 def _looks_like_number(cell: str) -> bool:
-    return _is_plain_number(cell) or bool(_COMMA_NUMBER.fullmatch(cell))
+    return _is_plain_number(cell) or any(form.fullmatch(cell) for form in (_COMMA_NUMBER, _GROUPED, _FORTRAN))
 
 
 def _with_points(where: Any, rows: list[Row], style: TextStyle, delimiter: str) -> list[Row]:
-    """With decimal points where there were commas."""
-    if style.decimal == "." or delimiter == ",":
+    """With decimal points where there were commas, and without the marks of thousands."""
+    if style.decimal is not None:
+        return [(i, [_plainly(cell, style.decimal) for cell in cells]) for i, cells in rows]
+    _ask_for_thousands(where, rows)
+    if delimiter == ",":
         return rows
     commas = [(i, cell) for i, cells in rows for cell in cells if "," in cell and _COMMA_NUMBER.fullmatch(cell)]
-    if style.decimal is None:
-        if not commas:
-            return rows
-        pointed = next((cell for _, cells in rows for cell in cells if "." in cell and _is_plain_number(cell)), None)
-        if pointed is not None or all(_THOUSANDS.fullmatch(cell) for _, cell in commas):
-            i, cell = commas[0]
-            but = f"row {i} holds {cell!r}" + (f" and another {pointed!r}" if pointed else "")
-            raise bad(where, "have one decimal mark: say decimal=',' or decimal='.'", but)
-    return [(i, [_with_point(cell) for cell in cells]) for i, cells in rows]
+    if not commas:
+        return rows
+    pointed = next((cell for _, cells in rows for cell in cells if "." in cell and _is_plain_number(cell)), None)
+    if pointed is not None or all(_THOUSANDS[","].fullmatch(cell) for _, cell in commas):
+        i, cell = commas[0]
+        but = f"row {i} holds {cell!r}" + (f" and another {pointed!r}" if pointed else "")
+        raise bad(where, _ONE_MARK, but)
+    return [(i, [_plainly(cell, ",") for cell in cells]) for i, cells in rows]
 
 
-def _with_point(cell: str) -> str:
-    return cell.replace(",", ".") if not isinstance(cell, Quoted) and _COMMA_NUMBER.fullmatch(cell) else cell
+_ONE_MARK = "have one decimal mark: say decimal=',' or decimal='.'"
+
+
+def _ask_for_thousands(where: Any, rows: list[Row]) -> None:
+    """Where all that looks like a decimal could as well be thousands, beside whole numbers: 1.500 and 500."""
+    cells = [(i, cell) for i, row in rows for cell in row if not isinstance(cell, Quoted)]
+    for mark in _THOUSANDS:
+        found = [(i, cell) for i, cell in cells if mark in cell and cell.replace(mark, "").lstrip("+-").isdigit()]
+        thousands = bool(found) and all(_THOUSANDS[mark].fullmatch(cell) for _, cell in found)
+        if thousands and (mark == "," or _are_thousands([cell for _, cell in found], [cell for _, cell in cells])):
+            raise bad(where, _ONE_MARK, f"row {found[0][0]} holds {found[0][1]!r}, which could be thousands")
+
+
+def _are_thousands(pointed: list[str], cells: list[str]) -> bool:
+    """Programs that write 500 for a whole number do not write 1.500."""
+    return any(cell.endswith("0") for cell in pointed) and any(re.fullmatch(r"[-+]?[1-9]\d*", cell) for cell in cells)
+
+
+def _plainly(cell: str, decimal: str) -> str:
+    """A number as Python writes it, where this is the decimal mark and the other one that of thousands."""
+    if isinstance(cell, Quoted):
+        return cell
+    other = "." if decimal == "," else ","
+    whole, mark, rest = cell.partition(decimal)
+    if other in whole and _THOUSANDS[other].fullmatch(whole) and (not rest or rest[0].isdigit()):
+        return whole.replace(other, "") + (f".{rest}" if mark else "")
+    return cell.replace(",", ".") if decimal == "," and _COMMA_NUMBER.fullmatch(cell) else cell
+
+
+_FORTRAN = re.compile(r"([-+]?(?:\d+\.?\d*|\.\d+))[dD]([-+]\d+)")
+
+
+def _with_exponents(rows: list[Row]) -> list[Row]:
+    """With 1.5E+00 for Fortran's 1.5D+00."""
+    if not any(_FORTRAN.fullmatch(cell) for _, cells in rows for cell in cells):
+        return rows
+    return [(i, [c if isinstance(c, Quoted) else _FORTRAN.sub(r"\1E\2", c) for c in cells]) for i, cells in rows]
 
 
 # --- numbers ----------------------------------------------------------------------------------------------------------
@@ -235,11 +284,18 @@ def numbers(where: Any, rows: Sequence[Row], first_column: int = 1, empty: float
     first, width = rows[0][0], len(rows[0][1])
     for i, cells in rows:
         if len(cells) != width:
+            word = next((cell for cell in cells if cell and not is_number(cell) and cell.lower() not in _MISSING), None)
+            if word is not None:
+                raise bad(where, "hold numbers", f"row {i} holds {str(word)!r}, and {_counted(cells)} of {width}")
             short = cut_short(rows, i, len(cells) < width)
             but = f"row {i} has {len(cells)} numbers and row {first} {width}{short}"
             raise bad(where, "have rows of equal length", but)
     return np.asarray([[_number(where, i, j, cell, empty) for j, cell in enumerate(cells, first_column)]
                        for i, cells in rows])  # fmt: skip
+
+
+def _counted(cells: Sequence[str]) -> str:
+    return "1 cell" if len(cells) == 1 else f"{len(cells)} cells"
 
 
 def _number(where: Any, row: int, column: int, cell: str, empty: float | None) -> float:
@@ -268,16 +324,29 @@ def labelled_matrix(where: Any, rows: list[Row], style: TextStyle = TextStyle())
     if style.header is None and not quoted and (texts == 0 or missing or texts == 1 < len(head) - 1 and not corner):
         return _without_header(where, rows, style)
     if not body:
-        raise bad(where, "hold numbers", "it ends after a row of labels")
+        raise bad(where, "hold numbers", _why_no_numbers(head))
+    if style.header is None and is_number(head[0]) and texts == len(head) - 1 and not is_number(body[0][1][0]):
+        but = f"row {first} begins with {', '.join(repr(str(cell)) for cell in head[:3])}"
+        raise bad(where, "hold numbers, or names in its first row and column (say header=True)", but)
     named = corner or len(head) == len(body[0][1]) - 1 or all(not is_number(c[0]) for _, c in body if c)
     if style.header:
         named = named or len(head) == len(body) + 1
     if not named:
         return _checked_width(where, first, head, body, numbers(where, body, empty=style.empty), None)
     names = [str(cells[0]) for _, cells in body]
+    if all(len(cells) == 1 for _, cells in body):
+        raise bad(where, "hold numbers", _why_no_numbers(body[0][1]))
     labels = head[1:] if len(head) == len(body[0][1]) else head
     body = [(i, cells[1:]) for i, cells in body]
     return _checked_width(where, first, labels, body, numbers(where, body, 2, style.empty), names)
+
+
+def _why_no_numbers(cells: Sequence[str]) -> str:
+    """Of rows with one cell of text: which mark may cut them."""
+    mark = next((mark for mark in "|:/&" if len(cells) == 1 and cells[0].count(mark) > 0), None)
+    if mark is not None:
+        return f"a row is {str(cells[0])[:40]!r}: say delimiter={mark!r} if that is the mark between columns"
+    return "it ends after a row of labels" if len(cells) != 1 else f"a row is {str(cells[0])[:40]!r}"
 
 
 def _is_corner(head: list[str], body: list[Row]) -> bool:
@@ -315,6 +384,12 @@ def _checked_width(
     if len(labels) != matrix.shape[1]:
         but = f"row {first} has {len(labels)} labels and row {body[0][0]} {matrix.shape[1]} numbers"
         raise bad(where, "have one label per column", but)
+    nameless = [j for j, label in enumerate(labels) if not label and not isinstance(label, Quoted)]
+    if nameless and len(nameless) < len(labels):
+        but = f"row {first} has none for column {nameless[0] + 1} of numbers"
+        raise bad(where, "have a name for each column", but)
     columns = [str(label) for label in labels]
+    if nameless:
+        return Held(matrix)
     rows = None if names is None else np.asarray(names, object)
     return Held(matrix, (rows, np.asarray(columns, object)))
