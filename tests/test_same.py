@@ -4,6 +4,10 @@ The truth is arithmetic: a node that only adds up its input, two Euler steps of 
 """
 
 import functools
+import os
+import subprocess
+import sys
+import textwrap
 import types
 
 import brainunit as u
@@ -311,6 +315,142 @@ def test_the_loss_and_the_metric_of_a_training():
     SETTINGS["gain"] = 5.0
     seen.append(trainer.evaluate(x, x))
     assert [tuple(score) for score in seen] == [(1.0, 1.0), (5.0, 5.0)]
+
+
+# --- files, from which sweeps and fits go on --------------------------------------------------------------------
+def some(first, *others):
+    """All that a function can read for the first, and for the others, which are looked at alike, two of it."""
+    cases = [(first, make) for make in READ] + [(name, make) for name in others for make in READ[:1] + READ[-4:-3]]
+    return pytest.mark.parametrize(("name", "make"), cases, ids=lambda x: getattr(x, "__name__", x))
+
+
+@some("measure", "inputs", "monitors")
+def test_a_store_tells_what_a_function_reads(make, name, tmp_path):
+    pytest.importorskip("zarr")
+    function, change = make()
+    given = {
+        "measure": lambda result: function(0.0) * result["x"][-1, 0],
+        "inputs": {"x_inp": lambda t: function(t)},
+        "monitors": {"x": lambda model: function(0.0) * model.x.value},
+    }
+    run = {"monitors": ["x"]} | {name: given[name]}
+
+    def swept():
+        return bm.sweep(adding(), 2 * DT, {"scale": [1.0]}, store=tmp_path / "kept.zarr", **run)
+
+    assert swept().identical(swept())
+    change()
+    with pytest.raises(ValueError, match=f"belongs to another sweep; what differs: `{name}`[.]"):
+        swept()
+
+
+@some("objective", "loss_fn", "predict")
+def test_a_file_of_a_fit_tells_what_a_function_reads(make, name, tmp_path):
+    function, change = make()
+    functions = {
+        "loss_fn": {"loss_fn": lambda model: jnp.sum((function(0.0) * model.a.value()) ** 2)},
+        "predict": {"predict": lambda model: function(0.0) * model.a.value(), "objective": lambda p, t: jnp.sum(p**2)},
+        "objective": {"predict": lambda model: model.a.value(), "objective": lambda p, t: jnp.sum(function(0) * p**2)},
+    }[name]
+
+    def fit(n_steps, **resume):
+        fitter = bm.Fitter(bm.HopfStep(1, a=Param(jnp.ones(1), fit=True)), optax.sgd(0.1), **functions)
+        return fitter.fit(n_steps=n_steps, checkpoint=tmp_path / "fit.npz", **resume).best_loss
+
+    fit(1)
+    assert fit(2, resume=tmp_path / "fit.npz") < fit(1)
+    change()
+    with pytest.raises(ValueError, match=f"must be a file of the same fit, but .* has another `{name}` .its code"):
+        fit(3, resume=tmp_path / "fit.npz")
+
+
+def test_a_file_of_a_fit_tells_what_its_run_and_its_model_read(tmp_path):
+    def fit(scale=1.0, kernel="additive", **resume):
+        past = {"conn": np.eye(2)[::-1], "coupled_var": "x", "coupling": kernel}
+        net = bm.Network(bm.LinearStep(2, init_x=lambda shape: scale * jnp.ones(shape)), **past)
+        fitter = bm.Fitter(
+            bm.Simulator(net, dt=DT),
+            optax.sgd(0.1),
+            duration=4 * DT,
+            monitors=["x"],
+            inputs={"x_inp": lambda t: SETTINGS["gain"]},
+            objective=lambda prediction, target: jnp.sum(prediction**2),
+            search_space={"k": (0.0, 2.0)},
+        )
+        return fitter.fit(n_steps=2, checkpoint=tmp_path / "fit.npz", **resume)
+
+    file = tmp_path / "fit.npz"
+    fit()
+    fit(resume=file)
+    for other in {"scale": 2.0}, {"kernel": "diffusive"}:
+        with pytest.raises(ValueError, match="another (model .how it is made|set of other parameters)"):
+            fit(**other, resume=file)
+    SETTINGS["gain"] = 5.0
+    with pytest.raises(ValueError, match="another `predict` .its code, or what it reads"):
+        fit(resume=file)
+
+
+def test_a_file_of_a_training_tells_what_its_functions_read(tmp_path):
+    import brainstate
+
+    def train(**resume):
+        brainstate.random.seed(0)
+        model = brainstate.nn.Linear(1, 1, w_init=Constant(1.0), b_init=Constant(0.0))
+        trainer = bm.Trainer(
+            model, optax.sgd(0.0), batch_size=2, loss_fn=lambda out, y: jnp.mean(SETTINGS["gain"] * out)
+        )
+        return trainer.fit(np.ones((2, 1)), np.ones((2, 1)), 1, checkpoint=tmp_path / "fit.npz", **resume)
+
+    train()
+    train(resume=tmp_path / "fit.npz")
+    SETTINGS["gain"] = 5.0
+    with pytest.raises(ValueError, match="another `loss_fn` .its code, or what it reads"):
+        train(resume=tmp_path / "fit.npz")
+
+
+def test_a_log_of_a_function_is_no_other_work(tmp_path):
+    pytest.importorskip("zarr")
+    log = []
+
+    def measure(result):
+        log.append("called")
+        return result["x"][-1, 0]
+
+    def swept():
+        store = tmp_path / "kept.zarr"
+        return bm.sweep(adding(), 2 * DT, {"scale": [1.0]}, monitors=["x"], measure=measure, store=store)
+
+    swept(), swept()
+    assert log
+
+
+def test_what_a_file_cannot_see_is_told(tmp_path):
+    pytest.importorskip("zarr")
+    run = {"monitors": ["x"], "measure": lambda result: globals()["AMPLITUDE"] * result["x"][-1, 0]}
+    with pytest.warns(RuntimeWarning) as told:
+        bm.sweep(adding(), 2 * DT, {"scale": [1.0]}, store=tmp_path / "kept.zarr", **run)
+    assert any("reads globals(), of which a file cannot tell whether it is" in str(w.message) for w in told)
+
+
+ELSEWHERE = """
+    import sys
+    sys.path.insert(0, {tests!r})
+    import test_same as t
+    from brainmass.simulation.identity import digest
+    things = [make()[0] for make in t.READ]
+    named = {{"a", "b", "c", "d"}}
+    print(digest([*things, lambda x: x in named, t.Even(40 * t.DT), t.bm.objectives.fc_corr(as_loss=True), t.adding()]))
+    print(digest(t.adding().pure(2 * t.DT, monitors=["x"], inputs={{"x_inp": things[0]}})))
+"""
+
+
+def test_texts_of_things_are_the_same_in_another_process():
+    def out(seed):
+        code = textwrap.dedent(ELSEWHERE).format(tests=os.path.dirname(__file__))
+        env = {**os.environ, "PYTHONHASHSEED": str(seed)}
+        return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env, check=True).stdout
+
+    assert out(1) == out(2)
 
 
 # --- what is no reason ------------------------------------------------------------------------------------------

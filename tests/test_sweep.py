@@ -15,8 +15,8 @@ import pytest
 from braintools.init import Constant
 
 import brainmass
+from brainmass.simulation.identity import digest
 from brainmass.sweeps import cluster, memory, run
-from brainmass.sweeps.identity import digest
 from brainmass.sweeps.store import File, blocks
 
 pytest.importorskip("xarray")

@@ -250,7 +250,7 @@ class Fitter(Closed):
         given = self._given(found, space, target, seed)
         structure = self._structure(found, given)
         self._problem.check(structure, *given, many=self._solver.many)
-        described = self._describe(given, space, fresh) | {"batch": batch}
+        described = self._describe(found, given, space, fresh) | {"batch": batch}
         saved = None if resume is None else Saved.read_for(as_path(resume), described)
         file = None if checkpoint is None else as_path(checkpoint)
         orders = Orders(
@@ -325,7 +325,7 @@ class Fitter(Closed):
         self._solver.check(space)
         return space
 
-    def _describe(self, given: Given, space: SearchSpace, fresh: bool) -> dict[str, Any]:
+    def _describe(self, found: Inventory, given: Given, space: SearchSpace, fresh: bool) -> dict[str, Any]:
         return {
             "parameters": shapes_of(given.theta),
             "back end": self.backend,
@@ -338,6 +338,7 @@ class Fitter(Closed):
             "target": digest(given.target),
             "seed": digest(given.key),
             "fresh_noise": fresh,
+            **self._problem.describe(found, {name: name for name in ("loss_fn", "predict", "objective")}),
         }
 
     def _explain(self, course: Course, given: Given, what: str, place: Any, key: Any) -> str:

@@ -20,6 +20,7 @@ from brainmass.fitting.rows import Rows
 from brainmass.fitting.space import SearchSpace
 from brainmass.simulation.functional import ByPath, Inventory, Template, Values, inventory
 from brainmass.simulation.horizon import gradients_through
+from brainmass.simulation.identity import digest, lasting, plan_of, within
 from brainmass.simulation.ownership import Owner, owned_by, trainable_within
 from brainmass.simulation.random import fold, keys_from
 from brainmass.simulation.same import Pictures, environment
@@ -58,6 +59,16 @@ class Problem:
         functions = {"loss_fn": self._loss_fn, "predict": self._predict, "objective": self._objective, **more}
         self._things = {**found.others, **functions, "brainstate.environ": environment()}
         return self._pictures.number(self._things)
+
+    def describe(self, found: Inventory, functions: Mapping[str, str]) -> dict[str, str]:
+        """What a file must agree with, of the model and of functions, by what the user calls them and by their names
+        here; after a trace, which shows what they change themselves, such as a log.
+        """
+        read = lasting(self._things, self._pictures.is_own, "fit")
+        settings = {"brainstate.environ": digest(within(read, "brainstate.environ", "dt"))}
+        model = {"model (how it is made, or what its functions read)": (plan_of(found), within(read, *found.others))}
+        parts = model | {f"`{name}` (its code, or what it reads)": within(read, own) for name, own in functions.items()}
+        return settings | {name: digest(part) for name, part in parts.items()}
 
     def calling(self) -> Any:
         """A context in which functions of the user are called."""

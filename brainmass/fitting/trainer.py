@@ -208,7 +208,7 @@ class Trainer(Closed):
             )
         found, given = self._given(data, seed)
         programs = self._programs(found, given)
-        described = self._describe(given, tested)
+        described = self._describe(found, given, tested)
         saved = None if resume is None else Saved.read_for(as_path(resume), described)
         file = None if checkpoint is None else as_path(checkpoint)
         log = _Log(self._callbacks, tested is not None)
@@ -323,7 +323,7 @@ class Trainer(Closed):
                 raise ValueError(f"The metric must be one number, but has shape {shape}: reduce it, e.g. by its mean.")
         return self._compile(found)
 
-    def _describe(self, given: Given, tested: Any) -> dict[str, Any]:
+    def _describe(self, found: Inventory, given: Given, tested: Any) -> dict[str, Any]:
         return {
             "parameters": shapes_of(given.theta),
             "back end": "Trainer",
@@ -333,6 +333,7 @@ class Trainer(Closed):
             "set of samples": digest(given.target),
             "set of held-out samples": None if tested is None else digest(tested),
             "seed": digest(given.key),
+            **self._task.describe(found, {"predict": "predict", "loss_fn": "objective", "metric": "metric"}),
         }
 
     def _finish(self, course: Course, log: _Log, found: Inventory, given: Given) -> TrainResult:

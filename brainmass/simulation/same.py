@@ -22,7 +22,7 @@ import sys
 import types
 import warnings
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -32,7 +32,7 @@ import jax
 import numpy as np
 from brainstate.nn import Param
 
-__all__ = ["Pictures", "environment", "is_known", "picture"]
+__all__ = ["Picture", "Pictures", "Same", "Seen", "Unseen", "environment", "is_known", "picture"]
 
 # Their functions give the same for the same arguments. Of the standard library not those that tell the time, or draw.
 _KNOWN = {"jax", "jaxlib", "numpy", "scipy", "brainmass", "brainunit", "brainstate", "braintools", "optax", "equinox"}
@@ -43,7 +43,6 @@ _RESTLESS = {"random", "time", "datetime", "secrets", "uuid", "os", "posix", "co
 _UNSEEN = {getattr(builtins, n) for n in ("globals", "locals", "eval", "exec", "__import__", "open", "input")}
 _PLAIN = (type(None), bool, int, complex, str, bytes, u.Unit, np.dtype, np.generic, range, slice, type(...))
 _DRAWS = (np.random.Generator, np.random.RandomState, np.random.BitGenerator)
-_MOST = 20_000  # things: a function that reaches more is not looked through at each run
 
 Picture = dict[str, Any]
 
@@ -65,13 +64,18 @@ def picture(things: Mapping[str, Any]) -> Picture:
     Unseen
         Where something is reached that has no such picture.
     """
-    seen = _Picture()
+    seen = Seen()
     for name, thing in things.items():
         seen.take(name, thing)
     return seen.parts
 
 
-class _Picture:
+class Seen:
+    """What was seen of things so far, part by part."""
+
+    most: float = 20_000  # things: a function that reaches more is not looked through at each run
+    passing: Collection[str] = ()  # attributes of objects that are not looked at
+
     def __init__(self) -> None:
         self.parts: Picture = {}
         self._visited: dict[int, tuple[str, Any]] = {}  # and so an id is not given to another
@@ -86,8 +90,8 @@ class _Picture:
             self.parts[path] = Same(thing)
         elif id(thing) in self._visited:
             self.parts[path] = "as", self._visited[id(thing)][0]
-        elif len(self.parts) > _MOST:
-            raise Unseen(f"more than {_MOST} things")
+        elif len(self.parts) > self.most:
+            raise Unseen(f"more than {self.most} things")
         else:
             self._visited[id(thing)] = path, thing
             getattr(self, look)(path, thing)
@@ -129,7 +133,7 @@ class _Picture:
 
     # --- functions --------------------------------------------------------------------------------------------------
     def _function(self, path: str, function: Any) -> None:
-        if getattr(function, "is_pure", False):  # what it was made with, it keeps
+        if hasattr(function, "made_of"):  # what it was made with, it keeps
             self.parts[path] = Same(function)
             return
         package = package_of(function.__globals__.get("__name__", ""))
@@ -233,7 +237,7 @@ class _Picture:
         self.take(f"{path}/class", kind)
         state = vars_of(thing)
         if state is not None:
-            self._all(path, state)
+            self._all(path, {name: part for name, part in state.items() if name not in self.passing})
             return
         try:
             self.parts[path] = pickle.dumps(thing)
@@ -423,7 +427,7 @@ class Pictures:
         except Unseen:
             return
         self._own.update(_different(before, after))
-        self._left.update({name: part for name, part in after.items() if self._is_own(name)})
+        self._left.update({name: part for name, part in after.items() if self.is_own(name)})
 
     def _differs(self, before: Picture, after: Picture) -> list[str]:
         """What is another now; where the functions write themselves, what is another than they left it.
@@ -435,9 +439,10 @@ class Pictures:
             now, left = after.get(name), self._left.get(name)
             return now is not None and left is not None and now != left and not _is_length(now)
 
-        return [name for name in _different(before, after) if not self._is_own(name) or by_others(name)]
+        return [name for name in _different(before, after) if not self.is_own(name) or by_others(name)]
 
-    def _is_own(self, name: str) -> bool:
+    def is_own(self, name: str) -> bool:
+        """Whether functions were seen to write there themselves."""
         return any(name == own or name.startswith(f"{own}/") for own in self._own)
 
     def _tell(self, way: str) -> None:

@@ -21,6 +21,7 @@ from brainmass.forward.observer import Observer
 from brainmass.simulation.final import Origin, belonging, with_origin
 from brainmass.simulation.functional import Inventory, inventory, refuse_shared_processes, stateful
 from brainmass.simulation.horizon import present_horizon
+from brainmass.simulation.identity import plan_of
 from brainmass.simulation.inputs import Inputs, as_inputs
 from brainmass.simulation.monitors import Monitor, as_monitors, default_monitors, feeders, returned_names
 from brainmass.simulation.ownership import present_owner, trainable_within
@@ -253,7 +254,7 @@ class Simulator(Closed):
                 raise_if_diverged(bad, self.dt, result, False, as_monitors(monitors, self.model))
             return result
 
-        pure_run.is_pure = True  # type: ignore[attr-defined]
+        pure_run.made_of = run.made_of  # type: ignore[attr-defined]
         return pure_run
 
     def _watched(
@@ -299,6 +300,9 @@ class Simulator(Closed):
             start = 0 if state is None else state["step"]
             return self._result(program.plan, origin, samples, final, start, {}, output), watched.bad
 
+        # It keeps what it was made with, whatever becomes of that.
+        made = {"structure": plan_of(found), **program.things, "numbers": (raw, given.arrays)}
+        run.made_of = made | {"run": (program.plan, self.dt, named)}  # type: ignore[attr-defined]
         return run
 
     def _holds(self, duration: Any, monitors: Any, inputs: Any, transient: Any = None, sample_every: Any = None) -> Any:

@@ -1,99 +1,63 @@
-"""What makes two sweeps the same: values, seeds, settings, and all that a model is made of, as short texts.
-
-They stay the same from one process to the next, so that a store can tell the sweep it belongs to.
-"""
+"""What a store of a sweep is known by."""
 
 from __future__ import annotations
 
-import functools
-import hashlib
-import re
-import types
 from collections.abc import Mapping
 from typing import Any
 
-import brainstate
 import brainunit as u
-import jax
-import numpy as np
 
-from brainmass.simulation.functional import TRANSIENT_ATTRIBUTES
+import brainmass
+from brainmass.dynamics.fields import default_dtype
+from brainmass.forward.observer import Observer
+from brainmass.simulation.functional import inventory, stateful
+from brainmass.simulation.identity import digest, lasting, plan_of, within
+from brainmass.sweeps.design import Design
 
-__all__ = ["digest"]
-
-
-def digest(thing: Any) -> str:
-    """A short text that is equal for things that are made alike."""
-    hasher = hashlib.sha256()
-    _feed(thing, hasher, {})
-    return hasher.hexdigest()[:16]
+__all__ = ["identity"]
 
 
-def _feed(thing: Any, hasher: Any, seen: dict[int, Any]) -> None:
-    def put(*parts: Any) -> None:
-        hasher.update(repr(parts).encode())
+def identity(lane: Any, made: tuple, design: Design, seeds: Any, common: Any) -> dict[str, str]:
+    """What a sweep is made with, by name, as short texts; `made` is the program of a run and what it holds.
 
-    def into(*parts: Any) -> None:
-        for part in parts:
-            _feed(part, hasher, seen)
+    After a trace, which shows what functions change themselves, such as a log: that is left out.
+    """
+    simulator, settings, is_own = lane._simulator, lane._settings, lane._pictures.is_own
+    program, found, given = made
+    read, measure = lasting(program.things, is_own, "sweep"), lasting(lane._things, is_own, "sweep")
+    its = inventory(simulator.model)
+    start = {} if stateful(its) else its.state_values()  # of a model that starts from the states it has
 
-    if thing is None or isinstance(thing, bool | int | float | complex | str | bytes):
-        return put(type(thing).__name__, thing)
-    if isinstance(thing, u.Quantity):
-        put(str(thing.unit))
-        return into(np.asarray(thing.mantissa))
-    if isinstance(thing, jax.Array) and jax.numpy.issubdtype(thing.dtype, jax.dtypes.prng_key):
-        thing = jax.random.key_data(thing)
-    if isinstance(thing, jax.Array | np.ndarray | np.generic):
-        values = np.asarray(thing)
-        put(str(values.dtype), values.shape)
-        return hasher.update(np.ascontiguousarray(values).tobytes())
-    if isinstance(thing, u.Unit | type | types.ModuleType):
-        return put(str(getattr(thing, "__qualname__", getattr(thing, "__name__", thing))))
-    if id(thing) in seen:  # a module within itself
-        return put("seen")
-    seen[id(thing)] = thing  # and so its id is not given to another
-    if isinstance(thing, Mapping):
-        put("mapping", len(thing))
-        return into(*(part for pair in thing.items() for part in pair))
-    if isinstance(thing, set | frozenset):
-        return put(sorted(map(repr, thing)))
-    if isinstance(thing, tuple | list):
-        put(len(thing))
-        return into(*thing)
-    if isinstance(thing, types.MethodType):
-        return into(thing.__func__, thing.__self__)
-    if isinstance(thing, functools.partial):
-        return into(thing.func, thing.args, thing.keywords)
-    if isinstance(thing, types.FunctionType):
-        return _feed_function(thing, put, into)
-    if isinstance(thing, types.CodeType):
-        put(thing.co_code, thing.co_names)
-        return into(*thing.co_consts)
-    put(type(thing).__qualname__)
-    if isinstance(thing, brainstate.ParamState | brainstate.LongTermState):
-        return into(thing.value)
-    if isinstance(thing, brainstate.State):  # of another moment: a run leaves the model changed
-        return None
-    if hasattr(thing, "__dict__"):
-        return into({k: v for k, v in vars(thing).items() if k not in TRANSIENT_ATTRIBUTES})
-    put(re.sub(r" at 0x[0-9a-f]+", "", repr(thing)))
+    def numbers(kind: str) -> dict[str, Any]:
+        return {path: x for path, x in found.raw().items() if path.startswith(kind)}
+
+    def parts(modules: Mapping[str, Any], *kinds: str) -> Any:
+        return [plan_of(inventory(m)) for m in modules.values()], numbers(kinds[0]), within(read, *kinds)
+
+    monitors = [(n, _known(m.what), m.every, _known(m.source)) for n, m in program.monitors.items()]
+    observers = {n: m.what for n, m in program.monitors.items() if isinstance(m.what, Observer)}
+    things = {
+        **{f"the values of `{axis.name}`": (axis.values, axis.unit) for axis in design.axes},
+        "the design": (design.is_grid, design.dims),
+        "the seeds": (seeds, common),
+        "the duration": _in_ms(lane._duration, simulator.dt),
+        "the time step": float(simulator.dt.to_decimal(u.ms)),
+        "`monitors`": (monitors, parts(observers, "observers.", "monitor ", "source of ")),
+        "`inputs`": (given.structure, given.arrays, parts(given.modules, "inputs.", "input ")),
+        **{f"`{name}`": settings[name] for name in ("transient", "sample_every")},
+        "`measure`": measure,
+        "the parameters of the model": numbers("model."),
+        "the model": (plan_of(its), start, within(read, "model.", "model ")),
+        "`brainstate.environ`": within(read, "brainstate.environ"),
+    }
+    versions = {"the precision": str(default_dtype()), "the version of brainmass": brainmass.__version__}
+    return {name: digest(thing) for name, thing in things.items()} | versions
 
 
-def _feed_function(function: types.FunctionType, put: Any, into: Any) -> None:
-    """Its code, and the values of the names that it looks up."""
-    package = (function.__module__ or "").partition(".")[0]
-    into(function.__code__, function.__defaults__, function.__kwdefaults__)
-    if package not in ("jax", "jaxlib"):  # whose wrappers hold what differs between processes
-        into(*(cell.cell_contents for cell in function.__closure__ or ()))
-    if package in _KNOWN:
-        return put(function.__qualname__)
-    into(*(function.__globals__.get(name) for name in sorted(_names(function.__code__))))
+def _known(what: Any) -> Any:
+    """A name, or what kind of thing it is."""
+    return what if isinstance(what, str | None) else type(what).__qualname__
 
 
-_KNOWN = ("jax", "jaxlib", "numpy", "brainmass", "brainunit", "brainstate", "braintools")
-
-
-def _names(code: types.CodeType) -> set[str]:
-    inner = (c for c in code.co_consts if isinstance(c, types.CodeType))
-    return set(code.co_names).union(*map(_names, inner))
+def _in_ms(duration: Any, dt: Any) -> float:
+    return float((duration if isinstance(duration, u.Quantity) else duration * dt).to_decimal(u.ms))

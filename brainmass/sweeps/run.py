@@ -16,17 +16,17 @@ import numpy as np
 
 import brainmass
 from brainmass._common.checks import flag, function, instance, is_whole, whole
-from brainmass.dynamics.fields import default_dtype, show
+from brainmass.dynamics.fields import show
 from brainmass.extras import import_io
 from brainmass.progress_bar import progress_bar
-from brainmass.simulation.functional import Inventory, inventory, stateful
+from brainmass.simulation.identity import digest
 from brainmass.simulation.lanes import Lanes
 from brainmass.simulation.random import as_key, fold
 from brainmass.simulation.result import Result
 from brainmass.simulation.simulator import Simulator
 from brainmass.sweeps.cluster import as_client, n_workers, on_workers
 from brainmass.sweeps.design import Design, as_design
-from brainmass.sweeps.identity import digest
+from brainmass.sweeps.identity import identity
 from brainmass.sweeps.layout import Layout, layout
 from brainmass.sweeps.lock import only_writer
 from brainmass.sweeps.memory import host_memory, runs_at_once
@@ -157,7 +157,8 @@ def sweep(
         _check_fits(plan)
     same: dict[str, str] = {}
     if path is not None or jax.process_count() > 1:
-        same = _identity(simulator, found, duration, settings, measure, points, which, common_random_numbers)
+        made = _made(simulator, duration, settings)
+        same = identity(lane, made, points, which, common_random_numbers)
     with ExitStack() as held:
         sink, chosen, pending = _begun(path, plan, same, chosen, at_once, resume, held)
         if client is not None:
@@ -335,38 +336,6 @@ def _made(simulator: Simulator, duration: Any, settings: Mapping[str, Any]) -> A
     return simulator._program(
         duration, settings["inputs"], settings["monitors"], settings["transient"], every, False, None, None
     )
-
-
-def _identity(
-    simulator: Simulator,
-    found: Inventory,
-    duration: Any,
-    settings: Mapping[str, Any],
-    measure: Any,
-    design: Design,
-    seeds: Any,
-    common: Any,
-) -> dict[str, str]:
-    """What a store is known by."""
-    its = inventory(simulator.model)
-    start = {} if stateful(its) else its.state_values()  # of a model that starts from the states it has
-    return {
-        **{f"the values of `{axis.name}`": digest((axis.values, axis.unit)) for axis in design.axes},
-        "the design": digest((design.is_grid, design.dims)),
-        "the seeds": digest((seeds, common)),
-        "the duration": digest(_in_ms(duration, simulator.dt)),
-        "the time step": digest(float(simulator.dt.to_decimal(u.ms))),
-        **{f"`{name}`": digest(value) for name, value in settings.items()},
-        "`measure`": digest(measure),
-        "the parameters of the model": digest(found.raw()),
-        "the model": digest((simulator.model, start)),
-        "the precision": str(default_dtype()),
-        "the version of brainmass": brainmass.__version__,
-    }
-
-
-def _in_ms(duration: Any, dt: Any) -> float:
-    return float((duration if isinstance(duration, u.Quantity) else duration * dt).to_decimal(u.ms))
 
 
 def _begun(
