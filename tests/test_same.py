@@ -142,8 +142,23 @@ def of_a_default():
     return (lambda t, s=settings: s["amplitude"]), lambda: settings.update(amplitude=5.0)
 
 
+def of_an_objective():
+    series = jnp.asarray([[0.0, 1.0, 3.0], [1.0, 0.0, 1.0], [2.0, 5.0, 0.0], [0.0, 1.0, 1.0]])
+    settings = {"alike": bm.objectives.fc_corr()}  # 1 of what is the same, as a loss 0
+    change = lambda: settings.update(alike=bm.objectives.fc_corr(as_loss=True))  # noqa: E731
+    return (lambda t: 5 - 4 * settings["alike"](series, series)), change
+
+
 READ = [of_a_helper, of_a_dictionary, of_an_object, of_a_list, of_an_array_in_place, of_a_module, of_a_class]
-READ += [of_a_bound_method, of_something_callable, of_a_property, of_a_partial, of_a_wrapper, of_a_default]
+READ += [
+    of_a_bound_method,
+    of_something_callable,
+    of_a_property,
+    of_a_partial,
+    of_a_wrapper,
+    of_a_default,
+    of_an_objective,
+]
 
 
 @pytest.fixture(autouse=True)
@@ -320,7 +335,7 @@ def test_the_loss_and_the_metric_of_a_training():
 # --- files, from which sweeps and fits go on --------------------------------------------------------------------
 def some(first, *others):
     """All that a function can read for the first, and for the others, which are looked at alike, two of it."""
-    cases = [(first, make) for make in READ] + [(name, make) for name in others for make in READ[:1] + READ[-4:-3]]
+    cases = [(first, make) for make in READ] + [(name, make) for name in others for make in READ[:1] + READ[9:10]]
     return pytest.mark.parametrize(("name", "make"), cases, ids=lambda x: getattr(x, "__name__", x))
 
 

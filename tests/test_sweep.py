@@ -612,7 +612,8 @@ def test_blocks_are_the_elements_between_first_and_last(shape):
 
 
 # --- progress, devices ----------------------------------------------------------------------------------------------
-def test_progress_is_shown(capfd):
+def test_progress_is_shown(capfd, monkeypatch):
+    monkeypatch.setenv("TQDM_MININTERVAL", "0")  # however quick a run is
     brainmass.sweep(linear(), 1 * u.ms, {"gamma": [-1.0, -2.0]}, at_once=1, progress=True)
     shown = capfd.readouterr().err
     assert "sweeping" in shown and "1/2 [" in shown

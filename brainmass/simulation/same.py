@@ -312,7 +312,7 @@ def vars_of(thing: Any) -> dict[str, Any] | None:
     """The attributes of an object that it is made of, as it would be pickled; None where it has none of Python's."""
     kind = type(thing)
     if kind.__reduce__ is not object.__reduce__:  # it says itself what it is made of, as tables of pandas do
-        return {"reduced": thing.__reduce_ex__(4)[1:]}
+        return {"reduced": thing.__reduce_ex__(4)}
     if not hasattr(thing, "__dict__") and not any("__slots__" in vars(base) for base in kind.__mro__):
         return None
     state = thing.__getstate__()
