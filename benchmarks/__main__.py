@@ -22,7 +22,7 @@ import sys
 import venv
 from pathlib import Path
 
-from brainmass.xla import WHOLE_LOOPS
+from brainmass._common.xla import WHOLE_LOOPS
 
 HERE = Path(__file__).parent
 OTHERS = {

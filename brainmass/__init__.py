@@ -5,21 +5,21 @@ import importlib
 import sys
 from typing import Any
 
-__version__ = "0.2.0"
+from brainmass._common.version import __version__
 
 # Before all that imports brainstate, which sets JAX's precision
-from brainmass import settings
+from brainmass._common import settings
 
 settings.import_brainstate()
 
 # Models
-from brainmass.dynamics.base import ModelInfo, NeuralMassDynamics, Preset, list_models
+from brainmass.dynamics.node import ModelInfo, NeuralMassDynamics, Preset, list_models
 from brainmass.dynamics.regime import LargestStep
 from brainmass.models.coombes_byrne import CoombesByrneStep
 from brainmass.models.epileptor.step import EpileptorStep
 from brainmass.models.fitzhugh_nagumo import FitzHughNagumoStep
 from brainmass.models.generic_2d_oscillator import Generic2dOscillatorStep
-from brainmass.models.horn.layers import HORNSeqLayer, HORNSeqNetwork
+from brainmass.training.horn import HORNSeqLayer, HORNSeqNetwork
 from brainmass.models.horn.step import HORNStep
 from brainmass.models.jansen_rit.step import JansenRitStep
 from brainmass.models.jansen_rit.tr import JansenRitTR
@@ -45,7 +45,7 @@ from brainmass.models.wong_wang.decision import WongWangStep
 from brainmass.models.wong_wang.exc_inh import WongWangExcInhStep
 
 # Noise
-from brainmass.noise import (
+from brainmass.dynamics.noise import (
     BlueNoise,
     BrownianNoise,
     ColoredNoise,
@@ -58,16 +58,25 @@ from brainmass.noise import (
 )
 
 # Stimuli
-from brainmass.stimulus import Chirp, Pulse, PulseTrain, Ramp, Recording, Sinusoid, Stimulus, ThetaBurst
+from brainmass.stimuli.waveforms import (
+    Chirp,
+    Pulse,
+    PulseTrain,
+    Ramp,
+    Recording,
+    Sinusoid,
+    Stimulus,
+    ThetaBurst,
+)
 
 # Files of numbers
 from brainmass._common.reading.contents import read_array
 
 # Parameters by cortical maps
-from brainmass.heterogeneity import RegionalMap
+from brainmass.dynamics.regional_map import RegionalMap
 
 # Networks
-from brainmass.network.connectome import Connectome
+from brainmass.connectome.dense import Connectome
 from brainmass.network.coupling import (
     AdditiveCoupling,
     Coupling,
@@ -85,14 +94,14 @@ from brainmass.network.coupling import (
     sigmoidal_coupling,
     sigmoidal_jansen_rit_coupling,
 )
-from brainmass.network.edges import Edges
+from brainmass.connectome.edges import Edges
 from brainmass.network.laplacian import LaplacianConnParam, laplacian_connectivity
 from brainmass.network.network import Network
 from brainmass.network.projection import Projection
 
 # Forward models
-from brainmass.forward.bold import BOLDSignal
-from brainmass.forward.hrf import (
+from brainmass.forward.balloon import BOLDSignal
+from brainmass.forward.hrf_kernels import (
     DoubleExponentialHRFKernel,
     FirstOrderVolterraHRFKernel,
     GammaHRFKernel,
@@ -100,7 +109,7 @@ from brainmass.forward.hrf import (
     HRFKernel,
     MixtureOfGammasHRFKernel,
 )
-from brainmass.forward.leadfield import (
+from brainmass.forward.lead_fields import (
     EEGLeadFieldModel,
     LeadFieldModel,
     LeadfieldReadout,
@@ -129,17 +138,18 @@ from brainmass.sweeps.design import random_design, sobol_design
 from brainmass.sweeps.run import sweep
 
 # Fitting
-from brainmass.fitting.feedback_inhibition import feedback_inhibition
+from brainmass.analysis.feedback_inhibition import feedback_inhibition
 from brainmass.fitting.fitter import Fitter
 from brainmass.fitting.outcome import FitResult, FitStep
 from brainmass.fitting.description import Bounds, Fixed, Free
 from brainmass.fitting.priors import LogNormal, Normal, Prior
-from brainmass.fitting.trainer import Trainer, TrainResult
+from brainmass.training.trainer import Trainer, TrainResult
 
 # Small functions
-from brainmass.utils import bounded_input, delay_index, process_sequence, sigmoid, sys2nd
+from brainmass.dynamics.functions import bounded_input, delay_index, process_sequence, sigmoid, sys2nd
 
-from brainmass import copying, datasets, objectives, published, xla
+from brainmass._common import copying, xla
+from brainmass import datasets, objectives, published
 
 __all__ = [
     # Models

@@ -11,8 +11,8 @@ from brainstate.nn import Param
 from braintools.init import Constant
 
 import brainmass as bm
-from brainmass.dynamics.base import NeuralMassDynamics
 from brainmass.dynamics.fields import Initializer, nonnegative, state
+from brainmass.dynamics.node import NeuralMassDynamics
 
 DT = 0.1 * u.ms
 

@@ -19,8 +19,9 @@ import optax
 import pytest
 
 import brainmass
-from brainmass.cli import info, machine, main
-from brainmass.cli.schema import TABLES
+from brainmass.cli import info, main
+from brainmass.experiments import machine
+from brainmass.experiments.schema import TABLES
 
 EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("*.toml"))
 

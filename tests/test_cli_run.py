@@ -11,9 +11,9 @@ from braintools.init import Uniform
 
 import brainmass
 from brainmass.cli import main
-from brainmass.cli.document import Document
-from brainmass.cli.experiment import Experiment
-from brainmass.cli.things import quantity
+from brainmass.experiments.document import Document
+from brainmass.experiments.experiment import Experiment
+from brainmass.experiments.things import quantity
 
 WEIGHTS = np.array([[0, 1.0, 0.2], [0.5, 0, 0.1], [0, 0.3, 0]])
 LENGTHS = np.array([[0, 12.0, 20], [12, 0, 7], [20, 7, 0]])

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from brainmass.connectome.dense import Connectome
 from brainmass.datasets import load_dataset
-from brainmass.network.connectome import Connectome
 
 W = np.array([[0.0, 2.0, 0.0], [1.0, 0.0, 4.0], [0.0, 3.0, 0.0]])
 L = np.array([[0.0, 10.0, 0.0], [10.0, 0.0, 25.0], [0.0, 25.0, 0.0]]) * u.mm

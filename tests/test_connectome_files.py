@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from brainmass.network.connectome import Connectome
-from brainmass.network.edges import Edges
+from brainmass.connectome.dense import Connectome
+from brainmass.connectome.edges import Edges
 
 W = np.array([[0.0, 0.1, 3.0], [1e-7, 0.5, 0.0], [2.0, 1 / 3, 0.0]])
 L = np.array([[0.0, 40.0, 61.5], [40.0, 0.0, 12.25], [61.5, 12.25, 0.0]])

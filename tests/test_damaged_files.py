@@ -168,7 +168,7 @@ def test_permissions_are_kept_and_home_is_known(tmp_path, monkeypatch):
 
 
 def test_nested_too_deep(tmp_path):
-    from brainmass.cli.document import Document, ExperimentError
+    from brainmass.experiments.document import Document, ExperimentError
 
     (tmp_path / "deep.toml").write_text("a = " + "[" * 20_000 + "]" * 20_000)
     with pytest.raises(ExperimentError, match="nested too deep"):

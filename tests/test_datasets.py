@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from brainmass import datasets
+from brainmass.connectome.dense import Connectome
 from brainmass.datasets import delayed_match_task, hcp, registry
-from brainmass.network.connectome import Connectome
 
 N = 100
 

@@ -25,8 +25,8 @@ from brainmass import (
     WongWangExcInhStep,
 )
 from brainmass.dynamics import fields
-from brainmass.dynamics.base import NeuralMassDynamics
 from brainmass.dynamics.fields import Par, param, positive, spelling, state
+from brainmass.dynamics.node import NeuralMassDynamics
 from brainmass.testing import check_ports
 
 MPR = MontbrioPazoRoxinStep

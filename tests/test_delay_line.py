@@ -10,8 +10,8 @@ from brainstate.nn import Param
 from braintools.init import Constant
 
 import brainmass as bm
-from brainmass.dynamics.blocks import ListBlocks, MatrixBlocks
-from brainmass.dynamics.delays import BlockedLine, DelayLine, delay_line
+from brainmass.delays.blocks import ListBlocks, MatrixBlocks
+from brainmass.delays.lines import BlockedLine, DelayLine, delay_line
 from brainmass.network import projection
 
 RNG = np.random.default_rng(7)

@@ -10,7 +10,7 @@ import pytest
 from brainstate.nn import Param
 
 import brainmass
-from brainmass import display
+from brainmass._common import display
 
 VOID = {"br", "img"}
 MODELS = [getattr(brainmass, info.name) for info in brainmass.list_models()]

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from brainmass.connectome.dense import Connectome
+from brainmass.connectome.edges import Edges
 from brainmass.datasets import load_dataset
-from brainmass.network.connectome import Connectome
-from brainmass.network.edges import Edges
 
 RNG = np.random.default_rng(7)
 SPEED = 5.0 * u.mm / u.ms
@@ -216,7 +216,7 @@ def many(kind, n=120):
 @pytest.fixture
 def iterated(monkeypatch):
     """Few regions are handled as many are."""
-    monkeypatch.setattr("brainmass.network.edges._DENSE_BLOCK", 70)
+    monkeypatch.setattr("brainmass.connectome.edges._DENSE_BLOCK", 70)
 
 
 @pytest.mark.parametrize("kind", ["positive", "signed", "bipartite", "antisymmetric", "ring", "two parts"])
@@ -232,7 +232,7 @@ def test_spectral_radius_where_the_iteration_does_not_converge(iterated, monkeyp
     ring = Edges(n, (np.arange(n) + 1) % n, np.arange(n), weight)  # all eigenvalues on a circle
     expected = np.exp(np.log(weight).mean())
     np.testing.assert_allclose(weight / ring.normalize("spectral").weight, expected, rtol=1e-8)
-    monkeypatch.setattr("brainmass.network.edges._DENSE_ATTEMPT", n - 1)
+    monkeypatch.setattr("brainmass.connectome.edges._DENSE_ATTEMPT", n - 1)
     with pytest.raises(ValueError, match="`by` of Edges .*found no spectral radius: the iteration does not converge"):
         ring.normalize("spectral")
 

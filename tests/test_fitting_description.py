@@ -12,7 +12,7 @@ import scipy.stats
 from brainstate.nn import ExpT, L2Reg, OrderedT, Param, SigmoidT, SoftplusT
 
 import brainmass as bm
-from brainmass.fitting.second_order import METHODS
+from brainmass.fitting.solvers.second_order import METHODS
 
 # Steps that end a minimisation, and gradients of zero at the start, are what some of these fits are about.
 pytestmark = pytest.mark.filterwarnings(

@@ -12,7 +12,7 @@ from brainstate.nn import Param
 from braintools.init import Constant
 
 import brainmass as bm
-from brainmass.dynamics.fields import matching_precision
+from brainmass._common.precision import matching_precision
 from brainmass.simulation.horizon import gradients_through
 
 DT = 0.5 * u.ms

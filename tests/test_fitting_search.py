@@ -12,7 +12,7 @@ from brainstate.nn import L2Reg, Param, SigmoidT, SoftplusT
 from braintools.init import Constant
 
 import brainmass as bm
-from brainmass.dynamics.fields import matching_precision
+from brainmass._common.precision import matching_precision
 
 # Steps that end a minimisation, and gradients of zero at the start, are what some of these fits are about.
 pytestmark = pytest.mark.filterwarnings(

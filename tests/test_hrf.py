@@ -12,7 +12,7 @@ from scipy.optimize import minimize_scalar
 from scipy.stats import gamma
 
 import brainmass as bm
-from brainmass.forward.hrf import (
+from brainmass.forward.hrf_kernels import (
     DoubleExponentialHRFKernel,
     FirstOrderVolterraHRFKernel,
     GammaHRFKernel,

@@ -14,12 +14,12 @@ from scipy.integrate import solve_ivp
 from scipy.linalg import solve_discrete_lyapunov
 from scipy.optimize import brentq
 
+from brainmass.dynamics.noise import GaussianNoise, OUProcess
 from brainmass.models.jansen_rit.connectivity import LaplacianConnectivity
 from brainmass.models.jansen_rit.firing_rates import Identity
 from brainmass.models.jansen_rit.step import JansenRitStep
 from brainmass.models.jansen_rit.tr import JansenRitTR
 from brainmass.network.network import Network
-from brainmass.noise import GaussianNoise, OUProcess
 
 mV, Hz, per_s = u.mV, u.Hz, u.mV / u.second
 UNITS = (mV, mV, mV, per_s, per_s, per_s)

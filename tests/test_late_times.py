@@ -13,7 +13,7 @@ from brainstate.nn import Param
 from braintools.init import Constant
 
 import brainmass as bm
-from brainmass.clock import Double, as_written, of_count, of_number
+from brainmass._common.clock import Double, as_written, of_count, of_number
 
 LATE = {"hour": (36_000_000, 0.1), "million ms": (100_000_000, 0.01)}
 late = pytest.mark.parametrize(("first", "dt"), LATE.values(), ids=LATE.keys())

@@ -8,7 +8,7 @@ import pytest
 from brainstate.nn import Param
 
 import brainmass as bm
-from brainmass.forward.leadfield import (
+from brainmass.forward.lead_fields import (
     EEGLeadFieldModel,
     LeadFieldModel,
     LeadfieldReadout,

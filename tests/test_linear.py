@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from brainmass.dynamics.linear import linear
+from brainmass.delays.linear import linear
 
 RNG = np.random.default_rng(5)
 WEIGHTS, SENT, ALONG = RNG.normal(size=(3, 4)), RNG.normal(size=(4,)), RNG.normal(size=(4,))

@@ -5,7 +5,7 @@ import inspect
 import pytest
 
 import brainmass
-from brainmass.dynamics.base import _MODELS
+from brainmass.dynamics.node import _MODELS
 from brainmass.testing import CHECKS
 
 # A base class without equations, and a network of nodes, which has tests of its own.

@@ -11,7 +11,7 @@ from brainstate.nn import Param, SigmoidT
 from braintools.init import Constant
 
 import brainmass as bm
-from brainmass.simulation.functional import Template
+from brainmass.simulation.inventory import Template
 
 DT = 0.1 * u.ms
 GAMMA = -0.5

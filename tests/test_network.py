@@ -14,8 +14,8 @@ from brainstate import HiddenState
 from braintools.init import Constant
 
 import brainmass as bm
-from brainmass.dynamics.base import NeuralMassDynamics
 from brainmass.dynamics.fields import Initializer, state
+from brainmass.dynamics.node import NeuralMassDynamics
 
 MM_PER_MS = u.mm / u.ms
 PER_MS = u.get_unit(1 / u.ms)

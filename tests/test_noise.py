@@ -14,9 +14,9 @@ from brainstate import HiddenState
 from braintools.init import Constant
 
 import brainmass
-from brainmass.dynamics.base import NeuralMassDynamics
 from brainmass.dynamics.fields import Initializer, Par, param, state
-from brainmass.noise import (
+from brainmass.dynamics.node import NeuralMassDynamics
+from brainmass.dynamics.noise import (
     BlueNoise,
     BrownianNoise,
     ColoredNoise,
@@ -605,7 +605,7 @@ def test_a_run_that_was_cut_draws_the_same():
 DEVICES = """
 import brainunit as u, jax, numpy as np, brainmass
 from brainmass.models.linear import LinearStep
-from brainmass.noise import PinkNoise
+from brainmass.dynamics.noise import PinkNoise
 assert jax.device_count() == 2
 node = LinearStep(33, noise_x=PinkNoise(33, sigma=0.1))
 watched = {"memory": lambda model: model.noise_x.past.value, "x": lambda model: model.x.value}

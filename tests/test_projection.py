@@ -17,8 +17,8 @@ from braintools.init import Constant
 from scipy.optimize import brentq
 
 import brainmass as bm
-from brainmass.dynamics.base import NeuralMassDynamics
 from brainmass.dynamics.fields import Initializer, state
+from brainmass.dynamics.node import NeuralMassDynamics
 
 MM_PER_MS = u.mm / u.ms
 RNG = np.random.default_rng(3)

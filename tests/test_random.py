@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from brainmass.simulation import random
-from brainmass.simulation.random import as_key, fold, threefry
+from brainmass._common import random
+from brainmass._common.random import as_key, fold, threefry
 
 KEY = np.array([0x12345678, 0x9ABCDEF0], np.uint32)
 

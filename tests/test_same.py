@@ -21,9 +21,9 @@ from brainstate.nn import IdentityT, Param
 from braintools.init import Constant
 
 import brainmass as bm
-from brainmass.dynamics.base import NeuralMassDynamics
+from brainmass._common.same import Pictures, Unseen, picture
 from brainmass.dynamics.fields import Initializer, Par, param, state
-from brainmass.simulation.same import Pictures, Unseen, picture
+from brainmass.dynamics.node import NeuralMassDynamics
 
 DT = 0.1 * u.ms
 AMPLITUDE = 1.0

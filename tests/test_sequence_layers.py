@@ -12,10 +12,10 @@ import pytest
 from braintools.init import Constant
 
 import brainmass
-from brainmass.models.horn.layers import HORN_TR, HORNSeqLayer, HORNSeqNetwork
-from brainmass.models.jansen_rit.layers import JansenRit2Layer, JansenRitLayer, JansenRitNetwork
 from brainmass.models.wilson_cowan.classical import WilsonCowanStep
-from brainmass.models.wilson_cowan.layers import WilsonCowanSeqLayer, WilsonCowanSeqNetwork
+from brainmass.training.horn import HORN_TR, HORNSeqLayer, HORNSeqNetwork
+from brainmass.training.jansen_rit import JansenRit2Layer, JansenRitLayer, JansenRitNetwork
+from brainmass.training.wilson_cowan import WilsonCowanSeqLayer, WilsonCowanSeqNetwork
 
 RNG = np.random.default_rng(3)
 T, N_IN, N = 25, 3, 4

@@ -13,8 +13,9 @@ import jax
 import numpy as np
 import pytest
 
+from brainmass._common.precision import matching_precision
+from brainmass._common.settings import asked_of_jax
 from brainmass.cli import info
-from brainmass.settings import asked_of_jax, matching_precision
 
 # What OpenMP is told by scikit-learn, where braintools finds it, and what docs/speed.md says of our own import.
 ADDED = {"XLA_FLAGS", "KMP_DUPLICATE_LIB_OK", "KMP_INIT_AT_FORK"}
@@ -25,7 +26,7 @@ import jax
 {first}
 settings, variables = dict(jax.config.values), dict(os.environ)
 import brainmass, brainunit as u
-from brainmass.extras import import_extra
+from brainmass._common.extras import import_extra
 for name in "matplotlib.pyplot", "xarray", "zarr", "nevergrad", "optimistix", "numpyro":
     try:
         import_extra("all", name)

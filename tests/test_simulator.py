@@ -14,8 +14,8 @@ from braintools.init import Constant
 from jax.test_util import check_grads
 
 import brainmass as bm
-from brainmass.dynamics.base import NeuralMassDynamics
 from brainmass.dynamics.fields import Initializer, Par, param, state
+from brainmass.dynamics.node import NeuralMassDynamics
 
 DT = 0.1 * u.ms
 W = np.array([[0.0, 0.9, -0.4], [0.3, 0.0, 0.8], [-0.7, 0.2, 0.0]])

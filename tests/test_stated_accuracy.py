@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 import brainmass as bm
-from brainmass import noise
+from brainmass.dynamics import noise
 from brainmass.dynamics.integrators import without_turns
-from brainmass.forward import hrf
+from brainmass.forward import hrf_kernels
 
 
 def balloon(dt_ms, drive, every_ms=100):
@@ -38,7 +38,7 @@ def test_the_oscillation_of_a_kernel_where_its_forms_meet(sign):
     decay, t = 0.7, np.linspace(0.01, 2, 60, dtype=np.float32)
     for x in (0.002, 0.0099, 0.0101, 0.05):
         square = sign * x / t.astype(float) ** 2
-        found = hrf._oscillation(t, np.float32(decay), (square + np.float32(decay) ** 2).astype(np.float32))
+        found = hrf_kernels._oscillation(t, np.float32(decay), (square + np.float32(decay) ** 2).astype(np.float32))
         w2 = (square + np.float32(decay) ** 2).astype(np.float32).astype(float) - float(np.float32(decay)) ** 2
         w = np.sqrt(w2.astype(complex))
         exact = (np.exp(-float(np.float32(decay)) * t.astype(float)) * np.sin(w * t) / w).real

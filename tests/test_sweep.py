@@ -16,7 +16,8 @@ from braintools.init import Constant
 
 import brainmass
 from brainmass.simulation.identity import digest
-from brainmass.sweeps import cluster, memory, run
+from brainmass.sweeps import run
+from brainmass.sweeps.machines import dask, memory
 from brainmass.sweeps.store import File, blocks
 
 pytest.importorskip("xarray")
@@ -750,7 +751,7 @@ def test_workers_that_join_are_sent_batches_and_none_is_lost():
         with distributed.Client(workers) as client:
             submit, sent = client.submit, []
             client.submit = lambda *args, **kwargs: sent.append(submit(*args, **kwargs)) or sent[-1]
-            batches = cluster.on_workers(client, Slow, np.arange(20), 1)
+            batches = dask.on_workers(client, Slow, np.arange(20), 1)
             done, under_way = [], []
             for runs, _, _ in batches:
                 under_way.append(len(sent) - len(done))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from brainmass.cli.toml_places import find_places, paths_of
+from brainmass.experiments.places import find_places, paths_of
 
 # The documents by which Python tests its own parser, where it was installed with them, and ours.
 _SPEC = importlib.util.find_spec("test.test_tomllib")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
 
-from brainmass.utils import bounded_input, delay_index, process_sequence, sigmoid, sys2nd
+from brainmass.dynamics.functions import bounded_input, delay_index, process_sequence, sigmoid, sys2nd
 
 
 # --- sys2nd -------------------------------------------------------------------------------------------------------

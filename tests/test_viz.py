@@ -18,8 +18,7 @@ from matplotlib import pyplot as plt  # noqa: E402
 from scipy import signal as scipy_signal  # noqa: E402
 
 from brainmass import datasets, objectives, viz  # noqa: E402
-from brainmass.network import connectome  # noqa: E402
-from brainmass.network.connectome import Connectome  # noqa: E402
+from brainmass.connectome.dense import Connectome  # noqa: E402
 from brainmass.viz.drawing import COLORS, FAINT  # noqa: E402
 
 RNG = np.random.default_rng(0)
@@ -297,7 +296,17 @@ def test_refuses_what_is_no_real_number():
 DRAWING = [importlib.import_module(f"brainmass.viz.{info.name}") for info in pkgutil.iter_modules(viz.__path__)]
 
 
-@pytest.mark.parametrize("module", [*DRAWING, objectives, datasets, datasets.hcp, datasets.registry, connectome])
+@pytest.mark.parametrize(
+    "module",
+    [
+        *DRAWING,
+        objectives,
+        datasets,
+        datasets.hcp,
+        datasets.registry,
+        importlib.import_module("brainmass.connectome.dense"),
+    ],
+)
 def test_optional_packages_are_imported_late(module):
     tree = ast.parse(inspect.getsource(module))
     top = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]

@@ -17,7 +17,7 @@ from scipy.integrate import solve_ivp
 from scipy.optimize import fsolve
 
 import brainmass
-from brainmass.dynamics.delays import History
+from brainmass.delays.lines import History
 from brainmass.models.wilson_cowan.adaptive import WilsonCowanAdaptiveStep
 from brainmass.models.wilson_cowan.base import WilsonCowanBase
 from brainmass.models.wilson_cowan.classical import WilsonCowanStep

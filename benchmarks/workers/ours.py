@@ -312,7 +312,7 @@ def overhead(n_steps):
     import jax
     import numpy as np
 
-    from brainmass.simulation.functional import inventory
+    from brainmass.simulation.inventory import inventory
     from brainmass.simulation.program import Bundle
 
     sim = simulator()

@@ -7,10 +7,10 @@ import io
 from pathlib import Path
 from typing import Any
 
+from brainmass._common.extras import import_io
+from brainmass._common.files import whole_file
 from brainmass._common.reading.hdf5 import check_dataset
 from brainmass._common.reading.problems import bad
-from brainmass.extras import import_io
-from brainmass.files import whole_file
 
 __all__ = ["CHECKSUM", "read_netcdf", "write_netcdf"]
 

@@ -91,10 +91,10 @@ def _info(given: argparse.Namespace) -> int:
 
 
 def _on_file(given: argparse.Namespace) -> int:
-    from brainmass.cli.document import ExperimentError
     from brainmass.cli.fitting import fit
     from brainmass.cli.running import run
     from brainmass.cli.sweeping import sweep
+    from brainmass.experiments.document import ExperimentError
 
     try:
         return {"run": run, "sweep": sweep, "fit": fit}[given.command](given)

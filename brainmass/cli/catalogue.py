@@ -33,7 +33,7 @@ def _step(ms: float) -> str:
 
 def describe(name: str) -> int:
     import brainmass
-    from brainmass.dynamics.fields import suggestion
+    from brainmass._common.messages import suggestion
     from brainmass.dynamics.regime import default_method, longest_step
 
     known = [m.name for m in brainmass.list_models()]
@@ -69,8 +69,8 @@ def describe(name: str) -> int:
 
 def keys(name: str | None) -> int:
     """What may stand in an experiment file, or in one of its tables."""
-    from brainmass.cli.schema import TABLES
-    from brainmass.dynamics.fields import suggestion
+    from brainmass._common.messages import suggestion
+    from brainmass.experiments.schema import TABLES
 
     chosen = [table for table in TABLES.values() if name is None or table.name == name]
     if not chosen:
@@ -138,7 +138,7 @@ def _greek(word: str) -> str:
 
 
 def _default(value: Any) -> str:
-    from brainmass.dynamics.declaration import plain_text
+    from brainmass.dynamics.declared import plain_text
 
     return "-" if value is None else plain_text(value)
 

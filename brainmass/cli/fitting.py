@@ -13,10 +13,10 @@ import numpy as np
 import optax
 
 import brainmass
-from brainmass.cli.document import WRONG, Document
-from brainmass.cli.experiment import Experiment, by_parameter
-from brainmass.cli.measures import read_measure
 from brainmass.cli.running import Work
+from brainmass.experiments.document import WRONG, Document
+from brainmass.experiments.experiment import Experiment, by_parameter
+from brainmass.experiments.measures import read_measure
 from brainmass.fitting.description import described
 
 __all__ = ["fit"]

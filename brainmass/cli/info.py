@@ -13,10 +13,10 @@ import brainstate
 import jax
 
 import brainmass
-from brainmass.cli.machine import declared, devices, installed, versions
-from brainmass.settings import asked_of_jax
-from brainmass.sweeps.memory import host_memory
-from brainmass.xla import WHOLE_LOOPS
+from brainmass._common.settings import asked_of_jax
+from brainmass._common.xla import WHOLE_LOOPS
+from brainmass.experiments.machine import declared, devices, installed, versions
+from brainmass.sweeps.machines.memory import host_memory
 
 __all__ = ["main", "problems"]
 

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import brainmass
-from brainmass.cli.document import EXPECTED, Document, ExperimentError
-from brainmass.cli.experiment import Experiment
-from brainmass.cli.machine import devices, versions
-from brainmass.dynamics.fields import default_dtype
+from brainmass._common.precision import default_dtype
+from brainmass.experiments.document import EXPECTED, Document, ExperimentError
+from brainmass.experiments.experiment import Experiment
+from brainmass.experiments.machine import devices, versions
 
 __all__ = ["Work", "run"]
 

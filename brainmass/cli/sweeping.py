@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 import brainmass
-from brainmass.cli.document import WRONG, ExperimentError
-from brainmass.cli.experiment import Experiment, by_parameter
-from brainmass.cli.measures import Measures, read_measure
+from brainmass._common.messages import show
 from brainmass.cli.running import Work
-from brainmass.dynamics.fields import show
+from brainmass.experiments.document import WRONG, ExperimentError
+from brainmass.experiments.experiment import Experiment, by_parameter
+from brainmass.experiments.measures import Measures, read_measure
 from brainmass.sweeps.design import as_design
 from brainmass.sweeps.store import is_store
 

@@ -1,9 +1,9 @@
 """Real and synthetic data, with provenance."""
 
+from brainmass.connectome.dense import Connectome
 from brainmass.datasets.hcp import EmpiricalDataset, load_hcp_schaefer100
 from brainmass.datasets.registry import list_datasets, load_dataset, register_dataset
 from brainmass.datasets.tasks import delayed_match_task
-from brainmass.network.connectome import Connectome
 
 __all__ = [
     "Connectome",

@@ -9,7 +9,7 @@ from importlib import resources
 import brainunit as u
 import numpy as np
 
-from brainmass.network.connectome import Connectome
+from brainmass.connectome.dense import Connectome
 
 __all__ = ["EmpiricalDataset", "load_hcp_schaefer100"]
 

@@ -23,8 +23,8 @@ import numpy as np
 from brainstate.nn import Param, Regularization, Transform
 
 from brainmass._common.checks import as_array, flag, holds_numbers, instance, is_function, is_traced, numbers
-from brainmass._common.messages import show, suggestion
-from brainmass.settings import matching_precision
+from brainmass._common.messages import show
+from brainmass._common.precision import default_dtype, matching_precision
 
 __all__ = [
     "Domain",
@@ -33,7 +33,6 @@ __all__ = [
     "ParamSpec",
     "SettingSpec",
     "StateSpec",
-    "is_traced",
     "nonnegative",
     "option",
     "param",
@@ -41,10 +40,8 @@ __all__ = [
     "real",
     "required",
     "setting",
-    "show",
     "spelling",
     "state",
-    "suggestion",
     "unit_interval",
 ]
 
@@ -442,9 +439,3 @@ def _call_initializer(init: Initializer, shape: tuple[int, ...], rng: Any) -> An
     if isinstance(init, braintools.init.Initialization):
         return init(shape, rng=rng)
     return init(shape)
-
-
-# --- precision ----------------------------------------------------------------------------------------------
-def default_dtype() -> np.dtype:
-    """The floating-point type of states and parameters: that of JAX."""
-    return jax.dtypes.canonicalize_dtype(np.float64)

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import brainstate
 
-from brainmass.copying import CopiedByParts
-from brainmass.dynamics.fields import suggestion
+from brainmass._common.copying import CopiedByParts
+from brainmass._common.messages import suggestion
 
 __all__ = ["Closed", "ClosedModule", "Module", "ShowsConstructor", "fixed"]
 

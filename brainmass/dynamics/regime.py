@@ -14,7 +14,7 @@ from typing import Any
 import brainunit as u
 import numpy as np
 
-from brainmass.dynamics.fields import is_traced
+from brainmass._common.checks import is_traced
 
 __all__ = ["LargestStep", "default_method", "longest_step", "warn_of_large_step"]
 

@@ -8,11 +8,12 @@ import brainunit as u
 import jax.numpy as jnp
 import numpy as np
 
-from brainmass.dynamics.base import WithRows
-from brainmass.dynamics.fields import check_param_value, real, show
+from brainmass._common.messages import show
+from brainmass.dynamics.fields import check_param_value, real
+from brainmass.dynamics.node import WithRows
 from brainmass.fitting.description import Bounds, Free
 from brainmass.fitting.sharing import Sharing
-from brainmass.simulation.functional import Inventory
+from brainmass.simulation.inventory import Inventory
 
 __all__ = ["Coordinate"]
 

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from brainmass._common.progress import progress_bar
 from brainmass.fitting.outcome import FitStep
 from brainmass.fitting.saved import Saved, leaves_of, with_leaves
-from brainmass.progress_bar import progress_bar
 
 __all__ = ["Course", "Given", "Orders"]
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from brainstate.nn import Regularization, Transform
 
-from brainmass.dynamics.fields import show
+from brainmass._common.messages import show
 from brainmass.fitting.priors import Prior
-from brainmass.simulation.functional import Inventory
+from brainmass.simulation.inventory import Inventory
 
 __all__ = ["Bounds", "Fixed", "Free", "described", "fitted_paths"]
 

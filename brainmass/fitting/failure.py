@@ -9,11 +9,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from brainmass._common.random import fold_at_once
 from brainmass.fitting.course import Given
 from brainmass.fitting.problem import Problem
 from brainmass.fitting.rows import Rows
 from brainmass.simulation.probe import Probe, probing
-from brainmass.simulation.random import fold_at_once
 from brainmass.simulation.simulator import DivergenceError
 
 __all__ = ["Failure", "of_gradient", "of_loss"]

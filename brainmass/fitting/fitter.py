@@ -12,26 +12,27 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from brainmass._common.checks import is_traced
 from brainmass._common.foreign import tree
+from brainmass._common.messages import show
+from brainmass._common.random import as_key
 from brainmass._common.reading.problems import as_path
-from brainmass.dynamics.fields import is_traced, show
 from brainmass.dynamics.module import Closed, fixed
 from brainmass.fitting.course import Course, Given, Orders
-from brainmass.fitting.derivative_free import DifferentialEvolution, Nevergrad, from_dictionary
 from brainmass.fitting.description import described
 from brainmass.fitting.failure import Failure, of_gradient, of_loss
-from brainmass.fitting.gradient import GradientDescent
 from brainmass.fitting.gradient_check import GradientCheck, compare_gradients
 from brainmass.fitting.outcome import FitResult, FitStep
 from brainmass.fitting.problem import Problem
 from brainmass.fitting.recorded import Recorded, Subject, as_objective
 from brainmass.fitting.rows import Rows, as_rows, chunks, minibatch
 from brainmass.fitting.saved import Saved, digest, shapes_of
-from brainmass.fitting.second_order import LeastSquares, Minimize
+from brainmass.fitting.solvers.derivative_free import DifferentialEvolution, Nevergrad, from_dictionary
+from brainmass.fitting.solvers.gradient import GradientDescent
+from brainmass.fitting.solvers.second_order import LeastSquares, Minimize
 from brainmass.fitting.space import SearchSpace
 from brainmass.objectives.signals import timeseries_rmse
-from brainmass.simulation.functional import ByPath, Inventory
-from brainmass.simulation.random import as_key
+from brainmass.simulation.inventory import ByPath, Inventory
 from brainmass.simulation.simulator import Simulator
 
 __all__ = ["Fitter"]

@@ -9,9 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
 
+from brainmass._common.random import fold_at_once
 from brainmass.fitting.course import Given
 from brainmass.fitting.problem import Problem
-from brainmass.simulation.random import fold_at_once
 
 __all__ = ["GradientCheck", "compare_gradients"]
 

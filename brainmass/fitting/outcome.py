@@ -10,14 +10,14 @@ from typing import Any, NamedTuple, Self
 import brainunit as u
 import numpy as np
 
+from brainmass._common.archive import Archive, decode, encode
+from brainmass._common.display import number, page, table
+from brainmass._common.extras import import_io
+from brainmass._common.messages import show
 from brainmass._common.reading.problems import as_path
-from brainmass.archive import Archive, decode, encode
-from brainmass.display import number, page, table
-from brainmass.dynamics.fields import show
 from brainmass.dynamics.module import Closed
-from brainmass.extras import import_io
 from brainmass.fitting.description import Bounds
-from brainmass.simulation.functional import ByPath
+from brainmass.simulation.inventory import ByPath
 
 __all__ = ["FitResult", "FitStep"]
 

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.scipy.stats import norm
 
-from brainmass.dynamics.fields import show
+from brainmass._common.messages import show
 from brainmass.dynamics.module import Closed, fixed
 
 __all__ = ["LogNormal", "Normal", "Prior"]

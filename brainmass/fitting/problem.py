@@ -15,15 +15,16 @@ import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
 
-from brainmass.dynamics.fields import is_traced, show
+from brainmass._common.checks import is_traced
+from brainmass._common.messages import show
+from brainmass._common.random import fold, keys_from
+from brainmass._common.same import Pictures, environment
 from brainmass.fitting.rows import Rows
 from brainmass.fitting.space import SearchSpace
-from brainmass.simulation.functional import ByPath, Inventory, Template, Values, inventory
 from brainmass.simulation.horizon import gradients_through
 from brainmass.simulation.identity import digest, lasting, plan_of, within
+from brainmass.simulation.inventory import ByPath, Inventory, Template, Values, inventory
 from brainmass.simulation.ownership import Owner, owned_by, trainable_within
-from brainmass.simulation.random import fold, keys_from
-from brainmass.simulation.same import Pictures, environment
 
 __all__ = ["Problem", "call", "norm"]
 

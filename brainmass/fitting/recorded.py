@@ -9,14 +9,14 @@ import brainunit as u
 import jax
 import numpy as np
 
-from brainmass.dynamics.fields import show, suggestion
+from brainmass._common.messages import show, suggestion
+from brainmass.dynamics.noise import Noise
 from brainmass.fitting.saved import digest
 from brainmass.forward.observer import Observer
-from brainmass.noise import Noise
 from brainmass.simulation.monitors import Monitor, as_monitors
 from brainmass.simulation.program import Bundle
 from brainmass.simulation.simulator import Simulator
-from brainmass.stimulus import Drive
+from brainmass.stimuli.waveforms import Drive
 
 __all__ = ["Recorded", "Subject", "as_objective"]
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from brainmass.dynamics.fields import show
+from brainmass._common.messages import show
 
 __all__ = ["Rows", "as_rows", "chunks", "minibatch"]
 

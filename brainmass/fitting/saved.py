@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from brainmass.archive import Archive
+from brainmass._common.archive import Archive
 
 __all__ = ["Saved", "digest", "leaves_of", "shapes_of", "with_leaves"]
 

@@ -7,7 +7,7 @@ from typing import Any
 import brainunit as u
 import numpy as np
 
-from brainmass.dynamics.fields import show
+from brainmass._common.messages import show
 
 __all__ = ["Sharing"]
 

@@ -12,10 +12,10 @@ import numpy as np
 from brainstate.nn import IdentityT
 from jax.flatten_util import ravel_pytree
 
+from brainmass._common.random import fold_at_once
 from brainmass.fitting.coordinate import Coordinate
 from brainmass.fitting.description import Bounds, Fixed, Free, fitted_paths
-from brainmass.simulation.functional import Inventory, Values
-from brainmass.simulation.random import fold_at_once
+from brainmass.simulation.inventory import Inventory, Values
 
 __all__ = ["Arcs", "Box", "SearchSpace", "Stored"]
 

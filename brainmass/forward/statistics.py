@@ -12,9 +12,11 @@ import jax.numpy as jnp
 import numpy as np
 from braintools.init import Constant
 
-from brainmass._common.checks import as_array, numbers, whole
-from brainmass.clock import Double
-from brainmass.dynamics.fields import check_input_shape, default_dtype, is_traced, option, show, state
+from brainmass._common.checks import as_array, is_traced, numbers, whole
+from brainmass._common.clock import Double
+from brainmass._common.messages import show
+from brainmass._common.precision import default_dtype
+from brainmass.dynamics.fields import check_input_shape, option, state
 from brainmass.forward.observer import Observer, in_words, written
 
 __all__ = [

@@ -12,11 +12,14 @@ import numpy as np
 from brainstate import HiddenState, LongTermState
 from braintools.init import Constant
 
-from brainmass.dynamics.base import Declared, time_step
-from brainmass.dynamics.fields import check_input_shape, default_dtype, is_traced, show, state
+from brainmass._common.checks import is_traced
+from brainmass._common.messages import show
+from brainmass._common.precision import default_dtype
+from brainmass._common.times import milliseconds, steps_of
+from brainmass.dynamics.fields import check_input_shape, state
 from brainmass.dynamics.module import ShowsConstructor, fixed
+from brainmass.dynamics.node import Declared, time_step
 from brainmass.forward.observer import Observer, in_words, written
-from brainmass.timing import milliseconds, steps_of
 
 __all__ = ["LinearObserver", "SpatialAverage", "TemporalAverage"]
 

@@ -10,10 +10,10 @@ from brainstate import HiddenState
 from brainstate.nn import Param
 from braintools.init import Uniform
 
-from brainmass.dynamics.base import NeuralMassDynamics, Preset
 from brainmass.dynamics.fields import Initializer, Par, param, positive, spelling, state
+from brainmass.dynamics.node import NeuralMassDynamics, Preset
+from brainmass.dynamics.noise import Noise
 from brainmass.dynamics.regime import LargestStep
-from brainmass.noise import Noise
 
 __all__ = ["FitzHughNagumoStep"]
 

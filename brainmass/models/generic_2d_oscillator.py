@@ -6,10 +6,10 @@ import brainunit as u
 from brainstate import HiddenState
 from braintools.init import Constant
 
-from brainmass.dynamics.base import NeuralMassDynamics, Preset
 from brainmass.dynamics.fields import Initializer, Par, param, positive, state
+from brainmass.dynamics.node import NeuralMassDynamics, Preset
+from brainmass.dynamics.noise import Noise
 from brainmass.dynamics.regime import LargestStep
-from brainmass.noise import Noise
 
 __all__ = ["Generic2dOscillatorStep"]
 

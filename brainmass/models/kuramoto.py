@@ -11,9 +11,9 @@ from brainstate import HiddenState
 from braintools.init import Uniform
 
 from brainmass.dynamics.fields import Initializer, Par, option, param, state
+from brainmass.dynamics.noise import Noise
 from brainmass.dynamics.regime import LargestStep
 from brainmass.models.phase_coupling import PhaseCoupled
-from brainmass.noise import Noise
 
 __all__ = ["KuramotoNetwork"]
 

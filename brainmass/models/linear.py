@@ -6,9 +6,9 @@ import brainunit as u
 from brainstate import HiddenState
 from braintools.init import Constant
 
-from brainmass.dynamics.base import NeuralMassDynamics
 from brainmass.dynamics.fields import Initializer, Par, option, param, state
-from brainmass.noise import Noise
+from brainmass.dynamics.node import NeuralMassDynamics
+from brainmass.dynamics.noise import Noise
 
 __all__ = ["LinearStep"]
 

@@ -12,9 +12,10 @@ import numpy as np
 from brainstate import HiddenState
 from brainstate.nn import Param
 
-from brainmass.dynamics.base import Field, NeuralMassDynamics, time_step
-from brainmass.dynamics.delays import DelayLine, delay_steps
-from brainmass.dynamics.fields import default_dtype, show
+from brainmass._common.messages import show
+from brainmass._common.precision import default_dtype
+from brainmass.delays.lines import DelayLine, delay_steps
+from brainmass.dynamics.node import Field, NeuralMassDynamics, time_step
 
 __all__ = ["PhaseCoupled"]
 

@@ -17,21 +17,14 @@ import jax.numpy as jnp
 import numpy as np
 from brainstate.nn import Param
 
-from brainmass.dynamics.base import WithRows
-from brainmass.dynamics.fields import (
-    Domain,
-    Par,
-    as_param,
-    default_dtype,
-    is_traced,
-    option,
-    param,
-    show,
-    suggestion,
-)
+from brainmass._common.checks import is_traced
+from brainmass._common.messages import show, suggestion
+from brainmass._common.precision import default_dtype
+from brainmass.connectome.edges import Edges, SplitTable
+from brainmass.connectome.given import as_connections
+from brainmass.dynamics.fields import Domain, Par, as_param, option, param
 from brainmass.dynamics.module import ClosedModule, ShowsConstructor
-from brainmass.network.edges import Edges, SplitTable
-from brainmass.network.given import as_connections
+from brainmass.dynamics.node import WithRows
 from brainmass.network.products import gathered_product, product
 
 __all__ = [

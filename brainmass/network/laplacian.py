@@ -10,7 +10,8 @@ import numpy as np
 from brainstate.nn import IdentityT, Param
 
 from brainmass._common.checks import flag, is_traced, number, numbers, one_of
-from brainmass.dynamics.fields import check_parts, default_dtype
+from brainmass._common.precision import default_dtype
+from brainmass.dynamics.fields import check_parts
 from brainmass.dynamics.module import ClosedModule, ShowsConstructor
 
 __all__ = ["LaplacianConnParam", "laplacian_connectivity"]

@@ -7,15 +7,15 @@ from typing import Any
 
 import brainunit as u
 
-from brainmass.display import Html, folded, page, table
-from brainmass.dynamics.base import NeuralMassDynamics, advance, near_name
-from brainmass.dynamics.declaration import bind_inputs, read_input
-from brainmass.dynamics.fields import show, suggestion
+from brainmass._common.display import Html, folded, page, table
+from brainmass._common.messages import show, suggestion
+from brainmass._common.places import refuse_two_places
+from brainmass.dynamics.declared import bind_inputs, read_input
 from brainmass.dynamics.module import Module, fixed
-from brainmass.dynamics.places import refuse_two_places
+from brainmass.dynamics.node import NeuralMassDynamics, advance, near_name
+from brainmass.dynamics.noise import Noise
 from brainmass.network.coupling import Coupling
 from brainmass.network.projection import DEFAULT_STRENGTH, Projection
-from brainmass.noise import Noise
 
 __all__ = ["Network"]
 

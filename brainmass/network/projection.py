@@ -15,15 +15,18 @@ import jax.numpy as jnp
 import numpy as np
 from brainstate.nn import Param
 
+from brainmass._common.checks import is_traced
+from brainmass._common.display import page, parameter_words, table
 from brainmass._common.foreign import plain
-from brainmass.display import page, parameter_words, table
-from brainmass.dynamics.base import NeuralMassDynamics, WithRows, time_step
-from brainmass.dynamics.delays import BlockedLine, DelayLine, InterpolatedLine, delay_line
-from brainmass.dynamics.fields import Domain, Par, default_dtype, is_traced, param, show, suggestion
+from brainmass._common.messages import show, suggestion
+from brainmass._common.precision import default_dtype
+from brainmass.connectome.edges import Edges
+from brainmass.connectome.given import as_connections
+from brainmass.delays.lines import BlockedLine, DelayLine, InterpolatedLine, delay_line
+from brainmass.dynamics.fields import Domain, Par, param
 from brainmass.dynamics.module import ClosedModule, ShowsConstructor, fixed
+from brainmass.dynamics.node import NeuralMassDynamics, WithRows, time_step
 from brainmass.network.coupling import Coupling, EdgeWeights, as_weights, make_coupling
-from brainmass.network.edges import Edges
-from brainmass.network.given import as_connections
 
 __all__ = ["DEFAULT_STRENGTH", "Projection"]
 

@@ -39,6 +39,6 @@ def find(package: ModuleType, name: str) -> Any:
 
 
 def _instead(package: ModuleType, name: str) -> str:
-    from brainmass.dynamics.fields import suggestion
+    from brainmass._common.messages import suggestion
 
     return "" if name.startswith("_") else suggestion(name, package.__all__)

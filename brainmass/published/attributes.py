@@ -6,7 +6,7 @@ import importlib
 from types import ModuleType
 from typing import Any
 
-__all__ = ["install"]
+__all__ = ["install", "set_module_as"]
 
 # Class -> other name -> what it stands for.
 _PROPERTIES = {
@@ -17,11 +17,11 @@ _PROPERTIES = {
     },
 }
 _LAYERS = {
-    "models.horn.layers": {"HORNSeqLayer": {"horn": "node", "i2h": "inp", "h2h": "rec"}},
-    "models.jansen_rit.layers": {
+    "training.horn": {"HORNSeqLayer": {"horn": "node", "i2h": "inp", "h2h": "rec"}},
+    "training.jansen_rit": {
         layer: {"dynamics": "node", "i2h": "inp", "h2h": "rec"} for layer in ("JansenRitLayer", "JansenRit2Layer")
     },
-    "models.wilson_cowan.layers": {"WilsonCowanSeqLayer": {"dynamics": "node", "i2h": "inp", "h2h": "rec"}},
+    "training.wilson_cowan": {"WilsonCowanSeqLayer": {"dynamics": "node", "i2h": "inp", "h2h": "rec"}},
 }
 _READ = "What version 0.1.1 calls `{}`; to be read."
 
@@ -37,7 +37,6 @@ def install(package: ModuleType) -> None:
                 _add(getattr(module, name), other, lambda self, own=own: getattr(self, own))
     package.list_models.to_table = lambda: table(package.list_models())
     package.datasets.Connectome.__iter__ = _parts
-    package.utils.set_module_as = set_module_as
     package.network.Network = package.Network
 
 

@@ -31,7 +31,7 @@ class Signal(NamedTuple):
 
 def example_connectome() -> Any:
     """Eight regions: weights fall off with distance, exp(-d / 40 mm), the strongest is 1."""
-    from brainmass.network.connectome import Connectome
+    from brainmass.connectome.dense import Connectome
 
     place = np.stack(np.meshgrid([-28.0, 28.0], [-36.0, 36.0], [-18.0, 18.0], indexing="ij"), axis=-1).reshape(-1, 3)
     place += np.random.default_rng(8).normal(0.0, 6.0, place.shape)

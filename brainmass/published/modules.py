@@ -59,11 +59,13 @@ PATHS = {
         "linear": "LinearStep ThresholdLinearStep",
         "list_models": "ModelInfo list_models",
         "lorenz": "LorenzStep",
+        "noise": "BlueNoise BrownianNoise ColoredNoise GaussianNoise Noise OUProcess PinkNoise VioletNoise WhiteNoise",
         "observation": f"{_KERNELS} HRFBold TemporalAverage",
         "qif": "MontbrioPazoRoxinStep",
         "simulator": "Simulator",
         "sl": "StuartLandauStep",
         "typing": "Array Initializer Parameter",
+        "utils": "bounded_input delay_index process_sequence set_module_as sigmoid sys2nd",
         "vdp": "VanDerPolStep",
         "wilson_cowan": f"AdditiveConn DelayedAdditiveConn WilsonCowanSeqLayer WilsonCowanSeqNetwork {_WILSON_COWAN}",
         "wong_wang": "WongWangStep",
@@ -73,14 +75,15 @@ PATHS = {
 
 # Where what is not at the top of the package stands: modules that are searched in turn, by the start of the path.
 _HOMES = {
-    "horn": ("models.horn.layers", "models.horn.step"),
+    "horn": ("training.horn", "models.horn.step"),
     "jansen_rit": (
         "models.jansen_rit.connectivity",
         "models.jansen_rit.firing_rates",
-        "models.jansen_rit.layers",
+        "training.jansen_rit",
         "models.jansen_rit.tr",
     ),
-    "wilson_cowan": ("models.wilson_cowan.layers",),
+    "utils": ("published.attributes",),
+    "wilson_cowan": ("training.wilson_cowan",),
 }
 
 

@@ -12,7 +12,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from brainmass.dynamics.fields import is_traced, show
+from brainmass._common.checks import is_traced
+from brainmass._common.messages import show
 
 __all__ = ["Origin", "belonging", "with_origin"]
 

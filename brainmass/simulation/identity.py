@@ -18,8 +18,8 @@ import brainstate
 import jax
 import numpy as np
 
-from brainmass.simulation.functional import TRANSIENT_ATTRIBUTES, Inventory
-from brainmass.simulation.same import Same, Seen, Unseen
+from brainmass._common.same import Same, Seen, Unseen
+from brainmass.simulation.inventory import TRANSIENT_ATTRIBUTES, Inventory
 
 __all__ = ["digest", "lasting", "plan_of", "within"]
 

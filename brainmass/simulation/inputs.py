@@ -15,10 +15,10 @@ from jax import lax
 
 from brainmass._common.checks import is_function, is_traced, numbers
 from brainmass._common.foreign import plain
-from brainmass.dynamics.fields import show, suggestion
+from brainmass._common.messages import show, suggestion
+from brainmass.dynamics.noise import Noise
 from brainmass.forward.observer import in_words
-from brainmass.noise import Noise
-from brainmass.stimulus import Drive, Stimulus
+from brainmass.stimuli.waveforms import Drive, Stimulus
 
 __all__ = ["Inputs", "arguments_of", "as_inputs"]
 

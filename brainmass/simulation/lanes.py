@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from brainmass.dynamics.fields import is_traced
+from brainmass._common.checks import is_traced
 
 __all__ = ["Lanes"]
 

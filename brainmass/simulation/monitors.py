@@ -10,7 +10,7 @@ import brainstate
 
 from brainmass._common.checks import is_function, items
 from brainmass._common.messages import show, suggestion
-from brainmass.dynamics.places import refuse_two_places
+from brainmass._common.places import refuse_two_places
 from brainmass.forward.observer import Observer
 
 __all__ = ["Monitor", "as_monitors", "feeders"]

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import brainunit as u
 import numpy as np
 
+from brainmass._common.extras import import_extra
+from brainmass._common.files import whole_file
 from brainmass._common.reading.problems import as_path
-from brainmass.extras import import_extra
-from brainmass.files import whole_file
 
 if TYPE_CHECKING:
     from brainmass.simulation.result import Result

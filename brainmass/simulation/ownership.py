@@ -10,11 +10,12 @@ from typing import Any
 import brainstate
 from brainstate.nn import Param
 
-from brainmass.dynamics.fields import is_traced, show
+from brainmass._common.checks import is_traced
+from brainmass._common.messages import show
+from brainmass.dynamics.noise import Noise
 from brainmass.forward.observer import Observer
-from brainmass.noise import Noise
-from brainmass.simulation.functional import Inventory, inventory
-from brainmass.stimulus import Drive
+from brainmass.simulation.inventory import Inventory, inventory
+from brainmass.stimuli.waveforms import Drive
 
 __all__ = ["Owner", "owned_by", "present_owner", "trainable_within"]
 

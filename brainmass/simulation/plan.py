@@ -15,8 +15,8 @@ import brainunit as u
 import numpy as np
 
 from brainmass._common.checks import whole
-from brainmass.dynamics.fields import show
-from brainmass.timing import check_countable, milliseconds, nearest_step, steps_of
+from brainmass._common.messages import show
+from brainmass._common.times import check_countable, milliseconds, nearest_step, steps_of
 
 __all__ = ["Plan", "check_dt", "interval_in_steps", "make_plan", "steps_in", "steps_of_run", "steps_of_transient"]
 

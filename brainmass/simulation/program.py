@@ -12,11 +12,14 @@ import brainunit as u
 import jax
 import jax.numpy as jnp
 
-from brainmass.clock import Double, time_at
-from brainmass.dynamics.base import Declared
+from brainmass._common.clock import Double, time_at
+from brainmass._common.random import Normals, fold
+from brainmass._common.same import Pictures
+from brainmass.dynamics.node import Declared
 from brainmass.forward.observer import Observer
 from brainmass.simulation import loop
-from brainmass.simulation.functional import (
+from brainmass.simulation.inputs import Inputs
+from brainmass.simulation.inventory import (
     Inventory,
     Template,
     Values,
@@ -26,14 +29,11 @@ from brainmass.simulation.functional import (
     stateful,
     takes_generator,
 )
-from brainmass.simulation.inputs import Inputs
 from brainmass.simulation.lanes import Lanes
 from brainmass.simulation.monitors import RETURNED, Monitor, check_phases, feeders, read
 from brainmass.simulation.plan import Plan
 from brainmass.simulation.probe import present_probe
 from brainmass.simulation.progress import ProgressBar
-from brainmass.simulation.random import Normals, fold
-from brainmass.simulation.same import Pictures
 from brainmass.simulation.watch import Bounded, Watched
 
 __all__ = ["Bundle", "Program", "initialise_missing", "states_missing"]

@@ -7,7 +7,7 @@ from typing import Any
 import jax
 from jax import lax
 
-from brainmass.progress_bar import progress_bar
+from brainmass._common.progress import progress_bar
 
 __all__ = ["ProgressBar"]
 

@@ -15,9 +15,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
+from brainmass._common.display import folded, page, table
 from brainmass._common.foreign import as_text
 from brainmass._common.reading.problems import as_path
-from brainmass.display import folded, page, table
 from brainmass.dynamics.module import Closed
 from brainmass.simulation import outwards, storage
 

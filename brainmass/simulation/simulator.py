@@ -12,17 +12,21 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from brainmass._common.checks import flag, instance, items, whole
-from brainmass.dynamics.base import Declared, NeuralMassDynamics, WithRows
-from brainmass.dynamics.fields import check_param_value, is_traced, show
+from brainmass._common.checks import flag, instance, is_traced, items, whole
+from brainmass._common.messages import show
+from brainmass._common.random import as_key, fold, next_key
+from brainmass._common.same import Pictures, environment
+from brainmass._common.times import check_countable, milliseconds
+from brainmass.dynamics.fields import check_param_value
 from brainmass.dynamics.module import Closed, fixed
+from brainmass.dynamics.node import Declared, NeuralMassDynamics, WithRows
 from brainmass.dynamics.regime import warn_of_large_step
 from brainmass.forward.observer import Observer
 from brainmass.simulation.final import Origin, belonging, with_origin
-from brainmass.simulation.functional import Inventory, inventory, refuse_shared_processes, stateful
 from brainmass.simulation.horizon import present_horizon
 from brainmass.simulation.identity import plan_of
 from brainmass.simulation.inputs import Inputs, as_inputs
+from brainmass.simulation.inventory import Inventory, inventory, refuse_shared_processes, stateful
 from brainmass.simulation.monitors import Monitor, as_monitors, default_monitors, feeders, returned_names
 from brainmass.simulation.ownership import present_owner, trainable_within
 from brainmass.simulation.plan import (
@@ -37,11 +41,8 @@ from brainmass.simulation.plan import (
 from brainmass.simulation.probe import present_probe
 from brainmass.simulation.program import Bundle, Program, initialise_missing, states_missing
 from brainmass.simulation.progress import ProgressBar
-from brainmass.simulation.random import as_key, fold, next_key
 from brainmass.simulation.result import Result, unchecked
-from brainmass.simulation.same import Pictures, environment
 from brainmass.simulation.watch import DivergenceError, raise_if_diverged, warn_of_bounds
-from brainmass.timing import check_countable, milliseconds
 
 __all__ = ["DivergenceError", "Simulator", "checked_value"]
 

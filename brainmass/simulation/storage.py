@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import brainunit as u
 import numpy as np
 
+from brainmass._common.archive import MANIFEST, Archive, decode, encode
+from brainmass._common.extras import import_io
 from brainmass._common.netcdf import read_netcdf, write_netcdf
-from brainmass.archive import MANIFEST, Archive, decode, encode
-from brainmass.extras import import_io
 from brainmass.simulation.final import ORIGIN, Origin
 
 if TYPE_CHECKING:

@@ -11,9 +11,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from brainmass.dynamics.base import NeuralMassDynamics
-from brainmass.dynamics.fields import StateSpec, show
-from brainmass.simulation.functional import Inventory, Values
+from brainmass._common.messages import show
+from brainmass.dynamics.fields import StateSpec
+from brainmass.dynamics.node import NeuralMassDynamics
+from brainmass.simulation.inventory import Inventory, Values
 from brainmass.simulation.monitors import Monitor, feeders
 from brainmass.simulation.result import Result
 

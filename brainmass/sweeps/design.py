@@ -11,11 +11,12 @@ import brainunit as u
 import numpy as np
 
 from brainmass._common.checks import as_array, instance, numbers, one_of, whole
-from brainmass.dynamics.fields import default_dtype, show
-from brainmass.extras import import_io
-from brainmass.network.connectome import Connectome
+from brainmass._common.extras import import_io
+from brainmass._common.messages import show
+from brainmass._common.precision import default_dtype
+from brainmass.connectome.dense import Connectome
 from brainmass.network.projection import Projection
-from brainmass.simulation.functional import Inventory
+from brainmass.simulation.inventory import Inventory
 from brainmass.simulation.simulator import checked_value
 
 __all__ = ["Axis", "Design", "as_design", "random_design", "sobol_design"]

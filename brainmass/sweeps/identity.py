@@ -7,11 +7,11 @@ from typing import Any
 
 import brainunit as u
 
-import brainmass
-from brainmass.dynamics.fields import default_dtype
+from brainmass._common.precision import default_dtype
+from brainmass._common.version import __version__
 from brainmass.forward.observer import Observer
-from brainmass.simulation.functional import inventory, stateful
 from brainmass.simulation.identity import digest, lasting, plan_of, within
+from brainmass.simulation.inventory import inventory, stateful
 from brainmass.sweeps.design import Design
 
 __all__ = ["identity"]
@@ -50,7 +50,7 @@ def identity(lane: Any, made: tuple, design: Design, seeds: Any, common: Any) ->
         "the model": (plan_of(its), start, within(read, "model.", "model ")),
         "`brainstate.environ`": within(read, "brainstate.environ"),
     }
-    versions = {"the precision": str(default_dtype()), "the version of brainmass": brainmass.__version__}
+    versions = {"the precision": str(default_dtype()), "the version of brainmass": __version__}
     return {name: digest(thing) for name, thing in things.items()} | versions
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import brainunit as u
 import numpy as np
 
-from brainmass.extras import import_io
+from brainmass._common.extras import import_io
 from brainmass.simulation.result import Result
 from brainmass.simulation.storage import exportable
 from brainmass.sweeps.design import Design

@@ -14,23 +14,23 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-import brainmass
 from brainmass._common.checks import flag, function, instance, is_whole, whole
-from brainmass.dynamics.fields import show
-from brainmass.extras import import_io
-from brainmass.progress_bar import progress_bar
+from brainmass._common.extras import import_io
+from brainmass._common.messages import show
+from brainmass._common.progress import progress_bar
+from brainmass._common.random import as_key, fold
+from brainmass._common.version import __version__
 from brainmass.simulation.identity import digest
 from brainmass.simulation.lanes import Lanes
-from brainmass.simulation.random import as_key, fold
 from brainmass.simulation.result import Result
 from brainmass.simulation.simulator import Simulator
-from brainmass.sweeps.cluster import as_client, n_workers, on_workers
 from brainmass.sweeps.design import Design, as_design
 from brainmass.sweeps.identity import identity
 from brainmass.sweeps.layout import Layout, layout
 from brainmass.sweeps.lock import only_writer
-from brainmass.sweeps.memory import host_memory, runs_at_once
-from brainmass.sweeps.processes import from_first, gathered, in_turn
+from brainmass.sweeps.machines.dask import as_client, n_workers, on_workers
+from brainmass.sweeps.machines.memory import host_memory, runs_at_once
+from brainmass.sweeps.machines.processes import from_first, gathered, in_turn
 from brainmass.sweeps.store import Elsewhere, File, Memory, as_store_path, remove_leftovers
 
 __all__ = ["sweep"]
@@ -271,7 +271,7 @@ def _explored(lane: Lane, design: Design, jobs: Jobs, model: Any) -> tuple[Layou
             raise ValueError(f"Nothing in this run depends on `{axis.name}`, so there is nothing to sweep.")
     times = {name: u.Quantity(np.asarray(u.get_mantissa(t)), unit=u.ms) for name, t in times.items()}
     attrs = {
-        "brainmass": brainmass.__version__,
+        "brainmass": __version__,
         "jax": jax.__version__,
         "keys": "jax.random.key(seed)" if jobs.common else "jax.random.fold_in(jax.random.key(seed), point)",
     }

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 
 from brainmass._common import checks
+from brainmass._common.extras import import_io
 from brainmass._common.netcdf import CHECKSUM, write_netcdf
 from brainmass._common.reading.problems import as_path
-from brainmass.extras import import_io
 from brainmass.sweeps.layout import FAILED, NOT_RUN, Layout
 
 __all__ = ["Elsewhere", "File", "Memory", "as_store_path", "is_store", "remove_leftovers"]

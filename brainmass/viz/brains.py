@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import brainunit as u
 import numpy as np
 
-from brainmass.dynamics.fields import show
-from brainmass.extras import import_extra
-from brainmass.network.connectome import Connectome
-from brainmass.network.edges import Edges
+from brainmass._common.extras import import_extra
+from brainmass._common.messages import show
+from brainmass.connectome.dense import Connectome
+from brainmass.connectome.edges import Edges
 from brainmass.viz.drawing import DIVERGING, SEQUENTIAL, argument_error, axes_or_new
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import brainunit as u
 import numpy as np
 
-from brainmass.extras import import_extra
+from brainmass._common.extras import import_extra
 from brainmass.fitting.outcome import FitResult
 from brainmass.viz.drawing import (
     COLORS,

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from brainmass.network.connectome import Connectome
-from brainmass.network.edges import Edges
+from brainmass.connectome.dense import Connectome
+from brainmass.connectome.edges import Edges
 from brainmass.objectives import fcd_matrix, functional_connectivity
 from brainmass.viz.drawing import (
     DIVERGING,

@@ -9,9 +9,10 @@ import brainstate
 import brainunit as u
 import numpy as np
 
-from brainmass.dynamics.base import NeuralMassDynamics
-from brainmass.dynamics.declaration import read_input
-from brainmass.dynamics.fields import check_input_shape, show
+from brainmass._common.messages import show
+from brainmass.dynamics.declared import read_input
+from brainmass.dynamics.fields import check_input_shape
+from brainmass.dynamics.node import NeuralMassDynamics
 from brainmass.viz.drawing import COLORS, FAINT, argument_error, axes_or_new, axis_label, columns, style
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import brainunit as u
 import numpy as np
 
-from brainmass.dynamics.fields import show
-from brainmass.extras import import_extra
+from brainmass._common.extras import import_extra
+from brainmass._common.messages import show
 from brainmass.viz.drawing import (
     DIVERGING,
     SEQUENTIAL,

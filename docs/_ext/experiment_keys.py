@@ -7,7 +7,7 @@ from typing import Any
 
 from reference_pages import write_if_changed
 
-from brainmass.cli.schema import TABLES, Table
+from brainmass.experiments.schema import TABLES, Table
 
 
 def setup(app: Any) -> dict[str, Any]:

@@ -181,7 +181,7 @@ def _of_npz(path: Path, stored: Mapping[str, Any]) -> Contents:
 
 
 def _sparse_matrix(path: Any, stored: Mapping[str, Any]) -> Any:
-    from brainmass.extras import import_io
+    from brainmass._common.extras import import_io
 
     scipy = import_io("scipy.sparse")
     try:

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from brainmass._common.extras import import_io
 from brainmass._common.reading.matlab import of_hdf5
 from brainmass._common.reading.problems import DAMAGE, bad, check_size
-from brainmass.extras import import_io
 
 __all__ = ["Hdf5", "check_dataset"]
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from brainmass._common.extras import import_io
 from brainmass._common.foreign import is_sparse
 from brainmass._common.reading.matlab_layout import check_layout
 from brainmass._common.reading.problems import DAMAGE, bad
-from brainmass.extras import import_io
 
 __all__ = ["Opaque", "read_matlab", "tidy"]
 

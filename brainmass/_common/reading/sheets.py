@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from brainmass._common.extras import import_extra
 from brainmass._common.foreign import Held, opened
 from brainmass._common.reading.problems import bad, check_size
 from brainmass._common.reading.text import Quoted, TextStyle, labelled_matrix
-from brainmass.extras import import_extra
 
 __all__ = ["read_cifti", "read_excel", "read_parquet"]
 

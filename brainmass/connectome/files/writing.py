@@ -12,11 +12,11 @@ from typing import Any
 import brainunit as u
 import numpy as np
 
+from brainmass._common.extras import import_io
+from brainmass._common.files import whole_file
 from brainmass._common.reading.problems import as_path
 from brainmass.connectome.files.lists import edge_rows
 from brainmass.connectome.files.tvb import tvb_tables
-from brainmass.extras import import_io
-from brainmass.files import whole_file
 
 __all__ = ["dense_variables", "sparse_variables", "write_csv", "write_edge_list", "write_mat", "write_npz", "write_tvb"]
 

@@ -7,9 +7,9 @@ from typing import Any
 from brainstate import HiddenState
 from braintools.init import Constant
 
-from brainmass.dynamics.base import Declared
 from brainmass.dynamics.fields import Initializer, state
-from brainmass.noise import Noise
+from brainmass.dynamics.node import Declared
+from brainmass.dynamics.noise import Noise
 
 __all__ = ["Ensembles"]
 

@@ -6,8 +6,8 @@ import brainunit as u
 import jax
 import jax.numpy as jnp
 
-from brainmass.dynamics.base import NeuralMassDynamics, Preset
 from brainmass.dynamics.fields import Par, option, param, positive, unit_interval
+from brainmass.dynamics.node import NeuralMassDynamics, Preset
 from brainmass.dynamics.regime import LargestStep
 from brainmass.models.epileptor.ensembles import Ensembles
 

@@ -8,9 +8,9 @@ import brainunit as u
 from brainstate import HiddenState
 from braintools.init import Constant
 
-from brainmass.dynamics.base import NeuralMassDynamics
 from brainmass.dynamics.fields import Initializer, Par, nonnegative, option, param, state
 from brainmass.dynamics.integrators import check_method
+from brainmass.dynamics.node import NeuralMassDynamics
 
 __all__ = ["HORNStep"]
 

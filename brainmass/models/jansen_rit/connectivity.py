@@ -9,8 +9,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from brainmass.dynamics.base import WithRows
-from brainmass.dynamics.fields import Par, is_traced, nonnegative, param, required
+from brainmass._common.checks import is_traced
+from brainmass.dynamics.fields import Par, nonnegative, param, required
+from brainmass.dynamics.node import WithRows
 
 __all__ = ["LaplacianConnectivity", "in_mV"]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import brainunit as u
 
-from brainmass.utils import bounded_input
+from brainmass.dynamics.functions import bounded_input
 
 __all__ = ["Identity"]
 

@@ -9,10 +9,10 @@ import brainunit as u
 from brainstate import HiddenState
 from braintools.init import Constant
 
-from brainmass.dynamics.base import Declared
 from brainmass.dynamics.fields import Initializer, state
+from brainmass.dynamics.node import Declared
+from brainmass.dynamics.noise import Noise
 from brainmass.models.jansen_rit.firing_rates import Identity
-from brainmass.noise import Noise
 
 __all__ = ["Potentials"]
 

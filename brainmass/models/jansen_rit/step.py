@@ -7,11 +7,11 @@ from typing import Any
 
 import brainunit as u
 
-from brainmass.dynamics.base import NeuralMassDynamics, Preset
 from brainmass.dynamics.fields import Par, nonnegative, param, positive
+from brainmass.dynamics.functions import sigmoid, sys2nd
+from brainmass.dynamics.node import NeuralMassDynamics, Preset
 from brainmass.dynamics.regime import LargestStep
 from brainmass.models.jansen_rit.potentials import Potentials
-from brainmass.utils import sigmoid, sys2nd
 
 __all__ = ["JansenRitStep"]
 

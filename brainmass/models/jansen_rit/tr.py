@@ -9,9 +9,8 @@ import brainunit as u
 import numpy as np
 from braintools.init import Constant
 
-from brainmass.dynamics.base import WithRows, catalogued, time_step
-from brainmass.dynamics.declaration import population_shape
-from brainmass.dynamics.delays import History, delay_steps
+from brainmass.delays.lines import History, delay_steps
+from brainmass.dynamics.declared import population_shape
 from brainmass.dynamics.fields import (
     Initializer,
     Par,
@@ -24,11 +23,12 @@ from brainmass.dynamics.fields import (
     setting,
 )
 from brainmass.dynamics.module import ShowsConstructor, fixed
+from brainmass.dynamics.node import WithRows, catalogued, time_step
+from brainmass.dynamics.noise import WhiteNoise
 from brainmass.dynamics.rows import through_rows
 from brainmass.models.jansen_rit.connectivity import LaplacianConnectivity, in_mV
 from brainmass.models.jansen_rit.firing_rates import saturated_rate
 from brainmass.models.jansen_rit.step import JansenRitStep
-from brainmass.noise import WhiteNoise
 
 __all__ = ["JansenRitTR"]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from brainstate import HiddenState
 from braintools.init import Constant
 
-from brainmass.dynamics.base import Declared
 from brainmass.dynamics.fields import Initializer, Par, param, positive, state, unit_interval
+from brainmass.dynamics.node import Declared
+from brainmass.dynamics.noise import Noise
 from brainmass.models.larter_breakspear.channels import fraction
-from brainmass.noise import Noise
 
 __all__ = ["Populations"]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import brainunit as u
 
-from brainmass.dynamics.base import NeuralMassDynamics, Preset
+from brainmass.dynamics.node import NeuralMassDynamics, Preset
 from brainmass.dynamics.regime import LargestStep
 from brainmass.models.larter_breakspear.channels import IonChannels, fraction
 from brainmass.models.larter_breakspear.populations import Populations

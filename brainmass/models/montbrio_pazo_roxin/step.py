@@ -9,11 +9,11 @@ import brainunit as u
 from brainstate import HiddenState
 from braintools.init import Uniform
 
-from brainmass.dynamics.base import Preset
 from brainmass.dynamics.fields import Initializer, Par, nonnegative, param, positive, state
+from brainmass.dynamics.node import Preset
+from brainmass.dynamics.noise import Noise
 from brainmass.dynamics.regime import LargestStep
 from brainmass.models.montbrio_pazo_roxin.voltage_scale import VoltageScale
-from brainmass.noise import Noise
 
 __all__ = ["MontbrioPazoRoxinStep"]
 

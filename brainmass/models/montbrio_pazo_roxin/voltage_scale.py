@@ -7,8 +7,10 @@ from typing import Any
 import brainunit as u
 import numpy as np
 
-from brainmass.dynamics.base import NeuralMassDynamics
-from brainmass.dynamics.fields import Par, is_traced, param, positive, show
+from brainmass._common.checks import is_traced
+from brainmass._common.messages import show
+from brainmass.dynamics.fields import Par, param, positive
+from brainmass.dynamics.node import NeuralMassDynamics
 
 __all__ = ["VoltageScale"]
 

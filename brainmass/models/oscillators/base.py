@@ -7,9 +7,9 @@ from abc import abstractmethod
 from brainstate import HiddenState
 from braintools.init import Uniform
 
-from brainmass.dynamics.base import NeuralMassDynamics, catalogued
 from brainmass.dynamics.fields import Initializer, state
-from brainmass.noise import Noise
+from brainmass.dynamics.node import NeuralMassDynamics, catalogued
+from brainmass.dynamics.noise import Noise
 
 __all__ = ["XY_Oscillator"]
 

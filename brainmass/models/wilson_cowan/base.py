@@ -9,9 +9,9 @@ import jax
 from brainstate import HiddenState
 from braintools.init import Constant
 
-from brainmass.dynamics.base import NeuralMassDynamics
 from brainmass.dynamics.fields import Initializer, nonnegative, state
-from brainmass.noise import Noise
+from brainmass.dynamics.node import NeuralMassDynamics
+from brainmass.dynamics.noise import Noise
 
 __all__ = ["Populations", "WilsonCowanBase"]
 

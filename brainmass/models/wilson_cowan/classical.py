@@ -8,8 +8,10 @@ import brainunit as u
 import numpy as np
 from brainstate.nn import Param
 
-from brainmass.dynamics.base import Preset
-from brainmass.dynamics.fields import is_traced, show, spelling
+from brainmass._common.checks import is_traced
+from brainmass._common.messages import show
+from brainmass.dynamics.fields import spelling
+from brainmass.dynamics.node import Preset
 from brainmass.models.wilson_cowan.base import _Recurrent
 from brainmass.models.wilson_cowan.groups import Refractoriness, Sigmoids, Weights
 

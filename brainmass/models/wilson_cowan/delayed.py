@@ -9,8 +9,8 @@ import brainunit as u
 import jax.numpy as jnp
 import numpy as np
 
-from brainmass.dynamics.base import Field, time_step
-from brainmass.dynamics.delays import History
+from brainmass.delays.lines import History
+from brainmass.dynamics.node import Field, time_step
 from brainmass.models.wilson_cowan.base import _Recurrent
 from brainmass.models.wilson_cowan.delays import Delays
 from brainmass.models.wilson_cowan.groups import Refractoriness, Sigmoids, Weights

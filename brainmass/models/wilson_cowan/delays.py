@@ -11,9 +11,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from brainmass.dynamics.base import time_step
-from brainmass.dynamics.delays import History
-from brainmass.dynamics.fields import Par, is_traced, nonnegative, param, show
+from brainmass._common.checks import is_traced
+from brainmass._common.messages import show
+from brainmass.delays.lines import History
+from brainmass.dynamics.fields import Par, nonnegative, param
+from brainmass.dynamics.node import time_step
 from brainmass.models.wilson_cowan.base import WilsonCowanBase
 
 __all__ = ["Delays"]

@@ -8,8 +8,8 @@ from brainstate import HiddenState
 from braintools.init import Constant
 
 from brainmass.dynamics.fields import Initializer, nonnegative, state
+from brainmass.dynamics.noise import Noise
 from brainmass.models.wilson_cowan.base import Populations
-from brainmass.noise import Noise
 
 __all__ = ["WilsonCowanThreePopBase"]
 

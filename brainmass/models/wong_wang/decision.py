@@ -6,8 +6,8 @@ from typing import Any
 
 import brainunit as u
 
-from brainmass.dynamics.base import NeuralMassDynamics
 from brainmass.dynamics.fields import Par, nonnegative, param, positive
+from brainmass.dynamics.node import NeuralMassDynamics
 from brainmass.dynamics.regime import LargestStep
 from brainmass.models.wong_wang.pools import Pools
 from brainmass.models.wong_wang.transfer import wong_wang_transfer

@@ -8,11 +8,11 @@ import brainunit as u
 from brainstate import HiddenState
 from braintools.init import Constant
 
-from brainmass.dynamics.base import NeuralMassDynamics
 from brainmass.dynamics.fields import Initializer, Par, param, positive, state, unit_interval
+from brainmass.dynamics.node import NeuralMassDynamics
+from brainmass.dynamics.noise import Noise
 from brainmass.dynamics.regime import LargestStep
 from brainmass.models.wong_wang.transfer import wong_wang_transfer
-from brainmass.noise import Noise
 
 __all__ = ["WongWangExcInhStep"]
 

@@ -1,0 +1,63 @@
+"""What JAX was told, by its environment or by `jax.config.update`, holds after other packages are imported.
+
+brainstate has a precision of its own, 32 bits, and sets JAX to it when it is imported.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import jax
+
+__all__ = ["asked_of_jax", "import_brainstate", "import_with_settings_kept"]
+
+_X64 = "jax_enable_x64"
+
+
+def import_with_settings_kept(*names: str) -> list[Any]:
+    """Import modules, and undo what that changes of JAX's settings."""
+    if all(name in sys.modules for name in names):
+        return [importlib.import_module(name) for name in names]
+    before = _of_process()
+    try:
+        return [importlib.import_module(name) for name in names]
+    finally:
+        after = _of_process()
+        for name, value in before.items():
+            if after[name] != value:
+                jax.config.update(name, value)
+
+
+def _of_process() -> dict[str, Any]:
+    """All settings as a new thread sees them: `with jax.enable_x64(...)` is for its own thread alone."""
+    with ThreadPoolExecutor(1) as new_thread:
+        return new_thread.submit(lambda: dict(jax.config.values)).result()
+
+
+def import_brainstate() -> None:
+    """Import it and what rests on it; where JAX computes in 64 bits, so does brainstate from then on.
+
+    Where it was imported before us, JAX's setting is lost, but what the environment asks for is known.
+    """
+    was_there = "brainstate" in sys.modules
+    environ = import_with_settings_kept("brainstate", "braintools")[0].environ
+    double = asked_of_jax().get(_X64) if was_there else _of_process()[_X64]
+    if double and environ.get_precision() == 32:
+        environ.set(precision=64)
+
+
+def asked_of_jax() -> dict[str, Any]:
+    """What the environment asks of JAX, by setting: `JAX_ENABLE_X64=1` is `jax_enable_x64`, True."""
+    present = jax.config.values
+    return {name: _like(present[name], os.environ[name.upper()]) for name in present if name.upper() in os.environ}
+
+
+def _like(present: Any, text: str) -> Any:
+    """The text of a variable as a value of the same kind as another, as JAX reads it."""
+    if isinstance(present, bool):
+        return text.lower() in ("y", "yes", "t", "true", "on", "1")
+    return type(present)(text) if isinstance(present, int | float) else text

@@ -1,0 +1,87 @@
+"""Times as numbers: in milliseconds, and in whole steps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import brainunit as u
+import numpy as np
+
+from brainmass._common.messages import show
+
+__all__ = ["MOST_STEPS", "check_countable", "many_milliseconds", "milliseconds", "nearest_step", "steps_of", "written"]
+
+MOST_STEPS = 2**31 - 1
+"""Steps are counted in 32 bits."""
+
+
+def written(number: Any) -> float:
+    """A number as a Python float; one in single precision as the decimal number that it was written as."""
+    number = np.asarray(number)
+    return float(str(number)) if number.dtype == np.float32 else float(number)
+
+
+def many_milliseconds(times: Any) -> np.ndarray:
+    """Times as numbers, of any shape."""
+    return np.vectorize(written, otypes=[float])(np.asarray(times.to_decimal(u.ms)))
+
+
+def milliseconds(argument: str, time: Any, owner: str = "", *, positive: bool = False) -> float:
+    """One finite time as a number, or an error."""
+    try:
+        # to_decimal compares dimensions, which takes long enough to be felt in a short run
+        number = np.asarray(time.mantissa if time.unit is u.ms else time.to_decimal(u.ms))
+        number = np.float64(written(number)) if number.shape == () else number
+    except (AttributeError, u.UnitMismatchError):
+        raise u.UnitMismatchError(
+            f"{_named(argument, owner)} must be a time, but is {show(time)}. {_example(argument)}"
+        ) from None
+    if number.shape != () or not np.isfinite(number) or (positive and not number > 0):
+        raise ValueError(
+            f"{_named(argument, owner)} must be one finite time{' > 0' * positive}, but is {show(time)}. "
+            f"{_example(argument)}"
+        )
+    return float(number)
+
+
+def nearest_step(argument: str, time: Any, step: Any, owner: str = "") -> tuple[int, bool]:
+    """The number of steps in a time, rounded, and whether the time is a multiple of the step."""
+    ratio = milliseconds(argument, time, owner) / milliseconds("dt", step, owner, positive=True)
+    n = round(ratio)
+    return n, abs(ratio - n) <= _rounding(time, step) * max(1.0, abs(ratio)) and (n != 0 or ratio == 0)
+
+
+def steps_of(argument: str, time: Any, step: Any, owner: str = "", called: str = "the time step") -> int:
+    """The number of steps in a time, which must be a multiple of the step."""
+    n, exact = nearest_step(argument, time, step, owner)
+    if not exact:
+        h = milliseconds("dt", step, owner)
+        raise ValueError(
+            f"{_named(argument, owner)} must be a multiple of {called} {show(step)}, but is {show(time)}. "
+            f"The nearest that is: {argument}={max(n, 1) * h:.12g} * u.ms."
+        )
+    check_countable(_named(argument, owner), n, time, step)
+    return n
+
+
+def _rounding(*times: Any) -> float:
+    """What may be rounding in a ratio of times: single precision carries about seven digits."""
+    single = any(np.asarray(time.mantissa).dtype == np.float32 for time in times)
+    return 1e-5 if single else 1e-9
+
+
+def check_countable(what: str, steps: int, time: Any, dt: Any) -> None:
+    """Refuse more steps than are counted."""
+    if steps > MOST_STEPS:
+        raise ValueError(
+            f"{what} must be at most {MOST_STEPS} time steps, in which time is counted, but {show(time)} in steps "
+            f"dt={show(dt)} is {steps}. Take a larger dt, or a shorter run."
+        )
+
+
+def _named(argument: str, owner: str) -> str:
+    return f"Argument `{argument}`{f' of {owner}' * bool(owner)}"
+
+
+def _example(argument: str) -> str:
+    return f"Example: {argument}={0.1 if argument == 'dt' else 100} * u.ms."

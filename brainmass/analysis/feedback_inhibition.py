@@ -1,0 +1,253 @@
+"""Feedback inhibition control: the local inhibition at which every region of a network fires at a given rate."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import brainunit as u
+import jax
+import jax.numpy as jnp
+import numpy as np
+from brainstate.nn import Param
+
+from brainmass._common.checks import is_traced
+from brainmass._common.extras import import_fit
+from brainmass._common.messages import show
+from brainmass._common.precision import default_dtype
+from brainmass._common.random import as_key, fold
+from brainmass._common.times import milliseconds
+from brainmass.forward.statistics import Mean
+from brainmass.models.wong_wang.exc_inh import WongWangExcInhStep
+from brainmass.models.wong_wang.transfer import wong_wang_transfer
+from brainmass.network.network import Network
+from brainmass.simulation.inventory import Template
+from brainmass.simulation.monitors import Monitor
+from brainmass.simulation.simulator import Simulator
+
+__all__ = ["feedback_inhibition"]
+
+_RATE = 3.06 * u.Hz
+
+
+def feedback_inhibition(
+    model: Any,
+    target: Any = _RATE,
+    *,
+    duration: Any = None,
+    transient: Any = 5.0 * u.second,
+    n_runs: int = 8,
+    n_iterations: int = 10,
+    tolerance: float = 0.05,
+    dt: Any = None,
+    seed: Any = 0,
+) -> Any:
+    r"""The inhibition `J_i` of each region with which its excitatory pool fires at the target rate.
+
+    Where all rates are :math:`r`, the fixed point follows region by region: :math:`S_E` from the rate, the network
+    input from :math:`S_E`, :math:`S_I` and the excitatory current :math:`H_E^{-1}(r)` as roots of one equation each,
+    and :math:`J_i` from the balance of the currents. Gradients go through the roots by the implicit function theorem,
+    so that the loss of a fit may contain this. The model is not changed.
+
+    Noise shifts mean rates, as the transfer function is convex. With `duration` the inhibition is therefore refined on
+    runs of the model with its noise: the rate of the fixed point is moved until the mean rates are the target.
+    Gradients take this shift as constant.
+
+    Parameters
+    ----------
+    model : WongWangExcInhStep, or Network of it that sends `S_e`
+        Delays make no difference to the fixed point. The present `J_i` does not matter.
+    target : Quantity, scalar or (N,)
+        Mean rate of the excitatory pools, > 0.
+    duration : Quantity, optional
+        Length of each of `n_runs` runs that refine the inhibition, after a `transient`; a minute or more.
+    n_iterations : int
+        Largest number of refinements.
+    tolerance : float
+        Largest relative deviation of a mean rate from the target.
+    dt : Quantity, optional
+        Time step of the runs; default that of `brainstate.environ`.
+    seed : int or JAX key
+        Decides the noise of the runs.
+
+    Returns
+    -------
+    array (N,)
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the model is another one, the target is no positive rate, a region would need negative inhibition, the fixed
+        point is unstable, or the noisy rates do not come within the tolerance. In a trace, where there are no numbers
+        to look at, the last three are not checked.
+
+    References
+    ----------
+    Deco et al. 2014, J. Neurosci. 34:7886.
+
+    Examples
+    --------
+    >>> import brainmass, brainunit as u
+    >>> conn = brainmass.datasets.load_dataset("hcp_schaefer100").connectome.normalize("spectral")
+    >>> node = brainmass.WongWangExcInhStep(100, G=1.0)
+    >>> network = brainmass.Network(node, conn=conn, coupling="additive", coupled_var="S_e")
+    >>> node.J_i = brainmass.feedback_inhibition(network, 3.06 * u.Hz)
+    >>> node.J_i.value().shape
+    (100,)
+    """
+    node = _node_of(model)
+    aim = rate = _checked_rate(target, node)
+    inhibition, state = _balanced(model, node, aim)
+    if not is_traced(inhibition):
+        _check_stability(model, state, inhibition)
+    if duration is None:
+        return inhibition
+    _check_refinement(n_runs, n_iterations, tolerance)
+    mean_rates = _MeanRates(model, inhibition, duration, transient, n_runs, dt)
+    for i in range(n_iterations):
+        ratio = jax.lax.stop_gradient(mean_rates(inhibition, fold(as_key(seed), i)) / rate)
+        off = abs(ratio - 1).max()
+        if not is_traced(off) and off <= tolerance:
+            return inhibition
+        aim = aim / jnp.clip(ratio, 0.5, 2.0) ** (2 / (2 + i))
+        inhibition, _ = _balanced(model, node, aim)
+    if not is_traced(off):
+        raise ValueError(
+            f"feedback_inhibition came no nearer to the target than {float(off):.0%} in one region, with a tolerance "
+            f"of {tolerance:.0%}: try a longer `duration`, more `n_runs` or `n_iterations`, or a weaker coupling, as "
+            "noise makes regions leave a fixed point that is about to lose its stability."
+        )
+    return inhibition
+
+
+# --- the fixed point ----------------------------------------------------------------------------------------------
+def _balanced(model: Any, node: WongWangExcInhStep, rate: Any) -> tuple[Any, Any]:
+    """The inhibition under which these rates, in Hz, are a fixed point; and this point, shape (2, N)."""
+    p = node.p
+    S_e = p.gamma_e * p.tau_e * rate / (1 + p.gamma_e * p.tau_e * rate)
+    coupling = _input_at_rest(model, S_e)
+    current = (_transfer_inverse(rate, p.d_e) + p.b_e) / p.a_e
+    S_i = _inhibitory_gating(node._excitation_i(S_e, coupling), p.a_i, p.b_i, p.d_i, p.gamma_i * p.tau_i)
+    inhibition = (node._excitation_e(S_e, coupling) - current) / S_i
+    if not is_traced(inhibition):
+        _check_inhibition(inhibition)
+    return inhibition, jnp.stack([S_e, jnp.broadcast_to(S_i, S_e.shape)])
+
+
+@jax.jit
+def _transfer_inverse(rate: Any, d: Any) -> Any:
+    """Where the transfer function is `rate`. It is convex: Newton's steps from the right come nearer and never pass."""
+    return _root(lambda y: wong_wang_transfer(y, d) / rate - 1, rate)
+
+
+@jax.jit
+def _inhibitory_gating(excitation: Any, a: Any, b: Any, d: Any, gain: Any) -> Any:
+    """Where the inhibitory gating rests. The equation is concave and grows: Newton's steps from 0 do the same."""
+    shape = jnp.broadcast_shapes(*map(jnp.shape, (excitation, a, b, d, gain)))
+    return _root(
+        lambda S_i: S_i - gain * wong_wang_transfer(a * (excitation - S_i) - b, d), jnp.zeros(shape, default_dtype())
+    )
+
+
+def _root(function: Any, start: Any) -> Any:
+    """The root of `function`, which takes each element by itself."""
+    optimistix, diagonal = import_fit("optimistix"), import_fit("lineax").diagonal_tag
+    precision = 8 * float(jnp.finfo(start.dtype).eps)
+    solver = optimistix.Newton(rtol=precision, atol=precision)
+    return optimistix.root_find(lambda x, _: function(x), solver, start, throw=False, tags=frozenset({diagonal})).value
+
+
+def _input_at_rest(model: Any, S_e: Any) -> Any:
+    if not isinstance(model, Network):
+        return 0.0
+    return model.input_at_rest(S_e=S_e)["coupling"]
+
+
+def _check_inhibition(inhibition: Any) -> None:
+    J = np.asarray(inhibition)
+    if not np.isfinite(J).all():
+        raise ValueError("feedback_inhibition found no fixed point: look for extreme parameters of the model.")
+    if (J < 0).any():
+        raise ValueError(
+            f"Argument `target` of feedback_inhibition must be a rate that needs inhibition, but region {J.argmin()} "
+            f"would need J_i = {J.min():.3g}: give a lower target."
+        )
+
+
+def _check_stability(model: Any, state: Any, inhibition: Any) -> None:
+    """Delays change how fast deviations grow, but not whether one does so without oscillating."""
+    model, node = _with_inhibition(model, inhibition)
+
+    def motion(state: Any) -> Any:
+        coupling = _input_at_rest(model, state[0])
+        return jnp.stack([x.to_decimal(u.kHz) for x in node.derivative((state[0], state[1]), 0.0 * u.ms, coupling)])
+
+    jacobian = np.asarray(jax.jacfwd(motion)(state)).reshape(state.size, state.size)
+    growth = np.real(np.linalg.eigvals(jacobian)).max()
+    if growth > 0:
+        raise ValueError(
+            "feedback_inhibition found no stable state: under the inhibition that gives the target rates, a "
+            f"deviation grows by {growth:.2g} per ms. The coupling is too strong for these rates: lower G or the "
+            "network's k, or the target."
+        )
+
+
+def _with_inhibition(model: Any, inhibition: Any) -> tuple[Any, WongWangExcInhStep]:
+    """A copy of the model, and its node."""
+    copy, _ = Template(model).build()
+    node = _node_of(copy)
+    node.J_i = Param(inhibition, fit=False)
+    return copy, node
+
+
+# --- with noise ---------------------------------------------------------------------------------------------------
+class _MeanRates:
+    """Mean excitatory rates, in Hz, of some runs under a given inhibition."""
+
+    def __init__(self, model: Any, inhibition: Any, duration: Any, transient: Any, n_runs: int, dt: Any):
+        self.model, self.node = _with_inhibition(model, inhibition)
+        self._simulator = Simulator(self.model, dt)
+        rate = Monitor(Mean(self.node.varshape), source=lambda model: _node_of(model).H_e())
+        self._settings: Any = dict(monitors={"rate": rate}, transient=transient, batch_size=n_runs)
+        self._duration = (milliseconds("duration", duration) + milliseconds("transient", transient)) * u.ms
+
+    def __call__(self, inhibition: Any, key: Any) -> Any:
+        self.node.J_i.set_value(inhibition)
+        return self._simulator.run(self._duration, seed=key, **self._settings)["rate"].mean((0, 1))
+
+
+# --- checks -------------------------------------------------------------------------------------------------------
+def _node_of(model: Any) -> WongWangExcInhStep:
+    nodes = list(model.populations.values()) if isinstance(model, Network) else [model]
+    if len(nodes) != 1 or not isinstance(nodes[0], WongWangExcInhStep):
+        raise TypeError(
+            "Argument `model` of feedback_inhibition must be a WongWangExcInhStep or a Network of one, but is "
+            f"{show(model)}."
+        )
+    sent = [p.coupled_var for p in model.projections if p.coupled_var != "S_e"] if isinstance(model, Network) else []
+    if sent:
+        raise ValueError(
+            f"Argument `model` of feedback_inhibition must be a network that sends the excitatory gating, "
+            f"coupled_var='S_e', but sends {sent[0]!r}."
+        )
+    return nodes[0]
+
+
+def _checked_rate(target: Any, node: WongWangExcInhStep) -> Any:
+    """The target in Hz, for each region."""
+    what = "Argument `target` of feedback_inhibition (mean rate of the excitatory pools)"
+    if not u.get_unit(target).has_same_dim(u.Hz):
+        raise u.UnitMismatchError(f"{what} must have unit of rate, but is {show(target)}. Example: target=3.06 * u.Hz.")
+    rate = jnp.asarray(target.to_decimal(u.Hz), default_dtype())
+    if rate.ndim and rate.shape != node.varshape:
+        raise ValueError(f"{what} must be one rate, or of shape {node.varshape}, but has shape {rate.shape}.")
+    if not is_traced(rate) and not (np.isfinite(np.asarray(rate)) & (np.asarray(rate) > 0)).all():
+        raise ValueError(f"{what} must be finite and > 0, but is {show(target)}. Example: target=3.06 * u.Hz.")
+    return jnp.broadcast_to(rate, node.varshape)
+
+
+def _check_refinement(n_runs: Any, n_iterations: Any, tolerance: Any) -> None:
+    for name, n in ("n_runs", n_runs), ("n_iterations", n_iterations):
+        if isinstance(n, bool) or not isinstance(n, int) or n < 1:
+            raise ValueError(f"Argument `{name}` of feedback_inhibition must be a positive int, but is {show(n)}.")
+    if not tolerance > 0:
+        raise ValueError(f"Argument `tolerance` of feedback_inhibition must be > 0, but is {show(tolerance)}.")

@@ -1,0 +1,572 @@
+"""The sparse connectome: a list of connections, whose cost follows their number."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Self
+
+import brainunit as u
+import numpy as np
+
+from brainmass._common.foreign import as_text, is_sparse, plain
+from brainmass._common.reading.text import TextStyle
+from brainmass.connectome import files
+from brainmass.connectome.checks import argument_error, checked_length_unit, checked_lengths, checked_weights
+from brainmass.connectome.dense import Connectome
+from brainmass.connectome.regions import PathLike, Regions
+from brainmass.connectome.report import ConnectomeReport, report_on
+from brainmass.connectome.tables import graph_connections, in_one_order, named_ends
+
+__all__ = ["Edges", "NeighbourTable", "SplitTable"]
+
+#: entries of a table of neighbours per connection and region, at most; small tables are never refused
+_PADDING = 8
+_SMALL_TABLE = 2**20
+_MOST_REGIONS = 10**7  # their labels alone take a gigabyte
+_DENSE_BLOCK = 400  # regions; below, all eigenvalues take no longer than the largest
+_DENSE_ATTEMPT = 2000  # regions; below, all eigenvalues take seconds
+
+
+class NeighbourTable(NamedTuple):
+    """Connections by receiving region, in rows of equal width; the rest of a row has weight 0 and length 0."""
+
+    sources: np.ndarray
+    weights: np.ndarray
+    lengths: u.Quantity | None
+
+
+class SplitTable(NamedTuple):
+    """Connections in rows of equal width, where a region with many inputs has several rows; `targets` is sorted."""
+
+    targets: np.ndarray
+    sources: np.ndarray
+    weights: np.ndarray
+    lengths: u.Quantity | None
+
+
+@dataclasses.dataclass(frozen=True, eq=False, init=False, repr=False)
+class Edges(Regions):
+    """Structural connectivity as a list of connections: memory and time follow their number.
+
+    Parameters
+    ----------
+    n : int
+        Number of regions.
+    source, target : array of indices, or sequence of labels, shape (E,)
+        Region that sends, and region that receives, for each connection. A pair may be there once.
+    weight : array, shape (E,)
+        Strength of each connection, finite.
+    length : Quantity of length, shape (E,), optional
+        Length of each connection, finite and nonnegative.
+    labels, name, hemispheres, centres
+        As of `Connectome`.
+
+    Raises
+    ------
+    ValueError, TypeError
+        Where an argument does not meet the above; the message names the first offending entry.
+
+    Notes
+    -----
+    The arrays are read-only copies in the order given. Methods return new lists.
+
+    Examples
+    --------
+    >>> import brainunit as u
+    >>> from brainmass.connectome.edges import Edges
+    >>> Edges(3, source=[0, 1], target=[1, 2], weight=[0.5, 2.0], length=[20.0, 30.0] * u.mm)
+    Edges('edges': 3 regions, 2 connections (density 0.333), lengths 20 to 30 mm)
+    """
+
+    n: int
+    source: np.ndarray
+    target: np.ndarray
+    weight: np.ndarray
+    length: u.Quantity | None
+
+    def __init__(
+        self,
+        n: int,
+        source: Any,
+        target: Any,
+        weight: Any,
+        length: Any = None,
+        labels: Sequence[str] | None = None,
+        name: str = "edges",
+        hemispheres: Any = None,
+        centres: Any = None,
+    ) -> None:
+        owner, example = type(self).__name__, "weight=np.ones(len(source))"
+        self._set(n=_checked_n(n))
+        labels, places = in_one_order(owner, labels, {"centres": centres, "hemispheres": hemispheres})
+        centres, hemispheres = places.values()
+        self._set_regions(self.n, labels, name, hemispheres, centres)
+        weight = checked_weights(owner, "weight", weight, example)
+        if weight.ndim != 1:
+            raise argument_error(owner, "weight", f"must be of shape (E,), but are of shape {weight.shape}", example)
+        ends = {
+            argument: _checked_ends(argument, given, weight.size, self.labels)
+            for argument, given in (("source", source), ("target", target))
+        }
+        length = None if length is None else checked_lengths(owner, "length", length, weight.shape)
+        self._set(weight=weight, length=length, **ends)
+        self._check_different()
+
+    def _check_different(self) -> None:
+        order = np.argsort(self._pairs(), kind="stable")
+        pairs = self._pairs()[order]
+        twice = np.flatnonzero(pairs[1:] == pairs[:-1])
+        if twice.size:
+            edge = order[twice[0] + 1]
+            ends = f"{self.labels[self.source[edge]]!r} to {self.labels[self.target[edge]]!r}"
+            must = f"must give a connection once, but the one from {ends} is there twice"
+            raise argument_error(type(self).__name__, "source", must, "sum the weights of the two")
+
+    def _pairs(self) -> np.ndarray:
+        """One number for each pair of regions."""
+        return self.target.astype(np.int64) * self.n + self.source
+
+    # --- forms ------------------------------------------------------------------------------------------------------
+    @classmethod
+    def from_dense(cls, weights: Any, lengths: Any = None, **regions: Any) -> Self:
+        """List the connections of a Connectome, or of a matrix (N, N), whose weight is not zero, row by row.
+
+        Parameters
+        ----------
+        weights : Connectome or array (N, N)
+            Rows receive.
+        lengths : Quantity of length (N, N), optional
+            With a matrix.
+        labels, name, hemispheres, centres
+            With a matrix; as of `Connectome`.
+        """
+        dense = weights if isinstance(weights, Connectome) else Connectome(weights, lengths, **regions)
+        if dense is weights and (lengths is not None or regions):
+            raise TypeError("Edges.from_dense takes lengths and labels with a matrix, not with a Connectome.")
+        target, source = np.nonzero(dense.weights)
+        return cls(
+            dense.n_regions,
+            source,
+            target,
+            dense.weights[target, source],
+            None if dense.lengths is None else dense.lengths[target, source],
+            dense.labels,
+            dense.name,
+            dense.hemispheres,
+            dense.centres,
+        )
+
+    def to_connectome(self) -> Connectome:
+        """Return the dense form, with weight 0 and length 0 where there is no connection."""
+        weights = np.zeros((self.n, self.n))
+        weights[self.target, self.source] = self.weight
+        lengths = None
+        if self.length is not None:
+            values = np.zeros_like(weights)
+            values[self.target, self.source] = self.length.mantissa
+            lengths = u.Quantity(values, unit=self.length.unit)
+        return Connectome(weights, lengths, self.labels, self.name, self.hemispheres, self.centres)
+
+    @classmethod
+    def from_scipy(cls, weights: Any, **regions: Any) -> Self:
+        """List the stored entries of a sparse matrix of scipy (N, N), row by row; rows receive.
+
+        Parameters
+        ----------
+        weights : scipy sparse array or matrix
+            Entries that are stored twice are summed, as scipy does.
+        labels, name, hemispheres, centres
+            As of `Connectome`.
+        """
+        if not is_sparse(weights):
+            must = f"must be a sparse matrix of scipy, but is a {type(weights).__name__}"
+            raise argument_error(cls.__name__, "weights", must, "Edges.from_dense(W)", TypeError)
+        matrix = weights.tocsr(copy=True)
+        if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
+            must = f"must be a square matrix (N, N), but are of shape {matrix.shape}"
+            raise argument_error(cls.__name__, "weights", must, "Edges.from_scipy(csr_array(W))")
+        matrix.sum_duplicates()
+        matrix = matrix.tocoo()
+        return cls(matrix.shape[0], matrix.col, matrix.row, matrix.data, **regions)
+
+    @classmethod
+    def from_networkx(
+        cls, graph: Any, *, weight: str = "weight", length: str | None = None, length_unit: Any = u.mm, **regions: Any
+    ) -> Self:
+        """The connections of a graph; an edge from a to b is one from a to b, an undirected one goes both ways.
+
+        Parameters
+        ----------
+        graph : networkx graph
+            Its nodes are the regions, in their order. Edges without any weight have weight 1.
+        weight, length : str
+            The attributes of the edges that hold weight and length; lengths are in `length_unit`.
+        name, hemispheres, centres
+            As of `Connectome`.
+        """
+        unit = checked_length_unit(length_unit)
+        fields = graph_connections(cls.__name__, graph, weight, length)
+        if "length" in fields:
+            fields["length"] = fields["length"] * unit
+        return cls(**fields, **regions)
+
+    @classmethod
+    def from_pandas(
+        cls,
+        table: Any,
+        *,
+        source: str = "source",
+        target: str = "target",
+        weight: str = "weight",
+        length: str | None = None,
+        length_unit: Any = u.mm,
+        n: int | None = None,
+        labels: Any = None,
+        numbering: Any = None,
+        **regions: Any,
+    ) -> Self:
+        """The connections of a table with one row per connection.
+
+        Parameters
+        ----------
+        table : DataFrame
+        source, target, weight, length : str
+            Names of its columns; lengths are in `length_unit`.
+        n : int, optional
+            Number of regions, where sources and targets are indices.
+        labels : sequence, optional
+            Names of the regions, in order, those without a connection included. Default: where sources and targets
+            are texts, they are the names, in the order in which they first appear.
+        numbering : 0, 1 or 'ids', optional
+            Whether numbers count the regions from 0 or from 1, or are names. Default 0 where there is a region 0.
+        name, hemispheres, centres
+            As of `Connectome`.
+
+        Raises
+        ------
+        ValueError
+            If a column is missing, or the regions cannot be told; the message says which argument tells them.
+        """
+        unit = checked_length_unit(length_unit)
+        wanted = {"source": source, "target": target, "weight": weight} | ({"length": length} if length else {})
+        missing = [name for name in wanted.values() if name not in table.columns]
+        if missing:
+            has = ", ".join(map(repr, table.columns))
+            raise ValueError(
+                f"Argument `table` of {cls.__name__} must have the column {missing[0]!r}, but has {has}. "
+                f"Example: Edges.from_pandas(table, source={str(table.columns[0])!r}, ...)"
+            )
+        columns = {name: table[column].to_numpy() for name, column in wanted.items()}
+        fields = named_ends(
+            f"Argument `table` of {cls.__name__}", columns["source"], columns["target"], n, labels, numbering
+        )
+        fields |= {"weight": columns["weight"]} | ({"length": columns["length"] * unit} if length else {})
+        return cls(**fields, **regions)
+
+    def to_scipy(self) -> Any:
+        """Return the weights as a `scipy.sparse.csr_array` (N, N); rows receive."""
+        return self._matrix(self.weight)
+
+    def _matrix(self, values: np.ndarray) -> Any:
+        from scipy.sparse import csr_array
+
+        return csr_array((values, (self.target, self.source)), shape=(self.n, self.n))
+
+    @classmethod
+    def from_csv(
+        cls,
+        path: PathLike,
+        *,
+        n: int | None = None,
+        labels: Any = None,
+        length_unit: Any = u.mm,
+        delimiter: str | None = None,
+        name: str | None = None,
+        numbering: Any = None,
+        decimal: str | None = None,
+        encoding: str | None = None,
+    ) -> Self:
+        """Read a text file with the columns source, target, weight and, if it has them, length.
+
+        The first row names the columns, in any order; others are not read. A row with a source alone names a region.
+
+        Parameters
+        ----------
+        path : str or path
+            The file.
+        n : int, optional
+            Number of regions, where sources and targets are indices; default: one more than the largest.
+        labels : sequence of strings, or path, optional
+            Names of the regions, in order. Default: where sources and targets are not all whole numbers, they are
+            labels, and the regions are in the order in which they first appear.
+        length_unit : unit of length
+            Of the lengths.
+        delimiter : str, optional
+            Default: the one of tab, ';', ',' and blank that cuts the file into numbers.
+        name : str, optional
+            Default: the file's.
+        numbering : 0, 1 or 'ids', optional
+            Whether whole numbers count the regions from 0 or from 1, or are names, as those of FreeSurfer. Default 0
+            where there is a region 0.
+        decimal, encoding
+            As of `Connectome.from_file`.
+
+        Raises
+        ------
+        ValueError
+            If a column is missing, the file is cut short or holds text where a number should be, or the regions
+            cannot be told; the message says which argument tells them.
+        """
+        style, unit = TextStyle(delimiter, decimal, encoding), checked_length_unit(length_unit)
+        return cls._from_file(path, name, files.read_edge_list(path, n, labels, numbering, unit, style))
+
+    def to_csv(self, path: PathLike) -> None:
+        """Write the columns source, target, weight and, if there are lengths, length in mm; regions by their labels.
+
+        Where the connections do not show all regions in their order, rows with a source alone name them first.
+        """
+        files.write_edge_list(path, self)
+
+    @classmethod
+    def from_npz(cls, path: PathLike, *, name: str | None = None) -> Self:
+        """Read what `to_npz` wrote."""
+        return cls._from_file(path, name, files.read_edges_npz(path))
+
+    def to_npz(self, path: PathLike) -> None:
+        """Write a `.npz` file that `from_npz` reads; lengths and centres in mm. It appears whole or not at all."""
+        files.write_npz(path, files.sparse_variables(self))
+
+    # --- tables -----------------------------------------------------------------------------------------------------
+    def table(self) -> NeighbourTable:
+        """Return the connections by receiving region: row i of `weights * x[sources]` sums to what region i receives.
+
+        Sources are int32 and padded with the region itself; rows are as wide as the region with most inputs needs and
+        ordered by source.
+
+        Returns
+        -------
+        NeighbourTable
+            `sources`, `weights`, `lengths` (or None), each of shape (N, width).
+
+        Raises
+        ------
+        ValueError
+            If inputs are so unequal that a large table would be mostly padding; `split_table` has no such limit.
+        """
+        width = self._table_width()
+        if self._is_mostly_padding(width):
+            raise ValueError(
+                f"Method `table` of Edges needs inputs of similar number, but "
+                f"{self.labels[int(self._in_degree().argmax())]!r} has {width} and the mean is "
+                f"{self.weight.size / self.n:.3g}: {self.n * width} entries for {self.weight.size} connections. "
+                "Example: edges.split_table()"
+            )
+        return NeighbourTable(*self._filled(np.arange(self.n), self.target, self._rank(), width))
+
+    def rows(self) -> NeighbourTable | SplitTable:
+        """Return `table()`, or `split_table()` where a few hubs would make that mostly padding."""
+        return self.split_table() if self._is_mostly_padding(self._table_width()) else self.table()
+
+    def _table_width(self) -> int:
+        return max(int(self._in_degree().max(initial=0)), 1)
+
+    def _is_mostly_padding(self, width: int) -> bool:
+        return self.n * width > max(_PADDING * (self.weight.size + self.n), _SMALL_TABLE)
+
+    def slots(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return row and column of each connection in `table()`, to put other values of the connections there."""
+        return self.target, self._rank()
+
+    def split_table(self, width: int | None = None) -> SplitTable:
+        """Return the connections in rows of this width; a region with more inputs has several rows.
+
+        What region i receives is the sum over the rows where `targets` is i (`jax.ops.segment_sum`).
+
+        Parameters
+        ----------
+        width : int, optional
+            Default: the mean number of inputs, rounded up; the table then has at most 2 E + N entries.
+
+        Returns
+        -------
+        SplitTable
+            `targets` (R,), int32 and sorted; `sources`, `weights`, `lengths` (or None), each of shape (R, width).
+        """
+        if width is None:
+            width = max(-(-self.weight.size // self.n), 1)
+        if not isinstance(width, int | np.integer) or width < 1:
+            must = f"must be a positive whole number, but is {width!r}"
+            raise argument_error(type(self).__name__, "width", must, "split_table(width=16)")
+        rows = np.maximum(-(-self._in_degree() // width), 1)
+        first = np.cumsum(rows) - rows
+        rank = self._rank()
+        targets = np.repeat(np.arange(self.n, dtype=np.int32), rows)
+        filled = self._filled(targets, first[self.target] + rank // width, rank % width, int(width))
+        return SplitTable(targets, *filled)
+
+    def _in_degree(self) -> np.ndarray:
+        return np.bincount(self.target, minlength=self.n)
+
+    def _rank(self) -> np.ndarray:
+        """Place of each connection among the inputs of its target, which are ordered by source."""
+        degree = self._in_degree()
+        order = np.argsort(self._pairs(), kind="stable")
+        rank = np.empty(order.size, np.int64)
+        rank[order] = np.arange(order.size) - (np.cumsum(degree) - degree)[self.target[order]]
+        return rank
+
+    def _filled(
+        self, targets: np.ndarray, row: np.ndarray, column: np.ndarray, width: int
+    ) -> tuple[np.ndarray, np.ndarray, u.Quantity | None]:
+        # padded with the region itself, so that an activity that is not finite stays where it is
+        sources = np.repeat(targets.astype(np.int32)[:, None], width, axis=1)
+        sources[row, column] = self.source
+        weights = np.zeros(sources.shape)
+        weights[row, column] = self.weight
+        if self.length is None:
+            return sources, weights, None
+        lengths = np.zeros(sources.shape)
+        lengths[row, column] = self.length.mantissa
+        return sources, weights, u.Quantity(lengths, unit=self.length.unit)
+
+    # --- as of Connectome -------------------------------------------------------------------------------------------
+    def report(self) -> ConnectomeReport:
+        """Return what there is to know before it is used; print it, or look at its `problems`. As of `Connectome`."""
+        return report_on(self)
+
+    def transpose(self) -> Self:
+        """Return the list with all connections turned round."""
+        return dataclasses.replace(self, source=self.target, target=self.source)
+
+    def delays(self, speed: Any) -> u.Quantity:
+        """Return the conduction delays `length / speed` in ms, shape (E,).
+
+        Parameters
+        ----------
+        speed : Quantity of speed, scalar or shape (E,)
+            Conduction speed, positive. It may be traced: the delays are differentiable in it.
+
+        Raises
+        ------
+        ValueError
+            If there are no lengths, or `speed` is not a positive speed.
+        """
+        return self._delays(self.length, speed, "Edges(n, source, target, weight, length=L * u.mm)")
+
+    def _among(self, indices: np.ndarray) -> dict[str, Any]:
+        new = np.full(self.n, -1)
+        new[indices] = np.arange(indices.size)
+        kept = (new[self.source] >= 0) & (new[self.target] >= 0)
+        return {
+            "n": indices.size,
+            "source": new[self.source[kept]],
+            "target": new[self.target[kept]],
+            "weight": self.weight[kept],
+            "length": None if self.length is None else self.length[kept],
+        }
+
+    @property
+    def _strengths(self) -> np.ndarray:
+        return self.weight
+
+    def _divided(self, scale: Any) -> Self:
+        return dataclasses.replace(self, weight=self.weight / scale)
+
+    def _into(self, values: np.ndarray) -> np.ndarray:
+        return np.bincount(self.target, values, minlength=self.n)
+
+    def _at_rows(self, values: np.ndarray) -> np.ndarray:
+        return values[self.target]
+
+    def _radius(self, values: np.ndarray) -> float:
+        return _spectral_radius(self._matrix(values))
+
+    def __repr__(self) -> str:
+        return self._described(self.source, self.target, self.length)
+
+
+def _spectral_radius(matrix: Any) -> float:
+    """The largest over the strongly connected parts, since the eigenvalues are theirs."""
+    from scipy.sparse.csgraph import connected_components
+
+    matrix.eliminate_zeros()
+    _, part = connected_components(matrix, directed=True, connection="strong")
+    alone = np.bincount(part)[part] == 1
+    radius = float(np.abs(matrix.diagonal()[alone]).max(initial=0.0))
+    order = np.argsort(part, kind="stable")
+    for members in np.split(order, np.flatnonzero(np.diff(part[order])) + 1):
+        if members.size > 1:
+            radius = max(radius, _radius_of_part(matrix[members][:, members]))
+    return radius
+
+
+def _radius_of_part(matrix: Any) -> float:
+    from scipy.sparse.linalg import ArpackNoConvergence, eigs
+
+    n = matrix.shape[0]
+    if n <= _DENSE_BLOCK:
+        return _dense_radius(matrix)
+    if (matrix.data >= 0).all():
+        for sums in (matrix.sum(axis=0), matrix.sum(axis=1)):  # the radius lies between the smallest and the largest
+            if np.ptp(sums) <= 1e-12 * sums.max():
+                return float(sums.mean())
+    start = np.random.default_rng(0).standard_normal(n)
+    try:
+        values = eigs(matrix, k=1, ncv=60, maxiter=100, tol=1e-10, v0=start, return_eigenvectors=False)  # type: ignore[arg-type]
+    except ArpackNoConvergence as error:  # many eigenvalues of nearly equal modulus, as in a ring
+        if n > _DENSE_ATTEMPT:
+            raise argument_error(
+                "Edges",
+                "by",
+                "'spectral' found no spectral radius: the iteration does not converge",
+                "normalize('max')",
+            ) from error
+        return _dense_radius(matrix)
+    return float(np.abs(values).max())
+
+
+def _dense_radius(matrix: Any) -> float:
+    return float(np.abs(np.linalg.eigvals(matrix.toarray())).max())
+
+
+def _checked_n(n: Any) -> int:
+    if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
+        raise argument_error("Edges", "n", f"must be a positive whole number, but is {n!r}", "Edges(100, ...)")
+    if n > _MOST_REGIONS:
+        raise argument_error("Edges", "n", f"must be at most {_MOST_REGIONS}, but is {n}", "Edges(100, ...)")
+    return int(n)
+
+
+def _checked_ends(argument: str, given: Any, n_edges: int, labels: tuple[str, ...]) -> np.ndarray:
+    """Regions by index or label as read-only indices."""
+    example = f"{argument}=[0, 1, 2]"
+    ends = np.asarray(plain(f"Argument `{argument}` of Edges", given))
+    if ends.dtype.kind == "f" and np.isfinite(ends).all() and (ends == np.round(ends)).all():
+        ends = ends.astype(np.int64)  # whole numbers, as MATLAB and pandas hold them
+    if ends.dtype.kind == "S" or ends.dtype == object and any(isinstance(end, bytes) for end in ends.tolist()):
+        ends = np.asarray([as_text(f"Argument `{argument}` of Edges", end) for end in ends.tolist()])
+    if ends.shape != (n_edges,):
+        must = f"must be of the shape of the weights, {(n_edges,)}, but are of shape {ends.shape}"
+        raise argument_error("Edges", argument, must, example)
+    if ends.dtype.kind in "UO" and all(isinstance(end, str) for end in ends.tolist()):
+        ends = _positions(argument, ends.tolist(), labels)
+    if ends.dtype.kind not in "iu" and ends.size:
+        must = f"must be indices or labels, but are of type {ends.dtype}"
+        raise argument_error("Edges", argument, must, example, TypeError)
+    bad = np.flatnonzero((ends < 0) | (ends >= len(labels)))
+    if bad.size:
+        must = f"must lie between 0 and {len(labels) - 1}, but {argument}[{bad[0]}] is {ends[bad[0]]}"
+        raise argument_error("Edges", argument, must, example)
+    ends = ends.astype(np.int32)
+    ends.setflags(write=False)
+    return ends
+
+
+def _positions(argument: str, given: list[str], labels: tuple[str, ...]) -> np.ndarray:
+    position = {label: i for i, label in enumerate(labels)}
+    for i, label in enumerate(given):
+        if label not in position:
+            must = f"must be regions of this connectome, but {argument}[{i}] is {label!r}"
+            raise argument_error("Edges", argument, must, "labels=['V1', 'V2', 'MT']")
+    return np.asarray([position[label] for label in given], dtype=np.int64)

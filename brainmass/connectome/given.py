@@ -1,0 +1,25 @@
+"""What may be given as the connections of a network, besides a Connectome, Edges, an array or a Param."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from brainmass._common.foreign import is_graph, is_sparse, is_table, opened
+from brainmass.connectome.dense import Connectome
+from brainmass.connectome.edges import Edges
+
+__all__ = ["as_connections"]
+
+
+def as_connections(owner: str, conn: Any) -> Any:
+    """Sparse matrices and graphs as Edges, square tables as a Connectome; others as an array, or as they are."""
+    if is_sparse(conn):
+        return Edges.from_scipy(conn) if conn.shape[0] == conn.shape[1] else opened(_WHAT.format(owner), conn).values
+    if is_graph(conn):
+        return Edges.from_networkx(conn)
+    if is_table(conn) and len(conn.shape) == 2 and conn.shape[0] == conn.shape[1]:
+        return Connectome(conn)
+    return opened(_WHAT.format(owner), conn).values
+
+
+_WHAT = "Argument `conn` of {}"

@@ -1,0 +1,152 @@
+"""Parameters that differ between regions as cortical maps do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import brainunit as u
+import jax.numpy as jnp
+import numpy as np
+from brainstate.nn import IdentityT, Param
+
+from brainmass._common.checks import flag, items, numbers, one_of
+from brainmass._common.foreign import Held, opened, positions
+from brainmass._common.messages import show
+from brainmass._common.precision import matching_precision
+from brainmass.dynamics.fields import check_parts
+from brainmass.dynamics.module import ClosedModule, ShowsConstructor
+
+__all__ = ["RegionalMap"]
+
+
+class RegionalMap(ShowsConstructor, ClosedModule, Param):
+    r"""A parameter that follows cortical maps, :math:`p_i = T(T^{-1}(a) + \sum_k b_k\, m_{ki})`.
+
+    It stands in the place of any parameter of a model. Trained are the coefficients, K + 1 of them: the first for the
+    level, the others for the maps. The transform :math:`T` keeps the values in its range, e.g.
+    `brainstate.nn.SoftplusT(0.0)` above zero; with none, :math:`p_i = a + \sum_k b_k\, m_{ki}`.
+
+    Parameters
+    ----------
+    maps : array or table (K, N) or (N,)
+        Maps over the regions, plain numbers, finite; e.g. the ratio of T1w to T2w images, or the principal gradient of
+        functional connectivity, standardised.
+    a : number or Quantity
+        The level: the value of a region where all maps are zero.
+    b : number, or array (K,)
+        Where the coefficients of the maps start. Plain numbers; with a transform, before it.
+    transform : brainstate Transform, optional
+    reg : brainstate Regularization, optional
+        Acts on the values.
+    fit : bool
+        Whether the coefficients are trainable.
+    rows : 'maps' or 'regions', optional
+        What a row of `maps` is. Default 'maps', where the shape leaves no doubt: a column (N, 1), a square and a table
+        with names of its rows and columns do.
+    regions : sequence of labels, or Connectome, optional
+        The regions of the model in their order, by which those of a table are put in order.
+
+    Examples
+    --------
+    >>> import brainmass, jax.numpy as jnp
+    >>> gradient = jnp.array([-1.0, 0.0, 1.0])
+    >>> node = brainmass.WongWangExcInhStep(3, w_p=brainmass.RegionalMap(gradient, a=1.5, b=0.25))
+    >>> print(node.w_p.value())
+    [1.25 1.5  1.75]
+
+    Reference: Demirtaş et al. 2019, Neuron 101:1181.
+    """
+
+    def __init__(self, maps: Any, a: Any, b: Any = 0.0, transform: Any = None, reg: Any = None, fit: bool = True,
+        *, rows: str | None = None, regions: Any = None,
+    ):  # fmt: skip
+        check_parts("RegionalMap", reg=reg, transform=transform)
+        flag("Argument `fit` of RegionalMap", fit)
+        maps, a = _checked_maps(maps, rows, regions), numbers("Argument `a` of RegionalMap", a)
+        b = np.asarray(numbers("Argument `b` of RegionalMap", b, unit=u.UNITLESS))
+        if b.shape not in ((), maps.shape[:1]):
+            raise ValueError(
+                f"Argument `b` of RegionalMap must be one number or one for each of the {len(maps)} maps, "
+                f"but has shape {b.shape}."
+            )
+        if np.shape(u.get_mantissa(a)) != ():
+            raise ValueError(f"Argument `a` of RegionalMap must be one number, the level, but is {show(a)}.")
+        transform = IdentityT() if transform is None else transform
+        level = np.asarray(transform.inverse(jnp.asarray(u.get_mantissa(a), float)))
+        if not np.isfinite(level):
+            raise ValueError(
+                f"Argument `a` of RegionalMap must lie within the range of {show(transform)}, but is {show(a)}."
+            )
+        coefficients = jnp.asarray(np.r_[level, np.broadcast_to(b, maps.shape[:1])], float)
+        with matching_precision():
+            super().__init__(coefficients, reg=reg, fit=fit)
+        self.precompute = _OfMaps(jnp.asarray(maps, float), transform, u.get_unit(a))
+
+    @property
+    def coefficients(self) -> Any:
+        """The level, before the transform, and the coefficients of the maps: shape (K + 1,)."""
+        value = self.val
+        return getattr(value, "value", value)
+
+    def set_value(self, value: Any) -> None:
+        raise AttributeError("The values of a RegionalMap follow from its maps: make a new one, with other a and b.")
+
+
+class _OfMaps:
+    """From coefficients to the values of the regions."""
+
+    def __init__(self, maps: Any, transform: Any, unit: Any):
+        self.maps, self.transform, self.unit = maps, transform, unit
+
+    def __call__(self, coefficients: Any) -> Any:
+        return u.maybe_decimal(self.transform.forward(coefficients[0] + coefficients[1:] @ self.maps) * self.unit)
+
+
+def _checked_maps(maps: Any, rows: str | None, regions: Any) -> np.ndarray:
+    what = "Argument `maps` of RegionalMap"
+    one_of("Argument `rows` of RegionalMap", rows, (None, "maps", "regions"))
+    held = opened(what, maps)
+    if regions is not None:
+        labels = items("Argument `regions` of RegionalMap", getattr(regions, "labels", regions), "names")
+        held = _by_region(what, held, tuple(labels))
+        rows = "maps"
+    values = _plain_numbers(what, held.values)
+    if rows is None and values.ndim == 2 and _is_open(values, held):
+        raise ValueError(
+            f"{what} of shape {values.shape} could have a row for each map or for each region. Give rows='maps' or "
+            "rows='regions'."
+        )
+    values = np.atleast_2d(values.T if rows == "regions" and values.ndim == 2 else values)
+    if values.ndim != 2 or values.size == 0:
+        raise ValueError(f"{what} must have shape (K, N) or (N,), but has {np.shape(maps)}.")
+    if not np.isfinite(values).all():
+        k, i = np.argwhere(~np.isfinite(values))[0]
+        raise ValueError(f"{what} must be finite, but is {values[k, i]} in map {k}, region {i}.")
+    return values
+
+
+def _plain_numbers(what: str, given: Any) -> np.ndarray:
+    given = numbers(what, given)
+    if u.get_unit(given).dim != u.DIMENSIONLESS:
+        raise u.UnitMismatchError(f"{what} must be plain numbers, but is in {u.get_unit(given)}: give `a` the unit.")
+    return np.asarray(u.maybe_decimal(given), dtype=float)
+
+
+def _is_open(values: np.ndarray, held: Held) -> bool:
+    """Whether rows could be maps as well as regions."""
+    labelled = len(held.labels) == 2 and all(labels is not None for labels in held.labels)
+    rows, columns = values.shape
+    return labelled or (columns == 1 and rows > 1) or (rows == columns > 1)
+
+
+def _by_region(what: str, held: Held, regions: tuple[str, ...]) -> Held:
+    """With the regions, in their order, in the last axis."""
+    axes = [axis for axis in range(len(held.labels)) if set(held.texts(what, axis) or ()) >= set(regions)]
+    if not axes:
+        if len(held.labels) == 0 or all(labels is None for labels in held.labels):
+            raise ValueError(f"{what} must be a table with the names of its regions where `regions` is given.")
+        named = next(axis for axis, labels in enumerate(held.labels) if labels is not None)
+        positions(what, regions, held.texts(what, named) or ())  # for its error
+    axis = axes[0]
+    held = held.taken(positions(what, regions, held.texts(what, axis) or ()), axis)
+    return held if axis == len(held.labels) - 1 else held.transposed((1, 0))

@@ -1,0 +1,153 @@
+"""An experiment file: what it holds, where that stands, and what is wrong with it."""
+
+from __future__ import annotations
+
+import hashlib
+import pathlib
+import re
+import tomllib
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+import brainunit as u
+
+from brainmass._common.messages import show, suggestion
+from brainmass.experiments.places import Path, Place, find_places
+
+__all__ = ["EXPECTED", "WRONG", "Document", "ExperimentError"]
+
+WRONG: Final = type("Wrong", (), {"__repr__": lambda self: "WRONG"})()
+"""In the place of a value that was complained about."""
+
+# What the package raises for input that is not right.
+EXPECTED = (ValueError, TypeError, KeyError, OSError, ImportError, MemoryError, u.UnitMismatchError)
+
+
+class ExperimentError(Exception):
+    """What is wrong with an experiment file, with lines, as it is shown to a user; or what went wrong in a run."""
+
+    def __init__(self, message: str, status: int = 2):
+        super().__init__(message)
+        self.status = status
+
+
+class Document:
+    """A TOML file, read and parsed.
+
+    Parameters
+    ----------
+    path : path
+
+    Raises
+    ------
+    ExperimentError
+        If there is no such file, or it is not TOML.
+    """
+
+    def __init__(self, path: str | pathlib.Path):
+        self.path = pathlib.Path(path)
+        self.folder = self.path.resolve().parent
+        self._problems: dict[tuple[Place | None, str], None] = {}
+        self.files: dict[str, str] = {}  # that it names, with their sha256
+        try:
+            data = self.path.read_bytes()
+            self.text = data.decode("utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ExperimentError(f"{self.path} must be an experiment file, but cannot be read: {error}") from error
+        self.sha256 = hashlib.sha256(data).hexdigest()
+        self.text = self.text.replace("\r\n", "\n")
+        try:
+            self.data = tomllib.loads(self.text)
+            self._places = find_places(self.text)
+        except tomllib.TOMLDecodeError as error:
+            raise ExperimentError(self._syntax(error)) from error
+        except RecursionError:
+            raise ExperimentError(f"{self.path} must be an experiment file, but is nested too deep.") from None
+
+    # --- what is wrong ------------------------------------------------------------------------------------------------
+    def complain(self, path: Path, message: str) -> Any:
+        """Note a problem, at a key or at what holds it; returns `WRONG`."""
+        self._problems.setdefault((self._place(path), message))
+        return WRONG
+
+    def unknown(self, path: Path, what: str, known: Iterable[str]) -> Any:
+        """Note a name that is not known, with what there is and what is near."""
+        known = list(known)
+        name = str(path[-1])
+        return self.complain(path, f"{what}.{suggestion(name, known)} There are {', '.join(known) or 'none'}.")
+
+    def attempt(self, path: Path, make: Callable[[], Any]) -> Any:
+        """What `make()` gives, or `WRONG` where it raises, which is noted at the key that the error names."""
+        try:
+            return make()
+        except EXPECTED as error:
+            return self.blame(path, error)
+
+    def blame(self, path: Path, error: Exception) -> Any:
+        """Note an error that the package raised for what stands at `path`, or at a key within."""
+        message = in_words(error)
+        return self.complain(self._named(path, message), message)
+
+    def check(self) -> None:
+        """Raise all that was noted."""
+        if not self._problems:
+            return
+        noted = sorted(self._problems, key=lambda noted: noted[0] or Place(0, 0, 0))
+        many = f"{len(noted)} problems" if len(noted) > 1 else "1 problem"
+        shown = [self._shown(place, message) for place, message in noted]
+        raise ExperimentError("\n".join([*shown, f"{many} in {self.path}: nothing was run."]))
+
+    def _place(self, path: Path) -> Place | None:
+        while path and path not in self._places:
+            path = path[:-1]
+        return self._places.get(path)
+
+    def _named(self, path: Path, message: str) -> Path:
+        """The key within a table that a message names: the one of whose path it names most."""
+        names = re.findall(r"[`'\"]([\w.]+)[`'\"]", message)
+        inner = [x for x in self._places if x[: len(path)] == path and x[-1] in names]
+        return max(inner, key=lambda x: (sum(part in names for part in x), -names.index(x[-1]), -len(x)), default=path)
+
+    def _shown(self, place: Place | None, message: str) -> str:
+        if place is None:
+            return f"{self.path}: {message}"
+        line = self.text.splitlines()[place.line - 1]
+        number = str(place.line)
+        marks = " " * (place.column - 1) + "^" * place.length
+        return f"{self.path}:{number}: {message}\n    {number} | {line}\n    {' ' * len(number)} | {marks}"
+
+    def _syntax(self, error: tomllib.TOMLDecodeError) -> str:
+        found = re.search(r" \(at line (\d+), column (\d+)\)", str(error))
+        message = f"This is not TOML: {str(error).partition(' (at ')[0]}."
+        lines = self.text.splitlines()
+        line, column = (int(found[1]), int(found[2])) if found else (len(lines), 1)
+        if line > len(lines):
+            line, column = max(1, len(lines)), 1
+        shown = self._shown(Place(line, column, 1) if lines else None, message)
+        return f"{shown}\n1 problem in {self.path}: nothing was run."
+
+    # --- files that it names ------------------------------------------------------------------------------------------
+    def file(self, path: Path, name: Any) -> Any:
+        """The path of a file or folder that is named relative to this file; its sha256 is kept."""
+        if not isinstance(name, str):
+            return self.complain(path, f"{self.call(path)} must be the name of a file, but is {show(name)}.")
+        target = self.folder / name
+        if not target.exists():
+            return self.complain(path, f"There is no file {name!r} in {self.folder}.")
+        if target.is_file():
+            self.files[name] = hashlib.sha256(target.read_bytes()).hexdigest()
+        return target
+
+    @staticmethod
+    def call(path: Path) -> str:
+        """A key as messages name it."""
+        table = ".".join(map(str, path[:-1]))
+        key = f"Entry {path[-1]}" if isinstance(path[-1], int) else f"Key `{path[-1]}`"
+        return f"{key} of [{table}]" if table else key
+
+
+def in_words(error: Exception) -> str:
+    """The message of an error, as of a file: without the example in Python, `2 * u.ms` as "2 ms"."""
+    text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
+    text = re.sub(r" Examples?: .*$", "", " ".join(text.split()))
+    return re.sub(r"(\w+)=([-+\d.e]+) \* u\.(\w+)", r'\1 = "\2 \3"', text) or type(error).__name__

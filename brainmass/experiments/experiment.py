@@ -1,0 +1,367 @@
+"""From an experiment file to the objects that it describes: connectome, model, network, monitors, inputs, simulator."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import brainunit as u
+import jax
+
+import brainmass
+from brainmass._common.messages import show
+from brainmass._common.times import steps_of
+from brainmass.experiments.document import EXPECTED, WRONG, Document
+from brainmass.experiments.places import Path
+from brainmass.experiments.schema import FLAG, KERNEL, MADE, NAMES, TABLES, TEXT, WHOLE, Key, Table
+from brainmass.experiments.things import Maker, unit_of
+
+__all__ = ["Experiment", "Method", "Tables", "by_parameter"]
+
+_READING = tuple(inspect.signature(brainmass.Connectome.from_file).parameters)[1:]
+_AS_WRITTEN = (TEXT, FLAG, WHOLE, NAMES, MADE, KERNEL)  # kinds of which text is no number with a unit
+
+
+@dataclasses.dataclass(frozen=True)
+class Method:
+    """A monitor: what a method of the node gives."""
+
+    name: str
+
+    def __call__(self, model: Any) -> Any:
+        return getattr(getattr(model, "node", model), self.name)()
+
+
+class Tables:
+    """The tables of a document as the schema has them."""
+
+    def __init__(self, document: Document):
+        self.document = document
+        known = [name for name in TABLES if "." not in name]
+        for name in document.data:
+            if name not in known:
+                document.unknown((name,), f"An experiment has no {_kind(document.data[name])} `{name}`", known)
+        for table in TABLES.values():
+            if table.required and table.name not in document.data:
+                document.complain((), f"An experiment needs the table [{table.name}]: {table.says.rstrip('.')}.")
+
+    def given(self, name: str) -> Mapping[str, Any]:
+        """A table as it was written; empty where there is none."""
+        given: Any = self.document.data
+        path: Path = ()
+        for part in name.split("."):
+            path = (*path, part)
+            given = given.get(part, {})
+            if not isinstance(given, Mapping):
+                self.document.complain(path, f"`{name}` must be a table, [{name}], but is {show(given)}.")
+                return {}
+        return given
+
+    def read(self, name: str, maker: Maker) -> dict[str, Any]:
+        """The values of the keys that the schema knows; `WRONG` for those that were complained about."""
+        table = TABLES[name]
+        written = self.given(name)
+        path = tuple(name.split("."))
+        known = {key.name: key for key in table.keys}
+        names = [*known, *(other.partition(".")[2] for other in TABLES if other.startswith(f"{name}."))]
+        for key in written:
+            if key not in names and not table.others:
+                self.document.unknown((*path, key), f"[{name}] has no key `{key}`", names)
+        self._check_required(table, path, written)
+        return {key: self._one((*path, key), known[key], x, maker) for key, x in written.items() if key in known}
+
+    def others(self, name: str) -> dict[str, Any]:
+        """What stands under further keys."""
+        known = {key.name for key in TABLES[name].keys}
+        return {key: x for key, x in self.given(name).items() if key not in known}
+
+    def _check_required(self, table: Table, path: Path, written: Mapping[str, Any]) -> None:
+        if table.name not in self.document.data and not written:
+            return  # a table that is missing was complained about
+        for key in table.keys:
+            if key.required and key.name not in written:
+                self.document.complain(path, f"[{table.name}] needs the key `{key.name}`: {key.meaning}")
+
+    def _one(self, path: Path, key: Key, written: Any, maker: Maker) -> Any:
+        value = written if key.kind in _AS_WRITTEN else maker.value(path, written)
+        if value is WRONG or key.kind.accepts(value):
+            return value
+        example = f" Example: {key.name} = {key.kind.example}" if key.kind.example else ""
+        return self.document.complain(
+            path, f"{Document.call(path)} must be {key.kind.words}, but is {show(written)}.{example}"
+        )
+
+
+def by_parameter(path: Path, given: Mapping[str, Any]) -> dict[str, tuple[Path, Any]]:
+    """What a table says of parameters, by name, with its place; an unquoted `node.a` is a table within a table."""
+    found: dict[str, tuple[Path, Any]] = {}
+    for key, value in given.items():
+        place = (*path, key)
+        if isinstance(value, Mapping) and not value.keys() & {"type", "file", "dataset"}:
+            found |= {f"{key}.{name}": inner for name, inner in by_parameter(place, value).items()}
+        else:
+            found[key] = (place, value)
+    return found
+
+
+def _kind(value: Any) -> str:
+    return "table" if isinstance(value, Mapping | list) else "key"
+
+
+class Experiment:
+    """The objects that an experiment file describes; those that could not be made are `WRONG`.
+
+    `files` of the document then holds the checksums of the files it names.
+    """
+
+    def __init__(self, document: Document):
+        self.document = document
+        self.tables = Tables(document)
+        self.settings = self.tables.read("simulation", self.maker())
+        self.connectome = self._connectome()
+        self.n_regions = self._n_regions()
+        self.node_type = self._node_type()
+        self.node = self._node()
+        self.model = self._network() if "network" in document.data else self.node
+        self.monitors = self._monitors()
+        self.inputs = self._inputs()
+        self.simulator = self._simulator()
+
+    def maker(self, *groups: str) -> Maker:
+        """What turns values of the file into those of Python, with the types of these groups."""
+        return Maker(self.document, self.n_regions if hasattr(self, "n_regions") else None, *groups)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all was made that a run needs."""
+        parts = (self.model, self.monitors, self.inputs, self.simulator, *self.settings.values())
+        return not any(part is WRONG for part in parts)
+
+    # --- the brain ----------------------------------------------------------------------------------------------------
+    def _connectome(self) -> Any:
+        """The connectome; None where there is none."""
+        document, path = self.document, ("connectome",)
+        if "connectome" not in document.data:
+            return None
+        given = self.tables.read("connectome", self.maker())
+        if WRONG in _marks(given.values()):
+            return WRONG
+        if ("dataset" in given) == ("file" in given):
+            return document.complain(path, "[connectome] needs either `dataset` or `file`.")
+        if "dataset" in given:
+            data = self.maker().dataset(path, given["dataset"])
+            conn = data if data is WRONG else data.connectome
+        else:
+            conn = self._from_file(given)
+        return WRONG if conn is WRONG else self._shaped(conn, given)
+
+    def _from_file(self, given: Mapping[str, Any]) -> Any:
+        document, path = self.document, ("connectome",)
+        target = document.file((*path, "file"), given["file"])
+        if target is WRONG:
+            return WRONG
+        names = {k: x for k, x in given.items() if k in _READING}
+        for key in ("lengths", "labels", "centres"):
+            if key in names and (document.folder / names[key]).is_file():
+                names[key] = document.file((*path, key), names[key])
+        if "length_unit" in names:
+            names["length_unit"] = document.attempt((*path, "length_unit"), lambda: unit_of(given["length_unit"]))
+        if WRONG in _marks(names.values()):
+            return WRONG
+        return document.attempt((*path, "file"), lambda: brainmass.Connectome.from_file(target, **names))
+
+    def _shaped(self, conn: Any, given: Mapping[str, Any]) -> Any:
+        """The connectome turned round, cut and scaled as the file says."""
+        if given.get("transpose"):
+            conn = conn.transpose()
+        for key, method in {"regions": "subnetwork", "hemisphere": "hemisphere", "normalize": "normalize"}.items():
+            if key in given and conn is not WRONG:
+                change = getattr(conn, method)
+                conn = self.document.attempt(("connectome", key), lambda key=key, change=change: change(given[key]))
+        return conn
+
+    def _n_regions(self) -> int | None:
+        size = self.tables.given("model").get("in_size")
+        if self.connectome is None:
+            return size if WHOLE.accepts(size) else None
+        return None if self.connectome is WRONG else self.connectome.n_regions
+
+    def _node_type(self) -> Any:
+        name = self.tables.given("model").get("type", WRONG)
+        return WRONG if name is WRONG else self.maker("model").type(("model", "type"), name)
+
+    def _node(self) -> Any:
+        document, path = self.document, ("model",)
+        given = self.tables.read("model", self.maker())
+        if self.connectome is None and "in_size" not in given:
+            document.complain(path, "[model] needs `in_size`, the number of regions, where there is no [connectome].")
+        if self.connectome is not None and "in_size" in given:
+            document.complain((*path, "in_size"), "Key `in_size` of [model] has no part beside a [connectome].")
+        model = self.node_type
+        if model is WRONG:
+            return WRONG
+        maker = self.maker("noise", "initialiser", "map", "transform", "regularisation")
+        arguments = maker.arguments(path, model, self.tables.others("model"))
+        if arguments is WRONG or self.n_regions is None or WRONG in _marks(given.values()):
+            return WRONG
+        if "preset" in given:
+            return document.attempt(path, lambda: model.preset(given["preset"], self.n_regions, **arguments))
+        return document.attempt(path, lambda: model(self.n_regions, **arguments))
+
+    def _network(self) -> Any:
+        given = self.tables.read("network", self.maker("noise"))
+        if isinstance(given.get("coupling"), Mapping):
+            given["coupling"] = self._kernel(("network", "coupling"), given["coupling"])
+        if self.connectome is None:
+            return self.document.complain(("network",), "[network] needs a [connectome].")
+        if self.connectome is WRONG or self.node is WRONG or WRONG in _marks(given.values()):
+            return WRONG
+        return self.document.attempt(("network",), lambda: brainmass.Network(self.node, conn=self.connectome, **given))
+
+    def _kernel(self, path: Path, given: Mapping[str, Any]) -> Any:
+        """A coupling kernel with parameters of its own; its weights are those of the network."""
+        maker = self.maker("coupling", "transform", "regularisation")
+        kernel = maker.type((*path, "type"), given["type"])
+        if kernel is WRONG:
+            return WRONG
+        arguments = maker.arguments(path, kernel, given, ("type",), ("x", "y", "conn"))
+        return WRONG if arguments is WRONG else self.document.attempt(path, lambda: kernel(**arguments))
+
+    # --- what is recorded, and what drives it -------------------------------------------------------------------------
+    def _monitors(self) -> Any:
+        """Monitors by name; None: all states."""
+        if "monitors" not in self.document.data:
+            return None
+        given = self.tables.given("monitors")
+        found = {name: self._monitor(("monitors", name), x) for name, x in given.items()}
+        return WRONG if WRONG in _marks(found.values()) else found
+
+    def _monitor(self, path: Path, given: Any) -> Any:
+        if isinstance(given, str):
+            return self._watched(path, given)
+        maker = self.maker("observer", "initialiser")
+        if not isinstance(given, Mapping) or not given.keys() & {"type", "what"}:
+            text = (
+                'must be the name of a state, or a table with `type` or `what`. Example: bold = {type = "BOLDSignal"}'
+            )
+            return self.document.complain(path, f"{Document.call(path)} {text}")
+        if "type" in given:
+            return maker.thing(path, given)
+        what = self._monitor((*path, "what"), given["what"])
+        every, dt = maker.value((*path, "every"), given.get("every")), self.settings.get("dt", WRONG)
+        if isinstance(every, u.Quantity) and dt is not WRONG:
+            every = self.document.attempt((*path, "every"), lambda: steps_of("every", every, dt))
+        return (
+            WRONG
+            if WRONG in _marks((what, every))
+            else maker.called(path, brainmass.Monitor, given, ("what",), what=what)
+        )
+
+    def _watched(self, path: Path, name: str) -> Any:
+        """A state by its name, or a method of the node."""
+        if self.node_type is WRONG:
+            return name
+        owner, method = self.node_type.__name__, name.removesuffix("()")
+        if method == name and (name in self.node_type._states or "." in name):
+            return name
+        if method == name:
+            return self.document.unknown((*path, name), f"{owner} has no state {name!r}", self.node_type._states)
+        if not callable(getattr(self.node_type, method, None)):
+            return self.document.complain(path, f"{owner} has no method {method!r}.")
+        return Method(method)
+
+    def _inputs(self) -> Any:
+        """Inputs by port; None: there are none."""
+        if "inputs" not in self.document.data:
+            return None
+        maker = self.maker("stimulus", "noise")
+        found = {port: maker.value(("inputs", port), x) for port, x in self.tables.given("inputs").items()}
+        for port, value in found.items():
+            if self.node_type is not WRONG and "." not in port:
+                known = (*self.node_type._ports, *self.node_type.other_inputs)
+                if port not in known:
+                    found[port] = self.document.unknown(
+                        ("inputs", port), f"{self.node_type.__name__} has no input `{port}`", known
+                    )
+            if isinstance(value, str | bool):
+                found[port] = self.document.complain(
+                    ("inputs", port), f"Input `{port}` must be a number or a table with a `type`, but is {show(value)}."
+                )
+        return WRONG if WRONG in _marks(found.values()) else found
+
+    # --- the run ------------------------------------------------------------------------------------------------------
+    @property
+    def of_a_run(self) -> dict[str, Any]:
+        """The arguments that `run`, `pure` and `sweep` share."""
+        names = ("duration", "transient", "sample_every")
+        return {n: self.settings[n] for n in names if n in self.settings} | {
+            "monitors": self.monitors,
+            "inputs": self.inputs,
+        }
+
+    def _simulator(self) -> Any:
+        dt = self.settings.get("dt", WRONG)
+        if dt is WRONG or self.model is WRONG:
+            return WRONG
+        simulator = self.document.attempt(("simulation",), lambda: brainmass.Simulator(self.model, dt=dt))
+        times = {n: x for n, x in self.of_a_run.items() if n not in ("monitors", "inputs")}
+        if simulator is WRONG or WRONG in _marks(times.values()) or "duration" not in times:
+            return simulator
+        try:
+            if self.monitors is not WRONG and self.inputs is not WRONG:
+                simulator.pure(**self.of_a_run)
+                return simulator
+        except EXPECTED:
+            pass  # which part it is, and whether there are others, is found piece by piece
+        self.document.attempt(("simulation",), lambda: simulator.pure(**times, monitors=[]))
+        for name in "monitors", "inputs":
+            given = {"monitors": [], name: getattr(self, name)}
+            if getattr(self, name) is not WRONG:
+                self.document.attempt((), lambda given=given: simulator.pure(**times, **given))
+        return simulator
+
+    @functools.cached_property
+    def held(self) -> Any:
+        """What the model, its inputs and monitors hold, with their names; None where one of them could not be made."""
+        if not self.is_whole or "duration" not in self.settings:
+            return None
+        try:
+            return self.simulator._holds(**self.of_a_run)
+        except EXPECTED:
+            return None  # it was complained about
+
+    def records_phases(self, name: str) -> bool:
+        """Whether a monitor records a state that is a phase."""
+        what = name if self.monitors is None else WRONG if self.monitors is WRONG else self.monitors.get(name)
+        states = {} if self.node_type is WRONG else self.node_type._states
+        return isinstance(what, str) and what in states and states[what].is_angle
+
+    def try_out(self, made: Mapping[Path, Callable[[Any], Any]]) -> None:
+        """Complain about functions of a result, by their place, that cannot be worked out; nothing is run."""
+        if self.held is None or not made:
+            return
+        run = self.simulator.pure(**self.of_a_run)
+
+        def trace(functions: Iterable[Callable[[Any], Any]]) -> None:
+            jax.eval_shape(lambda: [function(run({}, 0)) for function in functions])
+
+        try:
+            trace(made.values())
+        except EXPECTED:  # of which it is, and whether there are others
+            for path, function in made.items():
+                self.document.attempt(path, lambda function=function: trace([function]))
+
+    def describe(self) -> list[str]:
+        """What is run, in a few lines."""
+        lines = [f"model: {self.model!r}"]
+        if self.connectome is not None:
+            lines.insert(0, f"connectome: {self.connectome!r}")
+        return lines
+
+
+def _marks(values: Any) -> list[Any]:
+    """Values that can be compared with `WRONG`; arrays cannot."""
+    return [x if x is WRONG else None for x in values]

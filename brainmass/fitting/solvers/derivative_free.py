@@ -1,0 +1,201 @@
+"""Search without derivatives: the candidates of a generation are one batched run."""
+
+from __future__ import annotations
+
+import difflib
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from brainmass._common.extras import import_fit
+from brainmass._common.messages import show
+from brainmass._common.random import fold
+from brainmass.fitting.course import Course, Given
+from brainmass.fitting.problem import Problem
+from brainmass.fitting.solvers.journal import Journal
+from brainmass.fitting.space import Box, SearchSpace
+from brainmass.simulation.lanes import Lanes
+
+__all__ = ["DifferentialEvolution", "Nevergrad", "from_dictionary"]
+
+_NO_LOSS = 1e20  # what a candidate without a finite loss is given
+
+
+class _Generations(ABC):
+    """A search that asks for the losses of a generation at a time."""
+
+    many = False
+
+    def __init__(self, problem: Problem, optimizer: Any, popsize: int | None):
+        self.problem, self.optimizer, self.popsize = problem, optimizer, popsize
+        self._compiled: dict[Any, Lanes] = {}
+
+    def check(self, space: SearchSpace) -> None:
+        Box(space)
+
+    def run(self, course: Course, structure: Any, given: Given, space: SearchSpace) -> Any:
+        box = Box(space)
+        if structure not in self._compiled:
+            self._compiled[structure] = Lanes(partial(self._loss, space), (0, None, None, None, None), (0, None))
+        self.stored = box.stored
+        journal = Journal(None if course.saved is None else course.saved.arrays)
+        course.snapshot = journal.arrays
+        return self._search(_Generation(self, course, self._compiled[structure], given, box, journal), box, given)
+
+    def _loss(self, space: SearchSpace, place: Any, fixed: Any, key: Any, number: Any, target: Any) -> tuple[Any, Any]:
+        key = fold(key, number)
+        return self.problem.loss(space.at(place), fixed, key, target, plain=True), key
+
+    @abstractmethod
+    def describe(self, given: Given) -> dict[str, Any]: ...
+
+    @abstractmethod
+    def _search(self, generation: _Generation, box: Box, given: Given) -> Any:
+        """Ask for generations until there is to be no more; what is handed back is kept as the raw result."""
+
+
+class _Generation:
+    """Losses of candidates, one row of the unit cube each; afterwards `over` says whether it was the last."""
+
+    def __init__(self, solver: _Generations, course: Course, losses: Lanes, given: Given, box: Box, journal: Journal):
+        self._solver, self.course, self._losses, self._given = solver, course, losses, given
+        self._box, self._journal, self.over = box, journal, course.over
+
+    def __call__(self, places: np.ndarray) -> np.ndarray:
+        losses, key = self._journal.ask(places, self._find)
+
+        def params(i: int) -> dict[str, Any]:
+            return self._solver.problem.natural(self._box.stored(_numbers(places[i])))
+
+        self.over = self.course.ends(
+            losses, lambda i: _numbers(places[i]), key, params, nan_ends=False, replayed=self._journal.replaying
+        )
+        if not np.isfinite(losses).any() and not self._journal.replaying:
+            self.course.warn_of_lost_generation()
+        return np.where(np.isfinite(losses), losses, _NO_LOSS)
+
+    def _find(self, places: np.ndarray) -> tuple[Any, Any]:
+        given = self._given
+        return self._losses(_numbers(places), given.fixed, given.key, self.course.number, given.target)
+
+
+class Nevergrad(_Generations):
+    """Back end 'nevergrad', by ask and tell."""
+
+    fresh_noise = may_be_fresh = True
+    name = "nevergrad"
+
+    def __init__(self, problem: Problem, optimizer: Any, popsize: int | None):
+        super().__init__(problem, optimizer, popsize)
+        self._make = _nevergrad_optimizer("CMA" if optimizer is None else optimizer)
+
+    def describe(self, given: Given) -> dict[str, Any]:
+        return {"optimizer": _name(self._make), "popsize": self.popsize}
+
+    def _search(self, generation: _Generation, box: Box, given: Given) -> Any:
+        ng = import_fit("nevergrad")
+        popsize = self.popsize or max(16, 4 + int(3 * np.log(box.start.size)))
+        region = ng.p.Array(init=box.start, lower=0.0, upper=1.0)
+        region.random_state = np.random.RandomState(np.asarray(given.key))
+        optimizer = self._make(region, budget=generation.course.orders.n_steps * popsize, num_workers=popsize)
+        while not generation.over:
+            asked = [optimizer.ask() for _ in range(popsize)]
+            losses = generation(np.stack([candidate.value for candidate in asked]))
+            for candidate, loss in zip(asked, losses, strict=True):
+                optimizer.tell(candidate, float(loss))
+        return optimizer
+
+
+class DifferentialEvolution(_Generations):
+    """Back end 'scipy', by default."""
+
+    fresh_noise = may_be_fresh = False
+    name = "differential_evolution"
+
+    def __init__(self, problem: Problem, popsize: int | None):
+        super().__init__(problem, "differential_evolution", popsize)
+
+    def describe(self, given: Given) -> dict[str, Any]:
+        return {"optimizer": "differential_evolution", "popsize": self.popsize}
+
+    def _search(self, generation: _Generation, box: Box, given: Given) -> Any:
+        optimize, stats = import_fit("scipy.optimize"), import_fit("scipy.stats")
+        size, n_steps, words = box.start.size, generation.course.orders.n_steps, np.asarray(given.key)
+        first = stats.qmc.LatinHypercube(size, rng=np.random.default_rng(words)).random(self.popsize or 15 * size)
+        first[0] = box.start
+
+        def losses(places: np.ndarray) -> np.ndarray:
+            if generation.over:
+                raise StopIteration
+            return generation(places.T)
+
+        try:
+            return optimize.differential_evolution(
+                losses,
+                [(0.0, 1.0)] * size,
+                init=first,
+                maxiter=n_steps,
+                updating="deferred",
+                vectorized=True,
+                polish=False,
+                rng=np.random.default_rng([*words, 1]),
+            )
+        except StopIteration:
+            return None
+
+
+# What a dictionary of settings may hold for a back end, beside the method.
+_SETTINGS = {"nevergrad": ("n_sample",), "scipy": ("tol", "options")}
+
+
+def from_dictionary(backend: str, optimizer: Any, popsize: Any) -> tuple[Any, Any, dict[str, Any]]:
+    """Optimiser, size of a generation and other settings, from what may be a dictionary of them."""
+    if not isinstance(optimizer, Mapping) or backend not in _SETTINGS:
+        return optimizer, popsize, {}
+    known = ("method", *_SETTINGS[backend])
+    if unknown := [name for name in optimizer if name not in known]:
+        raise ValueError(
+            f"Argument `optimizer` of Fitter, as a dictionary for the back end {backend!r}, may hold "
+            f"{', '.join(known)}, but holds {unknown[0]!r}."
+        )
+    settings = dict(optimizer)
+    method, n_sample = settings.pop("method", None), settings.pop("n_sample", None)
+    if n_sample is not None and popsize is not None:
+        raise ValueError("Give Fitter either `popsize` or the setting 'n_sample', which mean the same.")
+    if settings and (method is None or method == "differential_evolution"):
+        raise ValueError("The settings 'tol' and 'options' of Fitter belong to a method of scipy.optimize.minimize.")
+    return method, popsize if n_sample is None else n_sample, settings
+
+
+def _numbers(places: np.ndarray) -> np.ndarray:
+    return np.asarray(places, jnp.result_type(float))
+
+
+def _nevergrad_optimizer(optimizer: Any) -> Any:
+    ng = import_fit("nevergrad")
+    if isinstance(optimizer, str):
+        known = {name.lower(): name for name in ng.optimizers.registry}
+        if optimizer.lower() not in known:
+            near = [known[name] for name in difflib.get_close_matches(optimizer.lower(), known, 3)]
+            raise ValueError(
+                f"Argument `optimizer` of Fitter must be the name of an optimiser of nevergrad, but is {optimizer!r}. "
+                f"Example: {', '.join(map(repr, near or ['CMA', 'TwoPointsDE', 'PSO']))}."
+            )
+        return ng.optimizers.registry[known[optimizer.lower()]]
+    base = ng.optimizers.base
+    if isinstance(optimizer, base.ConfiguredOptimizer) or (
+        isinstance(optimizer, type) and issubclass(optimizer, base.Optimizer)
+    ):
+        return optimizer
+    raise TypeError(
+        "Argument `optimizer` of Fitter must be a name, class or family of nevergrad, not yet bound to parameters, "
+        f'but is {show(optimizer)}. Example: "CMA", or nevergrad.families.ParametrizedCMA(scale=0.3).'
+    )
+
+
+def _name(optimizer: Any) -> str:
+    return optimizer.__name__ if isinstance(optimizer, type) else str(optimizer)

@@ -1,0 +1,171 @@
+"""Gradient descent by an optax optimiser, from one start or from several side by side."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+from zlib import crc32
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from brainmass._common.messages import show
+from brainmass._common.random import fold, fold_at_once
+from brainmass.fitting.course import Course, Given
+from brainmass.fitting.problem import Problem, norm
+from brainmass.fitting.rows import chunks, minibatch
+from brainmass.fitting.saved import digest, leaves_of, with_leaves
+from brainmass.fitting.space import SearchSpace
+from brainmass.simulation.lanes import Lanes
+
+__all__ = ["GradientDescent"]
+
+
+class GradientDescent:
+    """Back end 'grad'."""
+
+    many = False
+    name = "an optimiser with a line search"
+
+    def __init__(self, problem: Problem, optimizer: Any, n_starts: int = 1):
+        self.problem, self.optimizer, self.n_starts = problem, _as_optax(optimizer), n_starts
+        self._update = optax.with_extra_args_support(self.optimizer).update
+        self._compiled: dict[Any, Any] = {}
+        self.fresh_noise = self.may_be_fresh = True
+
+    def check(self, space: SearchSpace) -> None:
+        if self.n_starts > 1 and all(side.prior is None and side.low is None for side in space.sides.values()):
+            raise ValueError(
+                "Argument `n_starts` of Fitter needs a `search_space` to draw starts from. "
+                'Example: search_space={"a": (-1.0, 1.0)}.'
+            )
+        self._searches = _searches_along_lines(self.optimizer.init(space.start))
+        self.fresh_noise = self.may_be_fresh = not self._searches
+        if self._searches and any(end is not None for side in space.sides.values() for end in side.kept):
+            raise ValueError(
+                "Argument `search_space` of Fitter cannot hold bounds for an optimiser with a line search, which "
+                'would step beyond them: write Fitter(model, "L-BFGS-B", backend="scipy", ...).'
+            )
+        if self._searches and self.problem.mode == "forward":
+            raise ValueError("Argument `mode` of Fitter must be 'reverse' for an optimiser with a line search.")
+
+    def describe(self, given: Given) -> dict[str, Any]:
+        """What a file must agree with; optimisers are told apart by the step that they make."""
+        state = self.optimizer.init(given.theta)
+        ones = jax.tree.map(jnp.ones_like, given.theta)
+        value = {"value": jnp.ones(()), "grad": ones, "value_fn": lambda theta: norm(theta) ** 2}
+        updates, _ = self._update(ones, state, given.theta, **value)
+        return {
+            "optimizer": f"{crc32(str(jax.tree.structure(state)).encode()):x}-{digest(updates)}",
+            "n_starts": self.n_starts,
+        }
+
+    def run(self, course: Course, structure: Any, given: Given, space: SearchSpace) -> Any:
+        if structure not in self._compiled:
+            step = partial(self._step, space)
+            several = Lanes(step, (0, 0, None, None, None, None), (0, 0, 0, 0, None))
+            self._compiled[structure] = jax.jit(step) if self.n_starts == 1 else several
+        compiled = self._compiled[structure]
+        theta = self._starts(given, space)
+        state = self.optimizer.init(theta) if self.n_starts == 1 else jax.vmap(self.optimizer.init)(theta)
+        if course.saved is not None:
+            course.restore(course.saved.arrays, given.theta)
+            theta, state = with_leaves("state", (theta, state), course.saved.arrays)
+        course.snapshot = lambda: course.arrays() | leaves_of("state", (theta, state))
+        lane = course.lane if self.n_starts > 1 else lambda tree, i: tree
+        judge = _Judge(self, course, structure, given, lane) if course.orders.batch else None
+        if judge:
+            judge(theta)
+        while not course.over:
+            before = theta
+            target = judge.rows() if judge else given.target
+            theta, state, loss, sizes, used = compiled(theta, state, given.fixed, given.key, course.number, target)
+            if course.ends(
+                loss,
+                lambda i, at=before: lane(at, i),
+                used,
+                lambda i, at=theta: self.problem.natural(lane(at, i)),
+                *sizes,
+            ):
+                break
+            if judge:
+                judge(theta)
+        if judge:
+            judge(theta, at_end=True)
+        return state
+
+    def stored(self, place: Any) -> Any:
+        return place
+
+    def _step(
+        self, space: SearchSpace, theta: Any, state: Any, fixed: Any, key: Any, number: Any, target: Any
+    ) -> tuple:
+        key = fold(key, number)
+
+        def loss_at(theta: Any) -> Any:
+            return self.problem.loss(theta, fixed, key, target)
+
+        if self._searches:  # which has been where the step begins
+            loss, gradient = optax.value_and_grad_from_state(loss_at)(theta, state=state)
+        else:
+            loss, gradient = self.problem.value_and_grad(loss_at)(theta)
+        updates, state = self._update(gradient, state, theta, value=loss, grad=gradient, value_fn=loss_at)
+        sizes = norm(gradient), norm(theta)
+        theta = optax.apply_updates(theta, updates)
+        return space.kept_within(theta), state, loss, sizes, key
+
+    def _starts(self, given: Given, space: SearchSpace) -> Any:
+        """The present values first, then others drawn from priors and bounds."""
+        first = space.kept_within(given.theta)
+        if self.n_starts == 1:
+            return first
+        return jax.tree.map(lambda *x: jnp.stack(x), first, *space.draws(given.key, self.n_starts - 1))
+
+
+class _Judge:
+    """How good parameters are on all rows, where a step sees a minibatch of them."""
+
+    def __init__(self, solver: GradientDescent, course: Course, structure: Any, given: Given, lane: Any):
+        self._course, self._given, self._lane = course, given, lane
+        if ("losses", structure) not in solver._compiled:
+            losses = partial(solver.problem.losses)
+            several = jax.vmap(losses, (0, None, None, None))
+            solver._compiled["losses", structure] = jax.jit(losses if solver.n_starts == 1 else several)
+        self._losses = solver._compiled["losses", structure]
+        self._size: int = course.orders.batch  # type: ignore[assignment]
+        self._steps = -(-len(given.target.which) // self._size)
+
+    def rows(self) -> Any:
+        """Those of the next step."""
+        return minibatch(self._given.target, self._given.key, self._course.n_done, self._size)
+
+    def __call__(self, theta: Any, at_end: bool = False) -> None:
+        """At the same key throughout; at the start, after a pass through the rows, and when a fit ends elsewhere."""
+        given, course = self._given, self._course
+        if (course.n_done % self._steps == 0) == at_end:
+            return
+        key = fold_at_once(given.key, 0)
+        parts = [self._losses(theta, given.fixed, key, rows) for rows in chunks(given.target, self._size)]
+        losses = np.concatenate(parts, axis=-1)[..., : len(given.target.which)].mean(axis=-1)
+        course.judge(np.atleast_1d(losses), lambda i: self._lane(theta, i), key, at_end)
+
+
+def _searches_along_lines(state: Any) -> bool:
+    """Whether the state of an optimiser has that of a line search, which needs the loss itself."""
+    kinds = optax.ScaleByZoomLinesearchState, optax.ScaleByBacktrackingLinesearchState
+    parts = jax.tree.leaves(state, is_leaf=lambda part: isinstance(part, kinds))
+    return any(isinstance(part, kinds) for part in parts)
+
+
+def _as_optax(optimizer: Any) -> Any:
+    if optimizer is None:
+        return optax.adam(1e-2)
+    inner = getattr(optimizer, "tx", optimizer)  # braintools' optimisers hold an optax one
+    if not (hasattr(inner, "init") and hasattr(inner, "update")):
+        raise TypeError(
+            f"Argument `optimizer` of Fitter must be an optax or braintools optimiser, but is {show(optimizer)}. "
+            "Example: optax.adam(1e-2)."
+        )
+    return inner

@@ -1,0 +1,198 @@
+"""Solvers that build up a picture of the curvature: those of `scipy.optimize.minimize`, least squares by optimistix."""
+
+from __future__ import annotations
+
+import difflib
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from brainmass._common.extras import import_fit
+from brainmass._common.messages import show
+from brainmass._common.random import fold, fold_at_once
+from brainmass.fitting.course import Course, Given
+from brainmass.fitting.problem import Problem
+from brainmass.fitting.saved import leaves_of, with_leaves
+from brainmass.fitting.solvers.journal import Journal
+from brainmass.fitting.space import Arcs, Box, SearchSpace, Stored
+
+__all__ = ["METHODS", "LeastSquares", "Minimize"]
+
+# Of scipy.optimize.minimize: whether each takes bounds, and whether it wants the gradient.
+METHODS = {
+    "L-BFGS-B": (True, True),
+    "TNC": (True, True),
+    "SLSQP": (True, True),
+    "trust-constr": (True, True),
+    "Nelder-Mead": (True, False),
+    "Powell": (True, False),
+    "COBYLA": (True, False),
+    "COBYQA": (True, False),
+    "BFGS": (False, True),
+    "CG": (False, True),
+    "Newton-CG": (False, True),
+}
+
+
+class Minimize:
+    """Back end 'scipy', with the name of a method: a step evaluates the loss and, if wanted, its gradient."""
+
+    many = fresh_noise = may_be_fresh = False
+
+    def __init__(self, problem: Problem, method: str):
+        known = {name.lower(): name for name in (*METHODS, "differential_evolution")}
+        if not isinstance(method, str) or method.lower() not in known:
+            near = [known[n] for n in difflib.get_close_matches(str(method).lower(), known, 1)]
+            raise ValueError(
+                f"Argument `optimizer` of Fitter must be one of {', '.join(known.values())} for the back end 'scipy', "
+                f"but is {show(method)}.{f' Did you mean {near[0]!r}?' if near else ''}"
+            )
+        self.problem = problem
+        self.optimizer = self.name = known[method.lower()]
+        self._compiled: dict[Any, Any] = {}
+        self.settings: dict[str, Any] = {}
+
+    def describe(self, given: Given) -> dict[str, Any]:
+        return {"optimizer": self.optimizer, **({"settings": str(self.settings)} if self.settings else {})}
+
+    def check(self, space: SearchSpace) -> None:
+        if space.bounded and not METHODS[self.optimizer][0]:
+            raise ValueError(
+                f"Argument `search_space` of Fitter needs a method that takes bounds, but {self.optimizer} does not: "
+                f"{', '.join(name for name, (bounds, _) in METHODS.items() if bounds)} do."
+            )
+        if space.bounded:
+            Box(space)
+
+    def run(self, course: Course, structure: Any, given: Given, space: SearchSpace) -> Any:
+        optimize, wants_gradient = import_fit("scipy.optimize"), METHODS[self.optimizer][1]
+        at = Box(space) if space.bounded else Stored(space)
+        if structure not in self._compiled:
+            self._compiled[structure] = jax.jit(partial(self._find, at, wants_gradient))
+        self.stored = at.stored
+        journal = Journal(None if course.saved is None else course.saved.arrays)
+        course.snapshot = journal.arrays
+        over = course.over
+
+        def find(place: np.ndarray) -> Any:
+            place = np.asarray(at.clip(place), jnp.result_type(float))
+            return self._compiled[structure](place, given.fixed, given.key, course.number, given.target)
+
+        def loss(place: np.ndarray) -> Any:
+            nonlocal over
+            if over:
+                raise StopIteration
+            value, gradient, key = journal.ask(place, find)
+            kept = np.array(at.clip(place), jnp.result_type(float))
+            over = course.ends(
+                value,
+                lambda i: kept,
+                key,
+                lambda i: self.problem.natural(at.stored(kept)),
+                np.linalg.norm(gradient) if wants_gradient else None,
+                np.linalg.norm(kept),
+                replayed=journal.replaying,
+            )
+            return (float(value), np.asarray(gradient, float)) if wants_gradient else float(value)
+
+        size, precision = at.start.size, float(jnp.finfo(jnp.result_type(float)).eps)
+        options = {"bounds": optimize.Bounds(np.zeros(size), np.ones(size), keep_feasible=True)} if at.bounded else {}
+        if self.optimizer == "Newton-CG":  # it takes differences of gradients
+            options["options"] = {"eps": precision**0.5}
+        options |= self.settings
+        try:
+            return optimize.minimize(loss, at.start, method=self.optimizer, jac=wants_gradient or None, **options)
+        except StopIteration:
+            course.warn_of_an_early_end(self.optimizer)
+            return None
+
+    def _find(
+        self, at: Any, wants_gradient: bool, place: Any, fixed: Any, key: Any, number: Any, target: Any
+    ) -> tuple[Any, Any, Any]:
+        key = fold(key, number)
+
+        def loss(place: Any) -> Any:
+            return self.problem.loss(at.values(place), fixed, key, target, plain=at.plain)
+
+        if wants_gradient:
+            return *self.problem.value_and_grad(loss)(place), key
+        return loss(place), jnp.zeros(0), key
+
+
+class LeastSquares:
+    """Back end 'optimistix': the sum of squared residuals, by a linear model of the residuals at each step."""
+
+    many = True
+    fresh_noise = may_be_fresh = False
+    name = "least squares"
+
+    def __init__(self, problem: Problem, optimizer: Any):
+        optimistix = import_fit("optimistix")
+        if isinstance(optimizer, str) or optimizer is None:
+            known = ("LevenbergMarquardt", "GaussNewton", "Dogleg")
+            if optimizer not in (None, *known):
+                raise ValueError(
+                    f"Argument `optimizer` of Fitter must be one of {', '.join(known)} for the back end 'optimistix', "
+                    f"but is {optimizer!r}."
+                )
+            optimizer = getattr(optimistix, optimizer or known[0])(rtol=1e-6, atol=1e-8)
+        if not isinstance(optimizer, optimistix.AbstractLeastSquaresSolver):
+            raise TypeError(
+                "Argument `optimizer` of Fitter must be a least-squares solver of optimistix, but is "
+                f"{show(optimizer)}. Example: optimistix.LevenbergMarquardt(rtol=1e-6, atol=1e-8)."
+            )
+        self.problem, self.optimizer = problem, optimizer
+        self._compiled: dict[Any, Any] = {}
+
+    def describe(self, given: Given) -> dict[str, Any]:
+        return {"optimizer": str(self.optimizer)}
+
+    def check(self, space: SearchSpace) -> None:
+        space.check_for_least_squares()
+        if space.bounded:
+            Arcs(space)
+
+    def run(self, course: Course, structure: Any, given: Given, space: SearchSpace) -> Any:
+        equinox = import_fit("equinox")
+        at = Arcs(space) if space.bounded else Stored(space)
+        self.stored = at.stored
+        if structure not in self._compiled:
+            parts = partial(self._first, at), partial(self._step, at)
+            self._compiled[structure] = tuple(equinox.filter_jit(part) for part in parts)
+        first, step = self._compiled[structure]
+        args, place = (given.fixed, given.key, given.target), jnp.asarray(at.start, jnp.result_type(float))
+        # The state holds programs beside its arrays.
+        arrays, programs = equinox.partition(first(place, args), equinox.is_array)
+        finished = np.array(False)
+        if course.saved is not None:
+            course.restore(course.saved.arrays, place)
+            place, arrays, finished = with_leaves("state", (place, arrays, finished), course.saved.arrays)
+        course.snapshot = lambda: course.arrays() | leaves_of("state", (place, arrays, finished))
+        key, over = fold_at_once(given.key, 0), course.over or bool(finished)
+        while not over:
+            place, state, finished = step(place, args, equinox.combine(arrays, programs))
+            arrays, programs = equinox.partition(state, equinox.is_array)
+            over = course.ends(
+                state.aux, lambda i, at=place: at, key, lambda i, here=place: self.problem.natural(at.stored(here))
+            )
+            over = over or bool(finished)
+        return equinox.combine(arrays, programs)
+
+    def _residuals(self, at: Stored | Arcs, place: Any, args: Any) -> tuple[Any, Any]:
+        fixed, key, target = args
+        residuals = self.problem.residuals(at.values(place), fixed, fold(key, 0), target, plain=at.plain)
+        return residuals, jnp.sum(residuals**2)
+
+    def _first(self, at: Stored | Arcs, place: Any, args: Any) -> Any:
+        function = partial(self._residuals, at)
+        shapes = jax.eval_shape(function, place, args)
+        return self.optimizer.init(function, place, args, {}, *shapes, frozenset())
+
+    def _step(self, at: Stored | Arcs, place: Any, args: Any, state: Any) -> tuple[Any, Any, Any]:
+        """The place left is the last that was accepted; the state knows its loss, and where to look next."""
+        given = partial(self._residuals, at), place, args, {}
+        place, state, _ = self.optimizer.step(*given, state, frozenset())
+        return place, state, self.optimizer.terminate(given[0], place, args, {}, state, frozenset())[0]

@@ -1,0 +1,580 @@
+"""Lead fields: from the activity of regions to what the sensors of EEG, MEG and sEEG see."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, ClassVar, Self
+
+import brainstate
+import brainunit as u
+import jax
+import jax.numpy as jnp
+import numpy as np
+from brainstate import HiddenState, LongTermState
+from brainstate.nn import Param
+from braintools.init import Constant
+from jax import lax
+
+from brainmass._common.checks import is_traced
+from brainmass._common.foreign import Held, opened, plain
+from brainmass._common.messages import show
+from brainmass._common.precision import default_dtype
+from brainmass.dynamics.fields import Par, as_input, as_param, param, state
+from brainmass.dynamics.module import fixed
+from brainmass.dynamics.node import Declared
+from brainmass.forward.from_mne import gain_of_forward, is_forward
+from brainmass.forward.temporal_average import LinearObserver
+
+__all__ = [
+    "EEGLeadFieldModel",
+    "LeadFieldModel",
+    "LeadfieldReadout",
+    "MEGLeadFieldModel",
+    "SEEGLeadFieldModel",
+]
+
+_DIPOLE: Any = u.meter * u.nA
+
+
+class LeadFieldModel(LinearObserver):
+    r"""What sensors see of regions through a lead field: :math:`y = L^\top m + \eta`, with dipole moments :math:`m`.
+
+    Called on activity of shape (..., regions), a single state or a trajectory, it gives (..., sensors) in
+    `sensor_unit`. The noise :math:`\eta` is Gaussian with the covariance `noise_cov` and independent from row to row:
+    drawn from `brainstate.random`, and in a run from the key of the run, afresh at every update.
+
+    `in_size` and `out_size` are the numbers of regions and of sensors. `L`, shape (regions, sensors), is in
+    `sensor_unit` per `dipole_unit`, as is a plain array; a `Param` makes it trainable. `scale`, one number or one for
+    each region, turns activity into dipole moments. By default a dipole moment is taken as it is, a plain number as one
+    in `dipole_unit`, and a potential by as many `dipole_unit` as it has mV. `noise_cov`, shape (sensors, sensors), is
+    symmetric and positive semidefinite, in the square of `sensor_unit`, as are plain numbers.
+
+    Reference: Mosher, Leahy, Lewis 1999, IEEE Trans. Biomed. Eng. 46:245.
+
+    Examples
+    --------
+    Two sensors over three regions. As a monitor, `monitors={"eeg": eeg}`, it records what they see of the model.
+
+    >>> import brainunit as u
+    >>> import jax.numpy as jnp
+    >>> eeg = EEGLeadFieldModel(3, 2, jnp.array([[0.5, 0.0], [0.25, 0.25], [0.0, 1.0]]))
+    >>> eeg(jnp.ones((4, 3))).shape
+    (4, 2)
+    >>> eeg(jnp.array([1.0, 0.0, 2.0])).to_decimal(u.mV).tolist()
+    [0.5, 2.0]
+    """
+
+    L: Par = param(default=None, doc="lead field, (regions, sensors)", unit="any")
+    scale: Par = param(default=None, doc="dipole moment per activity", unit="any")
+
+    seen: HiddenState = state("what was seen at the last update", unit=None, start=Constant(0.0))
+    updates: HiddenState = state("number of updates so far, by which noise is drawn", unit=None, start=Constant(0.0))
+
+    noise_factor = None  # a square root of the covariance, in sensor_unit
+    sensor_unit: ClassVar[Any]
+    dipole_unit: ClassVar[Any]
+
+    _elsewhere = fixed("in_size", "out_size", "sensor_unit", "dipole_unit", "noise_factor", "name")
+
+    def __init__(
+        self,
+        in_size: Any,
+        out_size: Any,
+        L: Any,
+        sensor_unit: u.Unit = u.mV,
+        dipole_unit: u.Unit = _DIPOLE,
+        scale: Any = None,
+        noise_cov: Any = None,
+        *,
+        name: str | None = None,
+    ):
+        units = {"sensor_unit": sensor_unit, "dipole_unit": dipole_unit}
+        Declared.__init__(self, in_size=in_size, out_size=out_size, L=None, scale=scale, name=name, **units)
+        self.L, self.noise_cov = L, noise_cov
+
+    def _admitted(self, key: str, value: Any) -> Any:
+        if key in ("sensor_unit", "dipole_unit") and not isinstance(value, u.Unit):
+            raise TypeError(
+                f"Argument `{key}` of {self._owner} must be a unit, but is {show(value)}. Example: {key}=u.mV."
+            )
+        if key == "L" and (value is not None or self._closed):
+            value = self._gain(value)
+        return super()._admitted(key, value)
+
+    def shape_of(self, key: str, value: Any) -> tuple[int, ...] | None:
+        return (self.R, self.M) if key == "L" else self.varshape
+
+    @property
+    def unit(self) -> Any:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return self.sensor_unit
+
+    @property
+    def seen_shape(self) -> tuple[int, ...]:
+        return (self.M,)
+
+    @property
+    def R(self) -> int:
+        """The number of regions."""
+        return self.varshape[-1]
+
+    @property
+    def M(self) -> int:
+        """The number of sensors."""
+        size: Any = self.out_size
+        return int(size[-1])
+
+    @property
+    def noise_cov(self) -> Any:
+        """The covariance of the noise, or None."""
+        if self.noise_factor is None:
+            return None
+        factor = self.noise_factor.value
+        return jnp.matmul(factor, factor.T, precision=lax.Precision.HIGHEST) * self.sensor_unit**2
+
+    @noise_cov.setter
+    def noise_cov(self, given: Any) -> None:
+        if given is not None:
+            factor = _square_root(f"Argument `noise_cov` of {self._owner}", self.M, self.sensor_unit**2, given)
+            given = LongTermState(jnp.asarray(factor, default_dtype()))
+        self.noise_factor = given
+
+    def _gain(self, given: Any) -> Param:
+        unit = self.sensor_unit / self.dipole_unit
+        if is_forward(given):
+            raise TypeError(
+                f"Argument `L` of {self._owner} must be an array, but is a Forward of MNE. "
+                f"Example: {self._owner}.from_mne(forward)"
+            )
+        given = _as_matrix(
+            f"Argument `L` of {self._owner} (lead field)",
+            given,
+            _REGIONS,
+            _SENSORS,
+            self.R == self.M and not self._closed,
+        )
+        value = given.value() if isinstance(given, Param) else given
+        got, wanted = u.math.shape(value), (self.R, self.M)
+        if got != wanted:
+            hint = " Write L=L.T." if got == wanted[::-1] else ""
+            raise ValueError(
+                f"Argument `L` of {self._owner} (lead field) must have shape {wanted}, regions by sensors, but has "
+                f"shape {got}.{hint}"
+            )
+        if u.get_unit(value).dim == u.DIMENSIONLESS and not isinstance(given, Param):
+            given = u.maybe_decimal(given) * unit
+        spec = dataclasses.replace(self._params["L"], doc="lead field", units=(unit,))
+        return as_param(self._owner, spec, given, wanted)
+
+    def _dipoles(self, x: Any) -> Any:
+        """Dipole moments of the regions, as plain numbers in `dipole_unit`."""
+        unit = u.get_unit(x)
+        if self.scale is not None:
+            moment = x * self.p.scale
+        elif unit.dim == u.DIMENSIONLESS:
+            moment = u.maybe_decimal(x) * self.dipole_unit
+        elif unit.has_same_dim(u.mV):
+            moment = x * (self.dipole_unit / u.mV)
+        else:
+            moment = x
+        if not u.get_unit(moment).has_same_dim(self.dipole_unit):
+            times = "" if self.scale is None else f", times the `scale` in {u.get_unit(self.p.scale)}"
+            raise u.UnitMismatchError(
+                f"The activity given to {self._owner} must be a dipole moment like {self.dipole_unit}, a potential or "
+                f"plain numbers, but is in {unit}{times}. Give the dipole moment per activity as `scale`."
+            )
+        return moment.to_decimal(self.dipole_unit)
+
+    def _see(self, x: Any) -> Any:
+        L: Any = self.L.value()
+        gain = L.to_decimal(self.sensor_unit / self.dipole_unit)
+        return jnp.matmul(self._dipoles(x), gain, precision=lax.Precision.HIGHEST) * self.sensor_unit
+
+    def __call__(self, x: Any) -> Any:
+        """What the sensors see, shape (..., sensors), of activity of shape (..., regions)."""
+        seen = super().__call__(x)
+        return seen if self.noise_factor is None else seen + self._noise(u.math.shape(seen))
+
+    def _noise(self, shape: tuple[int, ...]) -> Any:
+        """Noise of the shape (..., sensors)."""
+        factor: Any = self.noise_factor
+        z = self._drawn(shape)
+        return jnp.matmul(z, factor.value.T, precision=lax.Precision.HIGHEST) * self.sensor_unit
+
+    def _drawn(self, shape: tuple[int, ...]) -> Any:
+        """Standard normals: in a run those of this update."""
+        if self._handed is None:
+            return brainstate.random.DEFAULT.randn(*shape, dtype=default_dtype())
+        key = jax.random.wrap_key_data(self._handed, impl="threefry2x32")
+        updates: Any = self.updates.value
+        return jax.random.normal(jax.random.fold_in(key, updates), shape, default_dtype())
+
+    @property
+    def takes_key(self) -> bool:
+        return self.noise_factor is not None
+
+    def _initial(self, rng: Any) -> dict[str, Any]:
+        return {**super()._initial(rng), "updates": jnp.zeros(self._batch or (), jnp.int32)}
+
+    def update(self, nmm_obs_or_dipoles: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Take in the activity of one step, shape (batch..., regions); returns what the sensors see of it.
+
+        Without `init_state`, outside a run, it is the same as calling the model.
+        """
+        if "seen" not in vars(self):
+            return self(nmm_obs_or_dipoles)
+        super().update(nmm_obs_or_dipoles)
+        if self.noise_factor is not None:
+            self.seen.value = self.seen.value + self._noise(u.math.shape(self.seen.value))
+            self.updates.value = self.updates.value + 1
+        return self.seen.value
+
+    # --- from MNE ---------------------------------------------------------------------------------------------------
+    _mne_kind: ClassVar[str] = "eeg"
+
+    @classmethod
+    def from_mne(cls, forward: Any, *, parcels: Any = None, orientations: Any = None, **others: Any) -> Self:
+        """The lead field of a forward solution of MNE, in its layout and its units, V/(A m) or T/(A m).
+
+        Parameters
+        ----------
+        forward : mne.Forward
+            Its sensors of this kind are taken: electrodes, or magnetometers.
+        parcels : sequence of mne.Label, array (sources,) of numbers of regions, or (sources, regions), optional
+            Which sources are a region: it is their mean. Default: each source is a region.
+        orientations : array (sources, 3), optional
+            Directions of the dipoles where those of the forward are free; default the normals of the cortex.
+        **others
+            Further arguments of the constructor.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If it is no forward solution, has no such sensors, or its sources have no direction.
+        """
+        gain, names = gain_of_forward(cls.__name__, forward, cls._mne_kind, parcels, orientations)
+        return cls(gain.shape[0], len(names), Held(gain, dims=("region", "sensor")), **others)
+
+    # --- from vertices to regions -----------------------------------------------------------------------------------
+    @staticmethod
+    def compress_vertex_leadfield(L_vertex_3V: Any, W_vertex_to_region_3VxR: Any) -> Any:
+        """The lead field of regions, shape (sensors, regions): transposed, it is the `L` of the constructor.
+
+        From that of vertices with free orientation, (sensors, 3 vertices), and weights, (3 vertices, regions).
+        """
+        lead, weights = u.math.shape(L_vertex_3V), u.math.shape(W_vertex_to_region_3VxR)
+        if len(lead) != 2 or len(weights) != 2 or lead[1] != weights[0]:
+            raise ValueError(
+                "The lead field of vertices must have shape (sensors, 3 vertices) and the weights "
+                f"(3 vertices, regions), but they have shapes {lead} and {weights}."
+            )
+        return u.math.matmul(L_vertex_3V, W_vertex_to_region_3VxR)
+
+    @staticmethod
+    def build_fixed_orientation_weights(
+        normals_V3: Any, parcel_VxR: Any, area_weights_V: Any = None, *, interleaved: bool = False
+    ) -> Any:
+        """Weights (3 vertices, regions) of dipoles along the normals of the vertices.
+
+        Parameters
+        ----------
+        normals_V3 : array, shape (vertices, 3)
+        parcel_VxR : array, shape (vertices, regions)
+            Share of a vertex in a region.
+        area_weights_V : array, shape (vertices,), optional
+            Areas of the vertices.
+        interleaved : bool
+            Whether rows are x, y, z of the first vertex, then of the second; default all x, all y, all z.
+        """
+        normals, share = u.math.asarray(normals_V3), u.math.asarray(parcel_VxR)
+        n = u.math.shape(normals)[0] if u.math.ndim(normals) else 0
+        if u.math.shape(normals) != (n, 3) or u.math.ndim(share) != 2 or len(share) != n:
+            raise ValueError(
+                "The normals must have shape (vertices, 3) and the parcels (vertices, regions), but they have shapes "
+                f"{u.math.shape(normals)} and {u.math.shape(share)}."
+            )
+        if area_weights_V is not None:
+            if u.math.shape(area_weights_V) != (n,):
+                raise ValueError(
+                    f"The areas must have shape ({n},), one for each vertex, but have shape "
+                    f"{u.math.shape(area_weights_V)}."
+                )
+            share = share * u.math.asarray(area_weights_V)[:, None]
+        weights = normals[:, :, None] * share[:, None, :]
+        return u.math.reshape(weights if interleaved else u.math.swapaxes(weights, 0, 1), (3 * n, -1))
+
+
+_REGIONS = ("region", "regions", "source", "sources")
+_SENSORS = ("sensor", "sensors", "channel", "channels", "electrode", "electrodes")
+
+
+def _is_open(values: Any) -> bool:
+    """Whether it could as well be its transpose."""
+    if isinstance(values, Param) or is_traced(u.get_mantissa(values)):
+        return False
+    numbers = np.asarray(u.get_mantissa(values))
+    return numbers.ndim == 2 and numbers.shape[0] == numbers.shape[1] > 1 and not np.array_equal(numbers, numbers.T)
+
+
+def _as_matrix(what: str, given: Any, rows: tuple[str, ...], columns: tuple[str, ...], asked: bool = True) -> Any:
+    """Lists and tables as arrays, turned round where the table says so; others as they are."""
+    held = opened(what, np.asarray(given) if isinstance(given, list | tuple) else given)
+    dims = [str(dim).lower() for dim in held.dims]
+    if asked and not set(dims) & {*rows, *columns} and _is_open(held.values):
+        raise ValueError(
+            f"{what} is square, so that its shape does not tell which axis is which. Give it with names: "
+            f"xarray.DataArray(L, dims=({rows[0]!r}, {columns[0]!r}))."
+        )
+    turned = len(dims) == 2 and dims[0] in columns and dims[1] in rows
+    return held.transposed((1, 0)).values if turned else held.values
+
+
+def _square_root(what: str, n: int, unit: u.Unit, given: Any) -> np.ndarray:
+    """A square root of a checked covariance, as plain numbers; it may be singular, as after re-referencing."""
+    got = u.get_unit(given)
+    if got.dim != u.DIMENSIONLESS:
+        if not got.has_same_dim(unit):
+            raise u.UnitMismatchError(
+                f"{what} must be in {unit}, the square of `sensor_unit`, or plain numbers, but is in {got}."
+            )
+        given = given.to_decimal(unit)
+    matrix = np.asarray(u.maybe_decimal(plain(what, given)), float)
+    if matrix.shape != (n, n) or not np.isfinite(matrix).all():
+        raise ValueError(f"{what} must be finite numbers of shape ({n}, {n}), but is {show(given)}.")
+    largest = np.abs(matrix).max()
+    if np.abs(matrix - matrix.T).max() > 1e-5 * largest:
+        raise ValueError(
+            f"{what} must be symmetric, but differs from its transpose by {np.abs(matrix - matrix.T).max():.3g}."
+        )
+    values, vectors = np.linalg.eigh((matrix + matrix.T) / 2)
+    if values[0] < -1e-5 * largest:
+        raise ValueError(f"{what} must be positive semidefinite, but its smallest eigenvalue is {values[0]:.3g}.")
+    return vectors * np.sqrt(np.maximum(values, 0.0))
+
+
+class EEGLeadFieldModel(LeadFieldModel):
+    """`LeadFieldModel` of EEG: potentials at electrodes, in mV."""
+
+    def __init__(
+        self,
+        in_size: Any,
+        out_size: Any,
+        L: Any,
+        sensor_unit: u.Unit = u.mV,
+        noise_cov: Any = None,
+        *,
+        dipole_unit: u.Unit = _DIPOLE,
+        scale: Any = None,
+        name: str | None = None,
+    ):
+        super().__init__(in_size, out_size, L, sensor_unit, dipole_unit, scale, noise_cov, name=name)
+
+
+class MEGLeadFieldModel(LeadFieldModel):
+    """`LeadFieldModel` of MEG: magnetic fields at magnetometers, in tesla."""
+
+    _mne_kind = "mag"
+
+    def __init__(
+        self,
+        in_size: Any,
+        out_size: Any,
+        L: Any,
+        sensor_unit: u.Unit = u.tesla,
+        noise_cov: Any = None,
+        *,
+        dipole_unit: u.Unit = _DIPOLE,
+        scale: Any = None,
+        name: str | None = None,
+    ):
+        super().__init__(in_size, out_size, L, sensor_unit, dipole_unit, scale, noise_cov, name=name)
+
+
+class SEEGLeadFieldModel(EEGLeadFieldModel):
+    """`LeadFieldModel` of intracranial EEG: potentials at the contacts of depth electrodes, in mV."""
+
+    @classmethod
+    def from_positions(
+        cls,
+        contacts: Any,
+        regions: Any,
+        orientations: Any = None,
+        *,
+        conductivity: Any = 0.3 * (u.siemens / u.meter),
+        **others: Any,
+    ) -> Self:
+        r"""The lead field of point sources in a homogeneous medium without bounds.
+
+        At the distance :math:`r` from a dipole in the direction of a unit vector :math:`n` the potential is
+        :math:`\mathbf{m}\cdot\mathbf{r} / 4\pi\sigma r^3` with :math:`\mathbf m = m\,n`; without orientations a region
+        is a current source, of :math:`I / 4\pi\sigma r`, and the `dipole_unit` is nA.
+
+        Parameters
+        ----------
+        contacts, regions : Quantity, shape (contacts, 3) and (regions, 3)
+            Positions, lengths.
+        orientations : array, shape (regions, 3), optional
+            Directions of the dipoles, of any length.
+        conductivity : Quantity
+            That of the tissue.
+        **others
+            Further arguments of the constructor.
+
+        Reference: Nunez, Srinivasan 2006, Electric Fields of the Brain, 2nd ed.
+        """
+        apart = _positions(cls.__name__, "contacts", contacts) - _positions(cls.__name__, "regions", regions)[:, None]
+        r = np.linalg.norm(apart, axis=-1)
+        if (r == 0).any():
+            region, contact = np.argwhere(r == 0)[0]
+            raise ValueError(f"Contact {contact} lies at region {region} itself, where the potential is infinite.")
+        if not u.get_unit(conductivity).has_same_dim(u.siemens / u.meter):
+            raise u.UnitMismatchError(
+                f"Argument `conductivity` of {cls.__name__} must be a conductivity, but is {show(conductivity)}. "
+                "Example: conductivity=0.3 * u.siemens / u.meter."
+            )
+        sigma = float(conductivity.to_decimal(u.siemens / u.meter))
+        if not sigma > 0:
+            raise ValueError(f"Argument `conductivity` of {cls.__name__} must be > 0, but is {show(conductivity)}.")
+        per_current: Any = u.volt / u.amp
+        if orientations is None:
+            others = {"dipole_unit": u.nA} | others
+            gain = u.Quantity(1 / (4 * np.pi * sigma * r), unit=per_current)
+        else:
+            towards = np.einsum("rcx,rx->rc", apart, _directions(cls.__name__, orientations, len(r)))
+            gain = u.Quantity(towards / (4 * np.pi * sigma * r**3), unit=per_current / u.meter)
+        n_regions, n_contacts = r.shape
+        return cls(n_regions, n_contacts, Held(gain, dims=("region", "sensor")), **others)
+
+
+def _positions(owner: str, argument: str, given: Any) -> np.ndarray:
+    """Positions in metres."""
+    if not u.get_unit(given).has_same_dim(u.meter):
+        raise u.UnitMismatchError(
+            f"Argument `{argument}` of {owner} must be lengths, but is {show(given)}. "
+            f"Example: {argument}=np.array([[10.0, 20.0, 5.0]]) * u.mm."
+        )
+    points = np.asarray(given.to_decimal(u.meter), float)
+    if points.ndim != 2 or points.shape[1] != 3 or not np.isfinite(points).all():
+        raise ValueError(
+            f"Argument `{argument}` of {owner} must be finite, of shape ({argument}, 3), but has shape {points.shape}."
+        )
+    return points
+
+
+def _directions(owner: str, given: Any, n: int) -> np.ndarray:
+    """Unit vectors."""
+    vectors = np.asarray(given, float)
+    if vectors.shape != (n, 3) or not (np.linalg.norm(vectors, axis=-1) > 0).all():
+        raise ValueError(
+            f"Argument `orientations` of {owner} must be vectors other than zero, of shape ({n}, 3), but is "
+            f"{show(given)}, with shape {vectors.shape}."
+        )
+    return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
+
+
+class LeadfieldReadout(LinearObserver):
+    r"""EEG through a normalised lead field: :math:`y = c_{y0}\,\hat L x - y_0`.
+
+    Called on activity of shape (..., regions), a single state or a trajectory, it gives (..., sensors).
+
+    `lm`, shape (sensors, regions), is the lead field; a `Param` makes it trainable. `y0` is the offset and `cy0` the
+    gain, one number or one for each sensor. With `normalize`, True or 'l1', the rows of `lm` are divided by the sum of
+    their absolute values, with 'l2' by their Euclidean norm; with `demean` the mean over sensors is then taken off, as
+    an average reference does. `unit` is that of what is seen, default that of `y0`.
+
+    Examples
+    --------
+    >>> import jax.numpy as jnp
+    >>> readout = LeadfieldReadout(jnp.array([[1.0, 3.0, 0.0], [2.0, 2.0, 0.0]]), y0=0.0, cy0=4.0, demean=False)
+    >>> readout(jnp.array([1.0, 2.0, 5.0])).tolist()
+    [7.0, 6.0]
+    """
+
+    lm: Par = param(default=None, doc="lead field, (sensors, regions)", unit="any")
+    y0: Par = param(default=None, doc="offset", unit="any")
+    cy0: Par = param(default=None, doc="gain", unit="any")
+
+    _prepared: ClassVar[Any] = None
+    _elsewhere = fixed("in_size", "out_size", "name")
+
+    def __init__(
+        self,
+        lm: Any,
+        y0: Any,
+        cy0: Any,
+        normalize: bool | str = True,
+        demean: bool = True,
+        *,
+        unit: u.Unit | None = None,
+        name: str | None = None,
+    ):
+        owner = type(self).__name__
+        options = {"lm": None, "y0": None, "cy0": None, "unit": None, "name": name}
+        Declared.__init__(self, normalize=normalize, demean=demean, **options)
+        lm = _as_matrix(f"Argument `lm` of {owner} (lead field)", lm, rows=_SENSORS, columns=_REGIONS)
+        shape = u.math.shape(lm.value() if isinstance(lm, Param) else lm)
+        if len(shape) != 2:
+            raise ValueError(
+                f"Argument `lm` of {owner} (lead field) must have shape (sensors, regions), but has shape {shape}."
+            )
+        self.in_size, self.out_size = shape[1], shape[0]
+        for name, value in {"lm": lm, "y0": y0, "cy0": cy0}.items():
+            # None is what a row has that is not set yet
+            setattr(self, name, np.asarray(None) if value is None else value)
+        self.unit = u.get_unit(self.y0.value()) if unit is None else unit
+        self.check()
+
+    def shape_of(self, key: str, value: Any) -> tuple[int, ...] | None:
+        sensors, regions = tuple(self.out_size), self.varshape  # pyright: ignore[reportArgumentType]
+        return (*sensors, *regions) if key == "lm" else sensors
+
+    def _admitted(self, key: str, value: Any) -> Any:
+        if key == "lm" and value is not None:
+            value = _as_matrix(f"Argument `lm` of {self._owner} (lead field)", value, rows=_SENSORS, columns=_REGIONS)
+        return super()._admitted(key, value)
+
+    def check(self) -> None:
+        if self.normalize not in (True, False, "l1", "l2"):
+            raise ValueError(
+                f"Argument `normalize` of {self._owner} must be True, False, 'l1' or 'l2', "
+                f"but is {show(self.normalize)}."
+            )
+        if self.lm is not None:
+            self.normalize_leadfield(self.lm.value())
+        missing = [name for name in self._params if getattr(self, name) is None]
+        if self._closed and missing:
+            raise TypeError(f"{self._owner} needs the argument `{missing[0]}`.")
+
+    @property
+    def seen_shape(self) -> tuple[int, ...]:
+        return tuple(self.out_size)  # pyright: ignore[reportArgumentType]
+
+    def normalize_leadfield(self, lm: Any) -> Any:
+        """The lead field (sensors, regions) as it is used."""
+        if self.normalize:
+            squares = self.normalize == "l2"
+            total = u.math.sum(u.math.square(lm) if squares else u.math.abs(lm), axis=1, keepdims=True)
+            if not is_traced(total) and not np.asarray(u.get_mantissa(total)).all():
+                row = int(np.argmin(np.asarray(u.get_mantissa(total))[:, 0] != 0))
+                raise ValueError(
+                    f"Argument `lm` of {self._owner} (lead field) must have no row of zeros to be normalized, but row "
+                    f"{row} is one. Leave out that sensor, or write normalize=False."
+                )
+            lm = u.maybe_decimal(lm / (u.math.sqrt(total) if squares else total))
+        return lm - u.math.mean(lm, axis=0, keepdims=True) if self.demean else lm
+
+    def prepare(self) -> Any:
+        """The normalised lead field, which a run computes once."""
+        return self.normalize_leadfield(self.lm.value())
+
+    def _see(self, x: Any) -> Any:
+        lead = self.prepare() if self._prepared is None else self._prepared
+        gain: Any = self.cy0.value()
+        seen = u.maybe_decimal(gain * u.math.matmul(x, lead.T))
+        return self._in_unit(seen) - as_input(self._owner, "y0", self.unit, self.y0.value())
+
+    def update(self, x: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Take in the activity of one step, shape (batch..., regions); returns what the sensors see of it.
+
+        Without `init_state`, outside a run, it is the same as calling the model.
+        """
+        return self(x) if "seen" not in vars(self) else super().update(x)

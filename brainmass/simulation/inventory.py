@@ -1,0 +1,380 @@
+"""A stateful module seen as data: its parameters, states and noises by path, and a copy of it on given values.
+
+The copy is built inside a trace, so that its states hold the tracers of that trace: brainstate refuses to write them
+into states made outside. It costs nothing at run time.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import brainstate
+import brainunit as u
+import jax
+import numpy as np
+from brainstate.nn import IdentityT, Param
+
+from brainmass._common.checks import is_traced
+from brainmass._common.messages import suggestion
+from brainmass._common.places import two_places
+from brainmass._common.precision import default_dtype
+from brainmass._common.same import Same, is_known
+from brainmass.dynamics.noise import Noise
+from brainmass.forward.observer import Observer
+from brainmass.stimuli.waveforms import Drive
+
+__all__ = [
+    "TRANSIENT_ATTRIBUTES",
+    "ByPath",
+    "Inventory",
+    "Template",
+    "Values",
+    "initialise",
+    "initialises_from_key",
+    "inventory",
+    "refuse_shared_processes",
+    "stateful",
+    "takes_generator",
+]
+
+Values = dict[str, Any]
+
+
+@jax.tree_util.register_pytree_with_keys_class
+class ByPath(dict[str, Any]):
+    """Things of parameters by whole path; what is read may be named by an ending that tells it from the others."""
+
+    def __missing__(self, name: str) -> Any:
+        try:
+            return self[_find("fitted parameter", name, self)]
+        except ValueError as error:
+            raise KeyError(str(error)) from None
+
+    def tree_flatten_with_keys(self) -> tuple[tuple, tuple[str, ...]]:
+        names = tuple(sorted(self))
+        return tuple((jax.tree_util.DictKey(name), self[name]) for name in names), names
+
+    @classmethod
+    def tree_unflatten(cls, names: tuple[str, ...], values: Iterable[Any]) -> ByPath:
+        return cls(zip(names, values, strict=True))
+
+
+# Set while running or initialising; they do not change what a program computes.
+TRANSIENT_ATTRIBUTES = {"_batch", "_closed", "_handed", "_prepared"}
+
+
+@dataclass
+class Inventory:
+    """What a module holds, by dotted path.
+
+    `structure` is a hashable description of all else but `others`: functions, objects and classes of the user, and
+    whatever may change without being replaced, of which `same.picture` tells what they are at the moment.
+    """
+
+    params: dict[str, Param] = field(default_factory=dict)
+    states: dict[str, tuple[Any, Any, brainstate.State]] = field(default_factory=dict)
+    tables: dict[str, brainstate.State] = field(default_factory=dict)
+    owners: dict[str, tuple[Any, Any]] = field(default_factory=dict)  # of the tables
+    noises: dict[str, Noise] = field(default_factory=dict)
+    modules: dict[str, Any] = field(default_factory=dict)
+    again: dict[str, str] = field(default_factory=dict)  # where a module stands once more, and where it stood first
+    structure: tuple = ()
+    others: dict[str, Any] = field(default_factory=dict)
+
+    def raw(self) -> Values:
+        """Stored parameter values and tables: what a compiled program takes as its arguments."""
+        params = {path: _stored(param) for path, param in self.params.items()}
+        return params | {path: table.value for path, table in self.tables.items()}
+
+    def state_values(self) -> Values:
+        return {path: state.value for path, (_, _, state) in self.states.items()}
+
+    def find_param(self, name: str) -> str:
+        """The path of the parameter with this name, with this ending of its path, or that has these attributes."""
+        return self._reached(name) or _find("parameter", name, self.params)
+
+    def _reached(self, name: str) -> str | None:
+        """The path of the parameter that is reached from the model by these attributes, if there is one."""
+        thing = self.modules.get("model", self.modules.get(""))
+        for part in name.removeprefix("model.").split(".") if "." in name else [""]:
+            thing = thing[int(part)] if isinstance(thing, list) and part.isdecimal() else getattr(thing, part, None)
+        return next((path for path, param in self.params.items() if param is thing), None)
+
+    def find_state(self, name: str) -> str:
+        """The path of the state with this name, or with this ending of its path."""
+        return _find("state", name, self.states)
+
+
+def _stored(param: Param) -> Any:
+    value = param.val
+    value = value.value if isinstance(value, brainstate.State) else value
+    return jax.tree.map(_strong, value) if _is_weak(getattr(value, "mantissa", value)) else value
+
+
+def _is_weak(x: Any) -> bool:
+    return isinstance(x, int | float) or getattr(x, "weak_type", False)
+
+
+def _strong(x: Any) -> Any:
+    """A number as an array of the usual type: a program is compiled for types, a plain number has another."""
+    return np.asarray(x, default_dtype()) if isinstance(x, int | float) else x.astype(x.dtype)
+
+
+def _find(kind: str, name: str, known: Mapping[str, Any]) -> str:
+    matches = [path for path in known if path == name or path.endswith(f".{name}")]
+    exact = [path for path in matches if path in (name, f"model.{name}")]
+    matches = exact or matches
+    if len(matches) == 1:
+        return matches[0]
+    public = [path.removeprefix("model.") for path in known]
+    if not matches:
+        short = [path.rpartition(".")[2] for path in public]
+        there = ", ".join(public) or "none"
+        raise ValueError(f"There is no {kind} {name!r}.{suggestion(name, [*public, *short])} There are {there}.")
+    full = ", ".join(path.removeprefix("model.") for path in matches)
+    raise ValueError(f"{name!r} could be any of {full}: write the whole path.")
+
+
+def inventory(root: Any) -> Inventory:
+    """List what a module and its submodules hold, and a hashable description of all else about them."""
+    found, structure = Inventory(), []
+    _visit(root, "", None, None, found, {}, structure)
+    found.structure = tuple(structure)
+    return found
+
+
+def _visit(thing: Any, path: str, owner: Any, key: Any, found: Inventory, seen: dict, structure: list) -> None:
+    kind = _kind(type(thing))
+    if kind == "param":
+        same_as = seen.setdefault(id(thing), path)
+        structure += (key, type(thing), type(thing.t), same_as)
+        if type(thing.t) is not IdentityT:
+            found.others[f"{path} transform"] = thing.t
+        if thing.precompute is not None:
+            found.others[f"{path} precompute"] = thing.precompute
+        if same_as == path:
+            found.params[path] = thing
+    elif kind == "table":
+        found.tables[path], found.owners[path] = thing, (owner, key)
+    elif kind == "state":
+        found.states[path] = (owner, key, thing)
+    elif kind == "module":
+        structure += (key, type(thing))
+        if not is_known(type(thing)):
+            found.others[f"{path} class"] = type(thing)
+        _visit_module(thing, path, found, seen, structure)
+    elif kind == "container" and _holds_nodes(thing):
+        structure += (key, len(thing))
+        for name, value in thing.items() if isinstance(thing, dict) else enumerate(thing):
+            _visit(value, f"{path}.{name}", thing, name, found, seen, structure)
+    else:
+        stand_in = constant(thing)
+        if stand_in is None and thing is not None:
+            found.others[path] = thing
+        structure += (key, stand_in)
+
+
+def _visit_module(module: Any, path: str, found: Inventory, seen: dict, structure: list) -> None:
+    same_as = seen.setdefault(id(module), path)
+    structure.append(same_as)
+    if same_as != path:
+        found.again[path] = same_as
+        return
+    prefix, transparent = f"{path}." if path else "", getattr(type(module), "transparent", None)
+    for name, value in vars(module).items():
+        if name in TRANSIENT_ATTRIBUTES:
+            continue
+        if value is None:  # most attributes are: a run looks at them all
+            structure.append(name)
+        else:
+            _visit(value, path if name == transparent else prefix + name, module, name, found, seen, structure)
+    structure.append(None)  # the end of this module
+    if transparent is None:
+        found.modules[path] = module
+    if isinstance(module, Noise):
+        found.noises[path] = module
+
+
+def refuse_shared_processes(found: Inventory) -> None:
+    """Refuse a noise, a forward model, a drive that draws, a projection or a population that stands in two places."""
+    for path, first in found.again.items():
+        thing = found.modules[first]
+        draws = isinstance(thing, Drive) and thing.draws  # one that does not draw may serve two ports
+        if isinstance(thing, Noise | Observer) or draws or _both_act(found, path, first):
+            raise two_places("this run", thing, *(p.removeprefix("model.") for p in (first, path)))
+
+
+def _both_act(found: Inventory, path: str, first: str) -> bool:
+    """Whether a node, or a projection, is there twice for its network, and not only referred to by another module."""
+    (one, name), (other, again) = (p.rpartition(".")[::2] for p in (first, path))
+    owner = found.modules.get(one)
+    acting = getattr(owner, "populations", {})
+    return one == other and (one.endswith(".projections") or (name in acting and again in acting))
+
+
+@functools.cache
+def _kind(cls: type) -> str:
+    for kind, base in _KINDS.items():
+        if issubclass(cls, base):
+            return kind
+    return "constant"
+
+
+_KINDS: dict[str, Any] = {
+    "param": Param,
+    "table": brainstate.LongTermState,
+    "state": brainstate.State,
+    "module": brainstate.graph.Node,
+    "container": (list, tuple, dict),
+}
+
+
+def _holds_nodes(container: Any) -> bool:
+    values = container.values() if isinstance(container, dict) else container
+    return not container or any(_kind(type(v)) != "constant" for v in values)
+
+
+_NUMBERS = {bool, int, float}
+_COMPARABLE = {type(None), str, u.Unit}
+
+
+def constant(thing: Any) -> Any:
+    """A hashable stand-in, equal for equal numbers and text, for an array the very same; None for what may change."""
+    kind = type(thing)
+    if kind in _NUMBERS:
+        return kind, thing
+    if kind in _COMPARABLE:
+        return thing
+    if kind is tuple:
+        parts = tuple(map(constant, thing))
+        return parts if all(p is not None or x is None for p, x in zip(parts, thing, strict=True)) else None
+    if kind is u.Quantity and thing.ndim == 0 and not is_traced(thing):
+        return kind, float(thing.mantissa), thing.unit
+    if isinstance(thing, jax.Array | np.ndarray | u.Quantity):
+        return Same(thing)
+    return None
+
+
+class Template:
+    """A module taken apart, to be rebuilt on other values as often as needed."""
+
+    def __init__(self, root: Any):
+        self._definition, self._leaves = brainstate.graph.treefy_split(root)
+        self._layout: Any = None
+        if set(self.build()[1].modules) != set(inventory(root).modules):
+            self._layout = _layout(root, set())
+
+    def build(self) -> tuple[Any, Inventory]:
+        """A fresh copy of the module, with its inventory."""
+        root = brainstate.graph.treefy_merge(self._definition, self._leaves)
+        # A module that stands in two places has the path of the first, and brainstate sorts the attributes of copies.
+        _arrange(root, self._layout)
+        return root, inventory(root)
+
+    def on(self, raw: Values) -> tuple[Any, Inventory]:
+        """A copy on these stored parameter values and tables."""
+        root, found = self.build()
+        for path, param in found.params.items():
+            param.val = raw[path]
+        for path, table in found.tables.items():
+            _put(found.owners[path], type(table)(raw[path]))
+        return root, found
+
+    def natural(self, raw: Values, overrides: Values) -> Values:
+        """Parameter values as the equations see them: transforms applied, overrides put in their place."""
+        _, found = self.build()
+        out = dict(raw)
+        for path, param in found.params.items():
+            param.val = raw[path]
+            out[path] = overrides[path] if path in overrides else param.value()
+        return out
+
+    def bind(
+        self, natural: Values, states: Values | None = None, prepared: Values | None = None
+    ) -> tuple[Any, Inventory]:
+        """A copy on these parameter values (as the equations see them), states, and derived tables."""
+        root, found = self.build()
+        for path, param in found.params.items():
+            param.val, param.t, param.precompute = natural[path], IdentityT(), None
+        for path, table in found.tables.items():
+            _put(found.owners[path], type(table)(natural[path]))
+        for path, (owner, name, state) in (found.states if states is not None else {}).items():
+            _put((owner, name), type(state)(states[path]))  # pyright: ignore[reportOptionalSubscript]
+        for path, module in found.modules.items():
+            if prepared and path in prepared:
+                module._prepared = prepared[path]
+        return root, inventory(root)
+
+
+def _put(place: tuple[Any, Any], new: Any) -> None:
+    """In the place of an attribute, or of an entry of a dict or list."""
+    owner, key = place
+    if isinstance(owner, dict | list):
+        owner[key] = new
+    else:
+        setattr(owner, key, new)
+
+
+def _layout(thing: Any, seen: set[int]) -> Any:
+    """The names within a module, or a container, in their order, each with those within it; None: there are none."""
+    kind = _kind(type(thing))
+    if kind not in ("module", "container") or id(thing) in seen:
+        return None
+    seen.add(id(thing))
+    parts = vars(thing) if kind == "module" else thing if isinstance(thing, dict) else dict(enumerate(thing))
+    return {name: _layout(part, seen) for name, part in parts.items()}
+
+
+def _arrange(thing: Any, layout: Any) -> None:
+    """Put the attributes of a copy, and of what it holds, in this order."""
+    if layout is None:
+        return
+    parts = thing
+    if _kind(type(thing)) == "module":
+        parts = vars(thing)
+        ordered = {name: parts[name] for name in layout if name in parts} | parts
+        parts.clear()
+        parts.update(ordered)
+    for name, inner in layout.items():
+        if inner is not None and (not isinstance(parts, dict) or name in parts):
+            _arrange(parts[name], inner)
+
+
+def stateful(found: Inventory) -> list[Any]:
+    """The modules that have initial states to make: children first, and last those that say so by `call_order`."""
+    plain = brainstate.nn.Module.init_state
+    modules = [m for m in found.modules.values() if getattr(type(m), "init_state", plain) is not plain]
+    return sorted(modules, key=lambda module: getattr(type(module).init_state, "call_order", -np.inf))
+
+
+def initialise(modules: Iterable[Any], rng: Any) -> None:
+    """Give modules their initial states, random ones from `rng` where they can be."""
+    for module in modules:
+        if takes_generator(module):
+            module.init_state(rng=rng)
+        else:
+            _initialise_without_generator(module)
+
+
+def _initialise_without_generator(module: Any) -> None:
+    """Within a trace this must not draw: brainstate's own generator stands outside of it."""
+    try:
+        module.init_state()
+    except brainstate.TraceContextError as error:
+        raise ValueError(
+            "Runs side by side, and a run with a traced key, need models that draw their initial states from `rng`; "
+            f"the `init_state` of {type(module).__name__} does not take it. Let it, or give `state`."
+        ) from error
+
+
+def initialises_from_key(found: Inventory) -> bool:
+    """Whether every module can draw its initial states from a given generator, so that a trace can hold the drawing."""
+    return all(takes_generator(module) for module in stateful(found))
+
+
+def takes_generator(module: Any) -> bool:
+    return "rng" in inspect.signature(type(module).init_state).parameters

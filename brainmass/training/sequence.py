@@ -1,0 +1,436 @@
+"""Trainable layers made of a node model: input weights, the node, recurrent connections, a loop over the sequence."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
+
+import brainunit as u
+import jax
+import jax.numpy as jnp
+import numpy as np
+from brainstate.nn import Linear, Param
+from braintools.init import Constant, KaimingNormal
+
+from brainmass._common.checks import as_array, is_function, numbers, whole
+from brainmass._common.messages import show, suggestion
+from brainmass._common.precision import matching_precision
+from brainmass.delays.lines import History, delay_steps
+from brainmass.dynamics.declared import batch_shape, population_shape
+from brainmass.dynamics.module import Module, fixed
+from brainmass.dynamics.node import NeuralMassDynamics, time_step
+from brainmass.dynamics.rows import through_rows
+
+__all__ = [
+    "CONNECTIONS",
+    "KAIMING",
+    "ZERO",
+    "AdditiveConn",
+    "Built",
+    "DelayedAdditiveConn",
+    "DelayedLaplacianConn",
+    "SequenceLayer",
+    "SequenceNetwork",
+    "checked_sequence",
+    "initial",
+    "linear",
+    "over_time",
+    "plain",
+]
+
+KAIMING, ZERO = KaimingNormal(), Constant(0.0)
+
+CONNECTIONS: dict[str, Any] = {
+    "delay": None,
+    "delay_init": ZERO,
+    "rec_w_init": KAIMING,
+    "rec_b_init": ZERO,
+    "inp_w_init": KAIMING,
+    "inp_b_init": ZERO,
+}
+"""What a layer takes beside the arguments of its node, with defaults."""
+
+
+def over_time(node: NeuralMassDynamics, drive: Any, received: Callable[[Any], dict], recorded: Any = None) -> Any:
+    """The activity of a node that gets `received(row)`, by port, for each row of `drive`.
+
+    With `recorded`, names of states (none: all), what they become as well: `(states by name, activity)`.
+    """
+    names = recorded or tuple(node._states)
+
+    def step(row: Any) -> Any:
+        out = node.update(**received(row))
+        return out if recorded is None else ({name: getattr(node, name).value for name in names}, out)
+
+    return through_rows(step, drive)
+
+
+def checked_sequence(owner: Module, node: NeuralMassDynamics, inputs: Any, n_input: int) -> Any:
+    """The inputs, if they have the shape (time, batch..., n_input) with the batch of the node's states."""
+    inputs = u.math.asarray(inputs)
+    batch = u.math.shape(next(iter(node.state_values().values())))[:-1]
+    if u.math.ndim(inputs) < 2 or u.math.shape(inputs)[1:] != (*batch, n_input):
+        wanted = ", ".join(map(str, ("time", *batch, n_input)))
+        raise ValueError(
+            f"Argument `inputs` of {type(owner).__name__} must have shape ({wanted}), with the batch of the states, "
+            f"but has shape {u.math.shape(inputs)}. Another batch: "
+            "brainstate.nn.init_all_states(model, batch_size=...)."
+        )
+    return inputs
+
+
+def plain(node: NeuralMassDynamics, state: str, value: Any = None) -> Any:
+    """The present value of a state, or a value like it, as a plain number in the state's unit."""
+    unit = node._states[state].unit or u.UNITLESS
+    return u.Quantity(getattr(node, state).value if value is None else value).to_decimal(unit)
+
+
+class Initial:
+    """An initialiser, or the array it would give, that knows whose argument it is and checks what it gives."""
+
+    def __init__(self, owner: str, argument: str, init: Any):
+        self.what = f"Argument `{argument}` of {owner} (initial values)"
+        self.init = init if is_function(init) else numbers(self.what, init, example=f"{argument}={_EXAMPLE}")
+
+    def __call__(self, shape: Any) -> Any:
+        shape = (shape,) if isinstance(shape, int) else tuple(shape)
+        value = numbers(self.what, self.init(shape) if is_function(self.init) else self.init)
+        if u.math.shape(value) != shape:
+            raise ValueError(f"{self.what} must have shape {shape}, but has shape {u.math.shape(value)}.")
+        return u.math.asarray(value)
+
+
+_EXAMPLE = "braintools.init.KaimingNormal()"
+
+
+def initial(owner: Any, argument: str, init: Any) -> Initial:
+    """The initialiser that an argument is; one that is checked already belongs to another owner."""
+    return init if isinstance(init, Initial) else Initial(type(owner).__name__, argument, init)
+
+
+def linear(n: int, m: int, w_init: Initial, b_init: Initial | None) -> Linear:
+    """Trainable weights from `n` to `m`, and offsets if they have an initialiser, in JAX's precision."""
+    with matching_precision():
+        made = Linear(n, m, w_init, b_init)
+    # Offsets start as weakly typed numbers: the first update of a training would change their type, and recompile.
+    made.weight.value = jax.tree.map(lambda x: x.astype(x.dtype), made.weight.value)
+    return made
+
+
+# --- connections ------------------------------------------------------------------------------------------------
+class AdditiveConn(Module):
+    r"""Recurrent connections without delay, :math:`\sum_j W_{ij} x_j + b_i`, trainable.
+
+    Parameters
+    ----------
+    model : NeuralMassDynamics
+        Node whose units are connected.
+    state : str
+        State that is sent; a state with a unit by its number.
+    w_init, b_init : callable
+        Initial weights and offsets.
+    """
+
+    _elsewhere = fixed("model", "state", "linear", "in_size", "out_size", "name")
+
+    def __init__(self, model: NeuralMassDynamics, state: str, w_init: Any = KAIMING, b_init: Any = ZERO):
+        super().__init__()
+        self.model, self.state = model, state
+        n = model.varshape[-1]
+        offsets = None if b_init is None else initial(self, "b_init", b_init)
+        self.linear = linear(n, n, initial(self, "w_init", w_init), offsets)
+
+    def update(self) -> Any:
+        """What arrives at each unit now."""
+        return self.linear(plain(self.model, self.state))
+
+    def update_tr(self) -> Any:
+        """What is held through a repetition time: nothing."""
+        return 0.0
+
+
+class DelayedAdditiveConn(Module):
+    r"""Recurrent connections with delays, :math:`k \sum_j W_{ij}\, x_j(t - d_{ij})`, trainable.
+
+    Parameters
+    ----------
+    model : NeuralMassDynamics
+        Node whose units are connected.
+    delay_time : Quantity, scalar or (N, N)
+        Delays, rounded to whole steps.
+    state : str
+        State that is sent; a state with a unit by its number.
+    delay_init : callable
+        What was sent before the start.
+    w_init : callable
+        Initial weights, `W[i, j]` onto i from j.
+    k : number
+        Global strength.
+    period : Quantity, optional
+        Time between two calls; default the time step.
+    """
+
+    _elsewhere = fixed("model", "state", "delay_time", "period", "weight", "steps", "history", "in_size", "name")
+
+    def __init__(
+        self,
+        model: NeuralMassDynamics,
+        delay_time: Any,
+        state: str,
+        delay_init: Any = ZERO,
+        w_init: Any = KAIMING,
+        k: Any = 1.0,
+        period: Any = None,
+    ):
+        super().__init__()
+        self.model, self.state, self.k, self.period = model, state, k, period
+        self.delay_init = initial(self, "delay_init", delay_init)
+        n = model.varshape[-1]
+        self.delay_time = _as_delays(type(self).__name__, delay_time, n)
+        with matching_precision():
+            self.weight = Param(initial(self, "w_init", w_init)((n, n)), fit=True)
+
+    def weights(self) -> Any:
+        """The matrix that acts on what was sent."""
+        return self.weight.value()
+
+    @property
+    def _under_way(self) -> History:
+        return vars(self)["history"]
+
+    def init_state(self, batch_size: Any = None, **kwargs: Any) -> None:
+        """Fill the history with what was sent before the start."""
+        name = type(self).__name__
+        self._steps = delay_steps(self.delay_time, time_step(name) if self.period is None else self.period)
+        vars(self)["history"] = History(int(self._steps.max()) + 1)  # a part, which is not set from outside
+        shape = (*batch_shape(name, batch_size), *self.model.varshape)
+        self._under_way.fill(plain(self.model, self.state, _with_unit(self.model, self.state, self.delay_init(shape))))
+
+    def update(self) -> Any:
+        """Take in what is sent now; what arrives at each unit."""
+        if "history" not in vars(self):
+            raise RuntimeError(f"{type(self).__name__} has no states yet: call brainstate.nn.init_all_states() first.")
+        self._under_way.push(plain(self.model, self.state))
+        arrived = self._under_way.ago(self._steps, np.arange(self._steps.shape[1])[None, :])
+        return self.k * jnp.sum(self.weights() * arrived, axis=-1)
+
+    def update_tr(self) -> Any:
+        """What is held through a repetition time: nothing."""
+        return 0.0
+
+
+class DelayedLaplacianConn(DelayedAdditiveConn):
+    r"""The same with the Laplacian of the weights, :math:`W_{ij} - \delta_{ij} \sum_l W_{il}`, in their place."""
+
+    def weights(self) -> Any:
+        weights = self.weight.value()
+        return weights - u.math.diag(u.math.sum(weights, axis=1))
+
+
+def _as_delays(owner: str, delay: Any, n: int) -> Any:
+    delay = as_array(delay)
+    if not u.get_unit(delay).has_same_dim(u.ms):
+        raise u.UnitMismatchError(f"The delays of {owner} must be times, but are {show(delay)}. Example: 5.0 * u.ms.")
+    values = np.asarray(delay.to_decimal(u.ms), float)
+    if values.shape not in ((), (n, n)):
+        raise ValueError(f"The delays of {owner} must be one, or of shape ({n}, {n}), but have shape {values.shape}.")
+    if not (np.isfinite(values) & (values >= 0)).all():
+        raise ValueError(f"The delays of {owner} must be finite and >= 0, but are {show(delay)}.")
+    return np.broadcast_to(values, (n, n)) * u.ms
+
+
+def _with_unit(node: NeuralMassDynamics, state: str, value: Any) -> Any:
+    unit = node._states[state].unit or u.UNITLESS
+    return u.Quantity(value, unit) if u.get_unit(value).dim == u.DIMENSIONLESS else value
+
+
+# --- constructors: the arguments of the node and those of the connections, in a given order -----------------------
+class Built(Module):
+    """A module whose constructor takes `sizes`, then `order`, and what else the node or `defaults` has by keyword.
+
+    With `others` the arguments of the node that `order` does not name are taken unseen, as `**others`.
+    """
+
+    loops_over_time = True
+    _elsewhere = fixed("n_input", "node", "inp", "rec", "layers", "readout", "in_size", "out_size", "name")
+    node_class: ClassVar[Any] = None
+    sizes: ClassVar[tuple[str, ...]] = ()
+    order: ClassVar[tuple[str, ...]] = ()
+    others: ClassVar[str] = ""
+    defaults: ClassVar[Mapping[str, Any]] = {**CONNECTIONS, "rec_scale": 1.0}
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if cls.order:
+            cls.__signature__ = cls._signature()
+            _, heading, table = inspect.cleandoc(cls.__base__.__doc__ or "").partition("\n\nParameters\n")
+            cls.__doc__ = inspect.cleandoc(cls.__doc__ or "") + heading + table
+
+    @classmethod
+    def _signature(cls) -> inspect.Signature:
+        P = inspect.Parameter
+        of_node = {k: p.default for k, p in inspect.signature(cls.node_class).parameters.items()}
+        known = {**of_node, **cls.defaults}
+        rest = [k for k in (cls.defaults if cls.others else known) if k not in (*cls.order, "in_size", "name")]
+        return inspect.Signature(
+            [P(k, P.POSITIONAL_OR_KEYWORD) for k in cls.sizes]
+            + [P(k, P.POSITIONAL_OR_KEYWORD, default=known[k]) for k in cls.order]
+            + [P(k, P.KEYWORD_ONLY, default=known[k]) for k in rest]
+            + ([P(cls.others, P.VAR_KEYWORD)] if cls.others else [])
+        )
+
+    def given(self, args: tuple, kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        owner, signature = type(self).__name__, type(self).__signature__
+        unknown = [k for k in kwargs if k not in signature.parameters]
+        if unknown and not self.others:
+            known = list(signature.parameters)
+            raise TypeError(
+                f"{owner} has no argument `{unknown[0]}`.{suggestion(unknown[0], known)} It has {', '.join(known)}."
+            )
+        try:
+            bound = signature.bind(*args, **kwargs)
+        except TypeError as error:
+            raise TypeError(f"{owner}: {error}.") from None
+        given = dict(bound.arguments)
+        return given | given.pop(self.others, {})
+
+
+class SequenceLayer(Built):
+    r"""A layer of units that follow a node model, driven by a sequence and by one another.
+
+    At each step the node's `port` receives :math:`W_{in} s_t + b_{in}` and, from the state `recurrent`,
+    :math:`W x + b`, or :math:`\sum_j W_{ij} x_j(t - d_{ij})` where delays are given.
+
+    Parameters
+    ----------
+    n_input, n_hidden : int
+        Numbers of inputs and of units.
+    delay : Quantity, scalar or (n_hidden, n_hidden), optional
+        Delays of the recurrent connections; default none.
+    delay_init : callable
+        What was sent before the start.
+    rec_w_init, rec_b_init, inp_w_init, inp_b_init : callable
+        Initial weights and offsets of the recurrent and of the input connections; delayed ones have no offsets.
+    rec_scale : number
+        Factor of what comes from the other units.
+    **others
+        Arguments of the node.
+    """
+
+    sizes = ("n_input", "n_hidden")
+    recurrent: ClassVar[str]
+    port: ClassVar[str]
+    recorded: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        super().__init__()
+        given = self.given(args, kwargs)
+        self._refuse_what_is_ignored(given)
+        own = {k: given.pop(k, default) for k, default in self.defaults.items()}
+        self._check_initialisers(own)
+        self.n_input, n_hidden = (whole(f"Argument `{k}` of {type(self).__name__}", given.pop(k)) for k in self.sizes)
+        self.rec_scale = numbers(f"Argument `rec_scale` of {type(self).__name__}", own["rec_scale"], unit=u.UNITLESS)
+        self.node = self.make_node(n_hidden, own, given)
+        self.inp = linear(self.n_input, n_hidden, own["inp_w_init"], own["inp_b_init"])
+        self.connect(own)
+
+    def _check_initialisers(self, own: dict[str, Any]) -> None:
+        for key in own:
+            if key.endswith("_init") and not (own[key] is None and key.endswith("b_init")):
+                own[key] = initial(self, key, own[key])
+
+    def _refuse_what_is_ignored(self, given: Mapping[str, Any]) -> None:
+        delayed = given.get("delay") is not None
+        for key, of_delayed in ("delay_init", True), ("rec_b_init", False):
+            if key in given and delayed != of_delayed and given[key] is not CONNECTIONS[key]:
+                raise ValueError(
+                    f"Argument `{key}` of {type(self).__name__} has a meaning only with{'' if of_delayed else 'out'} "
+                    "`delay`: leave it out."
+                )
+
+    def make_node(self, n_hidden: int, own: Mapping[str, Any], arguments: Mapping[str, Any]) -> NeuralMassDynamics:
+        """The units."""
+        return self.node_class(n_hidden, **arguments)
+
+    def connect(self, own: Mapping[str, Any]) -> None:
+        """Make the recurrent connections."""
+        self.rec = (
+            AdditiveConn(self.node, self.recurrent, own["rec_w_init"], own["rec_b_init"])
+            if own["delay"] is None
+            else DelayedAdditiveConn(self.node, own["delay"], self.recurrent, own["delay_init"], own["rec_w_init"])
+        )
+
+    def received(self, drive: Any) -> dict[str, Any]:
+        """What enters the node in one step, by port, from the weighted input of that step."""
+        return {self.port: drive + self.rec_scale * self.rec()}
+
+    def update(self, inputs: Any, record_state: bool = False) -> Any:
+        """The activity for a sequence, from the present state on.
+
+        Parameters
+        ----------
+        inputs : array (time, batch..., n_input)
+            The batch is that of the states: `brainstate.nn.init_all_states(layer, batch_size=...)`.
+        record_state : bool
+            Whether to return the states as well: `(states by name, activity)`.
+
+        Returns
+        -------
+        array (time, batch..., n_hidden)
+        """
+        drive = self.inp(checked_sequence(self, self.node, inputs, self.n_input))
+        return over_time(self.node, drive, self.received, self.recorded if record_state else None)
+
+
+class SequenceNetwork(Built):
+    """Layers one after the other, and a linear readout of the last step of the last.
+
+    Parameters
+    ----------
+    n_input : int
+        Number of inputs.
+    n_hidden : int or sequence of int
+        Number of units, by layer.
+    n_output : int
+        Number of outputs.
+    **others
+        Arguments of the layers; the readout starts like the input weights.
+    """
+
+    sizes = ("n_input", "n_hidden", "n_output")
+    layer_class: ClassVar[type[SequenceLayer]]
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        super().__init__()
+        given = self.given(args, kwargs)
+        what = f"Argument `{{}}` of {type(self).__name__}".format
+        n_input, n_hidden, n_output = (given.pop(k) for k in self.sizes)
+        n_input, n_output = whole(what("n_input"), n_input), whole(what("n_output"), n_output)
+        hidden = population_shape(type(self).__name__, n_hidden, "n_hidden")
+        self.layers = [self.layer_class(n, m, **given) for n, m in zip((n_input, *hidden), hidden, strict=False)]
+        start = {**self.defaults, **given}
+        offsets = None if start["inp_b_init"] is None else initial(self, "inp_b_init", start["inp_b_init"])
+        self.readout = linear(hidden[-1], n_output, initial(self, "inp_w_init", start["inp_w_init"]), offsets)
+
+    def hidden_activation(self, inputs: Any) -> list[Any]:
+        """The activity of each layer, arrays (time, batch..., units)."""
+        return [out for _, out in self._through(inputs)]
+
+    def _through(self, inputs: Any) -> list[Any]:
+        found = []
+        for layer in self.layers:
+            states, out = layer.update(inputs, record_state=True)
+            found.append((states, out))
+            inputs = plain(layer.node, layer.recurrent, out)
+        return found
+
+    def update(self, inputs: Any, record_state: bool = False) -> Any:
+        """The output for a sequence of shape (time, batch..., n_input), shape (batch..., n_output).
+
+        With `record_state` the states of each layer as well: `([states by name], output)`.
+        """
+        found = self._through(inputs)
+        last = self.layers[-1]
+        output = self.readout(plain(last.node, last.recurrent, found[-1][1][-1]))
+        return ([states for states, _ in found], output) if record_state else output
