@@ -4,14 +4,16 @@ import warnings
 
 import brainunit as u
 import jax
+import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 from brainstate import HiddenState
 from brainstate.nn import Param
 from braintools.init import Constant
 
 import brainmass as bm
-from brainmass.dynamics.fields import Initializer, nonnegative, state
+from brainmass.dynamics.fields import Initializer, Par, nonnegative, param, state
 from brainmass.dynamics.node import NeuralMassDynamics
 
 DT = 0.1 * u.ms
@@ -86,6 +88,93 @@ def test_one_step_outside_is_enough():
     words = r"State `x` \(count\) must be >= 0, but came to -4.5 in region 1, and 1 of 2 values"
     with pytest.warns(UserWarning, match=words):
         counted(steps)
+
+
+class Drifts(Counter):
+    """From 0 by `slope` per ms."""
+
+    slope: Par = param(default=1.0, doc="slope")
+    init_x: Initializer = Constant(0.0)
+    x: HiddenState = state("count", port="x_inp", domain=nonnegative)
+
+    def dx(self, x, x_inp):
+        return 0 * x / u.ms + self.p.slope / u.ms
+
+
+def drifting(**options):
+    return bm.Simulator(Drifts(2, method="euler", **options), dt=1 * u.ms)
+
+
+WORDS = r"State `x` \(count\) must be >= 0, but came to {} in {}, and {} were beyond"
+
+
+def test_a_sweep_tells_which_run_left_the_bounds():
+    traced, simulator = [], drifting()
+
+    def measure(result):
+        traced.append(1)
+        return result["x"][-1]
+
+    run = {"monitors": ["x"], "measure": measure, "seeds": 2, "at_once": 4}
+    with pytest.warns(
+        UserWarning, match=WORDS.format("-4.5", "the run with `slope` = -0.45 and seed 0", "4 of 6 runs")
+    ):
+        data = bm.sweep(simulator, 10 * u.ms, {"slope": [-0.1, -0.45, 0.2]}, **run)
+    np.testing.assert_allclose(data["measure"][:, 0, 0], [-1.0, -4.5, 2.0], rtol=1e-5)
+    compiled = len(traced)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        bm.sweep(simulator, 10 * u.ms, {"slope": [0.1, 0.45, 0.2]}, **run)
+    assert len(traced) == compiled
+
+
+def test_a_run_of_a_sweep_that_failed_is_told_as_that_alone():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        data = bm.sweep(drifting(), 10 * u.ms, {"slope": [-3e38, 1.0]}, monitors=["x"])
+    assert "became infinite" in str(data["failed"].values[0, 0]) and data["failed"].values[1, 0] == ""
+
+
+def test_a_fit_tells_what_its_best_parameters_do():
+    """A loss of them alone, from a run of its own and from one that the fit makes; of rows too."""
+    recorded = {"duration": 10 * u.ms, "monitors": ["x"]}
+
+    def run(model):
+        return bm.Simulator(model, dt=1 * u.ms).run(10 * u.ms, monitors=["x"], seed=0)["x"]
+
+    cases = [
+        (recorded, {}),
+        ({"predict": run}, {}),
+        ({"predict": lambda model, key, row: run(model) + row}, {"data": np.zeros(3)}),
+    ]
+    cases += [({"loss_fn": lambda model: (jnp.mean((run(model) + 3) ** 2), 0.0)}, {})]
+    for how, rows in cases:
+        objective = {} if "loss_fn" in how else {"objective": lambda p, t: jnp.mean((p - t) ** 2)}
+
+        def fit(slope, how=how, rows=rows, objective=objective, **options):
+            model = drifting(slope=Param(slope, fit=True), **options)
+            model = model if how is recorded else model.model
+            target = None if "loss_fn" in how else np.full((*np.shape(rows.get("data", 0)), 10, 2), -3.0)
+            return bm.Fitter(model, optax.sgd(0.0), **how, **objective).fit(target, n_steps=1, **rows)
+
+        where = "region 0, row 0" if rows else "region 0"
+        with pytest.warns(UserWarning, match=WORDS.format("-4.5", where, "6 of 6 values" if rows else "2 of 2 values")):
+            fit(-0.45)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            fit(0.45)
+
+
+def test_runs_within_transformations_of_the_user_are_not_heard_and_break_nothing():
+    def predict(model):
+        run = bm.Simulator(model, dt=1 * u.ms).pure(10 * u.ms, monitors=["x"], free=["slope"])
+        return jax.vmap(lambda by: run({"slope": by * model.slope.value()}, 0)["x"])(jnp.ones(3))
+
+    model = Drifts(2, method="euler", slope=Param(-0.45, fit=True))
+    fitter = bm.Fitter(model, optax.sgd(0.0), predict=predict, objective=lambda p, t: jnp.mean((p - t) ** 2))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert fitter.fit(np.full((3, 10, 2), -3.0), n_steps=1).prediction[0, -1, 0] == pytest.approx(-4.5)
 
 
 def test_a_clamped_step_is_the_step_and_then_the_bound():

@@ -378,12 +378,17 @@ class Fitter(Closed):
         )
 
     def _predict(self, course: Course, best: Any, given: Given, key: Any, structure: Any) -> Any:
+        """What the best parameters give; a warning tells of states that left their bounds there."""
         predict = self._predictions.setdefault(structure, jax.jit(lambda *args: self._problem.predicted(*args)))
         if not isinstance(given.target, Rows):
-            return predict(best, given.fixed, key, None)
-        n = len(given.target.which)
-        parts = [predict(best, given.fixed, key, part) for part in chunks(given.target, course.orders.batch or n)]
-        return jax.tree.map(lambda *xs: jnp.concatenate(xs)[:n], *parts)
+            prediction, told = predict(best, given.fixed, key, None)
+        else:
+            n = len(given.target.which)
+            parts = [predict(best, given.fixed, key, part) for part in chunks(given.target, course.orders.batch or n)]
+            prediction, told = jax.tree.map(lambda *xs: jnp.concatenate(xs)[:n], *parts)
+        for run in told:
+            run.warn(("row {}",) if isinstance(given.target, Rows) else (), stacklevel=5)
+        return prediction
 
 
 def _check_functions(loss_fn: Any, predict: Any, objective: Any, run: Mapping[str, Any]) -> None:

@@ -25,6 +25,7 @@ from brainmass.simulation.horizon import gradients_through
 from brainmass.simulation.identity import digest, lasting, plan_of, within
 from brainmass.simulation.inventory import ByPath, Inventory, Template, Values, inventory
 from brainmass.simulation.ownership import Owner, owned_by, trainable_within
+from brainmass.simulation.watch import Told, listening
 
 __all__ = ["Problem", "call", "norm"]
 
@@ -95,13 +96,14 @@ class Problem:
         compared, _ = self._compared(theta, fixed, key, target, plain)
         return jnp.concatenate([jnp.ravel(u.get_mantissa(compared)), *self.space.residuals(theta, plain)])
 
-    def predicted(self, theta: Values, fixed: Values, key: Any, target: Any) -> Any:
-        """What the model predicts, for each row where there are rows."""
+    def predicted(self, theta: Values, fixed: Values, key: Any, target: Any) -> tuple[Any, list[Told]]:
+        """What the model predicts, for each row where there are rows, and what its runs tell of their states."""
 
         def one(key: Any, data: Any) -> Any:
-            with self.calling():
+            with self.calling(), listening() as told:
                 model = self._hand(self._on(theta, fixed, False)[0])
-                return self._prediction(model, key, data) if self._loss_fn is None else self._given(model, key, data)[1]
+                given = self._prediction if self._loss_fn is None else lambda *args: self._given(*args)[1]
+                return given(model, key, data), told
 
         if not isinstance(target, Rows):
             return one(key, None)

@@ -42,7 +42,7 @@ from brainmass.simulation.probe import present_probe
 from brainmass.simulation.program import Bundle, Program, initialise_missing, states_missing
 from brainmass.simulation.progress import ProgressBar
 from brainmass.simulation.result import Result, unchecked
-from brainmass.simulation.watch import DivergenceError, raise_if_diverged, warn_of_bounds
+from brainmass.simulation.watch import DivergenceError, Told, raise_if_diverged, tell
 
 __all__ = ["DivergenceError", "Simulator", "checked_value"]
 
@@ -209,13 +209,15 @@ class Simulator(Closed):
         output = returned_names(self.model) if monitors is None else None
         start = 0 if state is None else state["step"]
         result = self._result(program.plan, origin, samples, final, start, provenance, output)
+        told = Told.of(found, watched, result.labels, batched)
         if is_traced((samples, final)):
+            tell(told)
             return result
         if (probe := present_probe()) is not None:
             probe.n_runs += 1
         _write_back(found, final["states"], final["key"].shape[:-1])
         raise_if_diverged(watched.bad, program.dt, result, batched, program.monitors)
-        warn_of_bounds(found, watched, result.labels, batched)
+        told.warn()
         return result
 
     def pure(
@@ -244,15 +246,19 @@ class Simulator(Closed):
         Returns
         -------
         callable
-            `values` maps some of those names to values, with units; `key` is an int or a JAX key.
+            `values` maps some of those names to values, with units; `key` is an int or a JAX key. It raises and warns
+            of nothing that happens in the run, as a traced function cannot: run once with `run`, which tells states
+            that diverge or leave their bounds.
         """
         run = self._watched(duration, monitors, free, inputs, transient, sample_every, block, grad_horizon)
 
         def pure_run(values: Mapping[str, Any], key: Any, state: Any = None) -> Result:
-            result, bad = run(values, key, state)
+            result, told = run(values, key, state)
+            bad = told.watched.bad
             if (probe := present_probe()) is not None and not is_traced(bad):
                 probe.n_runs += 1
                 raise_if_diverged(bad, self.dt, result, False, as_monitors(monitors, self.model))
+            tell(told)
             return result
 
         pure_run.made_of = run.made_of  # type: ignore[attr-defined]
@@ -268,8 +274,8 @@ class Simulator(Closed):
         sample_every: Any,
         block: Any = None,
         grad_horizon: Any = None,
-    ) -> Callable[..., tuple[Result, dict[str, Any]]]:
-        """As `pure`; besides the result, for every state the first step at which it was not finite (-1: never)."""
+    ) -> Callable[..., tuple[Result, Told]]:
+        """As `pure`; besides the result, what was watched."""
         program, found, given = self._program(
             duration, inputs, monitors, transient, sample_every, False, block, grad_horizon, free or ()
         )
@@ -285,7 +291,7 @@ class Simulator(Closed):
         output = returned_names(self.model) if monitors is None else None
         present = None if stateful(inventory(self.model)) else _states_of_model(found)
 
-        def run(values: Mapping[str, Any], key: Any, state: Any = None) -> tuple[Result, dict[str, Any]]:
+        def run(values: Mapping[str, Any], key: Any, state: Any = None) -> tuple[Result, Told]:
             paths = _free_paths(values, named, freed)
             overrides = {path: checked_value(found, path, values[name]) for path, name in paths.items()}
             _check_owner(found, overrides)
@@ -299,7 +305,8 @@ class Simulator(Closed):
             _check_end(program, given, state)
             samples, final, watched = program(raw, overrides, words, state, given.arrays)
             start = 0 if state is None else state["step"]
-            return self._result(program.plan, origin, samples, final, start, {}, output), watched.bad
+            result = self._result(program.plan, origin, samples, final, start, {}, output)
+            return result, Told.of(found, watched, result.labels, False)
 
         # It keeps what it was made with, whatever becomes of that.
         made = {"structure": plan_of(found), **program.things, "numbers": (raw, given.arrays)}

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, NamedTuple
 
 import brainunit as u
+import jax
 import jax.numpy as jnp
 import numpy as np
+from brainstate.util import StateJaxTracer
 from jax import lax
 
 from brainmass._common.messages import show
+from brainmass._common.same import Same
 from brainmass.dynamics.fields import StateSpec
 from brainmass.dynamics.node import NeuralMassDynamics
 from brainmass.simulation.inventory import Inventory, Values
 from brainmass.simulation.monitors import Monitor, feeders
 from brainmass.simulation.result import Result
 
-__all__ = ["Bounded", "DivergenceError", "Watched", "raise_if_diverged", "warn_of_bounds"]
+__all__ = ["Bounded", "DivergenceError", "Told", "Watched", "listening", "raise_if_diverged", "tell"]
 
 
 class DivergenceError(FloatingPointError):
@@ -65,44 +70,92 @@ class Bounded:
         )
 
 
-def warn_of_bounds(found: Inventory, watched: Watched, labels: Any, batched: bool) -> None:
-    """Say which states left their bounds, how far and where."""
-    if not (watched.least or watched.most):
-        return
-    left = [
-        words
-        for path, spec in Bounded(found).specs.items()
-        for extremes, side in ((watched.least, 0), (watched.most, 1))
-        if path in extremes and (words := _left(path, spec, side, np.asarray(extremes[path]), labels, batched))
-    ]
-    if left:
-        warnings.warn(
-            f"{'; '.join(left)}. clamp=True of the model puts states back to their bounds after each step; less noise "
-            "or a smaller dt keeps them in.",
-            stacklevel=3,
-        )
+@jax.tree_util.register_pytree_node_class
+class Told:
+    """What a run, which may be within a trace, tells of states that have bounds: their extremes."""
+
+    def __init__(self, watched: Watched, known: Same):
+        self.watched, self._known = watched, known
+
+    @classmethod
+    def of(cls, found: Inventory, watched: Watched, labels: Any, batched: bool) -> Told:
+        return cls(watched, Same((Bounded(found).specs, labels, _IN_A_BATCH if batched else ())))
+
+    def tree_flatten(self) -> tuple[tuple[Watched], Same]:
+        return (self.watched,), self._known
+
+    @classmethod
+    def tree_unflatten(cls, known: Same, parts: tuple[Watched]) -> Told:
+        return cls(parts[0], known)
+
+    def warn(self, outer: Sequence[str] = (), stacklevel: int = 3) -> None:
+        """Say which states left their bounds, how far and where; `outer` says what further leading axes are."""
+        specs, labels, lanes = self._known.thing
+        self.warn_in_words(lambda where: place_of(where, labels, (*outer, *lanes)), "values", stacklevel + 1)
+
+    def warn_in_words(self, place: Callable[[tuple[int, ...]], str], of: str, stacklevel: int = 3) -> None:
+        """The same, with a function that says where an element is."""
+        extremes = (self.watched.least, 0), (self.watched.most, 1)
+        left = [
+            words
+            for path, spec in self._known.thing[0].items()
+            for values, side in extremes
+            if path in values and (words := _left(path, spec, side, np.asarray(values[path]), place, of))
+        ]
+        if left:
+            warnings.warn(
+                f"{'; '.join(left)}. clamp=True of the model puts states back to their bounds after each step; less "
+                "noise or a smaller dt keeps them in.",
+                stacklevel=stacklevel,
+            )
 
 
-def _left(path: str, spec: StateSpec, side: int, values: np.ndarray, labels: Any, batched: bool) -> str:
+def _left(path: str, spec: StateSpec, side: int, values: np.ndarray, place: Any, of: str) -> str:
     """What to say of values that went beyond a bound; of none nothing."""
     outside = (spec.domain.bounds[side] - values) * (1, -1)[side]
-    if not outside.max() > 1e-6:  # less is rounding, and NaN is told as divergence
+    beyond = outside > 1e-6  # less is rounding, and NaN is told as divergence
+    if not beyond.any():
         return ""
-    where = tuple(map(int, np.unravel_index(outside.argmax(), outside.shape)))
+    where = tuple(map(int, np.unravel_index(np.where(beyond, outside, 0).argmax(), outside.shape)))
     value = f"{values[where]:.4g}{f' {spec.unit_words}' if spec.unit_words else ''}"
+    count = f"{int(beyond.sum())} of {int((~np.isnan(values)).sum())} {of}"
     return (
         f"State `{path.removeprefix('model.')}` ({spec.doc}) must be {spec.domain.text}, but came to {value} in "
-        f"{_place(where, labels, batched)}, and {int((outside > 1e-6).sum())} of {outside.size} values were beyond "
-        "that bound at some step"
+        f"{place(where)}, and {count} were beyond that bound at some step"
     )
 
 
-def _place(where: tuple[int, ...], labels: Any, batched: bool) -> str:
-    if len(where) == batched:
-        place = "this value"
-    else:
+_IN_A_BATCH = ("run {} of the batch",)
+
+
+def place_of(where: tuple[int, ...], labels: Any, lanes: Sequence[str]) -> str:
+    """A region, and what the leading axes are."""
+    place = "this value"
+    if len(where) > len(lanes):
         place = labels[where[-1]] if labels and where[-1] < len(labels) else f"region {where[-1]}"
-    return f"{place}, run {where[0]} of the batch" if batched else place
+    return ", ".join([place, *(words.format(i) for words, i in zip(lanes, where, strict=False))])
+
+
+# --- runs within a trace --------------------------------------------------------------------------------------------
+_listener: ContextVar[tuple[list[Told], Any] | None] = ContextVar("who is told of bounds", default=None)
+
+
+@contextmanager
+def listening() -> Iterator[list[Told]]:
+    """The runs within it that are part of the same trace; those in a transformation of the user's are not heard."""
+    told: list[Told] = []
+    token = _listener.set((told, StateJaxTracer()))
+    try:
+        yield told
+    finally:
+        _listener.reset(token)
+
+
+def tell(told: Told) -> None:
+    """Let who listens know."""
+    listener = _listener.get()
+    if listener is not None and listener[1].is_valid() and (told.watched.least or told.watched.most):
+        listener[0].append(Told(told.watched._replace(bad={}), told._known))
 
 
 # --- divergence ---------------------------------------------------------------------------------------------------
@@ -127,8 +180,9 @@ def raise_if_diverged(
     if kind == "observers":
         name, _, state = rest.rpartition(".")
         what, remedy = _of_observer(name, state, monitors[name])
+    place = place_of(where, result.labels, _IN_A_BATCH if batched else ())
     error = DivergenceError(
-        f"{what} became infinite or NaN by {when:g} ms, first in {_place(where, result.labels, batched)} "
+        f"{what} became infinite or NaN by {when:g} ms, first in {place} "
         f"({int((steps >= 0).sum())} of {steps.size} values in the end). {remedy} "
         "What was recorded is in the `result` of this error."
     )

@@ -24,6 +24,8 @@ from brainmass.simulation.identity import digest
 from brainmass.simulation.lanes import Lanes
 from brainmass.simulation.result import Result
 from brainmass.simulation.simulator import Simulator
+from brainmass.simulation.watch import Told, Watched
+from brainmass.sweeps.bounds import Extremes
 from brainmass.sweeps.design import Design, as_design
 from brainmass.sweeps.identity import identity
 from brainmass.sweeps.layout import Layout, layout
@@ -170,7 +172,8 @@ def sweep(
             batches = in_turn(lambda runs: here.tried(runs, size), pending, size)
         else:
             batches = Batches(lane, jobs, chosen).of(pending)
-        _go(batches, sink, len(pending), progress)
+        extremes = _go(batches, sink, len(pending), progress)
+        extremes.warn(found, jobs.words)
         return sink.finish()
 
 
@@ -201,20 +204,25 @@ class Lane:
             program.compiled[key] = make()
         return program.compiled[key]
 
-    def whole(self, values: Mapping[str, Any], key: Any) -> tuple[Result, Mapping[str, Any], dict[str, Any]]:
-        """The result of the run, what is kept of it, and the first bad steps."""
+    def whole(self, values: Mapping[str, Any], key: Any) -> tuple[Result, Mapping[str, Any], Told]:
+        """The result of the run, what is kept of it, and what it tells of its states."""
         given = {n: x if (unit := self.units[n]) == u.UNITLESS else u.Quantity(x, unit=unit) for n, x in values.items()}
-        result, bad = self._run(given, key)
+        result, told = self._run(given, key)
         if self._measure is None:
-            return result, result.recorded, bad
+            return result, result.recorded, told
         with self._pictures.calling(self._things):
-            return result, _named(self._measure, result), bad
+            return result, _named(self._measure, result), told
 
-    def __call__(self, values: Mapping[str, Any], key: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        _, kept, bad = self.whole(values, key)
-        never = np.iinfo(np.int32).max
-        first = {path: jnp.where(steps >= 0, steps, never).min(initial=never) for path, steps in bad.items()}
-        return {name: jnp.asarray(u.get_mantissa(value)) for name, value in kept.items()}, first
+    def __call__(self, values: Mapping[str, Any], key: Any) -> tuple[dict[str, Any], Watched]:
+        """What is kept; and by state the first bad step, and of those that have bounds the extremes."""
+        _, kept, told = self.whole(values, key)
+        never, (bad, least, most) = np.iinfo(np.int32).max, told.watched
+        watched = Watched(
+            {path: jnp.where(steps >= 0, steps, never).min(initial=never) for path, steps in bad.items()},
+            {path: x.min() for path, x in least.items()},
+            {path: x.max() for path, x in most.items()},
+        )
+        return {name: jnp.asarray(u.get_mantissa(value)) for name, value in kept.items()}, watched
 
     def reason(self, first: Mapping[str, Any]) -> str:
         """Why a run failed, from its first bad steps; empty if it did not."""
@@ -249,6 +257,14 @@ class Jobs:
         self.design, self.n_seeds = design, len(seeds)
         self.seeds, self.common = seeds, common_random_numbers
         self._words = np.stack([as_key(int(seed)) for seed in seeds])
+
+    def words(self, run: int) -> str:
+        """Which run it is."""
+        point, seed = divmod(run, self.n_seeds)
+        numbers = {name: x[0] for name, x in self.design.at(np.asarray([point])).items() if x[0].ndim == 0}
+        units = {name: "" if unit == u.UNITLESS else f" {unit}" for name, unit in self.design.units.items()}
+        values = [f"`{name}` = {x:.4g}{units[name]}" for name, x in numbers.items()] or [f"point {point}"]
+        return f"the run with {', '.join(values)} and seed {self.seeds[seed]}"
 
     def of(self, runs: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray]:
         points, seeds = np.divmod(runs, self.n_seeds)
@@ -290,11 +306,11 @@ def _traced(lane: Lane, values: Mapping[str, Any], key: Any) -> tuple[Any, Any, 
     times: dict[str, Any] = {}
 
     def run(values: Any, key: Any) -> Any:
-        result, kept, bad = lane.whole(values, key)
+        result, kept, _ = lane.whole(values, key)
         times.update(result.times)
-        return result, dict(kept), bad
+        return result, dict(kept)
 
-    closed, (result, kept, _) = jax.make_jaxpr(run, return_shape=True)(values, key)
+    closed, (result, kept) = jax.make_jaxpr(run, return_shape=True)(values, key)
     used = {id(x) for equation in closed.jaxpr.eqns for x in equation.invars} | {id(x) for x in closed.jaxpr.outvars}
     read = {name for name, x in zip(sorted(values), closed.jaxpr.invars, strict=False) if id(x) in used}
     return result, kept, times, read
@@ -365,19 +381,21 @@ def _begun(
 
 
 # --- running --------------------------------------------------------------------------------------------------------
-def _go(batches: Iterator[tuple], sink: Memory | File | Elsewhere, n_pending: int, progress: bool) -> None:
-    bar = None
+def _go(batches: Iterator[tuple], sink: Memory | File | Elsewhere, n_pending: int, progress: bool) -> Extremes:
+    bar, extremes = None, Extremes(sink.layout.n_runs)
     if progress:
         total = sink.layout.n_runs
         bar = progress_bar(total=total, initial=total - n_pending, desc="sweeping", unit="run")
     try:
-        for runs, values, reasons in batches:
+        for runs, values, reasons, outermost in batches:
             sink.write(runs, values, reasons)
+            extremes.note(runs, *outermost)
             if bar is not None:
                 bar.update(len(runs))
     finally:
         if bar is not None:
             bar.close()
+    return extremes
 
 
 def _on_worker(model: Any, dt: Any, duration: Any, settings: Any, measure: Any, design: Any, jobs: Any, n: int) -> Any:
@@ -396,8 +414,8 @@ class Batches:
         self.lane, self.jobs, self.at_once = lane, jobs, at_once
         self._program: Any = None
 
-    def of(self, pending: np.ndarray) -> Iterator[tuple[np.ndarray, dict[str, np.ndarray], list[str]]]:
-        """Runs, what is kept of them, and why they failed."""
+    def of(self, pending: np.ndarray) -> Iterator[tuple]:
+        """Runs, what is kept of them, why they failed, and the least and the largest values of states with bounds."""
         start = 0
         while start < len(pending):
             runs = pending[start : start + self.at_once]
@@ -407,24 +425,28 @@ class Batches:
     def tried(self, runs: np.ndarray, size: int) -> list[tuple]:
         """The runs as one batch, or in halves where that raises an error, down to the run that does."""
         try:
-            values, first = self._computed(runs, size)
+            values, watched = self._computed(runs, size)
         except Exception as error:
             if len(runs) == 1:
-                return [(runs, {}, [_in_words(error)])]
+                return [(runs, {}, [_in_words(error)], ({}, {}))]
             half = -(-len(runs) // 2)
             parts = self.tried(runs[:half], half) + self.tried(runs[half:], half)
             if len(parts) == 2 and self._are_fine(parts):  # together they were too many
                 self.at_once = min(self.at_once, half)
             return parts
-        reasons = [self.lane.reason({path: steps[i] for path, steps in first.items()}) for i in range(len(runs))]
+        reasons = [self.lane.reason({path: steps[i] for path, steps in watched.bad.items()}) for i in range(len(runs))]
         failed = np.array([bool(reason) for reason in reasons])
-        return [(runs, {name: _without(x, failed) for name, x in values.items()}, reasons)]
+
+        def without(values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+            return {name: _without(x, failed) for name, x in values.items()}
+
+        return [(runs, without(values), reasons, (without(watched.least), without(watched.most)))]
 
     @staticmethod
     def _are_fine(parts: list[tuple]) -> bool:
-        return all(values for _, values, _ in parts)
+        return all(part[1] for part in parts)
 
-    def _computed(self, runs: np.ndarray, size: int) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    def _computed(self, runs: np.ndarray, size: int) -> tuple[dict[str, np.ndarray], Watched]:
         if self._program is None:
             self._program = self.lane.batched(jax.local_devices())
         filled = np.resize(runs, _multiple(size, len(jax.local_devices())))

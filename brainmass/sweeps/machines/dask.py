@@ -57,7 +57,7 @@ def on_workers(client: Any, make: Any, pending: np.ndarray, at_once: int) -> Ite
         if future.status == "finished":
             yield from future.result()
         elif len(runs) == 1:
-            yield runs, {}, [f"{type(future.exception()).__name__}: {future.exception()}"[:300]]
+            yield runs, {}, [f"{type(future.exception()).__name__}: {future.exception()}"[:300]], ({}, {})
         else:  # its workers died, perhaps for want of memory
             half = -(-len(runs) // 2)
             waiting += [runs[half:], runs[:half]]
