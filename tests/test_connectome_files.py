@@ -394,7 +394,7 @@ def test_mat_of_matlab_style(tmp_path):
 @pytest.mark.parametrize(
     ("arrays", "arguments", "message"),
     [
-        ({"x": W}, {}, r"hold weights under a usual name, but it has 'x' \(3, 3\): say which, as in weights='SC'"),
+        ({"x": W}, {}, r"hold weights under a usual name, but it has 'x' \(3, 3\): say which, as in weights='x'"),
         ({"SC": W}, {"weights": "S"}, r"hold the variable 'S', but it has 'SC' \(3, 3\)"),
         ({"SC": W, "C": W}, {}, "weights under one usual name, but it has 'SC' and 'C': say which, as in weights='SC'"),
         ({"SC": W, "D": L, "lengths": L}, {}, "hold lengths under one usual name, but it has 'lengths' and 'D'"),

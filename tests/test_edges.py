@@ -216,7 +216,7 @@ def many(kind, n=120):
 @pytest.fixture
 def iterated(monkeypatch):
     """Few regions are handled as many are."""
-    monkeypatch.setattr("brainmass.connectome.edges._DENSE_BLOCK", 70)
+    monkeypatch.setattr("brainmass.connectome.spectral_radius._DENSE_BLOCK", 70)
 
 
 @pytest.mark.parametrize("kind", ["positive", "signed", "bipartite", "antisymmetric", "ring", "two parts"])
@@ -232,7 +232,7 @@ def test_spectral_radius_where_the_iteration_does_not_converge(iterated, monkeyp
     ring = Edges(n, (np.arange(n) + 1) % n, np.arange(n), weight)  # all eigenvalues on a circle
     expected = np.exp(np.log(weight).mean())
     np.testing.assert_allclose(weight / ring.normalize("spectral").weight, expected, rtol=1e-8)
-    monkeypatch.setattr("brainmass.connectome.edges._DENSE_ATTEMPT", n - 1)
+    monkeypatch.setattr("brainmass.connectome.spectral_radius._DENSE_ATTEMPT", n - 1)
     with pytest.raises(ValueError, match="`by` of Edges .*found no spectral radius: the iteration does not converge"):
         ring.normalize("spectral")
 
@@ -360,3 +360,37 @@ def test_padding_keeps_what_is_not_finite_where_it_is():
 def test_split_table_refuses(width):
     with pytest.raises(ValueError, match=f"`width` of Edges .*positive whole number, but is {width}"):
         random_edges().split_table(width)
+
+
+# --- both ways --------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("by", ["mean", "max", "sum"])
+def test_symmetrize_is_that_of_the_dense_form(by):
+    weights = np.array([[1.0, -3.0, 0.0, 0.0], [3.0, 0.0, 0.0, 2.0], [0.0, 5.0, 7.0, 0.0], [0.0, 0.25, 0.0, 0.0]])
+    dense = Connectome(weights, np.abs(weights) * u.mm, ["a", "b", "c", "d"])
+    combine = {"mean": lambda w: (w + w.T) / 2, "sum": lambda w: w + w.T - np.diag(np.diag(w))}
+    expected = combine.get(by, lambda w: np.array([[1, 3, 0, 0], [3, 0, 5, 2], [0, 5, 7, 0], [0, 2, 0, 0]]))(weights)
+    for form in (dense, dense.to_edges()):
+        both = form.symmetrize(by)
+        matrix = both if form is dense else both.to_connectome()
+        np.testing.assert_array_equal(matrix.weights, expected)
+        far = np.maximum(np.abs(weights), np.abs(weights.T))
+        kept = matrix.lengths.to_decimal(u.mm)[expected != 0]
+        np.testing.assert_array_equal(kept, far[expected != 0])
+        assert both.labels == dense.labels
+        with pytest.raises(ValueError, match="'mean', 'max' or 'sum' where weights differ each way, but is None"):
+            form.symmetrize()
+        with pytest.raises(ValueError, match="'mean', 'max' or 'sum', but is 'min'"):
+            form.symmetrize("min")
+
+
+def test_symmetrize_mirrors_a_triangle_and_leaves_the_symmetric():
+    upper = np.triu(np.arange(9.0).reshape(3, 3))
+    whole = upper + upper.T - np.diag(np.diag(upper))
+    for kind in (Connectome, Edges.from_dense):
+        both = kind(upper).symmetrize()
+        np.testing.assert_array_equal(getattr(both, "to_connectome", lambda b=both: b)().weights, whole)
+        assert both.symmetrize() is both
+        with pytest.raises(ValueError, match="where weights differ each way"):
+            kind(np.array([[0.0, 1.0], [2.0, 0.0]])).symmetrize()
+    assert Edges(3, [0], [1], [2.0]).symmetrize().weight.tolist() == [2.0, 2.0]
+    assert Edges(3, [], [], []).symmetrize().weight.size == 0

@@ -4,13 +4,18 @@ import bz2
 import gzip
 import lzma
 import struct
+import tracemalloc
 
+import brainunit as u
+import h5py
 import numpy as np
+import openpyxl
+import pandas as pd
 import pytest
 import scipy.io
 import scipy.sparse
 
-from brainmass import Connectome, read_array
+from brainmass import Connectome, Edges, read_array
 
 W = np.array([[0, 1.5, 2, 0], [1.5, 0, 4, 7], [2, 4, 0, 0.5], [0, 7, 0.5, 0]])
 NAMES = ["V1", "V2", "MT", "M1"]
@@ -133,3 +138,175 @@ def test_a_large_sparse_matrix_of_matlab(tmp_path):
     matrix = scipy.sparse.random(2000, 2000, 1e-4, random_state=0, format="csc")
     scipy.io.savemat(tmp_path / "w.mat", {"LocalCoupling": matrix})
     np.testing.assert_array_equal(read_array(tmp_path / "w.mat"), matrix.toarray())
+
+
+# --- Edges.from_file --------------------------------------------------------------------------------------------------
+LIST = pd.DataFrame({"source": ["a", "b", "d"], "target": ["b", "c", "a"], "weight": [1.0, 2.5, 0.5], "length": 9.0})
+LISTED = np.array([[0, 0, 0, 0.5], [1, 0, 0, 0], [0, 2.5, 0, 0], [0, 0, 0, 0]])
+
+
+def write_list(path):
+    kind = path.suffix
+    if kind == ".csv":
+        LIST.to_csv(path, sep=";", decimal=",")
+    elif kind == ".xlsx":
+        LIST.to_excel(path, index=False, sheet_name="edges")
+    elif kind == ".parquet":
+        LIST.to_parquet(path)
+    else:
+        Edges.from_pandas(LIST, length="length", labels=list("abcd")).to_npz(path)
+    return path
+
+
+@pytest.mark.parametrize("kind", ["csv", "xlsx", "parquet", "npz"])
+def test_a_list_of_connections_of_any_kind(tmp_path, kind):
+    path = write_list(tmp_path / f"e.{kind}")
+    edges = Edges.from_file(path, labels=None if kind == "npz" else list("abcd"))
+    np.testing.assert_array_equal(edges.to_connectome().weights, LISTED)
+    assert edges.labels == tuple("abcd") and edges.length.to_decimal(u.mm).tolist() == [9.0] * 3
+    with pytest.raises(ValueError, match="hold a matrix, but it is a list of connections, which Edges.from_(file|csv)"):
+        Connectome.from_file(path)
+    with pytest.raises(
+        ValueError, match="a kind to which `symmetrize` applies, but it is a list of connections: leave"
+    ):
+        Edges.from_file(path, symmetrize=True)
+
+
+def test_a_sparse_matrix_is_not_filled_in(tmp_path):
+    """A full one of this size would take 80 GB."""
+    n = 100_000
+    matrix = scipy.sparse.coo_array(([1.0, 2.0], ([0, n - 1], [5, 7])), shape=(n, n))
+    scipy.sparse.save_npz(tmp_path / "w.npz", matrix)
+    scipy.io.savemat(tmp_path / "w.mat", {"SC": matrix.tocsc()}, do_compression=True)
+    for name in ("w.npz", "w.mat"):
+        edges = Edges.from_file(tmp_path / name)
+        assert (edges.n, edges.target.tolist(), edges.source.tolist()) == (n, [0, n - 1], [5, 7])
+    small = {"SC": scipy.sparse.csc_matrix(W), "names": np.array(NAMES, object)}
+    scipy.io.savemat(tmp_path / "s.mat", small)
+    conn = Edges.from_file(tmp_path / "s.mat").to_connectome()
+    np.testing.assert_array_equal(conn.weights, W)
+    assert conn.labels == tuple(NAMES)
+
+
+def test_edges_of_a_matrix(tmp_path):
+    path = put(tmp_path / "w.csv", "V1,V2,MT,M1\n" + lines(np.triu(W)))
+    edges = Edges.from_file(path, symmetrize=True, name="mine")
+    np.testing.assert_array_equal(edges.to_connectome().weights, W)
+    assert (edges.labels, edges.name) == (tuple(NAMES), "mine")
+    with pytest.raises(ValueError, match="a list of connections, to which `numbering` applies, but it is a text file"):
+        Edges.from_file(path, numbering=1)
+    with pytest.raises(TypeError, match="Edges.from_file has no argument 'symetrize'.*symmetrize"):
+        Edges.from_file(path, symetrize=True)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("source,source,target,weight\n0,9,1,2\n", "have one column 'source', but it has several"),
+        ("source,target,weight\nV1,,2\nV2,V1,3\n", "name both ends of a connection, but row 2 has no target"),
+        ("source,target,weight\nV1,V2,\nV2,V1,3\n", "row 2, column 3 holds ''"),
+    ],
+)
+def test_lists_that_leave_something_open(tmp_path, content, message):
+    path = put(tmp_path / "e.csv", content)
+    for read in (Edges.from_file, Edges.from_csv):
+        with pytest.raises(ValueError, match=message):
+            read(path)
+    assert Edges.from_file(put(path, "source,target,weight\na,b,\nb,a,1\n"), empty=0.5).weight.tolist() == [0.5, 1.0]
+
+
+# --- Excel and parquet ------------------------------------------------------------------------------------------------
+LABELLED = [[None, *NAMES], *([name, *row] for name, row in zip(NAMES, W.tolist(), strict=True))]
+
+
+def sheet(path, cells=LABELLED, row=1, column=1, change=lambda book: None):
+    book = openpyxl.Workbook()
+    for i, line in enumerate(cells):
+        for j, value in enumerate(line):
+            book.active.cell(row + i, column + j, value)
+    change(book)
+    book.save(path)
+    return path
+
+
+def test_sheets_as_people_make_them(tmp_path):
+    """Not at the left edge, numbers kept as text, with numbers as names."""
+    path = tmp_path / "w.xlsx"
+    texts = [LABELLED[0], *([name, *map(str, row)] for name, *row in LABELLED[1:])]
+    numbered = [[None, 1, 2, 3, 4], *([i, *row] for i, row in enumerate(W.tolist(), 1))]
+    for made in ({"row": 3, "column": 2}, {"cells": texts}, {"cells": numbered}):
+        conn = Connectome.from_file(sheet(path, **made))
+        np.testing.assert_array_equal(conn.weights, W)
+        assert conn.labels == (("1", "2", "3", "4") if made.get("cells") is numbered else tuple(NAMES))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda book: book.active.__setitem__("C3", "=1+1"), "row 3, column 3 is a formula without its value"),
+        (lambda book: book.active.__setitem__("C3", "#DIV/0!"), "row 3, column 3 holds '#DIV/0!'"),
+        (lambda book: book.active.merge_cells("B3:C3"), "a value in each cell, but the cells B3:C3 are merged"),
+        (lambda book: book.active.__setitem__("C1", None), "a name for each column, but row 1 has none for column 2"),
+        (
+            lambda book: (setattr(book.active, "sheet_state", "hidden"), book.create_sheet("more")),
+            "show the sheet that is read, but 'Sheet' is hidden: say which, sheet='Sheet', 'more'",
+        ),
+        (lambda book: book.active.__setitem__("ZZ9999", 1.0), "hold a table, but it has 26 filled cells|holds ''"),
+    ],
+)
+def test_sheets_that_would_be_misread_are_refused(tmp_path, change, message):
+    """Most of these looked like empty cells, which `empty` would have filled."""
+    path = sheet(tmp_path / "w.xlsx", change=change)
+    for empty in (None, 0.0):
+        if empty is None or "holds ''" not in message:
+            with pytest.raises(ValueError, match=message):
+                Connectome.from_file(path, empty=empty)
+
+
+def test_a_cell_at_the_end_of_a_sheet_takes_no_memory(tmp_path):
+    path = sheet(tmp_path / "w.xlsx", change=lambda book: book.active.__setitem__("XFD1048576", 1.0))
+    tracemalloc.start()
+    with pytest.raises(ValueError, match="must"):
+        Connectome.from_file(path)
+    assert tracemalloc.get_traced_memory()[1] < 300e6
+    tracemalloc.stop()
+
+
+def test_parquet_of_other_columns_is_refused_in_words(tmp_path):
+    frame = pd.DataFrame(W, columns=NAMES)
+    frame.assign(name=NAMES).to_parquet(tmp_path / "a.parquet")
+    assert Connectome.from_file(tmp_path / "a.parquet").labels == tuple(NAMES)
+    frame.assign(name=NAMES, note=NAMES).to_parquet(tmp_path / "a.parquet")
+    with pytest.raises(ValueError, match="hold numbers, but its columns 'name', 'note' hold others"):
+        Connectome.from_file(tmp_path / "a.parquet")
+    frame.where(frame != 0).to_parquet(tmp_path / "b.parquet")
+    for read in (read_array, lambda path, **how: Connectome.from_file(path, **how).weights):
+        np.testing.assert_array_equal(read(tmp_path / "b.parquet", empty=0.0), W)
+
+
+# --- what has no part -------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("argument", ["delimiter", "decimal", "encoding", "header", "sheet"])
+def test_arguments_that_a_file_has_no_use_for_are_refused(tmp_path, argument):
+    np.save(tmp_path / "w.npy", W)
+    how = {"delimiter": ";", "decimal": ",", "encoding": "utf-8", "header": False, "sheet": 1}
+    for read in (Connectome.from_file, read_array, Edges.from_file):
+        with pytest.raises(ValueError, match=f"of a kind to which `{argument}` applies, but it is an array of numpy"):
+            read(tmp_path / "w.npy", **{argument: how[argument]})
+
+
+# --- cells of MATLAB --------------------------------------------------------------------------------------------------
+def test_cells_of_matrices_are_asked_for_by_number(tmp_path):
+    """Four subjects with 2 × 2 matrices each are no 4 × 4 matrix."""
+    cells = np.empty((1, 4), object)
+    cells[0] = [W[:2, :2], W[2:, 2:], W[:2, 2:], W[2:, :2]]
+    scipy.io.savemat(tmp_path / "w.mat", {"SC": cells})
+    with pytest.raises(ValueError, match=r"'SC' has cells of matrices: say which, SC.\(1\)"):
+        Connectome.from_file(tmp_path / "w.mat")
+    np.testing.assert_array_equal(read_array(tmp_path / "w.mat", "SC.(2)"), W[2:, 2:])
+
+
+def test_groups_of_hdf5_are_named_as_there(tmp_path):
+    with h5py.File(tmp_path / "w.h5", "w") as file:
+        file["subject/SC"], file["subject/names"] = W, NAMES
+    conn = Connectome.from_file(tmp_path / "w.h5", weights="subject/SC", labels="subject/names")
+    assert conn.labels == tuple(NAMES)

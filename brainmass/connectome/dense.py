@@ -13,6 +13,7 @@ from brainmass._common.reading.text import TextStyle
 from brainmass.connectome import files
 from brainmass.connectome.checks import argument_error, checked_length_unit, checked_lengths, checked_weights
 from brainmass.connectome.regions import PathLike, Regions
+from brainmass.connectome.symmetry import COMBINED
 from brainmass.connectome.tables import in_one_order
 
 if TYPE_CHECKING:
@@ -20,25 +21,6 @@ if TYPE_CHECKING:
     from brainmass.connectome.report import ConnectomeReport
 
 __all__ = ["Connectome"]
-
-_SYMMETRIC: dict[str | None, Callable[[np.ndarray], np.ndarray]] = {
-    None: files.mirrored,
-    "mean": lambda w: (w + w.T) / 2,
-    "max": lambda w: np.where(np.abs(w) >= np.abs(w.T), w, w.T),
-    "sum": lambda w: w + w.T - np.diag(np.diag(w)),
-}
-
-
-def _longer(lengths: u.Quantity) -> u.Quantity:
-    far = np.asarray(lengths.mantissa)
-    return u.Quantity(np.maximum(far, far.T), unit=lengths.unit)
-
-
-def _checked_by(by: str | None) -> str | None:
-    if by not in _SYMMETRIC:
-        must = f"must be 'mean', 'max' or 'sum', but is {by!r}"
-        raise argument_error("Connectome", "by", must, "symmetrize('mean')")
-    return by
 
 
 @dataclasses.dataclass(frozen=True, eq=False, init=False, repr=False)
@@ -409,18 +391,15 @@ class Connectome(Regions):
         ValueError
             Where both triangles are filled and nothing is said.
         """
-        if by is None and np.array_equal(self.weights, self.weights.T):
+        halves = np.triu(self.weights, 1).any(), np.tril(self.weights, -1).any()
+        how = self._symmetry(by, np.array_equal(self.weights, self.weights.T), *halves)
+        if how is None:
             return self
-        if by is None and files.triangle(self.weights) is None and self.n_regions > 2:
-            must = "must be 'mean', 'max' or 'sum' where weights differ each way, but is None"
-            raise argument_error(type(self).__name__, "by", must, "symmetrize('mean')")
-        return dataclasses.replace(
-            self,
-            weights=_SYMMETRIC[_checked_by(by)](self.weights),
-            lengths=None
-            if self.lengths is None
-            else np.maximum(self.lengths.mantissa, self.lengths.mantissa.T) * self.lengths.unit,
-        )
+        weights = COMBINED[how](self.weights, self.weights.T)
+        np.fill_diagonal(weights, np.diag(self.weights))
+        far = None if self.lengths is None else np.asarray(self.lengths.mantissa)
+        lengths = None if far is None or self.lengths is None else np.maximum(far, far.T) * self.lengths.unit
+        return dataclasses.replace(self, weights=weights, lengths=lengths)
 
     # --- forms ------------------------------------------------------------------------------------------------------
     def to_edges(self) -> Edges:

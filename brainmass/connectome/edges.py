@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Self
 
@@ -10,12 +11,15 @@ import brainunit as u
 import numpy as np
 
 from brainmass._common.foreign import as_text, is_sparse, plain
+from brainmass._common.messages import suggestion
 from brainmass._common.reading.text import TextStyle
 from brainmass.connectome import files
 from brainmass.connectome.checks import argument_error, checked_length_unit, checked_lengths, checked_weights
 from brainmass.connectome.dense import Connectome
 from brainmass.connectome.regions import PathLike, Regions
 from brainmass.connectome.report import ConnectomeReport, report_on
+from brainmass.connectome.spectral_radius import spectral_radius
+from brainmass.connectome.symmetry import listed_both_ways
 from brainmass.connectome.tables import graph_connections, in_one_order, named_ends
 
 __all__ = ["Edges", "NeighbourTable", "SplitTable"]
@@ -24,8 +28,6 @@ __all__ = ["Edges", "NeighbourTable", "SplitTable"]
 _PADDING = 8
 _SMALL_TABLE = 2**20
 _MOST_REGIONS = 10**7  # their labels alone take a gigabyte
-_DENSE_BLOCK = 400  # regions; below, all eigenvalues take no longer than the largest
-_DENSE_ATTEMPT = 2000  # regions; below, all eigenvalues take seconds
 
 
 class NeighbourTable(NamedTuple):
@@ -274,6 +276,43 @@ class Edges(Regions):
         return csr_array((values, (self.target, self.source)), shape=(self.n, self.n))
 
     @classmethod
+    def from_file(
+        cls, path: PathLike, *, n: int | None = None, numbering: Any = None, name: str | None = None, **how: Any
+    ) -> Self:
+        """Read connections from a file of any kind that is known, which is told by its first bytes.
+
+        A list of connections (text, Excel, parquet, with the columns of `from_csv`; what `to_npz` wrote), a sparse
+        matrix (scipy's `.npz`, MATLAB), which is never filled in, or whatever `Connectome.from_file` reads.
+
+        Parameters
+        ----------
+        path : str or path
+            The file.
+        n, numbering
+            Of a list of connections, as of `from_csv`.
+        name : str, optional
+            Default: what the file says, else the file's.
+        **how
+            Further arguments of `Connectome.from_file`: labels, centres, length_unit, delimiter, sheet, and so on.
+
+        Raises
+        ------
+        ValueError
+            If the file is damaged, of another kind, or leaves something open; the message says which argument tells.
+            Also for an argument that has no part in what the file holds.
+        """
+        known = set(inspect.signature(Connectome.from_file).parameters) - {"path", "name"}
+        strange = next((argument for argument in how if argument not in known), None)
+        if strange is not None:
+            raise TypeError(f"{cls.__name__}.from_file has no argument {strange!r}.{suggestion(strange, known)}")
+        if how.get("length_unit") is not None:
+            checked_length_unit(how["length_unit"])
+        fields = files.read_connections(path, files.given_by(how), n, numbering)
+        if fields is not None:
+            return cls._from_file(path, name, fields)
+        return cls.from_dense(Connectome.from_file(path, name=name, **how))
+
+    @classmethod
     def from_csv(
         cls,
         path: PathLike,
@@ -439,6 +478,23 @@ class Edges(Regions):
         """Return the list with all connections turned round."""
         return dataclasses.replace(self, source=self.target, target=self.source)
 
+    def symmetrize(self, by: str | None = None) -> Self:
+        """Return the list with the same weight both ways between two regions, row by row. As of `Connectome`."""
+        plain = (self.source, self.target, self.weight)
+        far = None if self.length is None else np.asarray(self.length.mantissa)
+        pairs = self._pairs()
+        order, back = np.argsort(pairs), np.argsort(self.source.astype(np.int64) * self.n + self.target)
+        same = np.array_equal(pairs[order], (self.source.astype(np.int64) * self.n + self.target)[back])
+        same = same and np.array_equal(self.weight[order], self.weight[back])
+        present = self.weight != 0
+        upper, lower = (present & (self.source > self.target)).any(), (present & (self.source < self.target)).any()
+        how = self._symmetry(by, same, upper, lower)
+        if how is None:
+            return self
+        source, target, weight, *length = listed_both_ways(self.n, *plain, far, how)
+        lengths = None if self.length is None else length[0] * self.length.unit
+        return dataclasses.replace(self, source=source, target=target, weight=weight, length=lengths)
+
     def delays(self, speed: Any) -> u.Quantity:
         """Return the conduction delays `length / speed` in ms, shape (E,).
 
@@ -480,54 +536,10 @@ class Edges(Regions):
         return values[self.target]
 
     def _radius(self, values: np.ndarray) -> float:
-        return _spectral_radius(self._matrix(values))
+        return spectral_radius(self._matrix(values))
 
     def __repr__(self) -> str:
         return self._described(self.source, self.target, self.length)
-
-
-def _spectral_radius(matrix: Any) -> float:
-    """The largest over the strongly connected parts, since the eigenvalues are theirs."""
-    from scipy.sparse.csgraph import connected_components
-
-    matrix.eliminate_zeros()
-    _, part = connected_components(matrix, directed=True, connection="strong")
-    alone = np.bincount(part)[part] == 1
-    radius = float(np.abs(matrix.diagonal()[alone]).max(initial=0.0))
-    order = np.argsort(part, kind="stable")
-    for members in np.split(order, np.flatnonzero(np.diff(part[order])) + 1):
-        if members.size > 1:
-            radius = max(radius, _radius_of_part(matrix[members][:, members]))
-    return radius
-
-
-def _radius_of_part(matrix: Any) -> float:
-    from scipy.sparse.linalg import ArpackNoConvergence, eigs
-
-    n = matrix.shape[0]
-    if n <= _DENSE_BLOCK:
-        return _dense_radius(matrix)
-    if (matrix.data >= 0).all():
-        for sums in (matrix.sum(axis=0), matrix.sum(axis=1)):  # the radius lies between the smallest and the largest
-            if np.ptp(sums) <= 1e-12 * sums.max():
-                return float(sums.mean())
-    start = np.random.default_rng(0).standard_normal(n)
-    try:
-        values = eigs(matrix, k=1, ncv=60, maxiter=100, tol=1e-10, v0=start, return_eigenvectors=False)  # type: ignore[arg-type]
-    except ArpackNoConvergence as error:  # many eigenvalues of nearly equal modulus, as in a ring
-        if n > _DENSE_ATTEMPT:
-            raise argument_error(
-                "Edges",
-                "by",
-                "'spectral' found no spectral radius: the iteration does not converge",
-                "normalize('max')",
-            ) from error
-        return _dense_radius(matrix)
-    return float(np.abs(values).max())
-
-
-def _dense_radius(matrix: Any) -> float:
-    return float(np.abs(np.linalg.eigvals(matrix.toarray())).max())
 
 
 def _checked_n(n: Any) -> int:

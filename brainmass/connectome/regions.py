@@ -22,6 +22,7 @@ from brainmass.connectome.checks import (
     side_of,
     sides_from_labels,
 )
+from brainmass.connectome.symmetry import COMBINED
 
 if TYPE_CHECKING:
     from brainmass.connectome.report import ConnectomeReport
@@ -143,6 +144,16 @@ class Regions(abc.ABC):
     @abc.abstractmethod
     def _among(self, indices: np.ndarray) -> dict[str, Any]:
         """The fields that hold the connections among these regions, which are numbered anew."""
+
+    def _symmetry(self, by: str | None, is_symmetric: bool, upper: Any, lower: Any) -> str | None:
+        """How weights there and back are combined; None where nothing is to be done."""
+        if by is not None and by not in COMBINED:
+            must = f"must be 'mean', 'max' or 'sum', but is {by!r}"
+            raise argument_error(type(self).__name__, "by", must, "symmetrize('mean')")
+        if by is None and not is_symmetric and upper and lower:
+            must = "must be 'mean', 'max' or 'sum' where weights differ each way, but is None"
+            raise argument_error(type(self).__name__, "by", must, "symmetrize('mean')")
+        return None if is_symmetric and by is None else by or "sum"
 
     @abc.abstractmethod
     def transpose(self) -> Self:

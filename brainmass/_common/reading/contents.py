@@ -16,10 +16,10 @@ from brainmass._common.reading.kinds import READERS, in_words, kind_of, refuse_k
 from brainmass._common.reading.matlab import Opaque, read_matlab
 from brainmass._common.reading.packed import Npz, read_npy
 from brainmass._common.reading.problems import DAMAGE, as_path, bad, unpacked
-from brainmass._common.reading.sheets import read_cifti, read_excel, read_parquet
-from brainmass._common.reading.text import TextStyle, labelled_matrix, rows_of, text_of
+from brainmass._common.reading.sheets import excel_rows, parquet_rows, read_cifti, read_parquet
+from brainmass._common.reading.text import Row, TextStyle, labelled_matrix, rows_of, text_of
 
-__all__ = ["Contents", "opened_file", "read_array"]
+__all__ = ["Contents", "check_style", "filled", "is_list", "opened_file", "read_array", "table_rows"]
 
 _SPARSE = {"format", "shape", "data"}  # what scipy's save_npz writes
 
@@ -44,9 +44,11 @@ class Contents:
     def _found(self, name: str) -> tuple[Any] | None:
         if name in self.variables:
             return (self.variables[name],)
+        name = name if "." in name else name.replace("/", ".")  # as HDF5 writes it
         first, dot, rest = name.partition(".")
         there: Any = self.variables.get(first) if first in self.variables else None
-        while dot and isinstance(there, Mapping):
+        while dot and there is not None:
+            there = there if isinstance(there, Mapping) else _cells(there)
             if rest in there:
                 return (there[rest],)
             first, dot, rest = rest.partition(".")
@@ -66,6 +68,12 @@ class Contents:
     def array(self, name: str) -> Any:
         """A variable as an array of real numbers."""
         return real_array(self.where, name, self.value(name))
+
+
+def _cells(value: Any) -> dict[str, Any]:
+    """The cells of a cell array by their numbers, "(1)" and so on."""
+    cells = value if isinstance(value, np.ndarray) and value.dtype.kind == "O" else ()
+    return {f"({i})": cell for i, cell in enumerate(cells, 1)}
 
 
 def _leaves(name: str, value: Any) -> list[tuple[str, Any]]:
@@ -92,10 +100,13 @@ def real_array(where: Any, name: str, value: Any) -> Any:
     if isinstance(value, Opaque):
         raise bad(where, "hold real numbers", f"the variable {name!r} is {value.kind}")
     values = np.asarray(value)
-    if values.dtype == object and values.ndim == 1 and len(values):  # cells of numbers, one row each
-        with contextlib.suppress(*DAMAGE):
+    if values.dtype == object and values.ndim == 1 and len(values) and not any(map(_is_matrix, values)):
+        with contextlib.suppress(*DAMAGE):  # cells of numbers, one row each
             values = np.asarray([np.ravel(np.asarray(cell, float)) for cell in values])
     if values.dtype.kind not in "biuf":
+        matrices = values.dtype == object and any(map(_is_matrix, values.ravel()))
+        if matrices:
+            raise bad(where, "hold one array", f"the variable {name!r} has cells of matrices: say which, {name}.(1)")
         kinds = {"U": "text", "S": "text", "c": "complex numbers"}
         raise bad(
             where,
@@ -103,6 +114,10 @@ def real_array(where: Any, name: str, value: Any) -> Any:
             f"the variable {name!r} holds {kinds.get(values.dtype.kind, 'cells or objects')}",
         )
     return values
+
+
+def _is_matrix(cell: Any) -> bool:
+    return is_sparse(cell) or min(np.shape(cell)[:2], default=0) > 1
 
 
 def texts(where: Any, name: str, value: Any) -> list[str]:
@@ -166,11 +181,45 @@ def check_kind(path: Any, kind: str, only: Sequence[str]) -> None:
         raise bad(path, f"be {wanted}", f"it is {in_words(kind)}, which Connectome.{READERS[kind]} reads")
 
 
-def _of_text(path: Path, data: bytes, style: TextStyle, sheet: Any) -> Contents:
-    rows = rows_of(path, text_of(path, data, style.encoding), style)
-    if {cell.lower() for cell in rows[0][1]} >= {"source", "target", "weight"}:
-        raise bad(path, "hold a matrix", "it is a list of connections, which Edges.from_csv reads")
-    return Contents(path, "text", labelled_matrix(path, rows, style))
+def table_rows(path: Path, data: bytes, kind: str, style: TextStyle, sheet: Any) -> list[Row]:
+    """The rows of a text, an Excel or a parquet file."""
+    if kind == "parquet":
+        return parquet_rows(path, data)
+    if kind == "xlsx":
+        return excel_rows(path, data, style, sheet)
+    return rows_of(path, text_of(path, data, style.encoding), style)
+
+
+def is_list(row: Sequence[str]) -> bool:
+    """Whether the first row of a table is that of a list of connections."""
+    return {cell.lower() for cell in row} >= {"source", "target", "weight"}
+
+
+def check_style(path: Any, kind: str, style: TextStyle, sheet: Any) -> None:
+    """Refuse what has no part in a file of this kind."""
+    known = {"text": ("delimiter", "decimal", "encoding", "header"), "xlsx": ("decimal", "header", "sheet")}
+    said = {name: getattr(style, name) for name in known["text"]} | {"sheet": sheet or None}
+    idle = next((name for name, x in said.items() if x is not None and name not in known.get(kind, ())), None)
+    if idle is not None:
+        raise bad(path, f"be of a kind to which `{idle}` applies", f"it is {in_words(kind)}: leave {idle}= out")
+
+
+def filled(matrix: Any, empty: float | None) -> Any:
+    """With a number where there is NaN, if one is given."""
+    if empty is None or is_sparse(matrix) or np.asarray(matrix).dtype.kind != "f":
+        return matrix
+    return np.where(np.isnan(matrix), empty, matrix)
+
+
+def _of_rows(kind: str) -> Any:
+    def read(path: Path, data: bytes, style: TextStyle, sheet: Any) -> Contents:
+        rows = table_rows(path, data, kind, style, sheet)
+        if is_list(rows[0][1]):
+            reader = "from_csv" if kind == "text" else "from_file"
+            raise bad(path, "hold a matrix", f"it is a list of connections, which Edges.{reader} reads")
+        return Contents(path, kind, labelled_matrix(path, rows, style))
+
+    return read
 
 
 def _of_npz(path: Path, stored: Mapping[str, Any]) -> Contents:
@@ -206,11 +255,11 @@ def _no_contents(path: Path, data: bytes, style: TextStyle, sheet: Any) -> Conte
 
 
 _READ = {
-    "text": _of_text,
+    "text": _of_rows("text"),
     "npy": lambda path, data, style, sheet: Contents(path, "npy", Held(read_npy(path, data))),
     "mat": lambda path, data, style, sheet: Contents(path, "mat", variables=read_matlab(path, data)),
     "hdf5": lambda path, data, style, sheet: Contents(path, "hdf5", variables=Hdf5(path, data)),
-    "xlsx": lambda path, data, style, sheet: Contents(path, "xlsx", read_excel(path, data, style, sheet)),
+    "xlsx": _of_rows("xlsx"),
     "parquet": lambda path, data, style, sheet: Contents(path, "parquet", read_parquet(path, data)),
     "cifti": lambda path, data, style, sheet: Contents(path, "cifti", read_cifti(path, data)),
     "zip": _no_contents,
@@ -262,13 +311,15 @@ def read_array(
         If the file is damaged or of another kind, or has several arrays and no such name; the message lists them.
     """
     path = as_path(path)
-    contents = opened_file(path, TextStyle(delimiter, decimal, encoding, empty, header), sheet)
+    style = TextStyle(delimiter, decimal, encoding, empty, header)
+    contents = opened_file(path, style, sheet)
+    check_style(path, contents.kind, style, sheet)
     held = contents.table
     if held is None or name is not None and contents.variables:
         held = Held(contents.array(_the_name(contents, name)))
     elif name is not None:
         raise bad(path, f"hold the variable {name!r}", f"it is {in_words(contents.kind)} with one table")
-    values = real_array(path, "the table", held.values)
+    values = filled(real_array(path, "the table", held.values), empty)
     held = Held(values, held.labels if np.ndim(values) == len(held.labels) else ())
     if regions is not None:
         held = align(f"File {str(path)!r}", held, tuple(map(str, getattr(regions, "labels", regions))))

@@ -1,7 +1,7 @@
 """Connectomes in files: what is read, and what is written."""
 
-from brainmass.connectome.files.dense import Given, mirrored, read_dense, triangle
-from brainmass.connectome.files.lists import read_edge_list, read_edges_npz
+from brainmass.connectome.files.dense import Given, given_by, read_dense
+from brainmass.connectome.files.lists import read_connections, read_edge_list, read_edges_npz
 from brainmass.connectome.files.tvb import is_tvb, read_tvb
 from brainmass.connectome.files.writing import (
     dense_variables,
@@ -16,14 +16,14 @@ from brainmass.connectome.files.writing import (
 __all__ = [
     "Given",
     "dense_variables",
+    "given_by",
     "is_tvb",
-    "mirrored",
+    "read_connections",
     "read_dense",
     "read_edge_list",
     "read_edges_npz",
     "read_tvb",
     "sparse_variables",
-    "triangle",
     "write_csv",
     "write_edge_list",
     "write_mat",

@@ -12,12 +12,13 @@ import brainunit as u
 import numpy as np
 
 from brainmass._common.foreign import Held, is_sparse, positions
-from brainmass._common.reading.contents import Contents, opened_file, real_array, texts
+from brainmass._common.reading.contents import Contents, check_style, filled, opened_file, real_array, texts
 from brainmass._common.reading.problems import as_path, bad
 from brainmass._common.reading.text import TextStyle
 from brainmass.connectome.files.regions import named_or_path, numbered, region_argument, sides_of
+from brainmass.connectome.symmetry import mirrored, triangle
 
-__all__ = ["Given", "USUAL", "mirrored", "read_dense", "triangle"]
+__all__ = ["Given", "USUAL", "chosen", "finished", "given_by", "labels_and_places", "read_dense", "region_fields"]
 
 USUAL = {
     "weights": ("weights", "SC", "sc", "C", "W", "connectivity", "Cmat", "conn"),
@@ -42,22 +43,28 @@ class Given:
     style: TextStyle = TextStyle()
 
 
+def given_by(how: Mapping[str, Any]) -> Given:
+    """What arguments of `from_file` say."""
+    style = {field.name for field in dataclasses.fields(TextStyle)}
+    said = {name: x for name, x in how.items() if name not in style and not (name == "length_unit" and x is None)}
+    return Given(**said, style=TextStyle(**{name: x for name, x in how.items() if name in style}))
+
+
 def read_dense(path: Any, given: Given, only: Sequence[str] = ()) -> dict[str, Any]:
     """Weights, and what else is known of the regions."""
     contents = opened_file(path, given.style, given.sheet, only)
+    check_style(contents.where, contents.kind, given.style, given.sheet)
     fields = _of_table(contents, given) if contents.table is not None else _of_variables(contents, given)
-    for argument in ("labels", "centres", "hemispheres"):
-        said = getattr(given, argument)
-        if said is not None:
-            fields[argument] = region_argument(argument, said, contents, given.length_unit)
-    return finished(contents.where, fields, given)
+    return finished(contents.where, fields | _said_of_regions(contents, given), given)
 
 
 def _of_table(contents: Contents, given: Given) -> dict[str, Any]:
     assert contents.table is not None
     if given.weights is not None:
         raise bad(contents.where, f"hold the variable {given.weights!r}", "it holds one table without a name")
-    fields: dict[str, Any] = {"weights": contents.table}
+    table = contents.table
+    values = filled(real_array(contents.where, "the table", table.values), given.style.empty)
+    fields: dict[str, Any] = {"weights": dataclasses.replace(table, values=values)}
     if given.lengths is not None:
         fields["lengths"] = _lengths(contents, given)
     return fields
@@ -66,17 +73,37 @@ def _of_table(contents: Contents, given: Given) -> dict[str, Any]:
 def _of_variables(contents: Contents, given: Given) -> dict[str, Any]:
     where, name = contents.where, chosen(contents, "weights", given.weights)
     if name is None:
+        if {"source", "target", "weight"} <= set(contents.variables):
+            raise bad(where, "hold a matrix", "it is a list of connections, which Edges.from_file reads")
         example = next((path for path in _matrices(contents)), "SC")
         but = f"it has {contents.listing()}: say which, as in weights={example!r}"
         raise bad(where, "hold weights under a usual name", but)
-    fields: dict[str, Any] = {"weights": _filled(_square(contents, contents.array(name)), given.style.empty)}
+    fields: dict[str, Any] = {"weights": filled(_square(contents, contents.array(name)), given.style.empty)}
     far = given.lengths if given.lengths is not None else chosen(contents, "lengths", None)
     if far is not None:
         fields["lengths"] = _lengths(contents, dataclasses.replace(given, lengths=far))
+    return _with_regions(contents, fields, given, len(fields["weights"]))
+
+
+def _with_regions(contents: Contents, fields: dict[str, Any], given: Given, n: int) -> dict[str, Any]:
+    """With what the file says of the n regions."""
     labels = None if given.labels is not None else chosen(contents, "labels", None, among_several=True)
     if labels is not None:
-        _add_labels(contents, fields, labels)
+        _add_labels(contents, fields, labels, n)
     return fields | region_fields(contents)
+
+
+def labels_and_places(contents: Contents, fields: dict[str, Any], given: Given, n: int) -> dict[str, Any]:
+    """With labels that differ, centres and sides, as the file or the user says them."""
+    fields = _with_regions(contents, fields, given, n) | _said_of_regions(contents, given)
+    if isinstance(fields.get("labels"), list) and not isinstance(given.labels, list):
+        fields["labels"] = numbered(contents.where, fields["labels"], given.number_repeated)
+    return fields
+
+
+def _said_of_regions(contents: Contents, given: Given) -> dict[str, Any]:
+    said = {argument: getattr(given, argument) for argument in ("labels", "centres", "hemispheres")}
+    return {a: region_argument(a, x, contents, given.length_unit) for a, x in said.items() if x is not None}
 
 
 def _square(contents: Contents, matrix: Any) -> Any:
@@ -87,16 +114,9 @@ def _square(contents: Contents, matrix: Any) -> Any:
     return matrix[:, positions(f"Variable 'names2' of {str(contents.where)!r}", rows, columns)]
 
 
-def _filled(matrix: Any, empty: float | None) -> Any:
-    """With a number where there is NaN, if one is given."""
-    if empty is None or is_sparse(matrix) or np.asarray(matrix).dtype.kind != "f":
-        return matrix
-    return np.where(np.isnan(matrix), empty, matrix)
-
-
-def _add_labels(contents: Contents, fields: dict[str, Any], name: str) -> None:
+def _add_labels(contents: Contents, fields: dict[str, Any], name: str, n: int) -> None:
     """Those of a usual name, if there is one per region; else that they are left out is told."""
-    found, n = texts(contents.where, name, contents.value(name)), len(fields["weights"])
+    found = texts(contents.where, name, contents.value(name))
     if len(found) == n:
         fields["labels"] = found
         return
@@ -122,10 +142,15 @@ def chosen(contents: Contents, argument: str, name: str | None, among_several: b
 
 
 def _matrices(contents: Contents) -> list[str]:
-    """Square arrays in structs, for the example."""
+    """Square arrays, also those in structs, for the example."""
     found = []
     for name in contents.variables:
-        value = contents.variables[name]
+        try:
+            value = contents.variables[name]
+        except ValueError:  # which cannot be read
+            continue
+        if np.ndim(value) == 2 and np.shape(value)[0] == np.shape(value)[1] > 1:
+            found.append(name)
         for part, inner in value.items() if isinstance(value, Mapping) else ():
             if np.ndim(inner) == 2 and np.shape(inner)[0] == np.shape(inner)[1] > 1:
                 found.append(f"{name}.{part}")
@@ -221,28 +246,9 @@ def _plain(lengths: Any) -> np.ndarray:
     return np.asarray(u.get_mantissa(lengths.values if isinstance(lengths, Held) else lengths))
 
 
-def triangle(weights: np.ndarray) -> str | None:
-    """'upper' or 'lower', where that half alone of a matrix of three regions or more is filled."""
-    if (
-        weights.ndim != 2
-        or weights.shape[0] != weights.shape[1]
-        or len(weights) < 3
-        or weights.dtype.kind not in "biuf"
-    ):
-        return None
-    upper, lower = np.triu(weights, 1).any(), np.tril(weights, -1).any()
-    return None if upper == lower else "upper" if upper else "lower"
-
-
-def mirrored(values: Any) -> Any:
-    """Both halves of a triangular matrix."""
-    plain = np.asarray(u.get_mantissa(values))
-    full = plain + plain.T - np.diag(np.diag(plain))
-    return u.Quantity(full, unit=values.unit) if isinstance(values, u.Quantity) else full
-
-
 def _mirrored_table(table: Any) -> Any:
     if isinstance(table, Held):
-        values = table.values.toarray() if is_sparse(table.values) else table.values
-        return dataclasses.replace(table, values=mirrored(values))
-    return mirrored(table)
+        return dataclasses.replace(table, values=_mirrored_table(table.values))
+    values = table.toarray() if is_sparse(table) else table
+    full = mirrored(np.asarray(u.get_mantissa(values)))
+    return u.Quantity(full, unit=values.unit) if isinstance(values, u.Quantity) else full

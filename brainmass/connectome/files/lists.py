@@ -1,38 +1,107 @@
-"""Lists of connections in files."""
+"""Lists of connections, and sparse matrices, in files."""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
+import brainunit as u
 import numpy as np
 
-from brainmass._common.reading.contents import check_kind, opened_file
-from brainmass._common.reading.kinds import kind_of
+from brainmass._common.foreign import is_sparse
+from brainmass._common.reading.contents import Contents, check_kind, check_style, is_list, opened_file, table_rows
+from brainmass._common.reading.kinds import in_words, kind_of
 from brainmass._common.reading.problems import as_path, bad, unpacked
-from brainmass._common.reading.text import Quoted, Row, TextStyle, cut_short, is_number, numbers, rows_of, text_of
-from brainmass.connectome.files.dense import region_fields
+from brainmass._common.reading.text import Quoted, Row, TextStyle, cut_short, is_number, numbers
+from brainmass.connectome.files.dense import Given, chosen, labels_and_places, region_fields
 from brainmass.connectome.files.regions import region_argument
 from brainmass.connectome.tables import named_ends
 
-__all__ = ["edge_rows", "read_edge_list", "read_edges_npz"]
+__all__ = ["edge_rows", "read_connections", "read_edge_list", "read_edges_npz"]
+
+
+_TABLES = ("text", "xlsx", "parquet")
+
+
+def read_connections(path: Any, given: Given, n: int | None, numbering: Any) -> dict[str, Any] | None:
+    """The arguments of Edges from a list of connections, or a sparse matrix, of any kind; None of what is neither."""
+    path = as_path(path)
+    data = b"" if path.is_dir() else unpacked(path, path.read_bytes())
+    kind = "tvb" if path.is_dir() else kind_of(data)
+    rows = table_rows(path, data, kind, given.style, given.sheet) if kind in _TABLES else []
+    if rows and is_list(rows[0][1]):
+        check_style(path, kind, given.style, given.sheet)
+        _check_idle(path, given, "a list of connections", ("weights", "lengths", "symmetrize", "number_repeated"))
+        empty = given.style.empty
+        return _edge_list(path, rows, n, given.labels, numbering, given.length_unit, empty) | _places(given)
+    if n is not None or numbering is not None:
+        idle = "n" if n is not None else "numbering"
+        raise bad(
+            path, f"be a list of connections, to which `{idle}` applies", f"it is {in_words(kind)} of another kind"
+        )
+    if kind in ("npz", "mat", "hdf5"):
+        return _of_variables(opened_file(path), given)
+    return None
+
+
+def _check_idle(path: Any, given: Given, kind: str, arguments: Sequence[str]) -> None:
+    idle = next((name for name in arguments if getattr(given, name) not in (None, False)), None)
+    if idle is not None:
+        raise bad(path, f"be of a kind to which `{idle}` applies", f"it is {kind}: leave {idle}= out")
+
+
+def _places(given: Given) -> dict[str, Any]:
+    said = {argument: getattr(given, argument) for argument in ("centres", "hemispheres")}
+    return {a: region_argument(a, x, None, given.length_unit) for a, x in said.items() if x is not None}
+
+
+def _of_variables(contents: Contents, given: Given) -> dict[str, Any] | None:
+    where, variables = contents.where, contents.variables
+    if contents.kind == "npz" and {"source", "target", "weight", "labels"} <= set(variables):
+        _check_idle(where, given, "a list of connections", ("weights", "lengths", "symmetrize", "number_repeated"))
+        return _listed(contents)
+    name = chosen(contents, "weights", given.weights)
+    matrix = None if name is None else contents.value(name)
+    lengths = given.lengths if given.lengths is not None else chosen(contents, "lengths", None)
+    if not is_sparse(matrix) or lengths is not None:
+        return None
+    _check_idle(where, given, "a sparse matrix", ("symmetrize",))
+    check_style(where, contents.kind, given.style, given.sheet)
+    rows, columns = matrix.shape  # pyright: ignore[reportOptionalMemberAccess]
+    if rows != columns:
+        raise bad(where, "hold a square matrix", f"{name!r} is {rows} × {columns}")
+    entries = matrix.tocsr().tocoo()  # pyright: ignore[reportOptionalMemberAccess]
+    fields: dict[str, Any] = {"n": rows, "source": entries.col, "target": entries.row, "weight": entries.data}
+    return labels_and_places(contents, fields, given, rows)
 
 
 def read_edge_list(
     path: Any, n: int | None, labels: Any, numbering: Any, length_unit: Any, style: TextStyle
 ) -> dict[str, Any]:
-    """The columns source, target, weight and length; a row with a source alone names a region."""
+    """The columns source, target, weight and length of a text; a row with a source alone names a region."""
     path = as_path(path)
     data = unpacked(path, path.read_bytes())
     check_kind(path, kind_of(data), ("text",))
-    rows = rows_of(path, text_of(path, data, style.encoding), style)
+    rows = table_rows(path, data, "text", style, 0)
+    return _edge_list(path, rows, n, labels, numbering, length_unit, style.empty)
+
+
+def _edge_list(
+    path: Any, rows: list[Row], n: int | None, labels: Any, numbering: Any, length_unit: Any, empty: float | None
+) -> dict[str, Any]:
     columns = _columns(path, rows)
     regions, body = _regions_first(rows[1:], columns)
     labels = None if labels is None else region_argument("labels", labels, None, length_unit)
     labels = regions if labels is None and regions else labels
-    fields: dict[str, Any] = {"weight": _column(path, body, columns["weight"])}
+    fields: dict[str, Any] = {"weight": _column(path, body, columns["weight"], empty)}
     if "length" in columns:
-        fields["length"] = _column(path, body, columns["length"]) * length_unit
+        fields["length"] = _column(path, body, columns["length"], empty) * length_unit
     ends = [[cells[columns[end]] for _, cells in body] for end in ("source", "target")]
+    for end, side in zip(("source", "target"), ends, strict=True):
+        for (i, _), cell in zip(body, side, strict=True):
+            if not cell and not isinstance(cell, Quoted):
+                raise bad(path, "name both ends of a connection", f"row {i} has no {end}")
     if labels is None:
         labels = _names(path, body, columns)
     return fields | named_ends(f"File {str(path)!r}", ends[0], ends[1], n, labels, numbering)
@@ -58,6 +127,9 @@ def _names(path: Any, body: list[Row], columns: dict[str, int]) -> list[str] | N
     return None
 
 
+_COLUMNS = ("source", "target", "weight", "length")
+
+
 def _columns(path: Any, rows: list[Row]) -> dict[str, int]:
     """Where the columns are, by their names."""
     head = [cell.lower() for cell in rows[0][1]]
@@ -69,12 +141,15 @@ def _columns(path: Any, rows: list[Row]) -> dict[str, int]:
         if len(cells) != len(head):
             but = f"row {i} has {len(cells)}{cut_short(rows, i, len(cells) < len(head))}"
             raise bad(path, f"have {len(head)} columns", but)
+    twice = next((name for name, times in Counter(head).items() if times > 1 and name in _COLUMNS), None)
+    if twice is not None:
+        raise bad(path, f"have one column {twice!r}", "it has several")
     return {name: place for place, name in enumerate(head)}
 
 
-def _column(path: Any, body: list[Row], place: int) -> np.ndarray:
+def _column(path: Any, body: list[Row], place: int, empty: float | None) -> np.ndarray:
     cells = [(i, [cells[place]]) for i, cells in body]
-    return numbers(path, cells, place + 1)[:, 0] if cells else np.zeros(0)
+    return numbers(path, cells, place + 1, empty)[:, 0] if cells else np.zeros(0)
 
 
 def edge_rows(edges: Any, lengths: list[float] | None) -> list[list[Any]]:
@@ -90,14 +165,15 @@ def edge_rows(edges: Any, lengths: list[float] | None) -> list[list[Any]]:
 
 def read_edges_npz(path: Any) -> dict[str, Any]:
     """What was written of a list of connections."""
-    contents = opened_file(path, only=("npz",))
-    variables = contents.variables
+    return _listed(opened_file(path, only=("npz",)))
+
+
+def _listed(contents: Contents) -> dict[str, Any]:
+    path, variables = contents.where, contents.variables
     missing = [name for name in ("source", "target", "weight", "labels") if name not in variables]
     if missing:
         but = f"it has {contents.listing()} and not {', '.join(map(repr, missing))}"
         raise bad(path, "be written by Edges.to_npz", but)
-    import brainunit as u
-
     fields: dict[str, Any] = {name: contents.array(name) for name in ("source", "target", "weight")}
     if "length_mm" in variables:
         fields["length"] = contents.array("length_mm") * u.mm
