@@ -81,7 +81,6 @@ from brainmass.network.coupling import (
     AdditiveCoupling,
     Coupling,
     DiffusiveCoupling,
-    EdgeWeights,
     HyperbolicTangentCoupling,
     KuramotoCoupling,
     PreSigmoidalCoupling,
@@ -95,6 +94,7 @@ from brainmass.network.coupling import (
     sigmoidal_jansen_rit_coupling,
 )
 from brainmass.connectome.edges import Edges
+from brainmass.network.edge_weights import EdgeWeights
 from brainmass.network.laplacian import LaplacianConnParam, laplacian_connectivity
 from brainmass.network.network import Network
 from brainmass.network.projection import Projection

@@ -139,7 +139,7 @@ def test_zero_weights_stay_zero():
 @pytest.mark.parametrize(
     ("weights", "by", "message"),
     [
-        (W, "rows", "one of 'max', 'row', 'spectral', but is 'rows'"),
+        (W, "rows", "'max', 'row' or 'spectral', but is 'rows'"),
         ([[0, 0], [1, -1]], "row", "into region 1 sum to 0"),
         ([[-2, 1], [1, 1]], "row", "into region 0 sum to -1"),
         (np.triu(np.ones((3, 3)), 1), "spectral", "no feedback loop"),

@@ -154,7 +154,10 @@ def test_a_kernel_of_ones_own():
         (lambda: bm.AdditiveCoupling(conn=W, k=np.nan), "`k` of AdditiveCoupling.*finite"),
         (lambda: bm.AdditiveCoupling(conn=W, b=np.ones(3)), "`b` of AdditiveCoupling"),
         (lambda: bm.AdditiveCoupling(conn=np.where(W > 1, np.nan, np.inf)), "`conn` of AdditiveCoupling.*finite"),
-        (lambda: bm.additive_coupling(np.ones((3, 4)), W), r"Sources must have shape .*\(3, 4\)"),
+        (
+            lambda: bm.additive_coupling(np.ones((3, 4)), W),
+            r"`delayed_x` of additive_coupling .*shape .*\(3, 4\)",
+        ),
         (lambda: bm.additive_coupling(X, X), "must be a matrix"),
     ],
 )

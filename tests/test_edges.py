@@ -72,7 +72,7 @@ def test_repr():
 @pytest.mark.parametrize(
     ("changes", "error", "message"),
     [
-        ({"n": 0}, ValueError, "`n` .*positive whole number, but is 0"),
+        ({"n": 0}, ValueError, "`n` .*positive int.*, but is 0"),
         ({"n": 2.0}, ValueError, "`n` .*but is 2.0"),
         ({"n": True}, ValueError, "`n` .*but is True"),
         ({"source": [0, 3]}, ValueError, r"`source` .*between 0 and 2, but source\[1\] is 3"),
@@ -269,7 +269,7 @@ def test_zero_weights_stay_zero():
 
 
 def test_normalize_refuses():
-    with pytest.raises(ValueError, match="`by` of Edges .*'max', 'row', 'spectral', but is 'rows'"):
+    with pytest.raises(ValueError, match="`by` of Edges .*'max', 'row' or 'spectral', but is 'rows'"):
         random_edges().normalize("rows")
     with pytest.raises(ValueError, match="into region 1 sum to -2"):
         Edges(2, [0, 1], [1, 0], [-2.0, 1.0]).normalize("row")
@@ -358,7 +358,7 @@ def test_padding_keeps_what_is_not_finite_where_it_is():
 
 @pytest.mark.parametrize("width", [0, -1, 2.5])
 def test_split_table_refuses(width):
-    with pytest.raises(ValueError, match=f"`width` of Edges .*positive whole number, but is {width}"):
+    with pytest.raises(ValueError, match=f"`width` of Edges .*positive int, but is {width}"):
         random_edges().split_table(width)
 
 

@@ -347,9 +347,9 @@ def test_weak_input_gives_the_balloon_model_through_its_linear_response(x64):
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"convolution_mode": "vald"}, "`convolution_mode` of HRFBold must be one of 'valid'.*Did you mean 'valid'"),
-        ({"method": "loop"}, "`method` of HRFBold must be one of 'fft', 'direct', but is 'loop'"),
-        ({"scaling": "sum"}, "`scaling` of HRFBold must be one of 'integral', 'tvb'"),
+        ({"convolution_mode": "vald"}, "`convolution_mode` of HRFBold must be 'valid'.*Did you mean 'valid'"),
+        ({"method": "loop"}, "`method` of HRFBold must be 'fft' or 'direct', but is 'loop'"),
+        ({"scaling": "sum"}, "`scaling` of HRFBold must be 'integral' or 'tvb'"),
         ({"history": "held"}, "`history` of HRFBold must be an array, None or 'steady'"),
         (
             {"period": 1001 * u.ms},

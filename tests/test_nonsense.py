@@ -99,7 +99,7 @@ def needed():
         "EdgeWeights": {"weights": square()},
         "RegionalMap": {"maps": np.linspace(0, 1, N), "a": 1.0},
         "Recording": {"in_size": N, "data": signals},
-        "SpatialAverage": {"labels": ["a", "a", "b"]},
+        "SpatialAverage": {"labels": [0, 0, 1]},
         "LeadFieldModel": lead, "EEGLeadFieldModel": lead, "SEEGLeadFieldModel": lead, "MEGLeadFieldModel": magnetic,
         "LeadfieldReadout": {"lm": np.ones((2, N)), "y0": 0.0, "cy0": 1.0},
         **{name: kernel for name in dir(brainmass) if name.endswith("Coupling")},
@@ -181,7 +181,7 @@ def named(argument, given, text):
     """Whether an error names the argument, or one of its items: "Input `x_inp`" of `inputs`, a name that is unknown."""
     texts = [given] if isinstance(given, str) else given if isinstance(given, list) else []
     item = f"{argument.removesuffix('s').capitalize()} `"
-    return argument in text or item in text or any(isinstance(x, str) and repr(x) in text for x in texts)
+    return f"`{argument}`" in text or item in text or any(isinstance(x, str) and repr(x) in text for x in texts)
 
 
 def outcome(call, name, arguments):
@@ -193,11 +193,12 @@ def outcome(call, name, arguments):
             if hasattr(made, "init_state") and isinstance(made, brainmass.NeuralMassDynamics):
                 made.init_state()
     except Exception as error:  # noqa: BLE001
-        last = traceback.extract_tb(error.__traceback__)[-1].filename
-        ours = last.startswith(PACKAGE) or isinstance(error, ImportError)
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        ours = last.filename.startswith(PACKAGE) and str(last.line).startswith("raise ")
+        ours = ours or isinstance(error, ImportError)
         kind = isinstance(error, ValueError | TypeError | u.UnitMismatchError | ImportError)
         if not (ours and kind and named(name, arguments.get(name), str(error))):
-            return f"{type(error).__name__} ({Path(last).name}): {str(error)[:160]}"
+            return f"{type(error).__name__} ({Path(last.filename).name}:{last.lineno}): {str(error)[:160]}"
     return None
 
 

@@ -134,7 +134,7 @@ def numbers(what: str, value: Any, *, unit: Any = None, example: str = "") -> An
     if unit is None:
         return value
     if not u.get_unit(value).has_same_dim(unit):
-        asked = "without unit" if unit.has_same_dim(u.UNITLESS) else f"in a unit like {unit}"
+        asked = {u.UNITLESS.dim: "without unit", u.ms.dim: "a time"}.get(unit.dim, f"in a unit like {unit}")
         raise _error(what, asked, show(value), example, kind=u.UnitMismatchError)
     return value.to_decimal(unit) if isinstance(value, u.Quantity) else value
 

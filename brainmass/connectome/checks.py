@@ -18,6 +18,7 @@ from brainmass._common.messages import suggestion
 __all__ = [
     "SIDES",
     "argument_error",
+    "argument_of",
     "check_entries",
     "checked_centres",
     "checked_hemispheres",
@@ -30,6 +31,7 @@ __all__ = [
     "region_indices",
     "side_of",
     "sides_from_labels",
+    "without_unit",
 ]
 
 _MM_PER_MS = u.get_unit(u.mm / u.ms)
@@ -60,14 +62,25 @@ _SPELLINGS = {"l": "left", "lh": "left", "r": "right", "rh": "right"} | {side: s
 
 def argument_error(owner: str, argument: str, must: str, example: str, kind: type[Exception] = ValueError) -> Exception:
     """The error of a bad argument, in the house format."""
-    return kind(f"Argument `{argument}` of {owner} ({_MEANING[argument]}) {must}. Example: {example}")
+    return kind(f"{argument_of(owner, argument)} {must}. Example: {example}")
+
+
+def argument_of(owner: str, argument: str) -> str:
+    """How messages name an argument."""
+    return f"Argument `{argument}` of {owner} ({_MEANING[argument]})"
+
+
+def without_unit(owner: str, argument: str, given: Any, example: str) -> Any:
+    """What was given, if it is no quantity."""
+    if isinstance(given, u.Quantity) and not given.is_unitless:
+        must = f"must be plain numbers, but are in {u.get_unit(given)}"
+        raise argument_error(owner, argument, must, example)
+    return u.get_mantissa(given) if isinstance(given, u.Quantity) else given
 
 
 def checked_weights(owner: str, argument: str, weights: Any, example: str) -> np.ndarray:
     """Finite plain numbers, as read-only float64."""
-    if isinstance(weights, u.Quantity) and not weights.is_unitless:
-        raise argument_error(owner, argument, f"must be plain numbers, but are in {u.get_unit(weights)}", example)
-    values = _real_array(owner, argument, u.get_mantissa(weights), example)
+    values = _real_array(owner, argument, without_unit(owner, argument, weights, example), example)
     example = f"{argument}=np.where(np.isfinite(W), W, 0.0), where what is not known is no connection"
     check_entries(owner, argument, values, np.isfinite(values), "must be finite", example)
     return values
@@ -137,7 +150,8 @@ def checked_hemispheres(owner: str, hemispheres: Any, n_regions: int) -> tuple[s
     """The side of each region; where booleans are given, True is right, as in The Virtual Brain."""
     if hemispheres is None:
         return None
-    sides = [side_of(owner, "hemispheres", side) for side in np.atleast_1d(np.asarray(hemispheres)).tolist()]
+    given = without_unit(owner, "hemispheres", hemispheres, "hemispheres=['left', 'right']")
+    sides = [side_of(owner, "hemispheres", side) for side in np.atleast_1d(np.asarray(given)).tolist()]
     if len(sides) != n_regions:
         must = f"must be one per region ({n_regions}), but are {len(sides)}"
         raise argument_error(owner, "hemispheres", must, "hemispheres=['left', 'right']")
@@ -197,6 +211,7 @@ def checked_speed(owner: str, speed: Any, shape: tuple[int, ...]) -> Any:
 
 def region_indices(owner: str, argument: str, regions: Any, labels: Sequence[str], example: str) -> np.ndarray:
     """Different regions, given by index, label or mask, as indices; at least one."""
+    regions = without_unit(owner, argument, regions, example)
     given = [regions] if isinstance(regions, str) else np.asarray(regions, dtype=object).tolist()
     if not isinstance(given, list):
         raise argument_error(owner, argument, f"must be a sequence, but is {regions!r}", example, TypeError)

@@ -9,9 +9,16 @@ from typing import TYPE_CHECKING, Any, Self
 import brainunit as u
 import numpy as np
 
+from brainmass._common.checks import function
 from brainmass._common.reading.text import TextStyle
 from brainmass.connectome import files
-from brainmass.connectome.checks import argument_error, checked_length_unit, checked_lengths, checked_weights
+from brainmass.connectome.checks import (
+    argument_error,
+    argument_of,
+    checked_length_unit,
+    checked_lengths,
+    checked_weights,
+)
 from brainmass.connectome.regions import PathLike, Regions
 from brainmass.connectome.symmetry import COMBINED
 from brainmass.connectome.tables import in_one_order
@@ -430,6 +437,7 @@ class Connectome(Regions):
         ValueError
             If the result has another shape or an entry that is not finite.
         """
+        function(argument_of(type(self).__name__, "f"), f, example="map_weights(np.log1p)")
         weights = np.asarray(f(self.weights))
         if weights.shape != self.weights.shape:
             must = f"must keep the shape {self.weights.shape}, but returns an array of shape {weights.shape}"

@@ -10,11 +10,19 @@ from typing import Any, NamedTuple, Self
 import brainunit as u
 import numpy as np
 
+from brainmass._common.checks import whole
 from brainmass._common.foreign import as_text, is_sparse, plain
 from brainmass._common.messages import suggestion
 from brainmass._common.reading.text import TextStyle
 from brainmass.connectome import files
-from brainmass.connectome.checks import argument_error, checked_length_unit, checked_lengths, checked_weights
+from brainmass.connectome.checks import (
+    argument_error,
+    argument_of,
+    checked_length_unit,
+    checked_lengths,
+    checked_weights,
+    without_unit,
+)
 from brainmass.connectome.dense import Connectome
 from brainmass.connectome.regions import PathLike, Regions
 from brainmass.connectome.report import ConnectomeReport, report_on
@@ -411,7 +419,10 @@ class Edges(Regions):
         return max(int(self._in_degree().max(initial=0)), 1)
 
     def _is_mostly_padding(self, width: int) -> bool:
-        return self.n * width > max(_PADDING * (self.weight.size + self.n), _SMALL_TABLE)
+        return self._is_too_large(self.n * width)
+
+    def _is_too_large(self, n_entries: int) -> bool:
+        return n_entries > max(_PADDING * (self.weight.size + self.n), _SMALL_TABLE)
 
     def slots(self) -> tuple[np.ndarray, np.ndarray]:
         """Return row and column of each connection in `table()`, to put other values of the connections there."""
@@ -434,10 +445,11 @@ class Edges(Regions):
         """
         if width is None:
             width = max(-(-self.weight.size // self.n), 1)
-        if not isinstance(width, int | np.integer) or width < 1:
-            must = f"must be a positive whole number, but is {width!r}"
-            raise argument_error(type(self).__name__, "width", must, "split_table(width=16)")
+        width = whole(argument_of(type(self).__name__, "width"), width, example="split_table(width=16)")
         rows = np.maximum(-(-self._in_degree() // width), 1)
+        if self._is_too_large(int(rows.sum()) * width):
+            must = f"must not make a table that is mostly padding, but is {width}, for {self.weight.size} connections"
+            raise argument_error(type(self).__name__, "width", must, "split_table()")
         first = np.cumsum(rows) - rows
         rank = self._rank()
         targets = np.repeat(np.arange(self.n, dtype=np.int32), rows)
@@ -543,24 +555,20 @@ class Edges(Regions):
 
 
 def _checked_n(n: Any) -> int:
-    if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
-        raise argument_error("Edges", "n", f"must be a positive whole number, but is {n!r}", "Edges(100, ...)")
-    if n > _MOST_REGIONS:
-        raise argument_error("Edges", "n", f"must be at most {_MOST_REGIONS}, but is {n}", "Edges(100, ...)")
-    return int(n)
+    return whole(argument_of("Edges", "n"), n, most=_MOST_REGIONS, example="Edges(100, ...)")
 
 
 def _checked_ends(argument: str, given: Any, n_edges: int, labels: tuple[str, ...]) -> np.ndarray:
     """Regions by index or label as read-only indices."""
     example = f"{argument}=[0, 1, 2]"
-    ends = np.asarray(plain(f"Argument `{argument}` of Edges", given))
+    ends = np.asarray(without_unit("Edges", argument, plain(f"Argument `{argument}` of Edges", given), example))
     if ends.dtype.kind == "f" and np.isfinite(ends).all() and (ends == np.round(ends)).all():
         ends = ends.astype(np.int64)  # whole numbers, as MATLAB and pandas hold them
+    if ends.shape != (n_edges,):
+        must = f"must be of the shape of `weight`, {(n_edges,)}, but are of shape {ends.shape}"
+        raise argument_error("Edges", argument, must, example)
     if ends.dtype.kind == "S" or ends.dtype == object and any(isinstance(end, bytes) for end in ends.tolist()):
         ends = np.asarray([as_text(f"Argument `{argument}` of Edges", end) for end in ends.tolist()])
-    if ends.shape != (n_edges,):
-        must = f"must be of the shape of the weights, {(n_edges,)}, but are of shape {ends.shape}"
-        raise argument_error("Edges", argument, must, example)
     if ends.dtype.kind in "UO" and all(isinstance(end, str) for end in ends.tolist()):
         ends = _positions(argument, ends.tolist(), labels)
     if ends.dtype.kind not in "iu" and ends.size:

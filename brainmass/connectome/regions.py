@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any, Self
 import brainunit as u
 import numpy as np
 
+from brainmass._common.checks import one_of
 from brainmass._common.display import folded, page, table
 from brainmass.connectome.checks import (
     argument_error,
+    argument_of,
     checked_centres,
     checked_hemispheres,
     checked_labels,
@@ -175,9 +177,7 @@ class Regions(abc.ABC):
             For another name; for 'row', if the weights into a region are not all zero but their sum is
             zero or negative; for 'spectral', if the spectral radius of nonzero weights is zero.
         """
-        if by not in _KINDS:
-            must = f"must be one of {', '.join(map(repr, _KINDS))}, but is {by!r}"
-            raise argument_error(type(self).__name__, "by", must, "normalize('max')")
+        by = one_of(argument_of(type(self).__name__, "by"), by, _KINDS)
         scales = {"max": self._largest_weight, "row": self._sums_of_rows, "spectral": self._spectral_radius}
         return self._divided(scales[by]())
 

@@ -13,6 +13,8 @@ import numpy as np
 from jax import lax
 from jax.custom_derivatives import SymbolicZero
 
+from brainmass._common.checks import numbers
+from brainmass._common.messages import show
 from brainmass.delays.blocks import ListBlocks, MatrixBlocks, by_source
 from brainmass.delays.linear import linear
 
@@ -21,6 +23,7 @@ __all__ = [
     "DelayLine",
     "History",
     "InterpolatedLine",
+    "checked_delays",
     "delay_line",
     "delay_steps",
 ]
@@ -29,6 +32,17 @@ __all__ = [
 def delay_steps(delays: Any, dt: Any) -> np.ndarray:
     """Delays in steps of `dt`, each rounded to the nearest."""
     return np.rint(np.asarray(delays.to_decimal(u.ms)) / float(dt.to_decimal(u.ms))).astype(np.int32)
+
+
+def checked_delays(what: str, delays: Any, n: int) -> u.Quantity:
+    """Delays of connections among `n` units in ms, shape (n, n), from one for all or one for each."""
+    example = f"{what.split('`')[1]}=5.0 * u.ms"
+    values = np.asarray(numbers(what, delays, unit=u.ms, example=example), float)
+    if values.shape not in ((), (n, n)):
+        raise ValueError(f"{what} must be one for all or have shape ({n}, {n}), but has shape {values.shape}.")
+    if not (np.isfinite(values) & (values >= 0)).all():
+        raise ValueError(f"{what} must be finite and >= 0, but is {show(delays)}.")
+    return np.broadcast_to(values, (n, n)) * u.ms
 
 
 class _Line(brainstate.nn.Module):

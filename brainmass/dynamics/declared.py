@@ -10,10 +10,11 @@ from typing import Any
 
 import brainunit as u
 import numpy as np
+from brainstate.nn import Param
 
 from brainmass._common.checks import MOST, is_whole
 from brainmass._common.messages import show, suggestion
-from brainmass.dynamics.fields import ParamSpec, SettingSpec, StateSpec
+from brainmass.dynamics.fields import ParamSpec, SettingSpec, StateSpec, as_numbers, real
 from brainmass.dynamics.regime import default_method, longest_step
 
 
@@ -30,6 +31,7 @@ def read_declaration(cls: type) -> None:
     cls._starts = {s.init: rows[s.init].default for s in cls._states.values() if isinstance(s.init, str)}
     cls._noises = {s.noise: s.noise_port for s in cls._states.values() if s.noise}
     cls._spellings = {n: f.metadata["spelling"] for n, f in rows.items() if "spelling" in f.metadata}
+    cls._spelled = {n: of for n in cls._spellings if (of := rows[n].metadata["of"])}
     taken = {"in_size", "name", *specs, *cls._states, *cls._starts, *cls._noises, *cls._spellings}
     cls._options = tuple(n for n in rows if n not in taken)
     cls._checks = {n: rows[n].metadata["check"] for n in cls._options if "check" in rows[n].metadata}
@@ -91,9 +93,19 @@ def bind_arguments(cls: type, args: tuple, kwargs: dict[str, Any]) -> dict[str, 
     except TypeError as error:
         raise TypeError(f"{cls.__name__}: {error}.") from None
     given = {key: x for key, x in bound.arguments.items() if not (key in cls._spellings and x is None)}
-    given = cls.translate(given)
+    given = cls.translate(given | _checked_spellings(cls, given))
     defaults = {key: p.default for key, p in cls.__signature__.parameters.items() if key not in cls._spellings}
     return defaults | given
+
+
+def _checked_spellings(cls: type, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Those that are numbers, checked under the name by which they were given."""
+    shape = population_shape(cls.__name__, given["in_size"]) if "in_size" in given else None
+    return {
+        name: as_numbers(cls.__name__, dataclasses.replace(cls._params[of], name=name, domain=real), given[name], shape)
+        for name, of in cls._spelled.items()
+        if name in given and not isinstance(given[name], Param)
+    }
 
 
 def population_shape(owner: str, in_size: Any, argument: str = "in_size") -> tuple[int, ...]:

@@ -172,9 +172,12 @@ def setting(*, default: Any, doc: str, domain: Domain = real, unit: Any = None) 
     return dataclasses.field(default=SettingSpec(default, doc, domain, units))
 
 
-def spelling(doc: str, *, kw_only: Literal[True] = True, default: None = None) -> Any:
-    """Declare another way to write parameters, by keyword: `translate` of the class turns it into those."""
-    return dataclasses.field(default=default, kw_only=kw_only, metadata={"spelling": doc})
+def spelling(doc: str, *, of: str = "", kw_only: Literal[True] = True, default: None = None) -> Any:
+    """Declare another way to write parameters, by keyword: `translate` of the class turns it into those.
+
+    Where it is a number, it is checked as the parameter `of` is, but for its domain.
+    """
+    return dataclasses.field(default=default, kw_only=kw_only, metadata={"spelling": doc, "of": of})
 
 
 def state(
@@ -257,24 +260,29 @@ def as_param(owner: str, spec: ParamSpec, value: Any, shape: tuple[int, ...] | N
 
     The shape is that of what it belongs to; None where that is not known yet.
     """
-    what = f"Argument `{spec.name}` of {owner} ({spec.doc})"
-    if not isinstance(value, Param):
-        if is_function(value):
-            if shape is None:
-                raise TypeError(f"{what} cannot be an initialiser here, as its shape is not known yet.")
-            value = value(shape)
-        value = as_array(value)
-        _check_is_number(what, value, spec)
-    # as it was given: inside a jit the array made from it is traced, and has no number to look at
-    given = value.value() if isinstance(value, Param) else value
-    _check_unit(what, given, spec)
-    if shape is not None:
-        _check_shape(what, given, shape)
-    _check_domain(what, given, spec.domain)
     if isinstance(value, Param):
+        as_numbers(owner, spec, value.value(), shape)
         return value
+    # checked as it was given: inside a jit the array made from it is traced, and has no number to look at
+    value = as_numbers(owner, spec, value, shape)
     with matching_precision(), contextlib.nullcontext() if is_traced(value) else jax.ensure_compile_time_eval():
         return Param.init(value)
+
+
+def as_numbers(owner: str, spec: ParamSpec, value: Any, shape: tuple[int, ...] | None) -> Any:
+    """The checked number, quantity or array for what a user passed, or for what an initialiser returns."""
+    what = f"Argument `{spec.name}` of {owner} ({spec.doc})"
+    if is_function(value):
+        if shape is None:
+            raise TypeError(f"{what} cannot be an initialiser here, as its shape is not known yet.")
+        value = value(shape)
+    value = as_array(value)
+    _check_is_number(what, value, spec)
+    _check_unit(what, value, spec)
+    if shape is not None:
+        _check_shape(what, value, shape)
+    _check_domain(what, value, spec.domain)
+    return value
 
 
 def as_setting(owner: str, spec: SettingSpec, value: Any, shape: tuple[int, ...] = ()) -> Any:

@@ -135,6 +135,7 @@ class WithRows(_Fields):
     _starts: ClassVar[Mapping[str, Any]] = {}
     _noises: ClassVar[Mapping[str, str]] = {}
     _spellings: ClassVar[Mapping[str, str]] = {}
+    _spelled: ClassVar[Mapping[str, str]] = {}
     _options: ClassVar[tuple[str, ...]] = ()
     _checks: ClassVar[Mapping[str, Callable[[str, Any], Any]]] = {}
 

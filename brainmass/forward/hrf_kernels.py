@@ -16,7 +16,8 @@ from braintools.init import Constant
 from jax import lax
 from jax.scipy.special import gammaln
 
-from brainmass._common.messages import show, suggestion
+from brainmass._common.checks import one_of
+from brainmass._common.messages import show
 from brainmass._common.precision import default_dtype
 from brainmass._common.times import milliseconds, steps_of
 from brainmass.dynamics.fields import Domain, Par, as_input, check_input_shape, param, positive, real, setting, state
@@ -287,12 +288,7 @@ class HRFBold(ShowsConstructor, ScaledDrive):
     def check(self) -> None:
         options = {"convolution_mode": _MODES, "method": _METHODS, "scaling": _SCALINGS}
         for argument, known in options.items():
-            value = getattr(self, argument)
-            if value not in known:
-                raise ValueError(
-                    f"Argument `{argument}` of HRFBold must be one of {', '.join(map(repr, known))}, but is {value!r}."
-                    f"{suggestion(str(value), known)}"
-                )
+            one_of(f"Argument `{argument}` of HRFBold", getattr(self, argument), known)
         if not isinstance(self.kernel, HRFKernel):
             raise TypeError(
                 f"Argument `kernel` of HRFBold must be an HRFKernel, but is {show(self.kernel)}. "

@@ -15,10 +15,11 @@ from brainstate.nn import Param
 from braintools.init import Constant
 from jax import lax
 
-from brainmass._common.checks import is_traced
-from brainmass._common.foreign import Held, opened, plain
+from brainmass._common.checks import as_array, flag, instance, is_traced, numbers, one_of
+from brainmass._common.foreign import Held, opened
 from brainmass._common.messages import show
 from brainmass._common.precision import default_dtype
+from brainmass.dynamics.declared import population_shape
 from brainmass.dynamics.fields import Par, as_input, as_param, param, state
 from brainmass.dynamics.module import fixed
 from brainmass.dynamics.node import Declared
@@ -89,14 +90,13 @@ class LeadFieldModel(LinearObserver):
         name: str | None = None,
     ):
         units = {"sensor_unit": sensor_unit, "dipole_unit": dipole_unit}
+        out_size = population_shape(type(self).__name__, out_size, "out_size")
         Declared.__init__(self, in_size=in_size, out_size=out_size, L=None, scale=scale, name=name, **units)
         self.L, self.noise_cov = L, noise_cov
 
     def _admitted(self, key: str, value: Any) -> Any:
-        if key in ("sensor_unit", "dipole_unit") and not isinstance(value, u.Unit):
-            raise TypeError(
-                f"Argument `{key}` of {self._owner} must be a unit, but is {show(value)}. Example: {key}=u.mV."
-            )
+        if key in ("sensor_unit", "dipole_unit"):
+            instance(f"Argument `{key}` of {self._owner}", value, u.Unit, "a unit", example=f"{key}=u.mV")
         if key == "L" and (value is not None or self._closed):
             value = self._gain(value)
         return super()._admitted(key, value)
@@ -317,7 +317,7 @@ def _is_open(values: Any) -> bool:
 
 def _as_matrix(what: str, given: Any, rows: tuple[str, ...], columns: tuple[str, ...], asked: bool = True) -> Any:
     """Lists and tables as arrays, turned round where the table says so; others as they are."""
-    held = opened(what, np.asarray(given) if isinstance(given, list | tuple) else given)
+    held = opened(what, as_array(given))
     dims = [str(dim).lower() for dim in held.dims]
     if asked and not set(dims) & {*rows, *columns} and _is_open(held.values):
         raise ValueError(
@@ -330,14 +330,15 @@ def _as_matrix(what: str, given: Any, rows: tuple[str, ...], columns: tuple[str,
 
 def _square_root(what: str, n: int, unit: u.Unit, given: Any) -> np.ndarray:
     """A square root of a checked covariance, as plain numbers; it may be singular, as after re-referencing."""
-    got = u.get_unit(given)
+    matrix = numbers(what, given)
+    got = u.get_unit(matrix)
     if got.dim != u.DIMENSIONLESS:
         if not got.has_same_dim(unit):
             raise u.UnitMismatchError(
                 f"{what} must be in {unit}, the square of `sensor_unit`, or plain numbers, but is in {got}."
             )
-        given = given.to_decimal(unit)
-    matrix = np.asarray(u.maybe_decimal(plain(what, given)), float)
+        matrix = matrix.to_decimal(unit)
+    matrix = np.asarray(u.maybe_decimal(matrix), float)
     if matrix.shape != (n, n) or not np.isfinite(matrix).all():
         raise ValueError(f"{what} must be finite numbers of shape ({n}, {n}), but is {show(given)}.")
     largest = np.abs(matrix).max()
@@ -508,7 +509,7 @@ class LeadfieldReadout(LinearObserver):
         name: str | None = None,
     ):
         owner = type(self).__name__
-        options = {"lm": None, "y0": None, "cy0": None, "unit": None, "name": name}
+        options = {"lm": None, "y0": None, "cy0": None, "unit": u.UNITLESS, "name": name}
         Declared.__init__(self, normalize=normalize, demean=demean, **options)
         lm = _as_matrix(f"Argument `lm` of {owner} (lead field)", lm, rows=_SENSORS, columns=_REGIONS)
         shape = u.math.shape(lm.value() if isinstance(lm, Param) else lm)
@@ -533,11 +534,9 @@ class LeadfieldReadout(LinearObserver):
         return super()._admitted(key, value)
 
     def check(self) -> None:
-        if self.normalize not in (True, False, "l1", "l2"):
-            raise ValueError(
-                f"Argument `normalize` of {self._owner} must be True, False, 'l1' or 'l2', "
-                f"but is {show(self.normalize)}."
-            )
+        if not isinstance(self.normalize, bool):
+            one_of(f"Argument `normalize` of {self._owner}", self.normalize, ("l1", "l2"), also="True, False, ")
+        flag(f"Argument `demean` of {self._owner}", self.demean)
         if self.lm is not None:
             self.normalize_leadfield(self.lm.value())
         missing = [name for name in self._params if getattr(self, name) is None]

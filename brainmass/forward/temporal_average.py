@@ -12,7 +12,7 @@ import numpy as np
 from brainstate import HiddenState, LongTermState
 from braintools.init import Constant
 
-from brainmass._common.checks import is_traced
+from brainmass._common.checks import as_array, instance, is_traced, numbers
 from brainmass._common.messages import show
 from brainmass._common.precision import default_dtype
 from brainmass._common.times import milliseconds, steps_of
@@ -36,6 +36,11 @@ class LinearObserver(ShowsConstructor, Observer):
     _elsewhere = fixed("in_size", "out_size", "name", "sized", "n_parcels", "labels", "weights")
 
     unit = u.UNITLESS  # of what is seen
+
+    def _admitted(self, key: str, value: Any) -> Any:
+        if key == "unit":
+            instance(f"Argument `unit` of {self._owner}", value, u.Unit, "a unit", example="unit=u.mV")
+        return super()._admitted(key, value)
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -188,14 +193,16 @@ class SpatialAverage(LinearObserver):
 
 def _shares(owner: str, labels: Any, weights: Any) -> tuple[np.ndarray, np.ndarray]:
     """The checked labels, and by node its share of its parcel."""
-    ids = np.asarray(labels)
+    ids = np.asarray(as_array(labels)) if isinstance(labels, list | tuple | np.ndarray | jax.Array) else np.zeros(0)
     if ids.ndim != 1 or ids.dtype.kind not in "iu" or not (ids >= 0).any():
         raise ValueError(
             f"Argument `labels` of {owner} must be integers of shape (nodes,), not all of them negative, but is "
             f"{show(labels)}. Example: labels=np.array([0, 0, 1, 1, -1])."
         )
     ids = ids.astype(np.int64)
-    share = np.ones(len(ids)) if weights is None else np.asarray(u.get_mantissa(weights), float)
+    share = np.ones(len(ids))
+    if weights is not None:
+        share = np.asarray(u.get_mantissa(numbers(f"Argument `weights` of {owner}", weights)), float)
     if share.shape != ids.shape or not (np.isfinite(share) & (share >= 0)).all():
         raise ValueError(
             f"Argument `weights` of {owner} must be finite numbers >= 0 of shape {ids.shape}, one for each node, but "

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import brainunit as u
-import numpy as np
 from brainstate import HiddenState
 from brainstate.nn import Param
 from braintools.init import Uniform
@@ -52,8 +51,8 @@ class FitzHughNagumoStep(NeuralMassDynamics):
     delta: Par = param(default=0.0, doc="value of V at which the nullcline of w crosses zero")
     epsilon: Par = param(default=0.5, doc="decay of the recovery variable")
     tau: Par = param(default=20.0 * u.ms, doc="time constant of the recovery variable", domain=positive)
-    a: Any = spelling("minus `delta`, in FitzHugh's own equations", default=None)
-    b: Any = spelling("`epsilon`, in FitzHugh's own equations", default=None)
+    a: Any = spelling("minus `delta`, in FitzHugh's own equations", of="delta", default=None)
+    b: Any = spelling("`epsilon`, in FitzHugh's own equations", of="epsilon", default=None)
     noise_V: Noise | None = None
     noise_w: Noise | None = None
     init_V: Initializer = Uniform(0.0, 0.05)
@@ -87,5 +86,4 @@ class FitzHughNagumoStep(NeuralMassDynamics):
 def _minus(a: Any) -> Any:
     if isinstance(a, Param):
         raise TypeError("Argument `a` of FitzHughNagumoStep must not be a brainstate Param: fit `delta`, which is -a.")
-    value: Any = np.asarray(a) if isinstance(a, list | tuple) else a
-    return (lambda shape: -value(shape)) if callable(a) else -value
+    return -a

@@ -12,9 +12,9 @@ import numpy as np
 from brainstate import HiddenState
 from brainstate.nn import Param
 
-from brainmass._common.messages import show
+from brainmass._common.checks import is_function
 from brainmass._common.precision import default_dtype
-from brainmass.delays.lines import DelayLine, delay_steps
+from brainmass.delays.lines import DelayLine, checked_delays, delay_steps
 from brainmass.dynamics.node import Field, NeuralMassDynamics, time_step
 
 __all__ = ["PhaseCoupled"]
@@ -39,7 +39,7 @@ class PhaseCoupled(NeuralMassDynamics):
         if key == "conn" and value is not None:
             value = _as_square(self._owner, value, n)
         elif key == "delay":
-            value = _as_delays(self._owner, value, n)
+            value = None if value is None else checked_delays(f"Argument `delay` of {self._owner}", value, n)
             self._line, self._line_dt = None, None
         return super()._admitted(key, value)
 
@@ -165,7 +165,7 @@ def _shape(value: Any) -> tuple[int, ...]:
 
 def _as_square(owner: str, conn: Any, n: int) -> Any:
     conn = getattr(conn, "weights", conn)
-    if callable(conn) and not isinstance(conn, Param):
+    if is_function(conn) and not isinstance(conn, Param):
         conn = conn((n, n))
     shape = _shape(conn)
     if shape == (n * n,) and not isinstance(conn, Param):
@@ -176,17 +176,3 @@ def _as_square(owner: str, conn: Any, n: int) -> Any:
             f"but has shape {shape}."
         )
     return conn if isinstance(conn, Param) else u.math.asarray(conn)
-
-
-def _as_delays(owner: str, delay: Any, n: int) -> Any:
-    if delay is None:
-        return None
-    what = f"Argument `delay` of {owner}"
-    if not u.get_unit(delay).has_same_dim(u.ms):
-        raise u.UnitMismatchError(f"{what} must be a time, but is {show(delay)}. Example: delay=5.0 * u.ms.")
-    values = np.asarray(delay.to_decimal(u.ms))
-    if values.shape not in ((), (n, n)):
-        raise ValueError(f"{what} must be a scalar or have shape ({n}, {n}), but has shape {values.shape}.")
-    if not (np.isfinite(values) & (values >= 0)).all():
-        raise ValueError(f"{what} must be finite and >= 0, but is {show(delay)}.")
-    return np.broadcast_to(values.astype(float), (n, n)) * u.ms

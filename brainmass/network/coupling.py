@@ -17,13 +17,11 @@ import jax.numpy as jnp
 import numpy as np
 from brainstate.nn import Param
 
-from brainmass._common.checks import is_traced
+from brainmass._common.checks import numbers
 from brainmass._common.messages import show, suggestion
-from brainmass._common.precision import default_dtype
 from brainmass.connectome.edges import Edges, SplitTable
 from brainmass.connectome.given import as_connections
 from brainmass.dynamics.fields import Domain, Par, as_param, option, param
-from brainmass.dynamics.module import ClosedModule, ShowsConstructor
 from brainmass.dynamics.node import WithRows
 from brainmass.network.products import gathered_product, product
 
@@ -32,7 +30,6 @@ __all__ = [
     "AdditiveCoupling",
     "Coupling",
     "DiffusiveCoupling",
-    "EdgeWeights",
     "HyperbolicTangentCoupling",
     "KuramotoCoupling",
     "PreSigmoidalCoupling",
@@ -46,30 +43,6 @@ __all__ = [
     "sigmoidal_coupling",
     "sigmoidal_jansen_rit_coupling",
 ]
-
-
-def _sum_over_edges(weights: Any, x: Any) -> Any:
-    """The same for sources given per edge, shape (..., N_out, N_in) or flat; one axis (N_in,) serves all targets."""
-    shape = u.math.shape(weights)
-    if len(shape) != 2:
-        raise ValueError(f"Argument `conn` must be a matrix (N_out, N_in), but has shape {shape}.")
-    if u.math.shape(x) == (shape[1],):
-        return product(weights, x)
-    return u.math.sum(weights * _per_connection(shape, x), axis=-1)
-
-
-def _per_connection(shape: tuple[int, ...], x: Any) -> Any:
-    """Bound sources, one for each weight: shape (..., N_out, N_in), or (N_in,) for all targets."""
-    if u.math.shape(x) == (shape[1],):
-        return u.math.broadcast_to(x, shape)
-    if u.math.shape(x)[-1] == shape[0] * shape[1]:
-        x = u.math.reshape(x, (*u.math.shape(x)[:-1], *shape))
-    if u.math.shape(x)[-2:] != shape:
-        raise ValueError(
-            f"Sources must have shape (..., {shape[0]}, {shape[1]}), as `conn`, or ({shape[1]},), "
-            f"but have {u.math.shape(x)}."
-        )
-    return x
 
 
 class Coupling(WithRows):
@@ -234,7 +207,9 @@ class Coupling(WithRows):
         n_in = self.n_in
         weights = self.conn.value()
         if activity is not None:
-            x = activity[0] if isinstance(activity, tuple | list) else activity
+            x = numbers(
+                f"The activity given to {self._owner}", activity[0] if isinstance(activity, tuple | list) else activity
+            )
             if u.math.shape(x)[-1:] != (n_in,):
                 raise ValueError(f"{self._owner} couples {n_in} regions, but the activity has shape {u.math.shape(x)}.")
             if self.pairwise:
@@ -244,12 +219,47 @@ class Coupling(WithRows):
             return self.post(total, x, self.strength(weights))
         if self.x is None:
             raise ValueError(f"{self._owner} has no bound sources: call it with the activity, coupling(x).")
-        target = self.y() if callable(self.y) else self.y
+        return self.of_bound(self._owner, x=_fetch(self.x), y=_fetch(self.y))
+
+    def of_bound(self, owner: str, y: Any = None, **sources: Any) -> Any:
+        """What each target region receives from sources bound to connections; errors call them as they are given.
+
+        Sources have shape (..., N_out, N_in), flat or not, or (N_in,) for all targets.
+        """
+        ((name, x),) = sources.items()
+        self._known_shape  # or the error that says what is missing  # noqa: B018
+        weights = self.conn.value()
+        x = self._per_connection(f"Argument `{name}` of {owner} (activity of the sources)", x)
+        if self.needs_target:
+            y = self._at_targets(f"Argument `y` of {owner} (activity of the targets)", y, u.get_unit(x))
         if self.pairwise:
-            total = self.sum_of_pairs(weights, _per_connection(u.math.shape(weights), _fetch(self.x)), target)
+            total = self.sum_of_pairs(weights, x, y)
         else:
-            total = self.by_target(_sum_over_edges(weights, self.pre(_fetch(self.x))))
-        return self.post(total, target, self.strength(weights))
+            total = self.by_target(u.math.sum(weights * self.pre(x), axis=-1))
+        return self.post(total, y, self.strength(weights))
+
+    def _per_connection(self, what: str, x: Any) -> Any:
+        """Bound sources, one for each weight."""
+        x, shape = numbers(what, x), u.math.shape(self.conn.value())
+        got = u.math.shape(x)
+        if got == (self.n_in,):
+            return u.math.broadcast_to(self.by_connection(x), shape)
+        if got[-1:] == (shape[0] * shape[1],):
+            return u.math.reshape(x, (*got[:-1], *shape))
+        if got[-2:] != shape:
+            raise ValueError(
+                f"{what} must have shape (..., {shape[0]}, {shape[1]}), as `conn`, or ({self.n_in},), but has {got}."
+            )
+        return x
+
+    def _at_targets(self, what: str, y: Any, unit: u.Unit) -> Any:
+        """Bound targets, like the sources."""
+        y = numbers(what, _needed(self, y))
+        if u.math.shape(y)[-1:] not in ((), (self.n_out,)):
+            raise ValueError(f"{what} must have shape (..., {self.n_out}), but has {u.math.shape(y)}.")
+        if not u.get_unit(y).has_same_dim(unit):
+            raise u.UnitMismatchError(f"{what} must have the unit of the sources, {unit}, but is in {u.get_unit(y)}.")
+        return y
 
 
 def _lengths_in_mm(conn: Any, present: np.ndarray | None, dense: bool) -> np.ndarray | None:
@@ -311,6 +321,11 @@ class AdditiveCoupling(_PostSum):
     def post(self, total: Any, target: Any, strength: Any) -> Any:
         scaled, b = self.k.value() * total, self.b.value()
         unit = u.get_unit(scaled)
+        if not u.get_unit(b).has_same_dim(u.UNITLESS) and not u.get_unit(b).has_same_dim(unit):
+            raise u.UnitMismatchError(
+                f"Argument `b` of {self._owner} (offset) must be in the unit of the sum, {unit}, or a plain number, "
+                f"but is in {u.get_unit(b)}."
+            )
         return scaled + (b * unit if u.get_unit(b).dim == u.DIMENSIONLESS != unit.dim else b)
 
 
@@ -440,31 +455,34 @@ class KuramotoCoupling(Coupling):
 
 def diffusive_coupling(delayed_x: Any, y: Any, conn: Any, k: Any) -> Any:
     """`k Σ_j w_ij (x_ij - y_i)` for sources of shape (..., N_out, N_in), flat, or (N_in,)."""
-    return DiffusiveCoupling(delayed_x, y, conn, k)()
+    return DiffusiveCoupling(conn=conn, k=k).of_bound("diffusive_coupling", delayed_x=delayed_x, y=y)
 
 
 def additive_coupling(delayed_x: Any, conn: Any, k: Any = 1.0, b: Any = 0.0) -> Any:
     """`k Σ_j w_ij x_ij + b` for sources of shape (..., N_out, N_in), flat, or (N_in,)."""
-    return AdditiveCoupling(delayed_x, conn, k, b)()
+    return AdditiveCoupling(conn=conn, k=k, b=b).of_bound("additive_coupling", delayed_x=delayed_x)
 
 
 def sigmoidal_coupling(
     delayed_x: Any, conn: Any, k: Any = 1.0, a: Any = 1.0, b: Any = 0.0, slope: Any = 1.0, midpoint: Any = 0.0
 ) -> Any:
     """`k / (1 + exp(-slope (a Σ_j w_ij x_ij + b - midpoint)))`; sources as in `additive_coupling`."""
-    return SigmoidalCoupling(delayed_x, conn, k, a, b, slope, midpoint)()
+    kernel = SigmoidalCoupling(conn=conn, k=k, a=a, b=b, slope=slope, midpoint=midpoint)
+    return kernel.of_bound("sigmoidal_coupling", delayed_x=delayed_x)
 
 
 def hyperbolic_tangent_coupling(delayed_x: Any, conn: Any, k: Any = 0.5, scale: Any = 2.0) -> Any:
     """`k tanh(scale Σ_j w_ij x_ij)`; sources as in `additive_coupling`."""
-    return HyperbolicTangentCoupling(delayed_x, conn, k, scale)()
+    kernel = HyperbolicTangentCoupling(conn=conn, k=k, scale=scale)
+    return kernel.of_bound("hyperbolic_tangent_coupling", delayed_x=delayed_x)
 
 
 def sigmoidal_jansen_rit_coupling(
     delayed_x: Any, conn: Any, k: Any = 1.0, cmin: Any = 0.0, cmax: Any = 0.005, midpoint: Any = 6.0, r: Any = 0.56
 ) -> Any:
     """`k Σ_j w_ij (cmin + (cmax - cmin) / (1 + exp(r (midpoint - x_ij))))`; sources as in `additive_coupling`."""
-    return SigmoidalJansenRitCoupling(delayed_x, conn, k, cmin, cmax, midpoint, r)()
+    kernel = SigmoidalJansenRitCoupling(conn=conn, k=k, cmin=cmin, cmax=cmax, midpoint=midpoint, r=r)
+    return kernel.of_bound("sigmoidal_jansen_rit_coupling", delayed_x=delayed_x)
 
 
 COUPLINGS: dict[str, type[Coupling]] = {
@@ -511,51 +529,3 @@ def _put_on(coupling: Coupling, conn: Any, k: Any, k_is_given: bool) -> Coupling
         )
     coupling.conn = conn
     return coupling
-
-
-class EdgeWeights(ShowsConstructor, ClosedModule, Param):
-    r"""Trainable weights of the edges that exist, :math:`w_{ij} e^{g_{ij}}`: zeros stay zero and no sign changes.
-
-    Parameters
-    ----------
-    weights : array (N, N)
-        Where the gains :math:`g` start from zero.
-    reg : brainstate Regularization, optional
-        Acts on the weights.
-    """
-
-    def __init__(self, weights: Any, reg: Any = None, fit: bool = True):
-        start = u.math.asarray(getattr(weights, "weights", weights))
-        super().__init__(jnp.zeros(u.math.shape(start), default_dtype()), reg=reg, fit=fit)
-        self.precompute = _Scale(start)
-
-    def set_value(self, value: Any) -> None:
-        start = self.precompute.start
-        value = u.math.asarray(getattr(value, "weights", value))
-        _check_same_edges(start, value)
-        ratio = u.maybe_decimal(u.math.where(start == 0, 1.0, value / u.math.where(start == 0, 1.0, start)))
-        super().set_value(u.math.log(ratio))
-
-
-def _check_same_edges(start: Any, value: Any) -> None:
-    if u.math.shape(value) != u.math.shape(start):
-        raise ValueError(f"EdgeWeights has shape {u.math.shape(start)}, but is to be set to {u.math.shape(value)}.")
-    if is_traced((start, value)):
-        return
-    changed = np.argwhere(np.sign(u.get_mantissa(value)) != np.sign(u.get_mantissa(start)))
-    if len(changed):
-        i, j = map(int, changed[0])
-        raise ValueError(
-            f"EdgeWeights keeps the zeros and the signs of its weights, but is to be set to {value[i, j]} "
-            f"at [{i}, {j}], where it has {start[i, j]}. Make new ones: EdgeWeights(weights)."
-        )
-
-
-class _Scale:
-    """From log-gains to weights."""
-
-    def __init__(self, start: Any):
-        self.start = start
-
-    def __call__(self, gain: Any) -> Any:
-        return self.start * u.math.exp(gain)

@@ -7,6 +7,7 @@ from typing import Any
 
 import brainunit as u
 
+from brainmass._common.checks import instance, items
 from brainmass._common.display import Html, folded, page, table
 from brainmass._common.messages import show, suggestion
 from brainmass._common.places import refuse_two_places
@@ -103,7 +104,10 @@ class Network(Module):
         self._names = [*_check_nodes(node)]
         for name in self._names:
             setattr(self, name, node[name] if isinstance(node, Mapping) else node)
-        projections = [*projections]
+        projections = [
+            instance("Each of the `projections` of Network", projection, Projection, "a brainmass.Projection")
+            for projection in items("Argument `projections` of Network", projections, "projections")
+        ]
         if conn is not None or not projections:
             if isinstance(node, Mapping):
                 raise TypeError("Argument `conn` of Network belongs to one node; of several, name their `projections`.")

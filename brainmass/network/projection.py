@@ -15,10 +15,10 @@ import jax.numpy as jnp
 import numpy as np
 from brainstate.nn import Param
 
-from brainmass._common.checks import is_traced
+from brainmass._common.checks import is_traced, numbers
 from brainmass._common.display import page, parameter_words, table
 from brainmass._common.foreign import plain
-from brainmass._common.messages import show, suggestion
+from brainmass._common.messages import named, show, suggestion
 from brainmass._common.precision import default_dtype
 from brainmass.connectome.edges import Edges
 from brainmass.connectome.given import as_connections
@@ -26,7 +26,8 @@ from brainmass.delays.lines import BlockedLine, DelayLine, InterpolatedLine, del
 from brainmass.dynamics.fields import Domain, Par, param
 from brainmass.dynamics.module import ClosedModule, ShowsConstructor, fixed
 from brainmass.dynamics.node import NeuralMassDynamics, WithRows, time_step
-from brainmass.network.coupling import Coupling, EdgeWeights, as_weights, make_coupling
+from brainmass.network.coupling import Coupling, as_weights, make_coupling
+from brainmass.network.edge_weights import EdgeWeights
 
 __all__ = ["DEFAULT_STRENGTH", "Projection"]
 
@@ -118,7 +119,7 @@ class Projection(ShowsConstructor, WithRows):
             raise
         self.labels = getattr(conn, "labels", None)
         self.source, self.target = source, target
-        self._coupled_var, self._port = coupled_var, port or ""
+        self._coupled_var, self._port = coupled_var, "" if port is None else port
         self.interpolate, self.self_connection, self.delay_init = interpolate, self_connection, delay_init
         self.delays: DelayLine | BlockedLine | InterpolatedLine | None = None
         self._ends: _Ends | None = None
@@ -168,7 +169,7 @@ class Projection(ShowsConstructor, WithRows):
                      (*target._states, *target.sources), target._ports, source is target,
                      tuple(name for name, spec in source._states.items() if spec.is_angle))  # fmt: skip
         ends.check_sent(self._coupled_var, self.coupling)
-        port = self._port or target.coupling_port
+        port = target.coupling_port if isinstance(self._port, str) and not self._port else self._port
         ends.check_port(port)
         shape = (self.coupling.n_out, self.coupling.n_in)
         wanted = (target.varshape[0], source.varshape[0])
@@ -545,10 +546,10 @@ class _Ends:
     angles: tuple[str, ...] = ()
 
     def check_sent(self, name: Any, coupling: Coupling) -> None:
-        if name not in self.sent:
+        if not isinstance(name, str) or name not in self.sent:
             raise ValueError(
                 f"Argument `coupled_var` of {self.owner} must be a state of {self.source} ({', '.join(self.sent)}), "
-                f"but is {name!r}.{suggestion(str(name), self.sent)}"
+                f"but is {named(name)}.{suggestion(str(name), self.sent)}"
             )
         if coupling.needs_target and name not in self.known_there:
             raise ValueError(
@@ -563,10 +564,10 @@ class _Ends:
             )
 
     def check_port(self, name: Any) -> None:
-        if name not in self.ports:
+        if not isinstance(name, str) or name not in self.ports:
             raise ValueError(
                 f"Argument `port` of {self.owner} must be an input of {self.target} ({', '.join(self.ports)}), "
-                f"but is {name!r}.{suggestion(str(name), self.ports)}"
+                f"but is {named(name)}.{suggestion(str(name), self.ports)}"
             )
 
 
@@ -622,6 +623,7 @@ def _distance(distance: Any, speed: Any, shape: tuple[int, ...], conn: Any) -> n
             "Argument `distance` of Network needs the conduction speed as well. Example: speed=10 * u.mm / u.ms."
         )
     lengths = plain("Argument `distance` of Network", distance, getattr(conn, "labels", None))
+    lengths = numbers("Argument `distance` of Network (lengths)", lengths, example="distance=D * u.mm")
     lengths = lengths if u.get_unit(lengths).dim != u.DIMENSIONLESS else np.asarray(lengths) * u.mm
     if not u.get_unit(lengths).has_same_dim(u.mm):
         raise u.UnitMismatchError(
@@ -643,5 +645,7 @@ _ROOM = {False: 1, True: 2}  # how much slower than at first a speed may become,
 
 
 def _as_speed(speed: Any) -> Any:
-    plain = not isinstance(speed, Param) and not callable(speed) and u.get_unit(speed).dim == u.DIMENSIONLESS
-    return (speed if is_traced(speed) else np.asarray(speed)) * (u.mm / u.ms) if plain else speed
+    if isinstance(speed, Param) or callable(speed):
+        return speed
+    speed = numbers("Argument `speed` of Network (conduction speed)", speed, example="speed=10 * u.mm / u.ms")
+    return speed if u.get_unit(speed).dim != u.DIMENSIONLESS else u.maybe_decimal(speed) * (u.mm / u.ms)

@@ -13,10 +13,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from brainmass._common.checks import is_traced, numbers, one_of, whole
+from brainmass._common.checks import is_traced, is_whole, items, number, numbers, one_of, whole
 from brainmass._common.clock import Double, as_written, moment, step_in_ms
 from brainmass._common.foreign import opened
-from brainmass._common.messages import show
+from brainmass._common.messages import named, show
 from brainmass._common.places import refuse_two_places
 from brainmass._common.precision import default_dtype
 from brainmass._common.times import many_milliseconds, steps_of
@@ -226,15 +226,17 @@ class Stimulus(Drive, Declared):
 
 
 def _weights(owner: str, regions: Any, n: int) -> np.ndarray:
-    entries = dict(regions) if isinstance(regions, Mapping) else dict.fromkeys(np.atleast_1d(regions).tolist(), 1.0)
+    what, example = f"Argument `regions` of {owner}", f"regions=[0, {n - 1}]"
+    regions = np.asarray(regions) if isinstance(regions, jax.Array) else regions
+    one = isinstance(regions, int | np.integer | str)
+    entries = [regions] if one else list(regions) if isinstance(regions, Mapping) else items(what, regions, "regions")
     weights = np.zeros(n)
-    for region, weight in entries.items():
-        if isinstance(region, bool) or not isinstance(region, int | np.integer) or not -n <= region < n:
+    for region in entries:
+        if not is_whole(region, -n, n - 1):
             raise ValueError(
-                f"Argument `regions` of {owner} must be numbers of regions, 0 to {n - 1}, but has {region!r}. "
-                f"Example: regions=[0, {n - 1}]."
+                f"{what} must be numbers of regions, 0 to {n - 1}, but has {named(region)}. Example: {example}."
             )
-        weights[region] = weight
+        weights[region] = number(what, regions[region]) if isinstance(regions, Mapping) else 1.0
     return weights
 
 

@@ -13,10 +13,10 @@ import numpy as np
 from brainstate.nn import Linear, Param
 from braintools.init import Constant, KaimingNormal
 
-from brainmass._common.checks import as_array, is_function, numbers, whole
-from brainmass._common.messages import show, suggestion
+from brainmass._common.checks import is_function, numbers, whole
+from brainmass._common.messages import suggestion
 from brainmass._common.precision import matching_precision
-from brainmass.delays.lines import History, delay_steps
+from brainmass.delays.lines import History, checked_delays, delay_steps
 from brainmass.dynamics.declared import batch_shape, population_shape
 from brainmass.dynamics.module import Module, fixed
 from brainmass.dynamics.node import NeuralMassDynamics, time_step
@@ -187,7 +187,7 @@ class DelayedAdditiveConn(Module):
         self.model, self.state, self.k, self.period = model, state, k, period
         self.delay_init = initial(self, "delay_init", delay_init)
         n = model.varshape[-1]
-        self.delay_time = _as_delays(type(self).__name__, delay_time, n)
+        self.delay_time = checked_delays(f"Argument `delay_time` of {type(self).__name__}", delay_time, n)
         with matching_precision():
             self.weight = Param(initial(self, "w_init", w_init)((n, n)), fit=True)
 
@@ -226,18 +226,6 @@ class DelayedLaplacianConn(DelayedAdditiveConn):
     def weights(self) -> Any:
         weights = self.weight.value()
         return weights - u.math.diag(u.math.sum(weights, axis=1))
-
-
-def _as_delays(owner: str, delay: Any, n: int) -> Any:
-    delay = as_array(delay)
-    if not u.get_unit(delay).has_same_dim(u.ms):
-        raise u.UnitMismatchError(f"The delays of {owner} must be times, but are {show(delay)}. Example: 5.0 * u.ms.")
-    values = np.asarray(delay.to_decimal(u.ms), float)
-    if values.shape not in ((), (n, n)):
-        raise ValueError(f"The delays of {owner} must be one, or of shape ({n}, {n}), but have shape {values.shape}.")
-    if not (np.isfinite(values) & (values >= 0)).all():
-        raise ValueError(f"The delays of {owner} must be finite and >= 0, but are {show(delay)}.")
-    return np.broadcast_to(values, (n, n)) * u.ms
 
 
 def _with_unit(node: NeuralMassDynamics, state: str, value: Any) -> Any:
@@ -332,6 +320,8 @@ class SequenceLayer(Built):
         self.n_input, n_hidden = (whole(f"Argument `{k}` of {type(self).__name__}", given.pop(k)) for k in self.sizes)
         self.rec_scale = numbers(f"Argument `rec_scale` of {type(self).__name__}", own["rec_scale"], unit=u.UNITLESS)
         self.node = self.make_node(n_hidden, own, given)
+        if own["delay"] is not None:
+            own["delay"] = checked_delays(f"Argument `delay` of {type(self).__name__}", own["delay"], n_hidden)
         self.inp = linear(self.n_input, n_hidden, own["inp_w_init"], own["inp_b_init"])
         self.connect(own)
 

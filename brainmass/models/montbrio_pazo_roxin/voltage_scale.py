@@ -34,7 +34,7 @@ class VoltageScale(NeuralMassDynamics):
         scale = {name: given[name] for name in ("v_rest", "v_th") if given.get(name) is not None}
         if len(scale) == 1 or (not scale and given.get("R") is not None):
             raise ValueError(
-                f"{cls.__name__} has a voltage scale with both `v_rest` and `v_th`, or with neither. "
+                f"{cls.__name__} has a voltage scale with both `v_rest` and `v_th`, or with neither and without `R`. "
                 "Example: v_rest=-65 * u.mV, v_th=-50 * u.mV."
             )
         return {"eta": 0.0, "delta": 1.0, "R": 10.0 * u.Mohm, **given} if scale else given

@@ -48,10 +48,10 @@ class WilsonCowanStep(Sigmoids, Weights, Refractoriness, _Recurrent):
         ),
     }
 
-    c_EE: Any = spelling("wEE, as the strength onto E from E, with its sign", default=None)
-    c_EI: Any = spelling("-wIE: the strength onto E from I, with its sign", default=None)
-    c_IE: Any = spelling("wEI, as the strength onto I from E, with its sign", default=None)
-    c_II: Any = spelling("-wII: the strength onto I from I, with its sign", default=None)
+    c_EE: Any = spelling("wEE, as the strength onto E from E, with its sign", of="wEE", default=None)
+    c_EI: Any = spelling("-wIE: the strength onto E from I, with its sign", of="wIE", default=None)
+    c_IE: Any = spelling("wEI, as the strength onto I from E, with its sign", of="wEI", default=None)
+    c_II: Any = spelling("-wII: the strength onto I from I, with its sign", of="wII", default=None)
 
     @classmethod
     def translate(cls, given: dict[str, Any]) -> dict[str, Any]:
@@ -74,9 +74,6 @@ class WilsonCowanStep(Sigmoids, Weights, Refractoriness, _Recurrent):
             raise TypeError(
                 f"Argument `{name}` of {cls.__name__} must be numbers: its sign is turned. Give the Param to `{new}`."
             )
-        if callable(value):
-            return lambda shape: cls._unsigned(name, value(shape))
-        value = np.asarray(value) if isinstance(value, list | tuple) else value
         if not is_traced(value) and np.any(sign * np.asarray(u.get_mantissa(value)) < 0):
             raise ValueError(
                 f"Argument `{name}` of {cls.__name__} must be {'>= 0' if sign > 0 else '<= 0'}, but is {show(value)}: "

@@ -1,0 +1,76 @@
+"""Trainable weights of the connections that exist."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import brainunit as u
+import jax.numpy as jnp
+import numpy as np
+from brainstate.nn import Param
+
+from brainmass._common.checks import flag, is_traced, numbers
+from brainmass._common.precision import default_dtype
+from brainmass.dynamics.fields import check_parts
+from brainmass.dynamics.module import ClosedModule, ShowsConstructor
+
+__all__ = ["EdgeWeights"]
+
+
+class EdgeWeights(ShowsConstructor, ClosedModule, Param):
+    r"""Trainable weights of the edges that exist, :math:`w_{ij} e^{g_{ij}}`: zeros stay zero and no sign changes.
+
+    Parameters
+    ----------
+    weights : array (N, N)
+        Where the gains :math:`g` start from zero.
+    reg : brainstate Regularization, optional
+        Acts on the weights.
+    """
+
+    def __init__(self, weights: Any, reg: Any = None, fit: bool = True):
+        start = _checked_matrix("Argument `weights` of EdgeWeights", weights)
+        flag("Argument `fit` of EdgeWeights", fit)
+        check_parts("EdgeWeights", reg=reg)
+        super().__init__(jnp.zeros(u.math.shape(start), default_dtype()), reg=reg, fit=fit)
+        self.precompute = _Scale(start)
+
+    def set_value(self, value: Any) -> None:
+        start = self.precompute.start
+        value = _checked_matrix("Argument `value` of EdgeWeights.set_value", value)
+        _check_same_edges(start, value)
+        ratio = u.maybe_decimal(u.math.where(start == 0, 1.0, value / u.math.where(start == 0, 1.0, start)))
+        super().set_value(u.math.log(ratio))
+
+
+def _checked_matrix(what: str, weights: Any) -> Any:
+    weights = numbers(what, getattr(weights, "weights", weights))
+    if len(u.math.shape(weights)) != 2:
+        raise ValueError(f"{what} must be a matrix (N, N), but has shape {u.math.shape(weights)}.")
+    if not is_traced(weights) and not np.isfinite(np.asarray(u.get_mantissa(weights))).all():
+        raise ValueError(f"{what} must be finite, but holds NaN or infinity.")
+    return u.math.asarray(weights)
+
+
+def _check_same_edges(start: Any, value: Any) -> None:
+    if u.math.shape(value) != u.math.shape(start):
+        raise ValueError(f"EdgeWeights has shape {u.math.shape(start)}, but is to be set to {u.math.shape(value)}.")
+    if is_traced((start, value)):
+        return
+    changed = np.argwhere(np.sign(u.get_mantissa(value)) != np.sign(u.get_mantissa(start)))
+    if len(changed):
+        i, j = map(int, changed[0])
+        raise ValueError(
+            f"EdgeWeights keeps the zeros and the signs of its weights, but is to be set to {value[i, j]} "
+            f"at [{i}, {j}], where it has {start[i, j]}. Make new ones: EdgeWeights(weights)."
+        )
+
+
+class _Scale:
+    """From log-gains to weights."""
+
+    def __init__(self, start: Any):
+        self.start = start
+
+    def __call__(self, gain: Any) -> Any:
+        return self.start * u.math.exp(gain)
