@@ -371,8 +371,8 @@ def test_lbfgs_of_optax(n_starts):
     ("make", "message"),
     [
         (lambda: bm.Normal(0.0, 0.0), "`std` of Normal must be > 0 and finite, but is 0.0"),
-        (lambda: bm.Normal(1.0 * u.ms, 1.0), "`std` of Normal must have a unit like ms, but is 1.0"),
-        (lambda: bm.Normal("a", 1.0), "`mean` of Normal must be a number, but is a"),
+        (lambda: bm.Normal(1.0 * u.ms, 1.0), "`std` of Normal must have a unit like ms, as `mean`, but is 1.0"),
+        (lambda: bm.Normal("a", 1.0), "`mean` of Normal must be of real numbers, but is a"),
         (lambda: bm.LogNormal(-1.0, 0.1), "`median` of LogNormal must be > 0, but is"),
         (lambda: bm.LogNormal(1.0 * u.ms, 0.1 * u.ms), "`spread` of LogNormal must"),
         (lambda: bm.Prior(scipy.stats.norm()), "must have a method `log_prob`.*Example: brainmass.Normal"),

@@ -5,9 +5,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 import brainunit as u
@@ -33,7 +31,6 @@ __all__ = [
     "number",
     "numbers",
     "one_of",
-    "path",
     "whole",
 ]
 
@@ -89,10 +86,6 @@ def items(what: str, value: Any, of: str, *, example: str = "") -> list[Any]:
     if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable) or isinstance(value, u.Quantity):
         raise _error(what, f"a list of {of}", show(value), example)
     return list(value)
-
-
-def path(what: str, value: Any, *, example: str = "") -> Path:
-    return Path(instance(what, value, str | os.PathLike, "a path", example=example))
 
 
 def is_whole(value: Any, least: int = 1, most: int = MOST) -> bool:

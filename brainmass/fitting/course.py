@@ -36,7 +36,7 @@ class Orders:
     """How a fit is to go."""
 
     n_steps: int
-    fresh_noise: bool
+    fresh_noise: bool | None  # None: as the solver has it
     callbacks: Sequence[Callable[[FitStep], Any]] = ()
     patience: int | None = None
     min_delta: float = 0.0

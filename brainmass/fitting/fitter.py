@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from operator import attrgetter
@@ -12,12 +13,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from brainmass._common.checks import is_traced
+from brainmass._common.checks import instance, number, one_of, whole
 from brainmass._common.foreign import tree
 from brainmass._common.messages import show
 from brainmass._common.random import as_key
 from brainmass._common.reading.problems import as_path
 from brainmass.dynamics.module import Closed, fixed
+from brainmass.fitting.checks import callbacks_of, check_finite, check_model, orders_of
 from brainmass.fitting.course import Course, Given, Orders
 from brainmass.fitting.description import described
 from brainmass.fitting.failure import Failure, of_gradient, of_loss
@@ -130,8 +132,8 @@ class Fitter(Closed):
     ):
         named = {name: x for name, x in locals().items() if name not in ("self", "model", "optimizer", "__class__")}
         self._given_as = (model, optimizer), named  # for copies
-        if backend not in BACKENDS:
-            raise ValueError(f"Argument `backend` of Fitter must be one of {BACKENDS}, but is {backend!r}.")
+        check_model("Fitter", model)
+        one_of("Argument `backend` of Fitter", backend, BACKENDS)
         optimizer, popsize, settings = from_dictionary(backend, optimizer, popsize)
         options = dict(n_starts=n_starts, popsize=popsize, mode=mode, grad_horizon=grad_horizon)
         _check_options(backend, optimizer, options)
@@ -156,7 +158,7 @@ class Fitter(Closed):
         self._solver = _solver(backend, self._problem, optimizer, n_starts, popsize)
         if settings:
             self._solver.settings = settings
-        self._callbacks = [callbacks] if callable(callbacks) else list(callbacks or ())
+        self._callbacks = callbacks_of("Fitter", callbacks)
         self._described = described(search_space)
         self._space(self._problem.inventory())
         self._predictions: dict[Any, Any] = {}
@@ -222,15 +224,16 @@ class Fitter(Closed):
             Losses are then those of minibatches; the best parameters, and `best_loss`, are judged on all rows, at the
             start, after each pass through them and at the end.
         """
-        if isinstance(n_steps, bool) or not isinstance(n_steps, int | np.integer) or n_steps < 1:
-            raise ValueError(f"Argument `n_steps` of fit must be a positive int, but is {show(n_steps)}.")
+        orders = Orders(callbacks=self._callbacks, **orders_of("fit", "n_steps", n_steps, {
+            "fresh_noise": fresh_noise, "patience": patience, "min_delta": min_delta, "verbose": verbose,
+            "progress": progress, "checkpoint": checkpoint, "checkpoint_every": checkpoint_every,
+        }))  # fmt: skip
         labels = getattr(self.model, "labels", None)
         target, data = (
             tree(f"Argument `{name}` of fit", given, labels) for name, given in (("target", target), ("data", data))
         )
         for name, numbers in {"target": target, "data": data}.items():
-            if any(not is_traced(x) and not np.isfinite(np.asarray(x)).all() for x in jax.tree.leaves(numbers)):
-                raise ValueError(f"Argument `{name}` of fit must be finite, but holds NaN or infinity.")
+            check_finite(f"Argument `{name}` of fit", numbers)
         if batch is not None and (self.backend != "grad" or not self._solver.may_be_fresh):
             name = "grad, without a line search" if self.backend == "grad" else "grad"
             raise ValueError(f"Argument `batch` of fit belongs to the back end {name}: others need one function.")
@@ -240,7 +243,7 @@ class Fitter(Closed):
                 "`predict(model, key, data)`."
             )
         target = as_rows(self._as_predicted(target), data, batch)
-        fresh = self._solver.fresh_noise if fresh_noise is None else fresh_noise
+        fresh = self._solver.fresh_noise if orders.fresh_noise is None else orders.fresh_noise
         if fresh and not self._solver.may_be_fresh:
             raise ValueError(
                 f"Argument `fresh_noise` of fit must be False for {self._solver.name}, which needs one function "
@@ -252,11 +255,8 @@ class Fitter(Closed):
         structure = self._structure(found, given)
         self._problem.check(structure, *given, many=self._solver.many)
         described = self._describe(found, given, space, fresh) | {"batch": batch}
-        saved = None if resume is None else Saved.read_for(as_path(resume), described)
-        file = None if checkpoint is None else as_path(checkpoint)
-        orders = Orders(
-            int(n_steps), fresh, self._callbacks, patience, min_delta, verbose, progress, file, checkpoint_every, batch
-        )
+        saved = None if resume is None else Saved.read_for(as_path(resume, "Argument `resume` of fit"), described)
+        orders = dataclasses.replace(orders, fresh_noise=fresh, batch=batch)
         with Course(orders, described, saved) as course:
             self._failure = Failure("")
             course.explain = partial(self._explain, course, given)
@@ -268,7 +268,7 @@ class Fitter(Closed):
         """Write the last fit to a file, from which `fit(..., resume=path)` goes on bit for bit."""
         if self._last is None:
             raise ValueError("Fitter.save needs a fit to save: call fit first, or fit(..., checkpoint=path).")
-        self._last.write(as_path(path))
+        self._last.write(as_path(path, "Argument `path` of Fitter.save"))
 
     def log_prior(self, values: Mapping[str, Any]) -> Any:
         """The log density of values of the parameters that are fitted, of which all have a prior or bounds.
@@ -278,6 +278,7 @@ class Fitter(Closed):
         found = self._problem.inventory()
         space = self._space(found)
         space.check_for_density()
+        instance("Argument `values` of log_prior", values, Mapping, f"a mapping of {', '.join(space.sides)} to values")
         by_path = {found.find_param(name): value for name, value in values.items()}
         if by_path.keys() != space.sides.keys():
             raise ValueError(
@@ -289,7 +290,7 @@ class Fitter(Closed):
         """`n` draws of each parameter that is fitted, from what `log_prior` is the density of."""
         space = self._space(self._problem.inventory())
         space.check_for_density()
-        return ByPath(space.sample(as_key(seed), n))
+        return ByPath(space.sample(as_key(seed), whole("Argument `n` of sample_prior", n)))
 
     def check_gradient(self, target: Any = None, *, seed: Any = 0, step: float | None = None) -> GradientCheck:
         """Compare the gradient with finite differences at the present values, along one direction per parameter.
@@ -301,6 +302,9 @@ class Fitter(Closed):
         step : float, optional
             Relative step of the differences; default that which suits the precision.
         """
+        if step is not None:
+            number("Argument `step` of check_gradient", step, "> 0", lambda x: x > 0)
+        check_finite("Argument `target` of check_gradient", target)
         found = self._problem.inventory()
         given = self._given(found, self._space(found), self._as_predicted(target), seed)
         self._problem.check(self._structure(found, given), *given)
@@ -426,26 +430,28 @@ def _itself(subject: Subject) -> Subject:
 
 
 def _check_options(backend: str, optimizer: Any, options: Mapping[str, Any]) -> None:
+    one_of("Argument `mode` of Fitter", options["mode"], ("reverse", "forward"))
+    whole("Argument `n_starts` of Fitter", options["n_starts"])
+    if options["popsize"] is not None:
+        whole("Argument `popsize` of Fitter", options["popsize"])
     for name, value in options.items():
         backends, absent = _OPTIONS[name]
-        if backend not in backends and value != absent:
+        if backend not in backends and _is_given(value, absent):
             raise ValueError(
                 f"Argument `{name}` of Fitter belongs to the back ends {', '.join(backends)}; "
                 f"{backend!r} would ignore it."
             )
-    if options["mode"] not in ("reverse", "forward"):
-        raise ValueError(f"Argument `mode` of Fitter must be 'reverse' or 'forward', but is {options['mode']!r}.")
-    for name in ("n_starts", "popsize"):
-        n = options[name]
-        if n is not None and (isinstance(n, bool) or not isinstance(n, int) or n < 1):
-            raise ValueError(f"Argument `{name}` of Fitter must be a positive int, but is {show(n)}.")
     if backend == "scipy":
         evolves = _evolves(optimizer)
         for name in ("mode", "grad_horizon") if evolves else ("popsize",):
-            if options[name] != _OPTIONS[name][1]:
+            if _is_given(options[name], _OPTIONS[name][1]):
                 raise ValueError(
                     f"Argument `{name}` of Fitter would be ignored by {optimizer or 'differential_evolution'}."
                 )
+
+
+def _is_given(value: Any, absent: Any) -> bool:
+    return value is not None and not (isinstance(value, int | str) and value == absent)
 
 
 def _evolves(optimizer: Any) -> bool:

@@ -205,9 +205,10 @@ def _kind(optimizer: Any) -> str:
 
 
 def _checked(path: str | os.PathLike[str], method: str) -> Path:
-    if Path(path).suffix != ".npz":
+    path = as_path(path, f"Argument `path` of FitResult.{method}")
+    if path.suffix != ".npz":
         raise ValueError(
             f"Argument `path` of FitResult.{method} must end in .npz, but is {os.fspath(path)!r}. "
             f'Example: {method}("fit.npz").'
         )
-    return as_path(path)
+    return path

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.scipy.stats import norm
 
+from brainmass._common.checks import flag, instance, numbers
 from brainmass._common.messages import show
 from brainmass.dynamics.module import Closed, fixed
 
@@ -46,7 +47,9 @@ class Prior(Closed):
                 f"{show(distribution)}. Example: brainmass.Normal(0.0, 1.0), or "
                 "brainmass.Prior(numpyro.distributions.Gamma(2.0, 1.0), unit=u.ms)."
             )
-        self.distribution, self.unit, self.log = distribution, unit, log
+        what = f"Argument `{{}}` of {type(self).__name__}".format
+        self.unit = instance(what("unit"), unit, u.Unit, "a unit", example="unit=u.mV")
+        self.distribution, self.log = distribution, flag(what("log"), log)
 
     def log_density(self, value: Any) -> Any:
         """The sum over the numbers of `value` of the logarithm of their density."""
@@ -186,19 +189,18 @@ def _inverse_of_cdf(distribution: Any, p: float, low: np.ndarray, high: np.ndarr
 
 def _numbers(owner: str, **given: Any) -> tuple:
     """The unit of the first, and all as arrays in it."""
-    unit = u.get_unit(next(iter(given.values())))
+    given = {name: numbers(f"Argument `{name}` of {owner}", value) for name, value in given.items()}
+    first = next(iter(given))
+    unit = u.get_unit(given[first])
     out: list[Any] = []
     for name, value in given.items():
         if not u.get_unit(value).has_same_dim(unit):
             kind = "have no unit" if unit.is_unitless else f"have a unit like {unit}"
-            raise u.UnitMismatchError(f"Argument `{name}` of {owner} must {kind}, but is {show(value)}.")
-        try:
-            numbers = np.asarray(u.get_mantissa(value), float)
-        except (TypeError, ValueError):
-            raise TypeError(f"Argument `{name}` of {owner} must be a number, but is {show(value)}.") from None
-        numbers = np.asarray(u.Quantity(numbers, unit=u.get_unit(value)).to_decimal(unit))
-        if not np.isfinite(numbers).all() or (name in ("std", "spread") and not (numbers > 0).all()):
+            as_first = "" if first == "of_log" else f", as `{first}`"
+            raise u.UnitMismatchError(f"Argument `{name}` of {owner} must {kind}{as_first}, but is {show(value)}.")
+        found = np.asarray(u.Quantity(value).to_decimal(unit), float)
+        if not np.isfinite(found).all() or (name in ("std", "spread") and not (found > 0).all()):
             rule = "> 0 and finite" if name in ("std", "spread") else "finite"
             raise ValueError(f"Argument `{name}` of {owner} must be {rule}, but is {show(value)}.")
-        out.append(numbers)
+        out.append(found)
     return unit, *out

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from brainmass._common.checks import is_whole
 from brainmass._common.messages import show
 
 __all__ = ["Rows", "as_rows", "chunks", "minibatch"]
@@ -29,6 +30,10 @@ def as_rows(target: Any, data: Any, batch: int | None) -> Any:
         return target
     parts = {"target": jax.tree.leaves(target), "data": jax.tree.leaves(data)}
     lengths = {f"`{name}`": (*np.shape(x), "no rows")[0] for name, leaves in parts.items() for x in leaves}
+    if not lengths:
+        raise ValueError(
+            "Argument `batch` of fit needs `data` or `target`, which must have one row for each subject or window."
+        )
     counts = {np.shape(x)[:1] for leaves in parts.values() for x in leaves}
     if len(counts) != 1 or counts == {()} or counts == {(0,)}:
         raise ValueError(
@@ -36,9 +41,7 @@ def as_rows(target: Any, data: Any, batch: int | None) -> Any:
             f"but have {', '.join(f'{n} in {name}' for name, n in lengths.items())}."
         )
     n = counts.pop()[0]
-    if batch is not None and (
-        isinstance(batch, bool) or not isinstance(batch, int | np.integer) or not 1 <= batch <= n
-    ):
+    if batch is not None and not is_whole(batch, 1, n):
         raise ValueError(
             f"Argument `batch` of fit must be an int from 1 to {n}, the number of rows, but is {show(batch)}."
         )

@@ -438,12 +438,13 @@ def _check_provenance(provenance: Mapping[str, str] | None) -> tuple[tuple[str, 
 
 
 def _check_path(path: str | os.PathLike[str], method: str) -> Path:
-    if Path(path).suffix not in storage.SUFFIXES:
+    path = as_path(path, f"Argument `path` of Result.{method}")
+    if path.suffix not in storage.SUFFIXES:
         raise ValueError(
             f"Argument `path` of Result.{method} must end in {' or '.join(storage.SUFFIXES)}, but is "
             f'{os.fspath(path)!r}. Example: {method}("run.npz").'
         )
-    return as_path(path)
+    return path
 
 
 # --- time axes ----------------------------------------------------------------------------------------

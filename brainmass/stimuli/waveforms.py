@@ -228,15 +228,18 @@ class Stimulus(Drive, Declared):
 def _weights(owner: str, regions: Any, n: int) -> np.ndarray:
     what, example = f"Argument `regions` of {owner}", f"regions=[0, {n - 1}]"
     regions = np.asarray(regions) if isinstance(regions, jax.Array) else regions
-    one = isinstance(regions, int | np.integer | str)
-    entries = [regions] if one else list(regions) if isinstance(regions, Mapping) else items(what, regions, "regions")
+    if isinstance(regions, Mapping):
+        entries: list[tuple[Any, Any]] = list(regions.items())
+    else:
+        one = isinstance(regions, int | np.integer | str)
+        entries = [(region, 1.0) for region in ([regions] if one else items(what, regions, "regions"))]
     weights = np.zeros(n)
-    for region in entries:
+    for region, weight in entries:
         if not is_whole(region, -n, n - 1):
             raise ValueError(
                 f"{what} must be numbers of regions, 0 to {n - 1}, but has {named(region)}. Example: {example}."
             )
-        weights[region] = number(what, regions[region]) if isinstance(regions, Mapping) else 1.0
+        weights[region] = number(what, weight)
     return weights
 
 

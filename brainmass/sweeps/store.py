@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 
-from brainmass._common import checks
 from brainmass._common.extras import import_io
 from brainmass._common.netcdf import CHECKSUM, write_netcdf
 from brainmass._common.reading.problems import as_path
@@ -29,13 +28,13 @@ _BYTES_OF_CHUNK = 1 << 20
 
 
 def as_store_path(path: Any) -> Path:
-    path = checks.path("Argument `store` of sweep", path, example='store="sweep.zarr"')
+    path = as_path(path, "Argument `store` of sweep")
     if path.suffix not in SUFFIXES:
         raise ValueError(
             f"Argument `store` of sweep must end in {' or '.join(SUFFIXES)}, but is {os.fspath(path)!r}. "
             'Example: store="sweep.zarr".'
         )
-    path = as_path(path).resolve()
+    path = path.resolve()
     if not path.parent.is_dir():
         raise FileNotFoundError(f"Argument `store` of sweep must lie in an existing folder, but {path.parent} is none.")
     return path

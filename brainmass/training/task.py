@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from brainmass._common.messages import show
+from brainmass.fitting.checks import check_finite
 from brainmass.fitting.problem import Problem, call
 from brainmass.fitting.recorded import Subject
 from brainmass.simulation.inventory import ByPath, Inventory, inventory
@@ -112,8 +113,7 @@ def check_data(inputs: Any, targets: Any, where: str = "") -> tuple[Any, Any]:
         leaves = jax.tree.leaves(given)
         if not leaves or any(np.ndim(x) == 0 for x in leaves):
             raise ValueError(f"{what} must be an array with one row per sample, but is {show(given)}.")
-        if not all(np.isfinite(np.asarray(x)).all() for x in leaves):
-            raise ValueError(f"{what} must be finite, but holds NaN or infinity.")
+        check_finite(what, given)
     lengths = [np.shape(x)[0] for x in jax.tree.leaves((inputs, targets))]
     if len(set(lengths)) > 1 or lengths[0] == 0:
         raise ValueError(

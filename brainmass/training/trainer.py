@@ -11,10 +11,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from brainmass._common.checks import function, whole
 from brainmass._common.messages import show
 from brainmass._common.random import as_key, fold
 from brainmass._common.reading.problems import as_path
 from brainmass.dynamics.module import Closed, fixed
+from brainmass.fitting.checks import callbacks_of, check_model, orders_of
 from brainmass.fitting.course import Course, Given, Orders
 from brainmass.fitting.outcome import FitStep
 from brainmass.fitting.saved import Saved, digest, leaves_of, shapes_of, with_leaves
@@ -131,16 +133,17 @@ class Trainer(Closed):
         batch_size: int = 32,
         callbacks: Callable[[Epoch], Any] | Sequence[Callable[[Epoch], Any]] | None = None,
     ):
-        _check_count("batch_size", batch_size)
-        for name, function in ("loss_fn", loss_fn), ("metric", metric), ("predict", predict):
-            if not callable(function) and (function is not None or name == "loss_fn"):
-                raise TypeError(f"Argument `{name}` of Trainer must be a function, but is {show(function)}.")
-        given = dict(loss_fn=loss_fn, metric=metric, predict=predict, batch_size=batch_size, callbacks=callbacks)
-        self._given_as = (model, optimizer), given
+        check_model("Trainer", model)
+        whole("Argument `batch_size` of Trainer", batch_size)
+        for name, given in ("loss_fn", loss_fn), ("metric", metric), ("predict", predict):
+            if given is not None or name == "loss_fn":
+                function(f"Argument `{name}` of Trainer", given)
+        named = dict(loss_fn=loss_fn, metric=metric, predict=predict, batch_size=batch_size, callbacks=callbacks)
+        self._given_as = (model, optimizer), named
         self.model, self.batch_size, self.metric = model, int(batch_size), metric
         self._task = Task(model, predict, loss_fn)
         self._descent = GradientDescent(self._task, optimizer)
-        self._callbacks = [callbacks] if callable(callbacks) else list(callbacks or ())
+        self._callbacks = callbacks_of("Trainer", callbacks)
         self._descent.check(self._task.space)
         if not self._descent.may_be_fresh:
             raise ValueError(
@@ -198,7 +201,13 @@ class Trainer(Closed):
         resume, checkpoint, checkpoint_every
             As of `Fitter.fit`: a file to go on from, one to write, and how often, in seconds.
         """
-        _check_count("n_epochs", n_epochs)
+        log = _Log(self._callbacks, held_out is not None)
+        orders = Orders(fresh_noise=True, callbacks=[log.tell] if self._callbacks else [], **orders_of(
+            "Trainer", "n_epochs", n_epochs, {
+                "patience": patience, "min_delta": min_delta, "verbose": verbose, "progress": progress,
+                "checkpoint": checkpoint, "checkpoint_every": checkpoint_every,
+            }
+        ))  # fmt: skip
         data = check_data(inputs, targets)
         tested = None if held_out is None else _held_out(held_out, data)
         if self.batch_size > length(data):
@@ -209,11 +218,7 @@ class Trainer(Closed):
         found, given = self._given(data, seed)
         programs = self._programs(found, given)
         described = self._describe(found, given, tested)
-        saved = None if resume is None else Saved.read_for(as_path(resume), described)
-        file = None if checkpoint is None else as_path(checkpoint)
-        log = _Log(self._callbacks, tested is not None)
-        tell = [log.tell] if self._callbacks else []
-        orders = Orders(int(n_epochs), True, tell, patience, min_delta, verbose, progress, file, checkpoint_every)
+        saved = None if resume is None else Saved.read_for(as_path(resume, "Argument `resume` of Trainer"), described)
         with Course(orders, described, saved) as course:
             self._train(course, log, programs, given, tested)
         self._last = Saved(described, course.snapshot())
@@ -235,7 +240,7 @@ class Trainer(Closed):
         """Write the last training to a file, from which `fit(..., resume=path)` goes on bit for bit."""
         if self._last is None:
             raise ValueError("Trainer.save needs a training to save: call fit first, or fit(..., checkpoint=path).")
-        self._last.write(as_path(path))
+        self._last.write(as_path(path, "Argument `path` of Trainer.save"))
 
     # --- an epoch ---------------------------------------------------------------------------------------------------
     def _train(self, course: Course, log: _Log, programs: tuple, given: Given, tested: Any) -> None:
@@ -373,11 +378,6 @@ class _Log:
 
 
 # --- checks -------------------------------------------------------------------------------------------------------
-def _check_count(name: str, n: Any) -> None:
-    if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
-        raise ValueError(f"Argument `{name}` of Trainer must be a positive int, but is {show(n)}.")
-
-
 def _held_out(given: Any, data: Any) -> tuple[Any, Any]:
     if not isinstance(given, tuple | list) or len(given) != 2:
         raise TypeError(f"Argument `held_out` of Trainer must be a pair (inputs, targets), but is {show(given)}.")

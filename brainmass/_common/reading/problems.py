@@ -12,6 +12,8 @@ import zlib
 from pathlib import Path
 from typing import Any
 
+from brainmass._common.checks import instance
+
 __all__ = ["DAMAGE", "as_path", "bad", "check_size", "unpacked"]
 
 # what libraries raise where a file is damaged depends on where it is
@@ -30,9 +32,12 @@ def bad(where: Any, must: str, but: str) -> ValueError:
     return ValueError(f"File {str(where)!r} must {must}, but {but}.")
 
 
-def as_path(path: Any) -> Path:
+def as_path(path: Any, what: str = "Argument `path`") -> Path:
     """A path, in which '~' is the home folder."""
-    return Path(os.path.expanduser(os.fspath(path)))
+    path = os.fspath(instance(what, path, str | os.PathLike, "a path"))
+    if not path:
+        raise ValueError(f"{what} must be a path, but is empty.")
+    return Path(os.path.expanduser(path))
 
 
 def check_size(where: Any, declared: int, stored: int, what: str = "it") -> None:
