@@ -147,7 +147,7 @@ def test_zero_weights_stay_zero():
     ],
 )
 def test_normalize_refuses(weights, by, message):
-    with pytest.raises(ValueError, match=f"Argument `by` of Connectome .*{message}.*Example: "):
+    with pytest.raises(ValueError, match=f"Argument `by` of Connectome .*{message}.*(Example: |Did you mean)"):
         Connectome(weights).normalize(by)
 
 
