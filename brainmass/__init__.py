@@ -13,7 +13,8 @@ from brainmass._common import settings
 settings.import_brainstate()
 
 # Models
-from brainmass.dynamics.node import ModelInfo, NeuralMassDynamics, Preset, list_models
+from brainmass.dynamics.catalogue import ModelInfo, list_models
+from brainmass.dynamics.node import NeuralMassDynamics, Preset
 from brainmass.dynamics.regime import LargestStep
 from brainmass.models.coombes_byrne import CoombesByrneStep
 from brainmass.models.epileptor.step import EpileptorStep

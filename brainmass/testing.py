@@ -24,10 +24,11 @@ import jax.numpy as jnp
 import numpy as np
 from braintools.init import Constant
 
-from brainmass.dynamics.declared import plain_text
+from brainmass.dynamics.declaration import plain_text
+from brainmass.dynamics.declared import WithRows
 from brainmass.dynamics.fields import Domain, ParamSpec, StateSpec
 from brainmass.dynamics.module import Closed
-from brainmass.dynamics.node import NeuralMassDynamics, WithRows
+from brainmass.dynamics.node import NeuralMassDynamics
 
 __all__ = ["CHECKS", "check_closed", "check_model"]
 

@@ -15,8 +15,8 @@ from brainstate.nn import Param
 from braintools.init import Constant
 
 import brainmass as bm
+from brainmass.dynamics.declared import WithRows
 from brainmass.dynamics.module import Closed
-from brainmass.dynamics.node import WithRows
 from brainmass.testing import check_closed
 
 W = np.array([[0.0, 0.4, -0.2], [0.1, 0.0, 0.3], [0.5, 0.2, 0.0]])

@@ -5,7 +5,7 @@ import inspect
 import pytest
 
 import brainmass
-from brainmass.dynamics.node import _MODELS
+from brainmass.dynamics.catalogue import _models
 from brainmass.testing import CHECKS
 
 # A base class without equations, and a network of nodes, which has tests of its own.
@@ -21,7 +21,7 @@ def test_model(model, check):
 
 def test_catalogue():
     rows = brainmass.list_models()
-    assert [row.name for row in rows] == sorted({m.__name__ for m in _MODELS if m.__module__.startswith("brainmass.")})
+    assert [row.name for row in rows] == sorted({m.__name__ for m in _models if m.__module__.startswith("brainmass.")})
     for row in rows:
         model = getattr(brainmass, row.name)
         assert row.category in ("phenomenological", "physiological") and row.use_case

@@ -1,15 +1,25 @@
-"""Times as numbers: in milliseconds, and in whole steps."""
+"""Times as numbers: in milliseconds, and in whole steps; and the time step that is set."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import brainstate
 import brainunit as u
 import numpy as np
 
 from brainmass._common.messages import show
 
-__all__ = ["MOST_STEPS", "check_countable", "many_milliseconds", "milliseconds", "nearest_step", "steps_of", "written"]
+__all__ = [
+    "MOST_STEPS",
+    "check_countable",
+    "many_milliseconds",
+    "milliseconds",
+    "nearest_step",
+    "steps_of",
+    "time_step",
+    "written",
+]
 
 MOST_STEPS = 2**31 - 1
 """Steps are counted in 32 bits."""
@@ -85,3 +95,19 @@ def _named(argument: str, owner: str) -> str:
 
 def _example(argument: str) -> str:
     return f"Example: {argument}={0.1 if argument == 'dt' else 100} * u.ms."
+
+
+def time_step(owner: str) -> Any:
+    """The time step of the environment, or an error that says where to set one."""
+    dt = brainstate.environ.get("dt", default=None)
+    if dt is None:
+        raise ValueError(
+            f"{owner} needs a time step: write brainmass.Simulator(model, dt=0.1 * u.ms), "
+            "or brainstate.environ.set(dt=0.1 * u.ms)."
+        )
+    if not u.get_unit(dt).has_same_dim(u.ms):
+        raise u.UnitMismatchError(
+            f"{owner} needs a time step that is a time, but brainstate.environ has dt={show(dt)}. "
+            "Example: brainstate.environ.set(dt=0.1 * u.ms)."
+        )
+    return dt

@@ -138,7 +138,7 @@ def _greek(word: str) -> str:
 
 
 def _default(value: Any) -> str:
-    from brainmass.dynamics.declared import plain_text
+    from brainmass.dynamics.declaration import plain_text
 
     return "-" if value is None else plain_text(value)
 

@@ -22,7 +22,9 @@ from jax.lax.linalg import triangular_solve
 from brainmass._common.checks import function, is_traced, numbers, one_of
 from brainmass._common.messages import show
 from brainmass._common.precision import default_dtype
-from brainmass.dynamics.declared import population_shape
+from brainmass._common.times import time_step
+from brainmass.dynamics.declaration import population_shape
+from brainmass.dynamics.declared import Declared
 from brainmass.dynamics.fields import (
     Domain,
     Initializer,
@@ -36,7 +38,6 @@ from brainmass.dynamics.fields import (
     state,
 )
 from brainmass.dynamics.integrators import METHODS
-from brainmass.dynamics.node import Declared, time_step
 
 __all__ = [
     "BlueNoise",

@@ -10,6 +10,7 @@ from brainstate import HiddenState
 from braintools.init import Constant
 
 from brainmass._common.checks import one_of
+from brainmass._common.times import time_step
 from brainmass.dynamics.fields import (
     Domain,
     Initializer,
@@ -21,7 +22,6 @@ from brainmass.dynamics.fields import (
     positive,
     state,
 )
-from brainmass.dynamics.node import time_step
 from brainmass.forward.observer import ScaledDrive
 
 __all__ = ["BOLDSignal"]

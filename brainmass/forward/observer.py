@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 
 import brainunit as u
 
+from brainmass.dynamics.declared import Declared
 from brainmass.dynamics.fields import Par, param
-from brainmass.dynamics.node import Declared
 
 __all__ = ["Observer", "ScaledDrive", "in_words", "written"]
 

@@ -14,8 +14,10 @@ from brainstate.nn import Param
 
 from brainmass._common.checks import is_function
 from brainmass._common.precision import default_dtype
+from brainmass._common.times import time_step
 from brainmass.delays.lines import DelayLine, checked_delays, delay_steps
-from brainmass.dynamics.node import Field, NeuralMassDynamics, time_step
+from brainmass.dynamics.node import NeuralMassDynamics
+from brainmass.dynamics.step import Field
 
 __all__ = ["PhaseCoupled"]
 

@@ -11,10 +11,12 @@ from brainmass._common.checks import instance, items
 from brainmass._common.display import Html, folded, page, table
 from brainmass._common.messages import show, suggestion
 from brainmass._common.places import refuse_two_places
-from brainmass.dynamics.declared import bind_inputs, read_input
+from brainmass.dynamics.declaration import bind_inputs, read_input
+from brainmass.dynamics.declared import near_name
 from brainmass.dynamics.module import Module, fixed
-from brainmass.dynamics.node import NeuralMassDynamics, advance, near_name
+from brainmass.dynamics.node import NeuralMassDynamics
 from brainmass.dynamics.noise import Noise
+from brainmass.dynamics.step import advance
 from brainmass.network.coupling import Coupling
 from brainmass.network.projection import DEFAULT_STRENGTH, Projection
 

@@ -20,12 +20,14 @@ from brainmass._common.display import page, parameter_words, table
 from brainmass._common.foreign import plain
 from brainmass._common.messages import named, show, suggestion
 from brainmass._common.precision import default_dtype
+from brainmass._common.times import time_step
 from brainmass.connectome.edges import Edges
 from brainmass.connectome.given import as_connections
 from brainmass.delays.lines import BlockedLine, DelayLine, InterpolatedLine, delay_line
+from brainmass.dynamics.declared import WithRows
 from brainmass.dynamics.fields import Domain, Par, param
 from brainmass.dynamics.module import ClosedModule, ShowsConstructor, fixed
-from brainmass.dynamics.node import NeuralMassDynamics, WithRows, time_step
+from brainmass.dynamics.node import NeuralMassDynamics
 from brainmass.network.coupling import Coupling, as_weights, make_coupling
 from brainmass.network.edge_weights import EdgeWeights
 

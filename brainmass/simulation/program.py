@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from brainmass._common.clock import Double, time_at
 from brainmass._common.random import Normals, fold
 from brainmass._common.same import Pictures
-from brainmass.dynamics.node import Declared
+from brainmass.dynamics.declared import Declared
 from brainmass.forward.observer import Observer
 from brainmass.simulation import loop
 from brainmass.simulation.inputs import Inputs

@@ -20,10 +20,10 @@ from brainmass._common.messages import named, show
 from brainmass._common.places import refuse_two_places
 from brainmass._common.precision import default_dtype
 from brainmass._common.times import many_milliseconds, steps_of
-from brainmass.dynamics.declared import population_shape
+from brainmass.dynamics.declaration import population_shape
+from brainmass.dynamics.declared import Declared
 from brainmass.dynamics.fields import Par, nonnegative, option, param, positive, spelling
 from brainmass.dynamics.module import Module
-from brainmass.dynamics.node import Declared
 from brainmass.dynamics.noise import Noise
 
 __all__ = ["Chirp", "Drive", "Pulse", "PulseTrain", "Ramp", "Recording", "Sinusoid", "Stimulus", "ThetaBurst"]

@@ -7,8 +7,8 @@ from typing import Any
 import brainunit as u
 
 from brainmass._common.checks import one_of
-from brainmass._common.times import milliseconds
-from brainmass.dynamics.node import NeuralMassDynamics, time_step
+from brainmass._common.times import milliseconds, time_step
+from brainmass.dynamics.node import NeuralMassDynamics
 from brainmass.models.horn.step import HORNStep
 from brainmass.training import sequence
 from brainmass.training.sequence import CONNECTIONS, KAIMING, ZERO, Built, SequenceLayer, SequenceNetwork

@@ -16,10 +16,11 @@ from braintools.init import Constant, KaimingNormal
 from brainmass._common.checks import is_function, numbers, whole
 from brainmass._common.messages import suggestion
 from brainmass._common.precision import matching_precision
+from brainmass._common.times import time_step
 from brainmass.delays.lines import History, checked_delays, delay_steps
-from brainmass.dynamics.declared import batch_shape, population_shape
+from brainmass.dynamics.declaration import batch_shape, population_shape
 from brainmass.dynamics.module import Module, fixed
-from brainmass.dynamics.node import NeuralMassDynamics, time_step
+from brainmass.dynamics.node import NeuralMassDynamics
 from brainmass.dynamics.rows import through_rows
 
 __all__ = [

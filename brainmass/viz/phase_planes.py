@@ -10,7 +10,7 @@ import brainunit as u
 import numpy as np
 
 from brainmass._common.messages import show
-from brainmass.dynamics.declared import read_input
+from brainmass.dynamics.declaration import read_input
 from brainmass.dynamics.fields import check_input_shape
 from brainmass.dynamics.node import NeuralMassDynamics
 from brainmass.viz.drawing import COLORS, FAINT, argument_error, axes_or_new, axis_label, columns, style

@@ -15,7 +15,7 @@ from model_scenes import Response, Scene, scene_of
 
 import brainmass
 from brainmass import viz
-from brainmass.dynamics.declared import plain_text
+from brainmass.dynamics.declaration import plain_text
 from brainmass.dynamics.node import NeuralMassDynamics
 from brainmass.stimuli.waveforms import Drive
 from brainmass.viz.drawing import COLORS

@@ -11,8 +11,8 @@ from model_figures import caption, draw, drawable
 from reference_pages import heading, write_if_changed
 
 import brainmass
-from brainmass.dynamics.declared import plain_text
-from brainmass.dynamics.node import Declared
+from brainmass.dynamics.declaration import plain_text
+from brainmass.dynamics.declared import Declared
 
 
 def setup(app: Any) -> dict[str, Any]:

@@ -7,8 +7,8 @@ from typing import Any
 from brainstate import HiddenState
 from braintools.init import Constant
 
+from brainmass.dynamics.declared import Declared
 from brainmass.dynamics.fields import Initializer, state
-from brainmass.dynamics.node import Declared
 from brainmass.dynamics.noise import Noise
 
 __all__ = ["Ensembles"]

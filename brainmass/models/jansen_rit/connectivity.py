@@ -10,8 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from brainmass._common.checks import is_traced
+from brainmass.dynamics.declared import WithRows
 from brainmass.dynamics.fields import Par, nonnegative, param, required
-from brainmass.dynamics.node import WithRows
 
 __all__ = ["LaplacianConnectivity", "in_mV"]
 

@@ -9,8 +9,8 @@ import brainunit as u
 from brainstate import HiddenState
 from braintools.init import Constant
 
+from brainmass.dynamics.declared import Declared
 from brainmass.dynamics.fields import Initializer, state
-from brainmass.dynamics.node import Declared
 from brainmass.dynamics.noise import Noise
 from brainmass.models.jansen_rit.firing_rates import Identity
 

@@ -9,8 +9,11 @@ import brainunit as u
 import numpy as np
 from braintools.init import Constant
 
+from brainmass._common.times import time_step
 from brainmass.delays.lines import History, delay_steps
-from brainmass.dynamics.declared import population_shape
+from brainmass.dynamics.catalogue import catalogued
+from brainmass.dynamics.declaration import population_shape
+from brainmass.dynamics.declared import WithRows
 from brainmass.dynamics.fields import (
     Initializer,
     Par,
@@ -23,7 +26,6 @@ from brainmass.dynamics.fields import (
     setting,
 )
 from brainmass.dynamics.module import ShowsConstructor, fixed
-from brainmass.dynamics.node import WithRows, catalogued, time_step
 from brainmass.dynamics.noise import WhiteNoise
 from brainmass.dynamics.rows import through_rows
 from brainmass.models.jansen_rit.connectivity import LaplacianConnectivity, in_mV

@@ -6,8 +6,8 @@ from typing import Any
 
 import jax.numpy as jnp
 
+from brainmass.dynamics.declared import Declared
 from brainmass.dynamics.fields import Par, param, positive
-from brainmass.dynamics.node import Declared
 
 __all__ = ["IonChannels", "fraction"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from brainstate import HiddenState
 from braintools.init import Constant
 
+from brainmass.dynamics.declared import Declared
 from brainmass.dynamics.fields import Initializer, Par, param, positive, state, unit_interval
-from brainmass.dynamics.node import Declared
 from brainmass.dynamics.noise import Noise
 from brainmass.models.larter_breakspear.channels import fraction
 

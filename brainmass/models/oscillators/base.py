@@ -7,8 +7,9 @@ from abc import abstractmethod
 from brainstate import HiddenState
 from braintools.init import Uniform
 
+from brainmass.dynamics.catalogue import catalogued
 from brainmass.dynamics.fields import Initializer, state
-from brainmass.dynamics.node import NeuralMassDynamics, catalogued
+from brainmass.dynamics.node import NeuralMassDynamics
 from brainmass.dynamics.noise import Noise
 
 __all__ = ["XY_Oscillator"]

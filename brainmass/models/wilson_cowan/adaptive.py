@@ -6,8 +6,8 @@ import brainunit as u
 from brainstate import HiddenState
 from braintools.init import Constant
 
+from brainmass.dynamics.declared import Declared
 from brainmass.dynamics.fields import Initializer, Par, nonnegative, param, positive, state
-from brainmass.dynamics.node import Declared
 from brainmass.models.wilson_cowan.base import Populations, _Recurrent
 from brainmass.models.wilson_cowan.groups import Refractoriness, Sigmoids, Weights
 

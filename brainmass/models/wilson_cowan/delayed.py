@@ -9,8 +9,9 @@ import brainunit as u
 import jax.numpy as jnp
 import numpy as np
 
+from brainmass._common.times import time_step
 from brainmass.delays.lines import History
-from brainmass.dynamics.node import Field, time_step
+from brainmass.dynamics.step import Field
 from brainmass.models.wilson_cowan.base import _Recurrent
 from brainmass.models.wilson_cowan.delays import Delays
 from brainmass.models.wilson_cowan.groups import Refractoriness, Sigmoids, Weights

@@ -13,9 +13,9 @@ import numpy as np
 
 from brainmass._common.checks import is_traced
 from brainmass._common.messages import show
+from brainmass._common.times import time_step
 from brainmass.delays.lines import History
 from brainmass.dynamics.fields import Par, nonnegative, param
-from brainmass.dynamics.node import time_step
 from brainmass.models.wilson_cowan.base import WilsonCowanBase
 
 __all__ = ["Delays"]

@@ -9,8 +9,8 @@ import jax.numpy as jnp
 from brainstate import HiddenState
 from braintools.init import Constant
 
+from brainmass.dynamics.declared import Declared
 from brainmass.dynamics.fields import state, unit_interval
-from brainmass.dynamics.node import Declared
 from brainmass.dynamics.noise import Noise
 
 __all__ = ["Pools"]
