@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterable
 from typing import Any
 
-__all__ = ["named", "show", "suggestion"]
+__all__ = ["counted", "named", "show", "suggestion"]
 
 
 def show(value: Any) -> str:
@@ -24,3 +24,8 @@ def suggestion(given: str, known: Iterable[str]) -> str:
     """' Did you mean ...?' when a known name is near."""
     near = difflib.get_close_matches(given, list(known), 1)
     return f" Did you mean {near[0]!r}?" if near else ""
+
+
+def counted(number: int, noun: str) -> str:
+    """'1 region', '2 regions'."""
+    return f"{number} {noun}" + ("" if number == 1 else "s")

@@ -20,12 +20,12 @@ from brainmass.connectome.checks import (
     checked_weights,
 )
 from brainmass.connectome.regions import PathLike, Regions
+from brainmass.connectome.report import ConnectomeReport
 from brainmass.connectome.symmetry import COMBINED
 from brainmass.connectome.tables import in_one_order
 
 if TYPE_CHECKING:
     from brainmass.connectome.edges import Edges
-    from brainmass.connectome.report import ConnectomeReport
 
 __all__ = ["Connectome"]
 
@@ -137,9 +137,9 @@ class Connectome(Regions):
         name, hemispheres, centres
             As of `Connectome`.
         """
-        from brainmass.connectome.edges import Edges
-
-        edges = Edges.from_networkx(graph, weight=weight, length=length, length_unit=length_unit, **regions)
+        edges = cls._kinds["Edges"].from_networkx(
+            graph, weight=weight, length=length, length_unit=length_unit, **regions
+        )
         fields = {"name": edges.name if "name" in regions else "connectome"}
         dense = edges.to_connectome()
         return cls(dense.weights, dense.lengths, dense.labels, fields["name"], dense.hemispheres, dense.centres)
@@ -411,9 +411,7 @@ class Connectome(Regions):
     # --- forms ------------------------------------------------------------------------------------------------------
     def to_edges(self) -> Edges:
         """Return the connections that are there as a list; see `Edges`."""
-        from brainmass.connectome.edges import Edges
-
-        return Edges.from_dense(self)
+        return self._kinds["Edges"].from_dense(self)
 
     def report(self) -> ConnectomeReport:
         """Return what there is to know before it is used; print it, or look at its `problems`.

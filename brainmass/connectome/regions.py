@@ -5,13 +5,14 @@ from __future__ import annotations
 import abc
 import dataclasses
 import os
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, ClassVar, Self
 
 import brainunit as u
 import numpy as np
 
 from brainmass._common.checks import one_of
 from brainmass._common.display import folded, page, table
+from brainmass._common.messages import counted
 from brainmass.connectome.checks import (
     argument_error,
     argument_of,
@@ -24,12 +25,10 @@ from brainmass.connectome.checks import (
     side_of,
     sides_from_labels,
 )
+from brainmass.connectome.report import ConnectomeReport, density
 from brainmass.connectome.symmetry import COMBINED
 
-if TYPE_CHECKING:
-    from brainmass.connectome.report import ConnectomeReport
-
-__all__ = ["PathLike", "Regions", "counted", "density"]
+__all__ = ["PathLike", "Regions"]
 
 PathLike = str | os.PathLike[str]
 
@@ -49,6 +48,13 @@ class Regions(abc.ABC):
     hemispheres: tuple[str, ...] | None
     #: coordinates of the regions, shape (N, 3)
     centres: u.Quantity | None
+
+    # The kinds of connectome by name: each can be made from another, and none imports another's file for that.
+    _kinds: ClassVar[dict[str, type[Any]]] = {}
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        Regions._kinds.setdefault(cls.__name__, cls)
 
     def _set_regions(self, n_regions: int, labels: Any, name: Any, hemispheres: Any, centres: Any) -> None:
         owner = type(self).__name__
@@ -265,16 +271,6 @@ class Regions(abc.ABC):
 
 def _place(xyz: u.Quantity) -> str:
     return f"{', '.join(f'{float(x):.4g}' for x in np.asarray(xyz.mantissa))} {xyz.unit}"
-
-
-def counted(number: int, noun: str) -> str:
-    """'1 region', '2 regions'."""
-    return f"{number} {noun}" + ("" if number == 1 else "s")
-
-
-def density(n_regions: int, n_edges: int) -> float:
-    """The share of pairs of different regions that are connected."""
-    return n_edges / max(n_regions * (n_regions - 1), 1)
 
 
 def _described_lengths(length: u.Quantity | None, between: np.ndarray) -> str:

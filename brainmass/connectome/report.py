@@ -4,21 +4,42 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 import brainunit as u
 import numpy as np
 
-from brainmass.connectome.regions import counted, density
+from brainmass._common.messages import counted
 
-if TYPE_CHECKING:
-    from brainmass.connectome.edges import Edges
-
-__all__ = ["ConnectomeReport", "report_on"]
+__all__ = ["ConnectomeReport", "density", "report_on"]
 
 _HUMAN_MM = (10.0, 250.0)  # where the median length of the connections of a human brain lies, in any parcellation
 _UNITS_OF_LENGTH = (u.um, u.mm, u.cm, u.meter)
 _ROUNDING = 1e-3  # of the largest weight
+
+
+class Listed(Protocol):
+    """What a report looks at: regions, and a list of connections between them. `Edges` is that."""
+
+    @property
+    def n(self) -> int: ...
+    @property
+    def source(self) -> np.ndarray: ...
+    @property
+    def target(self) -> np.ndarray: ...
+    @property
+    def weight(self) -> np.ndarray: ...
+    @property
+    def length(self) -> u.Quantity | None: ...
+    @property
+    def labels(self) -> tuple[str, ...]: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def hemispheres(self) -> tuple[str, ...] | None: ...
+    @property
+    def centres(self) -> u.Quantity | None: ...
+    def _sides(self) -> Any: ...
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -41,7 +62,7 @@ class ConnectomeReport:
 class _Notes:
     """The connections of different regions, and what is found about them."""
 
-    def __init__(self, edges: Edges):
+    def __init__(self, edges: Listed):
         there = edges.weight != 0
         between = there & (edges.source != edges.target)
         self.edges = edges
@@ -66,7 +87,7 @@ class _Notes:
         return back
 
 
-def report_on(edges: Edges) -> ConnectomeReport:
+def report_on(edges: Listed) -> ConnectomeReport:
     """Look at a list of connections."""
     notes = _Notes(edges)
     for look in (_size, _weights, _direction, _regions, _lengths, _hemispheres, _centres):
@@ -213,3 +234,8 @@ def _listed(names: Iterable[str], most: int = 10) -> str:
     names = list(names)
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
+
+
+def density(n_regions: int, n_edges: int) -> float:
+    """The share of pairs of different regions that are connected."""
+    return n_edges / max(n_regions * (n_regions - 1), 1)

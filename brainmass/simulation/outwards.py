@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import brainunit as u
 import numpy as np
@@ -13,14 +13,12 @@ import numpy as np
 from brainmass._common.extras import import_extra
 from brainmass._common.files import whole_file
 from brainmass._common.reading.problems import as_path
-
-if TYPE_CHECKING:
-    from brainmass.simulation.result import Result
+from brainmass.simulation.storage import Recorded
 
 __all__ = ["to_csv", "to_mne", "to_pandas"]
 
 
-def the_monitor(result: Result, name: str | None, method: str) -> str:
+def the_monitor(result: Recorded, name: str | None, method: str) -> str:
     monitors = list(result.times)  # the result itself has "ts" and what was assigned, too
     if name is None and len(monitors) != 1:
         raise ValueError(
@@ -31,7 +29,7 @@ def the_monitor(result: Result, name: str | None, method: str) -> str:
     return name
 
 
-def to_pandas(result: Result, name: str | None) -> Any:
+def to_pandas(result: Recorded, name: str | None) -> Any:
     pandas = import_extra("tables", "pandas")
     name = the_monitor(result, name, "to_pandas")
     values = np.asarray(u.get_mantissa(result[name]))
@@ -41,7 +39,7 @@ def to_pandas(result: Result, name: str | None) -> Any:
     return table
 
 
-def _columns(pandas: Any, result: Result, shape: tuple[int, ...]) -> Any:
+def _columns(pandas: Any, result: Recorded, shape: tuple[int, ...]) -> Any:
     """The names of the regions; in a batch beside the number of the run."""
     if not shape:
         return None
@@ -53,7 +51,7 @@ def _columns(pandas: Any, result: Result, shape: tuple[int, ...]) -> Any:
     return pandas.MultiIndex.from_product([*(range(n) for n in shape[:-1]), last], names=[*names, "region"])
 
 
-def to_csv(result: Result, path: str | os.PathLike[str], name: str | None) -> None:
+def to_csv(result: Recorded, path: str | os.PathLike[str], name: str | None) -> None:
     table = to_pandas(result, name)
     target = Path(as_path(path)).resolve()
     with whole_file(target) as partial:
@@ -63,7 +61,7 @@ def to_csv(result: Result, path: str | os.PathLike[str], name: str | None) -> No
 _SI = {"eeg": u.volt, "seeg": u.volt, "ecog": u.volt, "mag": u.tesla}
 
 
-def to_mne(result: Result, name: str | None, sensors: Sequence[str] | None, kind: str) -> Any:
+def to_mne(result: Recorded, name: str | None, sensors: Sequence[str] | None, kind: str) -> Any:
     mne = import_extra("eeg", "mne")
     name = the_monitor(result, name, "to_mne")
     if kind not in _SI:
@@ -86,12 +84,12 @@ def to_mne(result: Result, name: str | None, sensors: Sequence[str] | None, kind
     return mne.io.RawArray(data.T, info, verbose="error")
 
 
-def _names(result: Result, n: int) -> list[str]:
+def _names(result: Recorded, n: int) -> list[str]:
     labels = result.labels
     return list(labels) if labels is not None and len(labels) == n else [f"sensor {i}" for i in range(n)]
 
 
-def _rate(name: str, result: Result) -> float:
+def _rate(name: str, result: Recorded) -> float:
     """Samples per second."""
     gaps = np.diff(np.asarray(u.get_mantissa(result.times[name]), float))
     if not len(gaps) or np.ptp(gaps) > 1e-3 * gaps.mean():

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol, TypeVar
 
 import brainunit as u
 import numpy as np
@@ -15,16 +15,43 @@ from brainmass._common.extras import import_io
 from brainmass._common.netcdf import read_netcdf, write_netcdf
 from brainmass.simulation.final import ORIGIN, Origin
 
-if TYPE_CHECKING:
-    from brainmass.simulation.result import Result
-
-__all__ = ["SUFFIXES", "exportable", "load", "save", "to_xarray"]
+__all__ = ["SUFFIXES", "Recorded", "exportable", "load", "save", "to_xarray"]
 
 SUFFIXES = (".npz", ".nc")
 _ARCHIVE = Archive("brainmass.Result", 1, "`path` of Result.load", "Result.save")
 
 
-def to_xarray(result: Result) -> Any:
+class Recorded(Protocol):
+    """What is read of a result. `Result` is that."""
+
+    _axes: tuple[Any, ...]
+    _axis_of: dict[str, int]
+    _output: Any
+    _assigned: dict[str, Any]
+    _provenance: tuple[tuple[str, str], ...]
+
+    @property
+    def recorded(self) -> Mapping[str, Any]: ...
+    @property
+    def times(self) -> Mapping[str, Any]: ...
+    @property
+    def dt(self) -> Any: ...
+    @property
+    def duration(self) -> Any: ...
+    @property
+    def final(self) -> Any: ...
+    @property
+    def labels(self) -> tuple[str, ...] | None: ...
+    @property
+    def provenance(self) -> Mapping[str, str]: ...
+    def _axis_names(self) -> list[str]: ...
+    def __getitem__(self, name: str, /) -> Any: ...
+
+
+R = TypeVar("R", bound=Recorded)
+
+
+def to_xarray(result: Recorded) -> Any:
     xarray = import_io("xarray")
     axis_names = result._axis_names()
     dims = _Dimensions(None if result.labels is None else len(result.labels))
@@ -46,13 +73,13 @@ def to_xarray(result: Result) -> Any:
     return xarray.Dataset(variables, coords, {**result.provenance, **steps})
 
 
-def save(result: Result, target: Path) -> None:
+def save(result: Recorded, target: Path) -> None:
     """Write `target`, whole or not at all."""
     write = _write_npz if target.suffix == ".npz" else _write_netcdf
     write(result, target)
 
 
-def load(kind: type[Result], source: Path) -> Result:
+def load(kind: Callable[..., R], source: Path) -> R:
     """The result that was saved."""
     read = _ARCHIVE.read if source.suffix == ".npz" else _read_netcdf
     with _ARCHIVE.reading(source):
@@ -114,7 +141,7 @@ def _check_no_clash(variables: Mapping[str, Any], dimensions: set[str]) -> None:
 # --- files --------------------------------------------------------------------------------------------
 
 
-def _to_manifest(result: Result, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
+def _to_manifest(result: Recorded, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
     axes = zip(result._axes, result._axis_names(), strict=True)
     return {
         "monitors": [[n, encode(x, arrays, f"monitors/{n}")] for n, x in result.recorded.items()],
@@ -130,7 +157,7 @@ def _to_manifest(result: Result, arrays: dict[str, np.ndarray]) -> dict[str, Any
     }
 
 
-def _from_manifest(kind: type[Result], manifest: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Result:
+def _from_manifest(kind: Callable[..., R], manifest: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> R:
     axes = [decode(axis, arrays) for axis in manifest["axes"]]
     result = kind(
         {name: decode(code, arrays) for name, code in manifest["monitors"]},
@@ -161,23 +188,23 @@ def _with_origin(final: Any) -> Any:
     return {**final, ORIGIN: Origin(**final[ORIGIN])}
 
 
-def _write_npz(result: Result, path: Path) -> None:
+def _write_npz(result: Recorded, path: Path) -> None:
     arrays: dict[str, np.ndarray] = {}
     _ARCHIVE.write(path, _to_manifest(result, arrays), arrays)
 
 
-def _check_netcdf(result: Result, arrays: Mapping[str, np.ndarray], taken: set[str]) -> None:
+def _check_netcdf(result: Recorded, arrays: Mapping[str, np.ndarray], taken: set[str]) -> None:
     if bad := [name for name in result.recorded if "/" in name or name in taken]:
         raise ValueError(f'netCDF cannot hold monitors named {_listed(bad)}. Example: result.save("run.npz").')
     if bad := [name for name, values in arrays.items() if values.dtype.kind == "c"]:
         raise TypeError(f'netCDF has no complex numbers, as in {_listed(bad)}. Example: result.save("run.npz").')
 
 
-def _write_netcdf(result: Result, path: Path) -> None:
+def _write_netcdf(result: Recorded, path: Path) -> None:
     import_io("xarray", "h5netcdf", "h5py")
     arrays: dict[str, np.ndarray] = {}
     manifest = _to_manifest(result, arrays)
-    dataset = result.to_xarray()
+    dataset = to_xarray(result)
     extra = {name: values for name, values in arrays.items() if name.startswith(("final_state", "assigned"))}
     _check_netcdf(result, arrays, {MANIFEST, *extra})
     for name, values in extra.items():
