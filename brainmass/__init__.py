@@ -46,17 +46,8 @@ from brainmass.models.wong_wang.decision import WongWangStep
 from brainmass.models.wong_wang.exc_inh import WongWangExcInhStep
 
 # Noise
-from brainmass.dynamics.noise import (
-    BlueNoise,
-    BrownianNoise,
-    ColoredNoise,
-    GaussianNoise,
-    Noise,
-    OUProcess,
-    PinkNoise,
-    VioletNoise,
-    WhiteNoise,
-)
+from brainmass.dynamics.coloured_noise import BlueNoise, ColoredNoise, PinkNoise, VioletNoise
+from brainmass.dynamics.noise import BrownianNoise, GaussianNoise, Noise, OUProcess, WhiteNoise
 
 # Stimuli
 from brainmass.stimuli.waveforms import (
@@ -150,7 +141,7 @@ from brainmass.training.trainer import Trainer, TrainResult
 from brainmass.dynamics.functions import bounded_input, delay_index, process_sequence, sigmoid, sys2nd
 
 from brainmass._common import copying, xla
-from brainmass import datasets, objectives, published
+from brainmass import datasets, declare, objectives, published
 
 __all__ = [
     # Models
@@ -290,6 +281,7 @@ __all__ = [
     "sys2nd",
     # Modules
     "datasets",
+    "declare",
     "objectives",
     "testing",
     "viz",

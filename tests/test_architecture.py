@@ -21,7 +21,7 @@ models network
 datasets simulation
 analysis fitting sweeps
 training
-testing viz
+declare testing viz
 demo experiments
 cli
 """

@@ -14,19 +14,10 @@ from brainstate import HiddenState
 from braintools.init import Constant
 
 import brainmass
+from brainmass.dynamics.coloured_noise import BlueNoise, ColoredNoise, PinkNoise, VioletNoise
 from brainmass.dynamics.fields import Initializer, Par, param, state
 from brainmass.dynamics.node import NeuralMassDynamics
-from brainmass.dynamics.noise import (
-    BlueNoise,
-    BrownianNoise,
-    ColoredNoise,
-    GaussianNoise,
-    Noise,
-    OUProcess,
-    PinkNoise,
-    VioletNoise,
-    WhiteNoise,
-)
+from brainmass.dynamics.noise import BrownianNoise, GaussianNoise, Noise, OUProcess, WhiteNoise
 
 ALL = [BlueNoise, BrownianNoise, ColoredNoise, GaussianNoise, OUProcess, PinkNoise, VioletNoise, WhiteNoise]
 SLOPES = {BlueNoise: 1.0, BrownianNoise: -2.0, ColoredNoise: -1.0, PinkNoise: -1.0, VioletNoise: 2.0}

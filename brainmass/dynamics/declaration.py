@@ -14,7 +14,8 @@ from brainstate.nn import Param
 
 from brainmass._common.checks import MOST, is_whole
 from brainmass._common.messages import show, suggestion
-from brainmass.dynamics.fields import ParamSpec, SettingSpec, StateSpec, as_numbers, real
+from brainmass.dynamics.checks import as_numbers
+from brainmass.dynamics.fields import ParamSpec, SettingSpec, StateSpec, real
 from brainmass.dynamics.regime import default_method, longest_step
 
 

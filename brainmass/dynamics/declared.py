@@ -15,6 +15,7 @@ from brainstate.nn import Param
 from brainmass._common.checks import is_function, is_traced
 from brainmass._common.display import Html, folded, number, page, parameter_words, table
 from brainmass._common.messages import show, suggestion
+from brainmass.dynamics.checks import as_param, as_setting, initial_values
 from brainmass.dynamics.declaration import (
     batch_shape,
     bind_arguments,
@@ -27,9 +28,6 @@ from brainmass.dynamics.fields import (
     ParamSpec,
     SettingSpec,
     StateSpec,
-    as_param,
-    as_setting,
-    initial_values,
     option,
     param,
     required,

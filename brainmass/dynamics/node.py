@@ -15,6 +15,7 @@ from brainmass._common.places import refuse_two_places
 from brainmass._common.precision import default_dtype
 from brainmass.dynamics import integrators
 from brainmass.dynamics.catalogue import catalogued
+from brainmass.dynamics.checks import as_input, check_input_shape
 from brainmass.dynamics.declaration import (
     bind_derivative,
     check_derivatives,
@@ -25,7 +26,7 @@ from brainmass.dynamics.declaration import (
     update_method,
 )
 from brainmass.dynamics.declared import Declared
-from brainmass.dynamics.fields import as_input, check_input_shape, option
+from brainmass.dynamics.fields import option
 from brainmass.dynamics.noise import Noise
 from brainmass.dynamics.regime import LargestStep
 from brainmass.dynamics.step import Field, advance

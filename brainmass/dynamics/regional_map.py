@@ -13,7 +13,7 @@ from brainmass._common.checks import flag, items, numbers, one_of
 from brainmass._common.foreign import Held, opened, positions
 from brainmass._common.messages import show
 from brainmass._common.precision import matching_precision
-from brainmass.dynamics.fields import check_parts
+from brainmass.dynamics.checks import check_parts
 from brainmass.dynamics.module import ClosedModule, ShowsConstructor
 
 __all__ = ["RegionalMap"]

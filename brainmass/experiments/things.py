@@ -19,8 +19,9 @@ import optax
 import brainmass
 from brainmass._common.messages import suggestion
 from brainmass._common.reading.contents import read_array
+from brainmass.dynamics.checks import as_param
 from brainmass.dynamics.declared import WithRows
-from brainmass.dynamics.fields import ParamSpec, as_param
+from brainmass.dynamics.fields import ParamSpec
 from brainmass.experiments.document import WRONG, Document
 from brainmass.experiments.places import Path
 from brainmass.forward.observer import Observer

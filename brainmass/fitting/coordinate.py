@@ -9,8 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from brainmass._common.messages import show
+from brainmass.dynamics.checks import check_param_value
 from brainmass.dynamics.declared import WithRows
-from brainmass.dynamics.fields import check_param_value, real
+from brainmass.dynamics.fields import real
 from brainmass.fitting.description import Bounds, Free
 from brainmass.fitting.sharing import Sharing
 from brainmass.simulation.inventory import Inventory

@@ -11,17 +11,8 @@ from braintools.init import Constant
 
 from brainmass._common.checks import one_of
 from brainmass._common.times import time_step
-from brainmass.dynamics.fields import (
-    Domain,
-    Initializer,
-    Par,
-    check_input_shape,
-    nonnegative,
-    option,
-    param,
-    positive,
-    state,
-)
+from brainmass.dynamics.checks import check_input_shape
+from brainmass.dynamics.fields import Domain, Initializer, Par, nonnegative, option, param, positive, state
 from brainmass.forward.observer import ScaledDrive
 
 __all__ = ["BOLDSignal"]

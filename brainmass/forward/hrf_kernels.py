@@ -20,8 +20,9 @@ from brainmass._common.checks import one_of
 from brainmass._common.messages import show
 from brainmass._common.precision import default_dtype
 from brainmass._common.times import milliseconds, steps_of
+from brainmass.dynamics.checks import as_input, check_input_shape
 from brainmass.dynamics.declared import Declared, WithRows
-from brainmass.dynamics.fields import Domain, Par, as_input, check_input_shape, param, positive, real, setting, state
+from brainmass.dynamics.fields import Domain, Par, param, positive, real, setting, state
 from brainmass.dynamics.module import ShowsConstructor, fixed
 from brainmass.forward.observer import ScaledDrive
 from brainmass.forward.temporal_average import check_sized, check_step, window_means

@@ -19,9 +19,10 @@ from brainmass._common.checks import as_array, flag, instance, is_traced, number
 from brainmass._common.foreign import Held, opened
 from brainmass._common.messages import show
 from brainmass._common.precision import default_dtype
+from brainmass.dynamics.checks import as_input, as_param
 from brainmass.dynamics.declaration import population_shape
 from brainmass.dynamics.declared import Declared
-from brainmass.dynamics.fields import Par, as_input, as_param, param, state
+from brainmass.dynamics.fields import Par, param, state
 from brainmass.dynamics.module import fixed
 from brainmass.forward.from_mne import gain_of_forward, is_forward
 from brainmass.forward.temporal_average import LinearObserver

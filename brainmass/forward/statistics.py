@@ -16,7 +16,8 @@ from brainmass._common.checks import as_array, is_traced, numbers, whole
 from brainmass._common.clock import Double
 from brainmass._common.messages import show
 from brainmass._common.precision import default_dtype
-from brainmass.dynamics.fields import check_input_shape, option, state
+from brainmass.dynamics.checks import check_input_shape
+from brainmass.dynamics.fields import option, state
 from brainmass.forward.observer import Observer, in_words, written
 
 __all__ = [

@@ -16,8 +16,9 @@ from brainmass._common.checks import as_array, instance, is_traced, numbers
 from brainmass._common.messages import show
 from brainmass._common.precision import default_dtype
 from brainmass._common.times import milliseconds, steps_of, time_step
+from brainmass.dynamics.checks import check_input_shape
 from brainmass.dynamics.declared import Declared
-from brainmass.dynamics.fields import check_input_shape, state
+from brainmass.dynamics.fields import state
 from brainmass.dynamics.module import ShowsConstructor, fixed
 from brainmass.forward.observer import Observer, in_words, written
 

@@ -21,8 +21,9 @@ from brainmass._common.checks import numbers
 from brainmass._common.messages import show, suggestion
 from brainmass.connectome.edges import Edges, SplitTable
 from brainmass.connectome.given import as_connections
+from brainmass.dynamics.checks import as_param
 from brainmass.dynamics.declared import WithRows
-from brainmass.dynamics.fields import Domain, Par, as_param, option, param
+from brainmass.dynamics.fields import Domain, Par, option, param
 from brainmass.network.products import gathered_product, product
 
 __all__ = [

@@ -11,7 +11,7 @@ from brainstate.nn import Param
 
 from brainmass._common.checks import flag, is_traced, numbers
 from brainmass._common.precision import default_dtype
-from brainmass.dynamics.fields import check_parts
+from brainmass.dynamics.checks import check_parts
 from brainmass.dynamics.module import ClosedModule, ShowsConstructor
 
 __all__ = ["EdgeWeights"]

@@ -11,7 +11,7 @@ from brainstate.nn import IdentityT, Param
 
 from brainmass._common.checks import flag, is_traced, number, numbers, one_of
 from brainmass._common.precision import default_dtype
-from brainmass.dynamics.fields import check_parts
+from brainmass.dynamics.checks import check_parts
 from brainmass.dynamics.module import ClosedModule, ShowsConstructor
 
 __all__ = ["LaplacianConnParam", "laplacian_connectivity"]

@@ -17,8 +17,8 @@ from brainmass._common.messages import show
 from brainmass._common.random import as_key, fold, next_key
 from brainmass._common.same import Pictures, environment
 from brainmass._common.times import check_countable, milliseconds
+from brainmass.dynamics.checks import check_param_value
 from brainmass.dynamics.declared import Declared, WithRows
-from brainmass.dynamics.fields import check_param_value
 from brainmass.dynamics.module import Closed, fixed
 from brainmass.dynamics.node import NeuralMassDynamics
 from brainmass.dynamics.regime import warn_of_large_step

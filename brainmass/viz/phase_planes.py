@@ -10,8 +10,8 @@ import brainunit as u
 import numpy as np
 
 from brainmass._common.messages import show
+from brainmass.dynamics.checks import check_input_shape
 from brainmass.dynamics.declaration import read_input
-from brainmass.dynamics.fields import check_input_shape
 from brainmass.dynamics.node import NeuralMassDynamics
 from brainmass.viz.drawing import COLORS, FAINT, argument_error, axes_or_new, axis_label, columns, style
 

@@ -12,19 +12,10 @@ from braintools.init import Constant
 from brainmass._common.times import time_step
 from brainmass.delays.lines import History, delay_steps
 from brainmass.dynamics.catalogue import catalogued
+from brainmass.dynamics.checks import as_input, check_input_shape, initial_values
 from brainmass.dynamics.declaration import population_shape
 from brainmass.dynamics.declared import WithRows
-from brainmass.dynamics.fields import (
-    Initializer,
-    Par,
-    as_input,
-    check_input_shape,
-    initial_values,
-    nonnegative,
-    param,
-    positive,
-    setting,
-)
+from brainmass.dynamics.fields import Initializer, Par, nonnegative, param, positive, setting
 from brainmass.dynamics.module import ShowsConstructor, fixed
 from brainmass.dynamics.noise import WhiteNoise
 from brainmass.dynamics.rows import through_rows

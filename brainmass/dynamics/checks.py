@@ -1,0 +1,225 @@
+"""Checks of what is given for a declared field; a message names argument, owner, rule, what was given, an example."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import functools
+import re
+from typing import Any
+
+import brainstate
+import braintools
+import brainunit as u
+import jax
+import numpy as np
+from brainstate.nn import Param, Regularization, Transform
+
+from brainmass._common.checks import as_array, holds_numbers, instance, is_function, is_traced, numbers
+from brainmass._common.messages import show
+from brainmass._common.precision import default_dtype, matching_precision
+from brainmass.dynamics.fields import Domain, Initializer, ParamSpec, SettingSpec, StateSpec, real
+
+__all__ = [
+    "as_input",
+    "as_param",
+    "as_setting",
+    "check_input_shape",
+    "check_param_value",
+    "check_parts",
+    "initial_values",
+]
+
+
+def as_param(owner: str, spec: ParamSpec, value: Any, shape: tuple[int, ...] | None) -> Param:
+    """The checked parameter for what a user passed: number, quantity, array, initialiser or `Param`.
+
+    The shape is that of what it belongs to; None where that is not known yet.
+    """
+    if isinstance(value, Param):
+        as_numbers(owner, spec, value.value(), shape)
+        return value
+    # checked as it was given: inside a jit the array made from it is traced, and has no number to look at
+    value = as_numbers(owner, spec, value, shape)
+    with matching_precision(), contextlib.nullcontext() if is_traced(value) else jax.ensure_compile_time_eval():
+        return Param.init(value)
+
+
+def as_numbers(owner: str, spec: ParamSpec, value: Any, shape: tuple[int, ...] | None) -> Any:
+    """The checked number, quantity or array for what a user passed, or for what an initialiser returns."""
+    what = f"Argument `{spec.name}` of {owner} ({spec.doc})"
+    if is_function(value):
+        if shape is None:
+            raise TypeError(f"{what} cannot be an initialiser here, as its shape is not known yet.")
+        value = value(shape)
+    value = as_array(value)
+    _check_is_number(what, value, spec)
+    _check_unit(what, value, spec)
+    if shape is not None:
+        _check_shape(what, value, shape)
+    _check_domain(what, value, spec.domain)
+    return value
+
+
+def as_setting(owner: str, spec: SettingSpec, value: Any, shape: tuple[int, ...] = ()) -> Any:
+    """The checked number, with its unit, for what a user passed."""
+    what = f"Argument `{spec.name}` of {owner} ({spec.doc})"
+    if isinstance(value, Param) or is_traced(value):
+        raise TypeError(f"{what} must be known before a run is compiled, so it cannot be trained or traced by JAX.")
+    value = as_array(value)
+    _check_is_number(what, value, spec)
+    _check_unit(what, value, spec)
+    _check_shape(what, value, shape)
+    _check_domain(what, value, spec.domain)
+    return value
+
+
+def check_parts(owner: str, *, reg: Any, **transforms: Any) -> None:
+    """Refuse for the transform and the regularisation of a Param what is none; None is no such part."""
+    kinds = {"reg": (reg, Regularization), **{name: (x, Transform) for name, x in transforms.items()}}
+    for name, (value, kind) in kinds.items():
+        if value is not None:
+            words = f"a brainstate.nn.{kind.__name__}"
+            instance(f"Argument `{name}` of {owner}", value, kind, words)
+
+
+def check_param_value(name: str, spec: ParamSpec | None, present: Any, value: Any, what: str = "") -> Any:
+    """A new value for a parameter, of the same kind as its present one; errors call it `what`."""
+    what = what or f"Value of parameter `{name}`"
+    known = spec or ParamSpec(present, "", units=(), name=name)
+    _check_unit(what, value, known if known.units else dataclasses.replace(known, units=(u.get_unit(present),)))
+    _check_domain(what, value, spec.domain if spec else real)
+    return value
+
+
+def _check_is_number(what: str, value: Any, spec: ParamSpec) -> None:
+    if not holds_numbers(value):
+        raise TypeError(
+            f"{what} must be a number, a quantity, an array, an initialiser or a brainstate Param, "
+            f"but is {show(value)} ({type(value).__name__}). Example: {spec.name}={_example(spec)}."
+        )
+
+
+def _check_unit(what: str, value: Any, spec: ParamSpec) -> None:
+    got = u.get_unit(value)
+    if not spec.units or any(got.has_same_dim(unit) for unit in spec.units):
+        return
+    wanted = " or ".join(_unit_words(unit) for unit in spec.units)
+    raise u.UnitMismatchError(
+        f"{what} must have {wanted}, but is {show(value)} ({_unit_words(got)}). Example: {spec.name}={_example(spec)}."
+    )
+
+
+def _unit_words(unit: u.Unit) -> str:
+    return "no unit" if unit.dim == u.DIMENSIONLESS else f"a unit like {unit}"
+
+
+def _example(spec: ParamSpec) -> str:
+    default = 1.0 * (spec.units or (u.UNITLESS,))[0] if spec.default is None or spec.default is ... else spec.default
+    unit = u.get_unit(default)
+    if unit.dim == u.DIMENSIONLESS:
+        return show(default)
+    code = re.sub(r"[^\W\d]\w*", lambda symbol: f"u.{_unit_names().get(symbol[0], symbol[0])}", str(unit))
+    return f"{u.get_mantissa(default)} * {code}"
+
+
+@functools.cache
+def _unit_names() -> dict[str, str]:
+    """By symbol, the name under which brainunit has a unit: "s" is `u.second`."""
+    names = {}
+    for name, unit in vars(u).items():
+        if isinstance(unit, u.Unit) and (str(unit) not in names or name == str(unit)):
+            names[str(unit)] = name
+    return names
+
+
+def _fits(got: tuple[int, ...], shape: tuple[int, ...]) -> bool:
+    try:
+        return np.broadcast_shapes(got, shape) == tuple(shape)
+    except ValueError:
+        return False
+
+
+def _check_shape(what: str, value: Any, shape: tuple[int, ...]) -> None:
+    got = u.math.shape(value)
+    if not _fits(got, shape):
+        raise ValueError(f"{what} must be a scalar or fit the population shape {shape}, but has shape {got}.")
+
+
+def _check_domain(what: str, value: Any, domain: Domain) -> None:
+    if is_traced(value):
+        return
+    # numpy, not jnp: a jnp comparison would turn into a tracer inside jit
+    values = np.asarray(u.get_mantissa(value))
+    inside = np.broadcast_to(np.asarray(domain.contains(values)), values.shape)
+    if inside.all():
+        return
+    where = "" if values.ndim == 0 else f" at index {tuple(int(i) for i in np.argwhere(~inside)[0])}"
+    bad = values if values.ndim == 0 else values[~inside].flat[0]
+    unit = u.get_unit(value)
+    shown = show(bad) if unit.dim == u.DIMENSIONLESS else f"{show(bad)} {unit}"
+    raise ValueError(f"{what} must be {domain.text}, but is {shown}{where}.")
+
+
+def as_input(owner: str, port: str, unit: u.Unit, value: Any) -> Any:
+    """What enters an input port: a plain number is read in the port's unit, a quantity must fit it.
+
+    A dimensionless port reads a rate by its magnitude in Hz.
+    """
+    got = u.get_unit(value)
+    if got.dim == u.DIMENSIONLESS:
+        plain = u.maybe_decimal(value)
+        return plain if unit.dim == u.DIMENSIONLESS else plain * unit
+    if got.has_same_dim(unit):
+        return value
+    if unit.dim == u.DIMENSIONLESS and got.has_same_dim(u.Hz):
+        return value.to_decimal(u.Hz)
+    raise u.UnitMismatchError(
+        f"Input `{port}` of {owner} must have {_unit_words(unit)}, or be a plain number read in it, "
+        f"but is {show(value)} ({_unit_words(got)})."
+    )
+
+
+def check_input_shape(owner: str, port: str, value: Any, shape: tuple[int, ...]) -> None:
+    """Refuse an input that would change the shape of the states."""
+    got = u.math.shape(value)
+    if not _fits(got, shape):
+        raise ValueError(
+            f"Input `{port}` of {owner} must be a scalar or fit the shape of the states, {tuple(shape)}, "
+            f"but has shape {got}."
+        )
+
+
+def initial_values(
+    owner: str, spec: StateSpec, argument: str, init: Initializer, shape: tuple[int, ...], rng: Any
+) -> Any:
+    """Initial values of a state: drawn from its initialiser, checked, in its unit, of the full shape."""
+    what = f"Argument `{argument}` of {owner} (initial values of {spec.doc})"
+    try:
+        with matching_precision():
+            value = _call_initializer(init, shape, rng)
+    except brainstate.TraceContextError:
+        raise ValueError(
+            f"{what} draws from brainstate.random, which gives no numbers within jax.jit and its like: give a "
+            "generator, init_all_states(rng=brainstate.random.RandomState(key)), or values that are not random. "
+            f"Example: {argument}=braintools.init.Constant(0.1)."
+        ) from None
+    value = numbers(f"What {what[0].lower()}{what[1:]} returns", value)
+    got = u.get_unit(value)
+    unit = spec.unit if spec.unit is not None else got
+    if got.dim == u.DIMENSIONLESS and unit.dim != u.DIMENSIONLESS:
+        value = u.maybe_decimal(value) * unit
+    elif not got.has_same_dim(unit):
+        raise u.UnitMismatchError(f"{what} must have {_unit_words(unit)}, but gives {show(value)}.")
+    _check_shape(what, value, shape)
+    _check_domain(what, value, spec.domain)
+    number = u.get_mantissa(value.to(unit) if isinstance(value, u.Quantity) else value)
+    full = u.math.broadcast_to(u.math.asarray(number, dtype=default_dtype()), shape)
+    return full if unit.dim == u.DIMENSIONLESS else full * unit
+
+
+def _call_initializer(init: Initializer, shape: tuple[int, ...], rng: Any) -> Any:
+    """braintools' initialisers draw from the generator they are handed; a callable takes just a shape."""
+    if isinstance(init, braintools.init.Initialization):
+        return init(shape, rng=rng)
+    return init(shape)
