@@ -698,7 +698,9 @@ def test_a_run_of_numbers_has_the_history_of_the_model():
     def rates(delay):
         return pure({"delay_EI": delay * u.ms}, 0)["rE"]
 
-    np.testing.assert_allclose(rates(2.0), jax.jit(rates)(2.0), rtol=1e-6)
+    np.testing.assert_allclose(rates(1.1), jax.jit(rates)(1.1), rtol=1e-6)
+    with pytest.raises(ValueError, match="must be at most 1.1 ms"):
+        rates(2.0)
 
 
 def test_the_history_follows_the_delays_and_the_step(x64):

@@ -25,6 +25,7 @@ from brainmass.simulation.horizon import gradients_through
 from brainmass.simulation.identity import digest, lasting, plan_of, within
 from brainmass.simulation.inventory import ByPath, Inventory, Template, Values, inventory
 from brainmass.simulation.ownership import Owner, owned_by, trainable_within
+from brainmass.simulation.program import note_given
 from brainmass.simulation.watch import Told, listening
 
 __all__ = ["Problem", "call", "norm"]
@@ -170,6 +171,7 @@ class Problem:
 
     def _on(self, theta: Values, fixed: Values, plain: bool) -> tuple[Any, Inventory]:
         copy, found = Template(self.subject).on({**fixed, **theta})
+        note_given(found, theta)
         self.space.put(theta, found, plain)
         return copy, found
 

@@ -7,6 +7,7 @@ when a value leaves its region. A kernel of one's own may write `pre(x_j, x_i)`:
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 from typing import Any, ClassVar
 
@@ -81,6 +82,8 @@ class Coupling(WithRows):
     _sources: np.ndarray | None = None
     _slots: brainstate.LongTermState | None = None
     _targets: brainstate.LongTermState | None = None
+    # Where a connection of the list is: rows that are shorter than others are filled up. None: everywhere.
+    _places: np.ndarray | None = None
     # Lengths that came with the weights, in mm and in their layout.
     _lengths: np.ndarray | None = None
 
@@ -98,6 +101,16 @@ class Coupling(WithRows):
         if key == "conn":
             return u.math.shape(value.value())
         return None if self._shape is None else (self._shape[key in self.of_sources],)
+
+    def check_given(self, name: str, value: Any) -> None:
+        """Refuse weights given to a run, or to each of several, in another layout than of those that are there."""
+        shape = u.math.shape(self.conn.value()) if name == "conn" else None
+        if shape is not None and u.math.shape(value)[-2:] != shape:
+            rows = "" if self._sources is None else ", one row of connections as in Edges.rows().weights"
+            raise ValueError(
+                f"Values of `conn` must have the shape of the weights of the network, {shape}{rows}, but have "
+                f"{u.math.shape(value)}."
+            )
 
     def check(self) -> None:
         if self._shape is not None:
@@ -118,14 +131,18 @@ class Coupling(WithRows):
                 f"comes, but has shape {shape}."
             )
         self._shape, self._lengths = shape, _lengths_in_mm(conn, self._lengths, self._sources is None)
-        self._sources = self._slots = self._targets = None
+        self._sources = self._slots = self._targets = self._places = None
         if isinstance(conn, Edges):
             self._lay_out_edges(conn.rows(), conn.n)
+            places = dataclasses.replace(conn, weight=np.ones(conn.weight.size)).rows().weights != 0
+            self._places = None if places.all() else places
         return weights
 
     def release(self) -> None:
         """Be without weights again."""
-        vars(self).update(conn=None, _shape=None, _lengths=None, _sources=None, _slots=None, _targets=None)
+        vars(self).update(
+            conn=None, _shape=None, _lengths=None, _sources=None, _slots=None, _targets=None, _places=None
+        )
 
     def _lay_out_edges(self, rows: Any, n: int) -> None:
         self._sources = rows.sources
@@ -159,6 +176,11 @@ class Coupling(WithRows):
     def targets(self) -> Any:
         """Which region each row of the weights is onto; None: each region has one, in order."""
         return None if self._targets is None else self._targets.value
+
+    @property
+    def places(self) -> np.ndarray | None:
+        """Where in the layout of the weights a connection can be; None: everywhere."""
+        return self._places
 
     def layout(self, weights: Any) -> Any:
         """The weights as `sum` takes them; a run computes it once."""
@@ -207,6 +229,8 @@ class Coupling(WithRows):
         """What each target region receives, shape (..., n_out), from `activity` or from the prefetched sources."""
         n_in = self.n_in
         weights = self.conn.value()
+        if self._places is not None:
+            weights = weights * self._places.astype(default_dtype())
         if activity is not None:
             x = numbers(
                 f"The activity given to {self._owner}", activity[0] if isinstance(activity, tuple | list) else activity

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -126,7 +126,7 @@ class Projection(ShowsConstructor, WithRows):
         self.delays: DelayLine | BlockedLine | InterpolatedLine | None = None
         self._ends: _Ends | None = None
         self._allowed: Any = True
-        self._arranged, self._all_delayed = _Arranged(), False
+        self._arranged, self._all_delayed, self._may_come = _Arranged(), (False, False), False
 
     def _let_go(self, given: Any) -> None:
         """Where the rest cannot be made: a kernel that was given is free for another attempt."""
@@ -289,6 +289,7 @@ class Projection(ShowsConstructor, WithRows):
         """Fit the room for the past to weights, lengths and speed, where one of them is another than it was."""
         conn, speed = _stored(self.coupling.conn), _stored(self.speed)
         rest = (step, self._keeps_fractions, self.self_connection, self._lengths)
+        self._may_come = is_traced(conn)  # as in a fit of weights: connections that are not there now
         if self._steps_dt is None:
             _check_known(speed)
         elif is_traced((conn, speed)) or self._arranged.is_from(conn, speed, rest):
@@ -316,7 +317,7 @@ class Projection(ShowsConstructor, WithRows):
         known.steps, known.sources = steps, sources
         if steps is not None and not self._keeps_fractions:
             steps = known.steps = np.rint(steps).astype(np.int32)
-            self._all_delayed = bool((steps[self._edges()] > 0).all())
+            self._all_delayed = tuple(bool((steps[which] > 0).all()) for which in (self._edges(), self._allowed))
         if before is not None and steps is not None and before.dtype == steps.dtype:
             if np.array_equal(before, steps):
                 return
@@ -360,12 +361,13 @@ class Projection(ShowsConstructor, WithRows):
 
     def _pairs(self) -> np.ndarray:
         """Which connections there may be."""
-        n_out, n_in = self.coupling.n_out, self.coupling.n_in
+        n_out, n_in, places = self.coupling.n_out, self.coupling.n_in, self.coupling.places
+        filled = np.ones(u.math.shape(self.coupling.conn.value()), bool) if places is None else places
         if self.self_connection or not self._within:
-            return np.ones(u.math.shape(self.coupling.conn.value()), bool)
+            return filled
         sources = np.arange(n_in)[None, :] if self.coupling.sources is None else self.coupling.sources
         targets = np.arange(n_out) if self.coupling.targets is None else np.asarray(self.coupling.targets)
-        return sources != targets[:, None]
+        return filled & (sources != targets[:, None])
 
     def _edges(self) -> np.ndarray:
         """Where a connection is, or may come to be."""
@@ -402,6 +404,12 @@ class Projection(ShowsConstructor, WithRows):
             self.delays.renew(self.prepared["delayed"])
 
     # --- coupling ---------------------------------------------------------------------------------------------------
+    def note_given(self, params: Collection[Param]) -> None:
+        """That a run, or a fit, gives other values to these: connections may come, unless gains keep zeros."""
+        conn = self.coupling.conn
+        are_gains = isinstance(conn, EdgeWeights) and conn.precompute is not None
+        self._may_come = self._may_come or (not are_gains and any(param is conn for param in params))
+
     def prepare(self) -> dict[str, Any]:
         """What follows from the weights alone; a run computes it once."""
         weights = self._weights()
@@ -416,11 +424,13 @@ class Projection(ShowsConstructor, WithRows):
             delayed = self.delays.steps.value > 0
             tables["delayed"] = self.delays.layout(weights * delayed)
             weights = weights * ~delayed
+            if self._all_delayed[self._may_come]:
+                return tables
         return tables | {"now": self.coupling.layout(weights)}
 
     def _weights(self) -> Any:
         weights = self.coupling.conn.value()
-        if self._within and not self.self_connection:
+        if not np.all(self._allowed):
             weights = weights * self._allowed.astype(default_dtype())
         return weights
 
@@ -464,7 +474,7 @@ class Projection(ShowsConstructor, WithRows):
                 total = self.coupling.sum(tables["now"], self._sent(source, sending))
             else:
                 total = self.coupling.by_target(start + fraction * (end - start))
-                if not self._all_delayed:
+                if "now" in tables:
                     total = total + self.coupling.sum(tables["now"], self._sent(source, sending))
             return self.coupling.post(total, here, tables["strength"])
 

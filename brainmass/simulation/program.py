@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
@@ -36,7 +36,7 @@ from brainmass.simulation.probe import present_probe
 from brainmass.simulation.progress import ProgressBar
 from brainmass.simulation.watch import Bounded, Watched
 
-__all__ = ["Bundle", "Program", "initialise_missing", "states_missing"]
+__all__ = ["Bundle", "Program", "initialise_missing", "note_given", "states_missing"]
 
 
 class Bundle(brainstate.nn.Module):
@@ -62,6 +62,20 @@ class Resumes(Protocol):
     """A module that keeps what follows from its states and parameters."""
 
     def resume(self) -> None: ...
+
+
+@runtime_checkable
+class KnowsWhatIsGiven(Protocol):
+    """A module for which it matters that a run is given other values of its parameters than it has."""
+
+    def note_given(self, params: Collection[Any]) -> None: ...
+
+
+def note_given(found: Inventory, paths: Collection[str]) -> None:
+    """Tell the modules which of their parameters are given other values."""
+    for module in found.modules.values():
+        if isinstance(module, KnowsWhatIsGiven):
+            module.note_given([found.params[path] for path in paths if path in found.params])
 
 
 class Program:
@@ -106,7 +120,7 @@ class Program:
 
     def __call__(self, raw: Values, overrides: Values, key: jax.Array, state: Any, arrays: Any) -> tuple:
         with self.pictures.calling(self.things), brainstate.environ.context(dt=self.dt):
-            return _Run(self, self.template.natural(raw, overrides), key, arrays).go(state)
+            return _Run(self, self.template.natural(raw, overrides), key, arrays, overrides).go(state)
 
     def shapes(self, raw: Values, arrays: Any) -> dict[str, tuple[int, ...]]:
         """Of the states, by path, for one lane."""
@@ -133,7 +147,7 @@ class Program:
         return parts + ["the initial values"] * _depends(closed.jaxpr)
 
     def _initial(self, raw: Values, key: jax.Array, arrays: Any) -> Values:
-        return _Run(self, self.template.natural(raw, {}), key, arrays).initial_states()
+        return _Run(self, self.template.natural(raw, {}), key, arrays, {}).initial_states()
 
     def batched(self, has_state: bool) -> Lanes:
         """The same over lanes: keys, states and what comes out have one more axis, after time."""
@@ -165,10 +179,11 @@ _LONG = 1024  # values, whose sum in single precision is good to five digits
 class _Run:
     """One call of a program, on the values of one trace."""
 
-    def __init__(self, program: Program, natural: Values, key: jax.Array, arrays: Any):
+    def __init__(self, program: Program, natural: Values, key: jax.Array, arrays: Any, overrides: Values):
         self.program, self.natural, self.key, self.arrays = program, natural, key, arrays
         self.dt, self.plan = program.dt, program.plan
         _, found = program.template.bind(natural)
+        note_given(found, overrides)
         self.prepared = {path: m.prepare() for path, m in found.modules.items() if hasattr(m, "prepare")}
         shapes = {path: noise.draw_shape for path, noise in found.noises.items()}
         self.normals = Normals(key, {path: _stream(path) for path in shapes}, shapes) if shapes else None

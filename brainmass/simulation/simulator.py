@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from brainmass._common.checks import flag, instance, is_traced, items, whole
+from brainmass._common.checks import flag, holds_numbers, instance, is_traced, items, whole
 from brainmass._common.messages import show
 from brainmass._common.random import as_key, fold, next_key
 from brainmass._common.same import Pictures, environment
@@ -485,6 +485,11 @@ def checked_value(found: Inventory, path: str, value: Any) -> Any:
     owner, _, name = path.rpartition(".")
     module = found.modules.get(owner)
     spec = module._params.get(name) if isinstance(module, WithRows) else None
+    if not holds_numbers(value):
+        raise TypeError(
+            f"Value of parameter `{path.removeprefix('model.')}` must be a number, a quantity or an array, but is "
+            f"{show(value)}."
+        )
     value = check_param_value(path.removeprefix("model."), spec, found.params[path].value(), value)
     check = getattr(module, "check_given", None)
     if check is not None:

@@ -64,6 +64,17 @@ class Delays(WilsonCowanBase):
                 "Example: brainstate.environ.set(dt=0.1 * u.ms), then init_all_states()."
             )
 
+    def check_given(self, name: str, value: Any) -> None:
+        """Refuse a delay given to a run that is longer than the past that is kept."""
+        if name not in Delays._params or self._past is None or is_traced(value):
+            return
+        longest = (self._past.depth - 1) * self._step
+        if (np.asarray(value.to_decimal(u.ms)) > longest * (1 + 1e-6)).any():
+            raise ValueError(
+                f"Values of `{name}` must be at most {longest:g} ms, as {self._owner} keeps no longer past: make it "
+                f"with its longest delay. Example: {name}={show(value)}."
+            )
+
     def _fill(self) -> None:
         self._past.fill(self._sent(self.state_values()))  # pyright: ignore[reportOptionalMemberAccess]
 
