@@ -20,6 +20,7 @@ from brainstate.nn import Param
 
 from brainmass._common.checks import numbers
 from brainmass._common.messages import show, suggestion
+from brainmass._common.precision import default_dtype
 from brainmass.connectome.edges import Edges, SplitTable
 from brainmass.connectome.given import as_connections
 from brainmass.dynamics.checks import as_param
