@@ -148,3 +148,15 @@ def test_what_is_wrong_is_shown_with_its_line(folder, capsys, old, new, line, wo
     error = capsys.readouterr().err
     assert [text for text in error.splitlines() if words in text and text.startswith(f"fit.toml:{line}: ")], error
     assert not list(folder.glob("fit_fit*"))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [("n_steps = 6", "n_steps = 0", "n_steps"), ("n_steps = 6", "n_steps = 6\npatience = 0", "patience")],
+)
+def test_a_check_says_what_a_fit_would_and_runs_nothing(folder, capsys, old, new, words):
+    assert main(["fit", "fit.toml", "--check"]) == 0
+    (folder / "fit.toml").write_text(EXPERIMENT.replace(old, new))
+    assert main(["fit", "fit.toml", "--check"]) == 2
+    assert words in capsys.readouterr().err
+    assert not list(folder.glob("fit_fit*"))

@@ -137,3 +137,23 @@ def test_what_is_wrong_is_shown_with_its_line(folder, capsys, old, new, line, wo
     error = capsys.readouterr().err
     assert [text for text in error.splitlines() if words in text and text.startswith(f"scan.toml:{line}: ")], error
     assert not (folder / "kept.zarr").exists()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("[4, 7]", "[4, 4]", "must hold different seeds"),
+        ("[sweep.values]", "[sweep.values]\nw = [0.1, 0.2]", "side by side"),
+        ("at_once = 2", "at_once = 0", "at_once"),
+        ("[sweep.values]", "[sweep.values]\nbeta = [[1.0, 2.0], [1.0, 2.0]]", "beta"),
+    ],
+)
+def test_a_check_tries_all_points_together_and_runs_nothing(folder, capsys, old, new, words):
+    text = EXPERIMENT.replace("seeds =", 'design = "list"\nseeds =')
+    assert text.count(old) == 1
+    (folder / "scan.toml").write_text(text)
+    assert main(["sweep", "scan.toml", "--check"]) == 0
+    (folder / "scan.toml").write_text(text.replace(old, new))
+    assert main(["sweep", "scan.toml", "--check"]) == 2
+    assert words in capsys.readouterr().err
+    assert not list(folder.glob("*.zarr"))

@@ -112,6 +112,7 @@ def fit(given: argparse.Namespace) -> int:
     work.write_to(Path(f"{given.file.stem}_fit.npz"), (".npz",))
     work.tell(*experiment.describe())
     if given.check:
+        work.call(lambda: plan.fitter._arranged(**plan.arguments))
         return 0
     work.refuse_to_overwrite()
     unfinished = work.output.with_name(f"{work.output.stem}_unfinished.npz")

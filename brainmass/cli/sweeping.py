@@ -16,6 +16,7 @@ from brainmass.experiments.document import WRONG, ExperimentError
 from brainmass.experiments.experiment import Experiment, by_parameter
 from brainmass.experiments.measures import Measures, read_measure
 from brainmass.sweeps.design import as_design
+from brainmass.sweeps.run import arranged
 from brainmass.sweeps.store import is_store
 
 __all__ = ["sweep"]
@@ -45,6 +46,12 @@ class Sweep:
             "measure": Measures(self.measures) if self.measures else None,
             **options,
         }
+
+    def try_all(self) -> None:
+        """All points together, and what is made of a run; nothing is run."""
+        run = self.experiment.of_a_run
+        settings = dict.fromkeys(("monitors", "inputs", "transient", "sample_every")) | run
+        arranged(self.experiment.simulator, settings.pop("duration"), settings=settings, **self.arguments)
 
     def _values(self) -> dict[str, Any]:
         """The values of each parameter, or the bounds they are drawn from; each checked by itself."""
@@ -83,6 +90,7 @@ def sweep(given: argparse.Namespace) -> int:
     work.write_to(named or Path(f"{given.file.stem}_sweep.zarr"), (".zarr", ".nc"))
     work.tell(*experiment.describe())
     if given.check:
+        work.call(plan.try_all)
         return 0
     if given.force:
         _remove(work.output)

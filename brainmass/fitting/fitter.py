@@ -40,6 +40,8 @@ from brainmass.simulation.simulator import Simulator
 __all__ = ["Fitter"]
 
 BACKENDS = ("grad", "nevergrad", "scipy", "optimistix")
+_ORDERS: dict[str, Any] = {"fresh_noise": None, "patience": None, "min_delta": 0.0, "verbose": False}
+_ORDERS |= {"progress": False, "checkpoint": None, "checkpoint_every": 60.0}
 # Back ends that take each option, with the value that stands for "not given".
 _OPTIONS = {
     "n_starts": (("grad",), 1),
@@ -224,10 +226,25 @@ class Fitter(Closed):
             Losses are then those of minibatches; the best parameters, and `best_loss`, are judged on all rows, at the
             start, after each pass through them and at the end.
         """
-        orders = Orders(callbacks=self._callbacks, **orders_of("fit", "n_steps", n_steps, {
-            "fresh_noise": fresh_noise, "patience": patience, "min_delta": min_delta, "verbose": verbose,
-            "progress": progress, "checkpoint": checkpoint, "checkpoint_every": checkpoint_every,
-        }))  # fmt: skip
+        orders, found, space, given, structure = self._arranged(
+            target, n_steps, seed=seed, data=data, batch=batch, fresh_noise=fresh_noise, patience=patience,
+            min_delta=min_delta, verbose=verbose, progress=progress, checkpoint=checkpoint,
+            checkpoint_every=checkpoint_every,
+        )  # fmt: skip
+        described = self._describe(found, given, space, orders.fresh_noise) | {"batch": batch}
+        saved = None if resume is None else Saved.read_for(as_path(resume, "Argument `resume` of fit"), described)
+        with Course(orders, described, saved) as course:
+            self._failure = Failure("")
+            course.explain = partial(self._explain, course, given)
+            raw = self._solver.run(course, structure, given, space)
+        self._last = Saved(described, course.snapshot())
+        return self._finish(course, found, given, structure, raw)
+
+    def _arranged(
+        self, target: Any = None, n_steps: int = 100, *, seed: Any = 0, data: Any = None, batch: Any = None, **how: Any
+    ) -> tuple[Orders, Inventory, SearchSpace, Given, Any]:
+        """What a fit goes by; all errors there are before its first step."""
+        orders = Orders(callbacks=self._callbacks, **orders_of("fit", "n_steps", n_steps, _ORDERS | how))
         labels = getattr(self.model, "labels", None)
         target, data = (
             tree(f"Argument `{name}` of fit", given, labels) for name, given in (("target", target), ("data", data))
@@ -254,15 +271,7 @@ class Fitter(Closed):
         given = self._given(found, space, target, seed)
         structure = self._structure(found, given)
         self._problem.check(structure, *given, many=self._solver.many)
-        described = self._describe(found, given, space, fresh) | {"batch": batch}
-        saved = None if resume is None else Saved.read_for(as_path(resume, "Argument `resume` of fit"), described)
-        orders = dataclasses.replace(orders, fresh_noise=fresh, batch=batch)
-        with Course(orders, described, saved) as course:
-            self._failure = Failure("")
-            course.explain = partial(self._explain, course, given)
-            raw = self._solver.run(course, structure, given, space)
-        self._last = Saved(described, course.snapshot())
-        return self._finish(course, found, given, structure, raw)
+        return dataclasses.replace(orders, fresh_noise=fresh, batch=batch), found, space, given, structure
 
     def save(self, path: Any) -> None:
         """Write the last fit to a file, from which `fit(..., resume=path)` goes on bit for bit."""

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 import brainunit as u
@@ -35,7 +36,7 @@ from brainmass.sweeps.machines.memory import host_memory, runs_at_once
 from brainmass.sweeps.machines.processes import from_first, gathered, in_turn
 from brainmass.sweeps.store import Elsewhere, File, Memory, as_store_path, remove_leftovers
 
-__all__ = ["sweep"]
+__all__ = ["arranged", "sweep"]
 
 Measure = Callable[[Result], Any]
 
@@ -144,19 +145,14 @@ def sweep(
             "Argument `cluster` of sweep must be None under jax.distributed, whose processes share the runs."
         )
     path = None if store is None else as_store_path(store)
-    which = _as_seeds(seeds)
     settings = {
         "monitors": monitors, "inputs": inputs, "transient": transient, "sample_every": sample_every
     }  # fmt: skip
-    found = simulator._holds(duration, **settings)
-    points = as_design(found, values, design)
-    lane = Lane(simulator, duration, settings, measure, points)
-    jobs = Jobs(points, which, common_random_numbers)
-    plan, size = _explored(lane, points, jobs, simulator.model)
+    lane, jobs, plan, chosen = arranged(
+        simulator, duration, values, design, seeds, settings, measure, common_random_numbers, at_once, path is None
+    )
+    points, which = jobs.design, jobs.seeds
     plan = dataclasses.replace(plan, attrs={**(attrs or {}), **plan.attrs})
-    chosen = _chosen(at_once, plan, size)
-    if path is None:
-        _check_fits(plan)
     same: dict[str, str] = {}
     if path is not None or jax.process_count() > 1:
         made = _made(simulator, duration, settings)
@@ -173,8 +169,32 @@ def sweep(
         else:
             batches = Batches(lane, jobs, chosen).of(pending)
         extremes = _go(batches, sink, len(pending), progress)
-        extremes.warn(found, jobs.words)
+        extremes.warn(simulator._holds(duration, **settings), jobs.words)
         return sink.finish()
+
+
+def arranged(
+    simulator: Simulator,
+    duration: Any,
+    values: Mapping[str, Any],
+    design: Any = "grid",
+    seeds: Any = 1,
+    settings: Mapping[str, Any] = MappingProxyType({}),
+    measure: Measure | None = None,
+    common_random_numbers: bool = False,
+    at_once: int | None = None,
+    in_memory: bool = False,
+) -> tuple[Lane, Jobs, Layout, int]:
+    """One run, all of them, what they will give and how many go side by side; all errors there are before a run."""
+    found = simulator._holds(duration, **settings)
+    points = as_design(found, values, design)
+    lane = Lane(simulator, duration, settings, measure, points)
+    jobs = Jobs(points, _as_seeds(seeds), common_random_numbers)
+    plan, size = _explored(lane, points, jobs, simulator.model)
+    chosen = _chosen(at_once, plan, size)
+    if in_memory:
+        _check_fits(plan)
+    return lane, jobs, plan, chosen
 
 
 class Lane:
