@@ -7,6 +7,8 @@ import difflib
 from collections.abc import Callable
 from typing import Any
 
+from brainmass._common.messages import named
+
 __all__ = ["list_datasets", "load_dataset", "register_dataset"]
 
 
@@ -70,12 +72,12 @@ def load_dataset(name: str) -> Any:
     ValueError
         If no data set of this name is registered; the message lists those that are.
     """
-    if name not in _ENTRIES:
+    if not isinstance(name, str) or name not in _ENTRIES:
         near = difflib.get_close_matches(str(name), _ENTRIES, n=1)
         hint = f" Did you mean {near[0]!r}?" if near else ""
         raise ValueError(
             f"Argument `name` of load_dataset (name of the data set) must be a registered one, "
-            f"but is {name!r}.{hint} Registered: {'; '.join(map(_describe, sorted(_ENTRIES)))}. "
+            f"but is {named(name)}.{hint} Registered: {'; '.join(map(_describe, sorted(_ENTRIES)))}. "
             f"Example: load_dataset({(near or sorted(_ENTRIES))[0]!r})"
         )
     return _ENTRIES[name].loader()

@@ -12,7 +12,7 @@ import brainstate
 import brainunit as u
 from brainstate.nn import Param
 
-from brainmass._common.checks import is_function, is_traced
+from brainmass._common.checks import instance, is_function, is_traced
 from brainmass._common.display import Html, folded, number, page, parameter_words, table
 from brainmass._common.messages import show, suggestion
 from brainmass.dynamics.checks import as_param, as_setting, initial_values
@@ -234,6 +234,7 @@ class Declared(WithRows, brainstate.nn.Dynamics):
     def __init__(self, *args: Any, **kwargs: Any):
         values = bind_arguments(type(self), args, kwargs)
         shape, name = population_shape(self._owner, values.pop("in_size")), values.pop("name")
+        instance(f"Argument `name` of {self._owner}", name, str | None, "text")
         brainstate.nn.Dynamics.__init__(self, shape, name=name)
         self._batch: tuple[int, ...] | None = None
         self._set_rows(values)

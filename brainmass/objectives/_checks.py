@@ -21,6 +21,7 @@ Objective = Callable[[Any, Any], jax.Array]
 _MEANING = {
     "band": "lowest and highest frequency",
     "bw_method": "width of the smoothing kernel",
+    "data": "time series",
     "epsilon": "smallest norm to divide by",
     "fcd_matrix": "functional connectivity dynamics",
     "floor": "smallest density, relative to the mean density of the target",

@@ -45,8 +45,13 @@ def fcd_matrix(x: Any, window_size: int = 30, step_size: int = 5) -> jax.Array:
     ValueError, TypeError
         If an argument is not as said here.
     """
-    size, step = _window(window_size, step_size, "fcd_matrix")
-    return _dynamics(x, "x", size, step, 1, "fcd_matrix")
+    return fcd_of(x, "x", window_size, step_size, "fcd_matrix")
+
+
+def fcd_of(x: Any, argument: str, window_size: int, step_size: int, of: str) -> jax.Array:
+    """The same, whose errors name the argument and the function by which `x` was given."""
+    size, step = _window(window_size, step_size, of)
+    return _dynamics(x, argument, size, step, 1, of)
 
 
 @makes_objective

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from brainmass._common import checks
 from brainmass._common.checks import is_function, is_traced, numbers
 from brainmass._common.foreign import plain
 from brainmass._common.messages import show, suggestion
@@ -90,6 +91,7 @@ _MODEL = {"m", "model", "net", "network", "node", "brain", "module"}
 
 def arguments_of(function: Callable[..., Any]) -> tuple[str, ...]:
     """What an input function is given: time; time and model, a closed loop; or the number of the step and time."""
+    checks.function("Argument `inputs` of run, each of them,", function, "time")
     parameters = inspect.signature(function).parameters.values()
     kinds = inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD
     names = [p.name.lstrip("_") for p in parameters if p.default is p.empty and p.kind in kinds]

@@ -277,15 +277,16 @@ class Simulator(Closed):
         grad_horizon: Any = None,
     ) -> Callable[..., tuple[Result, Told]]:
         """As `pure`; besides the result, what was watched."""
+        if free is not None:
+            free = [
+                instance("Argument `free`", name, str, "a list of names of parameters")
+                for name in items("Argument `free`", free, "names of parameters", example='free=["k"]')
+            ]
         program, found, given = self._program(
             duration, inputs, monitors, transient, sample_every, False, block, grad_horizon, free or ()
         )
         if free is None:
             free = [path.removeprefix("model.") for path, p in found.params.items() if p.fit]
-        free = [
-            instance("Argument `free`", name, str, "a list of names of parameters")
-            for name in items("Argument `free`", free, "names of parameters", example='free=["k"]')
-        ]
         named = {name: found.find_param(name) for name in free}
         freed = Inventory(params={path: found.params[path] for path in named.values()})
         raw, origin = found.raw(), _origin(self.model, program, found)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import brainunit as u
 import numpy as np
 
+from brainmass._common import checks
 from brainmass._common.extras import import_extra
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ __all__ = [
     "argument_error",
     "axes_or_new",
     "axis_label",
+    "check_looks",
     "columns",
     "finite",
     "names_for",
@@ -39,11 +41,21 @@ SEQUENTIAL, DIVERGING = "viridis", "RdBu_r"
 _MAX_TICKS = 25
 
 
-def axes_or_new(ax: Axes | None, **figure: Any) -> Axes:
+def axes_or_new(ax: Axes | None, of: str = "", **figure: Any) -> Axes:
     """The axes given, or those of a new figure."""
     if ax is None:
-        ax = import_extra("viz", "matplotlib.pyplot").subplots(layout="constrained", **figure)[1]
-    return ax  # type: ignore[return-value]
+        return import_extra("viz", "matplotlib.pyplot").subplots(layout="constrained", **figure)[1]
+    kind = import_extra("viz", "matplotlib.axes").Axes
+    return checks.instance(f"Argument `ax` of {of}", ax, kind, "an Axes of matplotlib", example="ax=plt.subplot()")
+
+
+def check_looks(of: str, *, cmap: Any = None, **flags: Any) -> None:
+    """Refuse a colour map that matplotlib does not know, and what is no switch."""
+    for name, value in flags.items():
+        checks.flag(f"Argument `{name}` of {of}", value)
+    matplotlib = import_extra("viz", "matplotlib")
+    if cmap is not None and not isinstance(cmap, matplotlib.colors.Colormap):
+        checks.one_of(f"Argument `cmap` of {of}", cmap, list(matplotlib.colormaps), also="a Colormap, or ")
 
 
 def style(i: int, kwargs: dict[str, Any]) -> dict[str, Any]:
@@ -110,14 +122,16 @@ def seconds(x: Any, argument: str, of: str, example: str) -> float:
 
 
 def names_for(labels: Sequence[str] | None, n: int, of: str) -> list[str] | None:
-    names = None if labels is None else [str(label) for label in labels]
+    given = None if labels is None else checks.items(f"Argument `labels` of {of}", labels, "names")
+    names = None if given is None else [str(label) for label in given]
     if names is not None and len(names) != n:
         raise argument_error("labels", of, f"must be {n} names, but are {len(names)}", "labels=connectome.labels")
     return names
 
 
 def argument_error(argument: str, of: str, must: str, example: str, kind: type[Exception] = ValueError) -> Exception:
-    meaning = f" ({_MEANING[argument]})" if argument in _MEANING else ""
+    meaning = _MEANING.get(f"{of}.{argument}", _MEANING.get(argument, ""))
+    meaning = f" ({meaning})" if meaning else ""
     return kind(f"Argument `{argument}` of {of}{meaning} {must}. Example: {example}")
 
 
@@ -128,6 +142,7 @@ _MEANING = {
     "history": "loss at each iteration",
     "labels": "names",
     "matrix": "connection strengths",
+    "plot_sweep.values": "values of the parameter",
     "positions": "where the sensors are",
     "sampling_period": "distance of the samples",
     "scores": "score of each value",

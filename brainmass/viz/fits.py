@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import brainunit as u
 import numpy as np
 
+from brainmass._common.checks import instance
 from brainmass._common.extras import import_extra
 from brainmass.fitting.outcome import FitResult
 from brainmass.viz.drawing import (
@@ -50,7 +51,9 @@ def plot_loss(history: Any, *, ax: Axes | None = None, label: str | None = None,
     if losses.ndim != 1:
         must = f"must be of shape (K,), but is of shape {losses.shape}"
         raise argument_error("history", "plot_loss", must, "plot_loss([1.0, 0.5, 0.2])")
-    ax = axes_or_new(ax)
+    if label is not None:
+        instance("Argument `label` of plot_loss", label, str, "text")
+    ax = axes_or_new(ax, "plot_loss")
     ax.plot(losses, **style(len(ax.lines), {"label": label, **kwargs}))
     ax.set_xlabel("iteration")
     ax.set_ylabel(axis_label("loss", unit))

@@ -7,15 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from brainmass._common.checks import whole
 from brainmass.connectome.dense import Connectome
 from brainmass.connectome.edges import Edges
-from brainmass.objectives import fcd_matrix, functional_connectivity
+from brainmass.objectives import functional_connectivity
+from brainmass.objectives._checks import series
+from brainmass.objectives.connectivity_dynamics import fcd_of
 from brainmass.viz.drawing import (
     DIVERGING,
     SEQUENTIAL,
-    argument_error,
     axes_or_new,
     axis_label,
+    check_looks,
     names_for,
     seconds,
     shown,
@@ -64,7 +67,8 @@ def plot_connectivity(
         matrix = matrix.weights
     values, unit = square(matrix, "matrix", "plot_connectivity")
     names = names_for(labels, len(values), "plot_connectivity")
-    ax = axes_or_new(ax)
+    check_looks("plot_connectivity", cmap=cmap, colorbar=colorbar)
+    ax = axes_or_new(ax, "plot_connectivity")
     image = _draw_matrix(ax, values, names, {"cmap": cmap, **kwargs})
     ax.set_xlabel("from region")
     ax.set_ylabel("to region")
@@ -102,9 +106,10 @@ def plot_functional_connectivity(
         If `data` has not the shape announced, has NaN, or there is another number of labels.
     """
     of = "plot_functional_connectivity"
-    values, _ = square(data if is_matrix else functional_connectivity(data), "data", of)
+    check_looks(of, is_matrix=is_matrix, colorbar=colorbar)
+    values, _ = square(data if is_matrix else functional_connectivity(series(data, "data", of)), "data", of)
     names = names_for(labels, len(values), of)
-    ax = axes_or_new(ax)
+    ax = axes_or_new(ax, of)
     image = _draw_matrix(ax, values, names, {"cmap": DIVERGING, "vmin": -1, "vmax": 1, **kwargs})
     ax.set_xlabel("region")
     ax.set_ylabel("region")
@@ -149,15 +154,15 @@ def plot_functional_connectivity_dynamics(
         If `data` has not the shape announced, has NaN, or is shorter than a window; for other window sizes.
     """
     of = "plot_functional_connectivity_dynamics"
-    values, _ = square(data if is_matrix else fcd_matrix(data, window_size, step_size), "data", of)
+    check_looks(of, is_matrix=is_matrix, colorbar=colorbar)
+    values, _ = square(data if is_matrix else fcd_of(data, "data", window_size, step_size, of), "data", of)
     label, step = "window", 1.0
     if sampling_period is not None:
-        if isinstance(step_size, bool) or not isinstance(step_size, int | np.integer) or step_size < 1:
-            raise argument_error("step_size", of, f"must be a positive int, but is {step_size!r}", "step_size=5")
+        whole(f"Argument `step_size` of {of}", step_size)
         example = "sampling_period=0.72 * u.second"
         label, step = "start of window (s)", step_size * seconds(sampling_period, "sampling_period", of, example)
     ends = -step / 2, (len(values) - 0.5) * step
-    ax = axes_or_new(ax)
+    ax = axes_or_new(ax, of)
     style = {"cmap": DIVERGING, "vmin": -1, "vmax": 1, "extent": (*ends, *ends[::-1])}
     image = _draw_matrix(ax, values, None, {**style, **kwargs})
     ax.set_xlabel(label)

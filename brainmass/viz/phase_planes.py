@@ -9,7 +9,8 @@ import brainstate
 import brainunit as u
 import numpy as np
 
-from brainmass._common.messages import show
+from brainmass._common.checks import instance, is_whole, items, numbers
+from brainmass._common.messages import named, show
 from brainmass.dynamics.checks import check_input_shape
 from brainmass.dynamics.declaration import read_input
 from brainmass.dynamics.node import NeuralMassDynamics
@@ -47,7 +48,7 @@ def plot_phase_portrait(x: Any, y: Any, *, ax: Axes | None = None, **kwargs: Any
     if xs.shape != ys.shape:
         must = f"must have the shape of `x`, {xs.shape}, but is of shape {ys.shape}"
         raise argument_error("y", of, must, "plot_phase_portrait(x, y)")
-    ax = axes_or_new(ax)
+    ax = axes_or_new(ax, of)
     for i in range(xs.shape[1]):
         (line,) = ax.plot(xs[:, i], ys[:, i], **style(i, kwargs))
         ax.plot(xs[0, i], ys[0, i], marker="o", linestyle="none", color=line.get_color())
@@ -111,13 +112,16 @@ def plot_phase_plane(
         example = "plot_phase_plane(network.node, inputs={...})"
         raise argument_error("model", "plot_phase_plane", must, example, TypeError)
     plane = _Plane(model, x, y, region)
+    for argument, given in {"inputs": inputs, "held": held, "trajectory": trajectory}.items():
+        if given is not None:
+            instance(f"Argument `{argument}` of plot_phase_plane", given, Mapping, "a mapping by name")
     ends = [
         plane.limits(name, axis, given, trajectory)
         for name, axis, given in zip(plane.names, ("xlim", "ylim"), (xlim, ylim), strict=True)
     ]
     points = [np.linspace(low, high, _FINE) for low, high in ends]
     rates = plane.rates(points, inputs or {}, held or {})
-    ax = axes_or_new(ax)
+    ax = axes_or_new(ax, "plot_phase_plane")
     _draw_field(ax, points, rates)
     for i, rate in enumerate(rates):
         _draw_nullcline(ax, points, rate, f"d{plane.names[i]}/dt = 0", COLORS[i])
@@ -143,10 +147,11 @@ class _Plane:
         self.model, known = model, tuple(model._states)
         if x is None and y is None and len(known) == 2:
             x, y = known
-        for argument, name in (("x", x), ("y", y)):
-            if name not in known or (argument == "y" and x == y):
+        # the one that was given first: the other may be missing only
+        for argument, name in sorted((("x", x), ("y", y)), key=lambda pair: pair[1] is None):
+            if not isinstance(name, str) or name not in known or (argument == "y" and x == y):
                 must = f"must be one of two different states of {type(model).__name__} ({', '.join(known)}), but is "
-                raise argument_error(argument, self.of, f"{must}{name!r}", f'{argument}="{known[-1]}"')
+                raise argument_error(argument, self.of, f"{must}{named(name)}", f'{argument}="{known[-1]}"')
         self.names: list[str] = [str(x), str(y)]
         self.units = {name: u.get_unit(value) for name, value in self._initial().items()}
         self.index = _region(model, region)
@@ -159,6 +164,7 @@ class _Plane:
 
     def number(self, argument: str, name: str, value: Any) -> np.ndarray:
         """A value of a state as numbers in its unit."""
+        value = numbers(f"Argument `{argument}` of {self.of}", value)
         unit, got = self.units[name], u.get_unit(value)
         if got.has_same_dim(unit):
             return np.asarray(u.Quantity(value).to_decimal(unit), float)
@@ -189,7 +195,8 @@ class _Plane:
             low, high = float(values.min()), float(values.max())
             margin = 0.1 * (high - low) or 1.0
             return low - margin, high + margin
-        pair = [self.number(argument, name, value) for value in given]
+        what = f"Argument `{argument}` of {self.of}"
+        pair = [self.number(argument, name, value) for value in items(what, given, "two numbers")]
         if len(pair) != 2 or any(end.shape for end in pair) or not np.isfinite(pair).all() or not pair[0] < pair[1]:
             must = f"must be two finite numbers, the lower one first, but is {show(given)}"
             raise argument_error(argument, self.of, must, f"{argument}=(-1, 1)")
@@ -249,8 +256,10 @@ class _Plane:
 
 def _region(model: NeuralMassDynamics, region: Any) -> tuple[int, ...]:
     index = tuple(region) if isinstance(region, tuple | list) else (region,)
-    if len(index) != len(model.varshape) or not all(0 <= i < n for i, n in zip(index, model.varshape, strict=True)):
-        must = f"must be an index into the population, in_size={model.varshape}, but is {region!r}"
+    if len(index) != len(model.varshape) or not all(
+        is_whole(i, 0, n - 1) for i, n in zip(index, model.varshape, strict=True)
+    ):
+        must = f"must be an index into the population, in_size={model.varshape}, but is {show(region)}"
         raise argument_error("region", "plot_phase_plane", must, "region=0")
     return index
 

@@ -16,6 +16,7 @@ from brainmass.viz.drawing import (
     argument_error,
     axes_or_new,
     axis_label,
+    check_looks,
     finite,
     names_for,
     split,
@@ -81,7 +82,8 @@ def plot_topography(
     signed = bool((numbers < 0).any() and (numbers > 0).any())
     reach = float(np.abs(numbers).max())
     limits = (-reach, reach) if signed else (float(numbers.min()), float(numbers.max()))
-    ax = axes_or_new(ax)
+    check_looks(_OF, cmap=cmap, colorbar=colorbar)
+    ax = axes_or_new(ax, _OF)
     default = {"cmap": cmap or (DIVERGING if signed else SEQUENTIAL), "vlim": limits, "show": False}
     image, _ = mne.viz.plot_topomap(numbers.astype(float), sensors, axes=ax, **{**default, **kwargs})
     if colorbar:

@@ -8,7 +8,18 @@ import jax.numpy as jnp
 import jax.scipy.signal
 import numpy as np
 
-from brainmass.viz.drawing import FAINT, MANY, argument_error, axes_or_new, axis_label, columns, finite, seconds, style
+from brainmass.viz.drawing import (
+    FAINT,
+    MANY,
+    argument_error,
+    axes_or_new,
+    axis_label,
+    check_looks,
+    columns,
+    finite,
+    seconds,
+    style,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -54,13 +65,14 @@ def plot_power_spectrum(
         shapes of the signal, or NaN in it.
     """
     of = "plot_power_spectrum"
+    check_looks(of, loglog=loglog)
     traces, unit = columns(signal, "signal", of)
     finite(traces, "signal", of)
     if len(traces) < 4:
         raise argument_error("signal", of, f"must have 4 samples or more, but has {len(traces)}", _EXAMPLE)
     frequencies, power = _welch(traces, seconds(dt, "dt", of, _EXAMPLE), window)
     first = 1 if loglog else 0
-    ax = axes_or_new(ax)
+    ax = axes_or_new(ax, of)
     _draw_spectra(ax, frequencies[first:], power[first:], kwargs)
     if loglog:
         ax.set_xscale("log")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import brainunit as u
 import numpy as np
 
+from brainmass._common.checks import as_array, number
 from brainmass.viz.drawing import (
     COLORS,
     DIVERGING,
@@ -14,6 +15,7 @@ from brainmass.viz.drawing import (
     argument_error,
     axes_or_new,
     axis_label,
+    check_looks,
     split,
     style,
 )
@@ -56,13 +58,13 @@ def plot_sweep(
         If the two are not of one shape (K,), or `best` has another unit.
     """
     of = "plot_sweep"
-    xs, x_unit = split(values, "values of the parameter", of)
+    xs, x_unit = split(values, "values", of)
     ys, y_unit = split(scores, "scores", of)
     if xs.ndim != 1 or xs.shape != ys.shape:
         must = f"must be of shape (K,) as `values` {xs.shape}, but is of shape {ys.shape}"
         raise argument_error("scores", of, must, "plot_sweep(values, [score(v) for v in values])")
     marked = None if best is None else _in_unit_of(best, values)
-    ax = axes_or_new(ax)
+    ax = axes_or_new(ax, of)
     ax.plot(xs, ys, **{"marker": "o", **style(0, kwargs)})
     if marked is not None:
         ax.axvline(marked, color=COLORS[1], linestyle="--", label=f"best: {marked:.4g} {x_unit}".rstrip())
@@ -74,9 +76,9 @@ def plot_sweep(
 
 def _in_unit_of(best: Any, values: Any) -> float:
     """`best` as a number in the unit of `values`; a plain number is taken to be in it."""
-    unit = u.get_unit(values)
+    unit = u.get_unit(as_array(values))
     if not isinstance(best, u.Quantity):
-        return float(best)
+        return number("Argument `best` of plot_sweep (value of the parameter to mark)", best)
     if not best.unit.has_same_dim(unit):
         must = f"must have the dimension of `values` ({unit or 'none'}), but is {best}"
         raise argument_error("best", "plot_sweep", must, "plot_sweep(values, scores, best=values[3])")
@@ -133,7 +135,8 @@ def plot_sweep_map(
         raise argument_error("data", _MAP, "must hold finite numbers, but has none", "plot_sweep_map(data, 'score')")
     numbers = np.ma.masked_invalid(numbers.astype(float))
     coordinates = [_coordinate(array, axis) for axis in (x, y)]
-    ax = axes_or_new(ax)
+    check_looks("plot_sweep_map", cmap=cmap, colorbar=colorbar)
+    ax = axes_or_new(ax, "plot_sweep_map")
     colours = _colours(numbers, center, cmap) | kwargs
     if is_list:
         image = ax.scatter(coordinates[0][0], coordinates[1][0], c=numbers, **{"s": 60, **colours})

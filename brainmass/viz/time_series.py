@@ -52,7 +52,7 @@ def plot_timeseries(
         )
     times, time_unit = _times(ts, len(traces), of)
     names = names_for(labels, traces.shape[1], of)
-    ax = axes_or_new(ax)
+    ax = axes_or_new(ax, of)
     ax.set_xlabel("sample" if ts is None else axis_label("time", time_unit))
     if traces.shape[1] > MANY:
         _draw_stacked(ax, times, traces, names, kwargs)
