@@ -15,6 +15,7 @@ PACKAGE = Path(brainmass.__file__).parent
 # The rooms from the ground up: each may know those before it, and no other. Rooms in one line do not know one another.
 ROOMS = """
 _common
+signals
 connectome dynamics objectives
 delays forward stimuli
 models network
@@ -35,8 +36,8 @@ OVER_REGIONS = {"delays/blocks.py", "delays/lines.py", "network/products.py"}
 LONGEST_MODEL = 100  # lines of a file: what can be read like the methods section of a paper
 NODES = [getattr(brainmass, info.name) for info in brainmass.list_models()]
 NODES = [model for model in NODES if issubclass(model, brainmass.NeuralMassDynamics)]
-# The coupling of phases with one another, which is no model by itself.
-MECHANISMS = {"models/phase_coupling.py"}
+# The coupling of phases with one another, and the past of two rates: no equations of a model.
+MECHANISMS = {"models/phase_coupling.py", "models/wilson_cowan/delays.py"}
 LOOPS = {"scan", "for_loop", "while_loop", "fori_loop", "checkpointed_for_loop", "checkpointed_scan"}
 
 

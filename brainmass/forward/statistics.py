@@ -19,6 +19,9 @@ from brainmass._common.precision import default_dtype
 from brainmass.dynamics.checks import check_input_shape
 from brainmass.dynamics.fields import option, state
 from brainmass.forward.observer import Observer, in_words, written
+from brainmass.signals.correlation import above_diagonal, correlation_of_products
+from brainmass.signals.phases import mean_resultant_length
+from brainmass.signals.spectra import periodogram
 
 __all__ = [
     "Covariance",
@@ -180,18 +183,7 @@ class FunctionalConnectivity(Covariance):
     """The Pearson correlation over time, shape (batch..., regions, regions); 0 where a region is constant."""
 
     def _statistic(self) -> Any:
-        return _correlation(self.product.value)
-
-
-def _correlation(product: Any) -> Any:
-    """From sums of products of deviations; symmetric, with ones on the diagonal."""
-    product = (product + jnp.swapaxes(product, -1, -2)) / 2
-    power = jnp.diagonal(product, axis1=-2, axis2=-1)
-    constant = power <= 0
-    scale = 1 / jnp.sqrt(jnp.where(constant, 1.0, power))
-    scale = jnp.where(constant, 0.0, scale)
-    fc = jnp.clip(product * scale[..., :, None] * scale[..., None, :], -1.0, 1.0)
-    return jnp.where(jnp.eye(product.shape[-1], dtype=bool), 1.0, fc)
+        return correlation_of_products(self.product.value)
 
 
 class OrderParameter(Statistic):
@@ -220,7 +212,7 @@ class OrderParameter(Statistic):
         return {"total": (1,), "square": (1,)}
 
     def _enter(self, x: Any) -> None:
-        r = jnp.hypot(jnp.mean(jnp.cos(x), axis=-1), jnp.mean(jnp.sin(x), axis=-1))[..., None]
+        r = mean_resultant_length(x)[..., None]
         before = r - self._per_value("total")
         self._add("total", r)
         self._add("square", before * (r - self._per_value("total", less=-1)))
@@ -301,28 +293,22 @@ class WelchSpectrum(_Windowed):
     @property
     def frequencies(self) -> Any:
         """Those of the spectrum, in Hz."""
-        return np.fft.rfftfreq(self.window, float(self.every.to_decimal(u.second))) * u.Hz
+        return np.fft.rfftfreq(self.window, self._period) * u.Hz
+
+    @property
+    def _period(self) -> float:
+        return float(self.every.to_decimal(u.second))
 
     def _shapes(self) -> dict[str, tuple[int, ...]]:
         return {**super()._shapes(), "total": (self.window // 2 + 1, *self.varshape)}
 
     def _take(self, kept: dict[str, Any], number: Any) -> dict[str, Any]:
-        x = self.recent.value
-        shape = np.hanning(self.window + 1)[:-1]  # periodic, as spectral estimation has it
-        x = (x - jnp.mean(x, axis=-2, keepdims=True)) * jnp.asarray(shape[:, None], x.dtype)
-        power = jnp.abs(jnp.fft.rfft(x, axis=-2)) ** 2
-        total = Double(kept["total"], kept["total_rest"]) + power
+        total = Double(kept["total"], kept["total_rest"]) + periodogram(self.recent.value, self._period)
         return {"total": total.value, "total_rest": total.rest}
 
     def _statistic(self) -> Any:
         segments = ((self.count.value[..., None] - self.window) // self.step + 1).astype(default_dtype())
-        shape, rate = np.hanning(self.window + 1)[:-1], 1 / float(self.every.to_decimal(u.second))
-        sides = np.full(self.window // 2 + 1, 2.0)
-        sides[0] = 1
-        if self.window % 2 == 0:
-            sides[-1] = 1
-        scale = jnp.asarray(sides / (rate * np.sum(shape**2)), self.total.value.dtype)[:, None]
-        return u.maybe_decimal(self.total.value / segments * scale * (self.unit**2 / u.Hz))
+        return u.maybe_decimal(self.total.value / segments * (self.unit**2 / u.Hz))
 
 
 class FunctionalConnectivityDynamics(_Windowed):
@@ -357,11 +343,10 @@ class FunctionalConnectivityDynamics(_Windowed):
     def _take(self, kept: dict[str, Any], number: Any) -> dict[str, Any]:
         x = self.recent.value
         x = x - jnp.mean(x, axis=-2, keepdims=True)
-        fc = _correlation(jnp.swapaxes(x, -1, -2) @ x)
-        above = np.triu_indices(self.varshape[0], 1)
-        return {"pairs": kept["pairs"].at[..., number, :].set(fc[..., above[0], above[1]], mode="drop")}
+        fc = correlation_of_products(jnp.swapaxes(x, -1, -2) @ x)
+        return {"pairs": kept["pairs"].at[..., number, :].set(above_diagonal(fc), mode="drop")}
 
     def _statistic(self) -> Any:
         pairs = self.pairs.value
         pairs = pairs - jnp.mean(pairs, axis=-1, keepdims=True)
-        return _correlation(pairs @ jnp.swapaxes(pairs, -1, -2))
+        return correlation_of_products(pairs @ jnp.swapaxes(pairs, -1, -2))

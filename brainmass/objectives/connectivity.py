@@ -9,7 +9,7 @@ import jax
 from brainmass.objectives import _checks as check
 from brainmass.objectives._checks import Objective
 from brainmass.objectives._made import makes_objective
-from brainmass.objectives._statistics import above_diagonal, correlation, correlation_matrix, distance
+from brainmass.signals.correlation import above_diagonal, correlation, correlation_matrix, distance
 
 
 def functional_connectivity(x: Any) -> jax.Array:

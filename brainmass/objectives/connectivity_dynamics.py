@@ -16,7 +16,8 @@ from brainmass.objectives import _checks as check
 from brainmass.objectives import distributions
 from brainmass.objectives._checks import Objective
 from brainmass.objectives._made import makes_objective
-from brainmass.objectives._statistics import above_diagonal, correlation, correlation_matrix, windows
+from brainmass.signals.correlation import above_diagonal, correlation, correlation_matrix
+from brainmass.signals.windows import windows
 
 
 def fcd_matrix(x: Any, window_size: int = 30, step_size: int = 5) -> jax.Array:

@@ -14,7 +14,7 @@ from jax.core import Tracer
 
 from brainmass._common.checks import numbers
 from brainmass.objectives import _checks as check
-from brainmass.objectives._statistics import above_diagonal, root
+from brainmass.signals.correlation import above_diagonal, root
 
 _EXAMPLE = "fcd_distribution(fcd_matrix(bold))"
 

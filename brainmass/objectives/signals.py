@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from brainmass.objectives import _checks as check
 from brainmass.objectives._checks import Objective
 from brainmass.objectives._made import makes_objective
-from brainmass.objectives._statistics import root, root_mean_square
+from brainmass.signals.correlation import root, root_mean_square
 
 
 @makes_objective

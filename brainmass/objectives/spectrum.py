@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from typing import Any
 
 import brainunit as u
@@ -13,7 +12,8 @@ import numpy as np
 from brainmass.objectives import _checks as check
 from brainmass.objectives._checks import Objective
 from brainmass.objectives._made import makes_objective
-from brainmass.objectives._statistics import deviations, distance, windows
+from brainmass.signals.correlation import deviations, distance
+from brainmass.signals.spectra import welch
 
 
 def power_spectral_density(x: Any, sampling_period: Any, window_size: int = 256) -> tuple[u.Quantity, u.Quantity]:
@@ -48,7 +48,7 @@ def power_spectral_density(x: Any, sampling_period: Any, window_size: int = 256)
     period = check.seconds(sampling_period, of, call)
     values = check.series(x, "x", of)
     _check_length(values, size, "x", of, "power_spectral_density(x, sampling_period, window_size=128)")
-    density = u.Quantity(_welch(values, period, size), unit=u.get_unit(x) ** 2 / u.Hz)
+    density = u.Quantity(welch(values, period, size), unit=u.get_unit(x) ** 2 / u.Hz)
     return u.Quantity(np.fft.rfftfreq(size, period), unit=u.Hz), density
 
 
@@ -112,8 +112,8 @@ def psd_rmse(
         values = check.series(x, argument, of, unit)
         _check_length(values, size, argument, of, f"{of}(0.72 * u.second, window_size=128)")
         if not normalize:
-            return _welch(values, period, size)[chosen]
-        density = _welch(deviations(values)[0], period, size)[chosen]  # of order 1, that no square under- or overflows
+            return welch(values, period, size)[chosen]
+        density = welch(deviations(values)[0], period, size)[chosen]  # of order 1, that no square under- or overflows
         return density / _or_one(jnp.mean(density, axis=0))
 
     def rmse(prediction: Any, target: Any) -> jax.Array:
@@ -126,23 +126,6 @@ def psd_rmse(
         return distance(_decibels(p, least), _decibels(t, least))
 
     return rmse
-
-
-@functools.partial(jax.jit, static_argnums=(1, 2))
-def _welch(x: jax.Array, period: float, size: int) -> jax.Array:
-    taper = np.hanning(size + 1)[:-1]
-    # at frequency 0 and at half the sampling rate the two sides are one
-    sides = np.full(size // 2 + 1, 2.0)
-    sides[0] = 1.0
-    sides[-1] -= size % 2 == 0
-    weights = jnp.asarray(sides[:, None] * period / np.sum(taper**2), x.dtype)
-
-    def periodogram(window: jax.Array) -> jax.Array:
-        values, scale = deviations(window)
-        amplitude = jnp.fft.rfft(values * scale * jnp.asarray(taper[:, None], x.dtype), axis=0)
-        return weights * (amplitude.real**2 + amplitude.imag**2)
-
-    return jnp.mean(jax.vmap(periodogram)(windows(x, size, size - size // 2)), axis=0)
 
 
 def _decibels(density: jax.Array, least: jax.Array) -> jax.Array:

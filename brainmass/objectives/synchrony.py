@@ -11,7 +11,8 @@ import numpy as np
 from brainmass.objectives import _checks as check
 from brainmass.objectives._checks import Objective
 from brainmass.objectives._made import makes_objective
-from brainmass.objectives._statistics import deviations, distance, root, root_mean_square, unit_diagonal
+from brainmass.signals.correlation import deviations, distance, root_mean_square
+from brainmass.signals.phases import analytic, mean_resultant_length, phase_locking
 
 
 def analytic_signal(x: Any) -> jax.Array:
@@ -27,7 +28,7 @@ def analytic_signal(x: Any) -> jax.Array:
     Complex array, shape (T, R)
         Its real part is `x`.
     """
-    return _analytic(check.series(x, "x", "analytic_signal"))
+    return analytic(check.series(x, "x", "analytic_signal"))
 
 
 def instantaneous_phase(x: Any, band: Any = None, sampling_period: Any = None) -> jax.Array:
@@ -56,7 +57,7 @@ def instantaneous_phase(x: Any, band: Any = None, sampling_period: Any = None) -
         apart.
     """
     values = check.series(x, "x", "instantaneous_phase")
-    z = _analytic(deviations(values)[0], _chosen(len(values), band, sampling_period))
+    z = analytic(deviations(values)[0], _chosen(len(values), band, sampling_period))
     zero = (z.real == 0) & (z.imag == 0)
     return jnp.where(zero, 0.0, jnp.arctan2(z.imag, jnp.where(zero, 1.0, z.real)))
 
@@ -112,7 +113,7 @@ def phase_locking_value(x: Any) -> jax.Array:
     Array, shape (R, R)
         In [0, 1], symmetric; diagonal 1; 0 between a constant series and any other.
     """
-    return _phase_locking(check.series(x, "x", "phase_locking_value"))
+    return phase_locking(check.series(x, "x", "phase_locking_value"))
 
 
 @makes_objective
@@ -143,7 +144,7 @@ def plv_rmse(*, target_is_plv: bool | None = None) -> Objective:
     target_is_plv = check.flag_or_none(target_is_plv, "target_is_plv", "plv_rmse")
 
     def rmse(prediction: Any, target: Any) -> jax.Array:
-        pair = check.series_and_matrix(prediction, target, _phase_locking, "target_is_plv", target_is_plv, "plv_rmse")
+        pair = check.series_and_matrix(prediction, target, phase_locking, "target_is_plv", target_is_plv, "plv_rmse")
         check.at_least_regions(2, pair[0].shape[0], "prediction", "plv_rmse", check.both_series("plv_rmse"))
         return distance(*pair)
 
@@ -161,35 +162,7 @@ def _chosen(count: int, band: Any, sampling_period: Any) -> np.ndarray | None:
     return check.in_band(band, frequencies, of, call, "a longer series")
 
 
-def _analytic(x: jax.Array, chosen: np.ndarray | None = None) -> jax.Array:
-    """Negative frequencies are dropped and positive ones doubled; of these only those `chosen` are kept."""
-    count = x.shape[0]
-    weights = np.zeros((count, 1))
-    weights[0] = 1.0
-    weights[1 : (count + 1) // 2] = 2.0
-    if count % 2 == 0:
-        weights[count // 2] = 1.0
-    if chosen is not None:
-        weights[np.setdiff1d(np.arange(count), chosen)] = 0.0
-    return jnp.fft.ifft(jnp.fft.fft(x, axis=0) * jnp.asarray(weights, x.dtype), axis=0)
-
-
 def _order_parameter(phases: Any, of: str) -> jax.Array:
     example = f"{of}(instantaneous_phase(x))"
     theta = check.series(check.without_unit(phases, "phases", of, "", example), "phases", of)
-    return root(jnp.mean(jnp.cos(theta), axis=1) ** 2 + jnp.mean(jnp.sin(theta), axis=1) ** 2)
-
-
-def _phase_locking(x: jax.Array) -> jax.Array:
-    z = _analytic(deviations(x)[0])
-    amplitude = root(z.real**2 + z.imag**2)
-    amplitude = jnp.where(amplitude == 0, 1.0, amplitude)
-    cosine, sine = z.real / amplitude, z.imag / amplitude
-    mean_cosine = _mean_products(cosine, cosine) + _mean_products(sine, sine)  # of the phase differences
-    mean_sine = _mean_products(sine, cosine) - _mean_products(cosine, sine)
-    return unit_diagonal(jnp.minimum(root(mean_cosine**2 + mean_sine**2), 1.0))
-
-
-def _mean_products(x: jax.Array, y: jax.Array) -> jax.Array:
-    """Means over time of the products of all pairs of columns."""
-    return jnp.matmul(x.T, y, precision=jax.lax.Precision.HIGHEST) / x.shape[0]
+    return mean_resultant_length(theta)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import jax.numpy as jnp
-import jax.scipy.signal
 import numpy as np
 
+from brainmass.signals.spectra import welch
 from brainmass.viz.drawing import (
     FAINT,
     MANY,
@@ -99,8 +99,4 @@ def _welch(traces: np.ndarray, dt: float, window: Any) -> tuple[np.ndarray, np.n
     if not 4 <= size <= n:
         must = f"must be 4 samples or more, and no longer than the signal of {n}, but is {size} samples"
         raise argument_error("window", of, must, "plot_power_spectrum(signal, 0.1 * u.ms, window=1 * u.second)")
-    # numbers about zero and of order one: squares of small ones would be lost in single precision, or beside a mean
-    scale = np.std(traces) or 1.0
-    about_zero = jnp.asarray((traces - traces.mean(axis=0)) / scale)
-    frequencies, power = jax.scipy.signal.welch(about_zero, 1 / dt, nperseg=size, axis=0)
-    return np.asarray(frequencies), np.asarray(power) * scale**2
+    return np.fft.rfftfreq(size, dt), np.asarray(welch(jnp.asarray(traces), dt, size), float)

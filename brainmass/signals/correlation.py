@@ -1,4 +1,4 @@
-"""Statistics whose gradients stay finite: where a root has no derivative or a series is constant, it is 0."""
+"""Correlations and distances whose gradients stay finite: where a root has no derivative or a series is constant, 0."""
 
 from __future__ import annotations
 
@@ -45,13 +45,26 @@ def correlation_matrix(x: jax.Array) -> jax.Array:
     return unit_diagonal(r)
 
 
+def correlation_of_products(product: jax.Array) -> jax.Array:
+    """Pearson correlations from sums of products of deviations, (..., N, N): from what is kept of a series."""
+    product = (product + jnp.swapaxes(product, -1, -2)) / 2
+    power = jnp.diagonal(product, axis1=-2, axis2=-1)
+    constant = power <= 0
+    scale = 1 / jnp.sqrt(jnp.where(constant, 1.0, power))
+    scale = jnp.where(constant, 0.0, scale)
+    fc = jnp.clip(product * scale[..., :, None] * scale[..., None, :], -1.0, 1.0)
+    return unit_diagonal(fc)
+
+
 def unit_diagonal(matrix: jax.Array) -> jax.Array:
-    return jnp.where(np.eye(matrix.shape[0], dtype=bool), 1.0, matrix)
+    """Square matrices (..., N, N) with ones on the diagonal."""
+    return jnp.where(np.eye(matrix.shape[-1], dtype=bool), 1.0, matrix)
 
 
 def above_diagonal(matrix: jax.Array, first: int = 1) -> jax.Array:
-    """Entries on and above the diagonal number `first`, as a vector."""
-    return matrix[np.triu_indices(matrix.shape[0], k=first)]
+    """Entries on and above the diagonal number `first` of matrices (..., N, N), as vectors."""
+    rows, columns = np.triu_indices(matrix.shape[-1], k=first)
+    return matrix[..., rows, columns]
 
 
 def root(x: jax.Array) -> jax.Array:
@@ -71,9 +84,3 @@ def distance(p: jax.Array, t: jax.Array) -> jax.Array:
     square, rounding = jnp.mean((p - t) ** 2), 8 * jnp.finfo(p.dtype).eps
     same = square <= rounding**2 * jax.lax.stop_gradient(jnp.mean(t**2))
     return root(jnp.where(same, 0.0, square))
-
-
-def windows(x: jax.Array, size: int, step: int) -> jax.Array:
-    """Stretches of `size` samples that start at 0, step, 2 step, ...; shape (window, size, region)."""
-    starts = np.arange(0, x.shape[0] - size + 1, step)
-    return x[starts[:, None] + np.arange(size)]

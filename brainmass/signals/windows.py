@@ -1,0 +1,14 @@
+"""Stretches of a series."""
+
+from __future__ import annotations
+
+import jax
+import numpy as np
+
+__all__ = ["windows"]
+
+
+def windows(x: jax.Array, size: int, step: int) -> jax.Array:
+    """Stretches of `size` samples that start at 0, step, 2 step, ...; shape (window, size, region)."""
+    starts = np.arange(0, x.shape[0] - size + 1, step)
+    return x[starts[:, None] + np.arange(size)]
