@@ -51,6 +51,32 @@ def test_units_of_lead_field_and_sensors(x64):
     assert meg(X).unit == u.tesla
 
 
+@pytest.mark.parametrize(
+    ("model", "largest", "options"),
+    [
+        (EEGLeadFieldModel, 45.7, {}),
+        (EEGLeadFieldModel, 45.7, {"sensor_unit": u.volt}),
+        (SEEGLeadFieldModel, 2.6e5, {}),
+        (MEGLeadFieldModel, 2.7e-5, {}),
+        (MEGLeadFieldModel, 2.7e-5, {"sensor_unit": u.ftesla}),
+    ],
+)
+def test_plain_numbers_of_the_size_of_others_units_are_asked_for(x64, model, largest, options):
+    """The largest entries of projections of The Virtual Brain, averaged over regions, and of a contact at 1 mm."""
+    gain = largest * np.linspace(-0.5, 1.0, R * M).reshape(R, M)
+    si = (u.tesla if model is MEGLeadFieldModel else u.volt) / (u.amp * u.meter)
+    with pytest.raises(
+        ValueError, match=r"`L` of .* must carry its unit where plain numbers.* reach .*Example: L=L \* u"
+    ):
+        model(R, M, gain, **options)
+    seen = model(R, M, gain * si, **options)(X).to_decimal(si * u.amp * u.meter)
+    np.testing.assert_allclose(seen, X @ gain * 1e-9, rtol=1e-12)
+    unit = options.get("sensor_unit", u.tesla if model is MEGLeadFieldModel else u.mV) / NAM
+    model(R, M, gain * unit, **options)  # whoever says so has it
+    physical = {MEGLeadFieldModel: 2.7e-5, SEEGLeadFieldModel: 2.6e5}.get(model, 45.7)
+    model(R, M, (gain / largest * physical * si).to_decimal(unit), **options)
+
+
 def test_scale(x64):
     """Of rates, and one for each region."""
     each = np.array([1.0, 2.0, 3.0, 4.0])

@@ -8,11 +8,15 @@ from typing import Any
 import brainunit as u
 import numpy as np
 
-__all__ = ["gain_of_forward", "is_forward"]
+from brainmass._common.checks import is_traced
+
+__all__ = ["check_magnitude", "gain_of_forward", "is_forward"]
 
 _FIXED = 1  # orientation of sources, by FIFF's constants
 _EEG, _MEG, _TESLA = 2, 1, 112  # kinds of channels, and the unit of magnetometers
-_SI = {"eeg": u.volt / (u.amp * u.meter), "mag": u.tesla / (u.amp * u.meter)}
+_SI: dict[str, Any] = {"eeg": u.volt / (u.amp * u.meter), "mag": u.tesla / (u.amp * u.meter)}
+#: in SI units, where the largest number of a lead field lies, and where one lies of any head
+_IN_SI = {"eeg": ((10.0, 1e7), (0.0, 1e7)), "mag": ((1e-9, 1e-3), (1e-9, 1.0))}
 
 
 def is_forward(given: Any) -> bool:
@@ -102,3 +106,21 @@ def _members(forward: Any, label: Any) -> np.ndarray:
             for i, space in enumerate(forward["src"])
         ]
     )
+
+
+def check_magnitude(what: str, values: Any, unit: Any) -> None:
+    """Refuse plain numbers that are of the size of those in SI units, and are none in `unit`.
+
+    In V/(A m) a dipole near the cortex is seen with 10 to 300 on the scalp, in T/(A m) with about 1e-5.
+    """
+    kind = next((kind for kind, si in _SI.items() if unit.has_same_dim(si)), None)
+    if kind is None or is_traced(values):
+        return
+    largest = float(np.nanmax(np.abs(np.asarray(u.maybe_decimal(values), float)), initial=0.0))
+    (low, high), (least, most) = _IN_SI[kind]
+    if low <= largest <= high and not least <= u.Quantity(largest, unit=unit).to_decimal(_SI[kind]) < most:
+        example = "u.volt" if kind == "eeg" else "u.tesla"
+        raise ValueError(
+            f"{what} must carry its unit where plain numbers, which are in {unit}, reach {largest:.3g}: those of MNE, "
+            f"Brainstorm and others are in {_SI[kind]}. Example: L=L * {example} / (u.amp * u.meter)."
+        )

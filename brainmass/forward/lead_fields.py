@@ -24,7 +24,7 @@ from brainmass.dynamics.declaration import population_shape
 from brainmass.dynamics.declared import Declared
 from brainmass.dynamics.fields import Par, param, state
 from brainmass.dynamics.module import fixed
-from brainmass.forward.from_mne import gain_of_forward, is_forward
+from brainmass.forward.from_mne import check_magnitude, gain_of_forward, is_forward
 from brainmass.forward.temporal_average import LinearObserver
 
 __all__ = [
@@ -162,6 +162,7 @@ class LeadFieldModel(LinearObserver):
                 f"shape {got}.{hint}"
             )
         if u.get_unit(value).dim == u.DIMENSIONLESS and not isinstance(given, Param):
+            check_magnitude(f"Argument `L` of {self._owner} (lead field)", value, unit)
             given = u.maybe_decimal(given) * unit
         spec = dataclasses.replace(self._params["L"], doc="lead field", units=(unit,))
         return as_param(self._owner, spec, given, wanted)
