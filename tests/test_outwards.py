@@ -1,11 +1,14 @@
 """Results and lead fields, to and from the libraries that people go on with."""
 
+import copy
+
 import brainunit as u
 import jax.numpy as jnp
 import mne
 import numpy as np
 import pandas as pd
 import pytest
+import xarray
 
 import brainmass
 from brainmass import Result
@@ -126,3 +129,42 @@ def test_other_things_than_forwards_are_refused(forward):
         brainmass.MEGLeadFieldModel.from_mne(forward, orientations=DIRECTIONS)
     with pytest.raises(TypeError, match=r"is a Forward of MNE. Example: EEGLeadFieldModel.from_mne\(forward\)"):
         brainmass.EEGLeadFieldModel(3, 4, forward)
+
+
+# --- names of sensors -------------------------------------------------------------------------------------------------
+def test_names_of_sensors_go_where_the_recording_goes(tmp_path, forward):
+    """As many sensors as regions, which would else have the names of these."""
+    regions = ["left", "right", "middle", "deep"]
+    conn = brainmass.Connectome(np.ones((4, 4)) - np.eye(4), labels=regions)
+    network = brainmass.Network(brainmass.HopfStep(4), conn=conn, coupled_var="x", k=0.1)
+    parcels = np.array([[1.0, 0, 0, 1], [0, 1, 0, 0], [0, 0, 1, 0]])
+    eeg = brainmass.EEGLeadFieldModel.from_mne(forward, orientations=DIRECTIONS, parcels=parcels)
+    assert eeg.sensors == ("Fz", "Cz", "Pz", "Oz")
+    simulator = brainmass.Simulator(network, dt=0.5 * u.ms)
+    run = simulator.run(5 * u.ms, monitors={"x": "x", "eeg": eeg}, seed=0)
+    run.save(tmp_path / "r.npz")
+    run.save(tmp_path / "r.nc")
+    for kept in (run, Result.load(tmp_path / "r.npz"), Result.load(tmp_path / "r.nc"), copy.deepcopy(run)):
+        assert dict(kept.sensors) == {"eeg": eeg.sensors}
+        dataset = kept.to_xarray()
+        assert dataset["x"].dims == ("time", "region") and dataset["eeg"].dims == ("time", "channel_eeg")
+        assert dataset["channel_eeg"].values.tolist() == list(eeg.sensors)
+        assert dataset["region"].values.tolist() == regions
+    assert list(run.to_pandas("eeg").columns) == list(eeg.sensors)
+    assert run.to_pandas("eeg").columns.name == "sensor"
+    assert run.to_mne("eeg").ch_names == list(eeg.sensors)
+    swept = brainmass.sweep(simulator, 5 * u.ms, {"k": [0.1, 0.2]}, monitors={"eeg": eeg}, seeds=1)
+    assert swept["channel_eeg"].values.tolist() == list(eeg.sensors)
+
+
+def test_sensors_are_named_by_a_table_or_an_argument():
+    gain = np.arange(6.0).reshape(3, 2)
+    table = xarray.DataArray(gain.T, dims=("sensor", "region"), coords={"sensor": ["Fz", "Cz"]})
+    assert brainmass.EEGLeadFieldModel(3, 2, table).sensors == ("Fz", "Cz")
+    assert brainmass.MEGLeadFieldModel(3, 2, gain, sensors=["M1", "M2"]).sensors == ("M1", "M2")
+    assert brainmass.EEGLeadFieldModel(3, 2, gain).sensors is None
+    for names in (["Fz"], ["Fz", "Fz"], "Fz"):
+        with pytest.raises(ValueError, match="`sensors` of EEGLeadFieldModel must be 2 names that differ, but are"):
+            brainmass.EEGLeadFieldModel(3, 2, gain, sensors=names)
+    with pytest.raises(ValueError, match="`sensors` of Result must name, .*'v' has shape .3,. there and 1 names"):
+        Result({"v": VALUES}, {"v": TIMES}, dt=1 * u.ms, duration=10 * u.ms, sensors={"v": ["a"]})

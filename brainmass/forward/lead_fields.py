@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any, ClassVar, Self
 
 import brainstate
@@ -16,7 +17,7 @@ from braintools.init import Constant
 from jax import lax
 
 from brainmass._common.checks import as_array, flag, instance, is_traced, numbers, one_of
-from brainmass._common.foreign import Held, opened
+from brainmass._common.foreign import Held, as_text, opened
 from brainmass._common.messages import show
 from brainmass._common.precision import default_dtype
 from brainmass.dynamics.checks import as_input, as_param
@@ -49,7 +50,8 @@ class LeadFieldModel(LinearObserver):
     `sensor_unit` per `dipole_unit`, as is a plain array; a `Param` makes it trainable. `scale`, one number or one for
     each region, turns activity into dipole moments. By default a dipole moment is taken as it is, a plain number as one
     in `dipole_unit`, and a potential by as many `dipole_unit` as it has mV. `noise_cov`, shape (sensors, sensors), is
-    symmetric and positive semidefinite, in the square of `sensor_unit`, as are plain numbers.
+    symmetric and positive semidefinite, in the square of `sensor_unit`, as are plain numbers. `sensors` are the names
+    of the sensors, which results keep; by default those that a table gives to that axis of `L`.
 
     Reference: Mosher, Leahy, Lewis 1999, IEEE Trans. Biomed. Eng. 46:245.
 
@@ -76,7 +78,7 @@ class LeadFieldModel(LinearObserver):
     sensor_unit: ClassVar[Any]
     dipole_unit: ClassVar[Any]
 
-    _elsewhere = fixed("in_size", "out_size", "sensor_unit", "dipole_unit", "noise_factor", "name")
+    _elsewhere = fixed("in_size", "out_size", "sensor_unit", "dipole_unit", "noise_factor", "sensors", "name")
 
     def __init__(
         self,
@@ -89,11 +91,13 @@ class LeadFieldModel(LinearObserver):
         noise_cov: Any = None,
         *,
         name: str | None = None,
+        sensors: Sequence[str] | None = None,
     ):
         units = {"sensor_unit": sensor_unit, "dipole_unit": dipole_unit}
         out_size = population_shape(type(self).__name__, out_size, "out_size")
         Declared.__init__(self, in_size=in_size, out_size=out_size, L=None, scale=scale, name=name, **units)
         self.L, self.noise_cov = L, noise_cov
+        self.sensors = _sensor_names(self._owner, L if sensors is None else sensors, self.M, sensors is None)
 
     def _admitted(self, key: str, value: Any) -> Any:
         if key in ("sensor_unit", "dipole_unit"):
@@ -254,7 +258,8 @@ class LeadFieldModel(LinearObserver):
             If it is no forward solution, has no such sensors, or its sources have no direction.
         """
         gain, names = gain_of_forward(cls.__name__, forward, cls._mne_kind, parcels, orientations)
-        return cls(gain.shape[0], len(names), Held(gain, dims=("region", "sensor")), **others)
+        lead = Held(gain, dims=("region", "sensor"))
+        return cls(gain.shape[0], len(names), lead, **{"sensors": names, **others})
 
     # --- from vertices to regions -----------------------------------------------------------------------------------
     @staticmethod
@@ -330,6 +335,20 @@ def _as_matrix(what: str, given: Any, rows: tuple[str, ...], columns: tuple[str,
     return held.transposed((1, 0)).values if turned else held.values
 
 
+def _sensor_names(owner: str, given: Any, n: int, of_table: bool) -> tuple[str, ...] | None:
+    """Names of the sensors, as they are given or as a table has them."""
+    what = f"Argument `sensors` of {owner}"
+    if of_table:
+        held = opened(what, given)
+        axis = next((i for i, dim in enumerate(held.dims) if str(dim).lower() in _SENSORS), None)
+        texts = None if axis is None else held.texts(what, axis)
+        return None if texts is None else tuple(texts)
+    names = [given] if isinstance(given, str) else [as_text(what, one) for one in given]
+    if len(names) != n or len(set(names)) < n:
+        raise ValueError(f"{what} must be {n} names that differ, but are {names!r}. Example: sensors=['Fz', 'Cz'].")
+    return tuple(names)
+
+
 def _square_root(what: str, n: int, unit: u.Unit, given: Any) -> np.ndarray:
     """A square root of a checked covariance, as plain numbers; it may be singular, as after re-referencing."""
     matrix = numbers(what, given)
@@ -368,8 +387,9 @@ class EEGLeadFieldModel(LeadFieldModel):
         dipole_unit: u.Unit = _DIPOLE,
         scale: Any = None,
         name: str | None = None,
+        sensors: Sequence[str] | None = None,
     ):
-        super().__init__(in_size, out_size, L, sensor_unit, dipole_unit, scale, noise_cov, name=name)
+        super().__init__(in_size, out_size, L, sensor_unit, dipole_unit, scale, noise_cov, name=name, sensors=sensors)
 
 
 class MEGLeadFieldModel(LeadFieldModel):
@@ -388,8 +408,9 @@ class MEGLeadFieldModel(LeadFieldModel):
         dipole_unit: u.Unit = _DIPOLE,
         scale: Any = None,
         name: str | None = None,
+        sensors: Sequence[str] | None = None,
     ):
-        super().__init__(in_size, out_size, L, sensor_unit, dipole_unit, scale, noise_cov, name=name)
+        super().__init__(in_size, out_size, L, sensor_unit, dipole_unit, scale, noise_cov, name=name, sensors=sensors)
 
 
 class SEEGLeadFieldModel(EEGLeadFieldModel):

@@ -13,7 +13,7 @@ from brainmass._common.messages import show, suggestion
 from brainmass._common.places import refuse_two_places
 from brainmass.forward.observer import Observer
 
-__all__ = ["Monitor", "as_monitors", "feeders"]
+__all__ = ["Monitor", "as_monitors", "feeders", "sensors_of"]
 
 
 @dataclass(frozen=True)
@@ -133,6 +133,13 @@ def _as_monitor(name: Any, what: Any) -> Monitor:
         return what if isinstance(what, Monitor) else Monitor(what)
     except TypeError as error:
         raise TypeError(str(error).replace("Argument `what` of Monitor", f"{_MONITORS}, {name!r},")) from None
+
+
+def sensors_of(modules: Mapping[str, Any]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """The names of the sensors of each forward model of a run that has some, by monitor."""
+    found = {path.removeprefix("observers."): module for path, module in modules.items() if path[:10] == "observers."}
+    named = {name: getattr(module, "sensors", None) for name, module in found.items()}
+    return tuple((name, sensors) for name, sensors in named.items() if sensors is not None)
 
 
 def default_monitors(model: Any) -> list[str]:

@@ -34,21 +34,23 @@ def to_pandas(result: Recorded, name: str | None) -> Any:
     name = the_monitor(result, name, "to_pandas")
     values = np.asarray(u.get_mantissa(result[name]))
     times = pandas.Index(np.asarray(u.get_mantissa(result.times[name]), float), name="time (ms)")
-    table = pandas.DataFrame(values.reshape(len(values), -1), times, _columns(pandas, result, values.shape[1:]))
+    table = pandas.DataFrame(values.reshape(len(values), -1), times, _columns(pandas, result, name, values.shape[1:]))
     table.attrs["units"] = str(u.get_unit(result[name]))
     return table
 
 
-def _columns(pandas: Any, result: Recorded, shape: tuple[int, ...]) -> Any:
-    """The names of the regions; in a batch beside the number of the run."""
+def _columns(pandas: Any, result: Recorded, name: str, shape: tuple[int, ...]) -> Any:
+    """The names of the regions, or of sensors; in a batch beside the number of the run."""
     if not shape:
         return None
+    sensors = result.sensors.get(name)
     named = result.labels is not None and len(result.labels) == shape[-1]
-    last = list(result.labels or ()) if named else list(range(shape[-1]))
+    last = list(sensors or (result.labels if named else None) or range(shape[-1]))
+    what = "region" if sensors is None else "sensor"
     if len(shape) == 1:
-        return pandas.Index(last, name="region")
+        return pandas.Index(last, name=what)
     names = ["batch", *(f"batch_{i}" for i in range(2, len(shape)))][: len(shape) - 1]
-    return pandas.MultiIndex.from_product([*(range(n) for n in shape[:-1]), last], names=[*names, "region"])
+    return pandas.MultiIndex.from_product([*(range(n) for n in shape[:-1]), last], names=[*names, what])
 
 
 def to_csv(result: Recorded, path: str | os.PathLike[str], name: str | None) -> None:
@@ -77,15 +79,15 @@ def to_mne(result: Recorded, name: str | None, sensors: Sequence[str] | None, ki
     if data.ndim != 2:
         raise ValueError(f"Monitor {name!r} must have shape (time, sensors) for MNE, but has {data.shape}.")
     n = data.shape[1]
-    names = list(sensors) if sensors is not None else _names(result, n)
+    names = list(sensors) if sensors is not None else _names(result, name, n)
     if len(names) != n:
         raise ValueError(f"Argument `sensors` of Result.to_mne must be {n} names, but are {len(names)}.")
     info = mne.create_info(names, _rate(name, result), kind)
     return mne.io.RawArray(data.T, info, verbose="error")
 
 
-def _names(result: Recorded, n: int) -> list[str]:
-    labels = result.labels
+def _names(result: Recorded, name: str, n: int) -> list[str]:
+    labels = result.sensors.get(name, result.labels)
     return list(labels) if labels is not None and len(labels) == n else [f"sensor {i}" for i in range(n)]
 
 

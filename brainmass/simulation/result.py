@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -51,6 +51,8 @@ class Result(Closed, MutableMapping[str, Any]):
         Names of the regions.
     provenance
         Where the numbers come from: version, model, seed, ...
+    sensors
+        Names of the sensors that monitors see, by monitor, one for each entry of the last axis.
 
     Examples
     --------
@@ -71,6 +73,7 @@ class Result(Closed, MutableMapping[str, Any]):
     _axis_of: dict[str, int]  # monitor name -> position in _axes
     _output: str | tuple[str, ...] | None  # the monitors that hold what the model returned
     _assigned: dict[str, Any]
+    _sensors: tuple[tuple[str, tuple[str, ...]], ...]  # names of sensors by monitor
 
     def __init__(
         self,
@@ -82,6 +85,7 @@ class Result(Closed, MutableMapping[str, Any]):
         final: Any = None,
         labels: tuple[str, ...] | None = None,
         provenance: Mapping[str, str] | None = None,
+        sensors: Mapping[str, Sequence[str]] | None = None,
     ):
         self._monitors = _without_time_stamps(monitors, times)
         _check_monitors(self._monitors, times)
@@ -92,6 +96,7 @@ class Result(Closed, MutableMapping[str, Any]):
         self._labels = _check_labels(labels)
         self._provenance = _check_provenance(provenance)
         self._output, self._assigned = None, {}
+        self._sensors = _check_sensors(sensors or {}, self._monitors)
 
     # the mapping: what was recorded, "output", "ts", and what was assigned; "time" is a courtesy of __getitem__
 
@@ -181,6 +186,11 @@ class Result(Closed, MutableMapping[str, Any]):
     def labels(self) -> tuple[str, ...] | None:
         """Names of the regions."""
         return self._labels
+
+    @property
+    def sensors(self) -> Mapping[str, tuple[str, ...]]:
+        """Names of the sensors, by monitor."""
+        return MappingProxyType(dict(self._sensors))
 
     @property
     def provenance(self) -> Mapping[str, str]:
@@ -309,6 +319,7 @@ def _flatten(result: Result):
         result._labels,
         result._provenance,
         result._output,
+        result._sensors,
     )
     return children, static
 
@@ -332,12 +343,13 @@ def unchecked(
     labels: tuple[str, ...] | None,
     provenance: tuple[tuple[str, str], ...],
     output: str | tuple[str, ...] | None = None,
+    sensors: tuple[tuple[str, tuple[str, ...]], ...] = (),
 ) -> Result:
     """A result of parts that are known to be in order."""
     result = object.__new__(Result)
     result._monitors, result._axes, result._axis_of, result._final = monitors, axes, axis_of, final
     result._dt, result._duration, result._labels, result._provenance = dt, duration, labels, provenance
-    result._output, result._assigned = output, {}
+    result._output, result._assigned, result._sensors = output, {}, sensors
     return result
 
 
@@ -414,6 +426,20 @@ def _scalar_time(name: str, value: Any) -> tuple[float, Any]:
 def _is_time(value: Any) -> bool:
     # comparing dimensions takes long enough to be felt in a short run
     return getattr(value, "unit", None) is u.ms or u.get_dim(value) == _TIME
+
+
+def _check_sensors(sensors: Any, monitors: Mapping[str, Any]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    checked = []
+    for name, given in dict(sensors).items():
+        size = np.shape(u.get_mantissa(monitors[name]))[-1:] if name in monitors else ()
+        names = tuple(as_text("Argument `sensors` of Result", one) for one in given)
+        if size != (len(names),) or len(set(names)) < len(names):
+            raise ValueError(
+                f"Argument `sensors` of Result must name, with names that differ, each entry of the last axis of a "
+                f"monitor, but {name!r} has shape {size} there and {len(names)} names."
+            )
+        checked.append((name, names))
+    return tuple(checked)
 
 
 def _check_labels(labels: Any) -> tuple[str, ...] | None:

@@ -28,7 +28,7 @@ from brainmass.simulation.horizon import present_horizon
 from brainmass.simulation.identity import plan_of
 from brainmass.simulation.inputs import Inputs, as_inputs
 from brainmass.simulation.inventory import Inventory, inventory, refuse_shared_processes, stateful
-from brainmass.simulation.monitors import Monitor, as_monitors, default_monitors, feeders, returned_names
+from brainmass.simulation.monitors import Monitor, as_monitors, default_monitors, feeders, returned_names, sensors_of
 from brainmass.simulation.ownership import present_owner, trainable_within
 from brainmass.simulation.plan import (
     Plan,
@@ -209,7 +209,8 @@ class Simulator(Closed):
         provenance = {} if seed is None or is_traced(seed) else {"seed": str(seed)}
         output = returned_names(self.model) if monitors is None else None
         start = 0 if state is None else state["step"]
-        result = self._result(program.plan, origin, samples, final, start, provenance, output)
+        sensors = sensors_of(found.modules)
+        result = self._result(program.plan, origin, samples, final, start, provenance, output, sensors)
         told = Told.of(found, watched, result.labels, batched)
         if is_traced((samples, final)):
             tell(told)
@@ -292,6 +293,7 @@ class Simulator(Closed):
         raw, origin = found.raw(), _origin(self.model, program, found)
         output = returned_names(self.model) if monitors is None else None
         present = None if stateful(inventory(self.model)) else _states_of_model(found)
+        sensors = sensors_of(found.modules)
 
         def run(values: Mapping[str, Any], key: Any, state: Any = None) -> tuple[Result, Told]:
             paths = _free_paths(values, named, freed)
@@ -307,7 +309,7 @@ class Simulator(Closed):
             _check_end(program, given, state)
             samples, final, watched = program(raw, overrides, words, state, given.arrays)
             start = 0 if state is None else state["step"]
-            result = self._result(program.plan, origin, samples, final, start, {}, output)
+            result = self._result(program.plan, origin, samples, final, start, {}, output, sensors)
             return result, Told.of(found, watched, result.labels, False)
 
         # It keeps what it was made with, whatever becomes of that.
@@ -375,7 +377,15 @@ class Simulator(Closed):
             del self._programs[next(iter(self._programs))]
 
     def _result(
-        self, plan: Plan, origin: Origin, samples: Any, final: Any, start: Any, provenance: dict[str, str], output: Any
+        self,
+        plan: Plan,
+        origin: Origin,
+        samples: Any,
+        final: Any,
+        start: Any,
+        provenance: dict[str, str],
+        output: Any,
+        sensors: Any,
     ) -> Result:
         xp = jnp if is_traced(start) else np
         first = (start if is_traced(start) else int(start)) + plan.transient
@@ -392,6 +402,7 @@ class Simulator(Closed):
             getattr(self.model, "labels", None),
             (("model", origin.model), *_method_of(self.model), *provenance.items()),
             output,
+            sensors,
         )
 
 

@@ -60,12 +60,15 @@ def to_xarray(result: Recorded) -> Any:
         if not hasattr(u.get_mantissa(value), "shape"):
             raise TypeError(f"Result.to_xarray takes arrays, but {name!r} is a {type(value).__name__}: save to '.npz'.")
         values = exportable(u.get_mantissa(value))
-        names = (axis_names[result._axis_of[name]], *dims.names(name, values.shape[1:]))
+        sensors = result.sensors.get(name)
+        names = (axis_names[result._axis_of[name]], *dims.names(name, values.shape[1:], sensors is not None))
         variables[name] = (names, values, {"units": str(u.get_unit(value))})
     coords = {
         name: (name, _stamps(axis), {"units": "ms", "long_name": "time"})
         for name, axis in zip(axis_names, result._axes, strict=True)
     }
+    for name, sensors in result.sensors.items():
+        coords[f"channel_{name}"] = (f"channel_{name}", np.asarray(sensors), {"long_name": "sensor"})
     if result.labels is not None and "region" in dims.sizes:
         coords["region"] = ("region", np.asarray(result.labels), {})
     _check_no_clash(variables, {*axis_names, *dims.sizes})
@@ -101,9 +104,11 @@ class _Dimensions:
         self._regions = regions
         self.sizes: dict[str, int] = {}
 
-    def names(self, monitor: str, shape: tuple[int, ...]) -> list[str]:
-        """Names for the axes after time: batch..., region."""
+    def names(self, monitor: str, shape: tuple[int, ...], of_sensors: bool) -> list[str]:
+        """Names for the axes after time: batch..., region or that of the sensors."""
         bases = ["batch", *(f"batch_{i}" for i in range(2, len(shape)))][: len(shape) - 1] + ["region"]
+        if of_sensors:
+            bases[-1] = f"channel_{monitor}"
         return [self._name(base, size, monitor) for base, size in zip(bases[: len(shape)], shape, strict=True)]
 
     def _name(self, base: str, size: int, monitor: str) -> str:
@@ -153,6 +158,7 @@ def _to_manifest(result: Recorded, arrays: dict[str, np.ndarray]) -> dict[str, A
         "duration": encode(result.duration, arrays, "duration"),
         "final": encode(_with_plain_origin(result.final), arrays, "final_state"),
         "labels": result.labels,
+        "sensors": {name: list(names) for name, names in result.sensors.items()},
         "provenance": result._provenance,
     }
 
@@ -167,6 +173,7 @@ def _from_manifest(kind: Callable[..., R], manifest: Mapping[str, Any], arrays: 
         final=_with_origin(decode(manifest["final"], arrays)),
         labels=manifest["labels"],
         provenance=dict(manifest["provenance"]),
+        sensors=manifest.get("sensors"),
     )
     output = manifest.get("output")
     result._output = tuple(output) if isinstance(output, list) else output

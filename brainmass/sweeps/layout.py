@@ -92,8 +92,15 @@ def _template(result: Result, recorded: Mapping[str, Any], times: Mapping[str, A
         x, unit = u.get_mantissa(value), u.get_unit(value)
         zeros = np.zeros(x.shape, x.dtype)
         values[name] = zeros if unit == u.UNITLESS else u.Quantity(zeros, unit=unit)
+    sensors = {name: names for name, names in result.sensors.items() if name in values}
     return Result(
-        values, times, dt=result.dt, duration=result.duration, labels=result.labels, provenance=result.provenance
+        values,
+        times,
+        dt=result.dt,
+        duration=result.duration,
+        labels=result.labels,
+        provenance=result.provenance,
+        sensors=sensors,
     ).to_xarray()
 
 
