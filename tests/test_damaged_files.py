@@ -1,5 +1,6 @@
 """Damaged and hostile files give the errors that are promised, and nothing else; a full disk is an error."""
 
+import gzip
 import subprocess
 import sys
 import textwrap
@@ -7,9 +8,11 @@ import textwrap
 import brainunit as u
 import h5py
 import jax.numpy as jnp
+import nibabel
 import numpy as np
 import pytest
 import scipy.io
+import scipy.sparse
 
 import brainmass
 from brainmass import Connectome, Edges, Result, read_array
@@ -32,6 +35,14 @@ def connectome():
     return Connectome(W, 10 * W * u.mm, ["a", "b", "c"], "toy", ["left", "right", "left"], np.ones((3, 3)) * u.mm)
 
 
+def parcels():
+    places = [{"CIFTI_STRUCTURE_CORTEX_LEFT": np.array([i])} for i in range(3)]
+    axis = nibabel.cifti2.ParcelsAxis(
+        ["a", "b", "c"], [np.zeros((0, 3), int)] * 3, places, np.eye(4), (2, 2, 2), {"CIFTI_STRUCTURE_CORTEX_LEFT": 10}
+    )
+    return nibabel.Cifti2Image(W, (axis, axis))
+
+
 def write_all(folder):
     """Every kind of file, with what reads it."""
     import pandas as pd
@@ -47,11 +58,19 @@ def write_all(folder):
     with h5py.File(folder / "w.h5", "w") as file:
         file["weights"] = W
     pd.DataFrame(W).to_excel(folder / "w.xlsx", header=False, index=False)
+    pd.DataFrame(W, list("abc"), list("abc")).to_parquet(folder / "w.parquet")
+    pd.DataFrame({"source": ["a", "b"], "target": ["b", "a"], "weight": [1.0, 2.0]}).to_excel(folder / "e.xlsx")
+    nibabel.save(parcels(), folder / "w.pconn.nii")
+    scipy.io.savemat(folder / "four.mat", {"SC": W, "names": np.array(["a", "b", "c"])}, format="4")
+    scipy.io.savemat(folder / "sparse.mat", {"SC": scipy.sparse.csc_matrix(W)})
+    scipy.sparse.save_npz(folder / "sparse.npz", scipy.sparse.csr_array(W))
+    (folder / "w.csv.gz").write_bytes(gzip.compress((folder / "c.csv").read_bytes()))
     result().save(folder / "r.npz")
     result().save(folder / "r.nc")
-    readers = {
-        name: Connectome.from_file for name in ("c.csv", "c.npz", "c.mat", "z.mat", "c.zip", "w.npy", "w.h5", "w.xlsx")
-    }
+    names = (
+        "c.csv c.npz c.mat z.mat c.zip w.npy w.h5 w.xlsx w.parquet w.pconn.nii four.mat sparse.mat sparse.npz w.csv.gz"
+    )
+    readers = dict.fromkeys(names.split(), Connectome.from_file) | {"e.xlsx": Edges.from_file}
     return readers | {"e.csv": Edges.from_csv, "e.npz": Edges.from_npz, "r.npz": Result.load, "r.nc": Result.load}
 
 
@@ -185,3 +204,63 @@ def test_a_result_that_declares_too_much_is_refused(tmp_path):
     with pytest.raises(ValueError, match="written by Result.save.*declares 8e.03 GB"):
         Result.load(tmp_path / "r.npz")
     assert read_array is brainmass.read_array
+
+
+# --- sweeps -----------------------------------------------------------------------------------------------------------
+SWEEP = """
+    import resource, sys
+    from pathlib import Path
+    import brainmass, brainunit as u, numpy as np
+    folder, suffix, limit = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+    simulator = brainmass.Simulator(brainmass.HopfStep(40, a=0.1), dt=0.1 * u.ms)
+    def run(**how):
+        return brainmass.sweep(simulator, 40 * u.ms, {"a": np.linspace(0, 1, 10)}, monitors=["x"], seeds=2, **how)
+    store = folder / ("s." + suffix)
+    hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
+    try:
+        run(store=store)
+    except OSError as error:
+        print("told")
+    print(*sorted(path.name for path in folder.iterdir() if "lock" not in path.name))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+    print(run(store=store, resume=True).identical(run().assign_attrs(run(store=store, resume=True).attrs)))
+"""
+
+
+@pytest.mark.parametrize(
+    ("suffix", "limit", "left"),
+    [("zarr", 50_000, "s.zarr"), ("nc", 1_200_000, "s.nc.unfinished.zarr")],
+)
+def test_a_full_disk_ends_a_sweep_with_an_error_and_it_goes_on_when_there_is_room(tmp_path, suffix, limit, left):
+    """The last: what was run fits on the disk, and the file that is made of it does not."""
+    code = [sys.executable, "-c", textwrap.dedent(SWEEP), str(tmp_path), suffix, str(limit)]
+    done = subprocess.run(code, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["told", left, "True"]
+    assert not list(tmp_path.glob(".*partial*"))
+
+
+def test_a_file_of_a_sweep_that_is_damaged_or_lies_elsewhere_is_refused(tmp_path):
+    simulator = brainmass.Simulator(brainmass.HopfStep(3, a=0.1), dt=0.1 * u.ms)
+
+    def run(**how):
+        return brainmass.sweep(simulator, 2 * u.ms, {"a": [0.0, 1.0]}, monitors=["x"], store=tmp_path / "s.nc", **how)
+
+    run()
+    whole = (tmp_path / "s.nc").read_bytes()
+    rng = np.random.default_rng(0)
+    for at in rng.integers(len(whole), size=20):
+        changed = bytearray(whole)
+        changed[at] ^= 1 << rng.integers(8)
+        (tmp_path / "s.nc").write_bytes(changed)
+        with pytest.raises(ValueError, match="no (whole )?file of a sweep|belongs to another sweep"):
+            run(resume=True)
+    (tmp_path / "s.nc").write_bytes(whole[: whole.rindex(b"\nbrainmass sha256")])
+    (tmp_path / "secret").write_bytes(bytes(8000))
+    with h5py.File(tmp_path / "s.nc", "r+") as file:
+        shape = file["x"].shape
+        del file["x"]
+        file.create_dataset("x", shape, "f4", external=[(str(tmp_path / "secret"), 0, 4 * int(np.prod(shape)))])
+    with pytest.raises(ValueError, match="no whole file of a sweep .*(lies in another file|checksum)"):
+        run(resume=True)

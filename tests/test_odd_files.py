@@ -2,6 +2,7 @@
 
 import bz2
 import gzip
+import io
 import lzma
 import struct
 import tracemalloc
@@ -310,3 +311,65 @@ def test_groups_of_hdf5_are_named_as_there(tmp_path):
         file["subject/SC"], file["subject/names"] = W, NAMES
     conn = Connectome.from_file(tmp_path / "w.h5", weights="subject/SC", labels="subject/names")
     assert conn.labels == tuple(NAMES)
+
+
+# --- texts that numpy stored as objects -------------------------------------------------------------------------------
+@pytest.mark.parametrize("names", [NAMES, [*NAMES[:3], "V1 "], ["Größe", "a,b", "#", "é" * 300]])
+def test_labels_that_numpy_stored_as_objects(tmp_path, names):
+    """So does dTOR's archive, with plain arrays beside them."""
+    np.savez(tmp_path / "a.npz", weights=W, region_labels=np.array(names, object), n_nodes=4)
+    assert Connectome.from_file(tmp_path / "a.npz").labels == tuple(names)
+    np.save(tmp_path / "names.npy", np.array(names, object).reshape(4, 1))
+    np.save(tmp_path / "w.npy", W)
+    assert Connectome.from_file(tmp_path / "w.npy", labels=tmp_path / "names.npy").labels == tuple(names)
+
+
+class Prints:
+    def __reduce__(self):
+        return (print, ("ran",))
+
+
+OTHERS = [Prints(), ["a"], {"a": 1}, 3.0, None, np.ones(3), b"a" * 10 + bytes(1), slice]
+
+
+@pytest.mark.parametrize("thing", OTHERS, ids=lambda x: type(x).__name__)
+def test_objects_that_are_more_than_texts_are_refused_and_nothing_runs(tmp_path, thing, capsys):
+    names = np.empty(4, object)
+    names[:] = [*NAMES[:3], None]
+    names[3] = thing
+    np.savez(tmp_path / "a.npz", weights=W, labels=names)
+    if isinstance(thing, bytes):
+        assert Connectome.from_file(tmp_path / "a.npz").labels[3] == "a" * 10
+        return
+    with pytest.raises(ValueError, match="'labels' cannot be read .it holds objects, as a pickle: it "):
+        Connectome.from_file(tmp_path / "a.npz")
+    assert capsys.readouterr().out == ""
+
+
+def test_a_pickle_that_asks_for_memory_is_refused(tmp_path):
+    """The place of something to remember is a number of four bytes, before which all places would be made."""
+    stored = io.BytesIO()
+    np.save(stored, np.array(NAMES, object))
+    whole = stored.getvalue()
+    head = whole[: whole.index(b"\n") + 1]
+    hostile = b"\x80\x02]r" + (2**31).to_bytes(4, "little") + b"."
+    put(tmp_path / "a.npy", head + hostile)
+    np.save(tmp_path / "w.npy", W)
+    with pytest.raises(ValueError, match="it is not as numpy writes it"):
+        Connectome.from_file(tmp_path / "w.npy", labels=tmp_path / "a.npy")
+
+
+# --- coordinates ------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    "content",
+    [
+        "label,x,y,z,volume\nV1,1,2,3,9\nV2,4,5,6,9\nMT,7,8,9,9\nM1,0,0,1,9\n",
+        "z,y,x,region\n3,2,1,V1\n6,5,4,V2\n9,8,7,MT\n1,0,0,M1\n",
+        "name\tside\tX\tY\tZ\nV1\tL\t1\t2\t3\nV2\tR\t4\t5\t6\nMT\tL\t7\t8\t9\nM1\tR\t0\t0\t1\n",
+        "V2 4 5 6\nV1 1 2 3\nMT 7 8 9\nM1 0 0 1\n",
+    ],
+)
+def test_coordinates_in_any_order_of_columns(tmp_path, content):
+    path = put(tmp_path / "w.csv", "V1,V2,MT,M1\n" + lines(W))
+    conn = Connectome.from_file(path, centres=put(tmp_path / "xyz.txt", content))
+    np.testing.assert_array_equal(conn.centres.to_decimal(u.mm), [[1, 2, 3], [4, 5, 6], [7, 8, 9], [0, 0, 1]])

@@ -205,7 +205,7 @@ def test_npy_and_sparse_npz(tmp_path):
 
 
 def test_objects_beside_plain_arrays_do_not_stand_in_the_way(tmp_path):
-    np.savez(tmp_path / "a.npz", weights=W, labels=np.array(NAMES, object))
+    np.savez(tmp_path / "a.npz", weights=W, labels=np.array([*NAMES[:3], 4.0], object))
     with pytest.raises(ValueError, match="'labels' cannot be read"):
         Connectome.from_npz(tmp_path / "a.npz")
     assert Connectome.from_npz(tmp_path / "a.npz", labels=NAMES).labels == tuple(NAMES)

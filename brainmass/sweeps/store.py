@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from brainmass._common.extras import import_io
-from brainmass._common.netcdf import CHECKSUM, write_netcdf
-from brainmass._common.reading.problems import as_path
+from brainmass._common.netcdf import CHECKSUM, read_netcdf, write_netcdf
+from brainmass._common.reading.problems import DAMAGE, as_path
 from brainmass.sweeps.layout import FAILED, NOT_RUN, Layout
 
 __all__ = ["Elsewhere", "File", "Memory", "as_store_path", "is_store", "remove_leftovers"]
@@ -191,7 +191,18 @@ class File:
                 variable.encoding = {}
             write_netcdf(self.path, _plain_text(dataset).load())
             shutil.rmtree(self.folder, ignore_errors=True)
-        return _as_in_memory(xarray.load_dataset(self.path, engine="h5netcdf", decode_times=False))
+        return _as_in_memory(_whole(self.path))
+
+
+def _whole(path: Path) -> Any:
+    """What is in a `.nc` file, which must be as it was written."""
+    try:
+        with read_netcdf(path) as dataset:
+            return dataset.load()
+    except DAMAGE as error:
+        if isinstance(error, FileNotFoundError | PermissionError):
+            raise
+        raise ValueError(f"{path} is no whole file of a sweep ({error}): remove it, or give another name.") from error
 
 
 def _as_in_memory(dataset: Any) -> Any:
@@ -220,7 +231,7 @@ def _attrs_of(path: Path) -> dict[str, Any]:
             with import_io("xarray").open_dataset(path, engine="h5netcdf", decode_times=False) as dataset:
                 return dict(dataset.attrs)
         return dict(import_io("zarr").open_group(path, mode="r").attrs)
-    except (OSError, ValueError, KeyError) as error:
+    except DAMAGE as error:
         raise ValueError(f"{path} is no file of a sweep ({error}): give `store` another name.") from error
 
 

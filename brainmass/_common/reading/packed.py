@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ast
 import io
+import pickle
 import zipfile
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
+from brainmass._common.reading.objects import texts_of_objects
 from brainmass._common.reading.problems import DAMAGE, bad, check_size
 
 __all__ = ["Npz", "read_npy", "zip_members"]
@@ -20,15 +22,18 @@ _WHOLE = "be whole and hold plain arrays"
 
 def read_npy(where: Any, data: bytes, what: str = "it") -> np.ndarray:
     """The array of a `.npy` file."""
-    _check_header(where, data[: 2**16], len(data), what)
+    objects = _check_header(where, data[: 2**16], len(data), what)
     try:
+        if objects is not None:
+            return texts_of_objects(data[objects[0] :], objects[1])
         return np.load(io.BytesIO(data), allow_pickle=False)
-    except DAMAGE as error:
-        raise bad(where, _WHOLE, f"{what} cannot be read ({error})") from error
+    except (*DAMAGE, pickle.UnpicklingError) as error:
+        why = f"it holds objects, as a pickle: {error}" if objects is not None else str(error)
+        raise bad(where, _WHOLE, f"{what} cannot be read ({why})") from error
 
 
-def _check_header(where: Any, start: bytes, size: int, what: str) -> None:
-    """Refuse an array that declares more than there is."""
+def _check_header(where: Any, start: bytes, size: int, what: str) -> tuple[int, tuple[int, ...]] | None:
+    """Refuse an array that declares more than there is; of one of objects, its place and shape."""
     try:
         length, at = (2, 10) if start[6:7] == b"\x01" else (4, 12)
         header = ast.literal_eval(start[at : at + int.from_bytes(start[8 : 8 + length], "little")].decode("latin-1"))
@@ -38,6 +43,8 @@ def _check_header(where: Any, start: bytes, size: int, what: str) -> None:
         raise bad(where, _WHOLE, f"{what} cannot be read ({error})") from error
     except SyntaxError as error:
         raise bad(where, _WHOLE, f"{what} cannot be read ({error})") from error
+    if kind == np.dtype(object):
+        return at + int.from_bytes(start[8 : 8 + length], "little"), shape
     if kind.hasobject:
         raise bad(where, _WHOLE, f"{what} cannot be read (it holds objects, as a pickle)")
     end = at + int.from_bytes(start[8 : 8 + length], "little") + declared
@@ -46,6 +53,7 @@ def _check_header(where: Any, start: bytes, size: int, what: str) -> None:
     if declared > size:
         but = f"{what} of shape {shape} is cut short or declares {declared / 1e9:.3g} GB that are not there"
         raise bad(where, _WHOLE, but)
+    return None
 
 
 class Npz(Mapping[str, Any]):

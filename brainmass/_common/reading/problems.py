@@ -29,6 +29,8 @@ _PIECE = 2**16  # bytes that are unpacked at a time
 
 
 def bad(where: Any, must: str, but: str) -> ValueError:
+    but = " ".join(str(but).split())  # messages of libraries may have several lines
+    but = "".join(c if c.isprintable() else repr(c)[1:-1] for c in but)
     return ValueError(f"File {str(where)!r} must {must}, but {but}.")
 
 

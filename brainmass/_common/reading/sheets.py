@@ -161,7 +161,7 @@ def _of_frame(value: Any) -> str:
 def read_cifti(where: Any, data: bytes) -> Held:
     """A matrix or series of parcels, with their names."""
     nibabel = import_extra("brain", "nibabel")
-    with _whole(where, "CIFTI"):
+    with _whole(where, "CIFTI"), nibabel.imageglobals.LoggingOutputSuppressor():
         image = nibabel.Cifti2Image.from_bytes(data)
         shape = image.shape
         check_size(where, int(np.prod(shape, dtype=object)) * 8, len(data))

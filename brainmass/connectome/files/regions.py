@@ -96,8 +96,10 @@ def _labels_of_arrays(contents: Contents) -> list[str]:
 
 
 def centres_of_rows(where: Any, rows: list[tuple[int, list[str]]]) -> tuple[list[str] | None, np.ndarray]:
-    """Label (of one or several words), x, y, z, and perhaps more, which is not read."""
+    """Label (of one or several words), x, y, z, and perhaps more, which is not read; in any order under a head."""
     first = [str(cell).lower() for cell in rows[0][1]]
+    if {"x", "y", "z"} <= set(first) and all(len(cells) == len(first) for _, cells in rows):
+        return _under_a_head(where, rows, first)
     if first[-3:] == ["x", "y", "z"]:
         rows = rows[1:]
     if all(len(cells) == 3 and all(map(is_number, cells)) for _, cells in rows):
@@ -105,6 +107,20 @@ def centres_of_rows(where: Any, rows: list[tuple[int, list[str]]]) -> tuple[list
     placed = [_place(cells) for _, cells in rows]
     labels = [" ".join(cells[:at]) for (_, cells), at in zip(rows, placed, strict=True)]
     return labels, numbers(where, [(i, cells[at : at + 3]) for (i, cells), at in zip(rows, placed, strict=True)], 2)
+
+
+def _under_a_head(
+    where: Any, rows: list[tuple[int, list[str]]], head: list[str]
+) -> tuple[list[str] | None, np.ndarray]:
+    """Columns by their names: x, y, z, and that of the labels."""
+    if len(set(head)) < len(head):
+        raise bad(where, "have columns with names that differ", f"row {rows[0][0]} is {', '.join(map(repr, head))}")
+    xyz = numbers(where, [(i, [cells[head.index(axis)] for axis in "xyz"]) for i, cells in rows[1:]])
+    named = next((head.index(name) for name in _HEADS if name in head), None)
+    if named is None:
+        texts = [j for j in range(len(head)) if not any(is_number(cells[j]) for _, cells in rows[1:])]
+        named = texts[0] if len(texts) == 1 else None
+    return (None if named is None else [str(cells[named]) for _, cells in rows[1:]]), xyz
 
 
 def _place(cells: Sequence[str]) -> int:
