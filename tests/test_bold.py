@@ -102,8 +102,9 @@ def test_any_unit_of_the_step():
     with brainstate.environ.context(dt=0.01):
         bold = brainmass.BOLDSignal(1)
         bold.init_state()
-        with pytest.raises(u.UnitMismatchError, match=r"BOLDSignal needs a time step that is a time.*dt=0.1 \* u.ms"):
-            bold.update(1.0)
+        with pytest.warns(UserWarning, match=r"reads the time step 0.01 .* as 0.01 s.*write 0.01 \* u.second"):
+            plain = bold.update(1.0)
+    np.testing.assert_allclose(plain, expected[0], rtol=1e-5)
 
 
 def test_derivative_is_the_papers(x64):

@@ -146,7 +146,7 @@ def test_a_kernel_of_ones_own():
     ("make", "message"),
     [
         (lambda: bm.AdditiveCoupling()(X), "needs the argument `conn`"),
-        (lambda: bm.AdditiveCoupling(conn=X), r"`conn` of AdditiveCoupling must be a matrix.*\(4,\)"),
+        (lambda: bm.AdditiveCoupling(conn=X[:3]), r"`conn` of AdditiveCoupling must be a matrix.*\(3,\)"),
         (lambda: bm.AdditiveCoupling(conn=W)(X[:3]), r"couples 4 regions, but the activity has shape \(3,\)"),
         (lambda: bm.AdditiveCoupling(conn=W)(), "no bound sources: call it with the activity"),
         (lambda: bm.DiffusiveCoupling(conn=W, x=X)(), "needs its targets `y`"),
@@ -158,7 +158,7 @@ def test_a_kernel_of_ones_own():
             lambda: bm.additive_coupling(np.ones((3, 4)), W),
             r"`delayed_x` of additive_coupling .*shape .*\(3, 4\)",
         ),
-        (lambda: bm.additive_coupling(X, X), "must be a matrix"),
+        (lambda: bm.additive_coupling(X, X[:3]), "must be a matrix"),
     ],
 )
 def test_refusals(make, message):

@@ -151,7 +151,7 @@ def test_parameter_may_be_traced():
     assert float(slope) == 2.0  # d/da of (a − x²) x at x = 2
     with says(u.UnitMismatchError, "Argument `tau`"):
         jax.jit(lambda x: MPR(1, tau=x * u.mV).tau.value())(1.0)
-    with says(ValueError, "must be > 0, but is -1.0"):  # a number that is known inside a jit is still checked
+    with says(ValueError, "must be >= 0, but is -1.0"):  # a number that is known inside a jit is still checked
         jax.jit(lambda x: x * HopfStep(1, beta=-1.0).p.beta)(1.0)
 
 

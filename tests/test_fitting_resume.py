@@ -11,7 +11,7 @@ import brainmass as bm
 
 # Steps that end a minimisation, and gradients of zero at the start, are what some of these fits are about.
 pytestmark = pytest.mark.filterwarnings(
-    "ignore:.*ended after n_steps:RuntimeWarning", "ignore:The gradient is exactly zero:RuntimeWarning"
+    "ignore:.*ended before it converged:RuntimeWarning", "ignore:The gradient is exactly zero:RuntimeWarning"
 )
 
 
@@ -73,14 +73,22 @@ def same(one, other):
 
 @pytest.mark.parametrize(("backend", "optimizer", "options"), KINDS)
 def test_resumed_is_the_same_bit_for_bit(tmp_path, backend, optimizer, options):
-    seen, model = [], hopf()
-    fit = fitter(backend, optimizer, model, callbacks=lambda step: seen.append(step.step), **options)
+    seen, model, minimises = [], hopf(), optimizer in ("L-BFGS-B", "Nelder-Mead")
+
+    def watch(step):
+        seen.append(step.step)
+        return step.step + 1 == last  # minimisations end by themselves; their evaluations are counted here
+
+    fit = fitter(backend, optimizer, model, callbacks=watch, **options)
 
     def anew(n_steps, **run):
+        nonlocal last
+        last = 4 if n_steps == 4 else None
         model.a.set_value(jnp.full(1, 0.2))
         model.beta.set_value(jnp.array(0.5))
-        return fit.fit(TARGET, n_steps=n_steps, seed=4, **run)
+        return fit.fit(TARGET, n_steps=2 if minimises else n_steps, seed=4, **run)
 
+    last = None
     whole = anew(9)
     assert anew(4).n_steps == 4 < whole.n_steps
     fit.save(tmp_path / "fit.npz")

@@ -63,11 +63,11 @@ def fitter(backend, optimizer=None, model=None, loss=banana, **options):
         pytest.param("nevergrad", "twopointsde", 30, 0.1, marks=pytest.mark.slow),
         pytest.param("nevergrad", nevergrad.families.ParametrizedCMA(scale=0.5), 60, 0.1, marks=pytest.mark.slow),
         ("scipy", None, 40, 1e-3),
-        ("scipy", "L-BFGS-B", 30, 1e-3),
-        ("scipy", "nelder-mead", 80, 1e-3),
-        pytest.param("scipy", "TNC", 60, 1e-2, marks=pytest.mark.slow),
-        pytest.param("scipy", "SLSQP", 40, 1e-2, marks=pytest.mark.slow),
-        pytest.param("scipy", "Powell", 200, 1e-2, marks=pytest.mark.slow),
+        ("scipy", "L-BFGS-B", 1, 1e-3),
+        ("scipy", "nelder-mead", 1, 1e-3),
+        pytest.param("scipy", "TNC", 1, 1e-2, marks=pytest.mark.slow),
+        pytest.param("scipy", "SLSQP", 1, 1e-2, marks=pytest.mark.slow),
+        pytest.param("scipy", "Powell", 1, 1e-2, marks=pytest.mark.slow),
     ],
 )
 def test_finds_the_lowest_point(backend, optimizer, n_steps, within):
@@ -86,7 +86,7 @@ def test_finds_the_lowest_point(backend, optimizer, n_steps, within):
 
 @pytest.mark.parametrize("optimizer", ["BFGS", pytest.param("CG", marks=pytest.mark.slow)])
 def test_without_bounds(optimizer):
-    result = fitter("scipy", optimizer, search_space=None).fit(n_steps=40)
+    result = fitter("scipy", optimizer, search_space=None).fit()
     np.testing.assert_allclose([result.best_params[name] for name in LOWEST], 1.0, atol=1e-3)
 
 
@@ -128,7 +128,7 @@ def test_l_bfgs_is_that_of_scipy(x64, mode):
     truth = scipy.optimize.minimize(both, [2.2 / 4, 0.49 / 2.99], jac=True, bounds=[(0, 1)] * 2, method="L-BFGS-B")
     with matching_precision():
         model = hopf()
-    result = fitter("scipy", "L-BFGS-B", model, mode=mode).fit(n_steps=100)
+    result = fitter("scipy", "L-BFGS-B", model, mode=mode).fit()
     assert result.n_steps == truth.nfev
     np.testing.assert_allclose(result.raw.x, truth.x, rtol=1e-8)
     assert result.grad_norms[0] == pytest.approx(np.linalg.norm(both(np.array([2.2 / 4, 0.49 / 2.99]))[1]))
@@ -149,7 +149,7 @@ def test_bounds_hold_and_are_reached():
     assert float(result.best_params["tau"].to_decimal(u.ms)) == pytest.approx(1.0, abs=0.05)
     np.testing.assert_allclose(result.best_params["eta"], [-3.0, -3.0], atol=0.05)
     assert all(1.0 <= float(p["tau"].to_decimal(u.ms)) <= 20.0 for p in seen)
-    exact = bm.Fitter(node, "L-BFGS-B", loss_fn=slope, backend="scipy", search_space=space).fit(n_steps=40)
+    exact = bm.Fitter(node, "L-BFGS-B", loss_fn=slope, backend="scipy", search_space=space).fit()
     np.testing.assert_allclose(exact.best_params["eta"], [-3.0, -3.0])
     assert float(exact.best_params["tau"].to_decimal(u.ms)) == pytest.approx(1.0)
 
@@ -286,7 +286,7 @@ NAMES = "`search_space` of Fitter"
         ({"search_space": {"b": (0, 1)}}, "no parameter 'b'.*There are a, w, beta"),
         ({"search_space": {"a": (0, 1)}, "backend": "scipy"}, "must bound all trainable parameters, but lacks beta"),
         ({"search_space": SPACE | {"a": (1, 0)}}, "must go from low to high, but is from 1 to 0"),
-        ({"search_space": SPACE | {"beta": (-1, 1)}}, NAMES + ", for the parameter `beta`, must be > 0, but is -1"),
+        ({"search_space": SPACE | {"beta": (-1, 1)}}, NAMES + ", for the parameter `beta`, must be >= 0, but is -1"),
         ({"search_space": SPACE | {"a": (-1 * u.ms, 1)}}, "`a`, must have no unit, but is -1"),
         ({"search_space": SPACE | {"a": ([0.0, 0.0], 1.0)}}, r"must fit its shape \(\), but has shape \(2,\)"),
         ({"search_space": SPACE | {"a": (0.0, np.inf)}}, "`a`, must be finite, but is inf"),

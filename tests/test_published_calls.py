@@ -4,7 +4,9 @@ import importlib
 import re
 
 import brainstate
+import braintools
 import brainunit as u
+import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
@@ -166,7 +168,12 @@ def test_other_names_of_attributes():
     network = bm.Network(bm.HopfStep(2), conn=conn, coupled_var="x")
     assert (network.n_node, network.coupled_var, network.self_connection) == (2, "x", False)
     layer = bm.HORNSeqLayer(2, 3)
-    assert layer.horn is layer.node and layer.h2h is layer.rec and layer.i2h is layer.inp
+    assert layer.horn is layer.node and layer.h2h is layer.rec and layer.i2h is layer.inp and layer.n_hidden == 3
+    network = bm.HORNSeqNetwork(2, 3, 4)
+    assert network.h2o is network.readout
+    from brainmass.coupling import AdditiveConn
+
+    assert AdditiveConn is bm.horn.AdditiveConn
     info = {m.name: m for m in bm.list_models()}
     assert info["JansenRitStep"].n_state_vars == 6 and info["LinearStep"].n_state_vars == 1
     table = bm.list_models.to_table().splitlines()
@@ -245,6 +252,117 @@ def test_a_module_wired_by_hand_runs_sweeps_and_is_fitted(delay):
     np.testing.assert_allclose(result.best_params["coupling.k"], 0.5, rtol=1e-3)
 
 
+# --- a node of one's own -----------------------------------------------------------------------------------------
+class Own(brainstate.nn.Dynamics):
+    """Decays at a rate g, with a second input."""
+
+    def __init__(self):
+        super().__init__(2)
+        self.g = Param(1.0, fit=True)
+
+    def init_state(self, batch_size=None, **kwargs):
+        self.x = brainstate.HiddenState(jnp.array([1.0, 3.0]))
+
+    def update(self, received=0.0, other=0.0):
+        self.x.value = self.x.value + 0.1 * (received - self.g.value() * self.x.value) + other
+        return self.x.value
+
+
+@pytest.mark.parametrize("delay", [0.0, 0.3])
+def test_a_network_of_a_node_of_ones_own_runs_and_is_fitted(delay):
+    past = {} if delay == 0 else {"distance": np.full((2, 2), 0.6), "speed": 2.0, "delay_init": Constant(0.5)}
+    with brainstate.environ.context(dt=DT):
+        network = bm.Network(Own(), conn=WEIGHTS + 9.0 * np.eye(2), coupled_var="x", k=0.5, **past)
+        sim, expected = bm.Simulator(network), by_hand(delay)
+        assert network.n_node == 2
+        np.testing.assert_allclose(sim.run(1.2 * u.ms, monitors=X, seed=0)["x"], expected, rtol=1e-5)
+        pushed = sim.run(0.1 * u.ms, inputs=lambda i, t: 1.0, seed=0)["output"]
+        np.testing.assert_allclose(pushed[0], expected[0] + 1.0, rtol=1e-5)  # the input after the coupling
+        network.node.g.set_value(jnp.asarray(2.0))
+        fit = bm.Fitter(network, "L-BFGS-B", predict=lambda m: bm.Simulator(m).run(1.2 * u.ms, monitors=X)["x"],
+                        objective=lambda x, target: jnp.mean((x - target) ** 2), backend="scipy")  # fmt: skip
+        np.testing.assert_allclose(fit.fit(expected).best_params["node.g"], 1.0, rtol=1e-3)
+
+
+def test_a_network_of_a_node_of_ones_own_checks_what_it_is_given():
+    with brainstate.environ.context(dt=DT):
+        with pytest.raises(ValueError, match=r"`conn` of Network must be square .*\(2, 2\), but has shape \(3, 3\)"):
+            bm.Network(Own(), conn=np.ones((3, 3)), coupled_var="x")
+        with pytest.raises(ValueError, match="`speed` of Network needs the lengths"):
+            bm.Network(Own(), conn=WEIGHTS, coupled_var="x", speed=1.0)
+        with pytest.raises(ValueError, match="`self_connection` of Network must be True for trainable weights"):
+            bm.Network(Own(), conn=Param(WEIGHTS), coupled_var="x")
+    with pytest.raises(TypeError, match="`node` of Network must be a NeuralMassDynamics model"):
+        bm.Network(3, conn=WEIGHTS, coupled_var="x")
+
+
+def test_nodes_of_ones_own_under_keys():
+    class Two(brainstate.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.nodes = {"first": Own(), "second": Own()}
+
+        def update(self):
+            return self.nodes["second"](self.nodes["first"]())
+
+    x = bm.Simulator(Two(), dt=DT).run(0.2 * u.ms, monitors={"x": lambda m: m.nodes["second"].x.value}, seed=0)["x"]
+    first = np.array([1.0, 3.0]) * np.array([[0.9], [0.81]])
+    second = 0.9 * np.array([1.0, 3.0]) + 0.1 * first[0]
+    np.testing.assert_allclose(x, [second, 0.9 * second + 0.1 * first[1]], rtol=1e-5)
+
+
+# --- weights -----------------------------------------------------------------------------------------------------
+def test_flat_weights_are_read_row_by_row():
+    x = np.array([1.0, 3.0])
+    for made in bm.AdditiveCoupling(conn=WEIGHTS.ravel()), bm.AdditiveCoupling(conn=jnp.asarray(WEIGHTS).ravel()):
+        np.testing.assert_allclose(made(x), WEIGHTS @ x)
+    np.testing.assert_allclose(bm.additive_coupling(x, WEIGHTS.ravel()), WEIGHTS @ x)
+    network = bm.Network(bm.HopfStep(2), conn=WEIGHTS.ravel(), coupled_var="x")
+    np.testing.assert_array_equal(network.conn.value(), WEIGHTS)
+    with pytest.raises(ValueError, match=r"`conn` of Network must be a matrix.*\(5,\).*reshape"):
+        bm.Network(bm.HopfStep(2), conn=np.ones(5), coupled_var="x")
+    with pytest.raises(ValueError, match=r"`conn` of Network must be square.*\(2, 2\), but has shape \(3, 3\)"):
+        bm.Network(bm.HopfStep(2), conn=np.ones(9), coupled_var="x")
+
+
+def test_the_gradient_of_a_network_by_weights_that_it_is_made_of():
+    def loss(weights):
+        node = bm.LinearStep(2, gamma=-1.0, init_x=lambda shape: jnp.array([1.0, 3.0]), method="euler")
+        network = bm.Network(node, conn=weights, coupled_var="x", k=0.5)
+        return jnp.sum(bm.Simulator(network, dt=DT).run(0.2 * u.ms, monitors=["x"])["x"][-1])
+
+    found, h = jax.grad(loss)(jnp.asarray(WEIGHTS, jnp.float32)), 1e-2
+    for i, j in (0, 1), (1, 0):
+        step = np.zeros((2, 2), np.float32)
+        step[i, j] = h
+        np.testing.assert_allclose(found[i, j], (loss(WEIGHTS + step) - loss(WEIGHTS - step)) / (2 * h), rtol=1e-3)
+
+
+# --- forward models and pictures -------------------------------------------------------------------------------------
+def test_the_scale_of_a_lead_field_may_be_a_unit():
+    L = np.array([[1.0, 0.0, 2.0], [3.0, 1.0, 0.0]]) * (u.mV / (u.nA * u.meter))
+    one, two = np.array([1.0, 2.0]), np.ones((5, 2))
+    per_mv = bm.LeadFieldModel(2, 3, L, scale=u.nA * u.meter / u.mV)
+    np.testing.assert_allclose(per_mv(one * u.mV).to_decimal(u.mV), [7.0, 2.0, 2.0])
+    plain = bm.LeadFieldModel(2, 3, L, scale=u.nA * u.meter)
+    np.testing.assert_allclose(plain.update(one).to_decimal(u.mV), [7.0, 2.0, 2.0])
+    np.testing.assert_allclose(bm.LeadFieldModel(2, 3, L, scale=2.0)(two)[3].to_decimal(u.mV), [8.0, 2.0, 4.0])
+
+
+def test_a_readout_takes_a_trajectory_when_it_has_states():
+    readout = bm.LeadfieldReadout(np.ones((3, 2)), y0=0.0, cy0=4.0, demean=False)
+    brainstate.nn.init_all_states(readout)
+    np.testing.assert_allclose(readout.update(np.array([[1.0, 3.0]] * 5)), np.full((5, 3), 8.0))
+
+
+def test_a_spectrum_with_a_plain_time_step():
+    pytest.importorskip("matplotlib")
+    x = np.sin(2 * np.pi * 0.25 * np.arange(400))
+    axes = bm.viz.plot_power_spectrum(x, 0.5, loglog=False)
+    frequency, power = axes.lines[0].get_data()
+    assert frequency[np.argmax(power)] == pytest.approx(0.5, rel=0.02) and "per unit of dt" in axes.get_xlabel()
+
+
 # --- fits -----------------------------------------------------------------------------------------------------------
 def to_one(optimizer=None, at=0.3, transform=None, **options):
     """A fit of `a` to 1, where the loss is 0."""
@@ -276,14 +394,34 @@ def test_settings_as_a_dictionary_and_bounds_from_the_transform():
     with pytest.raises(ValueError, match="may hold method, n_sample, but holds 'budgets'"):
         to_one({"method": "DE", "budgets": 6}, transform=SigmoidT(0.05, 3.0), backend="nevergrad")
     tight = to_one({"method": "L-BFGS-B", "tol": 1e-8, "options": {"maxiter": 1}}, backend="scipy")
-    assert tight.fit(jnp.ones(5)).raw.nit == 1
+    with pytest.warns(RuntimeWarning, match="ended before it converged"):
+        assert tight.fit(jnp.ones(5)).raw.nit == 1
 
 
-def test_a_minimisation_that_its_steps_end_says_so():
-    with pytest.warns(RuntimeWarning, match="Nelder-Mead ended after n_steps=3 evaluations.*in brainmass 0.1.1"):
-        to_one("Nelder-Mead", backend="scipy").fit(jnp.ones(5), n_steps=3)
-    converged = to_one("Nelder-Mead", backend="scipy").fit(jnp.ones(5), n_steps=400)
-    np.testing.assert_allclose(converged.best_params["a"], 1.0, atol=1e-3)
+def test_steps_of_scipy_are_minimisations_each_to_its_end():
+    """Two valleys: the one at the start is the shallower, at 0.5; the other, at 2, is 1 deeper."""
+
+    def valleys(m):
+        a = m.a.value()
+        return jnp.sum(jnp.where(a < 1.25, (a - 0.5) ** 2, (a - 2.0) ** 2 - 1.0))
+
+    def fitted(n_steps):
+        model = bm.HopfStep(1, a=Param(0.3, t=SigmoidT(0.05, 3.0), fit=True))
+        return bm.Fitter(model, "Nelder-Mead", loss_fn=valleys, backend="scipy").fit(n_steps=n_steps)
+
+    np.testing.assert_allclose(fitted(1).best_params["a"], 0.5, atol=1e-3)
+    result = fitted(6)
+    np.testing.assert_allclose([result.best_params["a"][()], result.raw.fun], [2.0, -1.0], atol=1e-3)
+    assert fitted(None).n_steps == fitted(1).n_steps < result.n_steps == len(result.history)
+    with pytest.warns(RuntimeWarning, match="Nelder-Mead ended before it converged: Maximum number of iterations"):
+        to_one({"method": "Nelder-Mead", "options": {"maxiter": 2}}, backend="scipy").fit(jnp.ones(5))
+    with pytest.raises(ValueError, match="`n_steps` of fit must be 1 for BFGS without bounds, but is 2"):
+        to_one("BFGS", backend="scipy").fit(jnp.ones(5), n_steps=2)
+
+
+def test_the_optimiser_is_the_one_that_was_given():
+    adam = braintools.optim.Adam(0.1)
+    assert to_one(adam).optimizer is adam
 
 
 def test_a_callback_reads_by_name():

@@ -33,7 +33,7 @@ class Given(NamedTuple):
 
 @dataclass(frozen=True)
 class Orders:
-    """How a fit is to go."""
+    """How a fit is to go: the largest number of steps; of a minimisation by scipy, which ends by itself, how many."""
 
     n_steps: int
     fresh_noise: bool | None  # None: as the solver has it
@@ -45,6 +45,12 @@ class Orders:
     checkpoint: Path | None = None
     checkpoint_every: float = 60.0
     batch: int | None = None
+    minimisations: int | None = None
+
+    @property
+    def known_length(self) -> int | None:
+        """The number of steps, where it is known before."""
+        return self.n_steps if self.minimisations is None else None
 
 
 class Course:
@@ -82,7 +88,7 @@ class Course:
 
     def __enter__(self) -> Course:
         if self.orders.progress:
-            self._bar = progress_bar(total=self.orders.n_steps, desc="fitting", unit="step")
+            self._bar = progress_bar(total=self.orders.known_length, desc="fitting", unit="step")
             self._bar.update(self.n_done)
         return self
 
@@ -193,13 +199,12 @@ class Course:
             self._warn(f"The gradient explodes: its norm is {norm:.3g} at step {self.n_done - 1}. {advice}")
         return False
 
-    def warn_of_an_early_end(self, method: str) -> None:
-        """Where a minimisation used up its steps before it converged."""
-        if self.n_done >= self.orders.n_steps:
-            self._warn(
-                f"{method} ended after n_steps={self.orders.n_steps} evaluations, before it converged. `n_steps` "
-                "counts evaluations; in brainmass 0.1.1 it counts minimisations, each to its end: give more."
-            )
+    def warn_of_an_early_end(self, method: str, message: str) -> None:
+        """Where a minimisation of scipy says that it did not converge."""
+        self._warn(
+            f"{method} ended before it converged: {message.rstrip('.')}. Options of scipy go with the method. "
+            f'Example: Fitter(model, {{"method": "{method}", "options": {{"maxiter": 1000}}}}, ...).'
+        )
 
     def warn_of_lost_generation(self) -> None:
         if not self._warned:
@@ -212,7 +217,7 @@ class Course:
         warnings.warn(text, RuntimeWarning, stacklevel=6)
 
     def _show(self) -> None:
-        i, n = self.n_done - 1, self.orders.n_steps
+        i, n = self.n_done - 1, self.orders.known_length or 100
         if self._bar is not None:
             self._bar.set_postfix_str(f"loss {self.losses[-1]:.4g}", refresh=False)
             self._bar.update()

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from brainmass._common.checks import instance, number, one_of, whole
+from brainmass._common.checks import MOST, instance, number, one_of, whole
 from brainmass._common.foreign import tree
 from brainmass._common.messages import show
 from brainmass._common.random import as_key
@@ -173,13 +173,14 @@ class Fitter(Closed):
 
     @property
     def optimizer(self) -> Any:
-        """The optimiser: of optax, or as it was given."""
-        return self._solver.optimizer
+        """The optimiser, as it was given; where none was, the default."""
+        given = self._given_as[0][1]
+        return given if self.backend == "grad" and given is not None else self._solver.optimizer
 
     def fit(
         self,
         target: Any = None,
-        n_steps: int = 100,
+        n_steps: int | None = None,
         *,
         verbose: bool = False,
         seed: Any = 0,
@@ -199,9 +200,10 @@ class Fitter(Closed):
         ----------
         target
             What the objective compares with.
-        n_steps : int
-            Largest number of steps: of the optimiser, generations, or evaluations by `scipy.optimize.minimize`; those
-            of a fit that is resumed count.
+        n_steps : int, optional
+            Largest number of steps: of the optimiser, or generations; those of a fit that is resumed count. Default
+            100. Of a method of `scipy.optimize.minimize` the number of minimisations, each to its end: one from the
+            present values, the others from random places within the bounds; default 1.
         verbose : bool
             Print the loss about ten times.
         seed : int or JAX key
@@ -241,10 +243,22 @@ class Fitter(Closed):
         return self._finish(course, found, given, structure, raw)
 
     def _arranged(
-        self, target: Any = None, n_steps: int = 100, *, seed: Any = 0, data: Any = None, batch: Any = None, **how: Any
+        self,
+        target: Any = None,
+        n_steps: int | None = None,
+        *,
+        seed: Any = 0,
+        data: Any = None,
+        batch: Any = None,
+        **how: Any,
     ) -> tuple[Orders, Inventory, SearchSpace, Given, Any]:
         """What a fit goes by; all errors there are before its first step."""
+        minimises = isinstance(self._solver, Minimize)
+        if n_steps is None:
+            n_steps = 1 if minimises else 100
         orders = Orders(callbacks=self._callbacks, **orders_of("fit", "n_steps", n_steps, _ORDERS | how))
+        if minimises:
+            orders = dataclasses.replace(orders, n_steps=MOST, minimisations=orders.n_steps)
         labels = getattr(self.model, "labels", None)
         target, data = (
             tree(f"Argument `{name}` of fit", given, labels) for name, given in (("target", target), ("data", data))

@@ -77,7 +77,7 @@ class FitResult(Closed):
         Norm of the gradient at each step, in what the solver moves; that of the start with the lowest loss. None where
         there is no gradient.
     n_steps : int
-        Steps taken.
+        Steps taken; with a method of `scipy.optimize.minimize` evaluations.
     prediction
         What the model predicts at `best_params`, if the fit has a `predict`.
     divergence : DivergenceError or None

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
 from functools import partial
 from typing import Any
 
+import brainstate
 import brainunit as u
 from brainstate import HiddenState
 from braintools.init import Constant
@@ -130,7 +132,7 @@ class BOLDSignal(ScaledDrive):
         """Advance one time step under the drive `z`, shape (batch..., regions); returns the signal."""
         z = self.as_drive(z)
         check_input_shape(self._owner, "z", z, u.math.shape(self.x.value))
-        h = time_step(self._owner).to_decimal(u.second)
+        h = self._seconds()
         old = tuple(self.state_values().values())
         first = self._log_rates(old, z)
         second = self._log_rates(_moved(old, first, h), z)
@@ -138,6 +140,18 @@ class BOLDSignal(ScaledDrive):
         for name, value in zip(self._states, new, strict=True):
             getattr(self, name).value = value
         return self.bold()
+
+    def _seconds(self) -> Any:
+        """The time step in seconds, which is what a plain number of `brainstate.environ` is taken for."""
+        dt = brainstate.environ.get("dt", default=None)
+        if dt is None or isinstance(dt, u.Quantity):
+            return time_step(self._owner).to_decimal(u.second)
+        warnings.warn(
+            f"{self._owner} reads the time step {dt} of brainstate.environ as {dt} s, as its parameters are: write "
+            f"{dt} * u.second.",
+            stacklevel=3,
+        )
+        return dt
 
     def bold(self) -> Any:
         """The BOLD signal at the present state, as a fraction of the resting signal."""

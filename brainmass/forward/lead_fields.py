@@ -47,11 +47,12 @@ class LeadFieldModel(LinearObserver):
     drawn from `brainstate.random`, and in a run from the key of the run, afresh at every update.
 
     `in_size` and `out_size` are the numbers of regions and of sensors. `L`, shape (regions, sensors), is in
-    `sensor_unit` per `dipole_unit`, as is a plain array; a `Param` makes it trainable. `scale`, one number or one for
-    each region, turns activity into dipole moments. By default a dipole moment is taken as it is, a plain number as one
-    in `dipole_unit`, and a potential by as many `dipole_unit` as it has mV. `noise_cov`, shape (sensors, sensors), is
-    symmetric and positive semidefinite, in the square of `sensor_unit`, as are plain numbers. `sensors` are the names
-    of the sensors, which results keep; by default those that a table gives to that axis of `L`.
+    `sensor_unit` per `dipole_unit`, as is a plain array; a `Param` makes it trainable. `scale`, one number, one for
+    each region, or a unit, turns activity into dipole moments; plain numbers become some in `dipole_unit`. By default
+    a dipole moment is taken as it is, a plain number as one in `dipole_unit`, and a potential by as many
+    `dipole_unit` as it has mV. `noise_cov`, shape (sensors, sensors), is symmetric and positive semidefinite, in the
+    square of `sensor_unit`, as are plain numbers. `sensors` are the names of the sensors, which results keep; by
+    default those that a table gives to that axis of `L`.
 
     Reference: Mosher, Leahy, Lewis 1999, IEEE Trans. Biomed. Eng. 46:245.
 
@@ -104,6 +105,8 @@ class LeadFieldModel(LinearObserver):
             instance(f"Argument `{key}` of {self._owner}", value, u.Unit, "a unit", example=f"{key}=u.mV")
         if key == "L" and (value is not None or self._closed):
             value = self._gain(value)
+        if key == "scale" and isinstance(value, u.Unit):
+            value = 1.0 * value
         return super()._admitted(key, value)
 
     def shape_of(self, key: str, value: Any) -> tuple[int, ...] | None:
@@ -176,6 +179,8 @@ class LeadFieldModel(LinearObserver):
         unit = u.get_unit(x)
         if self.scale is not None:
             moment = x * self.p.scale
+            if u.get_unit(moment).dim == u.DIMENSIONLESS == unit.dim:
+                moment = u.maybe_decimal(moment) * self.dipole_unit
         elif unit.dim == u.DIMENSIONLESS:
             moment = u.maybe_decimal(x) * self.dipole_unit
         elif unit.has_same_dim(u.mV):
@@ -597,6 +602,9 @@ class LeadfieldReadout(LinearObserver):
     def update(self, x: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Take in the activity of one step, shape (batch..., regions); returns what the sensors see of it.
 
-        Without `init_state`, outside a run, it is the same as calling the model.
+        Without `init_state`, outside a run, it is the same as calling the model, and so it is for a trajectory, which
+        has an axis more than the states.
         """
-        return self(x) if "seen" not in vars(self) else super().update(x)
+        if "seen" not in vars(self) or u.math.ndim(x) > u.math.ndim(self.seen.value):
+            return self(x)
+        return super().update(x)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import math
 from typing import Any, ClassVar
 
 import brainstate
@@ -314,11 +315,25 @@ def as_weights(owner: str, conn: Any) -> Param:
     if conn is None:
         raise TypeError(f"{owner} needs the argument `conn`, the weights: conn[i, j] is onto i from j.")
     conn = getattr(conn, "weights", conn)
-    values = conn.value() if isinstance(conn, Param) else conn
-    shape = np.shape(u.get_mantissa(values))
+    if not isinstance(conn, Param):
+        conn = _as_matrix(f"Argument `conn` of {owner}", u.math.asarray(conn))
+    shape = u.math.shape(conn.value() if isinstance(conn, Param) else conn)
     if len(shape) != 2:
         raise ValueError(f"Argument `conn` of {owner} must be a matrix (N_out, N_in), but has shape {shape}.")
-    return as_param(owner, Coupling._params["conn"], conn if isinstance(conn, Param) else u.math.asarray(conn), shape)
+    return as_param(owner, Coupling._params["conn"], conn, shape)
+
+
+def _as_matrix(what: str, weights: Any) -> Any:
+    """Weights as a matrix; a flat array of N * N is one, row by row."""
+    shape = u.math.shape(weights)
+    if len(shape) == 1 and (n := math.isqrt(shape[0])) ** 2 == shape[0] > 0:
+        return u.math.reshape(weights, (n, n))
+    if len(shape) != 2:
+        raise ValueError(
+            f"{what} must be a matrix (N_out, N_in), or the N * N weights of N regions row by row, but has shape "
+            f"{shape}. Example: conn=weights.reshape(n_out, n_in)."
+        )
+    return weights
 
 
 class DiffusiveCoupling(Coupling):

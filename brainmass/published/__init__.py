@@ -9,7 +9,7 @@ import warnings
 from types import ModuleType
 from typing import Any
 
-from brainmass.published import attributes, data, modules, typing
+from brainmass.published import attributes, data, modules, typing, wired
 
 __all__ = ["find", "install"]
 
@@ -21,6 +21,7 @@ def install(package: ModuleType) -> None:
     modules.install(package)
     attributes.install(package)
     data.install(package)
+    wired.install(package)
 
 
 def find(package: ModuleType, name: str) -> Any:

@@ -17,11 +17,18 @@ _PROPERTIES = {
     },
 }
 _LAYERS = {
-    "training.horn": {"HORNSeqLayer": {"horn": "node", "i2h": "inp", "h2h": "rec"}},
+    "training.horn": {
+        "HORNSeqLayer": {"horn": "node", "i2h": "inp", "h2h": "rec"},
+        "HORNSeqNetwork": {"h2o": "readout"},
+    },
     "training.jansen_rit": {
         layer: {"dynamics": "node", "i2h": "inp", "h2h": "rec"} for layer in ("JansenRitLayer", "JansenRit2Layer")
+    }
+    | {"JansenRitNetwork": {"h2o": "readout"}},
+    "training.wilson_cowan": {
+        "WilsonCowanSeqLayer": {"dynamics": "node", "i2h": "inp", "h2h": "rec"},
+        "WilsonCowanSeqNetwork": {"h2o": "readout"},
     },
-    "training.wilson_cowan": {"WilsonCowanSeqLayer": {"dynamics": "node", "i2h": "inp", "h2h": "rec"}},
 }
 _READ = "What version 0.1.1 calls `{}`; to be read."
 
@@ -35,6 +42,8 @@ def install(package: ModuleType) -> None:
         for name, others in layers.items():
             for other, own in others.items():
                 _add(getattr(module, name), other, lambda self, own=own: getattr(self, own))
+            if "Layer" in name:
+                _add(getattr(module, name), "n_hidden", lambda self: self.node.varshape[-1])
     package.list_models.to_table = lambda: table(package.list_models())
     package.datasets.Connectome.__iter__ = _parts
     package.network.Network = package.Network

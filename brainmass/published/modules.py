@@ -33,7 +33,7 @@ PATHS = {
         "_version": "__version__ __version_info__",
         "_xy_model": "XY_Oscillator",
         "coombes_byrne": "CoombesByrneStep",
-        "coupling": _COUPLINGS,
+        "coupling": f"{_COUPLINGS} AdditiveConn DelayedAdditiveConn",
         "epileptor": "EpileptorStep",
         "fhn": "FitzHughNagumoStep",
         "fitter": "FitResult Fitter",
@@ -75,6 +75,7 @@ PATHS = {
 
 # Where what is not at the top of the package stands: modules that are searched in turn, by the start of the path.
 _HOMES = {
+    "coupling": ("training.horn",),
     "horn": ("training.horn", "models.horn.step"),
     "jansen_rit": (
         "models.jansen_rit.connectivity",

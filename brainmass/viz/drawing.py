@@ -121,6 +121,14 @@ def seconds(x: Any, argument: str, of: str, example: str) -> float:
     return value
 
 
+def plain_length(x: Any, argument: str, of: str, example: str) -> float:
+    """The length of a time that is given without unit."""
+    value = np.nan if isinstance(x, u.Quantity) or np.ndim(x) else float(x)
+    if not (np.isfinite(value) and value > 0):
+        raise argument_error(argument, of, f"must be a positive time or number, but is {x}", example)
+    return value
+
+
 def names_for(labels: Sequence[str] | None, n: int, of: str) -> list[str] | None:
     given = None if labels is None else checks.items(f"Argument `labels` of {of}", labels, "names")
     names = None if given is None else [str(label) for label in given]

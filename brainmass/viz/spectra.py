@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import brainunit as u
 import jax.numpy as jnp
 import numpy as np
 
@@ -17,6 +19,7 @@ from brainmass.viz.drawing import (
     check_looks,
     columns,
     finite,
+    plain_length,
     seconds,
     style,
 )
@@ -47,12 +50,12 @@ def plot_power_spectrum(
     ----------
     signal : array or Quantity, shape (T,) or (T, R)
         Equally spaced samples, finite, T >= 4.
-    dt : Quantity of time
-        Distance of the samples.
+    dt : Quantity of time, or number
+        Distance of the samples. With a plain number frequencies are per unit of it, not in Hz.
     ax : matplotlib Axes, optional
     loglog : bool
         Logarithmic axes, without the frequency 0.
-    window : Quantity of time, optional
+    window : Quantity of time, or number as `dt`, optional
         Length of a window; frequencies are its inverse apart. Default two ninths of the signal, which makes eight of
         them, or 256 samples where that is more.
     **kwargs
@@ -70,15 +73,19 @@ def plot_power_spectrum(
     finite(traces, "signal", of)
     if len(traces) < 4:
         raise argument_error("signal", of, f"must have 4 samples or more, but has {len(traces)}", _EXAMPLE)
-    frequencies, power = _welch(traces, seconds(dt, "dt", of, _EXAMPLE), window)
+    in_seconds = isinstance(dt, u.Quantity)
+    length = seconds if in_seconds else plain_length
+    size = _window_size(len(traces), length(dt, "dt", of, _EXAMPLE), window, length)
+    frequencies, power = _welch(traces, length(dt, "dt", of, _EXAMPLE), size)
     first = 1 if loglog else 0
     ax = axes_or_new(ax, of)
     _draw_spectra(ax, frequencies[first:], power[first:], kwargs)
     if loglog:
         ax.set_xscale("log")
         ax.set_yscale("log")
-    ax.set_xlabel("frequency (Hz)")
-    ax.set_ylabel(axis_label("power spectral density", f"({unit})²/Hz" if unit else "1/Hz"))
+    ax.set_xlabel("frequency (Hz)" if in_seconds else "frequency (per unit of dt)")
+    per = "Hz" if in_seconds else "frequency"
+    ax.set_ylabel(axis_label("power spectral density", f"({unit})²/{per}" if unit else f"1/{per}"))
     return ax
 
 
@@ -92,11 +99,16 @@ def _draw_spectra(ax: Axes, frequencies: np.ndarray, power: np.ndarray, kwargs: 
     ax.legend()
 
 
-def _welch(traces: np.ndarray, dt: float, window: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Frequencies in Hz and one-sided densities per Hz of the columns."""
-    of, n = "plot_power_spectrum", len(traces)
-    size = max(min(n, 256), 2 * n // 9) if window is None else round(seconds(window, "window", of, _EXAMPLE) / dt)
+def _window_size(n: int, dt: float, window: Any, length: Callable[..., float]) -> int:
+    """Samples of a window."""
+    of = "plot_power_spectrum"
+    size = max(min(n, 256), 2 * n // 9) if window is None else round(length(window, "window", of, _EXAMPLE) / dt)
     if not 4 <= size <= n:
         must = f"must be 4 samples or more, and no longer than the signal of {n}, but is {size} samples"
         raise argument_error("window", of, must, "plot_power_spectrum(signal, 0.1 * u.ms, window=1 * u.second)")
+    return size
+
+
+def _welch(traces: np.ndarray, dt: float, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Frequencies in 1/dt and one-sided densities of the columns."""
     return np.fft.rfftfreq(size, dt), np.asarray(welch(jnp.asarray(traces), dt, size), float)

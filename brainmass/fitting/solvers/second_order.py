@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from functools import partial
 from typing import Any
 
@@ -37,8 +38,16 @@ METHODS = {
 }
 
 
+# What scipy says where its iterations or evaluations are used up; others end where the precision does.
+_LIMIT = re.compile("max|limit|exceed", re.IGNORECASE)
+
+
 class Minimize:
-    """Back end 'scipy', with the name of a method: a step evaluates the loss and, if wanted, its gradient."""
+    """Back end 'scipy', with the name of a method: minimisations, each to its end, of which the lowest counts.
+
+    The first starts from the present values, the others from places drawn evenly within the bounds. The course of the
+    fit goes by evaluations of the loss and, if wanted, its gradient.
+    """
 
     many = fresh_noise = may_be_fresh = False
 
@@ -67,9 +76,23 @@ class Minimize:
         if space.bounded:
             Box(space)
 
+    def _starts(self, n: int, at: Box | Stored, given: Given) -> list[np.ndarray]:
+        """Where the minimisations start."""
+        if n > 1 and not at.bounded:
+            raise ValueError(
+                f"Argument `n_steps` of fit must be 1 for {self.optimizer} without bounds, but is {n}: it counts "
+                "minimisations, each to its end, and all but the first start from a random place within the bounds. "
+                'Example: search_space={"k": (0.0, 2.0)}.'
+            )
+        rng = np.random.default_rng(np.asarray(given.key))
+        return [at.start, *(rng.uniform(size=at.start.size) for _ in range(n - 1))]
+
     def run(self, course: Course, structure: Any, given: Given, space: SearchSpace) -> Any:
-        optimize, wants_gradient = import_fit("scipy.optimize"), METHODS[self.optimizer][1]
-        at = Box(space) if space.bounded else Stored(space)
+        optimize, (takes_bounds, wants_gradient) = import_fit("scipy.optimize"), METHODS[self.optimizer]
+        n = course.orders.minimisations or 1
+        # A transform is bound enough for one minimisation; random starts need numbers.
+        at = Box(space) if space.bounded or (n > 1 and takes_bounds) else Stored(space)
+        structure = structure, at.bounded
         if structure not in self._compiled:
             self._compiled[structure] = jax.jit(partial(self._find, at, wants_gradient))
         self.stored = at.stored
@@ -103,11 +126,18 @@ class Minimize:
         if self.optimizer == "Newton-CG":  # it takes differences of gradients
             options["options"] = {"eps": precision**0.5}
         options |= self.settings
+        starts, ended = self._starts(n, at, given), []
         try:
-            return optimize.minimize(loss, at.start, method=self.optimizer, jac=wants_gradient or None, **options)
+            for start in starts:
+                ended.append(
+                    optimize.minimize(loss, start, method=self.optimizer, jac=wants_gradient or None, **options)
+                )
         except StopIteration:
-            course.warn_of_an_early_end(self.optimizer)
-            return None
+            pass  # patience or a callback ended it
+        lowest = min(ended, key=lambda one: one.fun, default=None)
+        if lowest is not None and not lowest.success and _LIMIT.search(str(lowest.message)):
+            course.warn_of_an_early_end(self.optimizer, str(lowest.message))
+        return lowest
 
     def _find(
         self, at: Any, wants_gradient: bool, place: Any, fixed: Any, key: Any, number: Any, target: Any

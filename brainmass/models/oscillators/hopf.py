@@ -7,7 +7,7 @@ from typing import ClassVar
 import brainunit as u
 from braintools.init import Constant, Uniform
 
-from brainmass.dynamics.fields import Initializer, Par, param, positive
+from brainmass.dynamics.fields import Initializer, Par, nonnegative, param
 from brainmass.dynamics.regime import LargestStep
 from brainmass.models.oscillators.base import XY_Oscillator
 
@@ -32,7 +32,7 @@ class HopfStep(XY_Oscillator):
 
     a: Par = param(default=0.25, doc="bifurcation parameter, per ms")
     w: Par = param(default=0.2, doc="angular frequency, rad per ms")
-    beta: Par = param(default=1.0, doc="cubic saturation, per ms", domain=positive)
+    beta: Par = param(default=1.0, doc="cubic saturation, per ms; 0: none", domain=nonnegative)
     init_y: Initializer = Constant(0.0)
 
     def dx(self, x, y, x_ext):
