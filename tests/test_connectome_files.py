@@ -275,7 +275,7 @@ def test_csv_unit_of_length(tmp_path):
         (",a,b\na,0,1\nc,1,0\n", "must be a table of the regions 'a', 'c', but has 'b'"),
         ("# nothing\n", "it is empty"),
         ('"a,b\n0,1\n1,0\n', "row 1 has a quote that does not end"),
-        ("0,1,2\n1,0,3\n", r"square matrix \(N, N\), but are of shape \(2, 3\)"),
+        ("0,1,2\n1,0,3\n", "hold a square matrix, but it is 2 × 3: if its first column are names"),
         ("0,1\n1,inf\n", r"weights\[1, 1\] is inf"),
         ("a,a\n0,1\n1,0\n", "'a' is there twice"),
     ],

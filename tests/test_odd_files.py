@@ -373,3 +373,20 @@ def test_coordinates_in_any_order_of_columns(tmp_path, content):
     path = put(tmp_path / "w.csv", "V1,V2,MT,M1\n" + lines(W))
     conn = Connectome.from_file(path, centres=put(tmp_path / "xyz.txt", content))
     np.testing.assert_array_equal(conn.centres.to_decimal(u.mm), [[1, 2, 3], [4, 5, 6], [7, 8, 9], [0, 0, 1]])
+
+
+# --- one row or column too many ---------------------------------------------------------------------------------------
+def test_names_that_are_numbers_and_sums_at_the_end(tmp_path):
+    """As of the tractography that comes with The Virtual Brain, whose first row are ids of FreeSurfer."""
+    path = put(tmp_path / "w.csv", "132,126,104,129\n" + lines(W))
+    with pytest.raises(
+        ValueError, match="hold a square matrix, but it is 5 × 4: if its first row are names, say header"
+    ):
+        Connectome.from_file(path)
+    assert Connectome.from_file(path, header=True).labels == ("132", "126", "104", "129")
+    pd.DataFrame(W).to_csv(path, header=False)
+    with pytest.raises(ValueError, match="it is 4 × 5: if its first column are names, leave them out"):
+        Connectome.from_file(path)
+    total = np.block([[W, W.sum(1)[:, None]], [W.sum(0), W.sum()]])
+    with pytest.warns(UserWarning, match="last row and column that are the sums of the others"):
+        Connectome.from_file(put(path, lines(total)))

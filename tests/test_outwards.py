@@ -168,3 +168,61 @@ def test_sensors_are_named_by_a_table_or_an_argument():
             brainmass.EEGLeadFieldModel(3, 2, gain, sensors=names)
     with pytest.raises(ValueError, match="`sensors` of Result must name, .*'v' has shape .3,. there and 1 names"):
         Result({"v": VALUES}, {"v": TIMES}, dt=1 * u.ms, duration=10 * u.ms, sensors={"v": ["a"]})
+
+
+# --- sources on a surface ---------------------------------------------------------------------------------------------
+@pytest.fixture(scope="module")
+def on_surface():
+    """Eight dipoles on each of two spheres, with normals that point outwards, as vertices of a cortex have them."""
+    montage = mne.channels.make_standard_montage("biosemi16")
+    info = mne.create_info(montage.ch_names, 100.0, "eeg")
+    info.set_montage(montage)
+    sphere = mne.make_sphere_model((0.0, 0.0, 0.04), 0.095, info, verbose="error")
+    rng = np.random.default_rng(0)
+    spaces = []
+    for side, kind in ((-1, 101), (1, 102)):  # left and right hemisphere, by FIFF's constants
+        normals = rng.normal(size=(12, 3))
+        normals /= np.linalg.norm(normals, axis=1, keepdims=True)
+        used = np.arange(1, 9)  # not all vertices carry a dipole
+        space = {
+            "id": kind, "type": "surf", "rr": 0.02 * normals + [side * 0.03, 0.0, 0.06], "nn": normals, "np": 12,
+            "vertno": used, "nuse": 8, "inuse": np.isin(np.arange(12), used).astype(int), "coord_frame": 4, "ntri": 0,
+            "tris": np.zeros((0, 3), int), "nuse_tri": 0, "use_tris": np.zeros((0, 3), int), "nearest": None,
+            "nearest_dist": None, "pinfo": None, "patch_inds": None, "dist": None, "dist_limit": None,
+            "subject_his_id": "x",
+        }  # fmt: skip
+        spaces.append(space)
+    sources = mne.SourceSpaces(spaces)
+    kwargs = {"eeg": True, "meg": False, "mindist": 0, "verbose": "error"}
+    return mne.make_forward_solution(info, None, sources, sphere, **kwargs)
+
+
+def test_sources_on_a_surface_point_along_its_normals(on_surface):
+    """Against MNE's own conversion to fixed orientations."""
+    fixed = mne.convert_forward_solution(on_surface, surf_ori=True, force_fixed=True, use_cps=False, verbose="error")
+    turned = mne.convert_forward_solution(on_surface, surf_ori=True, use_cps=False, verbose="error")
+    expected = fixed["sol"]["data"].T
+    assert expected.shape == (16, 16)
+    si = u.volt / (u.amp * u.meter)
+    for given in (on_surface, fixed, turned):
+        eeg = brainmass.EEGLeadFieldModel.from_mne(given)
+        np.testing.assert_allclose(
+            eeg.L.value().to_decimal(si), expected, rtol=1e-4, atol=1e-4 * np.abs(expected).max()
+        )
+
+
+def test_labels_of_a_cortex_are_the_regions(on_surface):
+    fixed = mne.convert_forward_solution(on_surface, surf_ori=True, force_fixed=True, use_cps=False, verbose="error")
+    gain = fixed["sol"]["data"].T
+    labels = [
+        mne.Label([1, 2, 3, 11], hemi="lh", name="a-lh", subject="x"),  # vertex 11 carries no dipole
+        mne.Label([4, 5, 6, 7, 8], hemi="lh", name="b-lh", subject="x"),
+        mne.Label([2, 8], hemi="rh", name="a-rh", subject="x"),
+    ]
+    eeg = brainmass.EEGLeadFieldModel.from_mne(on_surface, parcels=labels)
+    expected = np.stack([gain[:3].mean(0), gain[3:8].mean(0), gain[[9, 15]].mean(0)])
+    si = u.volt / (u.amp * u.meter)
+    found = eeg.L.value().to_decimal(si)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4 * np.abs(expected).max())
+    with pytest.raises(ValueError, match="none for region 0"):
+        brainmass.EEGLeadFieldModel.from_mne(on_surface, parcels=[mne.Label([11], hemi="lh", subject="x")])

@@ -197,6 +197,7 @@ def finished(where: Any, fields: dict[str, Any], given: Given) -> dict[str, Any]
         fields["labels"] = numbered(where, fields["labels"], given.number_repeated)
     fields["weights"] = _numbered_table(where, fields["weights"], given)
     _check_lengths_shape(where, fields, given)
+    _check_margins(where, _values(fields["weights"]))
     side = triangle(_values(fields["weights"]))
     if side is None and given.symmetrize:
         but = "both are filled: see Connectome.symmetrize"
@@ -225,6 +226,31 @@ def _numbered_table(where: Any, table: Any, given: Given) -> Any:
             fresh = numbered(where, [str(label) for label in found], given.number_repeated)
             labels.append(np.asarray(fresh, object))
     return dataclasses.replace(table, labels=tuple(labels))
+
+
+def _check_margins(where: Any, weights: np.ndarray) -> None:
+    """Names that were read as a row or column of numbers, and sums at the end, make one too many."""
+    if weights.ndim != 2 or weights.dtype.kind not in "biuf":
+        return
+    rows, columns = weights.shape
+    if abs(rows - columns) == 1 and min(rows, columns) > 1:
+        first = weights[0] if rows > columns else weights[:, 0]
+        if (first == np.round(first)).all() and len(set(first.tolist())) == len(first):
+            names = (
+                "first row are names, say header=True" if rows > columns else "first column are names, leave them out"
+            )
+            but = f"it is {rows} × {columns}: if its {names}"
+            raise bad(where, "hold a square matrix", but)
+    if rows == columns > 3 and weights[-1, -1] and _ends_with_sums(weights) and _ends_with_sums(weights.T):
+        warnings.warn(
+            f"File {str(where)!r} has a last row and column that are the sums of the others, and are read as a region: "
+            "leave them out if they are none, subnetwork(range(N - 1)).",
+            stacklevel=2,
+        )
+
+
+def _ends_with_sums(weights: np.ndarray) -> bool:
+    return bool(np.allclose(weights[:-1].sum(axis=0), weights[-1], rtol=1e-6, atol=0))
 
 
 def _check_lengths_shape(where: Any, fields: dict[str, Any], given: Given) -> None:
