@@ -24,7 +24,7 @@ from brainmass import (
     WhiteNoise,
     WongWangExcInhStep,
 )
-from brainmass.dynamics import fields
+from brainmass.dynamics import checks
 from brainmass.dynamics.fields import Par, param, positive, spelling, state
 from brainmass.dynamics.node import NeuralMassDynamics
 from brainmass.testing import check_ports
@@ -591,7 +591,7 @@ def test_other_inputs_must_name_ports():
 def test_examples_in_messages_can_be_pasted(name):
     """brainunit knows some units under other names than it prints: `u.s` does not exist."""
     for spec in getattr(brainmass, name)._params.values():
-        pasted = eval(fields._example(spec), {"u": u})
+        pasted = eval(checks._example(spec), {"u": u})
         assert any(u.get_unit(pasted).has_same_dim(unit) for unit in spec.units) or not spec.units
         assert spec.default is None or u.math.allclose(pasted, spec.default)
 

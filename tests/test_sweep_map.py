@@ -93,7 +93,7 @@ def test_what_sweep_returns_is_drawn():
 
 REFUSALS = [
     (lambda: viz.plot_sweep_map(np.eye(3)), TypeError, "xarray Dataset or DataArray"),
-    (lambda: viz.plot_sweep_map(GRID, "scores"), ValueError, "must be one of score, but is 'scores'"),
+    (lambda: viz.plot_sweep_map(GRID, "scores"), ValueError, "must be 'score', but is 'scores'"),
     (lambda: viz.plot_sweep_map(GRID.isel(k=0)), ValueError, "two parameters .* but has tau. Example: plot_sweep"),
     (lambda: viz.plot_sweep_map(GRID, x="seed"), ValueError, "`x` .* one of the parameters k, tau, but is 'seed'"),
     (lambda: viz.plot_sweep_map(GRID, x="k", y="k"), ValueError, "another one"),

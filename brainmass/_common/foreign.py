@@ -402,7 +402,7 @@ def _written(label: Any) -> str | None:
         return None if None in parts else " ".join(parts)  # type: ignore[arg-type]
     if isinstance(label, np.ndarray) and label.size == 1:
         return _written(label.ravel()[0])
-    if label is None or label != label or isinstance(label, bool | np.bool_):
+    if label is None or isinstance(label, np.ndarray | bool | np.bool_) or label != label:
         return None
     if isinstance(label, int | np.integer):
         return str(int(label))

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from brainstate.nn import Param
 
-from brainmass._common.checks import is_traced
+from brainmass._common.checks import is_traced, numbers
 from brainmass._common.extras import import_fit
 from brainmass._common.messages import show
 from brainmass._common.precision import default_dtype
@@ -235,6 +235,7 @@ def _node_of(model: Any) -> WongWangExcInhStep:
 def _checked_rate(target: Any, node: WongWangExcInhStep) -> Any:
     """The target in Hz, for each region."""
     what = "Argument `target` of feedback_inhibition (mean rate of the excitatory pools)"
+    target = numbers(what, target)
     if not u.get_unit(target).has_same_dim(u.Hz):
         raise u.UnitMismatchError(f"{what} must have unit of rate, but is {show(target)}. Example: target=3.06 * u.Hz.")
     rate = jnp.asarray(target.to_decimal(u.Hz), default_dtype())

@@ -10,6 +10,7 @@ import brainunit as u
 import numpy as np
 
 from brainmass._common.checks import function
+from brainmass._common.foreign import is_table
 from brainmass._common.reading.text import TextStyle
 from brainmass.connectome import files
 from brainmass.connectome.checks import (
@@ -116,7 +117,7 @@ class Connectome(Regions):
         unit = checked_length_unit(length_unit)
         far = {"lengths": lengths, "centres": regions.pop("centres", None)}
         for name, table in far.items():
-            if table is not None and not isinstance(table, u.Quantity):
+            if is_table(table):  # others are numbers with a unit, or refused below
                 table = table.copy()
                 table.attrs["units"] = str(unit)
                 far[name] = table

@@ -76,6 +76,8 @@ class Regions(abc.ABC):
 
     @classmethod
     def _from_file(cls, path: PathLike, name: str | None, fields: dict[str, Any]) -> Self:
+        if name is not None:
+            checked_name(cls.__name__, name)
         fields["name"] = name or fields.get("name") or os.path.splitext(os.path.basename(os.path.normpath(path)))[0]
         try:
             return cls(**fields)
@@ -155,9 +157,8 @@ class Regions(abc.ABC):
 
     def _symmetry(self, by: str | None, is_symmetric: bool, upper: Any, lower: Any) -> str | None:
         """How weights there and back are combined; None where nothing is to be done."""
-        if by is not None and by not in COMBINED:
-            must = f"must be 'mean', 'max' or 'sum', but is {by!r}"
-            raise argument_error(type(self).__name__, "by", must, "symmetrize('mean')")
+        if by is not None:
+            one_of(argument_of(type(self).__name__, "by"), by, COMBINED)
         if by is None and not is_symmetric and upper and lower:
             must = "must be 'mean', 'max' or 'sum' where weights differ each way, but is None"
             raise argument_error(type(self).__name__, "by", must, "symmetrize('mean')")

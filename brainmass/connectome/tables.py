@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from brainmass._common.checks import instance, is_whole, items, one_of
 from brainmass._common.foreign import Held, as_text, is_graph, opened, positions
 
 __all__ = ["graph_connections", "in_one_order", "named_ends"]
@@ -109,9 +110,10 @@ def named_ends(
     ValueError
         Where numbers could be either.
     """
-    if numbering not in (None, 0, 1, "ids"):
-        raise ValueError(f"Argument `numbering` must be 0, 1 or 'ids', but is {numbering!r}.")
+    if numbering is not None and not is_whole(numbering, 0, 1):
+        one_of("Argument `numbering`", numbering, ("ids",), also="0, 1 or ")
     texts = [[as_text(what, end) for end in np.ravel(ends).tolist()] for ends in (source, target)]
+    labels = None if labels is None else items("Argument `labels`", labels, "names")
     known = None if labels is None else [as_text("Argument `labels`", label) for label in labels]
     there = dict.fromkeys(text for pair in zip(*texts, strict=True) for text in pair)
     numbers = all(_COUNTS.fullmatch(text) for text in there) and bool(there)
@@ -166,6 +168,9 @@ def graph_connections(owner: str, graph: Any, weight: str, length: str | None) -
     edges = [(place[a], place[b], facts) for a, b, facts in graph.edges(data=True)]
     if not graph.is_directed():
         edges += [(b, a, facts) for a, b, facts in edges if a != b]
+    for argument, attribute in {"weight": weight, "length": length}.items():
+        kinds = str if argument == "weight" else str | None
+        instance(f"Argument `{argument}` of {owner}", attribute, kinds, "the name of an attribute of the edges")
     strengths = _of_edges(owner, nodes, edges, weight, default=1.0)
     fields = {
         "n": len(nodes),

@@ -7,6 +7,7 @@ import difflib
 from collections.abc import Callable
 from typing import Any
 
+from brainmass._common.checks import flag, instance
 from brainmass._common.messages import named
 
 __all__ = ["list_datasets", "load_dataset", "register_dataset"]
@@ -53,6 +54,8 @@ def register_dataset(
     if not callable(loader):
         must = f"must be callable without arguments, but is {type(loader).__name__}"
         raise TypeError(f"Argument `loader` of register_dataset (function that loads) {must}. {example}")
+    flag("Argument `overwrite` of register_dataset", overwrite)
+    instance("Argument `description` of register_dataset", description, str | None, "text")
     if name in _ENTRIES and not overwrite:
         must = f"must be new, but {name!r} is registered already (overwrite=True replaces it)"
         raise ValueError(f"Argument `name` of register_dataset (name of the data set) {must}. {example}")

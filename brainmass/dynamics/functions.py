@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import brainunit as u
@@ -23,7 +24,18 @@ def sys2nd(A: Any, a: Any, u: Any, x: Any, v: Any) -> Any:
     is :math:`A/a`.
     """
     A, a, u, x, v = _numbers("sys2nd", A=A, a=a, u=u, x=x, v=v)
-    return A * a * u - 2 * a * v - a**2 * x
+    terms = A * a * u, 2 * a * v, a**2 * x
+    named = dict(zip(("A a u", "a v", "a² x"), terms, strict=True))
+    _check_one_unit("Arguments `A`, `a`, `u`, `x` and `v` of sys2nd", named)
+    return terms[0] - terms[1] - terms[2]
+
+
+def _check_one_unit(what: str, terms: Mapping[Any, Any]) -> None:
+    units = {name: u.get_unit(term) for name, term in terms.items()}
+    first = next(iter(units.values()))
+    if not all(unit.has_same_dim(first) for unit in units.values()):
+        but = ", ".join(f"{name} in {unit}" for name, unit in units.items())
+        raise u.UnitMismatchError(f"{what} must make terms of one unit, but make {but}.")
 
 
 def _numbers(owner: str, **given: Any) -> list[Any]:

@@ -10,6 +10,7 @@ from typing import Any
 import brainunit as u
 import numpy as np
 
+from brainmass._common.checks import instance, items, one_of
 from brainmass._common.extras import import_extra
 from brainmass._common.files import whole_file
 from brainmass._common.reading.problems import as_path
@@ -24,9 +25,7 @@ def the_monitor(result: Recorded, name: str | None, method: str) -> str:
         raise ValueError(
             f"Argument `name` of Result.{method} must say which monitor, one of {', '.join(map(repr, monitors))}."
         )
-    name = monitors[0] if name is None else name
-    result[name]  # for its error
-    return name
+    return monitors[0] if name is None else one_of(f"Argument `name` of Result.{method}", name, monitors)
 
 
 def to_pandas(result: Recorded, name: str | None) -> Any:
@@ -66,10 +65,7 @@ _SI = {"eeg": u.volt, "seeg": u.volt, "ecog": u.volt, "mag": u.tesla}
 def to_mne(result: Recorded, name: str | None, sensors: Sequence[str] | None, kind: str) -> Any:
     mne = import_extra("eeg", "mne")
     name = the_monitor(result, name, "to_mne")
-    if kind not in _SI:
-        raise ValueError(
-            f"Argument `kind` of Result.to_mne must be one of {', '.join(map(repr, _SI))}, but is {kind!r}."
-        )
+    one_of("Argument `kind` of Result.to_mne", kind, _SI)
     value, unit = result[name], _SI[kind]
     if not u.get_unit(value).has_same_dim(unit):
         raise u.UnitMismatchError(
@@ -79,9 +75,11 @@ def to_mne(result: Recorded, name: str | None, sensors: Sequence[str] | None, ki
     if data.ndim != 2:
         raise ValueError(f"Monitor {name!r} must have shape (time, sensors) for MNE, but has {data.shape}.")
     n = data.shape[1]
-    names = list(sensors) if sensors is not None else _names(result, name, n)
+    what = "Argument `sensors` of Result.to_mne"
+    names = _names(result, name, n) if sensors is None else items(what, sensors, "names")
     if len(names) != n:
         raise ValueError(f"Argument `sensors` of Result.to_mne must be {n} names, but are {len(names)}.")
+    names = [instance("Each of the `sensors` of Result.to_mne", sensor, str, "text") for sensor in names]
     info = mne.create_info(names, _rate(name, result), kind)
     return mne.io.RawArray(data.T, info, verbose="error")
 

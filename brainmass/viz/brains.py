@@ -48,8 +48,8 @@ def plot_connectome(
     """
     adjacency, centres, colours = _graph(connectome, strongest, "plot_connectome")
     plotting = import_extra("brain", "nilearn.plotting")
-    if ax is None:
-        ax = axes_or_new(None, figsize=(9, 3.2))
+    is_new, ax = ax is None, axes_or_new(ax, "plot_connectome", figsize=(9, 3.2))
+    if is_new:
         ax.figure.set_layout_engine("none")  # type: ignore[union-attr]  # nilearn places its views by itself
     if not np.array_equal(adjacency, adjacency.T):
         colours["edge_kwargs"] = {"linewidth": 0.2}  # arrows have a width of their own

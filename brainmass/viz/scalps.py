@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import brainunit as u
 import numpy as np
 
+from brainmass._common.checks import one_of
 from brainmass._common.extras import import_extra
 from brainmass._common.messages import show
 from brainmass.viz.drawing import (
@@ -77,6 +78,8 @@ def plot_topography(
     if positions is None:
         must = "must be given, as no sensor has a place without them"
         raise argument_error("positions", _OF, must, "positions='biosemi64', labels=['Fz', 'Cz', 'Pz']")
+    if names is not None and len(set(names)) < len(names):
+        raise argument_error("labels", _OF, f"must differ from each other, but are {names}", _EXAMPLE)
     mne = import_extra("eeg", "mne")
     sensors = _sensors(mne, positions, names, len(numbers))
     signed = bool((numbers < 0).any() and (numbers > 0).any())
@@ -99,6 +102,7 @@ def _sensors(mne: Any, positions: Any, names: list[str] | None, n: int) -> Any:
             raise argument_error("positions", _OF, f"must have {n} sensors, but have {len(found.ch_names)}", _EXAMPLE)
         return found
     if isinstance(positions, str):
+        one_of(f"Argument `positions` of {_OF}", positions, mne.channels.get_builtin_montages())
         positions = mne.channels.make_standard_montage(positions)
     if isinstance(positions, mne.channels.DigMontage):
         known = list(positions.ch_names)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import brainunit as u
 import numpy as np
 
-from brainmass._common.checks import as_array, number
+from brainmass._common.checks import as_array, number, one_of
+from brainmass._common.messages import named
 from brainmass.viz.drawing import (
     COLORS,
     DIVERGING,
@@ -135,6 +136,8 @@ def plot_sweep_map(
         raise argument_error("data", _MAP, "must hold finite numbers, but has none", "plot_sweep_map(data, 'score')")
     numbers = np.ma.masked_invalid(numbers.astype(float))
     coordinates = [_coordinate(array, axis) for axis in (x, y)]
+    if center is not None:
+        center = number("Argument `center` of plot_sweep_map", center)
     check_looks("plot_sweep_map", cmap=cmap, colorbar=colorbar)
     ax = axes_or_new(ax, "plot_sweep_map")
     colours = _colours(numbers, center, cmap) | kwargs
@@ -164,10 +167,7 @@ def _variable(data: Any, name: str | None) -> Any:
         known = [str(key) for key in data.data_vars if key != "failed"]
         if name is None and len(known) == 1:
             name = known[0]
-        if name not in known:
-            must = f"must be one of {', '.join(known)}, but is {name!r}"
-            raise argument_error("name", _MAP, must, example)
-        data = data[name]
+        data = data[one_of(f"Argument `name` of {_MAP}", name, known)]
     if not hasattr(data, "dims") or not hasattr(data, "coords"):
         must = f"must be an xarray Dataset or DataArray, as brainmass.sweep gives, but is a {type(data).__name__}"
         raise argument_error("data", _MAP, must, example, TypeError)
@@ -187,12 +187,14 @@ def _axes_of(array: Any, x: str | None, y: str | None, is_list: bool) -> tuple[s
     if x is None and y is None and len(known) == 2:
         y, x = known
     for argument, other in (("x", y), ("y", x)):
-        if (x if argument == "x" else y) is None and len(known) == 2 and other in known:
+        if (x if argument == "x" else y) is None and len(known) == 2 and isinstance(other, str) and other in known:
             remaining = known[1 - known.index(other)]
             x, y = (remaining, y) if argument == "x" else (x, remaining)
-    for argument, value in (("x", x), ("y", y)):
-        if value not in known:
-            raise argument_error(argument, _MAP, f"must be one {what}, but is {value!r}", f'{argument}="{known[0]}"')
+    # the one that was given first: the other may be missing only
+    for argument, value in sorted((("x", x), ("y", y)), key=lambda pair: pair[1] is None):
+        if not isinstance(value, str) or value not in known:
+            must = f"must be one {what}, but is {named(value)}"
+            raise argument_error(argument, _MAP, must, f'{argument}="{known[0]}"')
     if x == y:
         raise argument_error("y", _MAP, f"must be another one {what} than `x`, {x!r}", f'y="{known[0]}"')
     return str(x), str(y)

@@ -10,6 +10,7 @@ from typing import Any
 import brainunit as u
 import numpy as np
 
+from brainmass._common.checks import instance, is_whole, items
 from brainmass._common.foreign import Held, align, as_text, is_sparse
 from brainmass._common.reading.hdf5 import Hdf5
 from brainmass._common.reading.kinds import READERS, in_words, kind_of, refuse_kind
@@ -197,6 +198,8 @@ def is_list(row: Sequence[str]) -> bool:
 
 def check_style(path: Any, kind: str, style: TextStyle, sheet: Any) -> None:
     """Refuse what has no part in a file of this kind."""
+    if not is_whole(sheet, 0):
+        instance("Argument `sheet`", sheet, str, "the number of a sheet, from 0, or its name")
     known = {"text": ("delimiter", "decimal", "encoding", "header"), "xlsx": ("decimal", "header", "sheet")}
     said = {name: getattr(style, name) for name in known["text"]} | {"sheet": sheet or None}
     idle = next((name for name, x in said.items() if x is not None and name not in known.get(kind, ())), None)
@@ -312,6 +315,10 @@ def read_array(
     """
     path = as_path(path)
     style = TextStyle(delimiter, decimal, encoding, empty, header)
+    instance("Argument `name` of read_array", name, str | None, "the name of a variable")
+    instance("Argument `unit` of read_array", unit, u.Unit | None, "a unit", example="unit=u.mV")
+    if regions is not None:
+        regions = items("Argument `regions` of read_array", getattr(regions, "labels", regions), "names")
     contents = opened_file(path, style, sheet)
     check_style(path, contents.kind, style, sheet)
     held = contents.table
@@ -322,7 +329,7 @@ def read_array(
     values = filled(real_array(path, "the table", held.values), empty)
     held = Held(values, held.labels if np.ndim(values) == len(held.labels) else ())
     if regions is not None:
-        held = align(f"File {str(path)!r}", held, tuple(map(str, getattr(regions, "labels", regions))))
+        held = align(f"File {str(path)!r}", held, tuple(map(str, regions)))
     values = np.asarray(held.values)
     if contents.kind in ("text", "xlsx", "parquet") and 1 in values.shape:
         values = values.ravel()

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from brainmass._common import checks
 from brainmass._common.foreign import Held
 from brainmass._common.reading.problems import bad
 
@@ -43,8 +44,11 @@ class TextStyle:
     header: bool | None = None
 
     def __post_init__(self) -> None:
-        if self.decimal not in (None, ".", ","):
-            raise ValueError(f"Argument `decimal` must be '.' or ',', but is {self.decimal!r}. Example: decimal=','")
+        if self.decimal is not None:
+            checks.one_of("Argument `decimal`", self.decimal, (".", ","))
+        checks.instance("Argument `encoding`", self.encoding, str | None, "text", example="encoding='latin-1'")
+        if self.header is not None:
+            checks.flag("Argument `header`", self.header)
         if self.delimiter is not None and (not isinstance(self.delimiter, str) or len(self.delimiter) != 1):
             raise ValueError(f"Argument `delimiter` must be one character, but is {self.delimiter!r}.")
         if self.empty is not None and not isinstance(self.empty, int | float):

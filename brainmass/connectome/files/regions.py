@@ -22,13 +22,12 @@ _HEADS = ("label", "labels", "name", "names", "region", "regions", "roi", "rois"
 
 def named_or_path(argument: str, given: Any, contents: Contents | None) -> tuple[str, Any]:
     """Whether an argument is a 'name' of a variable, a 'path', or the 'values' themselves."""
-    if isinstance(given, os.PathLike):
-        return "path", as_path(given)
-    if isinstance(given, str):
-        if contents is not None and contents.has(given):
-            return "name", given
-        if as_path(given).is_file():
-            return "path", as_path(given)
+    if isinstance(given, str) and contents is not None and contents.has(given):
+        return "name", given
+    if isinstance(given, str | os.PathLike):
+        path = as_path(given, f"Argument `{argument}`")
+        if isinstance(given, os.PathLike) or path.is_file():
+            return "path", path
         if contents is not None and contents.variables:
             contents.value(given)  # for its error, which lists the variables
         raise FileNotFoundError(f"Argument `{argument}` must be a file, or a name in it, but there is no {given!r}.")

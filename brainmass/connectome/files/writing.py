@@ -64,6 +64,8 @@ def write_mat(path: Any, variables: Mapping[str, Any]) -> None:
 
 def write_csv(path: Any, lengths: Any, centres: Any, connectome: Any) -> None:
     """Weights with a row of labels, lengths in mm likewise, and centres in mm with sides, one row per region."""
+    files = {"path": path, "lengths": lengths, "centres": centres}
+    path, lengths, centres = (None if x is None else as_path(x, f"Argument `{name}`") for name, x in files.items())
     tables: dict[Any, list[Sequence[Any]]] = {path: [connectome.labels, *connectome.weights.tolist()]}
     for file, what in ((lengths, "lengths"), (centres, "centres")):
         if file is not None and getattr(connectome, what) is None:

@@ -9,6 +9,7 @@ import brainunit as u
 import numpy as np
 from braintools.init import Constant
 
+from brainmass._common.checks import flag, function
 from brainmass._common.times import time_step
 from brainmass.delays.lines import History, delay_steps
 from brainmass.dynamics.catalogue import catalogued
@@ -148,6 +149,10 @@ class JansenRitTR(ShowsConstructor, WithRows, brainstate.nn.Dynamics):
                 f"but has shape {u.math.shape(sc)}."
             )
         brainstate.nn.Dynamics.__init__(self, shape)
+        for argument, value in {"state_saturation": state_saturation, "input_saturation": input_saturation}.items():
+            flag(f"Argument `{argument}` of JansenRitTR", value)
+        for argument, value in {"state_init": state_init, "delay_init": delay_init}.items():
+            function(f"Argument `{argument}` of JansenRitTR", value, "a shape")
         self._set_rows({"delay": delay, "k": k, "std_in": std_in, "tr": tr})
         settings: dict[str, Any] = {f"{name}_init": state_init for name in JansenRitStep._states}
         if input_saturation:

@@ -1,0 +1,258 @@
+"""Calls that are in order, of all that is public: what they need, by name; of each a test spoils one argument."""
+
+import functools
+import inspect
+import types
+
+import brainstate
+import brainunit as u
+import jax
+import jax.numpy as jnp
+import networkx
+import numpy as np
+import optax
+import pandas
+import scipy.sparse
+import xarray
+
+import brainmass
+
+__all__ = ["N", "arguments_of", "call_of", "names", "write_files"]
+
+N = 3
+
+
+def square():
+    return np.ones((N, N)) - np.eye(N)
+
+
+def network():
+    return brainmass.Network(brainmass.HopfStep(N), conn=square(), coupled_var="x", k=0.1)
+
+
+def simulator():
+    return brainmass.Simulator(network(), dt=0.1 * u.ms)
+
+
+def fitter():
+    node = brainmass.HopfStep(N, a=brainstate.nn.Param(0.1, fit=True))
+    prior = {"a": brainmass.Normal(0.0, 1.0)}
+    return brainmass.Fitter(
+        node, optax.adam(0.01), loss_fn=lambda model: (model.a.value() - 0.2) ** 2, search_space=prior
+    )
+
+
+def trainer():
+    return brainmass.Trainer(
+        brainmass.HORNSeqNetwork(1, 2, 1), loss_fn=lambda out, y: jnp.mean((out - y) ** 2), batch_size=4
+    )
+
+
+class Uniform:
+    """A distribution with the methods of numpyro's."""
+
+    def log_prob(self, x):
+        return 0.0 * x
+
+    def sample(self, key, shape=()):
+        return jax.random.uniform(key, shape)
+
+
+@functools.cache
+def needed():
+    """The arguments that a call cannot do without, by name of the callable."""
+    signals = np.random.default_rng(0).normal(size=(60, N))
+    placed = brainmass.Connectome(square(), centres=np.eye(N) * u.mm)
+    grid = xarray.DataArray(np.ones((2, 3)), dims=("a", "b"), coords={"a": [0, 1], "b": [0, 1, 2]})
+    table = pandas.DataFrame(square())
+    lead = {"in_size": N, "out_size": 2, "L": np.ones((N, 2))}
+    magnetic = lead | {"L": np.ones((N, 2))}
+    kernel = {"conn": square()}
+    edge_weights = {"delayed_x": np.ones((N, N)), "conn": square()}
+    task = {"inputs": np.ones((8, 3, 1)), "targets": np.ones((8, 1))}
+    series = {
+        name: {"x": signals}
+        for name in ("analytic_signal", "fcd_matrix", "functional_connectivity", "instantaneous_phase",
+                     "phase_locking_value")
+    }  # fmt: skip
+    return series | {
+        "Connectome": {"weights": square()},
+        "Edges": {"n": N, "source": [0, 1], "target": [1, 2], "weight": [1.0, 1.0]},
+        "Bounds": {"low": 0.0, "high": 1.0},
+        "Normal": {"mean": 0.0, "std": 1.0},
+        "LogNormal": {"median": 1.0, "spread": 2.0},
+        "Prior": {"distribution": Uniform()},
+        "Monitor": {"what": "x"},
+        "Network": {"node": brainmass.HopfStep(N), "conn": square(), "coupled_var": "x"},
+        "Projection": {"conn": square(), "coupled_var": "x"},
+        "Simulator": {"model": network(), "dt": 0.1 * u.ms},
+        "Fitter": {"model": brainmass.HopfStep(N, a=brainstate.nn.Param(0.1, fit=True)), "optimizer": optax.adam(0.01),
+                   "loss_fn": lambda model: (model.a.value() - 0.2) ** 2},
+        "Trainer": {"model": brainmass.HORNSeqNetwork(1, 2, 1), "optimizer": optax.adam(0.01),
+                    "loss_fn": lambda outputs, targets: 0.0},
+        "HORNSeqLayer": {"n_input": 1, "n_hidden": 2},
+        "HORNSeqNetwork": {"n_input": 1, "n_hidden": 2, "n_output": 1},
+        "LaplacianConnParam": {"W": square()},
+        "EdgeWeights": {"weights": square()},
+        "RegionalMap": {"maps": np.linspace(0, 1, N), "a": 1.0},
+        "Recording": {"in_size": N, "data": signals},
+        "SpatialAverage": {"labels": [0, 0, 1]},
+        "LeadFieldModel": lead, "EEGLeadFieldModel": lead, "SEEGLeadFieldModel": lead, "MEGLeadFieldModel": magnetic,
+        "LeadfieldReadout": {"lm": np.ones((2, N)), "y0": 0.0, "cy0": 1.0},
+        **{name: kernel for name in dir(brainmass) if name.endswith("Coupling")},
+        "additive_coupling": edge_weights, "sigmoidal_coupling": edge_weights,
+        "hyperbolic_tangent_coupling": edge_weights, "sigmoidal_jansen_rit_coupling": edge_weights,
+        "diffusive_coupling": edge_weights | {"y": np.ones(N), "k": 1.0},
+        "laplacian_connectivity": {"W": square()},
+        "random_design": {"bounds": {"a": (0.0, 1.0)}, "n": 3},
+        "sobol_design": {"bounds": {"a": (0.0, 1.0)}, "n": 4},
+        "sigmoid": {"x": 1.0, "vmax": 5.0, "v0": 6.0, "r": 0.5},
+        "bounded_input": {"x": 1.0},
+        "delay_index": {"n_hidden": 3},
+        "fcd_distribution": {"fcd_matrix": np.corrcoef(signals)},
+        "ks_distance": {"p": np.array([0.5, 0.5]), "q": np.array([0.2, 0.8])},
+        "wasserstein_1d": {"p": np.array([0.5, 0.5]), "q": np.array([0.2, 0.8]), "x": np.array([0.0, 1.0])},
+        "metastability": {"phases": signals}, "order_parameter": {"phases": signals},
+        "power_spectral_density": {"x": signals, "sampling_period": 1 * u.ms, "window_size": 16},
+        "psd_rmse": {"sampling_period": 1 * u.ms},
+        "WelchSpectrum": {"in_size": N, "every": 1 * u.ms},
+        "combine": {},
+        "load_dataset": {"name": "hcp_schaefer100"},
+        "delayed_match_task": {},
+        "Simulator.run": {"duration": 0.5 * u.ms, "seed": 0},
+        "Simulator.pure": {"duration": 0.5 * u.ms},
+        "Fitter.fit": {"n_steps": 1},
+        "Fitter.check_gradient": {}, "Fitter.sample_prior": {"seed": 0, "n": 2},
+        "Fitter.log_prior": {"values": {"a": 0.0}},
+        "Trainer.fit": task | {"n_epochs": 1}, "Trainer.evaluate": task, "Trainer.predict": {"inputs": task["inputs"]},
+        "sweep": {"simulator": simulator(), "duration": 0.3 * u.ms, "values": {"a": [0.1, 0.2]}},
+        "Connectome.delays": {"speed": 5.0 * u.mm / u.ms}, "Edges.delays": {"speed": 5.0 * u.mm / u.ms},
+        "Connectome.permute": {"order": [2, 1, 0]}, "Edges.permute": {"order": [2, 1, 0]},
+        "Connectome.subnetwork": {"regions": [0, 1]}, "Edges.subnetwork": {"regions": [0, 1]},
+        "Connectome.normalize": {}, "Edges.normalize": {},
+        "Connectome.map_weights": {"f": np.sqrt},
+        "Edges.from_dense": {"weights": square()},
+        "Edges.split_table": {},
+        "plot_connectivity": {"matrix": square()}, "plot_functional_connectivity": {"data": signals},
+        "plot_functional_connectivity_dynamics": {"data": signals}, "plot_loss": {"history": [3.0, 2.0]},
+        "plot_phase_plane": {"model": brainmass.HopfStep(1), "xlim": (-1, 1), "ylim": (-1, 1)},
+        "plot_phase_portrait": {"x": signals, "y": signals},
+        "plot_power_spectrum": {"signal": signals, "dt": 1 * u.ms}, "plot_timeseries": {"signal": signals},
+        "plot_sweep": {"values": [1.0, 2.0], "scores": [0.1, 0.2]},
+        **{f"objectives.{name}": {"prediction": signals, "target": signals} for name in OBJECTIVES},
+        "Result.to_pandas": {"name": "x"}, "Result.to_csv": {"path": "new.csv", "name": "x"},
+        "Result.save": {"path": "new.npz"},
+        "Result.load": {"path": "run.npz"}, "Result.to_mne": {"name": "eeg"}, "FitResult.save": {"path": "new.npz"},
+        "FitResult.load": {"path": "fit.npz"}, "Fitter.save": {"path": "new.npz"},
+        "Connectome.hemisphere": {"side": "left"}, "Edges.hemisphere": {"side": "left"},
+        "Connectome.symmetrize": {}, "Edges.symmetrize": {},
+        "Connectome.from_csv": {"path": "weights.csv"}, "Connectome.from_file": {"path": "weights.csv"},
+        "Connectome.from_npz": {"path": "weights.npz"}, "Connectome.from_mat": {"path": "weights.mat"},
+        "Connectome.from_tvb": {"path": "weights.zip"}, "Connectome.from_pandas": {"weights": table},
+        "Edges.from_csv": {"path": "edges.csv"}, "Edges.from_file": {"path": "edges.csv"},
+        "Edges.from_npz": {"path": "edges.npz"}, "Edges.from_scipy": {"weights": scipy.sparse.csr_array(square())},
+        "Edges.from_networkx": {"graph": networkx.path_graph(N)},
+        **{f"Connectome.to_{kind}": {"path": f"new.{ending}"} for kind, ending in FILES.items()},
+        "Edges.to_csv": {"path": "new.csv"}, "Edges.to_npz": {"path": "new.npz"}, "read_array": {"path": "weights.csv"},
+        "process_sequence": {"data": signals}, "sys2nd": dict.fromkeys("Aauxv", 1.0),
+        "JansenRitTR": {"in_size": N, "delay": 1 * u.ms, "sc": square()} | dict.fromkeys(
+            ("k", "w_ll", "w_ff", "w_bb", "g_l", "g_f", "g_b"), 1.0),
+        "register_dataset": {"name": "new", "loader": square, "overwrite": True},
+        "feedback_inhibition": {"model": brainmass.Network(brainmass.WongWangExcInhStep(N), conn=square(), k=0.1,
+                                                           coupling="additive", coupled_var="S_e")},
+        "plot_fit": {"result": owner("FitResult")}, "plot_connectome": {"connectome": placed},
+        "plot_sweep_map": {"data": grid},
+        "plot_topography": {"values": np.arange(3.0), "positions": np.eye(3) * 0.1 * u.meter},
+    }  # fmt: skip
+
+
+FILES = {"csv": "csv", "npz": "npz", "mat": "mat", "tvb": "zip"}
+OBJECTIVES = {
+    "cosine_sim": {}, "fc_corr": {}, "fc_rmse": {}, "fcd": {"window_size": 20}, "fcd_ks": {"window_size": 20},
+    "fcd_wasserstein": {"window_size": 20}, "plv_rmse": {}, "timeseries_rmse": {},
+    "psd_rmse": {"sampling_period": 1 * u.ms, "window_size": 16},
+}  # fmt: skip
+
+
+@functools.cache
+def owner(name):
+    """What has the methods."""
+    sides = {"hemispheres": ["left", "right", "left"]}
+    seen = brainmass.EEGLeadFieldModel(N, 2, np.ones((N, 2)))
+    makers = {
+        "Connectome": lambda: brainmass.Connectome(
+            square(), lengths=10 * square() * u.mm, centres=np.eye(N) * u.mm, **sides
+        ),
+        "Edges": lambda: brainmass.Edges(N, [0, 1], [1, 0], [1.0, 1.0], [10.0, 10.0] * u.mm, **sides),
+        "Simulator": simulator,
+        "Fitter": fitter,
+        "Trainer": trainer,
+        "Result": lambda: simulator().run(0.5 * u.ms, monitors={"x": "x", "eeg": seen}, seed=0),
+        "FitResult": lambda: fitter().fit(n_steps=1),
+        "objectives": lambda: types.SimpleNamespace(
+            **{name: getattr(brainmass.objectives, name)(**given) for name, given in OBJECTIVES.items()}
+        ),
+    }
+    return makers[name]()
+
+
+def write_files():
+    """What some calls read, in the present folder."""
+    owner("Result").save("run.npz")
+    owner("FitResult").save("fit.npz")
+    for kind, ending in FILES.items():
+        getattr(owner("Connectome"), f"to_{kind}")(f"weights.{ending}")
+    owner("Edges").to_csv("edges.csv")
+    owner("Edges").to_npz("edges.npz")
+
+
+# Made by the package itself, abstract, or without arguments; views open a browser.
+NOT_CALLED = {
+    "FitResult", "FitStep", "Result", "TrainResult", "ModelInfo", "Preset", "DivergenceError", "EmpiricalDataset",
+    "NeuralMassDynamics", "Noise", "Observer", "Stimulus", "Coupling", "HRFKernel", "XY_Oscillator",
+    "WilsonCowanBase", "WilsonCowanThreePopBase", "list_models", "list_datasets", "view_connectome", "Objective",
+}  # fmt: skip
+METHODS = {
+    "Connectome": "delays from_csv from_file from_mat from_npz from_pandas from_tvb hemisphere map_weights normalize "
+    "permute subnetwork symmetrize to_csv to_mat to_npz to_tvb",
+    "Edges": "delays from_csv from_dense from_file from_networkx from_npz from_scipy hemisphere normalize permute "
+    "split_table subnetwork symmetrize to_csv to_npz",
+    "Simulator": "run pure",
+    "Fitter": "fit check_gradient sample_prior log_prior save",
+    "Trainer": "fit evaluate predict",
+    "Result": "to_pandas to_csv to_mne save load",
+    "FitResult": "save load",
+    "objectives": " ".join(OBJECTIVES),
+}
+
+
+def _public():
+    found = {}
+    for module in (brainmass, brainmass.objectives, brainmass.datasets, brainmass.viz):
+        for name in module.__all__:
+            thing = getattr(module, name)
+            ours = getattr(thing, "__module__", "").startswith("brainmass")
+            error = inspect.isclass(thing) and issubclass(thing, BaseException)
+            if ours and callable(thing) and name not in NOT_CALLED and not error:
+                found[name] = thing
+    return found
+
+
+PUBLIC = _public()
+
+
+def names():
+    """All calls: `Connectome`, `Connectome.delays`, `objectives.fc_corr` (what that function returns)."""
+    return [*PUBLIC, *(f"{thing}.{method}" for thing, methods in METHODS.items() for method in methods.split())]
+
+
+def call_of(name):
+    thing, _, method = name.partition(".")
+    return getattr(owner(thing), method) if method else PUBLIC[name]
+
+
+def arguments_of(name):
+    known = needed()
+    if name not in known and "in_size" in inspect.signature(call_of(name)).parameters:
+        return {"in_size": N}
+    return known.get(name, {})
