@@ -390,3 +390,29 @@ def test_names_that_are_numbers_and_sums_at_the_end(tmp_path):
     total = np.block([[W, W.sum(1)[:, None]], [W.sum(0), W.sum()]])
     with pytest.warns(UserWarning, match="last row and column that are the sums of the others"):
         Connectome.from_file(put(path, lines(total)))
+
+
+# --- comments that are none -------------------------------------------------------------------------------------------
+def test_names_that_numpy_writes_as_a_comment(tmp_path):
+    path = tmp_path / "w.csv"
+    np.savetxt(path, W, delimiter=",", header=",".join(NAMES))
+    with pytest.warns(
+        UserWarning, match="a comment with as many words as columns .'V1', .*say header=True if they are"
+    ):
+        assert Connectome.from_file(path).labels[0] == "region 0"
+    conn = Connectome.from_file(path, header=True)
+    np.testing.assert_array_equal(conn.weights, W)
+    assert conn.labels == tuple(NAMES)
+    assert Connectome.from_file(path, header=False).labels[0] == "region 0"
+    np.savetxt(path, W, header="made by hand")  # three words over four columns
+    np.testing.assert_array_equal(Connectome.from_file(path).weights, W)
+
+
+def test_a_connection_whose_name_begins_as_a_comment_is_not_dropped(tmp_path):
+    content = "source,target,weight\na,b,1\n#c,b,2\nb,a,3\n"
+    with pytest.raises(ValueError, match="comments so that they differ from rows, but row 3 begins with '#'"):
+        Edges.from_file(put(tmp_path / "e.csv", content))
+    quoted = Edges.from_file(put(tmp_path / "e.csv", content.replace("#c", '"#c"')))
+    assert quoted.labels == ("a", "b", "#c")
+    commented = "source,target,weight\n# from my notes\n0,1,1\n#0,2,9\n1,0,3\n"
+    assert Edges.from_file(put(tmp_path / "e.csv", commented)).weight.tolist() == [1.0, 3.0]

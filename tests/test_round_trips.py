@@ -1,9 +1,15 @@
 """What is written is read: any labels, any numbers, regions without connections, in every format."""
 
+import csv
+
 import brainunit as u
+import h5py
+import networkx
 import numpy as np
+import pandas as pd
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+import scipy.io
+from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -137,3 +143,95 @@ def test_coordinates_that_are_no_mni_space_are_told(xyz, problem):
     found = [text for text in conn.report().problems if "MNI" in text]
     assert bool(found) == (problem is not None)
     assert problem is None or problem in found[0]
+
+
+# --- what other libraries write ---------------------------------------------------------------------------------------
+EXCEL = 1e-14  # it keeps fifteen digits and a bit
+
+
+@st.composite
+def named_tables(draw):
+    """Square tables with names of any kind, and regions without connections."""
+    n = draw(st.integers(2, 4))
+    names = draw(st.lists(labels, min_size=n, max_size=n, unique=True))
+    weights = draw(arrays(float, (n, n), elements=st.floats(-1e6, 1e6, allow_subnormal=False) | st.just(0.0)))
+    return pd.DataFrame(weights, names, names)
+
+
+def written(folder, table, kind):
+    path = folder / f"a.{kind}"
+    if kind == "xlsx":
+        table.to_excel(path)
+    elif kind == "parquet":
+        table.to_parquet(path)
+    elif kind == "h5":
+        with h5py.File(path, "w") as file:
+            file["weights"], file["labels"] = table.to_numpy(), list(table)
+    elif kind == "mat":
+        scipy.io.savemat(path, {"SC": table.to_numpy(), "names": np.array(list(table), object)})
+    elif kind == "npz":
+        np.savez(path, SC=table.to_numpy(), regions=np.array(list(table), object))
+    elif kind == "tsv.gz":
+        table.to_csv(path, sep="\t", quoting=csv.QUOTE_NONNUMERIC)
+    else:
+        table.to_csv(path, quoting=csv.QUOTE_NONNUMERIC)
+    return path
+
+
+@pytest.mark.filterwarnings("ignore:.*triangular", "ignore:.*sums of the others")
+@pytest.mark.parametrize("kind", ["csv", "tsv.gz", "xlsx", "parquet", "h5", "mat", "npz"])
+@few
+@given(table=named_tables())
+def test_what_other_libraries_write_is_read(tmp_path, kind, table):
+    assume(kind != "xlsx" or not any(name[0] in "=#" for name in table))  # which are formulas and errors there
+    conn = Connectome.from_file(written(tmp_path, table, kind))
+    np.testing.assert_allclose(conn.weights, table.to_numpy(), rtol=EXCEL if kind == "xlsx" else 0)
+    assert conn.labels == tuple(table)
+
+
+@pytest.mark.filterwarnings("ignore:.*triangular", "ignore:.*sums of the others")
+@few
+@given(table=named_tables())
+def test_lists_that_pandas_writes_are_read(tmp_path, table):
+    assume(not any(name[0] in "=#" for name in table))  # formulas and errors of Excel
+    target, source = np.nonzero(table.to_numpy())
+    names = np.array(list(table), object)
+    weight = table.to_numpy()[target, source]
+    frame = pd.DataFrame({"source": names[source], "target": names[target], "weight": weight})
+    frame.to_csv(tmp_path / "e.csv", quoting=csv.QUOTE_NONNUMERIC, index=False)
+    frame.to_excel(tmp_path / "e.xlsx", index=False)
+    frame.to_parquet(tmp_path / "e.parquet")
+    for kind in ("csv", "xlsx", "parquet"):
+        edges = Edges.from_file(tmp_path / f"e.{kind}", labels=list(table))
+        found = edges.to_connectome().weights
+        np.testing.assert_allclose(found, table.to_numpy(), rtol=EXCEL if kind == "xlsx" else 0)
+        assert edges.labels == tuple(table)
+
+
+@few
+@given(table=named_tables(), directed=st.booleans())
+def test_graphs_of_networkx_come_back(table, directed):
+    weights = table.to_numpy() if directed else np.triu(table.to_numpy()) + np.triu(table.to_numpy(), 1).T
+    graph = networkx.from_pandas_adjacency(
+        pd.DataFrame(weights.T, table.index, table.columns), networkx.DiGraph if directed else networkx.Graph
+    )
+    for conn in (Connectome.from_networkx(graph), Edges.from_networkx(graph).to_connectome()):
+        assert np.array_equal(conn.weights, weights)
+        assert conn.labels == tuple(table)
+
+
+@pytest.mark.filterwarnings("ignore:.*triangular", "ignore:.*sums of the others")
+@pytest.mark.parametrize("style", [{}, {"sep": "\t"}, {"sep": ";", "decimal": ","}, {"sep": " "}], ids=str)
+@settings(few, max_examples=60)
+@given(table=named_tables())
+def test_names_without_quotes_are_never_taken_for_others(tmp_path, style, table):
+    """Where only those are in quotes that must be, some leave open what they are, and are refused."""
+    table.to_csv(tmp_path / "a.csv", **style)
+    try:
+        conn = Connectome.from_file(tmp_path / "a.csv")
+    except ValueError as error:
+        assert str(error).startswith("File ")
+        return
+    assert conn.n_regions == len(table)
+    assert np.array_equal(conn.weights, table.to_numpy())
+    assert [name.strip() for name in conn.labels] == [name.strip() for name in table]

@@ -107,7 +107,9 @@ _MARKS = "\t;, "
 
 def rows_of(where: Any, text: str, style: TextStyle = TextStyle()) -> list[Row]:
     """The lines that are neither empty nor comments, in cells."""
-    lines = [(i, line) for i, line in enumerate(_lines(text), 1) if line.strip() and line.lstrip()[0] not in _COMMENTS]
+    filled = [(i, line) for i, line in enumerate(_lines(text), 1) if line.strip()]
+    lines = [(i, line) for i, line in filled if line.lstrip()[0] not in _COMMENTS]
+    comments = [(i, line.strip()) for i, line in filled if line.lstrip()[0] in _COMMENTS]
     delimiter = style.delimiter
     if lines and (said := re.fullmatch(r'"?sep=(.)"?', lines[0][1].strip("\r\n"))):  # Excel's first line
         delimiter, lines = delimiter or said[1], lines[1:]
@@ -117,7 +119,41 @@ def rows_of(where: Any, text: str, style: TextStyle = TextStyle()) -> list[Row]:
     rows = [(i, cells_of(where, i, line, delimiter)) for i, line in lines]
     if all(len(cells) > 1 and not cells[-1] and not isinstance(cells[-1], Quoted) for _, cells in rows):
         rows = [(i, cells[:-1]) for i, cells in rows]  # every line ends with the delimiter
-    return tidied(where, rows, style, delimiter)
+    return tidied(where, _with_names_in_comments(where, rows, comments, style, delimiter), style, delimiter)
+
+
+def _with_names_in_comments(
+    where: Any, rows: list[Row], comments: list[tuple[int, str]], style: TextStyle, delimiter: str
+) -> list[Row]:
+    """Comments that may be none: names over the columns, as of numpy's savetxt, and rows whose name has a '#'."""
+    for i, line in comments:
+        try:
+            cells = cells_of(where, i, line[1:].strip(), delimiter)
+        except ValueError:
+            continue
+        numeric = sum(_looks_like_number(cell) for cell in cells)
+        if len(cells) != len(rows[0][1]) or len(cells) < 2 or numeric == len(cells):
+            continue
+        if i > rows[0][0] and any(_looks_like_number(cell) for cell in cells[1:]):
+            but = (
+                f"row {i} begins with {line[0]!r} and has as many cells as a row: put its name in quotes, or remove it"
+            )
+            raise bad(where, "mark comments so that they differ from rows", but)
+        if (
+            i < rows[0][0]
+            and not numeric
+            and all(map(_looks_like_number, rows[0][1]))
+            and len(set(cells)) == len(cells)
+        ):
+            if style.header:
+                return [(i, cells), *rows]
+            if style.header is None:
+                warnings.warn(
+                    f"File {str(where)!r} has a comment with as many words as columns ({cells[0]!r}, ...), which are "
+                    "left out: say header=True if they are the names of the regions, or header=False.",
+                    stacklevel=2,
+                )
+    return rows
 
 
 def tidied(where: Any, rows: list[Row], style: TextStyle, delimiter: str = "") -> list[Row]:
