@@ -102,7 +102,9 @@ class Drifts(Counter):
 
 
 def drifting(**options):
-    return bm.Simulator(Drifts(2, method="euler", **options), dt=1 * u.ms)
+    """Region 0 is the lower."""
+    start = Constant(np.array([0.0, 0.5]))
+    return bm.Simulator(Drifts(2, method="euler", init_x=start, **options), dt=1 * u.ms)
 
 
 WORDS = r"State `x` \(count\) must be >= 0, but came to {} in {}, and {} were beyond"
