@@ -181,6 +181,42 @@ def test_every_preset_and_every_declared_step_is_tested():
     assert declared - elsewhere <= {case.model for case in PRESETS + DEFAULTS}
 
 
+# As in the papers, copied from there: Wilson and Cowan's c2 is from I to E, c3 from E to I; Jansen and Rit's p is drawn
+# evenly from 120 to 320 Hz; the rest of a preset are the defaults.
+PUBLISHED = {
+    (bm.EpileptorStep, "epileptogenic"): dict(x0=-1.6, r=1 / 2857, Iext=3.1, Iext2=0.45, tau=10.0, c=1.0),
+    (bm.FitzHughNagumoStep, "classic"): dict(delta=-0.7, epsilon=0.8, alpha=1 / 3, beta=0.0, gamma=1.0, tau=12.5 * u.ms, V_inp=0.5),
+    (bm.Generic2dOscillatorStep, "excitable"): dict(a=-2.0, b=-10.0, c=0.0, d=0.02),
+    (bm.Generic2dOscillatorStep, "bistable"): dict(a=1.0, b=0.0, c=-5.0, d=0.02),
+    (bm.Generic2dOscillatorStep, "morris_lecar"): dict(a=0.5, b=0.6, c=-4.0, d=0.02),
+    (bm.JansenRitStep, "alpha"): dict(
+        Ae=3.25 * u.mV, Ai=22 * u.mV, be=100 * u.Hz, bi=50 * u.Hz, C=135.0, E_inp=(120 + 320) / 2 * u.Hz
+    ),
+    (LB, "fixed_point"): dict(gCa=1.0, C=0.0, d_V=0.5),
+    (LB, "limit_cycle"): dict(gCa=1.0, C=0.0, d_V=0.57),
+    (LB, "chaos"): dict(gCa=1.0, C=0.0, d_V=0.65),
+    (bm.LorenzStep, "chaotic"): dict(sigma=10.0, rho=28.0, beta=8 / 3),
+    (MPR, "bistable"): dict(delta=1.0 / u.ms, eta=-5.0, J=15.0, tau=1.0 * u.ms),
+    (MPR, "resting_state"): dict(delta=0.7 / u.ms, eta=-4.6, J=14.5, tau=1.0 * u.ms),
+    (WC, "hysteresis"): dict(wEE=12, wIE=4, wEI=13, wII=11, a_E=1.2, theta_E=2.8, a_I=1.0, theta_I=4.0),
+    (WC, "oscillatory"): dict(
+        wEE=16, wIE=12, wEI=15, wII=3, a_E=1.3, theta_E=4.0, a_I=2.0, theta_I=3.7, rE_inp=1.25
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", PRESETS, ids=named)
+def test_presets_have_the_numbers_of_the_papers(case):
+    node, inputs = case.model.preset(case.preset, 1), case.model.presets[case.preset].inputs
+    for name, published in PUBLISHED[case.model, case.preset].items():
+        found = inputs[name] if name in inputs else getattr(node, name).value()
+        unit = u.get_unit(published)
+        assert float(np.ravel(u.Quantity(found).to_decimal(unit))[0]) == pytest.approx(
+            u.get_mantissa(published), rel=1e-4
+        ), name
+    assert inputs.keys() <= PUBLISHED[case.model, case.preset].keys()
+
+
 # --- numbers that presets, papers and the catalogue name ----------------------------------------------------------
 def test_alpha_rhythm_and_the_limit_cycle_of_wilson_and_cowan():
     """10.5 Hz at 140 pulses a second (exp_euler at 0.1 ms: 4 Hz); a period of 5.00 ms (8.66 ms)."""
