@@ -185,7 +185,9 @@ def test_every_preset_and_every_declared_step_is_tested():
 # evenly from 120 to 320 Hz; the rest of a preset are the defaults.
 PUBLISHED = {
     (bm.EpileptorStep, "epileptogenic"): dict(x0=-1.6, r=1 / 2857, Iext=3.1, Iext2=0.45, tau=10.0, c=1.0),
-    (bm.FitzHughNagumoStep, "classic"): dict(delta=-0.7, epsilon=0.8, alpha=1 / 3, beta=0.0, gamma=1.0, tau=12.5 * u.ms, V_inp=0.5),
+    (bm.FitzHughNagumoStep, "classic"): dict(
+        delta=-0.7, epsilon=0.8, alpha=1 / 3, beta=0.0, gamma=1.0, tau=12.5 * u.ms, V_inp=0.5
+    ),
     (bm.Generic2dOscillatorStep, "excitable"): dict(a=-2.0, b=-10.0, c=0.0, d=0.02),
     (bm.Generic2dOscillatorStep, "bistable"): dict(a=1.0, b=0.0, c=-5.0, d=0.02),
     (bm.Generic2dOscillatorStep, "morris_lecar"): dict(a=0.5, b=0.6, c=-4.0, d=0.02),
