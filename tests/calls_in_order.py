@@ -17,7 +17,7 @@ import xarray
 
 import brainmass
 
-__all__ = ["N", "arguments_of", "call_of", "names", "write_files"]
+__all__ = ["N", "PUBLIC", "arguments_of", "call_of", "names", "write_files"]
 
 N = 3
 

@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import functools
 import re
+from functools import partial
 from typing import Any
 
 import brainstate
@@ -26,7 +27,8 @@ __all__ = [
     "as_setting",
     "check_input_shape",
     "check_param_value",
-    "check_parts",
+    "as_regularisation",
+    "as_transform",
     "initial_values",
 ]
 
@@ -74,13 +76,8 @@ def as_setting(owner: str, spec: SettingSpec, value: Any, shape: tuple[int, ...]
     return value
 
 
-def check_parts(owner: str, *, reg: Any, **transforms: Any) -> None:
-    """Refuse for the transform and the regularisation of a Param what is none; None is no such part."""
-    kinds = {"reg": (reg, Regularization), **{name: (x, Transform) for name, x in transforms.items()}}
-    for name, (value, kind) in kinds.items():
-        if value is not None:
-            words = f"a brainstate.nn.{kind.__name__}"
-            instance(f"Argument `{name}` of {owner}", value, kind, words)
+as_regularisation = partial(instance, kinds=Regularization | None, must="a brainstate.nn.Regularization or None")
+as_transform = partial(instance, kinds=Transform | None, must="a brainstate.nn.Transform or None")
 
 
 def check_param_value(name: str, spec: ParamSpec | None, present: Any, value: Any, what: str = "") -> Any:

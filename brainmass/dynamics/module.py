@@ -7,7 +7,7 @@ import inspect
 import types
 import typing
 from abc import ABCMeta
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import brainstate
@@ -49,6 +49,8 @@ class Closed(metaclass=_Closing):
     _closed = False
     # Where what is sometimes looked for here is to be found: the end of an error, by name.
     _elsewhere: ClassVar[Mapping[str, str]] = {}
+    # What is asked of attributes that are no rows, by name: as the `check` of an option.
+    _asked: ClassVar[Mapping[str, Callable[[str, Any], Any]]] = {}
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -58,7 +60,13 @@ class Closed(metaclass=_Closing):
     def __setattr__(self, key: str, value: Any) -> None:
         if self._closed and not key.startswith("_"):
             self._refuse_name(key, value)
+            value = self._ask(**{key: value})[key] if key in self._asked else value
         super().__setattr__(key, value)
+
+    @classmethod
+    def _ask(cls, **given: Any) -> dict[str, Any]:
+        """Arguments by name, if they are what is asked of them."""
+        return {key: cls._asked[key](f"Argument `{key}` of {cls.__name__}", value) for key, value in given.items()}
 
     def _refuse_name(self, key: str, value: Any) -> None:
         owner, kind = type(self).__name__, _kind(type(self), key)

@@ -13,8 +13,8 @@ from brainmass._common.checks import flag, items, numbers, one_of
 from brainmass._common.foreign import Held, opened, positions
 from brainmass._common.messages import show
 from brainmass._common.precision import matching_precision
-from brainmass.dynamics.checks import check_parts
-from brainmass.dynamics.module import ClosedModule, ShowsConstructor
+from brainmass.dynamics.checks import as_regularisation, as_transform
+from brainmass.dynamics.module import ClosedModule, ShowsConstructor, fixed
 
 __all__ = ["RegionalMap"]
 
@@ -57,11 +57,13 @@ class RegionalMap(ShowsConstructor, ClosedModule, Param):
     Reference: Demirtaş et al. 2019, Neuron 101:1181.
     """
 
+    _asked = {"reg": as_regularisation, "transform": as_transform, "fit": flag}
+    _elsewhere = fixed("fit")
+
     def __init__(self, maps: Any, a: Any, b: Any = 0.0, transform: Any = None, reg: Any = None, fit: bool = True,
         *, rows: str | None = None, regions: Any = None,
     ):  # fmt: skip
-        check_parts("RegionalMap", reg=reg, transform=transform)
-        flag("Argument `fit` of RegionalMap", fit)
+        self._ask(reg=reg, transform=transform, fit=fit)
         maps, a = _checked_maps(maps, rows, regions), numbers("Argument `a` of RegionalMap", a)
         b = np.asarray(numbers("Argument `b` of RegionalMap", b, unit=u.UNITLESS))
         if b.shape not in ((), maps.shape[:1]):

@@ -16,7 +16,7 @@ from brainstate.nn import Param
 from braintools.init import Constant
 from jax import lax
 
-from brainmass._common.checks import as_array, flag, instance, is_traced, numbers, one_of
+from brainmass._common.checks import as_array, flag, instance, is_traced, items, numbers, one_of
 from brainmass._common.foreign import Held, as_text, opened
 from brainmass._common.messages import show
 from brainmass._common.precision import default_dtype
@@ -144,7 +144,7 @@ class LeadFieldModel(LinearObserver):
         if given is not None:
             factor = _square_root(f"Argument `noise_cov` of {self._owner}", self.M, self.sensor_unit**2, given)
             given = LongTermState(jnp.asarray(factor, default_dtype()))
-        self.noise_factor = given
+        vars(self)["noise_factor"] = given  # a part, which is not set from outside
 
     def _gain(self, given: Any) -> Param:
         unit = self.sensor_unit / self.dipole_unit
@@ -348,7 +348,7 @@ def _sensor_names(owner: str, given: Any, n: int, of_table: bool) -> tuple[str, 
         axis = next((i for i, dim in enumerate(held.dims) if str(dim).lower() in _SENSORS), None)
         texts = None if axis is None else held.texts(what, axis)
         return None if texts is None else tuple(texts)
-    names = [given] if isinstance(given, str) else [as_text(what, one) for one in given]
+    names = [given] if isinstance(given, str) else [as_text(what, one) for one in items(what, given, "names")]
     if len(names) != n or len(set(names)) < n:
         raise ValueError(f"{what} must be {n} names that differ, but are {names!r}. Example: sensors=['Fz', 'Cz'].")
     return tuple(names)
@@ -536,15 +536,10 @@ class LeadfieldReadout(LinearObserver):
         unit: u.Unit | None = None,
         name: str | None = None,
     ):
-        owner = type(self).__name__
         options = {"lm": None, "y0": None, "cy0": None, "unit": u.UNITLESS, "name": name}
         Declared.__init__(self, normalize=normalize, demean=demean, **options)
-        lm = _as_matrix(f"Argument `lm` of {owner} (lead field)", lm, rows=_SENSORS, columns=_REGIONS)
+        lm = self._of_two_axes(lm)
         shape = u.math.shape(lm.value() if isinstance(lm, Param) else lm)
-        if len(shape) != 2:
-            raise ValueError(
-                f"Argument `lm` of {owner} (lead field) must have shape (sensors, regions), but has shape {shape}."
-            )
         self.in_size, self.out_size = shape[1], shape[0]
         for name, value in {"lm": lm, "y0": y0, "cy0": cy0}.items():
             # None is what a row has that is not set yet
@@ -558,8 +553,16 @@ class LeadfieldReadout(LinearObserver):
 
     def _admitted(self, key: str, value: Any) -> Any:
         if key == "lm" and value is not None:
-            value = _as_matrix(f"Argument `lm` of {self._owner} (lead field)", value, rows=_SENSORS, columns=_REGIONS)
+            value = self._of_two_axes(value)
         return super()._admitted(key, value)
+
+    def _of_two_axes(self, lm: Any) -> Any:
+        what = f"Argument `lm` of {self._owner} (lead field)"
+        lm = _as_matrix(what, lm, rows=_SENSORS, columns=_REGIONS)
+        shape = u.math.shape(lm.value() if isinstance(lm, Param) else lm)
+        if len(shape) != 2:
+            raise ValueError(f"{what} must have shape (sensors, regions), but has shape {shape}.")
+        return lm
 
     def check(self) -> None:
         if not isinstance(self.normalize, bool):

@@ -316,7 +316,7 @@ def as_weights(owner: str, conn: Any) -> Param:
         raise TypeError(f"{owner} needs the argument `conn`, the weights: conn[i, j] is onto i from j.")
     conn = getattr(conn, "weights", conn)
     if not isinstance(conn, Param):
-        conn = _as_matrix(f"Argument `conn` of {owner}", u.math.asarray(conn))
+        conn = _as_matrix(f"Argument `conn` of {owner}", u.math.asarray(numbers(f"Argument `conn` of {owner}", conn)))
     shape = u.math.shape(conn.value() if isinstance(conn, Param) else conn)
     if len(shape) != 2:
         raise ValueError(f"Argument `conn` of {owner} must be a matrix (N_out, N_in), but has shape {shape}.")

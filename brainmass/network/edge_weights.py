@@ -11,8 +11,8 @@ from brainstate.nn import Param
 
 from brainmass._common.checks import flag, is_traced, numbers
 from brainmass._common.precision import default_dtype
-from brainmass.dynamics.checks import check_parts
-from brainmass.dynamics.module import ClosedModule, ShowsConstructor
+from brainmass.dynamics.checks import as_regularisation
+from brainmass.dynamics.module import ClosedModule, ShowsConstructor, fixed
 
 __all__ = ["EdgeWeights"]
 
@@ -28,10 +28,12 @@ class EdgeWeights(ShowsConstructor, ClosedModule, Param):
         Acts on the weights.
     """
 
+    _asked = {"reg": as_regularisation, "fit": flag}
+    _elsewhere = fixed("fit", "t")
+
     def __init__(self, weights: Any, reg: Any = None, fit: bool = True):
         start = _checked_matrix("Argument `weights` of EdgeWeights", weights)
-        flag("Argument `fit` of EdgeWeights", fit)
-        check_parts("EdgeWeights", reg=reg)
+        self._ask(reg=reg, fit=fit)
         super().__init__(jnp.zeros(u.math.shape(start), default_dtype()), reg=reg, fit=fit)
         self.precompute = _Scale(start)
 

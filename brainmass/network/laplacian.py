@@ -11,8 +11,8 @@ from brainstate.nn import IdentityT, Param
 
 from brainmass._common.checks import flag, is_traced, number, numbers, one_of
 from brainmass._common.precision import default_dtype
-from brainmass.dynamics.checks import check_parts
-from brainmass.dynamics.module import ClosedModule, ShowsConstructor
+from brainmass.dynamics.checks import as_regularisation, as_transform
+from brainmass.dynamics.module import ClosedModule, ShowsConstructor, fixed
 
 __all__ = ["LaplacianConnParam", "laplacian_connectivity"]
 
@@ -96,6 +96,9 @@ class LaplacianConnParam(ShowsConstructor, ClosedModule, Param):
         As in `laplacian_connectivity`.
     """
 
+    _asked = {"t": as_transform, "reg": as_regularisation, "fit": flag}
+    _elsewhere = fixed("fit", "t")
+
     def __init__(
         self,
         W: Any,
@@ -113,8 +116,7 @@ class LaplacianConnParam(ShowsConstructor, ClosedModule, Param):
             if np.broadcast_shapes(u.math.shape(mask), (1, 1)) not in ((1, 1), u.math.shape(weights)):
                 raise ValueError(f"{_MASK} must have the shape of `W`, {weights.shape}, but has {u.math.shape(mask)}.")
             weights = _checked_weights(f"{_MASK} times `W`", weights * mask)
-        flag("Argument `fit` of LaplacianConnParam", fit)
-        check_parts("LaplacianConnParam", t=t, reg=reg)
+        self._ask(t=t, reg=reg, fit=fit)
         weights = u.math.asarray(weights, dtype=default_dtype())
         gains = jnp.zeros(u.math.shape(weights), default_dtype())
         super().__init__(gains, t=IdentityT() if t is None else t, reg=reg, fit=fit)

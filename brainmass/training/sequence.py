@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, ClassVar
 
 import brainunit as u
@@ -308,6 +309,7 @@ class SequenceLayer(Built):
     """
 
     sizes = ("n_input", "n_hidden")
+    _asked = {"rec_scale": partial(numbers, unit=u.UNITLESS)}
     recurrent: ClassVar[str]
     port: ClassVar[str]
     recorded: ClassVar[tuple[str, ...]] = ()
@@ -319,7 +321,7 @@ class SequenceLayer(Built):
         own = {k: given.pop(k, default) for k, default in self.defaults.items()}
         self._check_initialisers(own)
         self.n_input, n_hidden = (whole(f"Argument `{k}` of {type(self).__name__}", given.pop(k)) for k in self.sizes)
-        self.rec_scale = numbers(f"Argument `rec_scale` of {type(self).__name__}", own["rec_scale"], unit=u.UNITLESS)
+        self.rec_scale = self._ask(rec_scale=own["rec_scale"])["rec_scale"]
         self.node = self.make_node(n_hidden, own, given)
         if own["delay"] is not None:
             own["delay"] = checked_delays(f"Argument `delay` of {type(self).__name__}", own["delay"], n_hidden)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, ClassVar
 
 import brainstate
@@ -122,6 +123,13 @@ class JansenRitTR(ShowsConstructor, WithRows, brainstate.nn.Dynamics):
         )
     )
 
+    _asked = {
+        "state_saturation": flag,
+        "input_saturation": flag,
+        "state_init": partial(function, of="a shape"),
+        "delay_init": partial(function, of="a shape"),
+    }
+
     def __init__(
         self,
         in_size: Any,
@@ -149,10 +157,8 @@ class JansenRitTR(ShowsConstructor, WithRows, brainstate.nn.Dynamics):
                 f"but has shape {u.math.shape(sc)}."
             )
         brainstate.nn.Dynamics.__init__(self, shape)
-        for argument, value in {"state_saturation": state_saturation, "input_saturation": input_saturation}.items():
-            flag(f"Argument `{argument}` of JansenRitTR", value)
-        for argument, value in {"state_init": state_init, "delay_init": delay_init}.items():
-            function(f"Argument `{argument}` of JansenRitTR", value, "a shape")
+        self._ask(state_saturation=state_saturation, input_saturation=input_saturation)
+        self._ask(state_init=state_init, delay_init=delay_init)
         self._set_rows({"delay": delay, "k": k, "std_in": std_in, "tr": tr})
         settings: dict[str, Any] = {f"{name}_init": state_init for name in JansenRitStep._states}
         if input_saturation:
