@@ -50,16 +50,8 @@ from brainmass.dynamics.coloured_noise import BlueNoise, ColoredNoise, PinkNoise
 from brainmass.dynamics.noise import BrownianNoise, GaussianNoise, Noise, OUProcess, WhiteNoise
 
 # Stimuli
-from brainmass.stimuli.waveforms import (
-    Chirp,
-    Pulse,
-    PulseTrain,
-    Ramp,
-    Recording,
-    Sinusoid,
-    Stimulus,
-    ThetaBurst,
-)
+from brainmass.stimuli.waveforms import Chirp, Pulse, PulseTrain, Ramp, Sinusoid, Stimulus, ThetaBurst
+from brainmass.stimuli.recordings import Recording
 
 # Files of numbers
 from brainmass._common.reading.contents import read_array

@@ -477,7 +477,7 @@ def test_pure_checks_what_it_is_given():
         simulator.pure(2 * DT, free=["kk"])
     with pytest.raises(ValueError, match="`values` may set k, but sets 'a': name it in `free`"):
         simulator.pure(2 * DT, free=["k"])({"a": 1.0}, 0)
-    with pytest.raises(ValueError, match="`node.beta` must be > 0, but is -1"):
+    with pytest.raises(ValueError, match="`node.beta` must be >= 0, but is -1"):
         simulator.pure(2 * DT, free=["beta"])({"beta": -1.0}, 0)
     with pytest.raises(u.UnitMismatchError, match="`node.beta`"):
         simulator.pure(2 * DT, free=["beta"])({"beta": 1.0 * u.mV}, 0)

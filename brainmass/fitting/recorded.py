@@ -16,7 +16,7 @@ from brainmass.forward.observer import Observer
 from brainmass.simulation.monitors import Monitor, as_monitors
 from brainmass.simulation.program import Bundle
 from brainmass.simulation.simulator import Simulator
-from brainmass.stimuli.waveforms import Drive
+from brainmass.stimuli.algebra import Drive
 
 __all__ = ["Recorded", "Subject", "as_objective"]
 

@@ -19,7 +19,8 @@ from brainmass._common.foreign import plain
 from brainmass._common.messages import show, suggestion
 from brainmass.dynamics.noise import Noise
 from brainmass.forward.observer import in_words
-from brainmass.stimuli.waveforms import Drive, Stimulus
+from brainmass.stimuli.algebra import Drive
+from brainmass.stimuli.waveforms import Stimulus
 
 __all__ = ["Inputs", "arguments_of", "as_inputs"]
 

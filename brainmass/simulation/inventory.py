@@ -25,7 +25,7 @@ from brainmass._common.precision import default_dtype
 from brainmass._common.same import Same, is_known
 from brainmass.dynamics.noise import Noise
 from brainmass.forward.observer import Observer
-from brainmass.stimuli.waveforms import Drive
+from brainmass.stimuli.algebra import Drive
 
 __all__ = [
     "TRANSIENT_ATTRIBUTES",

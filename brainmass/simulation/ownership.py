@@ -15,7 +15,7 @@ from brainmass._common.messages import show
 from brainmass.dynamics.noise import Noise
 from brainmass.forward.observer import Observer
 from brainmass.simulation.inventory import Inventory, inventory
-from brainmass.stimuli.waveforms import Drive
+from brainmass.stimuli.algebra import Drive
 
 __all__ = ["Owner", "owned_by", "present_owner", "trainable_within"]
 

@@ -12,22 +12,21 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from brainmass._common.checks import flag, holds_numbers, instance, is_traced, items, whole
+from brainmass._common.checks import flag, holds_numbers, instance, is_traced, items
 from brainmass._common.messages import show
-from brainmass._common.random import as_key, fold, next_key
 from brainmass._common.same import Pictures, environment
-from brainmass._common.times import check_countable, milliseconds
+from brainmass._common.times import milliseconds
 from brainmass.dynamics.checks import check_param_value
 from brainmass.dynamics.declared import Declared, WithRows
 from brainmass.dynamics.module import Closed, fixed
 from brainmass.dynamics.node import NeuralMassDynamics
 from brainmass.dynamics.regime import warn_of_large_step
 from brainmass.forward.observer import Observer
-from brainmass.simulation.final import Origin, belonging, with_origin
+from brainmass.simulation.final import Origin, with_origin
 from brainmass.simulation.horizon import present_horizon
 from brainmass.simulation.identity import plan_of
 from brainmass.simulation.inputs import Inputs, as_inputs
-from brainmass.simulation.inventory import Inventory, inventory, refuse_shared_processes, stateful
+from brainmass.simulation.inventory import Inventory, inventory, refuse_shared_processes
 from brainmass.simulation.monitors import Monitor, as_monitors, default_monitors, feeders, returned_names, sensors_of
 from brainmass.simulation.ownership import present_owner, trainable_within
 from brainmass.simulation.plan import (
@@ -43,6 +42,7 @@ from brainmass.simulation.probe import present_probe
 from brainmass.simulation.program import Bundle, Program, initialise_missing, states_missing
 from brainmass.simulation.progress import ProgressBar
 from brainmass.simulation.result import Result, unchecked
+from brainmass.simulation.start import Beginnings
 from brainmass.simulation.watch import DivergenceError, Told, raise_if_diverged, tell
 
 __all__ = ["DivergenceError", "Simulator", "checked_value"]
@@ -189,28 +189,17 @@ class Simulator(Closed):
             duration, inputs, monitors, transient, sample_every, progress, block, grad_horizon
         )
         _check_owner(found)
-        origin = _origin(self.model, program, found)
-        goes_on = not init_states or not program.makes_states
-        chosen = seed if state is not None or seed is not None else _drawn_key(program, found, given, not goes_on)
-        if goes_on and (state is None or not init_states):
-            state = _present_state(found, state, chosen)
-        elif state is not None:
-            state = belonging(state, program.shapes(found.raw(), given.arrays), origin)
-        warn = getattr(self.model, "warn_of_odd_delays", None)
-        if state is None and warn is not None:
-            step = milliseconds("dt", program.dt)
-            warn(step, step * program.plan.n_steps)
-        _check_end(program, given, state)
-        state, key, batched = _start(program, state, chosen, batch_size)
-        if state is None and not (program.initialises_from_key or batched or is_traced(key)):
-            state = _eager_state(self.model, key, program)
+        if state is None and init_states and program.makes_states:
+            self._warn_of_odd_delays(program)
+        beginnings = Beginnings(self.model, program, found, given)
+        state, key, batched = beginnings.of_run(state, seed, batch_size, init_states)
         call = _compiled(program, batched, state is not None, jit)
         samples, final, watched = call(found.raw(), {}, key, state, given.arrays)
         provenance = {} if seed is None or is_traced(seed) else {"seed": str(seed)}
         output = returned_names(self.model) if monitors is None else None
         start = 0 if state is None else state["step"]
         sensors = sensors_of(found.modules)
-        result = self._result(program.plan, origin, samples, final, start, provenance, output, sensors)
+        result = self._result(program.plan, beginnings.origin, samples, final, start, provenance, output, sensors)
         told = Told.of(found, watched, result.labels, batched)
         if is_traced((samples, final)):
             tell(told)
@@ -290,26 +279,18 @@ class Simulator(Closed):
             free = [path.removeprefix("model.") for path, p in found.params.items() if p.fit]
         named = {name: found.find_param(name) for name in free}
         freed = Inventory(params={path: found.params[path] for path in named.values()})
-        raw, origin = found.raw(), _origin(self.model, program, found)
+        raw, beginnings = found.raw(), Beginnings(self.model, program, found, given).fixed()
         output = returned_names(self.model) if monitors is None else None
-        present = None if stateful(inventory(self.model)) else _states_of_model(found)
         sensors = sensors_of(found.modules)
 
         def run(values: Mapping[str, Any], key: Any, state: Any = None) -> tuple[Result, Told]:
             paths = _free_paths(values, named, freed)
             overrides = {path: checked_value(found, path, values[name]) for path, name in paths.items()}
             _check_owner(found, overrides)
-            words = as_key(key)
-            if state is None and present is not None:
-                state = {"step": jnp.int32(0), "key": words, "states": present}
-            elif state is None and not (program.initialises_from_key or is_traced(words)):
-                state = _eager_state(self.model, words, program)
-            elif state is not None:
-                state = belonging(state, program.shapes(raw, given.arrays), origin)
-            _check_end(program, given, state)
+            state, words, _ = beginnings.of_pure(state, key)
             samples, final, watched = program(raw, overrides, words, state, given.arrays)
             start = 0 if state is None else state["step"]
-            result = self._result(program.plan, origin, samples, final, start, {}, output, sensors)
+            result = self._result(program.plan, beginnings.origin, samples, final, start, {}, output, sensors)
             return result, Told.of(found, watched, result.labels, False)
 
         # It keeps what it was made with, whatever becomes of that.
@@ -320,6 +301,12 @@ class Simulator(Closed):
     def _holds(self, duration: Any, monitors: Any, inputs: Any, transient: Any = None, sample_every: Any = None) -> Any:
         """What a run holds, by path: parameters and states of the model, its inputs and its forward models."""
         return self._program(duration, inputs, monitors, transient, sample_every, False, None, None)[1]
+
+    def _warn_of_odd_delays(self, program: Program) -> None:
+        warn = getattr(self.model, "warn_of_odd_delays", None)
+        if warn is not None:
+            step = milliseconds("dt", program.dt)
+            warn(step, step * program.plan.n_steps)
 
     # --- arranging a run --------------------------------------------------------------------------------------------
     def _program(
@@ -408,11 +395,6 @@ class Simulator(Closed):
 
 def _has_update(model: Any) -> bool:
     return getattr(type(model), "update", None) not in (None, getattr(brainstate.nn.Module, "update", None))
-
-
-def _describe(model: Any) -> str:
-    node = getattr(model, "node", None)
-    return type(model).__name__ if node is None else f"{type(model).__name__} of {type(node).__name__}"
 
 
 def _method_of(model: Any) -> tuple[tuple[str, str], ...]:
@@ -507,93 +489,6 @@ def checked_value(found: Inventory, path: str, value: Any) -> Any:
     if check is not None:
         check(name, value)
     return value
-
-
-# --- where a run starts -------------------------------------------------------------------------------------------
-def _start(program: Program, state: Any, seed: Any, batch_size: int | None) -> tuple[Any, jax.Array, bool]:
-    """The state to start from, if one is given; the key, or one per lane; and whether there are lanes."""
-    if state is not None:
-        lanes = u.math.shape(state["key"])[:-1]
-        if batch_size is not None and lanes != (batch_size,):
-            raise ValueError(
-                f"Argument `batch_size` of run is {batch_size}, but the state to go on from has {lanes or 'no'} lanes."
-            )
-        key = state["key"] if seed is None else _lane_keys(as_key(seed), lanes[0] if lanes else None)
-        return state, key, bool(lanes)
-    if batch_size is not None:
-        batch_size = whole("Argument `batch_size` of run", batch_size)
-    return None, _lane_keys(as_key(seed), batch_size), batch_size is not None
-
-
-def _drawn_key(program: Program, found: Inventory, given: Inputs, starts: bool) -> Any:
-    """The key of a run without a seed. Within jax.jit none can be drawn: any will do where none is used."""
-    try:
-        return next_key()
-    except brainstate.TraceContextError:
-        parts = program.random_parts(found.raw(), given.arrays, starts)
-    if parts:
-        raise ValueError(
-            f"Argument `seed` of run must be given within jax.jit and its like, where brainstate.random gives no "
-            f"numbers, since this is random: {', '.join(parts[:3])}. Example: seed=0, or a key that is an argument of "
-            "the function."
-        )
-    return as_key(0)
-
-
-def _lane_keys(key: jax.Array, lanes: int | None) -> jax.Array:
-    if lanes is None:
-        return key
-    return _fold_many(key, np.arange(lanes, dtype=np.uint32))
-
-
-_fold_many = jax.jit(jax.vmap(fold, in_axes=(None, 0)))
-
-
-def _check_end(program: Program, given: Inputs, state: Any) -> None:
-    """Refuse a run that goes on beyond the steps that are counted, or the end of what drives it."""
-    start = 0 if state is None or is_traced(state["step"]) else int(state["step"])
-    end, step = start + program.plan.n_steps, milliseconds("dt", program.dt)
-    if start:
-        check_countable("What `state` goes on to in run", end, u.Quantity(end * step, unit=u.ms), program.dt)
-    given.check_end(end * step)
-
-
-def _origin(model: Any, program: Program, found: Inventory) -> Origin:
-    """What the final states of this run are from."""
-    kinds = {name: type(m.what).__name__ for name, m in program.monitors.items() if isinstance(m.what, Observer)}
-    steps = {path: x.value for path, x in found.tables.items() if path.endswith(_STEPS) and not is_traced(x.value)}
-    delays = {path.removesuffix(_STEPS).removeprefix("model."): x for path, x in steps.items()}
-    dt = milliseconds("dt", program.dt)
-    return Origin(dt, _describe(model), tuple(sorted(kinds.items())), tuple(sorted(delays.items())))
-
-
-_STEPS = ".delays.steps"  # of a projection whose delays are whole steps
-
-
-def _present_state(found: Inventory, state: Any, seed: Any) -> Any:
-    """The states that the model has now, as a start; forward models and what drives the run begin afresh."""
-    if state is not None:
-        raise ValueError("Give either init_states=False or `state`, not both.")
-    batches = {
-        m._batch for p, m in found.modules.items() if isinstance(m, Declared) and p.startswith("model") and m._states
-    }
-    batch = next(iter(batches), ()) or ()
-    if len(batch) > 1:
-        raise ValueError("Argument `init_states=False` of run works with one batch axis at most.")
-    key = _lane_keys(as_key(seed), batch[0] if batch else None)
-    return {"step": jnp.int32(0), "key": key, "states": _states_of_model(found)}
-
-
-def _states_of_model(found: Inventory) -> dict[str, Any]:
-    return {path: x for path, x in found.state_values().items() if path.startswith("model.")}
-
-
-def _eager_state(model: Any, key: jax.Array, program: Program) -> Any:
-    """Initial states of a module that may draw them from `brainstate.random`, which a trace cannot."""
-    with brainstate.random.seed_context(int(np.asarray(key)[-1])), brainstate.environ.context(dt=program.dt):
-        bundle = Bundle(model, program.monitors, program.inputs.modules)
-        brainstate.nn.init_all_states(bundle)
-    return {"step": jnp.int32(0), "key": key, "states": inventory(bundle).state_values()}
 
 
 # --- calling it, and what comes back ------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ import brainmass
 from brainmass import viz
 from brainmass.dynamics.declaration import plain_text
 from brainmass.dynamics.node import NeuralMassDynamics
-from brainmass.stimuli.waveforms import Drive
+from brainmass.stimuli.algebra import Drive
 from brainmass.viz.drawing import COLORS
 
 __all__ = ["caption", "draw", "drawable"]

@@ -1,0 +1,147 @@
+"""What drives a run from outside, and its sums and products."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any
+
+import brainstate
+import brainunit as u
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from brainmass._common.messages import show
+from brainmass._common.places import refuse_two_places
+from brainmass._common.times import steps_of
+from brainmass.dynamics.module import Module
+from brainmass.dynamics.noise import Noise
+
+__all__ = ["Combined", "Drive"]
+
+
+class Drive(Module):
+    """Something to put into an input port: a stimulus, or a sum or product of stimuli, noises and numbers."""
+
+    varshape: Any  # shape of the population
+    draws: bool = False  # whether it draws random numbers
+
+    @abstractmethod
+    def update(self) -> Any:
+        """The value in the present step, which begins at the time `t` of the environment; of the population's shape."""
+
+    @property
+    @abstractmethod
+    def unit(self) -> Any:
+        """Its unit."""
+
+    def check_duration(self, port: str, duration: float) -> None:
+        """Refuse a run that ends so many ms after time zero and that it cannot drive."""
+
+    def __call__(self, t: Any) -> Any:
+        """The value at the time `t`, a Quantity."""
+        if not u.get_unit(t).has_same_dim(u.ms):
+            raise u.UnitMismatchError(
+                f"{type(self).__name__} must be called with a time, but is with {show(t)}. Example: stimulus(5 * u.ms)."
+            )
+        if t is brainstate.environ.get("t", default=None):  # within a run: its number of steps says it to all digits
+            return self.update()
+        with brainstate.environ.context(t=t, i=None):
+            return self.update()
+
+    def series(self, duration: Any, dt: Any) -> Any:
+        """The values of all steps of a run from time zero on, as an array (steps, *in_size).
+
+        What draws random numbers has none: those of a run come from its key.
+        """
+        if self.draws:
+            raise ValueError(
+                f"This {type(self).__name__} has no series: its random numbers come from the key of a run. Give it to "
+                "the run itself, as one of its `inputs`."
+            )
+        n = steps_of("duration", duration, dt)
+
+        def step(i: Any) -> Any:
+            with brainstate.environ.context(i=i, t=i * dt, dt=dt):
+                return self.update()
+
+        return jax.jit(jax.vmap(step))(jnp.arange(n))
+
+    def __add__(self, other: Any) -> Combined:
+        return Combined(self, other, "+")
+
+    def __radd__(self, other: Any) -> Combined:
+        return Combined(other, self, "+")
+
+    def __neg__(self) -> Combined:
+        return Combined(-1.0, self, "*")
+
+    def __sub__(self, other: Any) -> Combined:
+        return Combined(self, Combined(-1.0, other, "*") if isinstance(other, Drive | Noise) else -1.0 * other, "+")
+
+    def __rsub__(self, other: Any) -> Combined:
+        return Combined(other, -self, "+")
+
+    def __mul__(self, other: Any) -> Combined:
+        return Combined(self, other, "*")
+
+    def __rmul__(self, other: Any) -> Combined:
+        return Combined(other, self, "*")
+
+
+class Combined(Drive):
+    """The sum or the product of two drives, noises or numbers."""
+
+    def __init__(self, first: Any, second: Any, operation: str):
+        super().__init__()
+        for part in first, second:
+            if not isinstance(part, Drive | Noise) and (callable(part) or np.ndim(u.get_mantissa(part)) > 0):
+                raise TypeError(
+                    f"A stimulus can be added to and multiplied by stimuli, noises and numbers, but not {show(part)}."
+                )
+        units = [_unit(part) for part in (first, second)]
+        if operation == "+" and not units[0].has_same_dim(units[1]):
+            raise u.UnitMismatchError(
+                f"Stimuli that are added must have one dimension, but have the units {units[0]} and {units[1]}."
+            )
+        sizes = [part.varshape for part in (first, second) if isinstance(part, Drive | Noise)]
+        if len(set(sizes)) > 1:
+            raise ValueError(f"Stimuli that are combined must have one `in_size`, but have {sizes[0]} and {sizes[1]}.")
+        refuse_two_places(type(self).__name__, _noises_in("first", first) + _noises_in("second", second))
+        self.varshape = sizes[0]
+        self.first, self.second, self.operation = first, second, operation
+
+    @property
+    def draws(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return any(isinstance(part, Noise) or (isinstance(part, Drive) and part.draws) for part in self.operands)
+
+    @property
+    def unit(self) -> Any:
+        first, second = _unit(self.first), _unit(self.second)
+        return first if self.operation == "+" else first * second
+
+    def check_duration(self, port: str, duration: float) -> None:
+        for part in self.first, self.second:
+            if isinstance(part, Drive):
+                part.check_duration(port, duration)
+
+    def update(self) -> Any:
+        first, second = (part.update() if isinstance(part, Drive | Noise) else part for part in self.operands)
+        return first + second if self.operation == "+" else first * second
+
+    @property
+    def operands(self) -> tuple[Any, Any]:
+        return self.first, self.second
+
+
+def _noises_in(name: str, part: Any) -> list[tuple[str, Noise]]:
+    """The noises of an operand, by their places in it."""
+    if not isinstance(part, Combined):
+        return [(name, part)] if isinstance(part, Noise) else []
+    return _noises_in(f"{name}.first", part.first) + _noises_in(f"{name}.second", part.second)
+
+
+def _unit(part: Any) -> Any:
+    if isinstance(part, Noise):
+        return u.get_unit(part.p.sigma)
+    return part.unit if isinstance(part, Drive) else u.get_unit(part)
