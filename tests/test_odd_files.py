@@ -9,12 +9,15 @@ import tracemalloc
 
 import brainunit as u
 import h5py
+import networkx
+import nibabel
 import numpy as np
 import openpyxl
 import pandas as pd
 import pytest
 import scipy.io
 import scipy.sparse
+import xarray
 
 from brainmass import Connectome, Edges, read_array
 
@@ -416,3 +419,83 @@ def test_a_connection_whose_name_begins_as_a_comment_is_not_dropped(tmp_path):
     assert quoted.labels == ("a", "b", "#c")
     commented = "source,target,weight\n# from my notes\n0,1,1\n#0,2,9\n1,0,3\n"
     assert Edges.from_file(put(tmp_path / "e.csv", commented)).weight.tolist() == [1.0, 3.0]
+
+
+# --- what the axes of a file say --------------------------------------------------------------------------------------
+@pytest.mark.parametrize("names", [NAMES, [1001, 1002, 2035, 2001], None])
+def test_netcdf_of_xarray_keeps_names_and_the_meaning_of_its_axes(tmp_path, names):
+    """As in memory: where the sources come first, the table is turned round."""
+    directed = np.triu(W) + np.tril(2 * W)
+    ends = {} if names is None else {"source": names, "target": names}
+    table = xarray.DataArray(directed.T, dims=("source", "target"), coords=ends, name="weights")
+    table.to_netcdf(tmp_path / "w.nc", engine="h5netcdf")
+    conn = Connectome.from_file(tmp_path / "w.nc")
+    np.testing.assert_array_equal(conn.weights, directed)
+    assert conn.labels == Connectome(table).labels
+    if names is not None:
+        assert conn.labels == tuple(map(str, names))
+    if names is NAMES:
+        found = read_array(tmp_path / "w.nc", "weights", regions=NAMES[::-1])
+        np.testing.assert_array_equal(found, directed.T[::-1, ::-1])
+
+
+def test_a_series_of_parcels_is_no_connectome(tmp_path):
+    parts = [{"CIFTI_STRUCTURE_CORTEX_LEFT": np.array([i])} for i in range(4)]
+    regions = nibabel.cifti2.ParcelsAxis(
+        NAMES, [np.zeros((0, 3), int)] * 4, parts, np.eye(4), (2, 2, 2), {"CIFTI_STRUCTURE_CORTEX_LEFT": 10}
+    )
+    image = nibabel.Cifti2Image(W, (nibabel.cifti2.SeriesAxis(0, 0.72, 4), regions))
+    nibabel.save(image, tmp_path / "run.ptseries.nii")
+    with pytest.raises(ValueError, match="hold a matrix, but it is a time series"):
+        Connectome.from_file(tmp_path / "run.ptseries.nii")
+    found = read_array(tmp_path / "run.ptseries.nii", regions=NAMES[::-1])
+    np.testing.assert_allclose(found, W[:, ::-1], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("write", "message"),
+    [
+        (lambda path: scipy.io.mmwrite(path, scipy.sparse.coo_array([[0, 0], [3.0, 0]])), "scipy.io.mmread.path"),
+        (lambda path: networkx.write_gml(networkx.path_graph(3), path), "networkx.read_gml"),
+        (lambda path: networkx.write_weighted_edgelist(GRAPH, path), "a first row with 'source', 'target', 'weight'"),
+        (lambda path: pd.DataFrame(W, columns=NAMES).to_feather(path), "pandas.read_feather"),
+    ],
+)
+def test_other_formats_of_graphs_are_named(tmp_path, write, message):
+    """A file of Matrix Market with two entries was read as a matrix of three regions."""
+    write(tmp_path / "g.mtx")
+    with pytest.raises(ValueError, match=message):
+        Edges.from_file(tmp_path / "g.mtx")
+
+
+GRAPH = networkx.from_numpy_array(W)
+
+
+@pytest.mark.parametrize("kind", ["xlsx", "npy", "txt.gz"])
+def test_labels_places_and_sides_in_files_of_other_kinds(tmp_path, kind):
+    xyz, sides = np.arange(12.0).reshape(4, 3), ["L", "L", "R", "R"]
+    path = put(tmp_path / "w.csv", lines(W))
+    files = {name: tmp_path / f"{name}.{kind}" for name in ("labels", "centres", "hemispheres")}
+    if kind == "xlsx":
+        pd.DataFrame({"name": NAMES}).to_excel(files["labels"], index=False)
+        pd.DataFrame(xyz, NAMES, list("xyz")).to_excel(files["centres"])
+        pd.DataFrame({"side": sides}).to_excel(files["hemispheres"], index=False)
+    elif kind == "npy":
+        np.save(files["labels"], np.array(NAMES))
+        np.save(files["centres"], xyz)
+        np.save(files["hemispheres"], np.array([0, 0, 1, 1]))
+    else:
+        put(files["labels"], gzip.compress("\n".join(NAMES).encode()))
+        put(files["centres"], gzip.compress(lines(xyz, " ").encode()))
+        put(files["hemispheres"], gzip.compress("\n".join(["hemisphere", *sides]).encode()))
+    conn = Connectome.from_file(path, **files)
+    assert (conn.labels, conn.hemispheres) == (tuple(NAMES), ("left", "left", "right", "right"))
+    np.testing.assert_array_equal(conn.centres.to_decimal(u.mm), xyz)
+
+
+def test_an_attribute_that_no_edge_has_is_refused():
+    for make in (Connectome.from_networkx, Edges.from_networkx):
+        with pytest.raises(ValueError, match="`weight` of Edges must be an attribute of the edges, but 'w' is not"):
+            make(GRAPH, weight="w")
+    with pytest.raises(TypeError, match="`table` of Edges must be a DataFrame of pandas, but is a Series"):
+        Edges.from_pandas(pd.DataFrame(W).stack())

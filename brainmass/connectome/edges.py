@@ -259,6 +259,11 @@ class Edges(Regions):
             If a column is missing, or the regions cannot be told; the message says which argument tells them.
         """
         unit = checked_length_unit(length_unit)
+        if not hasattr(table, "columns"):
+            raise TypeError(
+                f"Argument `table` of {cls.__name__} must be a DataFrame of pandas, but is a {type(table).__name__}. "
+                "Example: series.reset_index(name='weight')"
+            )
         wanted = {"source": source, "target": target, "weight": weight} | ({"length": length} if length else {})
         missing = [name for name in wanted.values() if name not in table.columns]
         if missing:

@@ -185,6 +185,11 @@ def graph_connections(owner: str, graph: Any, weight: str, length: str | None) -
 def _of_edges(owner: str, nodes: list[Any], edges: list[Any], name: str, default: float | None) -> np.ndarray:
     """An attribute of all edges; of none, the default."""
     there = [name in facts for _, _, facts in edges]
+    if not any(there) and edges and name != "weight" and default is not None:
+        known = ", ".join(map(repr, edges[0][2])) or "none"
+        raise ValueError(
+            f"Argument `weight` of {owner} must be an attribute of the edges, but {name!r} is not: {known}."
+        )
     if not any(there) and default is not None:
         return np.full(len(edges), default)
     if not all(there):

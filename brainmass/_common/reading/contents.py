@@ -66,6 +66,14 @@ class Contents:
             return [f"{path!r} {_shape(x)}" for path, x in _leaves(name, self.variables[name])]
         return [repr(name)]
 
+    def held(self, name: str) -> Held:
+        """A variable as an array, with the names of its axes and their labels where the file says them."""
+        values = self.array(name)
+        axes = self.variables.axes(name) if isinstance(self.variables, Hdf5) else ()
+        if len(axes) != np.ndim(values):
+            return Held(values)
+        return Held(values, tuple(labels for _, labels in axes), tuple(dim for dim, _ in axes))
+
     def array(self, name: str) -> Any:
         """A variable as an array of real numbers."""
         return real_array(self.where, name, self.value(name))
@@ -323,7 +331,7 @@ def read_array(
     check_style(path, contents.kind, style, sheet)
     held = contents.table
     if held is None or name is not None and contents.variables:
-        held = Held(contents.array(_the_name(contents, name)))
+        held = contents.held(_the_name(contents, name))
     elif name is not None:
         raise bad(path, f"hold the variable {name!r}", f"it is {in_words(contents.kind)} with one table")
     values = filled(real_array(path, "the table", held.values), empty)

@@ -47,6 +47,24 @@ class Hdf5(Mapping[str, Any]):
         except DAMAGE as error:
             raise self._damaged(name, error) from error
 
+    def axes(self, name: str) -> tuple[tuple[str | None, np.ndarray | None], ...]:
+        """Name and labels of each axis of a dataset at the top, where netCDF says them."""
+        item = self._file[name] if name in self._names else None
+        if item is None or hasattr(item, "keys") or self.is_matlab:
+            return ()
+        try:
+            return tuple(self._axis(dim[0]) if len(dim) else (None, None) for dim in item.dims)
+        except DAMAGE as error:
+            raise self._damaged(name, error) from error
+
+    def _axis(self, scale: Any) -> tuple[str | None, np.ndarray | None]:
+        self._check(scale)
+        name = str(scale.name).lstrip("/")
+        if self._h5py.check_string_dtype(scale.dtype) is not None:
+            return name, np.asarray(scale.asstr()[()], object)
+        bare = b"netCDF dimension but not a netCDF variable" in np.bytes_(scale.attrs.get("NAME", b""))
+        return name, np.asarray(scale[()], object) if scale.dtype.kind in "iu" and not bare else None
+
     def _damaged(self, name: str, error: Exception) -> ValueError:
         return bad(self._where, "be a whole HDF5 file", f"{name!r} cannot be read ({error})")
 

@@ -19,6 +19,9 @@ _OTHERS: tuple[tuple[bytes, str, str], ...] = (
     (b"\x89PNG", "a picture", "which holds no numbers to read"),
     (b"\xff\xd8\xff", "a picture", "which holds no numbers to read"),
     (b"%PDF", "a PDF document", "which holds no numbers to read"),
+    (b"%%MatrixMarket", "a Matrix Market file", "which Edges.from_scipy(scipy.io.mmread(path)) reads"),
+    (b"ARROW1", "a feather file", "which pandas.read_feather(path) reads; give its table"),
+    (b"graph [", "a GML file", "which Connectome.from_networkx(networkx.read_gml(path)) reads"),
     (b"mrtrix tracks", "a file of streamlines", "of which tck2connectome makes a connectome"),
     (b"TRACK", "a file of streamlines", "of which a connectome has to be made first"),
     (

@@ -165,8 +165,9 @@ def read_cifti(where: Any, data: bytes) -> Held:
         image = nibabel.Cifti2Image.from_bytes(data)
         shape = image.shape
         check_size(where, int(np.prod(shape, dtype=object)) * 8, len(data))
-        labels = tuple(_names(image.header.get_axis(axis)) for axis in range(len(shape)))
-        return Held(np.asarray(image.dataobj, float), labels)
+        axes = [image.header.get_axis(axis) for axis in range(len(shape))]
+        dims = tuple("time" if type(axis).__name__ == "SeriesAxis" else None for axis in axes)
+        return Held(np.asarray(image.dataobj, float), tuple(map(_names, axes)), dims)
 
 
 def _names(axis: Any) -> np.ndarray | None:

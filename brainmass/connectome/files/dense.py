@@ -70,6 +70,8 @@ def _of_table(contents: Contents, given: Given) -> dict[str, Any]:
     if given.weights is not None:
         raise bad(contents.where, f"hold the variable {given.weights!r}", "it holds one table without a name")
     table = contents.table
+    if "time" in table.dims:
+        raise bad(contents.where, "hold a matrix", "it is a time series: see read_array")
     values = filled(real_array(contents.where, "the table", table.values), given.style.empty)
     fields: dict[str, Any] = {"weights": dataclasses.replace(table, values=values)}
     if given.lengths is not None:
@@ -85,11 +87,17 @@ def _of_variables(contents: Contents, given: Given) -> dict[str, Any]:
         example = next((path for path in _matrices(contents)), "SC")
         but = f"it has {contents.listing()}: say which, as in weights={example!r}"
         raise bad(where, "hold weights under a usual name", but)
-    fields: dict[str, Any] = {"weights": filled(_square(contents, contents.array(name)), given.style.empty)}
+    fields: dict[str, Any] = {"weights": _weights(contents, name, given)}
     far = given.lengths if given.lengths is not None else chosen(contents, "lengths", None)
     if far is not None:
         fields["lengths"] = _lengths(contents, dataclasses.replace(given, lengths=far))
-    return _with_regions(contents, fields, given, len(fields["weights"]))
+    return _with_regions(contents, fields, given, np.shape(_values(fields["weights"]))[0])
+
+
+def _weights(contents: Contents, name: str, given: Given) -> Any:
+    held = contents.held(name)
+    values = filled(_square(contents, held.values), given.style.empty)
+    return dataclasses.replace(held, values=values) if held.dims else values
 
 
 def _with_regions(contents: Contents, fields: dict[str, Any], given: Given, n: int) -> dict[str, Any]:
@@ -170,7 +178,9 @@ def _lengths(contents: Contents, given: Given) -> Any:
     if kind == "values":
         return where
     if kind == "name":
-        return contents.array(where) * given.length_unit
+        held = contents.held(where)
+        values = held.values * given.length_unit
+        return dataclasses.replace(held, values=values) if held.dims else values
     other = opened_file(where, given.style, given.sheet)
     table = other.table
     if table is None:

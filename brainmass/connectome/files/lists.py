@@ -35,6 +35,8 @@ def read_connections(path: Any, given: Given, n: int | None, numbering: Any) -> 
         _check_idle(path, given, "a list of connections", ("weights", "lengths", "symmetrize", "number_repeated"))
         empty = given.style.empty
         return _edge_list(path, rows, n, given.labels, numbering, given.length_unit, empty) | _places(given)
+    if rows and len(rows[0][1]) in (3, 4) and len(rows) not in (len(rows[0][1]), len(rows[0][1]) + 1):
+        _columns(path, rows)  # for its error
     if n is not None or numbering is not None:
         idle = "n" if n is not None else "numbering"
         raise bad(

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from brainmass._common.foreign import Held
-from brainmass._common.reading.contents import Contents, opened_file, texts
-from brainmass._common.reading.problems import as_path, bad
-from brainmass._common.reading.text import is_number, numbers, rows_of, text_of
+from brainmass._common.reading.contents import Contents, opened_file, read_array, table_rows, texts
+from brainmass._common.reading.kinds import kind_of
+from brainmass._common.reading.problems import as_path, bad, unpacked
+from brainmass._common.reading.text import TextStyle, is_number, numbers, text_of
 
 __all__ = ["centres_of_rows", "labels_of_file", "named_or_path", "numbered", "region_argument"]
 
@@ -49,9 +50,20 @@ def region_argument(argument: str, given: Any, contents: Contents | None, unit: 
         return sides_of(contents, where) if kind == "name" else _sides_of_file(where)
     if kind == "name" and contents:
         return np.asarray(contents.array(where), float) * unit
-    rows = rows_of(where, text_of(where, Path(where).read_bytes()))
+    rows = _table_of_file(where)
+    if not isinstance(rows, list):
+        return np.asarray(rows, float) * unit
     labels, xyz = centres_of_rows(where, rows)
     return xyz * unit if labels is None else Held(xyz * unit, (np.asarray(labels, object), None))
+
+
+def _table_of_file(path: Path) -> Any:
+    """The rows of a text or sheet; of arrays, the one there is."""
+    data = unpacked(path, path.read_bytes())
+    kind = kind_of(data)
+    if kind in ("text", "xlsx", "parquet"):
+        return table_rows(path, data, kind, TextStyle(), 0)
+    return read_array(path)
 
 
 def sides_of(contents: Contents | None, name: str) -> Any:
@@ -61,20 +73,24 @@ def sides_of(contents: Contents | None, name: str) -> Any:
 
 
 def _sides_of_file(path: Path) -> Any:
-    cells = [cells[-1] for _, cells in rows_of(path, text_of(path, path.read_bytes()))]
+    rows = _table_of_file(path)
+    if not isinstance(rows, list):
+        return np.ravel(rows)
+    cells = [str(cells[-1]) for _, cells in rows]
+    cells = cells[1:] if cells[0].lower() in ("hemisphere", "hemispheres", "hemi", "side") else cells
     return [float(cell) for cell in cells] if all(map(is_number, cells)) else cells
 
 
 def labels_of_file(path: Path) -> list[str]:
     """One name per line; or the one column of text in a table, as of FreeSurfer's colours."""
-    contents = opened_file(path) if path.suffix in (".npy", ".npz", ".mat") else None
-    if contents is not None:
-        return _labels_of_arrays(contents)
-    text = text_of(path, path.read_bytes())
-    rows = rows_of(path, text)
-    widths = Counter(len(cells) for _, cells in rows)
-    if len(widths) > 1:  # names with blanks
-        rows = [(i, [line.strip()]) for i, line in enumerate(text.splitlines(), 1) if line.strip()]
+    data = unpacked(path, path.read_bytes())
+    kind = kind_of(data)
+    if kind not in ("text", "xlsx", "parquet"):
+        return _labels_of_arrays(opened_file(path))
+    rows = table_rows(path, data, kind, TextStyle(), 0)
+    if kind == "text" and len({len(cells) for _, cells in rows}) > 1:  # names with blanks
+        lines = text_of(path, data).splitlines()
+        rows = [(i, [line.strip()]) for i, line in enumerate(lines, 1) if line.strip()]
     columns = list(zip(*(cells for _, cells in rows), strict=True))
     named = [c for c in columns if not any(map(is_number, c[1:] or c))]
     if len(columns) == 1:
