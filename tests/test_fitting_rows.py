@@ -161,6 +161,23 @@ def test_connectomes_and_noise_of_each_subject():
     assert result.best_loss == pytest.approx(np.mean(single**2), rel=1e-4)
 
 
+def test_each_row_has_a_key_of_its_own():
+    """That of row i is folded in from that of the step, by `jax.random`; also where only some rows are seen."""
+
+    def drawn(model, key, row):
+        return row + 1e-9 * model.a.value().sum() + jax.random.normal(key, (1,))
+
+    run = {"data": np.zeros((N, 1)), "seed": 3, "n_steps": 1, "fresh_noise": False}
+    step = jax.random.fold_in(jax.random.key(3), 0)
+    own = np.array([float(jax.random.normal(jax.random.fold_in(step, i), (1,))[0]) for i in range(N)])
+    for batch in (None, 5):
+        found = fitter(optax.sgd(0.0), predict=drawn).fit(np.zeros((N, 1)), **run, batch=batch)
+        np.testing.assert_allclose(found.prediction[:, 0], own, rtol=1e-5)
+        assert found.best_loss == pytest.approx(np.mean(own**2), rel=1e-5)
+        if batch is None:
+            assert found.history[0] == pytest.approx(np.mean(own**2), rel=1e-5)
+
+
 def test_windows_need_no_data():
     """Targets alone have rows too; a loss of the model alone has data."""
     windows = np.array([0.1, 0.3, 0.8], np.float32)

@@ -252,6 +252,11 @@ def test_a_larger_step_is_told():
     with pytest.warns(UserWarning, match="MontbrioPazoRoxinStep") as told:
         bm.Simulator(net, dt=0.5 * u.ms).run(1 * u.ms, seed=0)
     assert sum("is larger than" in str(warning.message) for warning in told) == 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        bm.Simulator(node, dt=0.1 * u.ms).pure(1.0 * u.ms)
+    with pytest.warns(UserWarning, match="0.101 ms, is larger than"):
+        bm.Simulator(node, dt=0.101 * u.ms).pure(1.01 * u.ms)
 
 
 def test_the_largest_step_follows_the_parameters():

@@ -453,7 +453,8 @@ ELSEWHERE = """
     import test_same as t
     from brainmass.simulation.identity import digest
     things = [make()[0] for make in t.READ]
-    named = {{"a", "b", "c", "d"}}
+    named = {{"a", "b", "c", "d", t.twice}}
+    things += [{{t.Settings(): 1.0, t.twice: 2.0}}]
     print(digest([*things, lambda x: x in named, t.Even(40 * t.DT), t.bm.objectives.fc_corr(as_loss=True), t.adding()]))
     print(digest(t.adding().pure(2 * t.DT, monitors=["x"], inputs={{"x_inp": things[0]}})))
 """
