@@ -117,7 +117,8 @@ def check_run(case, dt, times, truth):
     node = case.node()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        result = bm.Simulator(node, dt=dt * u.ms).run(case.duration * u.ms, inputs=case.given(), seed=0)
+        whole = int(case.duration / dt + 1e-6) * dt * u.ms
+        result = bm.Simulator(node, dt=dt * u.ms).run(whole, inputs=case.given(), seed=0)
     ours = np.stack([u.Quantity(result[s]).to_decimal(spec.unit or u.UNITLESS) for s, spec in node._states.items()], 1)
     stride = round(dt / (times[1] - times[0]))
     truth = truth[stride - 1 :: stride]
