@@ -9,7 +9,7 @@ from typing import Any
 
 from brainmass._common.extras import import_io
 from brainmass._common.files import whole_file
-from brainmass._common.reading.hdf5 import check_dataset
+from brainmass._common.reading.hdf5 import check_dataset, check_heaps
 from brainmass._common.reading.problems import bad
 
 __all__ = ["CHECKSUM", "read_netcdf", "write_netcdf"]
@@ -51,6 +51,7 @@ def read_netcdf(path: Path) -> Any:
         data, said = data[:-_LENGTH], data[-64:]
         if hashlib.sha256(data).hexdigest().encode() != said:
             raise bad(path, "be as it was written", "its checksum is another")
+    check_heaps(path, data)
     with h5py.File(io.BytesIO(data), "r") as file:
         if said is None and any(CHECKSUM in item.attrs for item in (file, *file.values())):
             raise bad(path, "be as it was written", "its checksum is cut off")

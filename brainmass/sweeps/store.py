@@ -228,7 +228,7 @@ def _consolidate(folder: Path) -> None:
 def _attrs_of(path: Path) -> dict[str, Any]:
     try:
         if path.suffix == ".nc":
-            with import_io("xarray").open_dataset(path, engine="h5netcdf", decode_times=False) as dataset:
+            with read_netcdf(path) as dataset:
                 return dict(dataset.attrs)
         return dict(import_io("zarr").open_group(path, mode="r").attrs)
     except DAMAGE as error:

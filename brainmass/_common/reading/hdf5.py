@@ -12,7 +12,7 @@ from brainmass._common.extras import import_io
 from brainmass._common.reading.matlab import of_hdf5
 from brainmass._common.reading.problems import DAMAGE, bad, check_size
 
-__all__ = ["Hdf5", "check_dataset"]
+__all__ = ["Hdf5", "check_dataset", "check_heaps"]
 
 
 class Hdf5(Mapping[str, Any]):
@@ -21,6 +21,7 @@ class Hdf5(Mapping[str, Any]):
     def __init__(self, where: Any, data: bytes):
         self._h5py = import_io("h5py")
         self._where, self._size = where, len(data)
+        check_heaps(where, data)
         try:
             self._file = self._h5py.File(io.BytesIO(data), "r")
             self.is_matlab = data[:6] == b"MATLAB" or any("MATLAB_class" in self._file[k].attrs for k in self._plain())
@@ -53,7 +54,8 @@ class Hdf5(Mapping[str, Any]):
         if item is None or hasattr(item, "keys") or self.is_matlab:
             return ()
         try:
-            return tuple(self._axis(dim[0]) if len(dim) else (None, None) for dim in item.dims)
+            scales = [list(refs) for refs in item.attrs.get("DIMENSION_LIST", ())]
+            return tuple(self._axis(self._file[refs[0]]) if refs else (None, None) for refs in scales)
         except DAMAGE as error:
             raise self._damaged(name, error) from error
 
@@ -90,6 +92,28 @@ class Hdf5(Mapping[str, Any]):
 
     def __len__(self) -> int:
         return len(self._names)
+
+
+_HEAP = b"GCOL\1\0\0\0"  # a collection of texts and references of any length
+
+
+def check_heaps(where: Any, data: bytes) -> None:
+    """Refuse collections whose parts do not fit in: the HDF5 library never ends at one whose rest has no size.
+
+    The layout is that of the HDF5 File Format Specification, "Disk Format: Level 1E - Global Heap".
+    """
+    at = data.find(_HEAP)
+    while at >= 0:
+        size = int.from_bytes(data[at + 8 : at + 16], "little")
+        end, place = at + size, at + 16
+        while place + 16 <= end:
+            number = int.from_bytes(data[place : place + 2], "little")
+            length = int.from_bytes(data[place + 8 : place + 16], "little")
+            step = length if number == 0 else 16 + -(-length // 8) * 8  # the rest of it, or a part
+            if step < 16 or place + step > min(end, len(data)):
+                raise bad(where, "be a whole HDF5 file", "it cannot be read (a part of its texts does not fit in)")
+            place += step
+        at = data.find(_HEAP, at + 8)
 
 
 def check_dataset(where: Any, dataset: Any, size: int) -> None:
