@@ -253,7 +253,7 @@ REFUSALS = {
     "y": (lambda: viz.plot_phase_portrait(X, X[:10]), r"shape of `x`, \(50, 3\), but is of shape \(10, 3\)"),
     "matrix": (lambda: viz.plot_connectivity(X), r"square matrix, but is of shape \(50, 3\)"),
     "data": (lambda: viz.plot_functional_connectivity(X, is_matrix=True), "square matrix, but"),
-    "dt": (lambda: viz.plot_power_spectrum(X, -0.1), "positive time or number, but is -0.1"),
+    "dt": (lambda: viz.plot_power_spectrum(X, -0.1), "a number > 0 that is finite, but is -0.1"),
     "dt ": (lambda: viz.plot_power_spectrum(X, 0.1 * u.mV), "positive time, but is 0.1 mV"),
     "dt  ": (lambda: viz.plot_power_spectrum(X, 0.0 * u.ms), "positive time, but is 0"),
     "signal ": (lambda: viz.plot_power_spectrum(X[:3], 1 * u.ms), "4 samples or more, but has 3"),

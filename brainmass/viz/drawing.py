@@ -123,10 +123,8 @@ def seconds(x: Any, argument: str, of: str, example: str) -> float:
 
 def plain_length(x: Any, argument: str, of: str, example: str) -> float:
     """The length of a time that is given without unit."""
-    value = np.nan if isinstance(x, u.Quantity) or np.ndim(x) else float(x)
-    if not (np.isfinite(value) and value > 0):
-        raise argument_error(argument, of, f"must be a positive time or number, but is {x}", example)
-    return value
+    what = f"Argument `{argument}` of {of}, without unit,"
+    return checks.number(what, x, "> 0 that is finite", lambda value: np.isfinite(value) & (value > 0), example=example)
 
 
 def names_for(labels: Sequence[str] | None, n: int, of: str) -> list[str] | None:
