@@ -28,7 +28,7 @@ class HopfStep(XY_Oscillator):
     """
 
     use_case = "onset of oscillations; resting-state fluctuations near criticality"
-    largest_step = LargestStep(over={"w": 0.3})
+    largest_step = LargestStep(over={"w": 0.28})
 
     a: Par = param(default=0.25, doc="bifurcation parameter, per ms")
     w: Par = param(default=0.2, doc="angular frequency, rad per ms")
