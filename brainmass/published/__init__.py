@@ -5,10 +5,10 @@ Nothing else in brainmass knows this room: `install` hangs it onto the package, 
 
 from __future__ import annotations
 
-import warnings
 from types import ModuleType
 from typing import Any
 
+from brainmass._common.deprecation import warn_of_old_name
 from brainmass.published import attributes, data, modules, typing, wired
 
 __all__ = ["find", "install"]
@@ -34,7 +34,7 @@ def find(package: ModuleType, name: str) -> Any:
         return modules.imported(package, name)
     step = name.removesuffix("Model") + "Step"
     if name.endswith("Model") and step in package.__all__:
-        warnings.warn(f"brainmass.{name} is an old name: write brainmass.{step}.", DeprecationWarning, stacklevel=3)
+        warn_of_old_name(f"brainmass.{name}", f"brainmass.{step}", stacklevel=3)
         return getattr(package, step)
     raise AttributeError(f"module {package.__name__!r} has no attribute {name!r}.{_instead(package, name)}")
 
