@@ -1,1 +1,6 @@
-"""Data about connections: where they come from, and in which order their regions are."""
+"""Connectomes: regions, and the connections between them."""
+
+from brainmass.connectome.dense import Connectome
+from brainmass.connectome.edges import Edges
+
+__all__ = ["Connectome", "Edges"]

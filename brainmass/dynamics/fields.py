@@ -56,13 +56,18 @@ class Domain:
 
     @property
     def is_bounded(self) -> bool:
+        """Whether some number lies outside."""
         return self.bounds != (-np.inf, np.inf)
 
 
 real = Domain("finite", np.isfinite)
+"""Any finite number."""
 positive = Domain("> 0", lambda x: np.isfinite(x) & (x > 0), (0.0, -1.0, np.nan, np.inf), (0.0, np.inf))
+"""Above zero, and finite."""
 nonnegative = Domain(">= 0", lambda x: np.isfinite(x) & (x >= 0), (-1.0, np.nan, np.inf), (0.0, np.inf))
+"""Zero or above, and finite."""
 unit_interval = Domain("between 0 and 1", lambda x: (x >= 0) & (x <= 1), (-0.1, 1.1, np.nan), (0.0, 1.0))
+"""From 0 to 1."""
 
 
 # --- specifications -----------------------------------------------------------------------------------------

@@ -1,0 +1,63 @@
+"""Models: the catalogue of neural masses and oscillators."""
+
+from brainmass.models.coombes_byrne import CoombesByrneStep
+from brainmass.models.epileptor.step import EpileptorStep
+from brainmass.models.fitzhugh_nagumo import FitzHughNagumoStep
+from brainmass.models.generic_2d_oscillator import Generic2dOscillatorStep
+from brainmass.models.horn.step import HORNStep
+from brainmass.models.jansen_rit.step import JansenRitStep
+from brainmass.models.jansen_rit.tr import JansenRitTR
+from brainmass.models.kuramoto import KuramotoNetwork
+from brainmass.models.larter_breakspear.step import LarterBreakspearStep
+from brainmass.models.linear import LinearStep
+from brainmass.models.lorenz import LorenzStep
+from brainmass.models.montbrio_pazo_roxin.step import MontbrioPazoRoxinStep
+from brainmass.models.oscillators.base import XY_Oscillator
+from brainmass.models.oscillators.hopf import HopfStep, StuartLandauStep
+from brainmass.models.oscillators.van_der_pol import VanDerPolStep
+from brainmass.models.threshold_linear import ThresholdLinearStep
+from brainmass.models.wilson_cowan.adaptive import WilsonCowanAdaptiveStep
+from brainmass.models.wilson_cowan.base import WilsonCowanBase
+from brainmass.models.wilson_cowan.classical import WilsonCowanStep
+from brainmass.models.wilson_cowan.delayed import WilsonCowanDelayedStep
+from brainmass.models.wilson_cowan.divisive import WilsonCowanDivisiveInputStep, WilsonCowanDivisiveStep
+from brainmass.models.wilson_cowan.fewer_parameters import WilsonCowanSimplifiedStep, WilsonCowanSymmetricStep
+from brainmass.models.wilson_cowan.simpler_responses import WilsonCowanLinearStep, WilsonCowanNoSaturationStep
+from brainmass.models.wilson_cowan.three_populations import WilsonCowanThreePopulationStep
+from brainmass.models.wilson_cowan.three_populations_base import WilsonCowanThreePopBase
+from brainmass.models.wong_wang.decision import WongWangStep
+from brainmass.models.wong_wang.exc_inh import WongWangExcInhStep
+
+__all__ = [
+    "CoombesByrneStep",
+    "EpileptorStep",
+    "FitzHughNagumoStep",
+    "Generic2dOscillatorStep",
+    "HORNStep",
+    "HopfStep",
+    "JansenRitStep",
+    "JansenRitTR",
+    "KuramotoNetwork",
+    "LarterBreakspearStep",
+    "LinearStep",
+    "LorenzStep",
+    "MontbrioPazoRoxinStep",
+    "StuartLandauStep",
+    "ThresholdLinearStep",
+    "VanDerPolStep",
+    "WilsonCowanAdaptiveStep",
+    "WilsonCowanBase",
+    "WilsonCowanDelayedStep",
+    "WilsonCowanDivisiveInputStep",
+    "WilsonCowanDivisiveStep",
+    "WilsonCowanLinearStep",
+    "WilsonCowanNoSaturationStep",
+    "WilsonCowanSimplifiedStep",
+    "WilsonCowanStep",
+    "WilsonCowanSymmetricStep",
+    "WilsonCowanThreePopBase",
+    "WilsonCowanThreePopulationStep",
+    "WongWangExcInhStep",
+    "WongWangStep",
+    "XY_Oscillator",
+]

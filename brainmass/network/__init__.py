@@ -1,0 +1,44 @@
+"""Networks: kernels of coupling, projections, and networks of nodes."""
+
+from brainmass.network.coupling import (
+    AdditiveCoupling,
+    Coupling,
+    DiffusiveCoupling,
+    HyperbolicTangentCoupling,
+    KuramotoCoupling,
+    PreSigmoidalCoupling,
+    PreTanhCoupling,
+    SigmoidalCoupling,
+    SigmoidalJansenRitCoupling,
+    additive_coupling,
+    diffusive_coupling,
+    hyperbolic_tangent_coupling,
+    sigmoidal_coupling,
+    sigmoidal_jansen_rit_coupling,
+)
+from brainmass.network.edge_weights import EdgeWeights
+from brainmass.network.laplacian import LaplacianConnParam, laplacian_connectivity
+from brainmass.network.network import Network
+from brainmass.network.projection import Projection
+
+__all__ = [
+    "AdditiveCoupling",
+    "Coupling",
+    "DiffusiveCoupling",
+    "EdgeWeights",
+    "HyperbolicTangentCoupling",
+    "KuramotoCoupling",
+    "LaplacianConnParam",
+    "Network",
+    "PreSigmoidalCoupling",
+    "PreTanhCoupling",
+    "Projection",
+    "SigmoidalCoupling",
+    "SigmoidalJansenRitCoupling",
+    "additive_coupling",
+    "diffusive_coupling",
+    "hyperbolic_tangent_coupling",
+    "laplacian_connectivity",
+    "sigmoidal_coupling",
+    "sigmoidal_jansen_rit_coupling",
+]

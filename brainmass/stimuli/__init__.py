@@ -1,0 +1,6 @@
+"""Stimuli: what drives a run from outside."""
+
+from brainmass.stimuli.recordings import Recording
+from brainmass.stimuli.waveforms import Chirp, Pulse, PulseTrain, Ramp, Sinusoid, Stimulus, ThetaBurst
+
+__all__ = ["Chirp", "Pulse", "PulseTrain", "Ramp", "Recording", "Sinusoid", "Stimulus", "ThetaBurst"]

@@ -1,4 +1,4 @@
-"""The public names, as `brainmass/__init__.py` groups them, and those of its public modules."""
+"""The public names by room, and those of the public modules."""
 
 from __future__ import annotations
 
@@ -9,29 +9,22 @@ import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import brainmass
 
-MODULES = ("objectives", "datasets", "viz", "testing")
+MODULES = ("objectives", "datasets", "viz", "declare", "testing")
 
 
 def groups() -> dict[str, list[str]]:
-    """Full names by group: a comment at the margin of `__init__.py` heads the imports below it."""
-    source = Path(inspect.getfile(brainmass)).read_text()
-    parts = re.split(r"^# (?!ruff)(.+)$", source, flags=re.MULTILINE)
-    found = {title: _imported(code) for title, code in zip(parts[1::2], parts[2::2], strict=True)}
-    return {title: names for title, names in found.items() if names} | {
+    """Full names by room, in the order of `__init__.py`, under the title with which the room's docstring begins."""
+    order = re.findall(r"^__all__ \+= (\w+)\.__all__$", Path(inspect.getfile(brainmass)).read_text(), re.MULTILINE)
+    rooms = [getattr(brainmass, name) for name in order]
+    of_rooms = {inspect.getdoc(room).partition(":")[0]: [f"brainmass.{x}" for x in room.__all__] for room in rooms}
+    return of_rooms | {
         f"brainmass.{name}": [f"brainmass.{name}.{x}" for x in importlib.import_module(f"brainmass.{name}").__all__]
         for name in MODULES
     }
-
-
-def _imported(code: str) -> list[str]:
-    aliases = [a for node in ast.parse(code).body if isinstance(node, ast.ImportFrom) for a in node.names]
-    names = [a.asname or a.name for a in aliases]
-    return [f"brainmass.{name}" for name in names if not isinstance(getattr(brainmass, name), ModuleType)]
 
 
 def resolve(full: str) -> Any:
@@ -52,15 +45,15 @@ def is_model(symbol: Any) -> bool:
 def documentation(name: str) -> str:
     """The docstring; of data, the string below its assignment."""
     symbol = resolve(name)
-    return (inspect.getdoc(symbol) or "") if is_code(symbol) else _below_assignment(*name.rpartition(".")[::2])
+    return (inspect.getdoc(symbol) or "") if is_code(symbol) else _below_assignment(name.rpartition(".")[2])
 
 
 def is_code(symbol: Any) -> bool:
     return inspect.isclass(symbol) or inspect.isroutine(symbol)
 
 
-def _below_assignment(module: str, name: str) -> str:
-    for place in (m for key, m in sys.modules.items() if f"{key}.".startswith(f"{module}.")):
+def _below_assignment(name: str) -> str:
+    for place in [m for key, m in sys.modules.items() if key.startswith("brainmass.") and hasattr(m, "__file__")]:
         body = ast.parse(inspect.getsource(place)).body
         for node, below in zip(body, body[1:], strict=False):
             targets = getattr(node, "targets", [getattr(node, "target", None)])

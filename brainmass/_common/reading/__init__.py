@@ -1,1 +1,5 @@
-"""Files of numbers that people have: recognised by their first bytes, read within bounds, refused in words."""
+"""Files of numbers: readers of arrays and tables."""
+
+from brainmass._common.reading.contents import read_array
+
+__all__ = ["read_array"]
