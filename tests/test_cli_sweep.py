@@ -143,7 +143,7 @@ def test_what_is_wrong_is_shown_with_its_line(folder, capsys, old, new, line, wo
     ("old", "new", "words"),
     [
         ("[4, 7]", "[4, 4]", "must hold different seeds"),
-        ("[sweep.values]", "[sweep.values]\nw = [0.1, 0.2]", "side by side"),
+        ("[sweep.values]", "[sweep.values]\nw = [0.1, 0.2]", "must have as many values"),
         ("at_once = 2", "at_once = 0", "at_once"),
         ("[sweep.values]", "[sweep.values]\nbeta = [[1.0, 2.0], [1.0, 2.0]]", "beta"),
     ],

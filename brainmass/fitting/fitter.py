@@ -233,7 +233,7 @@ class Fitter(Closed):
             min_delta=min_delta, verbose=verbose, progress=progress, checkpoint=checkpoint,
             checkpoint_every=checkpoint_every,
         )  # fmt: skip
-        described = self._describe(found, given, space, orders.fresh_noise) | {"batch": batch}
+        described = self._describe(found, given, space, bool(orders.fresh_noise)) | {"batch": batch}
         saved = None if resume is None else Saved.read_for(as_path(resume, "Argument `resume` of fit"), described)
         with Course(orders, described, saved) as course:
             self._failure = Failure("")
