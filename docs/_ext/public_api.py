@@ -6,7 +6,6 @@ import ast
 import importlib
 import inspect
 import re
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -53,8 +52,8 @@ def is_code(symbol: Any) -> bool:
 
 
 def _below_assignment(name: str) -> str:
-    for place in [m for key, m in sys.modules.items() if key.startswith("brainmass.") and hasattr(m, "__file__")]:
-        body = ast.parse(inspect.getsource(place)).body
+    for file in sorted(Path(inspect.getfile(brainmass)).parent.rglob("*.py")):
+        body = ast.parse(file.read_text()).body
         for node, below in zip(body, body[1:], strict=False):
             targets = getattr(node, "targets", [getattr(node, "target", None)])
             if name in {getattr(target, "id", None) for target in targets} and isinstance(below, ast.Expr):
