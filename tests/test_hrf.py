@@ -12,11 +12,11 @@ from scipy.optimize import minimize_scalar
 from scipy.stats import gamma
 
 import brainmass as bm
+from brainmass.forward.convolution import HRFBold
 from brainmass.forward.hrf_kernels import (
     DoubleExponentialHRFKernel,
     FirstOrderVolterraHRFKernel,
     GammaHRFKernel,
-    HRFBold,
     HRFKernel,
     MixtureOfGammasHRFKernel,
 )

@@ -8,13 +8,8 @@ import pytest
 from brainstate.nn import Param
 
 import brainmass as bm
-from brainmass.forward.lead_fields import (
-    EEGLeadFieldModel,
-    LeadFieldModel,
-    LeadfieldReadout,
-    MEGLeadFieldModel,
-    SEEGLeadFieldModel,
-)
+from brainmass.forward.lead_fields import LeadFieldModel, LeadfieldReadout
+from brainmass.forward.sensors import EEGLeadFieldModel, MEGLeadFieldModel, SEEGLeadFieldModel
 
 DT = 0.5 * u.ms
 R, M = 4, 3

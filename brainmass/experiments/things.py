@@ -25,7 +25,7 @@ from brainmass.dynamics.fields import ParamSpec
 from brainmass.experiments.document import WRONG, Document
 from brainmass.experiments.places import Path
 from brainmass.forward.observer import Observer
-from brainmass.network.coupling import COUPLINGS
+from brainmass.network.kernels import COUPLINGS
 
 __all__ = ["Maker", "catalogue", "quantity"]
 

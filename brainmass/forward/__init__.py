@@ -1,22 +1,17 @@
 """Forward models: from activity to BOLD, EEG and MEG, and statistics worked out in a run."""
 
 from brainmass.forward.balloon import BOLDSignal
+from brainmass.forward.convolution import HRFBold
 from brainmass.forward.hrf_kernels import (
     DoubleExponentialHRFKernel,
     FirstOrderVolterraHRFKernel,
     GammaHRFKernel,
-    HRFBold,
     HRFKernel,
     MixtureOfGammasHRFKernel,
 )
-from brainmass.forward.lead_fields import (
-    EEGLeadFieldModel,
-    LeadFieldModel,
-    LeadfieldReadout,
-    MEGLeadFieldModel,
-    SEEGLeadFieldModel,
-)
+from brainmass.forward.lead_fields import LeadFieldModel, LeadfieldReadout
 from brainmass.forward.observer import Observer
+from brainmass.forward.sensors import EEGLeadFieldModel, MEGLeadFieldModel, SEEGLeadFieldModel
 from brainmass.forward.statistics import (
     Covariance,
     FunctionalConnectivity,

@@ -1,4 +1,4 @@
-"""Lead fields: from the activity of regions to what the sensors of EEG, MEG and sEEG see."""
+"""Lead fields: from the activity of regions to what sensors see."""
 
 from __future__ import annotations
 
@@ -28,15 +28,9 @@ from brainmass.dynamics.module import fixed
 from brainmass.forward.from_mne import check_magnitude, gain_of_forward, is_forward
 from brainmass.forward.temporal_average import LinearObserver
 
-__all__ = [
-    "EEGLeadFieldModel",
-    "LeadFieldModel",
-    "LeadfieldReadout",
-    "MEGLeadFieldModel",
-    "SEEGLeadFieldModel",
-]
+__all__ = ["DIPOLE", "LeadFieldModel", "LeadfieldReadout"]
 
-_DIPOLE: Any = u.meter * u.nA
+DIPOLE: Any = u.meter * u.nA
 
 
 class LeadFieldModel(LinearObserver):
@@ -87,7 +81,7 @@ class LeadFieldModel(LinearObserver):
         out_size: Any,
         L: Any,
         sensor_unit: u.Unit = u.mV,
-        dipole_unit: u.Unit = _DIPOLE,
+        dipole_unit: u.Unit = DIPOLE,
         scale: Any = None,
         noise_cov: Any = None,
         *,
@@ -376,128 +370,6 @@ def _square_root(what: str, n: int, unit: u.Unit, given: Any) -> np.ndarray:
     if values[0] < -1e-5 * largest:
         raise ValueError(f"{what} must be positive semidefinite, but its smallest eigenvalue is {values[0]:.3g}.")
     return vectors * np.sqrt(np.maximum(values, 0.0))
-
-
-class EEGLeadFieldModel(LeadFieldModel):
-    """`LeadFieldModel` of EEG: potentials at electrodes, in mV."""
-
-    def __init__(
-        self,
-        in_size: Any,
-        out_size: Any,
-        L: Any,
-        sensor_unit: u.Unit = u.mV,
-        noise_cov: Any = None,
-        *,
-        dipole_unit: u.Unit = _DIPOLE,
-        scale: Any = None,
-        name: str | None = None,
-        sensors: Sequence[str] | None = None,
-    ):
-        super().__init__(in_size, out_size, L, sensor_unit, dipole_unit, scale, noise_cov, name=name, sensors=sensors)
-
-
-class MEGLeadFieldModel(LeadFieldModel):
-    """`LeadFieldModel` of MEG: magnetic fields at magnetometers, in tesla."""
-
-    _mne_kind = "mag"
-
-    def __init__(
-        self,
-        in_size: Any,
-        out_size: Any,
-        L: Any,
-        sensor_unit: u.Unit = u.tesla,
-        noise_cov: Any = None,
-        *,
-        dipole_unit: u.Unit = _DIPOLE,
-        scale: Any = None,
-        name: str | None = None,
-        sensors: Sequence[str] | None = None,
-    ):
-        super().__init__(in_size, out_size, L, sensor_unit, dipole_unit, scale, noise_cov, name=name, sensors=sensors)
-
-
-class SEEGLeadFieldModel(EEGLeadFieldModel):
-    """`LeadFieldModel` of intracranial EEG: potentials at the contacts of depth electrodes, in mV."""
-
-    @classmethod
-    def from_positions(
-        cls,
-        contacts: Any,
-        regions: Any,
-        orientations: Any = None,
-        *,
-        conductivity: Any = 0.3 * (u.siemens / u.meter),
-        **others: Any,
-    ) -> Self:
-        r"""The lead field of point sources in a homogeneous medium without bounds.
-
-        At the distance :math:`r` from a dipole in the direction of a unit vector :math:`n` the potential is
-        :math:`\mathbf{m}\cdot\mathbf{r} / 4\pi\sigma r^3` with :math:`\mathbf m = m\,n`; without orientations a region
-        is a current source, of :math:`I / 4\pi\sigma r`, and the `dipole_unit` is nA.
-
-        Parameters
-        ----------
-        contacts, regions : Quantity, shape (contacts, 3) and (regions, 3)
-            Positions, lengths.
-        orientations : array, shape (regions, 3), optional
-            Directions of the dipoles, of any length.
-        conductivity : Quantity
-            That of the tissue.
-        **others
-            Further arguments of the constructor.
-
-        Reference: Nunez, Srinivasan 2006, Electric Fields of the Brain, 2nd ed.
-        """
-        apart = _positions(cls.__name__, "contacts", contacts) - _positions(cls.__name__, "regions", regions)[:, None]
-        r = np.linalg.norm(apart, axis=-1)
-        if (r == 0).any():
-            region, contact = np.argwhere(r == 0)[0]
-            raise ValueError(f"Contact {contact} lies at region {region} itself, where the potential is infinite.")
-        if not u.get_unit(conductivity).has_same_dim(u.siemens / u.meter):
-            raise u.UnitMismatchError(
-                f"Argument `conductivity` of {cls.__name__} must be a conductivity, but is {show(conductivity)}. "
-                "Example: conductivity=0.3 * u.siemens / u.meter."
-            )
-        sigma = float(conductivity.to_decimal(u.siemens / u.meter))
-        if not sigma > 0:
-            raise ValueError(f"Argument `conductivity` of {cls.__name__} must be > 0, but is {show(conductivity)}.")
-        per_current: Any = u.volt / u.amp
-        if orientations is None:
-            others = {"dipole_unit": u.nA} | others
-            gain = u.Quantity(1 / (4 * np.pi * sigma * r), unit=per_current)
-        else:
-            towards = np.einsum("rcx,rx->rc", apart, _directions(cls.__name__, orientations, len(r)))
-            gain = u.Quantity(towards / (4 * np.pi * sigma * r**3), unit=per_current / u.meter)
-        n_regions, n_contacts = r.shape
-        return cls(n_regions, n_contacts, Held(gain, dims=("region", "sensor")), **others)
-
-
-def _positions(owner: str, argument: str, given: Any) -> np.ndarray:
-    """Positions in metres."""
-    if not u.get_unit(given).has_same_dim(u.meter):
-        raise u.UnitMismatchError(
-            f"Argument `{argument}` of {owner} must be lengths, but is {show(given)}. "
-            f"Example: {argument}=np.array([[10.0, 20.0, 5.0]]) * u.mm."
-        )
-    points = np.asarray(given.to_decimal(u.meter), float)
-    if points.ndim != 2 or points.shape[1] != 3 or not np.isfinite(points).all():
-        raise ValueError(
-            f"Argument `{argument}` of {owner} must be finite, of shape ({argument}, 3), but has shape {points.shape}."
-        )
-    return points
-
-
-def _directions(owner: str, given: Any, n: int) -> np.ndarray:
-    """Unit vectors."""
-    vectors = np.asarray(given, float)
-    if vectors.shape != (n, 3) or not (np.linalg.norm(vectors, axis=-1) > 0).all():
-        raise ValueError(
-            f"Argument `orientations` of {owner} must be vectors other than zero, of shape ({n}, 3), but is "
-            f"{show(given)}, with shape {vectors.shape}."
-        )
-    return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
 
 
 class LeadfieldReadout(LinearObserver):

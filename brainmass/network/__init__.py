@@ -1,8 +1,9 @@
 """Networks: kernels of coupling, projections, and networks of nodes."""
 
-from brainmass.network.coupling import (
+from brainmass.network.coupling import Coupling
+from brainmass.network.edge_weights import EdgeWeights
+from brainmass.network.kernels import (
     AdditiveCoupling,
-    Coupling,
     DiffusiveCoupling,
     HyperbolicTangentCoupling,
     KuramotoCoupling,
@@ -16,7 +17,6 @@ from brainmass.network.coupling import (
     sigmoidal_coupling,
     sigmoidal_jansen_rit_coupling,
 )
-from brainmass.network.edge_weights import EdgeWeights
 from brainmass.network.laplacian import LaplacianConnParam, laplacian_connectivity
 from brainmass.network.network import Network
 from brainmass.network.projection import Projection

@@ -53,7 +53,7 @@ class Network(Module):
     speed : Quantity or Param, optional
         Conduction speed. Without it there are no delays. A plain number is in mm/ms (m/s). It can be trained.
     coupling : str, Coupling class or Coupling, default 'diffusive'
-        `'diffusive'`, `'additive'`, or another name or class of `brainmass.network.coupling`; or a kernel with
+        `'diffusive'`, `'additive'`, or another name or class of `brainmass.network.kernels`; or a kernel with
         parameters of its own, `brainmass.SigmoidalCoupling(slope=2.0)`, made without weights.
     coupled_var : str
         What is sent: a state of the node, or one of its `sources`.

@@ -28,8 +28,9 @@ from brainmass.dynamics.declared import WithRows
 from brainmass.dynamics.fields import Domain, Par, param
 from brainmass.dynamics.module import ClosedModule, ShowsConstructor, fixed
 from brainmass.dynamics.node import NeuralMassDynamics
-from brainmass.network.coupling import Coupling, as_weights, make_coupling
+from brainmass.network.coupling import Coupling, as_weights
 from brainmass.network.edge_weights import EdgeWeights
+from brainmass.network.kernels import make_coupling
 
 __all__ = ["DEFAULT_STRENGTH", "Projection"]
 
@@ -53,7 +54,7 @@ class Projection(ShowsConstructor, WithRows):
     coupled_var : str
         What is sent: a state of the source, or one of its `sources`.
     coupling : str, Coupling class or Coupling, default 'diffusive'
-        `'diffusive'`, `'additive'`, or another name or class of `brainmass.network.coupling`; or a kernel with
+        `'diffusive'`, `'additive'`, or another name or class of `brainmass.network.kernels`; or a kernel with
         parameters of its own, `brainmass.SigmoidalCoupling(slope=2.0)`, made without weights.
     k : number, quantity or Param
         Global strength; of a kernel that is made it is its own.

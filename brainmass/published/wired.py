@@ -18,7 +18,8 @@ from braintools.init import Constant
 from brainmass._common.messages import show
 from brainmass._common.times import time_step
 from brainmass.dynamics.node import NeuralMassDynamics
-from brainmass.network.coupling import Coupling, as_weights, make_coupling
+from brainmass.network.coupling import Coupling, as_weights
+from brainmass.network.kernels import make_coupling
 
 __all__ = ["WiredNetwork", "install"]
 
