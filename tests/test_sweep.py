@@ -589,7 +589,6 @@ HELD = """
 
 
 def test_a_store_that_another_process_writes_to_is_refused_until_that_ends(path):
-    pytest.importorskip("fcntl")
     code = textwrap.dedent(HELD.format(path=str(path)))
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as other:
         try:

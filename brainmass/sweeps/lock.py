@@ -8,6 +8,8 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
+from brainmass._common.extras import import_io
+
 __all__ = ["only_writer"]
 
 
@@ -15,49 +17,39 @@ __all__ = ["only_writer"]
 def only_writer(store: Path) -> Iterator[bool]:
     """Hold the store; the operating system lets go of it when the process ends, in whatever way.
 
-    Gives whether it is held: where that cannot be, there may be others.
+    Gives whether it is held: in a folder to read from only it is not, and a sweep that is done can still be returned.
 
     Raises
     ------
     RuntimeError
         If another sweep holds it.
     """
-    try:
-        import fcntl
-    except ImportError:  # Windows
-        yield False
-        return
+    filelock = import_io("filelock")
     path = store.with_name(f".{store.name}.lock")
+    lock = filelock.FileLock(path, timeout=0)
+    holder = _text(path)  # before we try: to open it may empty it
     try:
-        file = _opened(path)
-    except PermissionError:  # a folder to read from only: a sweep that is done can still be returned
+        lock.acquire()
+    except filelock.Timeout:
+        raise RuntimeError(
+            f"{store} is being written to by another sweep, {holder or 'which just began'}: wait until it has "
+            "ended, or give `store` another name."
+        ) from None
+    except PermissionError:
         yield False
         return
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise RuntimeError(
-                f"{store} is being written to by another sweep, {file.read().strip() or 'which just began'}: wait "
-                "until it has ended, or give `store` another name."
-            ) from None
-        if not _is_at(path, file.fileno()):  # its last holder removed it between our two steps
-            raise RuntimeError(f"{store} was being written to by another sweep until now: call this one again.")
-        file.truncate(0)
-        file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
-        file.flush()
-        try:
-            yield True
-        finally:
-            path.unlink(missing_ok=True)
-
-
-def _opened(path: Path):
-    return open(os.open(path, os.O_RDWR | os.O_CREAT, 0o666), "r+")
-
-
-def _is_at(path: Path, descriptor: int) -> bool:
     try:
-        return os.path.samestat(os.fstat(descriptor), os.stat(path))
-    except FileNotFoundError:
-        return False
+        with contextlib.suppress(OSError):  # where a file that is held cannot be written, nothing is told of its holder
+            path.write_text(f"process {os.getpid()} on {socket.gethostname()}")
+        yield True
+    finally:
+        with contextlib.suppress(OSError):  # the same; while it is held, that none takes it in between
+            path.unlink(missing_ok=True)
+        lock.release()
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text().strip()
+    except OSError:
+        return ""
