@@ -131,7 +131,7 @@ for dt in (2.0, 0.5):
 # oscillator in its limit cycle, 200 paths of it:
 
 # %%
-finest, length = 2**-6, 32.0  # ms
+finest, length = 2**-7, 32.0  # ms
 increments = np.random.default_rng(0).normal(
     0, np.sqrt(finest), (int(length / finest), 200)
 )
@@ -154,7 +154,7 @@ def end_state(method, dt):
 
 
 reference = end_state("heun", finest)
-path_steps = [2.0**-k for k in range(3, -1, -1)]
+path_steps = [2.0**-k for k in range(4, 0, -1)]
 path_errors = {
     m: [np.abs(end_state(m, dt) - reference).mean() for dt in path_steps]
     for m in ("euler", "heun")
@@ -180,7 +180,7 @@ plt.show()
 # %% [markdown]
 # At small steps both follow the path with an error of first order, as theory has it for additive noise
 # ([Kloeden & Platen 1992](https://doi.org/10.1007/978-3-662-12616-5)), but Heun is six times closer; at large steps
-# the error of the drift takes over, of second order for Heun. In a run, noises draw their own numbers: another step is
+# the error of its drift takes over, which is of second order. In a run, noises draw their own numbers: another step is
 # another path, so compare distributions then, not traces.
 #
 # ## Noise with a memory: Ornstein–Uhlenbeck

@@ -104,8 +104,9 @@ plt.show()
 # ([Deco et al. 2014](https://doi.org/10.1523/JNEUROSCI.5068-13.2014)), with its working point at 3 Hz in every region:
 # the local inhibition $J_i$ cancels what the network, of strength $G$, adds to the excitatory current. With the gating
 # variables at that rate it follows from the equation of the current. ([Feedback inhibition](../feedback_inhibition.md)
-# does it for any rate.) A forward model is a monitor: it is integrated while the run goes on, and what is kept is a
-# sample each repetition time.
+# does it for any rate.) Noise would take the gating of a region below zero now and then, which means nothing;
+# `clamp=True` holds it at the bounds. A forward model is a monitor: it is integrated while the run goes on, and what is
+# kept is a sample each repetition time.
 
 # %%
 data = brainmass.datasets.load_dataset("hcp_schaefer100")
@@ -117,6 +118,7 @@ node = brainmass.WongWangExcInhStep(
     G=1.0,
     J_i=np.ones(n),
     method="euler",
+    clamp=True,
     noise_e=brainmass.WhiteNoise(n, sigma=0.008),
 )
 brain = brainmass.Network(node, conn=connectome, coupling="additive", coupled_var="S_e")

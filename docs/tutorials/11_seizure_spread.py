@@ -229,7 +229,7 @@ axes[1, 1].set(
     title="cutting connections of the zone",
     ylim=0,
 )
-axes[1, 1].legend(fontsize=8, loc="center right", bbox_to_anchor=(0.95, 0.42))
+axes[1, 1].legend(fontsize=8, loc="center right", bbox_to_anchor=(0.9, 0.55))
 plt.show()
 
 # %% [markdown]
