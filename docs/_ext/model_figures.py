@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import warnings
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -36,16 +37,24 @@ def draw(name: str, path: Path) -> None:
     scene = scene_of(name)
     if name in _OWN:
         _OWN[name][0](scene, left, right)
+    elif scene.undershoots:  # which the caption says
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", r"State `r\w` .* must be >= 0", UserWarning)
+            _draw_scene(scene, left, right)
     else:
-        result = _run(scene)
-        _draw_course(scene, result, left)
-        if len(scene.model._states) == 2:
-            _draw_plane(scene, result, right)
-        else:
-            _draw_response(scene, right)
+        _draw_scene(scene, left, right)
     path.parent.mkdir(exist_ok=True)
     figure.savefig(path, dpi=110)
     plt.close(figure)
+
+
+def _draw_scene(scene: Scene, left: Any, right: Any) -> None:
+    result = _run(scene)
+    _draw_course(scene, result, left)
+    if len(scene.model._states) == 2:
+        _draw_plane(scene, result, right)
+    else:
+        _draw_response(scene, right)
 
 
 # --- words ----------------------------------------------------------------------------------------------------------
@@ -55,7 +64,14 @@ def caption(name: str) -> str:
         return _OWN[name][1]
     scene = scene_of(name)
     inputs = "".join(f", {port} = {plain_text(value)}" for port, value in scene.inputs.items())
-    return f"Left: {_written(name, scene)}{inputs}, from its default initial values. Right: {_beside(scene)}"
+    text = f"Left: {_written(name, scene)}{inputs}, from its default initial values. Right: {_beside(scene)}"
+    return f"{text} {_UNDERSHOOTS}" if scene.undershoots else text
+
+
+_UNDERSHOOTS = (
+    "Where inhibition outweighs excitation rates go a little below zero, as the sigmoid does, which is shifted to be "
+    "zero at zero input: zero stands for the activity at rest (Wilson, Cowan 1972). ``clamp=True`` would cut them off."
+)
 
 
 def _written(name: str, scene: Scene) -> str:

@@ -42,6 +42,7 @@ class Scene(NamedTuple):
     show: str | None = None  # one signal in place of all states
     plane: dict[str, Any] = {}  # limits, where the trajectory says too little
     response: Response | None = None
+    undershoots: bool = False  # rates that go below zero, where the sigmoid is shifted to be zero at zero
 
 
 class _Selkov(brainmass.XY_Oscillator):
@@ -135,7 +136,7 @@ _SCENES: dict[str, dict[str, Any]] = {
         plane=dict(xlim=(0.0, 0.5), ylim=(0.0, 0.5)),
     ),
     "WilsonCowanAdaptiveStep": dict(
-        arguments=dict(b_E=8.0), inputs={"rE_inp": 1.25}, response=Response("rE_inp", 0.0, 4.0)
+        arguments=dict(b_E=8.0), inputs={"rE_inp": 1.25}, response=Response("rE_inp", 0.0, 4.0), undershoots=True
     ),
     "WilsonCowanDelayedStep": dict(
         arguments=dict(wII=20.0),
@@ -153,6 +154,7 @@ _SCENES: dict[str, dict[str, Any]] = {
         inputs={"rE_inp": _pulse(2.0, 10, 20), "rI_inp": _pulse(2.0, 20, 20)},
         duration=60 * u.ms,
         plane=dict(xlim=(-0.02, 0.52), ylim=(-0.02, 0.52)),
+        undershoots=True,
     ),
     "WilsonCowanSymmetricStep": dict(
         arguments=_RHYTHM,
@@ -164,6 +166,7 @@ _SCENES: dict[str, dict[str, Any]] = {
         inputs={"rE_inp": _pulse(2.0, 20, 20)},
         duration=80 * u.ms,
         response=Response("rE_inp", -2.0, 3.0, transient=300 * u.ms, duration=400 * u.ms),
+        undershoots=True,
     ),
     "WongWangExcInhStep": dict(
         arguments=dict(noise_e=_WHITE(1, sigma=0.003)),
