@@ -30,6 +30,8 @@ extensions = [
     "outside_pages",
     "front_figure",
     "page_figures",
+    "rooms",
+    "tested_versions",
     "tutorials",
 ]
 exclude_patterns = [

@@ -8,6 +8,8 @@ import brainstate
 import brainunit as u
 import pytest
 
+import brainmass
+
 DOCS = Path(__file__).parents[1] / "docs"
 PAGES = [p for p in sorted(DOCS.glob("*.md")) if "```python" in p.read_text()]
 LONG = {"cluster", "feedback_inhibition", "training"}
@@ -42,3 +44,51 @@ def test_an_undocumented_method_is_found(monkeypatch):
     monkeypatch.setattr(public_api.brainmass.Result.save, "__doc__", None)
     monkeypatch.setattr(public_api.brainmass.sweep, "__doc__", "")
     assert sorted(public_api.undocumented()) == ["brainmass.Result.save", "brainmass.sweep"]
+
+
+# --- the pages about the code --------------------------------------------------------------------------------------
+PACKAGE = Path(brainmass.__file__).parent
+PLACES = re.findall(r"^\| [^|]+ \| (`[^|]+) \| ([^|]*) \|$", (DOCS / "engine.md").read_text(), flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize(("files", "names"), PLACES)
+def test_what_a_newcomer_looks_for_is_where_the_table_says(files, names):
+    paths = [PACKAGE / file for file in re.findall(r"`([^` ]+)`", files)]
+    if paths == [PACKAGE / "__init__.py"]:
+        paths = list(PACKAGE.rglob("__init__.py"))
+    assert all(path.exists() for path in paths)
+    text = "\n".join(path.read_text() for path in paths if path.is_file())
+    for name in re.findall(r"`(\w+)`", names):
+        assert re.search(rf"^ *((def|class) {name}\b|{name} = )", text, flags=re.MULTILINE), name
+
+
+@pytest.mark.parametrize("page", ["engine.md", "why.md", "speed.md"])
+def test_files_that_a_page_names_are_there(page):
+    named = re.findall(r"`((?:\w+/)+\w+\.\w+)`", (DOCS / page).read_text())
+    assert named
+    assert [path for path in named if not ((PACKAGE / path).exists() or (DOCS.parent / path).exists())] == []
+
+
+def test_the_picture_of_the_rooms_shows_who_reaches_whom(monkeypatch):
+    """Its arrows, followed to their ends, against all imports as the test of the order of rooms finds them."""
+    monkeypatch.syspath_prepend(str(DOCS / "_ext"))
+    import rooms
+    import test_architecture as order
+
+    drawn = rooms.nearest(rooms.knows())
+    found = {room: set() for room in order.LEVEL}
+    for module, others in order.KNOWN.items():
+        if (room := order.room_of(module)) in found:
+            found[room] |= {order.room_of(other) for other in others} & found.keys() - {room}
+    assert {room: rooms.reached(drawn, room) for room in drawn} == {room: rooms.reached(found, room) for room in found}
+    text = rooms.svg(rooms.rows(), drawn)
+    assert all(f">{room}</text>" in text for room in found)
+    assert text.count("<path") == sum(map(len, drawn.values()))
+
+
+def test_an_import_upwards_is_not_drawn(monkeypatch):
+    monkeypatch.syspath_prepend(str(DOCS / "_ext"))
+    import rooms
+
+    with pytest.raises(ValueError, match="Room signals imports cli, which does not stand below it"):
+        rooms.svg(rooms.rows(), rooms.knows() | {"signals": {"cli"}})

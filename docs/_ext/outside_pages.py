@@ -1,4 +1,4 @@
-"""Pages of what stands outside the folder of the documentation: examples, and what was measured."""
+"""Pages of what stands outside the folder of the documentation: examples, what was measured, how to contribute."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ def setup(app: Any) -> dict[str, Any]:
 
 def write_pages(app: Any) -> None:
     docs = Path(app.srcdir)
-    for folder in "measured", "examples":
+    for folder in "measured", "examples", "project":
         (docs / folder).mkdir(exist_ok=True)
+    write_if_changed(docs / "project" / "CONTRIBUTING.md", (docs.parent / "CONTRIBUTING.md").read_text())
     for page in (docs.parent / "benchmarks").glob("*.md"):
         write_if_changed(docs / "measured" / page.name, page.read_text())
     scripts = sorted((docs.parent / "examples").glob("[0-9]*.py"))
@@ -28,7 +29,9 @@ def write_pages(app: Any) -> None:
 
 
 def relink(app: Any, name: str, source: list[str]) -> None:
-    source[0] = source[0].replace("](../benchmarks/", "](measured/")
+    source[0] = (
+        source[0].replace("](../benchmarks/", "](measured/").replace("](../CONTRIBUTING", "](project/CONTRIBUTING")
+    )
 
 
 def _example(script: Path) -> str:
