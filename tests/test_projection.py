@@ -17,6 +17,7 @@ from braintools.init import Constant
 from scipy.optimize import brentq
 
 import brainmass as bm
+from brainmass.connectome.neighbours import Inputs
 from brainmass.dynamics.fields import Initializer, state
 from brainmass.dynamics.node import NeuralMassDynamics
 
@@ -414,7 +415,7 @@ EDGE_LISTS = [
 def test_edge_list_is_the_matrix(coupling, speed, hubs, monkeypatch):
     edges, weights, lengths = sparse_and_dense()
     if hubs:
-        monkeypatch.setattr(bm.Edges, "_is_mostly_padding", lambda self, width: True)
+        monkeypatch.setattr(Inputs, "would_be_padding", lambda self, width: True)
     ends = []
     for conn, options in (edges, {}), (weights, {} if speed is None else {"distance": lengths * u.mm}):
         node = bm.HopfStep(12, init_x=at(np.linspace(-1, 1, 12)), init_y=at(np.zeros(12)), method="heun")
@@ -427,7 +428,7 @@ def test_edge_list_is_the_matrix(coupling, speed, hubs, monkeypatch):
 def test_edge_list_by_hand_batched_and_differentiated(hubs, monkeypatch):
     edges, weights, _ = sparse_and_dense()
     if hubs:
-        monkeypatch.setattr(bm.Edges, "_is_mostly_padding", lambda self, width: True)
+        monkeypatch.setattr(Inputs, "would_be_padding", lambda self, width: True)
     x = RNG.normal(size=(3, 12)).astype(np.float32)
     coupling = bm.AdditiveCoupling(conn=edges, k=0.7)
     np.testing.assert_allclose(coupling(x), 0.7 * x @ weights.T, rtol=1e-5, atol=1e-6)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import dataclasses
 import inspect
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import brainunit as u
 import numpy as np
 
 from brainmass._common.checks import whole
-from brainmass._common.foreign import as_text, is_sparse, plain
+from brainmass._common.foreign import is_sparse
 from brainmass._common.messages import suggestion
 from brainmass._common.reading.text import TextStyle
 from brainmass.connectome import files
@@ -21,38 +21,18 @@ from brainmass.connectome.checks import (
     checked_length_unit,
     checked_lengths,
     checked_weights,
-    without_unit,
 )
 from brainmass.connectome.dense import Connectome
+from brainmass.connectome.neighbours import Inputs, NeighbourTable, SplitTable
 from brainmass.connectome.regions import PathLike, Regions
 from brainmass.connectome.report import ConnectomeReport, report_on
 from brainmass.connectome.spectral_radius import spectral_radius
 from brainmass.connectome.symmetry import listed_both_ways
-from brainmass.connectome.tables import graph_connections, in_one_order, named_ends
+from brainmass.connectome.tables import checked_ends, frame_connections, graph_connections, in_one_order
 
-__all__ = ["Edges", "NeighbourTable", "SplitTable"]
+__all__ = ["Edges"]
 
-#: entries of a table of neighbours per connection and region, at most; small tables are never refused
-_PADDING = 8
-_SMALL_TABLE = 2**20
 _MOST_REGIONS = 10**7  # their labels alone take a gigabyte
-
-
-class NeighbourTable(NamedTuple):
-    """Connections by receiving region, in rows of equal width; the rest of a row has weight 0 and length 0."""
-
-    sources: np.ndarray
-    weights: np.ndarray
-    lengths: u.Quantity | None
-
-
-class SplitTable(NamedTuple):
-    """Connections in rows of equal width, where a region with many inputs has several rows; `targets` is sorted."""
-
-    targets: np.ndarray
-    sources: np.ndarray
-    weights: np.ndarray
-    lengths: u.Quantity | None
 
 
 @dataclasses.dataclass(frozen=True, eq=False, init=False, repr=False)
@@ -116,7 +96,7 @@ class Edges(Regions):
         if weight.ndim != 1:
             raise argument_error(owner, "weight", f"must be of shape (E,), but are of shape {weight.shape}", example)
         ends = {
-            argument: _checked_ends(argument, given, weight.size, self.labels)
+            argument: checked_ends(argument, given, weight.size, self.labels)
             for argument, given in (("source", source), ("target", target))
         }
         length = None if length is None else checked_lengths(owner, "length", length, weight.shape)
@@ -259,24 +239,10 @@ class Edges(Regions):
             If a column is missing, or the regions cannot be told; the message says which argument tells them.
         """
         unit = checked_length_unit(length_unit)
-        if not hasattr(table, "columns"):
-            raise TypeError(
-                f"Argument `table` of {cls.__name__} must be a DataFrame of pandas, but is a {type(table).__name__}. "
-                "Example: series.reset_index(name='weight')"
-            )
         wanted = {"source": source, "target": target, "weight": weight} | ({"length": length} if length else {})
-        missing = [name for name in wanted.values() if name not in table.columns]
-        if missing:
-            has = ", ".join(map(repr, table.columns))
-            raise ValueError(
-                f"Argument `table` of {cls.__name__} must have the column {missing[0]!r}, but has {has}. "
-                f"Example: Edges.from_pandas(table, source={str(table.columns[0])!r}, ...)"
-            )
-        columns = {name: table[column].to_numpy() for name, column in wanted.items()}
-        fields = named_ends(
-            f"Argument `table` of {cls.__name__}", columns["source"], columns["target"], n, labels, numbering
-        )
-        fields |= {"weight": columns["weight"]} | ({"length": columns["length"] * unit} if length else {})
+        fields = frame_connections(cls.__name__, table, wanted, n, labels, numbering)
+        if "length" in fields:
+            fields["length"] = fields["length"] * unit
         return cls(**fields, **regions)
 
     def to_scipy(self) -> Any:
@@ -406,32 +372,24 @@ class Edges(Regions):
         ValueError
             If inputs are so unequal that a large table would be mostly padding; `split_table` has no such limit.
         """
-        width = self._table_width()
-        if self._is_mostly_padding(width):
+        inputs = Inputs(self.n, self.source, self.target)
+        if inputs.would_be_padding(inputs.most):
             raise ValueError(
                 f"Method `table` of Edges needs inputs of similar number, but "
-                f"{self.labels[int(self._in_degree().argmax())]!r} has {width} and the mean is "
-                f"{self.weight.size / self.n:.3g}: {self.n * width} entries for {self.weight.size} connections. "
+                f"{self.labels[int(inputs.number.argmax())]!r} has {inputs.most} and the mean is "
+                f"{self.weight.size / self.n:.3g}: {self.n * inputs.most} entries for {self.weight.size} connections. "
                 "Example: edges.split_table()"
             )
-        return NeighbourTable(*self._filled(np.arange(self.n), self.target, self._rank(), width))
+        return inputs.table(self.weight, self.length)
 
     def rows(self) -> NeighbourTable | SplitTable:
         """Return `table()`, or `split_table()` where a few hubs would make that mostly padding."""
-        return self.split_table() if self._is_mostly_padding(self._table_width()) else self.table()
-
-    def _table_width(self) -> int:
-        return max(int(self._in_degree().max(initial=0)), 1)
-
-    def _is_mostly_padding(self, width: int) -> bool:
-        return self._is_too_large(self.n * width)
-
-    def _is_too_large(self, n_entries: int) -> bool:
-        return n_entries > max(_PADDING * (self.weight.size + self.n), _SMALL_TABLE)
+        inputs = Inputs(self.n, self.source, self.target)
+        return self.split_table() if inputs.would_be_padding(inputs.most) else inputs.table(self.weight, self.length)
 
     def slots(self) -> tuple[np.ndarray, np.ndarray]:
         """Return row and column of each connection in `table()`, to put other values of the connections there."""
-        return self.target, self._rank()
+        return self.target, Inputs(self.n, self.source, self.target).rank()
 
     def split_table(self, width: int | None = None) -> SplitTable:
         """Return the connections in rows of this width; a region with more inputs has several rows.
@@ -448,43 +406,14 @@ class Edges(Regions):
         SplitTable
             `targets` (R,), int32 and sorted; `sources`, `weights`, `lengths` (or None), each of shape (R, width).
         """
+        inputs = Inputs(self.n, self.source, self.target)
         if width is None:
             width = max(-(-self.weight.size // self.n), 1)
         width = whole(argument_of(type(self).__name__, "width"), width, example="split_table(width=16)")
-        rows = np.maximum(-(-self._in_degree() // width), 1)
-        if self._is_too_large(int(rows.sum()) * width):
+        if inputs.split_would_be_padding(width):
             must = f"must not make a table that is mostly padding, but is {width}, for {self.weight.size} connections"
             raise argument_error(type(self).__name__, "width", must, "split_table()")
-        first = np.cumsum(rows) - rows
-        rank = self._rank()
-        targets = np.repeat(np.arange(self.n, dtype=np.int32), rows)
-        filled = self._filled(targets, first[self.target] + rank // width, rank % width, int(width))
-        return SplitTable(targets, *filled)
-
-    def _in_degree(self) -> np.ndarray:
-        return np.bincount(self.target, minlength=self.n)
-
-    def _rank(self) -> np.ndarray:
-        """Place of each connection among the inputs of its target, which are ordered by source."""
-        degree = self._in_degree()
-        order = np.argsort(self._pairs(), kind="stable")
-        rank = np.empty(order.size, np.int64)
-        rank[order] = np.arange(order.size) - (np.cumsum(degree) - degree)[self.target[order]]
-        return rank
-
-    def _filled(
-        self, targets: np.ndarray, row: np.ndarray, column: np.ndarray, width: int
-    ) -> tuple[np.ndarray, np.ndarray, u.Quantity | None]:
-        # padded with the region itself, so that an activity that is not finite stays where it is
-        sources = np.repeat(targets.astype(np.int32)[:, None], width, axis=1)
-        sources[row, column] = self.source
-        weights = np.zeros(sources.shape)
-        weights[row, column] = self.weight
-        if self.length is None:
-            return sources, weights, None
-        lengths = np.zeros(sources.shape)
-        lengths[row, column] = self.length.mantissa
-        return sources, weights, u.Quantity(lengths, unit=self.length.unit)
+        return inputs.split_table(int(width), self.weight, self.length)
 
     # --- as of Connectome -------------------------------------------------------------------------------------------
     def report(self) -> ConnectomeReport:
@@ -561,37 +490,3 @@ class Edges(Regions):
 
 def _checked_n(n: Any) -> int:
     return whole(argument_of("Edges", "n"), n, most=_MOST_REGIONS, example="Edges(100, ...)")
-
-
-def _checked_ends(argument: str, given: Any, n_edges: int, labels: tuple[str, ...]) -> np.ndarray:
-    """Regions by index or label as read-only indices."""
-    example = f"{argument}=[0, 1, 2]"
-    ends = np.asarray(without_unit("Edges", argument, plain(f"Argument `{argument}` of Edges", given), example))
-    if ends.dtype.kind == "f" and np.isfinite(ends).all() and (ends == np.round(ends)).all():
-        ends = ends.astype(np.int64)  # whole numbers, as MATLAB and pandas hold them
-    if ends.shape != (n_edges,):
-        must = f"must be of the shape of `weight`, {(n_edges,)}, but are of shape {ends.shape}"
-        raise argument_error("Edges", argument, must, example)
-    if ends.dtype.kind == "S" or ends.dtype == object and any(isinstance(end, bytes) for end in ends.tolist()):
-        ends = np.asarray([as_text(f"Argument `{argument}` of Edges", end) for end in ends.tolist()])
-    if ends.dtype.kind in "UO" and all(isinstance(end, str) for end in ends.tolist()):
-        ends = _positions(argument, ends.tolist(), labels)
-    if ends.dtype.kind not in "iu" and ends.size:
-        must = f"must be indices or labels, but are of type {ends.dtype}"
-        raise argument_error("Edges", argument, must, example, TypeError)
-    bad = np.flatnonzero((ends < 0) | (ends >= len(labels)))
-    if bad.size:
-        must = f"must lie between 0 and {len(labels) - 1}, but {argument}[{bad[0]}] is {ends[bad[0]]}"
-        raise argument_error("Edges", argument, must, example)
-    ends = ends.astype(np.int32)
-    ends.setflags(write=False)
-    return ends
-
-
-def _positions(argument: str, given: list[str], labels: tuple[str, ...]) -> np.ndarray:
-    position = {label: i for i, label in enumerate(labels)}
-    for i, label in enumerate(given):
-        if label not in position:
-            must = f"must be regions of this connectome, but {argument}[{i}] is {label!r}"
-            raise argument_error("Edges", argument, must, "labels=['V1', 'V2', 'MT']")
-    return np.asarray([position[label] for label in given], dtype=np.int64)

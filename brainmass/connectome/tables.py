@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from brainmass._common.checks import instance, is_whole, items, one_of
-from brainmass._common.foreign import Held, as_text, is_graph, opened, positions
+from brainmass._common.foreign import Held, as_text, is_graph, opened, plain, positions
+from brainmass.connectome.checks import argument_error, without_unit
 
-__all__ = ["graph_connections", "in_one_order", "named_ends"]
+__all__ = ["checked_ends", "frame_connections", "graph_connections", "in_one_order", "named_ends"]
 
 _SEND = ("source", "sources", "from", "sender", "pre", "presynaptic")
 _RECEIVE = ("target", "targets", "to", "receiver", "post", "postsynaptic")
@@ -151,6 +152,61 @@ def _counted_ends(
         )
     source, target = ([end - numbering for end in side] for side in ends)
     return {"n": count if n is None else n, "source": source, "target": target, "labels": labels}
+
+
+def checked_ends(argument: str, given: Any, n_edges: int, labels: tuple[str, ...]) -> np.ndarray:
+    """Regions by index or label as read-only indices."""
+    example = f"{argument}=[0, 1, 2]"
+    ends = np.asarray(without_unit("Edges", argument, plain(f"Argument `{argument}` of Edges", given), example))
+    if ends.dtype.kind == "f" and np.isfinite(ends).all() and (ends == np.round(ends)).all():
+        ends = ends.astype(np.int64)  # whole numbers, as MATLAB and pandas hold them
+    if ends.shape != (n_edges,):
+        must = f"must be of the shape of `weight`, {(n_edges,)}, but are of shape {ends.shape}"
+        raise argument_error("Edges", argument, must, example)
+    if ends.dtype.kind == "S" or ends.dtype == object and any(isinstance(end, bytes) for end in ends.tolist()):
+        ends = np.asarray([as_text(f"Argument `{argument}` of Edges", end) for end in ends.tolist()])
+    if ends.dtype.kind in "UO" and all(isinstance(end, str) for end in ends.tolist()):
+        ends = _places(argument, ends.tolist(), labels)
+    if ends.dtype.kind not in "iu" and ends.size:
+        must = f"must be indices or labels, but are of type {ends.dtype}"
+        raise argument_error("Edges", argument, must, example, TypeError)
+    bad = np.flatnonzero((ends < 0) | (ends >= len(labels)))
+    if bad.size:
+        must = f"must lie between 0 and {len(labels) - 1}, but {argument}[{bad[0]}] is {ends[bad[0]]}"
+        raise argument_error("Edges", argument, must, example)
+    ends = ends.astype(np.int32)
+    ends.setflags(write=False)
+    return ends
+
+
+def _places(argument: str, given: list[str], labels: tuple[str, ...]) -> np.ndarray:
+    position = {label: i for i, label in enumerate(labels)}
+    for i, label in enumerate(given):
+        if label not in position:
+            must = f"must be regions of this connectome, but {argument}[{i}] is {label!r}"
+            raise argument_error("Edges", argument, must, "labels=['V1', 'V2', 'MT']")
+    return np.asarray([position[label] for label in given], dtype=np.int64)
+
+
+def frame_connections(
+    owner: str, table: Any, wanted: Mapping[str, str], n: int | None, labels: Any, numbering: Any
+) -> dict[str, Any]:
+    """The arguments of `Edges` from the columns of a DataFrame, which `wanted` names: those of lengths are numbers."""
+    if not hasattr(table, "columns"):
+        raise TypeError(
+            f"Argument `table` of {owner} must be a DataFrame of pandas, but is a {type(table).__name__}. "
+            "Example: series.reset_index(name='weight')"
+        )
+    missing = [name for name in wanted.values() if name not in table.columns]
+    if missing:
+        has = ", ".join(map(repr, table.columns))
+        raise ValueError(
+            f"Argument `table` of {owner} must have the column {missing[0]!r}, but has {has}. "
+            f"Example: Edges.from_pandas(table, source={str(table.columns[0])!r}, ...)"
+        )
+    columns = {name: table[column].to_numpy() for name, column in wanted.items()}
+    ends = columns.pop("source"), columns.pop("target")
+    return named_ends(f"Argument `table` of {owner}", *ends, n, labels, numbering) | columns
 
 
 # --- graphs -----------------------------------------------------------------------------------------------------------

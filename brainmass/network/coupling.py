@@ -19,8 +19,9 @@ from brainstate.nn import Param
 
 from brainmass._common.checks import numbers
 from brainmass._common.precision import default_dtype
-from brainmass.connectome.edges import Edges, SplitTable
+from brainmass.connectome.edges import Edges
 from brainmass.connectome.given import as_connections
+from brainmass.connectome.neighbours import SplitTable
 from brainmass.dynamics.checks import as_param
 from brainmass.dynamics.declared import WithRows
 from brainmass.dynamics.fields import Par, option, param
