@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import inspect
 import warnings
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import brainstate
@@ -15,10 +13,9 @@ import jax.numpy as jnp
 import numpy as np
 from brainstate.nn import Param
 
-from brainmass._common.checks import is_traced, numbers
+from brainmass._common.checks import is_traced
 from brainmass._common.display import page, parameter_words, table
-from brainmass._common.foreign import plain
-from brainmass._common.messages import named, show, suggestion
+from brainmass._common.messages import show
 from brainmass._common.precision import default_dtype
 from brainmass._common.times import time_step
 from brainmass.connectome.edges import Edges
@@ -28,8 +25,10 @@ from brainmass.dynamics.declared import WithRows
 from brainmass.dynamics.fields import Domain, Par, param
 from brainmass.dynamics.module import ClosedModule, ShowsConstructor, fixed
 from brainmass.dynamics.node import NeuralMassDynamics
-from brainmass.network.coupling import Coupling, as_weights
+from brainmass.network.conduction import as_lengths, as_speed, check_known
+from brainmass.network.coupling import as_weights
 from brainmass.network.edge_weights import EdgeWeights
+from brainmass.network.ends import Ends
 from brainmass.network.kernels import make_coupling
 
 __all__ = ["DEFAULT_STRENGTH", "Projection"]
@@ -38,6 +37,8 @@ __all__ = ["DEFAULT_STRENGTH", "Projection"]
 DEFAULT_STRENGTH = float("1")
 
 Values = Mapping[str, Any]
+
+_ROOM = {False: 1, True: 2}  # how much slower than at first a speed may become, if it is trained
 
 
 class Projection(ShowsConstructor, WithRows):
@@ -115,7 +116,7 @@ class Projection(ShowsConstructor, WithRows):
         self.coupling = make_coupling(coupling, conn, k, k is not DEFAULT_STRENGTH)
         try:
             self._exists = self._nonzero()
-            self._distance = None if distance is None else _distance(distance, speed, self._exists.shape, conn)
+            self._distance = None if distance is None else as_lengths(distance, speed, self._exists.shape, conn)
             self._set_rows({"speed": speed})
         except BaseException:
             self._let_go(coupling)
@@ -125,7 +126,7 @@ class Projection(ShowsConstructor, WithRows):
         self._coupled_var, self._port = coupled_var, "" if port is None else port
         self.interpolate, self.self_connection, self.delay_init = interpolate, self_connection, delay_init
         self.delays: DelayLine | BlockedLine | InterpolatedLine | None = None
-        self._ends: _Ends | None = None
+        self._ends: Ends | None = None
         self._allowed: Any = True
         self._arranged, self._all_delayed, self._may_come = _Arranged(), (False, False), False
 
@@ -155,7 +156,7 @@ class Projection(ShowsConstructor, WithRows):
                 raise ValueError(
                     "Argument `speed` of Network needs lengths: give `distance`, or a Connectome that has lengths."
                 )
-            value = _as_speed(value)
+            value = as_speed(value)
         elif key in ("self_connection", "interpolate") and not (isinstance(value, bool | np.bool_) or value is None):
             raise TypeError(f"Argument `{key}` of Network must be True or False, but is {show(value)}.")
         elif key == "delay_init" and not (value is None or callable(value)):
@@ -168,20 +169,11 @@ class Projection(ShowsConstructor, WithRows):
     # --- what is connected, and how -----------------------------------------------------------------------------------
     def attach(self, owner: str, source: NeuralMassDynamics, target: NeuralMassDynamics) -> None:
         """Check that the nodes fit, and take the default port."""
-        ends = _Ends(owner, type(source).__name__, (*source._states, *source.sources), type(target).__name__,
-                     (*target._states, *target.sources), target._ports, source is target,
-                     tuple(name for name, spec in source._states.items() if spec.is_angle))  # fmt: skip
+        ends = Ends.of(owner, source, target)
         ends.check_sent(self._coupled_var, self.coupling)
         port = target.coupling_port if isinstance(self._port, str) and not self._port else self._port
         ends.check_port(port)
-        shape = (self.coupling.n_out, self.coupling.n_in)
-        wanted = (target.varshape[0], source.varshape[0])
-        if shape != wanted:
-            whose = "one row per region of the node" if source is target else "a row per target, a column per source"
-            raise ValueError(
-                f"Argument `conn` of {owner} must be {'square with ' if source is target else ''}{whose}, "
-                f"({wanted[0]}, {wanted[1]}), but has shape {shape}."
-            )
+        ends.check_sizes(self.coupling)
         self._ends, self._port = ends, port
         self._allowed = self._pairs()  # now, while there are numbers: in a run the layout is an argument
 
@@ -239,7 +231,7 @@ class Projection(ShowsConstructor, WithRows):
 
     @distance.setter
     def distance(self, distance: Any) -> None:
-        self._distance = _distance(distance, True, self._nonzero().shape, self)
+        self._distance = as_lengths(distance, True, self._nonzero().shape, self)
 
     @property
     def _lengths(self) -> np.ndarray | None:
@@ -292,7 +284,7 @@ class Projection(ShowsConstructor, WithRows):
         rest = (step, self._keeps_fractions, self.self_connection, self._lengths)
         self._may_come = is_traced(conn)  # as in a fit of weights: connections that are not there now
         if self._steps_dt is None:
-            _check_known(speed)
+            check_known(speed)
         elif is_traced((conn, speed)) or self._arranged.is_from(conn, speed, rest):
             return
         if self._arranged.conn is not conn:
@@ -545,53 +537,6 @@ def _has_states(node: NeuralMassDynamics) -> bool:
     return all(isinstance(vars(node).get(s), brainstate.State) for s in node._states)
 
 
-@dataclass(frozen=True)
-class _Ends:
-    """The two nodes of a projection, as far as what can be set afterwards is checked against them."""
-
-    owner: str
-    source: str
-    sent: tuple[str, ...]
-    target: str
-    known_there: tuple[str, ...]
-    ports: tuple[str, ...]
-    same: bool
-    angles: tuple[str, ...] = ()
-
-    def check_sent(self, name: Any, coupling: Coupling) -> None:
-        if not isinstance(name, str) or name not in self.sent:
-            raise ValueError(
-                f"Argument `coupled_var` of {self.owner} must be a state of {self.source} ({', '.join(self.sent)}), "
-                f"but is {named(name)}.{suggestion(str(name), self.sent)}"
-            )
-        if coupling.needs_target and name not in self.known_there:
-            raise ValueError(
-                f"{type(coupling).__name__} compares `{name}` of {self.source} with that of the target, and "
-                f"{self.target} has none. Example: coupling='additive'."
-            )
-        if name in self.angles and _sees_turns(coupling):
-            raise ValueError(
-                f"Argument `coupling` of {self.owner} must be the same for an angle and a turn more, as `{name}` of "
-                f"{self.source} is an angle from -π to π, but {type(coupling).__name__} is not. "
-                "Example: coupling='kuramoto'."
-            )
-
-    def check_port(self, name: Any) -> None:
-        if not isinstance(name, str) or name not in self.ports:
-            raise ValueError(
-                f"Argument `port` of {self.owner} must be an input of {self.target} ({', '.join(self.ports)}), "
-                f"but is {named(name)}.{suggestion(str(name), self.ports)}"
-            )
-
-
-def _sees_turns(coupling: Coupling) -> bool:
-    """Whether what a kernel sends tells an angle from one that is a turn more."""
-    others = [np.zeros(coupling.n_in)] * (len(inspect.signature(coupling.pre).parameters) - 1)
-    with jax.ensure_compile_time_eval():
-        sent = [coupling.pre(np.full(coupling.n_in, angle), *others) for angle in (0.3, 0.3 + 2 * np.pi)]
-    return not is_traced(sent) and not np.allclose(*sent, atol=1e-4)
-
-
 class _Arranged:
     """What the room for the past was made from. No part of the module: a run does not depend on it."""
 
@@ -609,15 +554,6 @@ class _Arranged:
         self.conn, self.speed, self.rest = conn, speed, rest
 
 
-def _check_known(speed: Any) -> None:
-    if is_traced(speed):
-        raise ValueError(
-            "Argument `speed` of Network must be a number where the network is made within jax.jit or its like, as the "
-            "room for the past follows from it, but is traced: make the network outside, with interpolate=True, and "
-            "give the speed to Simulator.pure(..., free=['speed'])."
-        )
-
-
 def _stored(param: Param | None) -> Any:
     value = None if param is None else param.val
     return value.value if isinstance(value, brainstate.State) else value
@@ -626,39 +562,3 @@ def _stored(param: Param | None) -> Any:
 def _kept_if_equal(old: Any, new: np.ndarray) -> Any:
     """The array that is there where the new one is no other: a compiled run serves for the very same one."""
     return old if isinstance(old, np.ndarray) and np.array_equal(old, new) else new
-
-
-# --- checks -------------------------------------------------------------------------------------------------------
-def _distance(distance: Any, speed: Any, shape: tuple[int, ...], conn: Any) -> np.ndarray:
-    """Lengths in mm, in the layout of the weights."""
-    if speed is None:
-        raise ValueError(
-            "Argument `distance` of Network needs the conduction speed as well. Example: speed=10 * u.mm / u.ms."
-        )
-    lengths = plain("Argument `distance` of Network", distance, getattr(conn, "labels", None))
-    lengths = numbers("Argument `distance` of Network (lengths)", lengths, example="distance=D * u.mm")
-    lengths = lengths if u.get_unit(lengths).dim != u.DIMENSIONLESS else np.asarray(lengths) * u.mm
-    if not u.get_unit(lengths).has_same_dim(u.mm):
-        raise u.UnitMismatchError(
-            f"Argument `distance` of Network must have unit of length, but is {show(lengths)}. "
-            "Example: distance=D * u.mm."
-        )
-    values = np.asarray(lengths.to_decimal(u.mm), np.float64)
-    if values.shape != shape:
-        raise ValueError(f"Argument `distance` of Network must have shape {shape}, as `conn`, but has {values.shape}.")
-    if not (np.isfinite(values) & (values >= 0)).all():
-        i, j = np.argwhere(~(np.isfinite(values) & (values >= 0)))[0]
-        raise ValueError(
-            f"Argument `distance` of Network must be finite and nonnegative, but is {values[i, j]:g} mm at [{i}, {j}]."
-        )
-    return values
-
-
-_ROOM = {False: 1, True: 2}  # how much slower than at first a speed may become, if it is trained
-
-
-def _as_speed(speed: Any) -> Any:
-    if isinstance(speed, Param) or callable(speed):
-        return speed
-    speed = numbers("Argument `speed` of Network (conduction speed)", speed, example="speed=10 * u.mm / u.ms")
-    return speed if u.get_unit(speed).dim != u.DIMENSIONLESS else u.maybe_decimal(speed) * (u.mm / u.ms)

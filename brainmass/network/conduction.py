@@ -1,0 +1,57 @@
+"""Lengths and conduction speed as they are given to a network, in mm and in mm/ms."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import brainunit as u
+import numpy as np
+from brainstate.nn import Param
+
+from brainmass._common.checks import is_traced, numbers
+from brainmass._common.foreign import plain
+from brainmass._common.messages import show
+
+__all__ = ["as_lengths", "as_speed", "check_known"]
+
+
+def as_lengths(distance: Any, speed: Any, shape: tuple[int, ...], conn: Any) -> np.ndarray:
+    """Lengths in mm, in the layout of the weights."""
+    if speed is None:
+        raise ValueError(
+            "Argument `distance` of Network needs the conduction speed as well. Example: speed=10 * u.mm / u.ms."
+        )
+    lengths = plain("Argument `distance` of Network", distance, getattr(conn, "labels", None))
+    lengths = numbers("Argument `distance` of Network (lengths)", lengths, example="distance=D * u.mm")
+    lengths = lengths if u.get_unit(lengths).dim != u.DIMENSIONLESS else np.asarray(lengths) * u.mm
+    if not u.get_unit(lengths).has_same_dim(u.mm):
+        raise u.UnitMismatchError(
+            f"Argument `distance` of Network must have unit of length, but is {show(lengths)}. "
+            "Example: distance=D * u.mm."
+        )
+    values = np.asarray(lengths.to_decimal(u.mm), np.float64)
+    if values.shape != shape:
+        raise ValueError(f"Argument `distance` of Network must have shape {shape}, as `conn`, but has {values.shape}.")
+    if not (np.isfinite(values) & (values >= 0)).all():
+        i, j = np.argwhere(~(np.isfinite(values) & (values >= 0)))[0]
+        raise ValueError(
+            f"Argument `distance` of Network must be finite and nonnegative, but is {values[i, j]:g} mm at [{i}, {j}]."
+        )
+    return values
+
+
+def as_speed(speed: Any) -> Any:
+    if isinstance(speed, Param) or callable(speed):
+        return speed
+    speed = numbers("Argument `speed` of Network (conduction speed)", speed, example="speed=10 * u.mm / u.ms")
+    return speed if u.get_unit(speed).dim != u.DIMENSIONLESS else u.maybe_decimal(speed) * (u.mm / u.ms)
+
+
+def check_known(speed: Any) -> None:
+    """Refuse a traced speed where the room for the past is made."""
+    if is_traced(speed):
+        raise ValueError(
+            "Argument `speed` of Network must be a number where the network is made within jax.jit or its like, as the "
+            "room for the past follows from it, but is traced: make the network outside, with interpolate=True, and "
+            "give the speed to Simulator.pure(..., free=['speed'])."
+        )
