@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -23,6 +24,8 @@ __all__ = [
     "DelayLine",
     "History",
     "InterpolatedLine",
+    "Line",
+    "NoDelay",
     "checked_delays",
     "delay_line",
     "delay_steps",
@@ -45,7 +48,7 @@ def checked_delays(what: str, delays: Any, n: int) -> u.Quantity:
     return np.broadcast_to(values, (n, n)) * u.ms
 
 
-class _Line(brainstate.nn.Module):
+class _Past(brainstate.nn.Module):
     """A past, and its cursor of shape (batch...): every lane of a batch holds what a run of its own would."""
 
     history: brainstate.ShortTermState
@@ -68,7 +71,90 @@ class _Line(brainstate.nn.Module):
             setattr(self, name, brainstate.ShortTermState(value))
 
 
-class History(_Line):
+class Line:
+    """What a projection asks of what is under way; each kind of line has its own answers.
+
+    A step of a method with two stages, with a delay between this step's start and its end::
+
+        sources      start of the step                       end of the step
+                     | send: `arrivals(send, table)`         |
+        targets      | stage: `arriving(sent, fraction=0)`   | stage: `arriving(sent, fraction=1)`
+
+    `sent` is what is sent at the stage itself, which only a line without whole steps looks at: a delay may end within
+    the step. All arrivals have one value for each row of the weights, shape (batch..., rows).
+    """
+
+    def parted(self, weights: Any, steps: Callable[[], Any]) -> tuple[Any, Any]:
+        """A table of the weights that act over delays, as the other methods take it, and the weights that act at once.
+
+        None where there are none. `steps` gives the delays in steps. A run computes it once.
+        """
+        raise NotImplementedError
+
+    def start(self, sent: Any, table: Any) -> None:
+        """Start from a past in which the regions have always sent this."""
+
+    def renew(self, table: Any) -> None:
+        """Before a run that goes on, under weights that may be others: work out anew what was worked out ahead."""
+
+    def arrivals(self, send: Callable[[], Any] | None, table: Any) -> Callable[[Any, Any], Any] | None:
+        """What arrives at a stage, from what is sent there and the fraction of the step that has passed.
+
+        `send` gives what is sent at the start of a step, and takes the line a step further; without it nothing changes.
+        None where nothing is under way.
+        """
+        raise NotImplementedError
+
+    def of_each(self, now: Any, fraction: Any, table: Any, source: Any) -> Any:
+        """The activity of the source of each connection when it left, for kernels that look at both ends.
+
+        `now` is that at the stage, by connection; `source` names the regions.
+        """
+        raise NotImplementedError
+
+    def serves(self, depth: int) -> bool:
+        """Whether delays may become others, as far back as this."""
+        return False
+
+
+class NoDelay(Line):
+    """All arrives at once."""
+
+    def parted(self, weights: Any, steps: Callable[[], Any]) -> tuple[Any, Any]:
+        return None, weights
+
+    def arrivals(self, send: Callable[[], Any] | None, table: Any) -> None:
+        return None
+
+    def of_each(self, now: Any, fraction: Any, table: Any, source: Any) -> Any:
+        return now
+
+
+class _WholeSteps(Line):
+    """Delays in whole steps: what arrives is known at the start and at the end of each step, and linear between."""
+
+    steps: Any
+    arriving: brainstate.ShortTermState
+
+    def layout(self, weights: Any) -> Any:
+        raise NotImplementedError
+
+    def advance(self, sent: Any, weights: Any) -> tuple[Any, Any]:
+        raise NotImplementedError
+
+    def parted(self, weights: Any, steps: Callable[[], Any]) -> tuple[Any, Any]:
+        delayed = self.steps.value > 0
+        return self.layout(weights * delayed), weights * ~delayed
+
+    def arrivals(self, send: Callable[[], Any] | None, table: Any) -> Callable[[Any, Any], Any]:
+        if send is None:
+            start = end = self.arriving.value
+        else:
+            start, end = self.advance(send(), table)
+        return lambda sent, fraction: start + fraction * (end - start)
+
+
+class History(_Past):
     """What was sent over the last steps: a ring of `depth` steps of shape (batch..., depth, N)."""
 
     def __init__(self, depth: int):
@@ -113,13 +199,11 @@ class History(_Line):
         return past + jnp.where(within, -back / jnp.where(fraction > 0, fraction, 1.0), 0.0) * (stage - past)
 
 
-class DelayLine(History):
+class DelayLine(_WholeSteps, History):
     """What arrives now over edges with delays of their own, in whole steps.
 
     One gather per step suffices: what arrives at the end of a step is what arrives at the start of the next.
     """
-
-    arriving: brainstate.ShortTermState
 
     def __init__(self, steps: np.ndarray, source: Any = None):
         super().__init__(int(steps.max()))
@@ -148,7 +232,7 @@ class DelayLine(History):
         return u.math.sum(weights * self.ago(self.steps.value - 1, source), axis=-1)
 
 
-class BlockedLine(_Line):
+class BlockedLine(_WholeSteps, _Past):
     """The same arrivals as of a `DelayLine`, most of them worked out ahead of time: see `Blocks`.
 
     Their slopes are arrivals over delays as well. Forwards, what arrives are the slopes of what was sent. Backwards,
@@ -157,7 +241,6 @@ class BlockedLine(_Line):
     cotangents are used. The cotangent of `history` has what reaches the past in any other way.
     """
 
-    arriving: brainstate.ShortTermState
     upcoming: brainstate.ShortTermState
     echo: brainstate.ShortTermState
     returning: brainstate.ShortTermState
@@ -348,7 +431,7 @@ def delay_line(steps: np.ndarray, source: Any = None) -> DelayLine | BlockedLine
     return DelayLine(steps, source)
 
 
-class InterpolatedLine(History):
+class InterpolatedLine(Line, History):
     """What arrives now over edges with delays that are no whole steps, and may be trained.
 
     The past is linear between the steps. It reaches back `depth - 1` steps: longer delays read what is oldest.
@@ -357,6 +440,23 @@ class InterpolatedLine(History):
     def __init__(self, depth: int, source: Any = None):
         super().__init__(depth)
         self.source = None if source is None else brainstate.LongTermState(jnp.asarray(source))
+
+    def parted(self, weights: Any, steps: Callable[[], Any]) -> tuple[Any, Any]:
+        return {"weights": weights, "steps": steps()}, None  # in training any delay may become zero, and none is now
+
+    def start(self, sent: Any, table: Any) -> None:
+        self.fill(sent)
+
+    def arrivals(self, send: Callable[[], Any] | None, table: Any) -> Callable[[Any, Any], Any]:
+        if send is not None:
+            self.push(send())
+        return lambda sent, fraction: self.arriving(table["weights"], table["steps"], sent, fraction)
+
+    def of_each(self, now: Any, fraction: Any, table: Any, source: Any) -> Any:
+        return self.before(now, fraction, table["steps"], source)
+
+    def serves(self, depth: int) -> bool:
+        return depth <= self.depth
 
     def arriving(self, weights: Any, steps: Any, sent: Any, fraction: Any) -> Any:
         """Σ_j w_ij x_j(t - d_ij) at a stage at which `sent` is sent, a fraction of a step after the last push."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 import warnings
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
@@ -20,7 +22,7 @@ from brainmass._common.precision import default_dtype
 from brainmass._common.times import time_step
 from brainmass.connectome.edges import Edges
 from brainmass.connectome.given import as_connections
-from brainmass.delays.lines import BlockedLine, DelayLine, InterpolatedLine, delay_line
+from brainmass.delays.lines import InterpolatedLine, Line, NoDelay, delay_line
 from brainmass.dynamics.declared import WithRows
 from brainmass.dynamics.fields import Domain, Par, param
 from brainmass.dynamics.module import ClosedModule, ShowsConstructor, fixed
@@ -38,6 +40,7 @@ DEFAULT_STRENGTH = float("1")
 
 Values = Mapping[str, Any]
 
+_NO_DELAY = NoDelay()
 _ROOM = {False: 1, True: 2}  # how much slower than at first a speed may become, if it is trained
 
 
@@ -125,7 +128,7 @@ class Projection(ShowsConstructor, WithRows):
         self.source, self.target = source, target
         self._coupled_var, self._port = coupled_var, "" if port is None else port
         self.interpolate, self.self_connection, self.delay_init = interpolate, self_connection, delay_init
-        self.delays: DelayLine | BlockedLine | InterpolatedLine | None = None
+        self.delays: Any = None  # the line, as a part; None: there are no delays
         self._ends: Ends | None = None
         self._allowed: Any = True
         self._arranged, self._all_delayed, self._may_come = _Arranged(), (False, False), False
@@ -136,7 +139,7 @@ class Projection(ShowsConstructor, WithRows):
             given.release()
 
     def _refuse_name(self, key: str, value: Any) -> None:
-        if key != "delays" or not isinstance(value, DelayLine | BlockedLine | InterpolatedLine):
+        if key != "delays" or not isinstance(value, Line):
             super()._refuse_name(key, value)
 
     def _close(self) -> None:
@@ -314,9 +317,9 @@ class Projection(ShowsConstructor, WithRows):
         if before is not None and steps is not None and before.dtype == steps.dtype:
             if np.array_equal(before, steps):
                 return
-            if isinstance(self.delays, InterpolatedLine) and self._room(steps) <= self.delays.depth:
+            if self._line.serves(self._room(steps)):
                 return
-        vars(self)["delays"] = None if steps is None else self._line(steps)
+        vars(self)["delays"] = None if steps is None else self._new_line(steps)
 
     def _room(self, steps: np.ndarray) -> int:
         room = _ROOM[self.speed.fit] if self._keeps_fractions else 1  # type: ignore[union-attr]
@@ -339,7 +342,11 @@ class Projection(ShowsConstructor, WithRows):
         elif delays.min() > duration:
             warnings.warn(f"All delays are longer than the run of {duration:g} ms {spread}.", stacklevel=4)
 
-    def _line(self, steps: np.ndarray) -> DelayLine | BlockedLine | InterpolatedLine | None:
+    @property
+    def _line(self) -> Line:
+        return _NO_DELAY if self.delays is None else self.delays
+
+    def _new_line(self, steps: np.ndarray) -> Line | None:
         where = self.coupling.sources
         if self._keeps_fractions:
             return InterpolatedLine(self._room(steps), where)
@@ -386,15 +393,11 @@ class Projection(ShowsConstructor, WithRows):
         if self.delay_init is not None:
             given = self.delay_init(u.math.shape(x))
             sent = self._leaving(given * u.get_unit(x) if u.get_unit(given).dim == u.DIMENSIONLESS else given)
-        if isinstance(self.delays, DelayLine | BlockedLine):
-            self.delays.start(sent, self.prepared["delayed"])
-        else:
-            self.delays.fill(sent)  # type: ignore[union-attr]
+        self._line.start(sent, self.prepared["delayed"])
 
     def resume(self) -> None:
         """Before a run that goes on: what is under way follows from the past and from the weights as they are now."""
-        if isinstance(self.delays, BlockedLine):
-            self.delays.renew(self.prepared["delayed"])
+        self._line.renew(self.prepared["delayed"])
 
     # --- coupling ---------------------------------------------------------------------------------------------------
     def note_given(self, params: Collection[Param]) -> None:
@@ -406,20 +409,17 @@ class Projection(ShowsConstructor, WithRows):
     def prepare(self) -> dict[str, Any]:
         """What follows from the weights alone; a run computes it once."""
         weights = self._weights()
-        tables = {"strength": self.coupling.strength(weights)}
-        if isinstance(self.delays, InterpolatedLine):
-            steps = u.math.asarray(self._delays() / self._steps_dt)
-            tables["steps"] = steps if self._keeps_fractions else jnp.rint(steps)
-            return tables | {"each": weights}
+        delayed, now = self._line.parted(weights, self._in_steps)
+        tables = {"strength": self.coupling.strength(weights), "delayed": delayed}
         if self.coupling.pairwise:
             return tables | {"each": weights}
-        if isinstance(self.delays, DelayLine | BlockedLine):
-            delayed = self.delays.steps.value > 0
-            tables["delayed"] = self.delays.layout(weights * delayed)
-            weights = weights * ~delayed
-            if self._all_delayed[self._may_come]:
-                return tables
-        return tables | {"now": self.coupling.layout(weights)}
+        if now is None or (delayed is not None and self._all_delayed[self._may_come]):
+            return tables
+        return tables | {"now": self.coupling.layout(now)}
+
+    def _in_steps(self) -> Any:
+        steps = u.math.asarray(self._delays() / self._steps_dt)
+        return steps if self._keeps_fractions else jnp.rint(steps)
 
     def _weights(self) -> Any:
         weights = self.coupling.conn.value()
@@ -446,40 +446,30 @@ class Projection(ShowsConstructor, WithRows):
 
         With `advance` the source sends now, at the start of a step; else nothing changes.
         """
-        tables, line = self.prepared, self.delays
-        start = end = None
-        if isinstance(line, InterpolatedLine) and advance:
-            line.push(self._sent(source, source.state_values()))
-        elif isinstance(line, DelayLine | BlockedLine) and advance:
-            start, end = line.advance(self._sent(source, source.state_values()), tables["delayed"])
-        elif isinstance(line, DelayLine | BlockedLine):
-            start = end = line.arriving.value
+        tables, coupling = self.prepared, self.coupling
+        send = (lambda: self._sent(source, source.state_values())) if advance else None
+        arriving = self._line.arrivals(send, tables["delayed"])
+        knows_itself = self._knows_itself(target)
 
         def field(sending: Values, receiving: Values, fraction: Any) -> Any:
-            here = target.source(self.coupled_var, receiving) if self._knows_itself(target) else None
-            if self.coupling.pairwise:
-                x = self._at_connections(tables, self._sent(source, sending), fraction)
-                total = self.coupling.sum_of_pairs(tables["each"], x, here)
-            elif isinstance(line, InterpolatedLine):
-                rows = line.arriving(tables["each"], tables["steps"], self._sent(source, sending), fraction)
-                total = self.coupling.by_target(rows)
-            elif start is None:
-                total = self.coupling.sum(tables["now"], self._sent(source, sending))
+            here = target.source(self.coupled_var, receiving) if knows_itself else None
+            if coupling.pairwise:
+                each = self._at_connections(self._sent(source, sending), fraction, tables["delayed"])
+                total = coupling.sum_of_pairs(tables["each"], each, here)
             else:
-                total = self.coupling.by_target(start + fraction * (end - start))
-                if "now" in tables:
-                    total = total + self.coupling.sum(tables["now"], self._sent(source, sending))
-            return self.coupling.post(total, here, tables["strength"])
+                sent = self._sent(source, sending)
+                parts = [] if arriving is None else [coupling.by_target(arriving(sent, fraction))]
+                parts += [coupling.sum(tables["now"], sent)] if "now" in tables else []
+                total = functools.reduce(operator.add, parts)
+            return coupling.post(total, here, tables["strength"])
 
         return field
 
-    def _at_connections(self, tables: dict[str, Any], sent: Any, fraction: Any) -> Any:
+    def _at_connections(self, sent: Any, fraction: Any, table: Any) -> Any:
         """The activity of the source of each connection, at the time at which it left: shape (..., rows, width)."""
         now = self.coupling.by_connection(sent)
-        if not isinstance(self.delays, InterpolatedLine):
-            return now
         where = np.arange(now.shape[-1])[None, :] if self.coupling.sources is None else self.coupling.sources
-        return self.delays.before(now, fraction, tables["steps"], where)
+        return self._line.of_each(now, fraction, table, where)
 
     def at_rest(
         self, source: NeuralMassDynamics, target: NeuralMassDynamics, sending: Values, receiving: Values
