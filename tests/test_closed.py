@@ -338,6 +338,27 @@ def test_with_several_projections_one_is_named():
     assert own.projections[0].k.value() == 0.0 and own.projections[1].k.value() == 1.0
 
 
+@pytest.mark.parametrize(("name", "value"), {"k": 0.1, "speed": 10.0, "coupled_var": "x"}.items())
+def test_arguments_of_connections_that_a_network_has_not_are_refused(name, value):
+    """They would have no effect: those of `projections` are their own."""
+    with refused(TypeError, f"`{name}` of Network", f"Projection(weights, {name}=...)"):
+        bm.Network(hopf(), projections=[bm.Projection(W, coupled_var="x")], **{name: value})
+
+
+@pytest.mark.parametrize("name", ["coupled_va", "source"])
+def test_a_network_takes_no_other_arguments_of_its_connections(name):
+    with refused(TypeError, f"Network has no argument `{name}`"):
+        bm.Network(hopf(), conn=W, coupled_var="x", **{name: "x"})
+
+
+def test_the_arguments_of_a_networks_connections_are_those_of_a_projection():
+    network, projection = (inspect.signature(cls).parameters for cls in (bm.Network, bm.Projection))
+    assert {"k", "speed", "distance", "coupling"} <= network.keys()
+    shared = network.keys() & projection.keys() - {"conn", "coupled_var"}
+    assert shared == projection.keys() - {"conn", "coupled_var", "source", "target"}
+    assert {name: network[name].default for name in shared} == {name: projection[name].default for name in shared}
+
+
 def test_a_simulator_takes_another_time_step():
     simulator = bm.Simulator(hopf(), dt=0.1 * u.ms)
     simulator.run(1 * u.ms, seed=0)

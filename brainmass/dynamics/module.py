@@ -15,7 +15,7 @@ import brainstate
 from brainmass._common.copying import CopiedByParts
 from brainmass._common.messages import suggestion
 
-__all__ = ["Closed", "ClosedModule", "Module", "ShowsConstructor", "fixed"]
+__all__ = ["Closed", "ClosedModule", "Module", "ShowsConstructor", "fixed", "show_constructor"]
 
 
 def fixed(*names: str, instead: str = "it is fixed when the object is made, so make a new one") -> dict[str, str]:
@@ -55,7 +55,7 @@ class Closed(metaclass=_Closing):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if not issubclass(cls, brainstate.nn.Module):
-            _show_constructor(cls)
+            show_constructor(cls)
 
     def __setattr__(self, key: str, value: Any) -> None:
         if self._closed and not key.startswith("_"):
@@ -124,10 +124,10 @@ class ShowsConstructor:
         super().__init_subclass__(**kwargs)
         writer = next(c for c in cls.__mro__ if "__init__" in vars(c))
         if issubclass(writer, ShowsConstructor):
-            _show_constructor(cls)
+            show_constructor(cls)
 
 
-def _show_constructor(cls: Any) -> None:
+def show_constructor(cls: Any) -> None:
     """Metaclasses that take part in the making hide the arguments from `inspect.signature`."""
     shown = inspect.signature(cls.__init__)
     cls.__signature__ = shown.replace(parameters=list(shown.parameters.values())[1:])

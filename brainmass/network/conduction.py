@@ -8,11 +8,11 @@ import brainunit as u
 import numpy as np
 from brainstate.nn import Param
 
-from brainmass._common.checks import is_traced, numbers
+from brainmass._common.checks import numbers
 from brainmass._common.foreign import plain
 from brainmass._common.messages import show
 
-__all__ = ["as_lengths", "as_speed", "check_known"]
+__all__ = ["as_lengths", "as_speed"]
 
 
 def as_lengths(distance: Any, speed: Any, shape: tuple[int, ...], conn: Any) -> np.ndarray:
@@ -45,13 +45,3 @@ def as_speed(speed: Any) -> Any:
         return speed
     speed = numbers("Argument `speed` of Network (conduction speed)", speed, example="speed=10 * u.mm / u.ms")
     return speed if u.get_unit(speed).dim != u.DIMENSIONLESS else u.maybe_decimal(speed) * (u.mm / u.ms)
-
-
-def check_known(speed: Any) -> None:
-    """Refuse a traced speed where the room for the past is made."""
-    if is_traced(speed):
-        raise ValueError(
-            "Argument `speed` of Network must be a number where the network is made within jax.jit or its like, as the "
-            "room for the past follows from it, but is traced: make the network outside, with interpolate=True, and "
-            "give the speed to Simulator.pure(..., free=['speed'])."
-        )

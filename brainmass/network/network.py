@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import brainunit as u
 
@@ -13,12 +14,12 @@ from brainmass._common.messages import show, suggestion
 from brainmass._common.places import refuse_two_places
 from brainmass.dynamics.declaration import bind_inputs, read_input
 from brainmass.dynamics.declared import near_name
-from brainmass.dynamics.module import Module, fixed
+from brainmass.dynamics.module import Module, fixed, show_constructor
 from brainmass.dynamics.node import NeuralMassDynamics
 from brainmass.dynamics.noise import Noise
 from brainmass.dynamics.step import advance
 from brainmass.network.coupling import Coupling
-from brainmass.network.projection import DEFAULT_STRENGTH, Projection
+from brainmass.network.projection import Projection
 
 __all__ = ["Network"]
 
@@ -30,6 +31,19 @@ def _of_own(name: str, doc: str) -> Any:
         lambda network, value: setattr(network._own(), name, value),
         doc=doc,
     )
+
+
+class OwnConnections(TypedDict, total=False):
+    """What a `Network` hands on to the `Projection` of its own connections; the defaults stand there."""
+
+    distance: Any
+    speed: Any
+    coupling: Any
+    k: Any
+    delay_init: Callable | None
+    self_connection: bool
+    port: str | None
+    interpolate: bool | None
 
 
 class Network(Module):
@@ -90,19 +104,13 @@ class Network(Module):
         node: NeuralMassDynamics | Mapping[str, NeuralMassDynamics],
         *,
         conn: Any = None,
-        distance: Any = None,
-        speed: Any = None,
-        coupling: Any = "diffusive",
         coupled_var: str | None = None,
-        k: Any = DEFAULT_STRENGTH,
-        delay_init: Callable | None = None,
-        self_connection: bool = False,
         noise: Noise | None = None,
-        port: str | None = None,
-        interpolate: bool | None = None,
         projections: Sequence[Projection] = (),
+        **own: Unpack[OwnConnections],
     ):
         super().__init__()
+        _check_names(own)
         self._names = [*_check_nodes(node)]
         for name in self._names:
             setattr(self, name, node[name] if isinstance(node, Mapping) else node)
@@ -117,11 +125,13 @@ class Network(Module):
                 raise TypeError(
                     f"Network needs the argument `coupled_var`, what is sent: one of {', '.join(node._states)}."
                 )
-            first = Projection(
-                conn, coupled_var=coupled_var, coupling=coupling, k=k, port=port, distance=distance, speed=speed,
-                interpolate=interpolate, delay_init=delay_init, self_connection=self_connection,
-            )  # fmt: skip
-            projections.insert(0, first)
+            projections.insert(0, Projection(conn, coupled_var=coupled_var, **own))
+        elif own or coupled_var is not None:
+            name = next(iter(own), "coupled_var")
+            raise TypeError(
+                f"Argument `{name}` of Network belongs to its own connections, and without `conn` it has none. "
+                f"Example: Projection(weights, {name}=...)."
+            )
         self._has_own = len(projections) == 1 or conn is not None
         if len(projections) == 1:
             self.coupling = projections[0].coupling  # and so the path of its parameters: `coupling.k`
@@ -132,6 +142,7 @@ class Network(Module):
             self.noise = _check_noise(noise, self)
             refuse_two_places("Network", self._places())
         except BaseException:
+            coupling = own.get("coupling")
             if isinstance(coupling, Coupling) and coupling is projections[0].coupling:
                 coupling.release()
             raise
@@ -356,6 +367,26 @@ class Network(Module):
     @property
     def _n_regions(self) -> int:
         return sum(node.varshape[0] for node in self.populations.values())
+
+
+# --- its arguments ------------------------------------------------------------------------------------------------
+def _signature() -> inspect.Signature:
+    """With the arguments of its own connections, and the defaults that they have there, in place of `**own`."""
+    *arguments, _ = list(inspect.signature(Network.__init__).parameters.values())
+    there = inspect.signature(Projection).parameters
+    own = [there[name] for name in OwnConnections.__annotations__]
+    return inspect.Signature([*arguments, *own])
+
+
+def _check_names(own: Mapping[str, Any]) -> None:
+    known = list(inspect.signature(Network).parameters)
+    for name in own:
+        if name not in OwnConnections.__annotations__:
+            raise TypeError(f"Network has no argument `{name}`.{suggestion(name, known)} It has {', '.join(known)}.")
+
+
+Network.__init__.__signature__ = _signature()  # type: ignore[attr-defined]
+show_constructor(Network)
 
 
 # --- checks -------------------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ import numpy as np
 from brainstate.nn import Param
 
 from brainmass._common.checks import is_traced
-from brainmass._common.display import page, parameter_words, table
+from brainmass._common.display import page, table
 from brainmass._common.messages import show
 from brainmass._common.precision import default_dtype
 from brainmass._common.times import time_step
@@ -27,16 +27,18 @@ from brainmass.dynamics.declared import WithRows
 from brainmass.dynamics.fields import Domain, Par, param
 from brainmass.dynamics.module import ClosedModule, ShowsConstructor, fixed
 from brainmass.dynamics.node import NeuralMassDynamics
-from brainmass.network.conduction import as_lengths, as_speed, check_known
+from brainmass.network.arranged import Arranged, check_known, kept_if_equal, stored
+from brainmass.network.conduction import as_lengths, as_speed
 from brainmass.network.coupling import as_weights
 from brainmass.network.edge_weights import EdgeWeights
 from brainmass.network.ends import Ends
 from brainmass.network.kernels import make_coupling
+from brainmass.network.words import described, odd_delays
 
-__all__ = ["DEFAULT_STRENGTH", "Projection"]
+__all__ = ["Projection"]
 
 # As an object of its own it tells whether a strength was given, which beside a kernel that has one is refused.
-DEFAULT_STRENGTH = float("1")
+_DEFAULT_STRENGTH = float("1")
 
 Values = Mapping[str, Any]
 
@@ -57,27 +59,12 @@ class Projection(ShowsConstructor, WithRows):
         Weights; `conn[i, j]` is onto i from j.
     coupled_var : str
         What is sent: a state of the source, or one of its `sources`.
-    coupling : str, Coupling class or Coupling, default 'diffusive'
-        `'diffusive'`, `'additive'`, or another name or class of `brainmass.network.kernels`; or a kernel with
-        parameters of its own, `brainmass.SigmoidalCoupling(slope=2.0)`, made without weights.
-    k : number, quantity or Param
-        Global strength; of a kernel that is made it is its own.
     source, target : str, optional
         Names of the populations; needless in a network that has one.
-    port : str, optional
-        Input port that receives; default the target's coupling port.
     distance : Quantity (N_target, N_source), optional
         Lengths of the connections; default those of the Connectome. Plain numbers are millimetres.
-    speed : Quantity or Param, optional
-        Conduction speed, one for all or (N_target, N_source). Without it there are no delays. A plain number is in
-        mm/ms (m/s). It can be trained: `Param(10.0 * u.mm / u.ms, fit=True)`.
-    interpolate : bool, optional
-        Whether delays are kept as they are and the past is interpolated linearly between the steps, or rounded to
-        whole steps, which is faster. Default: where the speed is trainable.
-    delay_init : callable, optional
-        Initialiser of what was sent before the start; default: the initial state, for ever.
-    self_connection : bool
-        Whether a region receives from itself, where a population projects onto itself.
+    coupling, k, port, speed, interpolate, delay_init, self_connection
+        As of `Network`.
     """
 
     # an infinite speed is one without delays
@@ -102,7 +89,7 @@ class Projection(ShowsConstructor, WithRows):
         *,
         coupled_var: str,
         coupling: Any = "diffusive",
-        k: Any = DEFAULT_STRENGTH,
+        k: Any = _DEFAULT_STRENGTH,
         source: str | None = None,
         target: str | None = None,
         port: str | None = None,
@@ -116,7 +103,7 @@ class Projection(ShowsConstructor, WithRows):
         conn = as_connections("Network", conn)
         if not isinstance(conn, Edges):
             as_weights("Network", conn)
-        self.coupling = make_coupling(coupling, conn, k, k is not DEFAULT_STRENGTH)
+        self.coupling = make_coupling(coupling, conn, k, k is not _DEFAULT_STRENGTH)
         try:
             self._exists = self._nonzero()
             self._distance = None if distance is None else as_lengths(distance, speed, self._exists.shape, conn)
@@ -131,7 +118,7 @@ class Projection(ShowsConstructor, WithRows):
         self.delays: Any = None  # the line, as a part; None: there are no delays
         self._ends: Ends | None = None
         self._allowed: Any = True
-        self._arranged, self._all_delayed, self._may_come = _Arranged(), (False, False), False
+        self._arranged, self._all_delayed, self._may_come = Arranged(), (False, False), False
 
     def _let_go(self, given: Any) -> None:
         """Where the rest cannot be made: a kernel that was given is free for another attempt."""
@@ -144,7 +131,7 @@ class Projection(ShowsConstructor, WithRows):
 
     def _close(self) -> None:
         super()._close()
-        self._arranged = _Arranged()  # a copy arranges its own delays
+        self._arranged = Arranged()  # a copy arranges its own delays
 
     @property
     def _owner(self) -> str:
@@ -283,7 +270,7 @@ class Projection(ShowsConstructor, WithRows):
 
     def _arrange(self, step: float) -> None:
         """Fit the room for the past to weights, lengths and speed, where one of them is another than it was."""
-        conn, speed = _stored(self.coupling.conn), _stored(self.speed)
+        conn, speed = stored(self.coupling.conn), stored(self.speed)
         rest = (step, self._keeps_fractions, self.self_connection, self._lengths)
         self._may_come = is_traced(conn)  # as in a fit of weights: connections that are not there now
         if self._steps_dt is None:
@@ -291,8 +278,8 @@ class Projection(ShowsConstructor, WithRows):
         elif is_traced((conn, speed)) or self._arranged.is_from(conn, speed, rest):
             return
         if self._arranged.conn is not conn:
-            self._exists = _kept_if_equal(self._exists, self._nonzero())
-        self._allowed = _kept_if_equal(self._allowed, self._pairs())
+            self._exists = kept_if_equal(self._exists, self._nonzero())
+        self._allowed = kept_if_equal(self._allowed, self._pairs())
         self._arranged.note(conn, speed, rest)
         steps = None
         if self.speed is not None:
@@ -329,18 +316,12 @@ class Projection(ShowsConstructor, WithRows):
         """Warn where no delay is felt in a run of these ms, as when lengths are in another unit than thought."""
         if self.speed is None or is_traced(self.speed.value()):
             return
+        there = self._edges() & (self._lengths > 0)  # type: ignore[operator]
         with jax.ensure_compile_time_eval():
-            delays = np.asarray(self._delays())[self._edges() & (self._lengths > 0)]  # type: ignore[operator]
-        if not delays.size or not delays.any():
-            return
-        lengths = self._lengths[self._edges()]  # type: ignore[index]
-        spread = (
-            f"(lengths of {lengths.min():g} to {lengths.max():g} mm, delays of {delays.min():g} to {delays.max():g} ms)"
-        )
-        if delays.max() < dt / 2 and not self._keeps_fractions:
-            warnings.warn(f"All delays are shorter than half a step of {dt:g} ms, and so zero {spread}.", stacklevel=4)
-        elif delays.min() > duration:
-            warnings.warn(f"All delays are longer than the run of {duration:g} ms {spread}.", stacklevel=4)
+            delays = np.asarray(self._delays())[there]
+        odd = odd_delays(delays, self._lengths[self._edges()], dt, duration, self._keeps_fractions)  # type: ignore[index]
+        if odd:
+            warnings.warn(odd, stacklevel=4)
 
     @property
     def _line(self) -> Line:
@@ -488,27 +469,10 @@ class Projection(ShowsConstructor, WithRows):
 
     def described(self) -> dict[str, str]:
         """What is sent, through which coupling, into which port; strength, connections and delays, in words."""
-        strength, unit, trainable = parameter_words(self.coupling.k)
-        allowed = self._allowed
-        n = int((self._exists & allowed).sum())
-        return {
-            "sends": self.coupled_var,
-            "through": type(self.coupling).__name__ + (", connection by connection" if self.coupling.pairwise else ""),
-            "into": self.port,
-            "k": f"{strength} {unit}".rstrip(),
-            "trainable": ", ".join(["k"] * bool(trainable) + ["weights"] * bool(self.coupling.conn.fit)),
-            "connections": str(n),
-            "delays": self._delays_in_words(allowed),
-        }
-
-    def _delays_in_words(self, allowed: Any) -> str:
-        if self.speed is None:
-            return ""
-        if is_traced(self.speed.value()):
-            return "traced"
-        there = np.asarray(self._delays())[self._exists & allowed]
-        ends = list(dict.fromkeys(f"{x:.3g}" for x in (there.min(initial=np.inf), there.max(initial=0.0))))
-        return f"{' to '.join(ends)} ms" if there.size else "none"
+        there, delays = self._exists & self._allowed, None
+        if self.speed is not None:
+            delays = "traced" if is_traced(self.speed.value()) else np.asarray(self._delays())[there]
+        return described(self.coupling, self.coupled_var, self.port, int(there.sum()), delays)
 
     def _repr_html_(self) -> str:
         words = self.described()
@@ -525,30 +489,3 @@ class Projection(ShowsConstructor, WithRows):
 
 def _has_states(node: NeuralMassDynamics) -> bool:
     return all(isinstance(vars(node).get(s), brainstate.State) for s in node._states)
-
-
-class _Arranged:
-    """What the room for the past was made from. No part of the module: a run does not depend on it."""
-
-    conn: Any = None
-    speed: Any = None
-    rest: tuple = ()
-    steps: np.ndarray | None = None
-    sources: np.ndarray | None = None
-
-    def is_from(self, conn: Any, speed: Any, rest: tuple) -> bool:
-        same = self.conn is conn and self.speed is speed and self.rest[:3] == rest[:3]
-        return same and self.rest[3] is rest[3]
-
-    def note(self, conn: Any, speed: Any, rest: tuple) -> None:
-        self.conn, self.speed, self.rest = conn, speed, rest
-
-
-def _stored(param: Param | None) -> Any:
-    value = None if param is None else param.val
-    return value.value if isinstance(value, brainstate.State) else value
-
-
-def _kept_if_equal(old: Any, new: np.ndarray) -> Any:
-    """The array that is there where the new one is no other: a compiled run serves for the very same one."""
-    return old if isinstance(old, np.ndarray) and np.array_equal(old, new) else new

@@ -1,0 +1,52 @@
+"""When the past of a projection is made anew: where its weights, lengths, speed or step are others than they were."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import brainstate
+import numpy as np
+from brainstate.nn import Param
+
+from brainmass._common.checks import is_traced
+
+__all__ = ["Arranged", "check_known", "kept_if_equal", "stored"]
+
+
+class Arranged:
+    """What the room for the past was made from. No part of the module: a run does not depend on it."""
+
+    conn: Any = None
+    speed: Any = None
+    rest: tuple = ()
+    steps: np.ndarray | None = None
+    sources: np.ndarray | None = None
+
+    def is_from(self, conn: Any, speed: Any, rest: tuple) -> bool:
+        """Whether it was made from these; `rest` ends with the lengths, an array, which are compared by identity."""
+        same = self.conn is conn and self.speed is speed and self.rest[:-1] == rest[:-1]
+        return same and self.rest[-1] is rest[-1]
+
+    def note(self, conn: Any, speed: Any, rest: tuple) -> None:
+        self.conn, self.speed, self.rest = conn, speed, rest
+
+
+def stored(param: Param | None) -> Any:
+    """What a parameter holds, the object itself: that it is the same is told without looking at its numbers."""
+    value = None if param is None else param.val
+    return value.value if isinstance(value, brainstate.State) else value
+
+
+def kept_if_equal(old: Any, new: np.ndarray) -> Any:
+    """The array that is there where the new one is no other: a compiled run serves for the very same one."""
+    return old if isinstance(old, np.ndarray) and np.array_equal(old, new) else new
+
+
+def check_known(speed: Any) -> None:
+    """Refuse a traced speed where the room for the past is made."""
+    if is_traced(speed):
+        raise ValueError(
+            "Argument `speed` of Network must be a number where the network is made within jax.jit or its like, as the "
+            "room for the past follows from it, but is traced: make the network outside, with interpolate=True, and "
+            "give the speed to Simulator.pure(..., free=['speed'])."
+        )
