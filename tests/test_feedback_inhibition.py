@@ -141,9 +141,13 @@ def test_a_fit_with_control_in_its_loss():
     wanted = feedback_inhibition(network(G=0.7))
     net = network(G=Param(0.2, fit=True))
     fitter = brainmass.Fitter(
-        net, "L-BFGS-B", predict=lambda model: feedback_inhibition(model), objective=_squares, backend="scipy"
+        net,
+        {"method": "L-BFGS-B", "options": {"maxiter": 20}},
+        predict=lambda model: feedback_inhibition(model),
+        objective=_squares,
+        backend="scipy",
     )
-    assert float(fitter.fit(wanted, n_steps=20).best_params["node.G"]) == pytest.approx(0.7, rel=1e-3)
+    assert float(fitter.fit(wanted).best_params["node.G"]) == pytest.approx(0.7, rel=1e-3)
 
 
 def _squares(prediction, target):

@@ -122,7 +122,10 @@ def test_current_without_unit_is_the_input_of_v():
 
 
 def test_voltage_scale_refuses_half_of_it():
-    with says(ValueError, "MontbrioPazoRoxinStep has a voltage scale with both `v_rest` and `v_th`, or with neither."):
+    with says(
+        ValueError,
+        "MontbrioPazoRoxinStep has a voltage scale with both `v_rest` and `v_th`, or with neither and without `R`.",
+    ):
         MontbrioPazoRoxinStep(1, v_rest=-65 * u.mV)
     with says(ValueError, "with both `v_rest` and `v_th`"):
         MontbrioPazoRoxinStep(1, R=5 * u.Mohm)

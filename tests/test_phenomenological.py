@@ -230,7 +230,7 @@ def test_fitzhugh_nagumo_classic_parameter_as_initialiser_or_trace(x64):
         ({"a": 0.7, "delta": 0.1}, ValueError, "was given a and delta"),
         ({"a": 0.7, "b": 0.8, "alpha": 3.0, "gamma": 1.0}, ValueError, "was given a, b and alpha, gamma"),
         ({"a": brainstate.nn.Param(0.7)}, TypeError, "fit `delta`"),
-        ({"a": 0.7 * u.mV}, u.UnitMismatchError, "`delta` of FitzHughNagumoStep"),
+        ({"a": 0.7 * u.mV}, u.UnitMismatchError, "`a` of FitzHughNagumoStep"),
         ({"alpha": -1.0}, ValueError, "must be > 0"),
     ],
 )

@@ -401,7 +401,7 @@ def test_a_file_of_a_fit_tells_what_its_run_and_its_model_read(tmp_path):
         with pytest.raises(ValueError, match="another (model .how it is made|set of other parameters)"):
             fit(**other, resume=file)
     SETTINGS["gain"] = 5.0
-    with pytest.raises(ValueError, match="another `predict` .its code, or what it reads"):
+    with pytest.raises(ValueError, match="another `inputs` .its code, or what it reads"):
         fit(resume=file)
 
 

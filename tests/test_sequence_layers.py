@@ -340,7 +340,7 @@ def test_a_wrong_shape_of_the_inputs_is_refused(half_ms, shape, batch):
 @pytest.mark.parametrize(
     ("make", "error", "words"),
     [
-        (lambda: HORNSeqLayer(N_IN, N, delay=1.0), u.UnitMismatchError, "must be times"),
+        (lambda: HORNSeqLayer(N_IN, N, delay=1.0), u.UnitMismatchError, "must be a time"),
         (lambda: HORNSeqLayer(N_IN, N, delay=-1.0 * u.ms), ValueError, ">= 0"),
         (lambda: HORNSeqLayer(N_IN, N, delay=np.ones(3) * u.ms), ValueError, r"\(4, 4\)"),
         (lambda: HORNSeqLayer(N_IN, N, delay_init=Constant(1.0)), ValueError, "`delay_init`.*only with `delay`"),

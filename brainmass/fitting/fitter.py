@@ -366,8 +366,16 @@ class Fitter(Closed):
             "target": digest(given.target),
             "seed": digest(given.key),
             "fresh_noise": fresh,
-            **self._problem.describe(found, {name: name for name in ("loss_fn", "predict", "objective")}),
+            **self._problem.describe(found, self._functions),
         }
+
+    @property
+    def _functions(self) -> dict[str, str]:
+        """The functions of the user by the argument that holds them, and where the problem has them."""
+        if self._recorded is None:
+            return {name: name for name in ("loss_fn", "predict", "objective")}
+        # The rest of what a run is made with is told by `Recorded.describe`.
+        return {"monitors": "predict/monitors", "inputs": "predict/inputs", "objective": "objective"}
 
     def _explain(self, course: Course, given: Given, what: str, place: Any, key: Any) -> str:
         """Where the last step went wrong."""

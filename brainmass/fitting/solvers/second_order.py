@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import re
 from functools import partial
@@ -87,11 +88,18 @@ class Minimize:
         rng = np.random.default_rng(np.asarray(given.key))
         return [at.start, *(rng.uniform(size=at.start.size) for _ in range(n - 1))]
 
+    def _place(self, space: SearchSpace, several: bool) -> Box | Stored:
+        """Coordinates of the minimisations: bounded, where all parameters have bounds, or have transforms that are."""
+        if several and not space.bounded:
+            with contextlib.suppress(ValueError):  # what several starts lack is told in their own words
+                return Box(space)
+        return Box(space) if space.bounded else Stored(space)
+
     def run(self, course: Course, structure: Any, given: Given, space: SearchSpace) -> Any:
         optimize, (takes_bounds, wants_gradient) = import_fit("scipy.optimize"), METHODS[self.optimizer]
         n = course.orders.minimisations or 1
         # A transform is bound enough for one minimisation; random starts need numbers.
-        at = Box(space) if space.bounded or (n > 1 and takes_bounds) else Stored(space)
+        at = self._place(space, n > 1 and takes_bounds)
         structure = structure, at.bounded
         if structure not in self._compiled:
             self._compiled[structure] = jax.jit(partial(self._find, at, wants_gradient))
