@@ -333,8 +333,8 @@ SQUARE = np.asarray(FC_T)
         (fc_corr(), P[:1], T, r"`prediction` .*2 samples or more, but is of shape \(1, 5\)"),
         (fc_corr(), P, T[:1], r"`target` of fc_corr .*but is of shape \(1, 5\)"),
         (fc_corr(), P[None], T, r"\(time, region\).*\(1, 40, 5\).*jax\.vmap"),
-        (fc_corr(), P, SQUARE, "time series unless target_is_fc=True, but is a symmetric matrix"),
-        (fc_rmse(), P, SQUARE, r"Example: fc_rmse\(target_is_fc=True\)"),
+        (fc_corr(target_is_fc=False), P, SQUARE, "time series unless target_is_fc=True, but is a symmetric matrix"),
+        (fc_rmse(target_is_fc=False), P, SQUARE, r"Example: fc_rmse\(target_is_fc=True\)"),
         (fc_corr(target_is_fc=True), P, T, r"square matrix .*but is of shape \(60, 5\)"),
         (fc_rmse(target_is_fc=True), P[:, :4], SQUARE, "but has 4 against 5"),
         (fc_rmse(target_is_fc=True), P, SQUARE * u.mV, "`target` of fc_rmse .*without unit .*but is in mV"),
@@ -360,10 +360,18 @@ def test_square_series_is_a_series_also_when_traced():
 
 
 @pytest.mark.parametrize("convert", [np.asarray, jnp.asarray])
-def test_connectivity_as_a_constant_of_a_compiled_loss_is_refused(convert):
-    target = convert(SQUARE)
-    with pytest.raises(ValueError, match="unless target_is_fc=True"):
-        jax.jit(lambda p: fc_corr()(p, target))(P)
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize(("make", "expected"), [(fc_corr, 1.0), (fc_rmse, 0.0)])
+def test_a_connectivity_that_is_given_unsaid_is_taken_as_one_with_a_warning(make, expected, compiled, convert):
+    target = convert(SQUARE)  # within `jit` a constant of the program
+
+    def of_series(x):
+        return make()(x, target)
+
+    with pytest.warns(UserWarning, match=r"taken as a matrix .*write fc_\w+\(target_is_fc=True\)") as warned:
+        value = (jax.jit(of_series) if compiled else of_series)(T)
+    np.testing.assert_allclose(value, expected, atol=1e-5)  # as a time series its own connectivity is another
+    assert compiled or warned[0].filename == __file__
 
 
 @pytest.mark.parametrize("x", [np.ones((4, 2)) + 1j, [["p", "q"]], "pqr", None])

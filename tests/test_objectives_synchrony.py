@@ -176,7 +176,7 @@ def test_jit_and_vmap_change_nothing(f):
         (lambda: metastability(P * u.mV), "`phases` of metastability .*without unit, but is in mV"),
         (lambda: plv_rmse()(P, T[:, :4]), "`prediction` of plv_rmse .*as many regions .*5 against 4"),
         (lambda: plv_rmse()(P[:, :1], T[:, :1]), "at least 2 regions, but has 1"),
-        (lambda: plv_rmse()(P, PLV_T), "time series unless target_is_plv=True, but is a symmetric"),
+        (lambda: plv_rmse(target_is_plv=False)(P, PLV_T), "time series unless target_is_plv=True, but is a symmetric"),
         (lambda: plv_rmse(target_is_plv=True)(P, T), r"square matrix \(region, region\) .*\(60, 5\)"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -113,8 +114,19 @@ def series_and_matrix(
     is_matrix: bool | None,
     of: str,
 ) -> tuple[jax.Array, jax.Array]:
-    """`matrix_of` both sides, shape (R, R); the target may be such a matrix already if `option` is set."""
+    """`matrix_of` both sides, shape (R, R); the target may be such a matrix already if `option` is set.
+
+    Unsaid, a symmetric target with unit diagonal is one, with a warning: scripts for the published package give the
+    functional connectivity of data so, which there is correlated once more as if it were a time series.
+    """
     p = series(prediction, "prediction", of)
+    if is_matrix is None and _is_surely_matrix(target):
+        is_matrix = True
+        warnings.warn(
+            f"The target of {of} is symmetric with unit diagonal, and so taken as a matrix between regions, not as a "
+            f"time series: write {of}({option}=True).",
+            stacklevel=5,  # whoever calls the objective
+        )
     t = _region_matrix(target, option, of) if is_matrix else target_series(target, option, is_matrix, of)
     same_regions(p, t, of)
     return matrix_of(p), (t if is_matrix else matrix_of(t))
@@ -146,9 +158,9 @@ def _is_surely_matrix(x: Any) -> bool:
     if isinstance(x, Tracer):
         return False
     values = np.asarray(x)
-    return values.shape[0] == values.shape[1] and bool(
-        np.allclose(np.diag(values), 1.0) and np.allclose(values, values.T)
-    )
+    if values.ndim != 2 or values.shape[0] != values.shape[1] or values.dtype.kind not in "iuf":
+        return False
+    return bool(np.allclose(np.diag(values), 1.0) and np.allclose(values, values.T))
 
 
 def _region_matrix(target: Any, option: str, of: str) -> jax.Array:

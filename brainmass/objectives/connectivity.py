@@ -42,8 +42,8 @@ def fc_corr(as_loss: bool = False, *, target_is_fc: bool | None = None) -> Objec
     as_loss : bool
         Return 1 - correlation, in [0, 2], instead of the correlation, in [-1, 1].
     target_is_fc : bool, optional
-        Whether `target` is a functional connectivity matrix (R, R) rather than a time series (T', R). The two are
-        never told apart by guess: it must be said where the target is square, else it is a time series.
+        Whether `target` is a functional connectivity matrix (R, R) rather than a time series (T', R). Unsaid, a
+        symmetric target with unit diagonal is a matrix, with a warning; any other square one must be said.
 
     Returns
     -------
@@ -73,8 +73,8 @@ def fc_rmse(*, target_is_fc: bool | None = None) -> Objective:
     Parameters
     ----------
     target_is_fc : bool, optional
-        Whether `target` is a functional connectivity matrix (R, R) rather than a time series (T', R). The two are
-        never told apart by guess: it must be said where the target is square, else it is a time series.
+        Whether `target` is a functional connectivity matrix (R, R) rather than a time series (T', R). Unsaid, a
+        symmetric target with unit diagonal is a matrix, with a warning; any other square one must be said.
 
     Returns
     -------

@@ -123,8 +123,8 @@ def plv_rmse(*, target_is_plv: bool | None = None) -> Objective:
     Parameters
     ----------
     target_is_plv : bool, optional
-        Whether `target` is a matrix of phase-locking values (R, R) rather than a time series (T', R). The two are
-        never told apart by guess: it must be said where the target is square, else it is a time series.
+        Whether `target` is a matrix of phase-locking values (R, R) rather than a time series (T', R). Unsaid, a
+        symmetric target with unit diagonal is a matrix, with a warning; any other square one must be said.
 
     Returns
     -------
