@@ -135,11 +135,13 @@ def test_info_tells_known_problems(monkeypatch, x64):
         assert words in found
 
 
+@pytest.mark.slow
 def test_command_is_installed():
     out = subprocess.run([sys.executable, "-m", "brainmass.cli", "--help"], capture_output=True, text=True, check=True)
     assert "demo" in out.stdout and "models" in out.stdout
 
 
+@pytest.mark.slow
 def test_a_reader_that_leaves_is_no_error():
     """As in `brainmass models | head -1`."""
     command = [sys.executable, "-m", "brainmass.cli", "models"]

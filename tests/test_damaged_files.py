@@ -245,6 +245,7 @@ SWEEP = """
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("suffix", "limit", "left"),
     [("zarr", 50_000, "s.zarr"), ("nc", 1_200_000, "s.nc.unfinished.zarr")],

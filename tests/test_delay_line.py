@@ -97,7 +97,7 @@ def test_against_a_list(x64, n_out, n_in, longest, shortest, block):
         np.testing.assert_allclose(start[0], weights @ sent[0], rtol=0, atol=1e-13)
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", LIST_SLOW)
 def test_cut_at_every_phase_of_a_block(form):
     """The same numbers to the bit, also after working out anew what is under way."""
     steps, weights = problem(40, 40, 50)
@@ -181,7 +181,7 @@ def test_gradients(x64, form):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", LIST_SLOW)
 def test_slopes_of_gradients_over_lanes(x64, form):
     """Both derivatives in one, of two lanes with weights of their own."""
     value, written, (weights, sent) = squared(form, n_steps=30)
@@ -256,6 +256,7 @@ def test_slope_in_the_strength_of_a_network(x64):
     np.testing.assert_allclose(jax.grad(loss)(1.0), expected, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_new_weights_hold_from_the_start_of_a_run_that_goes_on():
     """For all that is on its way, too: the run on a plain line, which looks at the weights when signals arrive."""
     rng = np.random.default_rng(3)

@@ -19,6 +19,7 @@ def cases():
     return [pytest.param(p, id=p.stem, marks=pytest.mark.slow if p.stem in LONG else ()) for p in PAGES]
 
 
+@pytest.mark.pages
 @pytest.mark.parametrize("page", cases())
 def test_page(page, capsys):
     brainstate.environ.set(dt=0.1 * u.ms)

@@ -58,6 +58,7 @@ def test_an_isolated_region(x64):
     np.testing.assert_allclose(feedback_inhibition(node, rest[2] * u.Hz), 1.0, rtol=1e-8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("G", [0.0, 0.6, 1.2])
 def test_rates_of_the_simulated_brain(G):
     net = network(CONN, G=G)
@@ -121,6 +122,7 @@ def test_gradients_by_finite_differences(x64):
     assert all(abs(slope.gradient) > 1e-3 for slope in check.values())
 
 
+@pytest.mark.slow
 def test_derivative_in_the_target(x64):
     def J(rate):
         return feedback_inhibition(network(G=0.5), rate * u.Hz)
@@ -129,6 +131,7 @@ def test_derivative_in_the_target(x64):
     np.testing.assert_allclose(jax.jacfwd(J)(3.0), (J(3.0 + h) - J(3.0 - h)) / (2 * h), rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_under_jit_and_vmap():
     couplings = jnp.array([0.0, 0.3, 0.6])
     many = jax.jit(jax.vmap(lambda G: feedback_inhibition(network(G=G))))(couplings)
@@ -187,6 +190,7 @@ def test_a_state_that_is_not_stable():
     feedback_inhibition(network(CONN, G=1.34))
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:State `node.S_e`")
 def test_noise_that_cannot_be_made_up_for():
     net = network(G=0.3, noise_e=brainmass.WhiteNoise(5, sigma=0.02))

@@ -337,6 +337,7 @@ class Flat:
         return jax.random.uniform(key, shape, minval=0.5, maxval=1.5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_starts", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_lbfgs_of_optax(n_starts):
     """Rosenbrock's function as its authors mean it, in a few steps, beside scipy's."""

@@ -13,8 +13,23 @@ NO_NODES = {"XY_Oscillator", "JansenRitTR"}
 MODELS = [getattr(brainmass, info.name) for info in brainmass.list_models() if info.name not in NO_NODES]
 
 
-@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
-@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
+# Of a family whose members differ by a term or two, transformations are tried on these; on the others if one asks.
+TRIED = {"WilsonCowanStep", "WilsonCowanDelayedStep", "WilsonCowanThreePopulationStep"}
+CASES = [
+    pytest.param(
+        model,
+        check,
+        id=f"{model.__name__}-{check.__name__}",
+        marks=[pytest.mark.slow]
+        if check.__name__ == "check_transforms" and model.__name__.startswith("Wilson") and model.__name__ not in TRIED
+        else [],
+    )
+    for model in MODELS
+    for check in CHECKS
+]
+
+
+@pytest.mark.parametrize(("model", "check"), CASES)
 def test_model(model, check):
     check(model)
 

@@ -209,6 +209,7 @@ def test_a_fit_of_several_monitors():
         fitter(pulse(Param(0.2, fit=True)), monitors=monitors, objective={"twise": mse})
 
 
+@pytest.mark.slow
 def test_what_is_left_out_of_a_fit_of_monitors():
     """Samples of the record, or a time of the run."""
     target = step_response(0.7)

@@ -93,7 +93,7 @@ def test_what_holds_no_process_may_be_shared():
     network = two(a=bm.HopfStep(3, a=a), b=bm.HopfStep(3, a=a))
     slope = bm.Simulator(network, dt=0.1 * u.ms).pure(1 * u.ms, monitors=["a.x", "b.x"])
     assert network.a.a is network.b.a and slope({}, 0)["a.x"].shape == (10, 3)
-    kernel = bm.GammaHRFKernel(duration=1 * u.second)
+    kernel = bm.GammaHRFKernel(duration=20 * u.ms)
     kernels = {"one": (kernel, kernel), "two": (kernel, copy.deepcopy(kernel))}
     times = {"period": 0.4 * u.ms, "downsample_period": 0.1 * u.ms, "in_size": 3}
     found = {

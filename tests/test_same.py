@@ -460,6 +460,7 @@ ELSEWHERE = """
 """
 
 
+@pytest.mark.slow
 def test_texts_of_things_are_the_same_in_another_process():
     def out(seed):
         code = textwrap.dedent(ELSEWHERE).format(tests=os.path.dirname(__file__))

@@ -64,6 +64,7 @@ def test_what_was_set_before_the_import():
     assert seen["computed"] == seen["numbers"] == "float64" and seen["changed"] == []
 
 
+@pytest.mark.slow
 def test_nothing_asked_for():
     seen = told()
     assert seen["computed"] == seen["numbers"] == "float32" and seen["changed"] == []
