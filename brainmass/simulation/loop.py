@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import jax
@@ -50,9 +51,10 @@ def run(machine: Machine, plan: Plan, carry: Carry, start: Any) -> tuple[Carry, 
     """Advance from step `start` through the plan. Samples have shape (n_samples, ...) for each monitor."""
     if plan.horizon is not None:
         machine = replace(machine, step=_cut(machine.step, plan.horizon, start))
-    carry, _ = _Segment(machine, plan, record=False).advance(carry, start, plan.transient)
-    segment = _Segment(machine, plan, record=True)
-    carry, samples = segment.advance(carry, start + plan.transient, plan.n_steps - plan.transient)
+    carry, _ = _OfBlocks(machine, plan, record=False).advance(carry, start, plan.transient)
+    recorded = _OfBlocks(machine, plan, record=True)
+    carry, samples = recorded.advance(carry, start + plan.transient, plan.n_steps - plan.transient)
+    # a monitor whose period is no level was sampled at a shorter one, which divides it
     strides = {name: plan.periods[name] // plan.recorded[name] for name in samples}
     return carry, {n: jax.tree.map(lambda x, s=strides[n]: x[s - 1 :: s], rows) for n, rows in samples.items()}
 
@@ -68,80 +70,46 @@ def _cut(step: Callable[[Carry, Any], Carry], horizon: int, start: Any) -> Calla
     return cut_step
 
 
-class _Segment:
-    """A stretch of steps, cut along the levels of the plan."""
+class _Stretch:
+    """Steps of a run, cut along the levels of the plan: the lengths after which something happens.
+
+    A monitor every 10 steps, blocks of 130, and a monitor every 1300, in a run of 1703 steps::
+
+        | 1300: a scan over 10 blocks        | 130 | 130 | 130 |13| three blocks and a shorter one: `_OfBlocks`
+          each | 10 | 10 | ... | 10 |                         |10|3 within each block: `_OfSteps`
+                                                              +- the last three are steps alone
+
+    As many units of the longest level as fit come first, then of each shorter one, then a rest that is shorter than
+    the shortest. A unit is a stretch of the level below, and at its end what is due there: so samples come out of the
+    scans, and no step asks whether it is time for one. Each level is compiled once, and once more for its rest.
+
+    What is left to do is held in another way above the blocks and within them: `units`, `after` and `rest` know how.
+    """
+
+    lowest: int  # the level of its shortest units
 
     def __init__(self, machine: Machine, plan: Plan, *, record: bool):
         self.machine, self.plan, self.record = machine, plan, record
-        self.block_level = plan.levels.index(plan.block)
 
-    def advance(self, carry: Carry, first: Any, n: int) -> tuple[Carry, Samples]:
-        return self.stretch(len(self.plan.levels) - 1, carry, first, n)
-
-    # --- whole blocks and longer ------------------------------------------------------------------------------------
-    def stretch(self, level: int, carry: Carry, first: Any, n: int) -> tuple[Carry, Samples]:
-        """`n` steps: as many units of this level as fit, then of the next shorter, and a last, shorter block."""
+    def stretch(self, level: int, carry: Carry, todo: Any, n: int) -> tuple[Carry, Samples]:
+        """`n` steps, in units of this level and of those below it."""
         pieces = []
-        for lower in range(level, self.block_level - 1, -1):
+        for lower in range(level, self.lowest - 1, -1):
             length = self.plan.levels[lower]
-            if n >= length:
-                starts = first + length * jnp.arange(n // length, dtype=jnp.int32)
-                carry, samples = _scan(lambda c, i, k=lower: self.unit(k, c, i), carry, starts)
+            count = n // length
+            if count:
+                carry, samples = _scan(partial(self.unit, lower), carry, self.units(todo, count, length))
                 pieces.append(samples)
-                first, n = first + n // length * length, n % length
-        carry, samples = self.block(carry, first, n)
+                todo, n = self.after(todo, count * length), n - count * length
+        carry, samples = self.rest(carry, todo, n)
         return carry, _joined([*pieces, samples])
 
-    def unit(self, level: int, carry: Carry, first: Any) -> tuple[Carry, Samples]:
-        if level == self.block_level:
-            return self.block(carry, first, self.plan.block)
-        carry, samples = self.stretch(level - 1, carry, first, self.plan.levels[level])
+    def unit(self, level: int, carry: Carry, todo: Any) -> tuple[Carry, Samples]:
+        carry, samples = self.stretch(level - 1, carry, todo, self.plan.levels[level])
         return self.events(level, carry, samples)
 
-    def block(self, carry: Carry, first: Any, n: int) -> tuple[Carry, Samples]:
-        if n == 0:
-            return carry, {}
-
-        def whole(carry: Carry, first: Any) -> tuple[Carry, Samples]:
-            numbers = first + jnp.arange(n, dtype=jnp.int32)
-            xs = numbers, self.machine.draws(first, n), self.machine.inputs(first, n)
-            carry, samples = self.inside(self.block_level, carry, xs, n)
-            return self.machine.watch(carry, first + n, n), samples
-
-        return jax.checkpoint(whole, prevent_cse=False)(carry, first)
-
-    # --- within a block ---------------------------------------------------------------------------------------------
-    def inside(self, level: int, carry: Carry, xs: Any, n: int) -> tuple[Carry, Samples]:
-        """`n` steps with their numbers, draws and inputs at hand."""
-        pieces, done = [], 0
-        for lower in range(level, -1, -1):
-            length = self.plan.levels[lower]
-            count = (n - done) // length
-            if count:
-                part = _rows(xs, done, done + count * length)
-                stacked = jax.tree.map(lambda x, c=count, s=length: x.reshape(c, s, *x.shape[1:]), part)
-                carry, samples = _scan(lambda c, x, k=lower: self.short_unit(k, c, x), carry, stacked)
-                pieces.append(samples)
-                done += count * length
-        return self.steps(carry, _rows(xs, done, n), n - done), _joined(pieces)
-
-    def short_unit(self, level: int, carry: Carry, xs: Any) -> tuple[Carry, Samples]:
-        length = self.plan.levels[level]
-        if level == 0:
-            carry, samples = self.steps(carry, xs, length), {}
-        else:
-            carry, samples = self.inside(level - 1, carry, xs, length)
-        return self.events(level, carry, samples)
-
-    def steps(self, carry: Carry, xs: Any, n: int) -> Carry:
-        if n == 0:
-            return carry
-        if n == 1:
-            return self.machine.step(carry, jax.tree.map(lambda x: x[0], xs))
-        return lax.scan(lambda c, x: (self.machine.step(c, x), None), carry, xs)[0]
-
-    # --- what happens at the end of a unit --------------------------------------------------------------------------
     def events(self, level: int, carry: Carry, samples: Samples) -> tuple[Carry, Samples]:
+        """What is due at the end of a unit of this level: observers are updated, and monitors sampled."""
         length = self.plan.levels[level]
         for name, observe in self.machine.observe.items():
             if self.plan.observed[name] == length:
@@ -152,6 +120,73 @@ class _Segment:
             samples = samples | rows
         return carry, samples
 
+    def units(self, todo: Any, count: int, length: int) -> Any:
+        """What is to do in the first `count` units of this length, stacked."""
+        raise NotImplementedError
+
+    def after(self, todo: Any, n: int) -> Any:
+        """What is to do after `n` steps."""
+        raise NotImplementedError
+
+    def rest(self, carry: Carry, todo: Any, n: int) -> tuple[Carry, Samples]:
+        """`n` steps that are no unit."""
+        raise NotImplementedError
+
+
+class _OfBlocks(_Stretch):
+    """Whole blocks and longer. What is to do is a number, that of the next step: draws and inputs are made by block."""
+
+    def __init__(self, machine: Machine, plan: Plan, *, record: bool):
+        super().__init__(machine, plan, record=record)
+        self.lowest = plan.levels.index(plan.block)
+        self.within = _OfSteps(machine, plan, record=record)
+
+    def advance(self, carry: Carry, first: Any, n: int) -> tuple[Carry, Samples]:
+        return self.stretch(len(self.plan.levels) - 1, carry, first, n)
+
+    def units(self, todo: Any, count: int, length: int) -> Any:
+        return todo + length * jnp.arange(count, dtype=jnp.int32)
+
+    def after(self, todo: Any, n: int) -> Any:
+        return todo + n
+
+    def unit(self, level: int, carry: Carry, todo: Any) -> tuple[Carry, Samples]:
+        # what is due at the end of a block is a part of it, which a gradient recomputes with the rest
+        return self.rest(carry, todo, self.plan.block) if level == self.lowest else super().unit(level, carry, todo)
+
+    def rest(self, carry: Carry, todo: Any, n: int) -> tuple[Carry, Samples]:
+        """A block, whole or shorter."""
+        if n == 0:
+            return carry, {}
+
+        def block(carry: Carry, first: Any) -> tuple[Carry, Samples]:
+            numbers = first + jnp.arange(n, dtype=jnp.int32)
+            at_hand = numbers, self.machine.draws(first, n), self.machine.inputs(first, n)
+            carry, samples = self.within.stretch(self.lowest, carry, at_hand, n)
+            return self.machine.watch(carry, first + n, n), samples
+
+        return jax.checkpoint(block, prevent_cse=False)(carry, todo)
+
+
+class _OfSteps(_Stretch):
+    """Steps within a block. What is to do is their numbers, draws and inputs, one row for each step."""
+
+    lowest = 0
+
+    def units(self, todo: Any, count: int, length: int) -> Any:
+        return jax.tree.map(lambda x: x[: count * length].reshape(count, length, *x.shape[1:]), todo)
+
+    def after(self, todo: Any, n: int) -> Any:
+        return jax.tree.map(lambda x: x[n:], todo)
+
+    def rest(self, carry: Carry, todo: Any, n: int) -> tuple[Carry, Samples]:
+        """Steps, after which nothing is due."""
+        if n == 0:
+            return carry, {}
+        if n == 1:
+            return self.machine.step(carry, jax.tree.map(lambda x: x[0], todo)), {}
+        return lax.scan(lambda c, x: (self.machine.step(c, x), None), carry, todo)[0], {}
+
 
 def _scan(unit: Callable[[Carry, Any], tuple[Carry, Samples]], carry: Carry, xs: Any) -> tuple[Carry, Samples]:
     """Scan over units, and line their samples up along one time axis."""
@@ -160,10 +195,6 @@ def _scan(unit: Callable[[Carry, Any], tuple[Carry, Samples]], carry: Carry, xs:
         return unit(carry, jax.tree.map(lambda x: x[0], xs))
     carry, samples = lax.scan(unit, carry, xs)
     return carry, jax.tree.map(lambda x: x.reshape(x.shape[0] * x.shape[1], *x.shape[2:]), samples)
-
-
-def _rows(xs: Any, start: int, stop: int) -> Any:
-    return jax.tree.map(lambda x: x[start:stop], xs)
 
 
 def _joined(pieces: list[Samples]) -> Samples:
