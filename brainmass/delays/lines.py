@@ -235,10 +235,22 @@ class DelayLine(_WholeSteps, History):
 class BlockedLine(_WholeSteps, _Past):
     """The same arrivals as of a `DelayLine`, most of them worked out ahead of time: see `Blocks`.
 
-    Their slopes are arrivals over delays as well. Forwards, what arrives are the slopes of what was sent. Backwards,
-    from the last step to the first, what is sent are the cotangents of what arrived, over the connections turned
-    round: `echo` and `returning` are the past and what is under way there. As states they are zero, and only their
-    cotangents are used. The cotangent of `history` has what reaches the past in any other way.
+    What arrives is linear in what was sent, and the derivative of a loss goes back over the same delays::
+
+        arrivals      a_i(t) = sum_j w_ij x_j(t - d_ij)         the end of step t - 1, from the starts of earlier ones
+        the adjoint   X_j(t) = sum_i w_ij A_i(t + d_ij)         X, A: derivatives of the loss by x and by a
+
+    With time turned round, s = -t, the adjoint reads X_j(s) = sum_i w_ij A_i(s - d_ij): arrivals again, from targets to
+    sources. So a gradient takes the same blocks, over the connections turned round, from the last step to the first::
+
+        there, steps 0, 1, 2, ...    sources -- history, upcoming --> targets
+        back, steps ..., 2, 1, 0     sources <- returning, echo ----- targets
+
+    `echo` is the past of what was sent back, and `returning` what of it is under way. The way back must hand them from
+    step to step, and all that it hands on are cotangents of states: so they are states, which are zero and stay so, and
+    the numbers are in their cotangents. The cotangent of `history` has what reaches the past in any other way, such as
+    the loss by the final state. JAX's own transpose of the reads scatters into an array that moves by one
+    place at each step: a gradient of 84 regions then takes 8.7 to 9.5 forward runs instead of 3.9 to 4.6.
     """
 
     upcoming: brainstate.ShortTermState
@@ -312,20 +324,24 @@ class BlockedLine(_WholeSteps, _Past):
 
     # --- slopes: `known` are the tables and the number of the step --------------------------------------------------
     def _advance(self, known: Any, given: Any) -> Any:
+        """A step forwards; the ways back are handed through."""
         (tables, now), ((past, upcoming, *ways_back), sent) = known, given
         past, upcoming, arriving = self.there.step(tables["there"], now, past, upcoming, sent)
         return (past, upcoming, *ways_back), arriving
 
     def _retreat(self, known: Any, given: Any) -> Any:
+        """The transpose of `_advance`: the step with this number, backwards."""
         (tables, now), ((past, upcoming, echo, returning), arriving) = known, given
         upcoming = _a_step_back(upcoming, arriving)
         echo, returning, sent = self.back.step(tables["back"], -now, echo, returning, arriving)
         slot = now % self.depth
         sent = _padded(sent, past.shape[-2]) + lax.dynamic_index_in_dim(past, slot, axis=-1, keepdims=False)
+        # this step wrote over what was there before it, which so had no part in what follows
         past = lax.dynamic_update_slice_in_dim(past, jnp.zeros_like(sent)[..., None], slot, axis=-1)
         return (past, upcoming, echo, returning), sent
 
     def _work_out(self, known: Any, given: Any) -> Any:
+        """What is under way, from the past: where a run begins."""
         (tables, now), (past, _, *ways_back) = known, given
         upcoming = self.there.under_way(tables["there"], now, past)
         return (past, upcoming, *ways_back), self.there.arriving(tables["there"], now, past, upcoming)

@@ -188,48 +188,67 @@ def _plan(
     block: int | None,
     horizon: int | None,
 ) -> Plan:
-    periods, targets = dict(monitors), dict(observers)
-    exact = dict(exactly)
-    wanted = {
-        n: _divisor(math.gcd(periods[n], transient, n_steps), target, exact.values()) for n, target in targets.items()
+    """From periods to levels.
+
+    A run of 9000 steps with a transient of 3000 and monitors every 400 steps, every 1000, of BOLD every 1000 that is to
+    be updated at least every 30, and of an observer every 400 that takes in every 4th step exactly:
+
+    1. BOLD is updated every 20 steps: the largest number up to 30 that divides 1000, 3000 and 9000, and fits 4.
+    2. Levels, each of which divides the next, are 4, 20 and 400; 1000 is no multiple of 400.
+    3. So what is sampled every 1000 steps is sampled at 20, the longest level that divides it, and thinned afterwards.
+    4. A block is put in: of 100 steps, a multiple of 20 that divides 400 and is near the 128 that are wanted.
+    """
+    periods, targets, exact = dict(monitors), dict(observers), dict(exactly)
+    intervals = {
+        name: _largest_fitting(math.gcd(periods[name], transient, n_steps), most, exact.values())
+        for name, most in targets.items()
     }
-    chain = _chain(exact.values(), [*periods.values(), *wanted.values()])
-    wanted |= exact
-    observed = {n: max(c for c in chain if wanted[n] % c == 0) for n in wanted}
-    recorded = {n: max(c for c in chain if period % c == 0) for n, period in periods.items()}
+    levels = _levels(exact.values(), [*periods.values(), *intervals.values()])
+    intervals |= exact
+    observed = {name: _level_of(interval, levels) for name, interval in intervals.items()}
+    recorded = {name: _level_of(period, levels) for name, period in periods.items()}
     length = block or int(np.clip(math.isqrt(max(n_steps, 1)), SHORTEST_BLOCK, LONGEST_BLOCK))
-    levels, length = _insert_block(chain, length, n_steps - transient)
-    return Plan(n_steps, transient, periods, recorded, observed, levels, length, horizon)
+    with_block, length = _insert_block(levels, length, n_steps - transient)
+    return Plan(n_steps, transient, periods, recorded, observed, with_block, length, horizon)
+
+
+def _level_of(period: int, levels: Iterable[int]) -> int:
+    """The longest level that divides a period."""
+    return max(level for level in levels if period % level == 0)
 
 
 def _fits(n: int, others: Iterable[int]) -> bool:
+    """Whether n divides each of them or is a multiple of it: only such lengths can be levels of one run."""
     return all(n % other == 0 or other % n == 0 for other in others)
 
 
-def _divisor(n: int, largest: int, others: Collection[int]) -> int:
-    """The largest divisor of n that is at most `largest`, and divides each other number or is a multiple of it."""
-    return max(d for d in range(1, max(1, min(largest, n)) + 1) if n % d == 0 and _fits(d, others))
+def _largest_fitting(n: int, most: int, others: Collection[int]) -> int:
+    """The largest number up to `most` that divides n and fits the others; 1 always does."""
+    return max(d for d in range(1, max(1, min(most, n)) + 1) if n % d == 0 and _fits(d, others))
 
 
-def _chain(exact: Collection[int], lengths: Collection[int]) -> list[int]:
-    """Lengths that divide each other in turn: the exact ones, their greatest common divisor with all, and what fits."""
-    chain = {math.gcd(*exact, *lengths) or 1, *exact}
+def _levels(exact: Collection[int], lengths: Collection[int]) -> list[int]:
+    """Lengths that divide each other in turn: what divides all of them, the exact ones, and of the others what fits.
+
+    Shorter ones come first, as they are sampled most often: of 20, 400 and 1000 it is 1000 that is left out.
+    """
+    levels = {math.gcd(*exact, *lengths) or 1, *exact}
     for n in sorted(lengths):
-        if _fits(n, chain):
-            chain.add(n)
-    return sorted(chain)
+        if _fits(n, levels):
+            levels.add(n)
+    return sorted(levels)
 
 
-def _insert_block(chain: list[int], target: int, n_steps: int) -> tuple[tuple[int, ...], int]:
-    """Put a length near `target` into the chain: a multiple of what lies below it.
+def _insert_block(levels: list[int], target: int, n_steps: int) -> tuple[tuple[int, ...], int]:
+    """Put a length near `target` among the levels: a multiple of what lies below it.
 
     If it can, it divides what lies above it, the next period or the recorded run: a rest is compiled as a second,
     shorter block.
     """
-    below = [c for c in chain if c <= target]
-    above = [c for c in chain if c > target]
+    below = [level for level in levels if level <= target]
+    above = [level for level in levels if level > target]
     base = below[-1] if below else 1
-    count, wanted = (above[0] if above else n_steps) // base, max(1, target // base)
-    near = [d for d in range(max(1, wanted // 3), min(count, 3 * wanted) + 1) if count % d == 0]
-    block = base * min(near or [min(wanted, count)], key=lambda d: abs(math.log(d / wanted)))
-    return tuple(sorted({*chain, block})), block
+    count, wanted = (above[0] if above else n_steps) // base, max(1, target // base)  # in units of the base
+    divisors = [d for d in range(max(1, wanted // 3), min(count, 3 * wanted) + 1) if count % d == 0]
+    block = base * min(divisors or [min(wanted, count)], key=lambda d: abs(math.log(d / wanted)))
+    return tuple(sorted({*levels, block})), block
