@@ -10,6 +10,7 @@ import pytest
 from braintools.init import Uniform
 
 import brainmass
+from brainmass._common.messages import ArgumentError
 from brainmass.cli import main
 from brainmass.experiments.document import Document
 from brainmass.experiments.experiment import Experiment
@@ -149,7 +150,7 @@ def test_check_runs_nothing(folder):
 WRONG = [
     ("[connectome]", "[conectome]", 1, "no table `conectome`. Did you mean 'connectome'?"),
     ('file = "weights.csv"', 'file = "weigths.csv"', 2, "There is no file 'weigths.csv'"),
-    ('"max"', '"maximum"', 5, "must be one of 'max', 'row', 'spectral', but is 'maximum'"),
+    ('"max"', '"maximum"', 5, "must be 'max', 'row' or 'spectral', but is 'maximum'"),
     ("lengths =", 'length_unit = "ms"\nlengths =', 2, "must be a unit of length"),
     ('"HopfStep"', '"HopfStp"', 8, "There is no model 'HopfStp'. Did you mean 'HopfStep'?"),
     ("w = 0.3", 'w = "0.3 mV"', 10, "must have no unit, but is 0.3 mV"),
@@ -197,6 +198,15 @@ def test_what_is_wrong_is_shown_with_its_line(folder, capsys, old, new, line, wo
     assert shown.startswith(f"net.toml:{line}: ")
     text = (folder / "net.toml").read_text().splitlines()[line - 1]
     assert f"    {line} | {text}\n" in error and error.endswith("in net.toml: nothing was run.\n")
+
+
+@pytest.mark.parametrize(("old", "new", "line"), [case[:3] for case in WRONG], ids=lambda x: str(x)[:30])
+def test_the_line_is_found_whatever_the_message_says(folder, capsys, monkeypatch, old, new, line):
+    monkeypatch.setattr(ArgumentError, "brief", property(lambda error: "Wrong.", lambda *_: None))
+    monkeypatch.setattr(ArgumentError, "__str__", lambda error: "Wrong.")
+    (folder / "net.toml").write_text(EXPERIMENT.replace(old, new))
+    assert main(["run", "net.toml"]) == 2
+    assert capsys.readouterr().err.startswith(f"net.toml:{line}: ")
 
 
 def test_all_problems_are_told_at_once(folder, capsys):

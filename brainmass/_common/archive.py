@@ -17,6 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from brainmass._common.files import whole_file
+from brainmass._common.messages import Argument, argument_error
 from brainmass._common.reading.packed import Npz
 from brainmass._common.reading.problems import DAMAGE
 
@@ -31,7 +32,7 @@ class Archive:
 
     kind: str
     version: int
-    argument: str  # which names the file, as in "`path` of Result.load"
+    argument: tuple[str, str]  # which names the file, and what it is one of
     writer: str
 
     def manifest(self, content: Mapping[str, Any]) -> str:
@@ -69,10 +70,9 @@ class Archive:
         except (FileNotFoundError, PermissionError, IsADirectoryError, ImportError):
             raise
         except DAMAGE as error:
-            raise ValueError(
-                f"Argument {self.argument} must be a whole file written by {self.writer}, but "
-                f"{str(path)!r} is not: {error}"
-            ) from error
+            argument, owner = self.argument
+            rule = f"must be a whole file written by {self.writer}"
+            raise argument_error(Argument(argument, owner), rule, f"{str(path)!r} is not: {error}") from error
 
 
 # Units stand in a manifest twice: as text for people, and as exponents and scale, which no version of brainunit

@@ -1,6 +1,6 @@
 """What many arguments are asked: each check returns the value, or says in words what it must be.
 
-`what` begins the message, as in "Argument `jit` of Simulator.run"; an `example` ends it.
+`what` begins the message, as in Argument("jit", "Simulator.run"); an `example` ends it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 from jax.core import Tracer
 
 from brainmass._common.foreign import plain
-from brainmass._common.messages import named, show, suggestion
+from brainmass._common.messages import argument_error, named, show, suggestion
 
 __all__ = [
     "MOST",
@@ -44,7 +44,7 @@ def one_of(what: str, value: Any, known: Iterable[str | None], *, also: str = ""
     if (value is None or isinstance(value, str)) and value in known:
         return value
     near = suggestion(value, [name for name in known if name]) if isinstance(value, str) else ""
-    raise _error(what, f"{also}{_choice(known)}", named(value), near, kind=ValueError)
+    raise argument_error(what, f"must be {also}{_choice(known)}", f"is {named(value)}", hint=near)
 
 
 def _choice(known: tuple) -> str:
@@ -161,6 +161,5 @@ def is_traced(value: Any) -> bool:
     return any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(value))
 
 
-def _error(what: str, must: str, shown: str, end: str = "", kind: type[Exception] = TypeError) -> Exception:
-    end = f" Example: {end}." if end and not end.startswith(" ") else end
-    return kind(f"{what} must be {must}, but is {shown}.{end}")
+def _error(what: str, must: str, shown: str, example: str = "", kind: type[Exception] = TypeError) -> Exception:
+    return argument_error(what, f"must be {must}", f"is {shown}", f"{example}." if example else "", kind=kind)

@@ -19,6 +19,8 @@ import brainunit as u
 import jax
 import numpy as np
 
+from brainmass._common.messages import argument_error
+
 __all__ = ["Held", "align", "as_text", "is_a", "is_foreign", "is_table", "opened", "plain", "positions", "tree"]
 
 
@@ -106,7 +108,7 @@ def is_foreign(given: Any) -> bool:
 def opened(what: str, given: Any) -> Held:
     """The numbers of a container with what it says of them; anything else as it is.
 
-    `what` begins the messages, as in "Argument `target` of fit".
+    `what` begins the messages, as in Argument("target", "fit").
 
     Raises
     ------
@@ -167,9 +169,13 @@ def _opener(what: str, given: Any) -> Callable[[str, Any], Held]:
 def _of_frame(what: str, frame: Any) -> Held:
     texts = [name for name, kind in frame.dtypes.items() if not _is_numeric(frame[name].to_numpy(), kind)]
     if texts:
-        raise TypeError(
-            f"{what} must hold numbers, but its column {texts[0]!r} does not. If it names the rows, give "
-            f"table.set_index({texts[0]!r}); else leave it out: table.drop(columns={texts[0]!r})."
+        raise argument_error(
+            what,
+            "must hold numbers",
+            f"its column {texts[0]!r} does not",
+            hint=f"If it names the rows, give table.set_index({texts[0]!r}); else leave it out: "
+            f"table.drop(columns={texts[0]!r}).",
+            kind=TypeError,
         )
     values = _with_unit(frame.to_numpy(dtype=float, na_value=np.nan), frame)
     labels = _of_index(frame.index), _of_index(frame.columns)
@@ -244,13 +250,22 @@ def _unit_of(text: Any) -> u.Unit | None:
 
 def _refuse_dataset(what: str, dataset: Any) -> Held:
     names = ", ".join(map(repr, dataset.data_vars)) or "none"
-    raise TypeError(f"{what} must be one array, but is a Dataset of xarray with {names}. Give one: dataset['name'].")
+    raise argument_error(
+        what,
+        "must be one array",
+        f"is a Dataset of xarray with {names}",
+        hint="Give one: dataset['name'].",
+        kind=TypeError,
+    )
 
 
 def _refuse_graph(what: str, graph: Any) -> Held:
-    raise TypeError(
-        f"{what} must be an array, but is a graph of networkx. Give brainmass.Connectome.from_networkx(graph), or "
-        "brainmass.Edges.from_networkx(graph)."
+    raise argument_error(
+        what,
+        "must be an array",
+        "is a graph of networkx",
+        hint="Give brainmass.Connectome.from_networkx(graph), or brainmass.Edges.from_networkx(graph).",
+        kind=TypeError,
     )
 
 
@@ -260,9 +275,10 @@ _LARGEST_DENSE = 2**31  # bytes
 def _of_sparse(what: str, matrix: Any) -> Held:
     size = int(np.prod([int(n) for n in matrix.shape], dtype=object)) * 8
     if size > _LARGEST_DENSE:
-        raise ValueError(
-            f"{what} would take {size / 1e9:.3g} GB as a full array: give the list of its entries, "
-            "brainmass.Edges.from_scipy(matrix)."
+        raise argument_error(
+            what,
+            f"would take {size / 1e9:.3g} GB as a full array: give the list of its entries, "
+            "brainmass.Edges.from_scipy(matrix)",
         )
     return Held(np.asarray(matrix.toarray()))
 
@@ -277,7 +293,7 @@ def _of_quantity(what: str, given: Any) -> Held:
     unit = _unit_of(f"{said:~}") if _has_short_form(said) else _unit_of(name)
     unit = _unit_of(name) if unit is None else unit
     if unit is None:
-        raise ValueError(f"{what} is in {name!r}, which is no unit here. Example: np.asarray(values) * u.mV.")
+        raise argument_error(what, f"is in {name!r}, which is no unit here", example="np.asarray(values) * u.mV.")
     return Held(u.Quantity(values, unit=unit))
 
 
@@ -298,9 +314,12 @@ def _of_array(what: str, given: Any) -> Held:
         given = given.get()
     values = np.asarray(given)
     if values.dtype.names:
-        raise TypeError(
-            f"{what} must be an array of numbers, but is a table with the columns {', '.join(values.dtype.names)}. "
-            f"Give one: table[{values.dtype.names[0]!r}]."
+        raise argument_error(
+            what,
+            "must be an array of numbers",
+            f"is a table with the columns {', '.join(values.dtype.names)}",
+            hint=f"Give one: table[{values.dtype.names[0]!r}].",
+            kind=TypeError,
         )
     return Held(values)
 
@@ -314,9 +333,11 @@ def _in_one_order(what: str, held: Held) -> Held:
     assert rows is not None and columns is not None
     if rows != columns and set(rows) == set(columns):
         i = next(i for i, (row, column) in enumerate(zip(rows, columns, strict=True)) if row != column)
-        raise ValueError(
-            f"{what} must have its rows and columns in one order, but row {i + 1} is {rows[i]!r} where the column is "
-            f"{columns[i]!r}. Example: table.loc[table.index, table.index]"
+        raise argument_error(
+            what,
+            "must have its rows and columns in one order",
+            f"row {i + 1} is {rows[i]!r} where the column is {columns[i]!r}",
+            "table.loc[table.index, table.index]",
         )
     return held
 
@@ -339,9 +360,11 @@ def align(what: str, held: Held, regions: Sequence[str]) -> Held:
     odd = [axis for axis, labels in texts.items() if axis not in fitting and _are_names(labels)]  # type: ignore
     if odd and not fitting:
         stranger = next(label for label in texts[odd[0]] if label not in set(regions))  # type: ignore[union-attr]
-        raise ValueError(
-            f"{what} must have the names of the regions ({regions[0]!r}, ...), but {stranger!r} is none of them. "
-            "If it is in their order, give its numbers alone: .to_numpy()."
+        raise argument_error(
+            what,
+            f"must have the names of the regions ({regions[0]!r}, ...)",
+            f"{stranger!r} is none of them",
+            hint="If it is in their order, give its numbers alone: .to_numpy().",
         )
     return held
 
@@ -359,14 +382,14 @@ def positions(what: str, wanted: Sequence[str], there: Sequence[str]) -> list[in
     place = {label: i for i, label in enumerate(there)}
     for label in wanted:
         if label not in place:
-            raise ValueError(f"{what} must have the region {label!r}, but has it not.")
+            raise argument_error(what, f"must have the region {label!r}", "has it not")
     return [place[label] for label in wanted]
 
 
 def check_different(what: str, labels: Sequence[str]) -> None:
     repeated = next((label for label, times in Counter(labels).items() if times > 1), None)
     if repeated is not None:
-        raise ValueError(f"{what} must have labels that differ from each other, but {repeated!r} is there twice.")
+        raise argument_error(what, "must have labels that differ from each other", f"{repeated!r} is there twice")
 
 
 # --- labels -----------------------------------------------------------------------------------------------------------
@@ -385,10 +408,10 @@ def as_text(what: str, label: Any) -> str:
     """
     text = _written(label)
     if text is None:
-        raise TypeError(f"{what} must be texts or numbers, but one is {label!r}.")
+        raise argument_error(what, "must be texts or numbers", f"one is {label!r}", kind=TypeError)
     odd = next((c for c in text if unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") or c in _DIRECTIONS), None)
     if odd is not None:
-        raise ValueError(f"{what} must be printable, but {text!r} holds the character {odd!r}.")
+        raise argument_error(what, "must be printable", f"{text!r} holds the character {odd!r}")
     return text
 
 

@@ -21,6 +21,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from brainmass._common.messages import Argument, argument_error
+
 __all__ = ["Normals", "as_key", "fold", "fold_at_once", "keys_from", "next_key", "threefry"]
 
 _ROTATIONS = (13, 15, 26, 6), (17, 29, 16, 24)
@@ -30,15 +32,20 @@ _PARITY = np.uint32(0x1BD11BDA)
 def as_key(seed: Any) -> Any:
     """The two words of a key, from an int, a typed JAX key, or key data."""
     if isinstance(seed, bool) or seed is None:
-        raise TypeError(f"Argument `seed` must be an int or a JAX random key, but is {seed!r}. Example: seed=0.")
+        raise argument_error(
+            Argument("seed"), "must be an int or a JAX random key", f"is {seed!r}", "seed=0.", kind=TypeError
+        )
     if isinstance(seed, int | np.integer):
         return np.array([(int(seed) >> 32) & 0xFFFFFFFF, int(seed) & 0xFFFFFFFF], np.uint32)
     if hasattr(seed, "dtype") and jnp.issubdtype(seed.dtype, jax.dtypes.prng_key):
         seed = jax.random.key_data(seed)
     if getattr(seed, "shape", None) != (2,) or seed.dtype != jnp.uint32:
-        raise TypeError(
-            "Argument `seed` must be an int or a JAX Threefry key, but is "
-            f"{type(seed).__name__} of shape {getattr(seed, 'shape', None)}. Example: seed=jax.random.key(0)."
+        raise argument_error(
+            Argument("seed"),
+            "must be an int or a JAX Threefry key",
+            f"is {type(seed).__name__} of shape {getattr(seed, 'shape', None)}",
+            "seed=jax.random.key(0).",
+            kind=TypeError,
         )
     return seed
 

@@ -8,7 +8,7 @@ import brainstate
 import brainunit as u
 import numpy as np
 
-from brainmass._common.messages import show
+from brainmass._common.messages import Argument, argument_error, show
 
 __all__ = [
     "MOST_STEPS",
@@ -43,14 +43,11 @@ def milliseconds(argument: str, time: Any, owner: str = "", *, positive: bool = 
         number = np.asarray(time.mantissa if time.unit is u.ms else time.to_decimal(u.ms))
         number = np.float64(written(number)) if number.shape == () else number
     except (AttributeError, u.UnitMismatchError):
-        raise u.UnitMismatchError(
-            f"{_named(argument, owner)} must be a time, but is {show(time)}. {_example(argument)}"
-        ) from None
+        what, example = Argument(argument, owner), _example(argument)
+        raise argument_error(what, "must be a time", f"is {show(time)}", example, kind=u.UnitMismatchError) from None
     if number.shape != () or not np.isfinite(number) or (positive and not number > 0):
-        raise ValueError(
-            f"{_named(argument, owner)} must be one finite time{' > 0' * positive}, but is {show(time)}. "
-            f"{_example(argument)}"
-        )
+        rule = f"must be one finite time{' > 0' * positive}"
+        raise argument_error(Argument(argument, owner), rule, f"is {show(time)}", _example(argument))
     return float(number)
 
 
@@ -66,11 +63,13 @@ def steps_of(argument: str, time: Any, step: Any, owner: str = "", called: str =
     n, exact = nearest_step(argument, time, step, owner)
     if not exact:
         h = milliseconds("dt", step, owner)
-        raise ValueError(
-            f"{_named(argument, owner)} must be a multiple of {called} {show(step)}, but is {show(time)}. "
-            f"The nearest that is: {argument}={max(n, 1) * h:.12g} * u.ms."
+        raise argument_error(
+            Argument(argument, owner),
+            f"must be a multiple of {called} {show(step)}",
+            f"is {show(time)}",
+            nearest=max(n, 1) * h * u.ms,
         )
-    check_countable(_named(argument, owner), n, time, step)
+    check_countable(Argument(argument, owner), n, time, step)
     return n
 
 
@@ -83,18 +82,16 @@ def _rounding(*times: Any) -> float:
 def check_countable(what: str, steps: int, time: Any, dt: Any) -> None:
     """Refuse more steps than are counted."""
     if steps > MOST_STEPS:
-        raise ValueError(
-            f"{what} must be at most {MOST_STEPS} time steps, in which time is counted, but {show(time)} in steps "
-            f"dt={show(dt)} is {steps}. Take a larger dt, or a shorter run."
+        raise argument_error(
+            what,
+            f"must be at most {MOST_STEPS} time steps, in which time is counted",
+            f"{show(time)} in steps dt={show(dt)} is {steps}",
+            hint="Take a larger dt, or a shorter run.",
         )
 
 
-def _named(argument: str, owner: str) -> str:
-    return f"Argument `{argument}`{f' of {owner}' * bool(owner)}"
-
-
 def _example(argument: str) -> str:
-    return f"Example: {argument}={0.1 if argument == 'dt' else 100} * u.ms."
+    return f"{argument}={0.1 if argument == 'dt' else 100} * u.ms."
 
 
 def time_step(owner: str) -> Any:

@@ -12,7 +12,7 @@ from brainstate.nn import Param
 
 from brainmass._common.checks import is_traced, numbers
 from brainmass._common.extras import import_fit
-from brainmass._common.messages import show
+from brainmass._common.messages import Argument, argument_error, show
 from brainmass._common.precision import default_dtype
 from brainmass._common.random import as_key, fold
 from brainmass._common.times import milliseconds
@@ -167,9 +167,10 @@ def _check_inhibition(inhibition: Any) -> None:
     if not np.isfinite(J).all():
         raise ValueError("feedback_inhibition found no fixed point: look for extreme parameters of the model.")
     if (J < 0).any():
-        raise ValueError(
-            f"Argument `target` of feedback_inhibition must be a rate that needs inhibition, but region {J.argmin()} "
-            f"would need J_i = {J.min():.3g}: give a lower target."
+        raise argument_error(
+            Argument("target", "feedback_inhibition"),
+            "must be a rate that needs inhibition",
+            f"region {J.argmin()} would need J_i = {J.min():.3g}: give a lower target",
         )
 
 
@@ -219,36 +220,41 @@ class _MeanRates:
 def _node_of(model: Any) -> WongWangExcInhStep:
     nodes = list(model.populations.values()) if isinstance(model, Network) else [model]
     if len(nodes) != 1 or not isinstance(nodes[0], WongWangExcInhStep):
-        raise TypeError(
-            "Argument `model` of feedback_inhibition must be a WongWangExcInhStep or a Network of one, but is "
-            f"{show(model)}."
+        raise argument_error(
+            Argument("model", "feedback_inhibition"),
+            "must be a WongWangExcInhStep or a Network of one",
+            f"is {show(model)}",
+            kind=TypeError,
         )
     sent = [p.coupled_var for p in model.projections if p.coupled_var != "S_e"] if isinstance(model, Network) else []
     if sent:
-        raise ValueError(
-            f"Argument `model` of feedback_inhibition must be a network that sends the excitatory gating, "
-            f"coupled_var='S_e', but sends {sent[0]!r}."
+        raise argument_error(
+            Argument("model", "feedback_inhibition"),
+            "must be a network that sends the excitatory gating, coupled_var='S_e'",
+            f"sends {sent[0]!r}",
         )
     return nodes[0]
 
 
 def _checked_rate(target: Any, node: WongWangExcInhStep) -> Any:
     """The target in Hz, for each region."""
-    what = "Argument `target` of feedback_inhibition (mean rate of the excitatory pools)"
+    what = Argument("target", "feedback_inhibition", "mean rate of the excitatory pools")
     target = numbers(what, target)
     if not u.get_unit(target).has_same_dim(u.Hz):
-        raise u.UnitMismatchError(f"{what} must have unit of rate, but is {show(target)}. Example: target=3.06 * u.Hz.")
+        raise argument_error(
+            what, "must have unit of rate", f"is {show(target)}", "target=3.06 * u.Hz.", kind=u.UnitMismatchError
+        )
     rate = jnp.asarray(target.to_decimal(u.Hz), default_dtype())
     if rate.ndim and rate.shape != node.varshape:
-        raise ValueError(f"{what} must be one rate, or of shape {node.varshape}, but has shape {rate.shape}.")
+        raise argument_error(what, f"must be one rate, or of shape {node.varshape}", f"has shape {rate.shape}")
     if not is_traced(rate) and not (np.isfinite(np.asarray(rate)) & (np.asarray(rate) > 0)).all():
-        raise ValueError(f"{what} must be finite and > 0, but is {show(target)}. Example: target=3.06 * u.Hz.")
+        raise argument_error(what, "must be finite and > 0", f"is {show(target)}", "target=3.06 * u.Hz.")
     return jnp.broadcast_to(rate, node.varshape)
 
 
 def _check_refinement(n_runs: Any, n_iterations: Any, tolerance: Any) -> None:
     for name, n in ("n_runs", n_runs), ("n_iterations", n_iterations):
         if isinstance(n, bool) or not isinstance(n, int) or n < 1:
-            raise ValueError(f"Argument `{name}` of feedback_inhibition must be a positive int, but is {show(n)}.")
+            raise argument_error(Argument(name, "feedback_inhibition"), "must be a positive int", f"is {show(n)}")
     if not tolerance > 0:
-        raise ValueError(f"Argument `tolerance` of feedback_inhibition must be > 0, but is {show(tolerance)}.")
+        raise argument_error(Argument("tolerance", "feedback_inhibition"), "must be > 0", f"is {show(tolerance)}")

@@ -13,11 +13,10 @@ import numpy as np
 from jax.core import Tracer
 
 from brainmass._common.foreign import as_text, plain
-from brainmass._common.messages import suggestion
+from brainmass._common.messages import Argument, argument_error, suggestion
 
 __all__ = [
     "SIDES",
-    "argument_error",
     "argument_of",
     "check_entries",
     "checked_centres",
@@ -60,21 +59,17 @@ SIDES = ("left", "right", "midline")
 _SPELLINGS = {"l": "left", "lh": "left", "r": "right", "rh": "right"} | {side: side for side in SIDES}
 
 
-def argument_error(owner: str, argument: str, must: str, example: str, kind: type[Exception] = ValueError) -> Exception:
-    """The error of a bad argument, in the house format."""
-    return kind(f"{argument_of(owner, argument)} {must}. Example: {example}")
-
-
-def argument_of(owner: str, argument: str) -> str:
+def argument_of(owner: str, argument: str) -> Argument:
     """How messages name an argument."""
-    return f"Argument `{argument}` of {owner} ({_MEANING[argument]})"
+    return Argument(argument, owner, _MEANING[argument])
 
 
 def without_unit(owner: str, argument: str, given: Any, example: str) -> Any:
     """What was given, if it is no quantity."""
     if isinstance(given, u.Quantity) and not given.is_unitless:
-        must = f"must be plain numbers, but are in {u.get_unit(given)}"
-        raise argument_error(owner, argument, must, example)
+        raise argument_error(
+            argument_of(owner, argument), "must be plain numbers", f"are in {u.get_unit(given)}", example
+        )
     return u.get_mantissa(given) if isinstance(given, u.Quantity) else given
 
 
@@ -91,8 +86,12 @@ def checked_lengths(owner: str, argument: str, lengths: Any, shape: tuple[int, .
     example = f"{argument}=L * u.mm"
     values, unit = _with_unit_of_length(owner, argument, lengths, example)
     if values.shape != shape:
-        must = f"must be of the shape of the weights, {shape}, but are of shape {values.shape}"
-        raise argument_error(owner, argument, must, example)
+        raise argument_error(
+            argument_of(owner, argument),
+            f"must be of the shape of the weights, {shape}",
+            f"are of shape {values.shape}",
+            example,
+        )
     good = np.isfinite(values) & (values >= 0)
     example = f"{argument}=np.maximum(L, 0) * u.mm, where -1 marks that there is no connection"
     check_entries(owner, argument, values, good, "must be finite and nonnegative", example)
@@ -102,7 +101,7 @@ def checked_lengths(owner: str, argument: str, lengths: Any, shape: tuple[int, .
 def checked_length_unit(unit: Any) -> Any:
     """A unit of length."""
     if not isinstance(unit, u.Unit) or not unit.has_same_dim(u.mm):
-        raise ValueError(f"Argument `length_unit` must be a unit of length, but is {unit!r}. Example: length_unit=u.mm")
+        raise argument_error(Argument("length_unit"), "must be a unit of length", f"is {unit!r}", "length_unit=u.mm")
     return unit
 
 
@@ -113,8 +112,12 @@ def checked_centres(owner: str, centres: Any, n_regions: int) -> u.Quantity | No
     example = "centres=xyz * u.mm"
     values, unit = _with_unit_of_length(owner, "centres", centres, example)
     if values.shape != (n_regions, 3):
-        must = f"must be of shape ({n_regions}, 3), one row per region, but are of shape {values.shape}"
-        raise argument_error(owner, "centres", must, example)
+        raise argument_error(
+            argument_of(owner, "centres"),
+            f"must be of shape ({n_regions}, 3), one row per region",
+            f"are of shape {values.shape}",
+            example,
+        )
     check_entries(owner, "centres", values, np.isfinite(values), "must be finite", example)
     return u.Quantity(values, unit=unit)
 
@@ -125,24 +128,33 @@ def checked_labels(owner: str, labels: Any, n_regions: int) -> tuple[str, ...]:
         return tuple(f"region {i}" for i in range(n_regions))
     example = "labels=['V1', 'V2', 'MT']"
     try:
-        given = np.ravel(np.asarray(plain(f"Argument `labels` of {owner}", labels), dtype=object)).tolist()
-        texts = [as_text(f"Argument `labels` of {owner} ({_MEANING['labels']})", label) for label in given]
+        given = np.ravel(np.asarray(plain(Argument("labels", owner), labels), dtype=object)).tolist()
+        texts = [as_text(Argument("labels", owner, _MEANING["labels"]), label) for label in given]
     except TypeError as error:
-        must = f"must be texts or numbers, one per region, but are {labels!r}"
-        raise argument_error(owner, "labels", must, example, TypeError) from error
+        raise argument_error(
+            argument_of(owner, "labels"),
+            "must be texts or numbers, one per region",
+            f"are {labels!r}",
+            example,
+            kind=TypeError,
+        ) from error
     if len(texts) != n_regions:
-        must = f"must be one per region ({n_regions}), but are {len(texts)}"
-        raise argument_error(owner, "labels", must, example)
+        raise argument_error(
+            argument_of(owner, "labels"), f"must be one per region ({n_regions})", f"are {len(texts)}", example
+        )
     repeated = [label for label, times in Counter(texts).items() if times > 1]
     if repeated:
-        must = f"must differ from each other, but {repeated[0]!r} is there twice"
-        raise argument_error(owner, "labels", must, example)
+        raise argument_error(
+            argument_of(owner, "labels"), "must differ from each other", f"{repeated[0]!r} is there twice", example
+        )
     return tuple(texts)
 
 
 def checked_name(owner: str, name: Any) -> str:
     if not isinstance(name, str):
-        raise argument_error(owner, "name", f"must be a string, but is {name!r}", "name='macaque'", TypeError)
+        raise argument_error(
+            argument_of(owner, "name"), "must be a string", f"is {name!r}", "name='macaque'", kind=TypeError
+        )
     return name
 
 
@@ -153,8 +165,12 @@ def checked_hemispheres(owner: str, hemispheres: Any, n_regions: int) -> tuple[s
     given = without_unit(owner, "hemispheres", hemispheres, "hemispheres=['left', 'right']")
     sides = [side_of(owner, "hemispheres", side) for side in np.atleast_1d(np.asarray(given)).tolist()]
     if len(sides) != n_regions:
-        must = f"must be one per region ({n_regions}), but are {len(sides)}"
-        raise argument_error(owner, "hemispheres", must, "hemispheres=['left', 'right']")
+        raise argument_error(
+            argument_of(owner, "hemispheres"),
+            f"must be one per region ({n_regions})",
+            f"are {len(sides)}",
+            "hemispheres=['left', 'right']",
+        )
     return tuple(sides)
 
 
@@ -166,8 +182,12 @@ def side_of(owner: str, argument: str, given: Any) -> str:
         side = {False: "left", True: "right"}.get(given) if isinstance(given, int | float) else None  # type: ignore
     if side is None:
         example = "hemisphere('left')" if argument == "side" else "hemispheres=['left', 'right']"
-        must = f"must be {', '.join(map(repr, SIDES[:-1]))} or {SIDES[-1]!r}, but is {given!r}"
-        raise argument_error(owner, argument, must, example)
+        raise argument_error(
+            argument_of(owner, argument),
+            f"must be {', '.join(map(repr, SIDES[:-1]))} or {SIDES[-1]!r}",
+            f"is {given!r}",
+            example,
+        )
     return side
 
 
@@ -196,16 +216,20 @@ def checked_speed(owner: str, speed: Any, shape: tuple[int, ...]) -> Any:
     example = "delays(5 * u.meter / u.second)"
     unit = u.get_unit(speed) if isinstance(speed, u.Quantity) else None
     if unit is None or not unit.has_same_dim(_MM_PER_MS):
-        raise argument_error(owner, "speed", f"must have a unit of speed, but is {speed}", example)
+        raise argument_error(argument_of(owner, "speed"), "must have a unit of speed", f"is {speed}", example)
     value = speed.to_decimal(_MM_PER_MS)
     if np.shape(value) not in ((), shape):
-        must = f"must be a scalar or of shape {shape}, but is of shape {np.shape(value)}"
-        raise argument_error(owner, "speed", must, example)
+        raise argument_error(
+            argument_of(owner, "speed"),
+            f"must be a scalar or of shape {shape}",
+            f"is of shape {np.shape(value)}",
+            example,
+        )
     if isinstance(value, Tracer):
         return value
     value = np.asarray(value, dtype=np.float64)
     if not (np.isfinite(value) & (value > 0)).all():
-        raise argument_error(owner, "speed", f"must be positive and finite, but is {speed}", example)
+        raise argument_error(argument_of(owner, "speed"), "must be positive and finite", f"is {speed}", example)
     return value
 
 
@@ -214,20 +238,30 @@ def region_indices(owner: str, argument: str, regions: Any, labels: Sequence[str
     regions = without_unit(owner, argument, regions, example)
     given = [regions] if isinstance(regions, str) else np.asarray(regions, dtype=object).tolist()
     if not isinstance(given, list):
-        raise argument_error(owner, argument, f"must be a sequence, but is {regions!r}", example, TypeError)
+        raise argument_error(
+            argument_of(owner, argument), "must be a sequence", f"is {regions!r}", example, kind=TypeError
+        )
     if given and all(isinstance(entry, bool | np.bool_) for entry in given):
         if len(given) != len(labels):
-            must = f"must, as a mask, have one entry per region ({len(labels)}), but has {len(given)}"
-            raise argument_error(owner, argument, must, example)
+            raise argument_error(
+                argument_of(owner, argument),
+                f"must, as a mask, have one entry per region ({len(labels)})",
+                f"has {len(given)}",
+                example,
+            )
         given = np.flatnonzero(given).tolist()
     position = {label: i for i, label in enumerate(labels)}
     indices = [_region_index(owner, argument, entry, labels, position, example) for entry in given]
     if not indices:
-        raise argument_error(owner, argument, "must name at least one region, but name none", example)
+        raise argument_error(argument_of(owner, argument), "must name at least one region", "name none", example)
     repeated = [i for i, times in Counter(indices).items() if times > 1]
     if repeated:
-        must = f"must differ from each other, but {labels[repeated[0]]!r} is there twice"
-        raise argument_error(owner, argument, must, example)
+        raise argument_error(
+            argument_of(owner, argument),
+            "must differ from each other",
+            f"{labels[repeated[0]]!r} is there twice",
+            example,
+        )
     return np.asarray(indices)
 
 
@@ -239,14 +273,20 @@ def _region_index(
         return position[entry]
     if isinstance(entry, str):
         hint = suggestion(entry, position).strip()
-        must = f"must be regions of this connectome, but {entry!r} is none" + (f" ({hint})" if hint else "")
-        raise argument_error(owner, argument, must, example)
+        but = f"{entry!r} is none" + f" ({hint})" * bool(hint)
+        raise argument_error(argument_of(owner, argument), "must be regions of this connectome", but, example)
     if isinstance(entry, bool | np.bool_) or not isinstance(entry, int | np.integer):
-        must = f"must be indices, labels or a mask, but one is {entry!r}"
-        raise argument_error(owner, argument, must, example, TypeError)
+        raise argument_error(
+            argument_of(owner, argument),
+            "must be indices, labels or a mask",
+            f"one is {entry!r}",
+            example,
+            kind=TypeError,
+        )
     if not -n_regions <= entry < n_regions:
-        must = f"must lie between 0 and {n_regions - 1}, but one is {entry}"
-        raise argument_error(owner, argument, must, example)
+        raise argument_error(
+            argument_of(owner, argument), f"must lie between 0 and {n_regions - 1}", f"one is {entry}", example
+        )
     return int(entry) % n_regions
 
 
@@ -254,15 +294,16 @@ def check_entries(owner: str, argument: str, values: np.ndarray, good: np.ndarra
     """Every entry is good; else the first that is not is named."""
     if not good.all():
         at = tuple(np.argwhere(~good)[0].tolist())
-        must = f"{must}, but {argument}[{', '.join(map(str, at))}] is {values[at]}"
-        raise argument_error(owner, argument, must, example)
+        raise argument_error(
+            argument_of(owner, argument), must, f"{argument}[{', '.join(map(str, at))}] is {values[at]}", example
+        )
 
 
 def _with_unit_of_length(owner: str, argument: str, values: Any, example: str) -> tuple[np.ndarray, Any]:
     unit = u.get_unit(values) if isinstance(values, u.Quantity) else None
     if unit is None or not unit.has_same_dim(u.mm):
         but = "plain numbers" if unit is None else f"in {unit}"
-        raise argument_error(owner, argument, f"must carry a unit of length, but are {but}", example)
+        raise argument_error(argument_of(owner, argument), "must carry a unit of length", f"are {but}", example)
     return _real_array(owner, argument, u.get_mantissa(values), example), unit
 
 
@@ -273,13 +314,18 @@ def _is_number(value: Any) -> bool:
 def _real_array(owner: str, argument: str, values: Any, example: str) -> np.ndarray:
     """A read-only float64 copy of `values`."""
     try:
-        array = np.asarray(plain(f"Argument `{argument}` of {owner}", values))
+        array = np.asarray(plain(Argument(argument, owner), values))
         if array.dtype.kind not in "biuf" and not (array.dtype == object and all(map(_is_number, array.ravel()))):
             raise TypeError(f"type {array.dtype}")
         array = np.array(array, dtype=np.float64)
     except (TypeError, ValueError) as error:
         kind = f" of {values.dtype}" if isinstance(values, np.ndarray) else ""
-        must = f"must be an array of real numbers, but are of type {type(values).__name__}{kind}"
-        raise argument_error(owner, argument, must, example, TypeError) from error
+        raise argument_error(
+            argument_of(owner, argument),
+            "must be an array of real numbers",
+            f"are of type {type(values).__name__}{kind}",
+            example,
+            kind=TypeError,
+        ) from error
     array.setflags(write=False)
     return array

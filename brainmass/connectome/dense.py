@@ -11,10 +11,10 @@ import numpy as np
 
 from brainmass._common.checks import function
 from brainmass._common.foreign import is_table
+from brainmass._common.messages import argument_error
 from brainmass._common.reading.text import TextStyle
 from brainmass.connectome import files
 from brainmass.connectome.checks import (
-    argument_error,
     argument_of,
     checked_length_unit,
     checked_lengths,
@@ -87,8 +87,12 @@ class Connectome(Regions):
         weights, lengths, centres, hemispheres = arrays.values()
         weights = checked_weights(owner, "weights", weights, example)
         if weights.ndim != 2 or weights.shape[0] != weights.shape[1] or weights.size == 0:
-            must = f"must be a square matrix (N, N), but are of shape {weights.shape}"
-            raise argument_error(owner, "weights", must, example)
+            raise argument_error(
+                argument_of(owner, "weights"),
+                "must be a square matrix (N, N)",
+                f"are of shape {weights.shape}",
+                example,
+            )
         lengths = None if lengths is None else checked_lengths(owner, "lengths", lengths, weights.shape)
         self._set(weights=weights, lengths=lengths)
         self._set_regions(weights.shape[0], labels, name, hemispheres, centres)
@@ -439,8 +443,12 @@ class Connectome(Regions):
         function(argument_of(type(self).__name__, "f"), f, example="map_weights(np.log1p)")
         weights = np.asarray(f(self.weights))
         if weights.shape != self.weights.shape:
-            must = f"must keep the shape {self.weights.shape}, but returns an array of shape {weights.shape}"
-            raise argument_error(type(self).__name__, "f", must, "map_weights(np.log1p)")
+            raise argument_error(
+                argument_of(type(self).__name__, "f"),
+                f"must keep the shape {self.weights.shape}",
+                f"returns an array of shape {weights.shape}",
+                "map_weights(np.log1p)",
+            )
         return dataclasses.replace(self, weights=weights)
 
     def delays(self, speed: Any) -> u.Quantity:

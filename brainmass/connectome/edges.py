@@ -94,7 +94,9 @@ class Edges(Regions):
         self._set_regions(self.n, labels, name, hemispheres, centres)
         weight = checked_weights(owner, "weight", weight, example)
         if weight.ndim != 1:
-            raise argument_error(owner, "weight", f"must be of shape (E,), but are of shape {weight.shape}", example)
+            raise argument_error(
+                argument_of(owner, "weight"), "must be of shape (E,)", f"are of shape {weight.shape}", example
+            )
         ends = {
             argument: checked_ends(argument, given, weight.size, self.labels)
             for argument, given in (("source", source), ("target", target))
@@ -110,8 +112,12 @@ class Edges(Regions):
         if twice.size:
             edge = order[twice[0] + 1]
             ends = f"{self.labels[self.source[edge]]!r} to {self.labels[self.target[edge]]!r}"
-            must = f"must give a connection once, but the one from {ends} is there twice"
-            raise argument_error(type(self).__name__, "source", must, "sum the weights of the two")
+            raise argument_error(
+                argument_of(type(self).__name__, "source"),
+                "must give a connection once",
+                f"the one from {ends} is there twice",
+                "sum the weights of the two",
+            )
 
     def _pairs(self) -> np.ndarray:
         """One number for each pair of regions."""
@@ -170,12 +176,21 @@ class Edges(Regions):
             As of `Connectome`.
         """
         if not is_sparse(weights):
-            must = f"must be a sparse matrix of scipy, but is a {type(weights).__name__}"
-            raise argument_error(cls.__name__, "weights", must, "Edges.from_dense(W)", TypeError)
+            raise argument_error(
+                argument_of(cls.__name__, "weights"),
+                "must be a sparse matrix of scipy",
+                f"is a {type(weights).__name__}",
+                "Edges.from_dense(W)",
+                kind=TypeError,
+            )
         matrix = weights.tocsr(copy=True)
         if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
-            must = f"must be a square matrix (N, N), but are of shape {matrix.shape}"
-            raise argument_error(cls.__name__, "weights", must, "Edges.from_scipy(csr_array(W))")
+            raise argument_error(
+                argument_of(cls.__name__, "weights"),
+                "must be a square matrix (N, N)",
+                f"are of shape {matrix.shape}",
+                "Edges.from_scipy(csr_array(W))",
+            )
         matrix.sum_duplicates()
         matrix = matrix.tocoo()
         return cls(matrix.shape[0], matrix.col, matrix.row, matrix.data, **regions)
@@ -411,8 +426,12 @@ class Edges(Regions):
             width = max(-(-self.weight.size // self.n), 1)
         width = whole(argument_of(type(self).__name__, "width"), width, example="split_table(width=16)")
         if inputs.split_would_be_padding(width):
-            must = f"must not make a table that is mostly padding, but is {width}, for {self.weight.size} connections"
-            raise argument_error(type(self).__name__, "width", must, "split_table()")
+            raise argument_error(
+                argument_of(type(self).__name__, "width"),
+                "must not make a table that is mostly padding",
+                f"is {width}, for {self.weight.size} connections",
+                "split_table()",
+            )
         return inputs.split_table(int(width), self.weight, self.length)
 
     # --- as of Connectome -------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from brainmass._common.foreign import is_graph, is_sparse, is_table, opened
+from brainmass._common.messages import Argument
 from brainmass.connectome.dense import Connectome
 from brainmass.connectome.edges import Edges
 
@@ -14,12 +15,11 @@ __all__ = ["as_connections"]
 def as_connections(owner: str, conn: Any) -> Any:
     """Sparse matrices and graphs as Edges, square tables as a Connectome; others as an array, or as they are."""
     if is_sparse(conn):
-        return Edges.from_scipy(conn) if conn.shape[0] == conn.shape[1] else opened(_WHAT.format(owner), conn).values
+        return (
+            Edges.from_scipy(conn) if conn.shape[0] == conn.shape[1] else opened(Argument("conn", owner), conn).values
+        )
     if is_graph(conn):
         return Edges.from_networkx(conn)
     if is_table(conn) and len(conn.shape) == 2 and conn.shape[0] == conn.shape[1]:
         return Connectome(conn)
-    return opened(_WHAT.format(owner), conn).values
-
-
-_WHAT = "Argument `conn` of {}"
+    return opened(Argument("conn", owner), conn).values

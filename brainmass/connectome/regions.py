@@ -12,9 +12,8 @@ import numpy as np
 
 from brainmass._common.checks import one_of
 from brainmass._common.display import folded, page, table
-from brainmass._common.messages import counted
+from brainmass._common.messages import argument_error, counted
 from brainmass.connectome.checks import (
-    argument_error,
     argument_of,
     checked_centres,
     checked_hemispheres,
@@ -114,8 +113,12 @@ class Regions(abc.ABC):
         sides = self._sides()
         if sides is None or side not in sides:
             but = "its sides are not known" if sides is None else f"it has only {', '.join(sorted(set(sides)))}"
-            must = f"must be a side of {self.name!r}, but {but}"
-            raise argument_error(type(self).__name__, "side", must, "hemispheres=['left', 'right']")
+            raise argument_error(
+                argument_of(type(self).__name__, "side"),
+                f"must be a side of {self.name!r}",
+                f"{but}",
+                "hemispheres=['left', 'right']",
+            )
         return self.subnetwork([s == side for s in sides])
 
     def permute(self, order: Any) -> Self:
@@ -134,8 +137,12 @@ class Regions(abc.ABC):
         permuted = self._taken("order", order, "permute(range(N)[::-1])")
         if permuted.n_regions != self.n_regions:
             missing = next(label for label in self.labels if label not in set(permuted.labels))
-            must = f"must have all {self.n_regions} regions, but {missing!r} is missing"
-            raise argument_error(type(self).__name__, "order", must, "subnetwork(['V1', 'MT'])")
+            raise argument_error(
+                argument_of(type(self).__name__, "order"),
+                f"must have all {self.n_regions} regions",
+                f"{missing!r} is missing",
+                "subnetwork(['V1', 'MT'])",
+            )
         return permuted
 
     def sorted_by_label(self) -> Self:
@@ -160,8 +167,12 @@ class Regions(abc.ABC):
         if by is not None:
             one_of(argument_of(type(self).__name__, "by"), by, COMBINED)
         if by is None and not is_symmetric and upper and lower:
-            must = "must be 'mean', 'max' or 'sum' where weights differ each way, but is None"
-            raise argument_error(type(self).__name__, "by", must, "symmetrize('mean')")
+            raise argument_error(
+                argument_of(type(self).__name__, "by"),
+                "must be 'mean', 'max' or 'sum' where weights differ each way",
+                "is None",
+                "symmetrize('mean')",
+            )
         return None if is_symmetric and by is None else by or "sum"
 
     @abc.abstractmethod
@@ -196,16 +207,24 @@ class Regions(abc.ABC):
         empty = self._into(np.abs(self._strengths)) == 0
         bad = np.flatnonzero((sums <= 0) & ~empty)
         if bad.size:
-            must = f"'row' needs rows with a positive sum, but the weights into region {bad[0]} sum to {sums[bad[0]]:g}"
-            raise argument_error(type(self).__name__, "by", must, "normalize('spectral')")
+            raise argument_error(
+                argument_of(type(self).__name__, "by"),
+                "'row' needs rows with a positive sum",
+                f"the weights into region {bad[0]} sum to {sums[bad[0]]:g}",
+                "normalize('spectral')",
+            )
         return self._at_rows(np.where(empty, 1.0, sums))
 
     def _spectral_radius(self) -> float:
         largest = self._largest_weight()
         radius = self._radius(self._strengths / largest)
         if self._strengths.any() and radius <= np.sqrt(np.finfo(float).eps):
-            must = "'spectral' needs a spectral radius above zero, but these weights have none (no feedback loop)"
-            raise argument_error(type(self).__name__, "by", must, "normalize('max')")
+            raise argument_error(
+                argument_of(type(self).__name__, "by"),
+                "'spectral' needs a spectral radius above zero",
+                "these weights have none (no feedback loop)",
+                "normalize('max')",
+            )
         return radius * largest or 1.0
 
     @property

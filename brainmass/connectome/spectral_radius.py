@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from brainmass.connectome.checks import argument_error
+from brainmass._common.messages import argument_error
+from brainmass.connectome.checks import argument_of
 
 __all__ = ["spectral_radius"]
 
@@ -45,10 +46,9 @@ def _radius_of_part(matrix: Any) -> float:
     except ArpackNoConvergence as error:  # many eigenvalues of nearly equal modulus, as in a ring
         if n > _DENSE_ATTEMPT:
             raise argument_error(
-                "Edges",
-                "by",
+                argument_of("Edges", "by"),
                 "'spectral' found no spectral radius: the iteration does not converge",
-                "normalize('max')",
+                example="normalize('max')",
             ) from error
         return _dense_radius(matrix)
     return float(np.abs(values).max())

@@ -10,7 +10,8 @@ import numpy as np
 
 from brainmass._common.checks import instance, is_whole, items, one_of
 from brainmass._common.foreign import Held, as_text, is_graph, opened, plain, positions
-from brainmass.connectome.checks import argument_error, without_unit
+from brainmass._common.messages import Argument, argument_error
+from brainmass.connectome.checks import argument_of, without_unit
 
 __all__ = ["checked_ends", "frame_connections", "graph_connections", "in_one_order", "named_ends"]
 
@@ -30,10 +31,10 @@ def in_one_order(owner: str, labels: Any, arguments: Mapping[str, Any]) -> tuple
     ValueError
         If tables name other regions than `labels` or each other; the message names the first.
     """
-    held = {name: _read(f"Argument `{name}` of {owner}", name, given) for name, given in arguments.items()}
-    names = labels if labels is None else _texts(f"Argument `labels` of {owner}", labels)
+    held = {name: _read(Argument(name, owner), name, given) for name, given in arguments.items()}
+    names = labels if labels is None else _texts(Argument("labels", owner), labels)
     for argument, table in held.items():
-        what = f"Argument `{argument}` of {owner}"
+        what = Argument(argument, owner)
         for axis in _REGION_AXES[argument]:
             found = table.texts(what, axis)
             if found is None or (names is not None and _count(found)):
@@ -86,9 +87,12 @@ def _ordered(what: str, table: Held, axis: int, names: Sequence[str], found: Seq
     stranger = next((label for label in found if label not in set(names)), None)
     if stranger is not None or len(found) != len(names):
         but = f"has {stranger!r}" if stranger is not None else f"has {len(found)} of {len(names)}"
-        raise ValueError(
-            f"{what} must be a table of the regions {_few(names)}, but {but}. If it is in their order and its labels "
-            "mean something else, give its numbers alone: table.to_numpy()."
+        raise argument_error(
+            what,
+            f"must be a table of the regions {_few(names)}",
+            f"{but}",
+            hint="If it is in their order and its labels mean something else, give its numbers alone: "
+            "table.to_numpy().",
         )
     return table.taken(positions(what, names, found), axis)
 
@@ -112,10 +116,10 @@ def named_ends(
         Where numbers could be either.
     """
     if numbering is not None and not is_whole(numbering, 0, 1):
-        one_of("Argument `numbering`", numbering, ("ids",), also="0, 1 or ")
+        one_of(Argument("numbering"), numbering, ("ids",), also="0, 1 or ")
     texts = [[as_text(what, end) for end in np.ravel(ends).tolist()] for ends in (source, target)]
-    labels = None if labels is None else items("Argument `labels`", labels, "names")
-    known = None if labels is None else [as_text("Argument `labels`", label) for label in labels]
+    labels = None if labels is None else items(Argument("labels"), labels, "names")
+    known = None if labels is None else [as_text(Argument("labels"), label) for label in labels]
     there = dict.fromkeys(text for pair in zip(*texts, strict=True) for text in pair)
     numbers = all(_COUNTS.fullmatch(text) for text in there) and bool(there)
     if known is None and (not numbers or numbering == "ids"):
@@ -124,7 +128,7 @@ def named_ends(
         place = {label: i for i, label in enumerate(known)}
         stranger = next((text for text in there if text not in place), None)
         if stranger is not None:
-            raise ValueError(f"{what} must name regions of `labels` ({_few(known)}), but has {stranger!r}.")
+            raise argument_error(what, f"must name regions of `labels` ({_few(known)})", f"has {stranger!r}")
         ends = [[place[text] for text in side] for side in texts]
         return {"n": len(known) if n is None else n, "source": ends[0], "target": ends[1], "labels": known}
     return _counted_ends(what, [[int(text) for text in side] for side in texts], n, known, numbering)
@@ -138,17 +142,21 @@ def _counted_ends(
     low, high = min(every, default=0), max(every, default=-1)
     if numbering not in (0, 1):
         if low > 0 and n is None:
-            raise ValueError(
-                f"{what} has regions from {low} to {high}. Give numbering=1 where they are counted from 1, "
-                "numbering=0 where they are counted from 0 and the first have no connection, numbering='ids' where "
-                "the numbers are their names, or all of them as `labels`."
+            raise argument_error(
+                what,
+                f"has regions from {low} to {high}",
+                hint="Give numbering=1 where they are counted from 1, numbering=0 where they are counted from "
+                "0 and the first have no connection, numbering='ids' where the numbers are their names, "
+                "or all of them as `labels`.",
             )
         numbering = 0
     count = high + 1 - numbering
     if n is None and count > max(10_000, 20 * len(every)):
-        raise ValueError(
-            f"{what} has a region {high}, but only {len(ends[0])} connections. Give numbering='ids' where the "
-            f"numbers are names, or n={count} if there are so many regions."
+        raise argument_error(
+            what,
+            f"has a region {high}",
+            f"only {len(ends[0])} connections",
+            hint=f"Give numbering='ids' where the numbers are names, or n={count} if there are so many regions.",
         )
     source, target = ([end - numbering for end in side] for side in ends)
     return {"n": count if n is None else n, "source": source, "target": target, "labels": labels}
@@ -157,23 +165,36 @@ def _counted_ends(
 def checked_ends(argument: str, given: Any, n_edges: int, labels: tuple[str, ...]) -> np.ndarray:
     """Regions by index or label as read-only indices."""
     example = f"{argument}=[0, 1, 2]"
-    ends = np.asarray(without_unit("Edges", argument, plain(f"Argument `{argument}` of Edges", given), example))
+    ends = np.asarray(without_unit("Edges", argument, plain(Argument(argument, "Edges"), given), example))
     if ends.dtype.kind == "f" and np.isfinite(ends).all() and (ends == np.round(ends)).all():
         ends = ends.astype(np.int64)  # whole numbers, as MATLAB and pandas hold them
     if ends.shape != (n_edges,):
-        must = f"must be of the shape of `weight`, {(n_edges,)}, but are of shape {ends.shape}"
-        raise argument_error("Edges", argument, must, example)
+        raise argument_error(
+            argument_of("Edges", argument),
+            f"must be of the shape of `weight`, {(n_edges,)}",
+            f"are of shape {ends.shape}",
+            example,
+        )
     if ends.dtype.kind == "S" or ends.dtype == object and any(isinstance(end, bytes) for end in ends.tolist()):
-        ends = np.asarray([as_text(f"Argument `{argument}` of Edges", end) for end in ends.tolist()])
+        ends = np.asarray([as_text(Argument(argument, "Edges"), end) for end in ends.tolist()])
     if ends.dtype.kind in "UO" and all(isinstance(end, str) for end in ends.tolist()):
         ends = _places(argument, ends.tolist(), labels)
     if ends.dtype.kind not in "iu" and ends.size:
-        must = f"must be indices or labels, but are of type {ends.dtype}"
-        raise argument_error("Edges", argument, must, example, TypeError)
+        raise argument_error(
+            argument_of("Edges", argument),
+            "must be indices or labels",
+            f"are of type {ends.dtype}",
+            example,
+            kind=TypeError,
+        )
     bad = np.flatnonzero((ends < 0) | (ends >= len(labels)))
     if bad.size:
-        must = f"must lie between 0 and {len(labels) - 1}, but {argument}[{bad[0]}] is {ends[bad[0]]}"
-        raise argument_error("Edges", argument, must, example)
+        raise argument_error(
+            argument_of("Edges", argument),
+            f"must lie between 0 and {len(labels) - 1}",
+            f"{argument}[{bad[0]}] is {ends[bad[0]]}",
+            example,
+        )
     ends = ends.astype(np.int32)
     ends.setflags(write=False)
     return ends
@@ -183,8 +204,12 @@ def _places(argument: str, given: list[str], labels: tuple[str, ...]) -> np.ndar
     position = {label: i for i, label in enumerate(labels)}
     for i, label in enumerate(given):
         if label not in position:
-            must = f"must be regions of this connectome, but {argument}[{i}] is {label!r}"
-            raise argument_error("Edges", argument, must, "labels=['V1', 'V2', 'MT']")
+            raise argument_error(
+                argument_of("Edges", argument),
+                "must be regions of this connectome",
+                f"{argument}[{i}] is {label!r}",
+                "labels=['V1', 'V2', 'MT']",
+            )
     return np.asarray([position[label] for label in given], dtype=np.int64)
 
 
@@ -193,31 +218,40 @@ def frame_connections(
 ) -> dict[str, Any]:
     """The arguments of `Edges` from the columns of a DataFrame, which `wanted` names: those of lengths are numbers."""
     if not hasattr(table, "columns"):
-        raise TypeError(
-            f"Argument `table` of {owner} must be a DataFrame of pandas, but is a {type(table).__name__}. "
-            "Example: series.reset_index(name='weight')"
+        raise argument_error(
+            Argument("table", owner),
+            "must be a DataFrame of pandas",
+            f"is a {type(table).__name__}",
+            "series.reset_index(name='weight')",
+            kind=TypeError,
         )
     missing = [name for name in wanted.values() if name not in table.columns]
     if missing:
         has = ", ".join(map(repr, table.columns))
-        raise ValueError(
-            f"Argument `table` of {owner} must have the column {missing[0]!r}, but has {has}. "
-            f"Example: Edges.from_pandas(table, source={str(table.columns[0])!r}, ...)"
+        raise argument_error(
+            Argument("table", owner),
+            f"must have the column {missing[0]!r}",
+            f"has {has}",
+            f"Edges.from_pandas(table, source={str(table.columns[0])!r}, ...)",
         )
     columns = {name: table[column].to_numpy() for name, column in wanted.items()}
     ends = columns.pop("source"), columns.pop("target")
-    return named_ends(f"Argument `table` of {owner}", *ends, n, labels, numbering) | columns
+    return named_ends(Argument("table", owner), *ends, n, labels, numbering) | columns
 
 
 # --- graphs -----------------------------------------------------------------------------------------------------------
 def graph_connections(owner: str, graph: Any, weight: str, length: str | None) -> dict[str, Any]:
     """Nodes and edges of a graph of networkx: n, labels, source, target, weight and length."""
     if not is_graph(graph):
-        raise TypeError(f"Argument `graph` of {owner} must be a graph of networkx, but is a {type(graph).__name__}.")
+        raise argument_error(
+            Argument("graph", owner), "must be a graph of networkx", f"is a {type(graph).__name__}", kind=TypeError
+        )
     if graph.is_multigraph():
-        raise ValueError(
-            f"Argument `graph` of {owner} must have one edge from a node to another, but is a {type(graph).__name__}. "
-            "Example: networkx.DiGraph(graph) keeps the last of several."
+        raise argument_error(
+            Argument("graph", owner),
+            "must have one edge from a node to another",
+            f"is a {type(graph).__name__}",
+            "networkx.DiGraph(graph) keeps the last of several.",
         )
     nodes = list(graph.nodes)
     place = {node: i for i, node in enumerate(nodes)}
@@ -226,7 +260,7 @@ def graph_connections(owner: str, graph: Any, weight: str, length: str | None) -
         edges += [(b, a, facts) for a, b, facts in edges if a != b]
     for argument, attribute in {"weight": weight, "length": length}.items():
         kinds = str if argument == "weight" else str | None
-        instance(f"Argument `{argument}` of {owner}", attribute, kinds, "the name of an attribute of the edges")
+        instance(Argument(argument, owner), attribute, kinds, "the name of an attribute of the edges")
     strengths = _of_edges(owner, nodes, edges, weight, default=1.0)
     fields = {
         "n": len(nodes),
@@ -243,15 +277,16 @@ def _of_edges(owner: str, nodes: list[Any], edges: list[Any], name: str, default
     there = [name in facts for _, _, facts in edges]
     if not any(there) and edges and name != "weight" and default is not None:
         known = ", ".join(map(repr, edges[0][2])) or "none"
-        raise ValueError(
-            f"Argument `weight` of {owner} must be an attribute of the edges, but {name!r} is not: {known}."
+        raise argument_error(
+            Argument("weight", owner), "must be an attribute of the edges", f"{name!r} is not: {known}"
         )
     if not any(there) and default is not None:
         return np.full(len(edges), default)
     if not all(there):
         a, b, _ = edges[there.index(False)]
-        raise ValueError(
-            f"Argument `graph` of {owner} must have {name!r} on every edge, but the one from {nodes[a]!r} to "
-            f"{nodes[b]!r} has none."
+        raise argument_error(
+            Argument("graph", owner),
+            f"must have {name!r} on every edge",
+            f"the one from {nodes[a]!r} to {nodes[b]!r} has none",
         )
     return np.asarray([facts[name] for _, _, facts in edges], float)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from brainmass._common.checks import flag, instance
-from brainmass._common.messages import named
+from brainmass._common.messages import Argument, argument_error, named
 
 __all__ = ["list_datasets", "load_dataset", "register_dataset"]
 
@@ -47,18 +47,21 @@ def register_dataset(
     TypeError, ValueError
         If `name` is not a nonempty string or is taken, or `loader` is not callable.
     """
-    example = "Example: register_dataset('my_cohort', lambda: np.load('my_cohort.npy'))"
+    what, example = (
+        Argument("name", "register_dataset", "name of the data set"),
+        "register_dataset('my_cohort', lambda: np.load('my_cohort.npy'))",
+    )
     if not isinstance(name, str) or not name:
-        must = f"must be a nonempty string, but is {name!r}"
-        raise TypeError(f"Argument `name` of register_dataset (name of the data set) {must}. {example}")
+        raise argument_error(what, "must be a nonempty string", f"is {name!r}", example, kind=TypeError)
     if not callable(loader):
-        must = f"must be callable without arguments, but is {type(loader).__name__}"
-        raise TypeError(f"Argument `loader` of register_dataset (function that loads) {must}. {example}")
-    flag("Argument `overwrite` of register_dataset", overwrite)
-    instance("Argument `description` of register_dataset", description, str | None, "text")
+        of = Argument("loader", "register_dataset", "function that loads")
+        but = f"is {type(loader).__name__}"
+        raise argument_error(of, "must be callable without arguments", but, example, kind=TypeError)
+    flag(Argument("overwrite", "register_dataset"), overwrite)
+    instance(Argument("description", "register_dataset"), description, str | None, "text")
     if name in _ENTRIES and not overwrite:
-        must = f"must be new, but {name!r} is registered already (overwrite=True replaces it)"
-        raise ValueError(f"Argument `name` of register_dataset (name of the data set) {must}. {example}")
+        but = f"{name!r} is registered already (overwrite=True replaces it)"
+        raise argument_error(what, "must be new", but, example)
     _ENTRIES[name] = _Entry(loader, description or _first_line(loader.__doc__))
 
 
@@ -78,10 +81,11 @@ def load_dataset(name: str) -> Any:
     if not isinstance(name, str) or name not in _ENTRIES:
         near = difflib.get_close_matches(str(name), _ENTRIES, n=1)
         hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise ValueError(
-            f"Argument `name` of load_dataset (name of the data set) must be a registered one, "
-            f"but is {named(name)}.{hint} Registered: {'; '.join(map(_describe, sorted(_ENTRIES)))}. "
-            f"Example: load_dataset({(near or sorted(_ENTRIES))[0]!r})"
+        raise argument_error(
+            Argument("name", "load_dataset", "name of the data set"),
+            "must be a registered one",
+            f"is {named(name)}.{hint} Registered: {'; '.join(map(_describe, sorted(_ENTRIES)))}",
+            f"load_dataset({(near or sorted(_ENTRIES))[0]!r})",
         )
     return _ENTRIES[name].loader()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from brainmass._common.checks import MOST, whole
+from brainmass._common.messages import Argument
 
 __all__ = ["delayed_match_task"]
 
@@ -42,7 +43,7 @@ def delayed_match_task(
     """
     least = {"n_samples": (n_samples, 1), "seq_len": (seq_len, 2), "n_symbols": (n_symbols, 2), "seed": (seed, 0)}
     for name, (value, smallest) in least.items():
-        whole(f"Argument `{name}` of delayed_match_task", value, smallest)
+        whole(Argument(name, "delayed_match_task"), value, smallest)
     if n_samples * seq_len * n_symbols > MOST:
         raise ValueError(
             f"Arguments {', '.join(map('`{}`'.format, list(least)[:3]))} of delayed_match_task must have a product of "

@@ -15,7 +15,7 @@ from jax import lax
 from jax.custom_derivatives import SymbolicZero
 
 from brainmass._common.checks import numbers
-from brainmass._common.messages import show
+from brainmass._common.messages import argument_error, show
 from brainmass.delays.blocks import ListBlocks, MatrixBlocks, by_source
 from brainmass.delays.linear import linear
 
@@ -42,9 +42,9 @@ def checked_delays(what: str, delays: Any, n: int) -> u.Quantity:
     example = f"{what.split('`')[1]}=5.0 * u.ms"
     values = np.asarray(numbers(what, delays, unit=u.ms, example=example), float)
     if values.shape not in ((), (n, n)):
-        raise ValueError(f"{what} must be one for all or have shape ({n}, {n}), but has shape {values.shape}.")
+        raise argument_error(what, f"must be one for all or have shape ({n}, {n})", f"has shape {values.shape}")
     if not (np.isfinite(values) & (values >= 0)).all():
-        raise ValueError(f"{what} must be finite and >= 0, but is {show(delays)}.")
+        raise argument_error(what, "must be finite and >= 0", f"is {show(delays)}")
     return np.broadcast_to(values, (n, n)) * u.ms
 
 

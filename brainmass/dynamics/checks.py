@@ -17,7 +17,7 @@ import numpy as np
 from brainstate.nn import Param, Regularization, Transform
 
 from brainmass._common.checks import as_array, holds_numbers, instance, is_function, is_traced, numbers
-from brainmass._common.messages import show
+from brainmass._common.messages import Argument, argument_error, input_named, show
 from brainmass._common.precision import default_dtype, matching_precision
 from brainmass.dynamics.fields import Domain, Initializer, ParamSpec, SettingSpec, StateSpec, real
 
@@ -49,10 +49,10 @@ def as_param(owner: str, spec: ParamSpec, value: Any, shape: tuple[int, ...] | N
 
 def as_numbers(owner: str, spec: ParamSpec, value: Any, shape: tuple[int, ...] | None) -> Any:
     """The checked number, quantity or array for what a user passed, or for what an initialiser returns."""
-    what = f"Argument `{spec.name}` of {owner} ({spec.doc})"
+    what = Argument(spec.name, owner, spec.doc)
     if is_function(value):
         if shape is None:
-            raise TypeError(f"{what} cannot be an initialiser here, as its shape is not known yet.")
+            raise argument_error(what, "cannot be an initialiser here, as its shape is not known yet", kind=TypeError)
         value = value(shape)
     value = as_array(value)
     _check_is_number(what, value, spec)
@@ -65,9 +65,11 @@ def as_numbers(owner: str, spec: ParamSpec, value: Any, shape: tuple[int, ...] |
 
 def as_setting(owner: str, spec: SettingSpec, value: Any, shape: tuple[int, ...] = ()) -> Any:
     """The checked number, with its unit, for what a user passed."""
-    what = f"Argument `{spec.name}` of {owner} ({spec.doc})"
+    what = Argument(spec.name, owner, spec.doc)
     if isinstance(value, Param) or is_traced(value):
-        raise TypeError(f"{what} must be known before a run is compiled, so it cannot be trained or traced by JAX.")
+        raise argument_error(
+            what, "must be known before a run is compiled, so it cannot be trained or traced by JAX", kind=TypeError
+        )
     value = as_array(value)
     _check_is_number(what, value, spec)
     _check_unit(what, value, spec)
@@ -91,9 +93,12 @@ def check_param_value(name: str, spec: ParamSpec | None, present: Any, value: An
 
 def _check_is_number(what: str, value: Any, spec: ParamSpec) -> None:
     if not holds_numbers(value):
-        raise TypeError(
-            f"{what} must be a number, a quantity, an array, an initialiser or a brainstate Param, "
-            f"but is {show(value)} ({type(value).__name__}). Example: {spec.name}={_example(spec)}."
+        raise argument_error(
+            what,
+            "must be a number, a quantity, an array, an initialiser or a brainstate Param",
+            f"is {show(value)} ({type(value).__name__})",
+            f"{spec.name}={_example(spec)}.",
+            kind=TypeError,
         )
 
 
@@ -102,8 +107,12 @@ def _check_unit(what: str, value: Any, spec: ParamSpec) -> None:
     if not spec.units or any(got.has_same_dim(unit) for unit in spec.units):
         return
     wanted = " or ".join(_unit_words(unit) for unit in spec.units)
-    raise u.UnitMismatchError(
-        f"{what} must have {wanted}, but is {show(value)} ({_unit_words(got)}). Example: {spec.name}={_example(spec)}."
+    raise argument_error(
+        what,
+        f"must have {wanted}",
+        f"is {show(value)} ({_unit_words(got)})",
+        f"{spec.name}={_example(spec)}.",
+        kind=u.UnitMismatchError,
     )
 
 
@@ -140,7 +149,7 @@ def _fits(got: tuple[int, ...], shape: tuple[int, ...]) -> bool:
 def _check_shape(what: str, value: Any, shape: tuple[int, ...]) -> None:
     got = u.math.shape(value)
     if not _fits(got, shape):
-        raise ValueError(f"{what} must be a scalar or fit the population shape {shape}, but has shape {got}.")
+        raise argument_error(what, f"must be a scalar or fit the population shape {shape}", f"has shape {got}")
 
 
 def _check_domain(what: str, value: Any, domain: Domain) -> None:
@@ -155,7 +164,7 @@ def _check_domain(what: str, value: Any, domain: Domain) -> None:
     bad = values if values.ndim == 0 else values[~inside].flat[0]
     unit = u.get_unit(value)
     shown = show(bad) if unit.dim == u.DIMENSIONLESS else f"{show(bad)} {unit}"
-    raise ValueError(f"{what} must be {domain.text}, but is {shown}{where}.")
+    raise argument_error(what, f"must be {domain.text}", f"is {shown}{where}")
 
 
 def as_input(owner: str, port: str, unit: u.Unit, value: Any) -> Any:
@@ -171,9 +180,11 @@ def as_input(owner: str, port: str, unit: u.Unit, value: Any) -> Any:
         return value
     if unit.dim == u.DIMENSIONLESS and got.has_same_dim(u.Hz):
         return value.to_decimal(u.Hz)
-    raise u.UnitMismatchError(
-        f"Input `{port}` of {owner} must have {_unit_words(unit)}, or be a plain number read in it, "
-        f"but is {show(value)} ({_unit_words(got)})."
+    raise argument_error(
+        input_named(port, f" of {owner}"),
+        f"must have {_unit_words(unit)}, or be a plain number read in it",
+        f"is {show(value)} ({_unit_words(got)})",
+        kind=u.UnitMismatchError,
     )
 
 
@@ -181,9 +192,10 @@ def check_input_shape(owner: str, port: str, value: Any, shape: tuple[int, ...])
     """Refuse an input that would change the shape of the states."""
     got = u.math.shape(value)
     if not _fits(got, shape):
-        raise ValueError(
-            f"Input `{port}` of {owner} must be a scalar or fit the shape of the states, {tuple(shape)}, "
-            f"but has shape {got}."
+        raise argument_error(
+            input_named(port, f" of {owner}"),
+            f"must be a scalar or fit the shape of the states, {tuple(shape)}",
+            f"has shape {got}",
         )
 
 
@@ -191,7 +203,7 @@ def initial_values(
     owner: str, spec: StateSpec, argument: str, init: Initializer, shape: tuple[int, ...], rng: Any
 ) -> Any:
     """Initial values of a state: drawn from its initialiser, checked, in its unit, of the full shape."""
-    what = f"Argument `{argument}` of {owner} (initial values of {spec.doc})"
+    what = Argument(argument, owner, f"initial values of {spec.doc}")
     try:
         with matching_precision():
             value = _call_initializer(init, shape, rng)
@@ -207,7 +219,7 @@ def initial_values(
     if got.dim == u.DIMENSIONLESS and unit.dim != u.DIMENSIONLESS:
         value = u.maybe_decimal(value) * unit
     elif not got.has_same_dim(unit):
-        raise u.UnitMismatchError(f"{what} must have {_unit_words(unit)}, but gives {show(value)}.")
+        raise argument_error(what, f"must have {_unit_words(unit)}", f"gives {show(value)}", kind=u.UnitMismatchError)
     _check_shape(what, value, shape)
     _check_domain(what, value, spec.domain)
     number = u.get_mantissa(value.to(unit) if isinstance(value, u.Quantity) else value)

@@ -15,7 +15,7 @@ from jax import lax
 from jax.lax.linalg import triangular_solve
 
 from brainmass._common.checks import is_traced
-from brainmass._common.messages import show
+from brainmass._common.messages import Argument, argument_error, show
 from brainmass._common.times import time_step
 from brainmass.dynamics.fields import (
     Domain,
@@ -68,9 +68,10 @@ class ColoredNoise(Noise):
         super().check()
         band = 10.0 if self.high is None else u.maybe_decimal(self.p.high / self.p.low)
         if not is_traced(band) and np.any(np.asarray(band) < 10):
-            raise ValueError(
-                f"Argument `high` of {self._owner} must be at least ten times `low`, "
-                f"but is {show(self.p.high)}, with low={show(self.p.low)}."
+            raise argument_error(
+                Argument("high", self._owner),
+                "must be at least ten times `low`",
+                f"is {show(self.p.high)}, with low={show(self.p.low)}",
             )
 
     def _exponent(self) -> Any:

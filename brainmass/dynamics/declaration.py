@@ -13,7 +13,7 @@ import numpy as np
 from brainstate.nn import Param
 
 from brainmass._common.checks import MOST, is_whole
-from brainmass._common.messages import show, suggestion
+from brainmass._common.messages import Argument, argument_error, show, suggestion
 from brainmass.dynamics.checks import as_numbers
 from brainmass.dynamics.fields import ParamSpec, SettingSpec, StateSpec, real
 from brainmass.dynamics.regime import default_method, longest_step
@@ -114,9 +114,11 @@ def population_shape(owner: str, in_size: Any, argument: str = "in_size") -> tup
     are_whole = all(is_whole(n, most=10**400) for n in shape)
     if not shape or not are_whole or math.prod(map(int, shape)) > MOST:
         limit = f" with a product of {MOST} at most" * are_whole
-        raise ValueError(
-            f"Argument `{argument}` of {owner} (shape of the population) must be a positive int or a tuple of them"
-            f"{limit}, but is {show(in_size)}. Example: {argument}=84."
+        raise argument_error(
+            Argument(argument, owner, "shape of the population"),
+            f"must be a positive int or a tuple of them{limit}",
+            f"is {show(in_size)}",
+            f"{argument}=84.",
         )
     return tuple(int(n) for n in shape)
 
@@ -126,7 +128,7 @@ def batch_shape(owner: str, batch_size: Any) -> tuple[int, ...]:
         return ()
     shape = tuple(batch_size) if isinstance(batch_size, list | tuple) else (batch_size,)
     if not all(map(is_whole, shape)):
-        raise ValueError(f"Argument `batch_size` of {owner} must be a positive int or None, but is {show(batch_size)}.")
+        raise argument_error(Argument("batch_size", owner), "must be a positive int or None", f"is {show(batch_size)}")
     return tuple(int(n) for n in shape)
 
 

@@ -14,7 +14,7 @@ from brainstate.nn import Param
 
 from brainmass._common.checks import instance, is_function, is_traced
 from brainmass._common.display import Html, folded, number, page, parameter_words, table
-from brainmass._common.messages import show, suggestion
+from brainmass._common.messages import Argument, argument_error, show, suggestion
 from brainmass.dynamics.checks import as_param, as_setting, initial_values
 from brainmass.dynamics.declaration import (
     batch_shape,
@@ -147,7 +147,7 @@ class WithRows(_Fields):
             self._attach_noise(key, value)
         elif key in self._checks:
             if value is not None or inspect.signature(type(self)).parameters[key].default is not None:
-                value = self._checks[key](f"Argument `{key}` of {self._owner}", value)
+                value = self._checks[key](Argument(key, self._owner), value)
         elif any(key in getattr(base, "_params", ()) for base in type(self).__mro__):
             raise AttributeError(f"{self._owner} has no parameter {key!r}: it has {', '.join(self._params)}.")
         elif key in self._spellings:
@@ -161,9 +161,12 @@ class WithRows(_Fields):
                 f"it starts from{f', `{start}`' if isinstance(start := self._states[key].init, str) else ''}."
             )
         elif key in self._starts and not is_function(value) and not (value is self._starts[key] is None):
-            raise TypeError(
-                f"Argument `{key}` of {self._owner} must be a callable that takes a shape, "
-                f"but is {show(value)}. Example: {key}=braintools.init.Constant({show(value)})."
+            raise argument_error(
+                Argument(key, self._owner),
+                "must be a callable that takes a shape",
+                f"is {show(value)}",
+                f"{key}=braintools.init.Constant({show(value)}).",
+                kind=TypeError,
             )
         return value
 
@@ -234,7 +237,7 @@ class Declared(WithRows, brainstate.nn.Dynamics):
     def __init__(self, *args: Any, **kwargs: Any):
         values = bind_arguments(type(self), args, kwargs)
         shape, name = population_shape(self._owner, values.pop("in_size")), values.pop("name")
-        instance(f"Argument `name` of {self._owner}", name, str | None, "text")
+        instance(Argument("name", self._owner), name, str | None, "text")
         brainstate.nn.Dynamics.__init__(self, shape, name=name)
         self._batch: tuple[int, ...] | None = None
         self._set_rows(values)

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from brainmass._common.checks import MOST, is_function, is_traced, numbers, one_of, whole
-from brainmass._common.messages import show
+from brainmass._common.messages import Argument, argument_error, show
 
 __all__ = ["bounded_input", "delay_index", "process_sequence", "sigmoid", "sys2nd"]
 
@@ -35,11 +35,11 @@ def _check_one_unit(what: str, terms: Mapping[Any, Any]) -> None:
     first = next(iter(units.values()))
     if not all(unit.has_same_dim(first) for unit in units.values()):
         but = ", ".join(f"{name} in {unit}" for name, unit in units.items())
-        raise u.UnitMismatchError(f"{what} must make terms of one unit, but make {but}.")
+        raise argument_error(what, "must make terms of one unit", f"make {but}", kind=u.UnitMismatchError)
 
 
 def _numbers(owner: str, **given: Any) -> list[Any]:
-    return [numbers(f"Argument `{name}` of {owner}", value) for name, value in given.items()]
+    return [numbers(Argument(name, owner), value) for name, value in given.items()]
 
 
 def sigmoid(x: Any, vmax: Any, v0: Any, r: Any) -> Any:
@@ -52,7 +52,9 @@ def sigmoid(x: Any, vmax: Any, v0: Any, r: Any) -> Any:
     if not unit.has_same_dim(of_v0):
         raise u.UnitMismatchError(f"Arguments `x` and `v0` of sigmoid must have one unit, but have {unit} and {of_v0}.")
     if not (unit * of_r).has_same_dim(u.UNITLESS):
-        raise u.UnitMismatchError(f"Argument `r` of sigmoid must have a unit like 1/({unit}), but has {of_r}.")
+        raise argument_error(
+            Argument("r", "sigmoid"), f"must have a unit like 1/({unit})", f"has {of_r}", kind=u.UnitMismatchError
+        )
     return vmax * u.math.sigmoid(r * (x - v0))
 
 
@@ -61,12 +63,12 @@ def bounded_input(x: Any, bound: Any = 500.0) -> Any:
 
     A plain `bound` is read in the unit that `x` carries.
     """
-    x = u.maybe_decimal(numbers("Argument `x` of bounded_input", x))
-    unit, what = u.get_unit(x), "Argument `bound` of bounded_input"
+    x = u.maybe_decimal(numbers(Argument("x", "bounded_input"), x))
+    unit, what = u.get_unit(x), Argument("bound", "bounded_input")
     bound = numbers(what, bound)
     size = u.maybe_decimal(bound) if u.get_unit(bound).dim == u.DIMENSIONLESS else numbers(what, bound, unit=unit)
     if not is_traced(size) and not np.all(np.asarray(size) > 0):
-        raise ValueError(f"{what} must be > 0, but is {show(bound)}.")
+        raise argument_error(what, "must be > 0", f"is {show(bound)}")
     bounded = size * jnp.tanh(u.get_mantissa(x) / size)
     return bounded if unit.dim == u.DIMENSIONLESS else u.Quantity(bounded, unit=unit)
 
@@ -95,12 +97,12 @@ def process_sequence(data: Any, mode: Any = "stack") -> Any:
     if is_function(mode):
         reduce = mode
     else:
-        reduce = _REDUCTIONS[one_of("Argument `mode` of process_sequence", mode, _REDUCTIONS, also="a function or ")]
+        reduce = _REDUCTIONS[one_of(Argument("mode", "process_sequence"), mode, _REDUCTIONS, also="a function or ")]
     return jax.tree.map(reduce, data, is_leaf=lambda x: isinstance(x, u.Quantity))
 
 
 def delay_index(n_hidden: int) -> Any:
     """The source of every edge: an (n, n) array of integers in which each row is 0 ... n-1."""
     # n times n of them are counted in 32 bits
-    whole("Argument `n_hidden` of delay_index", n_hidden, most=math.isqrt(MOST))
+    whole(Argument("n_hidden", "delay_index"), n_hidden, most=math.isqrt(MOST))
     return jnp.tile(jnp.arange(n_hidden), (n_hidden, 1))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import brainstate
 
 from brainmass._common.copying import CopiedByParts
-from brainmass._common.messages import suggestion
+from brainmass._common.messages import Argument, suggestion
 
 __all__ = ["Closed", "ClosedModule", "Module", "ShowsConstructor", "fixed", "show_constructor"]
 
@@ -66,7 +66,7 @@ class Closed(metaclass=_Closing):
     @classmethod
     def _ask(cls, **given: Any) -> dict[str, Any]:
         """Arguments by name, if they are what is asked of them."""
-        return {key: cls._asked[key](f"Argument `{key}` of {cls.__name__}", value) for key, value in given.items()}
+        return {key: cls._asked[key](Argument(key, cls.__name__), value) for key, value in given.items()}
 
     def _refuse_name(self, key: str, value: Any) -> None:
         owner, kind = type(self).__name__, _kind(type(self), key)

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self
 import brainstate
 import brainunit as u
 
-from brainmass._common.messages import show, suggestion
+from brainmass._common.messages import Argument, argument_error, show, suggestion
 from brainmass._common.places import refuse_two_places
 from brainmass._common.precision import default_dtype
 from brainmass.dynamics import integrators
@@ -151,13 +151,14 @@ class NeuralMassDynamics(Declared):
         if noise is None:
             return
         if not isinstance(noise, Noise):
-            raise TypeError(
-                f"Argument `{key}` of {self._owner} must be a brainmass.Noise or None, but is {show(noise)}."
+            raise argument_error(
+                Argument(key, self._owner), "must be a brainmass.Noise or None", f"is {show(noise)}", kind=TypeError
             )
         if "_in_size" in vars(noise) and noise.varshape != self.varshape:
-            raise ValueError(
-                f"Argument `{key}` of {self._owner} must have the shape of the population, "
-                f"in_size={self.varshape}, but is a {type(noise).__name__} with in_size={noise.varshape}."
+            raise argument_error(
+                Argument(key, self._owner),
+                f"must have the shape of the population, in_size={self.varshape}",
+                f"is a {type(noise).__name__} with in_size={noise.varshape}",
             )
         others = [(name, vars(self).get(name)) for name in self._noises if name != key]
         refuse_two_places(self._owner, [*others, (key, noise)])
@@ -268,9 +269,11 @@ class NeuralMassDynamics(Declared):
 
 def _check_clamp(node: NeuralMassDynamics, clamp: Any) -> None:
     if not isinstance(clamp, bool):
-        raise TypeError(f"Argument `clamp` of {node._owner} must be True or False, but is {show(clamp)}.")
+        raise argument_error(
+            Argument("clamp", node._owner), "must be True or False", f"is {show(clamp)}", kind=TypeError
+        )
     if clamp and not any(spec.domain.is_bounded for spec in node._states.values()):
-        raise ValueError(
-            f"Argument `clamp` of {node._owner} has no effect: none of its states, {', '.join(node._states)}, has "
-            "bounds."
+        raise argument_error(
+            Argument("clamp", node._owner),
+            f"has no effect: none of its states, {', '.join(node._states)}, has bounds",
         )

@@ -17,6 +17,7 @@ from brainstate import HiddenState, LongTermState
 from braintools.init import Constant
 
 from brainmass._common.checks import function, numbers, one_of
+from brainmass._common.messages import Argument, argument_error
 from brainmass._common.precision import default_dtype
 from brainmass._common.times import time_step
 from brainmass.dynamics.checks import initial_values
@@ -73,7 +74,7 @@ class Noise(Declared):
         if len(names) == 2:
             raise TypeError(f"{cls.__name__} takes either `covariance` or its `factor`, not both.")
         n, (name,) = population_shape(cls.__name__, given["in_size"])[-1], names
-        factor = _factor(f"Argument `{name}` of {cls.__name__}", n, given.pop(name), name == "covariance")
+        factor = _factor(Argument(name, cls.__name__), n, given.pop(name), name == "covariance")
         return given | {"mixing": LongTermState(jnp.asarray(factor.T, default_dtype()))}
 
     @abstractmethod
@@ -128,8 +129,11 @@ class Noise(Declared):
         if {"mean", "sigma"} <= self._params.keys() and self.mean is not None:
             mean, sigma = u.get_unit(self.p.mean), u.get_unit(self.p.sigma)
             if not mean.has_same_dim(sigma):
-                raise u.UnitMismatchError(
-                    f"Argument `mean` of {self._owner} must have the unit of `sigma` ({sigma}), but is {self.p.mean}."
+                raise argument_error(
+                    Argument("mean", self._owner),
+                    f"must have the unit of `sigma` ({sigma})",
+                    f"is {self.p.mean}",
+                    kind=u.UnitMismatchError,
                 )
 
 
@@ -247,27 +251,34 @@ def _factor(what: str, n: int, given: Any, is_covariance: bool) -> np.ndarray:
     """The checked factor of a covariance, from either."""
     given = numbers(what, given)
     if u.get_unit(given).dim != u.DIMENSIONLESS:
-        raise u.UnitMismatchError(
-            f"{what} must be of plain numbers, since `sigma` carries the unit, but is in {u.get_unit(given)}."
+        raise argument_error(
+            what,
+            "must be of plain numbers, since `sigma` carries the unit",
+            f"is in {u.get_unit(given)}",
+            kind=u.UnitMismatchError,
         )
     given = np.asarray(u.maybe_decimal(given))
     shape = (n, n) if is_covariance else (n, *given.shape[1:2])
     if given.shape != shape or given.ndim != 2:
-        raise ValueError(f"{what} must have shape ({n}, {n if is_covariance else 'any'}), but has shape {given.shape}.")
+        raise argument_error(
+            what, f"must have shape ({n}, {n if is_covariance else 'any'})", f"has shape {given.shape}"
+        )
     matrix = given.astype(float)
     if not np.isfinite(matrix).all():
-        raise ValueError(f"{what} must be finite, but holds infinite values or NaN.")
+        raise argument_error(what, "must be finite", "holds infinite values or NaN")
     if not is_covariance:
         return matrix
     rounding = n * np.finfo(given.dtype if given.dtype.kind == "f" else float).eps * np.abs(matrix).max()
     if np.abs(matrix - matrix.T).max() > rounding:
-        raise ValueError(
-            f"{what} must be symmetric, but differs from its transpose by {np.abs(matrix - matrix.T).max():.3g}."
+        raise argument_error(
+            what, "must be symmetric", f"differs from its transpose by {np.abs(matrix - matrix.T).max():.3g}"
         )
     smallest = np.linalg.eigvalsh(matrix)[0]
     if smallest <= rounding:
-        raise ValueError(
-            f"{what} must be positive definite, but its smallest eigenvalue is {smallest:.3g}. "
-            "Of a semidefinite one give a `factor` L, with L Lᵀ the covariance."
+        raise argument_error(
+            what,
+            "must be positive definite",
+            f"its smallest eigenvalue is {smallest:.3g}",
+            hint="Of a semidefinite one give a `factor` L, with L Lᵀ the covariance.",
         )
     return np.linalg.cholesky((matrix + matrix.T) / 2)

@@ -11,7 +11,7 @@ from brainstate.nn import IdentityT, Param
 
 from brainmass._common.checks import flag, items, numbers, one_of
 from brainmass._common.foreign import Held, opened, positions
-from brainmass._common.messages import show
+from brainmass._common.messages import Argument, argument_error, show
 from brainmass._common.precision import matching_precision
 from brainmass.dynamics.checks import as_regularisation, as_transform
 from brainmass.dynamics.module import ClosedModule, ShowsConstructor, fixed
@@ -64,20 +64,21 @@ class RegionalMap(ShowsConstructor, ClosedModule, Param):
         *, rows: str | None = None, regions: Any = None,
     ):  # fmt: skip
         self._ask(reg=reg, transform=transform, fit=fit)
-        maps, a = _checked_maps(maps, rows, regions), numbers("Argument `a` of RegionalMap", a)
-        b = np.asarray(numbers("Argument `b` of RegionalMap", b, unit=u.UNITLESS))
+        maps, a = _checked_maps(maps, rows, regions), numbers(Argument("a", "RegionalMap"), a)
+        b = np.asarray(numbers(Argument("b", "RegionalMap"), b, unit=u.UNITLESS))
         if b.shape not in ((), maps.shape[:1]):
-            raise ValueError(
-                f"Argument `b` of RegionalMap must be one number or one for each of the {len(maps)} maps, "
-                f"but has shape {b.shape}."
+            raise argument_error(
+                Argument("b", "RegionalMap"),
+                f"must be one number or one for each of the {len(maps)} maps",
+                f"has shape {b.shape}",
             )
         if np.shape(u.get_mantissa(a)) != ():
-            raise ValueError(f"Argument `a` of RegionalMap must be one number, the level, but is {show(a)}.")
+            raise argument_error(Argument("a", "RegionalMap"), "must be one number, the level", f"is {show(a)}")
         transform = IdentityT() if transform is None else transform
         level = np.asarray(transform.inverse(jnp.asarray(u.get_mantissa(a), float)))
         if not np.isfinite(level):
-            raise ValueError(
-                f"Argument `a` of RegionalMap must lie within the range of {show(transform)}, but is {show(a)}."
+            raise argument_error(
+                Argument("a", "RegionalMap"), f"must lie within the range of {show(transform)}", f"is {show(a)}"
             )
         coefficients = jnp.asarray(np.r_[level, np.broadcast_to(b, maps.shape[:1])], float)
         with matching_precision():
@@ -105,11 +106,11 @@ class _OfMaps:
 
 
 def _checked_maps(maps: Any, rows: str | None, regions: Any) -> np.ndarray:
-    what = "Argument `maps` of RegionalMap"
-    one_of("Argument `rows` of RegionalMap", rows, (None, "maps", "regions"))
+    what = Argument("maps", "RegionalMap")
+    one_of(Argument("rows", "RegionalMap"), rows, (None, "maps", "regions"))
     held = opened(what, maps)
     if regions is not None:
-        labels = items("Argument `regions` of RegionalMap", getattr(regions, "labels", regions), "names")
+        labels = items(Argument("regions", "RegionalMap"), getattr(regions, "labels", regions), "names")
         held = _by_region(what, held, tuple(labels))
         rows = "maps"
     values = _plain_numbers(what, held.values)
@@ -120,17 +121,19 @@ def _checked_maps(maps: Any, rows: str | None, regions: Any) -> np.ndarray:
         )
     values = np.atleast_2d(values.T if rows == "regions" and values.ndim == 2 else values)
     if values.ndim != 2 or values.size == 0:
-        raise ValueError(f"{what} must have shape (K, N) or (N,), but has {np.shape(maps)}.")
+        raise argument_error(what, "must have shape (K, N) or (N,)", f"has {np.shape(maps)}")
     if not np.isfinite(values).all():
         k, i = np.argwhere(~np.isfinite(values))[0]
-        raise ValueError(f"{what} must be finite, but is {values[k, i]} in map {k}, region {i}.")
+        raise argument_error(what, "must be finite", f"is {values[k, i]} in map {k}, region {i}")
     return values
 
 
 def _plain_numbers(what: str, given: Any) -> np.ndarray:
     given = numbers(what, given)
     if u.get_unit(given).dim != u.DIMENSIONLESS:
-        raise u.UnitMismatchError(f"{what} must be plain numbers, but is in {u.get_unit(given)}: give `a` the unit.")
+        raise argument_error(
+            what, "must be plain numbers", f"is in {u.get_unit(given)}: give `a` the unit", kind=u.UnitMismatchError
+        )
     return np.asarray(u.maybe_decimal(given), dtype=float)
 
 
@@ -146,7 +149,7 @@ def _by_region(what: str, held: Held, regions: tuple[str, ...]) -> Held:
     axes = [axis for axis in range(len(held.labels)) if set(held.texts(what, axis) or ()) >= set(regions)]
     if not axes:
         if len(held.labels) == 0 or all(labels is None for labels in held.labels):
-            raise ValueError(f"{what} must be a table with the names of its regions where `regions` is given.")
+            raise argument_error(what, "must be a table with the names of its regions where `regions` is given")
         named = next(axis for axis, labels in enumerate(held.labels) if labels is not None)
         positions(what, regions, held.texts(what, named) or ())  # for its error
     axis = axes[0]

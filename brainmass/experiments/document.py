@@ -6,12 +6,12 @@ import hashlib
 import pathlib
 import re
 import tomllib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 import brainunit as u
 
-from brainmass._common.messages import show, suggestion
+from brainmass._common.messages import ArgumentError, show, suggestion
 from brainmass.experiments.places import Path, Place, find_places
 
 __all__ = ["EXPECTED", "WRONG", "Document", "ExperimentError"]
@@ -21,6 +21,10 @@ WRONG: Final = type("Wrong", (), {"__repr__": lambda self: "WRONG"})()
 
 # What the package raises for input that is not right.
 EXPECTED = (ValueError, TypeError, KeyError, OSError, ImportError, MemoryError, u.UnitMismatchError)
+
+
+_TABLES = {"run": "simulation", "Simulator": "simulation", "Fitter": "fit"}
+"""The tables of functions and classes that are not called like them."""
 
 
 class ExperimentError(Exception):
@@ -48,6 +52,7 @@ class Document:
         self.path = pathlib.Path(path)
         self.folder = self.path.resolve().parent
         self._problems: dict[tuple[Place | None, str], None] = {}
+        self._said: set[tuple[Path, str]] = set()
         self.files: dict[str, str] = {}  # that it names, with their sha256
         try:
             data = self.path.read_bytes()
@@ -68,6 +73,7 @@ class Document:
     def complain(self, path: Path, message: str) -> Any:
         """Note a problem, at a key or at what holds it; returns `WRONG`."""
         self._problems.setdefault((self._place(path), message))
+        self._said.add((path, message))
         return WRONG
 
     def unknown(self, path: Path, what: str, known: Iterable[str]) -> Any:
@@ -86,7 +92,9 @@ class Document:
     def blame(self, path: Path, error: Exception) -> Any:
         """Note an error that the package raised for what stands at `path`, or at a key within."""
         message = in_words(error)
-        return self.complain(self._named(path, message), message)
+        if any(x[: len(path)] == path and said == message for x, said in self._said):
+            return WRONG  # of an entry of it, which was tried alone
+        return self.complain(self._concerned(path, error), message)
 
     def check(self) -> None:
         """Raise all that was noted."""
@@ -102,11 +110,27 @@ class Document:
             path = path[:-1]
         return self._places.get(path)
 
-    def _named(self, path: Path, message: str) -> Path:
-        """The key within a table that a message names: the one of whose path it names most."""
-        names = re.findall(r"[`'\"]([\w.]+)[`'\"]", message)
-        inner = [x for x in self._places if x[: len(path)] == path and x[-1] in names]
-        return max(inner, key=lambda x: (sum(part in names for part in x), -names.index(x[-1]), -len(x)), default=path)
+    def _concerned(self, path: Path, error: Exception) -> Path:
+        """The key within a table of the argument that an error is about, in the table of its owner where several are.
+
+        Where the entry of an argument has no place, such as that of a default, it is the argument as a whole.
+        """
+        if not isinstance(error, ArgumentError) or not error.argument:
+            return path
+        argument = tuple(error.argument.split("."))
+        for key in (*argument, *error.entry.split(".")), (*argument, error.entry), argument:
+            inner = [x for x in self._places if x[: len(path)] == path and x[len(path) :][-len(key) :] == key]
+            if inner:
+                return max(inner, key=lambda x: (self._belongs(x[:-1], error.owner), -len(x)))
+        return path
+
+    def _belongs(self, table: Path, owner: str) -> bool:
+        """Whether a table is that of a function or class: by its `type`, or by its name."""
+        given: Any = self.data
+        for part in table:
+            given = given[part]
+        of_type = given.get("type") if isinstance(given, Mapping) else None
+        return owner == of_type or bool(table) and table[-1] == _TABLES.get(owner, owner.lower())
 
     def _shown(self, place: Place | None, message: str) -> str:
         if place is None:
@@ -147,7 +171,12 @@ class Document:
 
 
 def in_words(error: Exception) -> str:
-    """The message of an error, as of a file: without the example in Python, `2 * u.ms` as "2 ms"."""
+    """The message of an error on one line, without what it says in Python: a value that would do as in a file."""
+    if isinstance(error, ArgumentError):
+        value = error.nearest
+        instead = (
+            "" if value is None else f' The nearest that is: {error.argument} = "{value.mantissa:.12g} {value.unit}".'
+        )
+        return " ".join(f"{error.brief}{instead}".split())
     text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
-    text = re.sub(r" Examples?: .*$", "", " ".join(text.split()))
-    return re.sub(r"(\w+)=([-+\d.e]+) \* u\.(\w+)", r'\1 = "\2 \3"', text) or type(error).__name__
+    return " ".join(text.split()) or type(error).__name__

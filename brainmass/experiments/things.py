@@ -17,7 +17,7 @@ import numpy as np
 import optax
 
 import brainmass
-from brainmass._common.messages import suggestion
+from brainmass._common.messages import ArgumentError, suggestion
 from brainmass._common.reading.contents import read_array
 from brainmass.dynamics.checks import as_param
 from brainmass.dynamics.declared import WithRows
@@ -277,9 +277,10 @@ class Maker:
             return value
         try:
             as_param(owner, spec, value, (self.n_regions,))
+        except ArgumentError as error:
+            return self.document.complain(path, f"{error.brief} Example: {spec.name} = {_in_toml(spec)}")
         except (ValueError, TypeError, u.UnitMismatchError) as error:
-            text = re.sub(r" Example: .*$", "", str(error))
-            return self.document.complain(path, f"{text} Example: {spec.name} = {_in_toml(spec)}")
+            return self.document.blame(path, error)
         return value
 
     def _check_names(self, path: Path, given: Mapping[str, Any], known: Any, owner: str) -> bool:

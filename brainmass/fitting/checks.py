@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from brainmass._common.checks import flag, function, instance, is_function, is_traced, items, number, whole
-from brainmass._common.messages import show
+from brainmass._common.messages import Argument, argument_error, show
 from brainmass._common.reading.problems import as_path
 from brainmass.simulation.simulator import Simulator
 
@@ -21,12 +21,12 @@ __all__ = ["callbacks_of", "check_finite", "check_model", "orders_of"]
 
 def check_model(owner: str, model: Any) -> None:
     kinds = (Simulator, brainstate.graph.Node)
-    instance(f"Argument `model` of {owner}", model, kinds, "a brainstate module, or a Simulator of one")
+    instance(Argument("model", owner), model, kinds, "a brainstate module, or a Simulator of one")
 
 
 def callbacks_of(owner: str, callbacks: Any) -> list[Callable[[Any], Any]]:
     """A function, a list of them, or None, as a list."""
-    what = f"Argument `callbacks` of {owner}"
+    what = Argument("callbacks", owner)
     if callbacks is None or is_function(callbacks):
         return [] if callbacks is None else [callbacks]
     return [function(f"{what}, each of them,", callback) for callback in items(what, callbacks, "functions")]
@@ -39,9 +39,9 @@ def check_finite(what: str, tree: Any) -> None:
             continue
         values = np.asarray(leaf)
         if not (jnp.issubdtype(values.dtype, np.number) or values.dtype == bool):
-            raise TypeError(f"{what} must hold numbers, but holds {show(leaf)}.")
+            raise argument_error(what, "must hold numbers", f"holds {show(leaf)}", kind=TypeError)
         if not np.isfinite(values).all():
-            raise ValueError(f"{what} must be finite, but holds NaN or infinity.")
+            raise argument_error(what, "must be finite", "holds NaN or infinity")
 
 
 def orders_of(owner: str, steps: str, n: Any, given: dict[str, Any]) -> dict[str, Any]:
@@ -57,7 +57,7 @@ def orders_of(owner: str, steps: str, n: Any, given: dict[str, Any]) -> dict[str
     }
     may_be_none = ("patience", "checkpoint", "fresh_noise")
     checked = {
-        name: None if value is None and name in may_be_none else checks[name](f"Argument `{name}` of {owner}", value)
+        name: None if value is None and name in may_be_none else checks[name](Argument(name, owner), value)
         for name, value in given.items()
     }
-    return {"n_steps": whole(f"Argument `{steps}` of {owner}", n), **checked}
+    return {"n_steps": whole(Argument(steps, owner), n), **checked}

@@ -8,7 +8,7 @@ import brainunit as u
 import jax.numpy as jnp
 import numpy as np
 
-from brainmass._common.messages import show
+from brainmass._common.messages import Argument, argument_error, show
 from brainmass.dynamics.checks import check_param_value
 from brainmass.dynamics.declared import WithRows
 from brainmass.dynamics.fields import real
@@ -36,7 +36,7 @@ class Coordinate:
     """
 
     def __init__(self, path: str, free: Free, found: Inventory):
-        self.what = f"Argument `search_space` of Fitter, for the parameter `{path}`,"
+        self.what = Argument("search_space", "Fitter", entry=path, more=f", for the parameter `{path}`,")
         param, owner = found.params[path], found.modules.get(path.rpartition(".")[0])
         self.path, self.free, self.prior, self._own = path, free, free.prior, param.t
         self.transform, raw = free.transform or param.t, found.raw()[path]
@@ -158,43 +158,46 @@ class Coordinate:
         except (IndexError, TypeError, ValueError, u.UnitMismatchError) as error:
             kind, unit = type(self.transform).__name__, u.get_unit(self.like)
             ends = "" if unit.is_unitless else f" Its ends must have the unit of the parameter, {unit}."
-            raise ValueError(
-                f"{self.what} is {show(self.like)} of shape {u.math.shape(self.like)}, which its transform {kind} does "
-                f"not take: {' '.join(str(error).split()).rstrip('.')}.{ends}"
+            raise argument_error(
+                self.what,
+                f"is {show(self.like)} of shape {u.math.shape(self.like)}, which its transform {kind} "
+                f"does not take: {' '.join(str(error).split()).rstrip('.')}",
+                hint=ends,
             ) from error
 
     # --- checks -------------------------------------------------------------------------------------------------------
     def _check_transform(self, whole: Any) -> None:
         kind = type(self.transform).__name__
         if not all(np.isfinite(u.get_mantissa(x)).all() for x in (self.start, self.transform.forward(self.start))):
-            raise ValueError(f"{self.what} is {show(self.like)}, which its transform {kind} cannot give.")
+            raise argument_error(self.what, f"is {show(self.like)}, which its transform {kind} cannot give")
         one = self.transform.forward(self.sharing.spread(self.start))
         other = self.sharing.spread(self.transform.forward(self.start))
         same = u.math.shape(one) == u.math.shape(other) and u.get_unit(one) == u.get_unit(whole)
         if not same or not np.allclose(u.get_mantissa(one), u.get_mantissa(other), rtol=1e-3, atol=1e-6):
-            raise ValueError(f"{self.what} cannot be shared: its transform {kind} does not act on each number alone.")
+            raise argument_error(self.what, f"cannot be shared: its transform {kind} does not act on each number alone")
 
     def _set_box(self, low: Any, high: Any) -> None:
         self.low, self.high = self._checked(low), self._checked(high)
         if not (self.low < self.high).all():
-            raise ValueError(f"{self.what} must go from low to high, but is from {low} to {high}.")
+            raise argument_error(self.what, "must go from low to high", f"is from {low} to {high}")
         if self.log and not (self.low > 0).all():
-            raise ValueError(f"{self.what} must have bounds > 0 for a logarithmic scale, but low is {low}.")
+            raise argument_error(self.what, "must have bounds > 0 for a logarithmic scale", f"low is {low}")
 
     def _checked(self, bound: Any) -> np.ndarray:
         check_param_value(self.path, self._spec, self.like, bound, what=self.what)
         value = np.asarray(u.Quantity(bound).to_decimal(self.unit), float)
         if not np.isfinite(value).all():
-            raise ValueError(f"{self.what} must be {real.text}, but is {show(bound)}.")
+            raise argument_error(self.what, f"must be {real.text}", f"is {show(bound)}")
         try:
             value = np.broadcast_to(value, self.shape)
         except ValueError:
-            raise ValueError(f"{self.what} must fit its shape {self.shape}, but has shape {value.shape}.") from None
+            raise argument_error(self.what, f"must fit its shape {self.shape}", f"has shape {value.shape}") from None
         back = u.get_mantissa(self.transform.forward(self.transform.inverse(self.value(value))))
         if u.math.shape(back) != self.shape or not np.allclose(back, value, rtol=1e-3, atol=1e-6):
-            raise ValueError(
-                f"{self.what} must lie within what its transform {type(self.transform).__name__} can give, "
-                f"but is {show(bound)}."
+            raise argument_error(
+                self.what,
+                f"must lie within what its transform {type(self.transform).__name__} can give",
+                f"is {show(bound)}",
             )
         return value
 
@@ -206,7 +209,7 @@ class Coordinate:
         except (TypeError, ValueError):
             drawn = None
         if drawn != self.shape:
-            raise ValueError(f"{self.what} must have a prior that fits its shape {self.shape}, but it draws {drawn}.")
+            raise argument_error(self.what, f"must have a prior that fits its shape {self.shape}", f"it draws {drawn}")
 
     def _set_box_of_prior(self) -> None:
         assert self.prior is not None

@@ -8,7 +8,7 @@ from typing import Any
 
 from brainstate.nn import Regularization, Transform
 
-from brainmass._common.messages import show
+from brainmass._common.messages import Argument, argument_error, show
 from brainmass.fitting.priors import Prior
 from brainmass.simulation.inventory import Inventory
 
@@ -70,15 +70,18 @@ def described(given: Mapping[str, Any] | None) -> dict[str, Free | Fixed]:
     if given is None:
         return {}
     if not isinstance(given, Mapping) or not given:
-        raise TypeError(
-            f"Argument `search_space` of Fitter must map names to bounds or priors, but is {show(given)}. "
-            'Example: search_space={"a": (-1.0, 1.0)}.'
+        raise argument_error(
+            Argument("search_space", "Fitter"),
+            "must map names to bounds or priors",
+            f"is {show(given)}",
+            'search_space={"a": (-1.0, 1.0)}.',
+            kind=TypeError,
         )
     return {name: _as_free(name, what) for name, what in given.items()}
 
 
 def _as_free(name: str, given: Any) -> Free | Fixed:
-    what = f"Argument `search_space` of Fitter, for the parameter `{name}`,"
+    what = Argument("search_space", "Fitter", entry=name, more=f", for the parameter `{name}`,")
     if isinstance(given, Fixed):
         return given
     if isinstance(given, Prior):
@@ -86,19 +89,29 @@ def _as_free(name: str, given: Any) -> Free | Fixed:
     elif not isinstance(given, Free):
         given = Free(bounds=given)
         if given.bounds is None:
-            raise TypeError(f"{what} must say something, but is None. Example: brainmass.Free(), brainmass.Fixed().")
+            raise argument_error(
+                what, "must say something", "is None", "brainmass.Free(), brainmass.Fixed().", kind=TypeError
+            )
     kinds = {"prior": (Prior, "brainmass.Normal(0.0, 1.0)"), "transform": (Transform, "brainstate.nn.SoftplusT(0.0)")}
     kinds["reg"] = Regularization, "brainstate.nn.L2Reg(0.1)"
     for field, (kind, example) in kinds.items():
         value = getattr(given, field)
         if value is not None and not isinstance(value, kind):
-            raise TypeError(f"{what} must have a {kind.__name__} as `{field}`, but has {show(value)}: e.g. {example}.")
+            raise argument_error(
+                what,
+                f"must have a {kind.__name__} as `{field}`",
+                f"has {show(value)}: e.g. {example}",
+                kind=TypeError,
+            )
     bounds = given.bounds
     if bounds is None or isinstance(bounds, Bounds):
         return given
     if not isinstance(bounds, tuple | list) or len(bounds) != 2:
-        raise TypeError(
-            f"{what} must be bounds (low, high) or a brainmass.Bounds, Prior, Free or Fixed, but is {show(bounds)}."
+        raise argument_error(
+            what,
+            "must be bounds (low, high) or a brainmass.Bounds, Prior, Free or Fixed",
+            f"is {show(bounds)}",
+            kind=TypeError,
         )
     return Free(Bounds(*bounds), given.prior, given.shared, given.transform, given.reg)
 
@@ -107,7 +120,8 @@ def fitted_paths(found: Inventory, by_name: Mapping[str, Free | Fixed]) -> dict[
     """What is fitted, by path: parameters given with `fit=True` and those that are described, save the fixed ones."""
     by_path = {found.find_param(name): what for name, what in by_name.items()}
     if len(by_path) < len(by_name):
-        raise ValueError(f"Argument `search_space` of Fitter names a parameter twice: {', '.join(by_name)}.")
+        rule = f"names a parameter twice: {', '.join(by_name)}"
+        raise argument_error(Argument("search_space", "Fitter"), rule)
     chosen = {path: by_path.get(path, Free()) for path, param in found.params.items() if param.fit or path in by_path}
     out = {path: what for path, what in chosen.items() if isinstance(what, Free)}
     if not out:

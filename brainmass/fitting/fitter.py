@@ -15,7 +15,7 @@ import numpy as np
 
 from brainmass._common.checks import MOST, instance, number, one_of, whole
 from brainmass._common.foreign import tree
-from brainmass._common.messages import show
+from brainmass._common.messages import Argument, argument_error, show
 from brainmass._common.random import as_key
 from brainmass._common.reading.problems import as_path
 from brainmass.dynamics.module import Closed, fixed
@@ -135,7 +135,7 @@ class Fitter(Closed):
         named = {name: x for name, x in locals().items() if name not in ("self", "model", "optimizer", "__class__")}
         self._given_as = (model, optimizer), named  # for copies
         check_model("Fitter", model)
-        one_of("Argument `backend` of Fitter", backend, BACKENDS)
+        one_of(Argument("backend", "Fitter"), backend, BACKENDS)
         optimizer, popsize, settings = from_dictionary(backend, optimizer, popsize)
         options = dict(n_starts=n_starts, popsize=popsize, mode=mode, grad_horizon=grad_horizon)
         _check_options(backend, optimizer, options)
@@ -234,7 +234,7 @@ class Fitter(Closed):
             checkpoint_every=checkpoint_every,
         )  # fmt: skip
         described = self._describe(found, given, space, bool(orders.fresh_noise)) | {"batch": batch}
-        saved = None if resume is None else Saved.read_for(as_path(resume, "Argument `resume` of fit"), described)
+        saved = None if resume is None else Saved.read_for(as_path(resume, Argument("resume", "fit")), described)
         with Course(orders, described, saved) as course:
             self._failure = Failure("")
             course.explain = partial(self._explain, course, given)
@@ -261,24 +261,25 @@ class Fitter(Closed):
             orders = dataclasses.replace(orders, n_steps=MOST, minimisations=orders.n_steps)
         labels = getattr(self.model, "labels", None)
         target, data = (
-            tree(f"Argument `{name}` of fit", given, labels) for name, given in (("target", target), ("data", data))
+            tree(Argument(name, "fit"), given, labels) for name, given in (("target", target), ("data", data))
         )
         for name, numbers in {"target": target, "data": data}.items():
-            check_finite(f"Argument `{name}` of fit", numbers)
+            check_finite(Argument(name, "fit"), numbers)
         if batch is not None and (self.backend != "grad" or not self._solver.may_be_fresh):
             name = "grad, without a line search" if self.backend == "grad" else "grad"
-            raise ValueError(f"Argument `batch` of fit belongs to the back end {name}: others need one function.")
+            raise argument_error(Argument("batch", "fit"), f"belongs to the back end {name}: others need one function")
         if self._recorded is not None and data is not None:
-            raise ValueError(
-                "Argument `data` of fit needs a function that takes a row of it: give Fitter "
-                "`predict(model, key, data)`."
+            raise argument_error(
+                Argument("data", "fit"),
+                "needs a function that takes a row of it: give Fitter `predict(model, key, data)`",
             )
         target = as_rows(self._as_predicted(target), data, batch)
         fresh = self._solver.fresh_noise if orders.fresh_noise is None else orders.fresh_noise
         if fresh and not self._solver.may_be_fresh:
-            raise ValueError(
-                f"Argument `fresh_noise` of fit must be False for {self._solver.name}, which needs one function "
-                "throughout: with other noise at each step, a difference between two steps says nothing."
+            raise argument_error(
+                Argument("fresh_noise", "fit"),
+                f"must be False for {self._solver.name}, which needs one function throughout: with other "
+                "noise at each step, a difference between two steps says nothing",
             )
         found = self._problem.inventory()
         space = self._space(found)
@@ -291,7 +292,7 @@ class Fitter(Closed):
         """Write the last fit to a file, from which `fit(..., resume=path)` goes on bit for bit."""
         if self._last is None:
             raise ValueError("Fitter.save needs a fit to save: call fit first, or fit(..., checkpoint=path).")
-        self._last.write(as_path(path, "Argument `path` of Fitter.save"))
+        self._last.write(as_path(path, Argument("path", "Fitter.save")))
 
     def log_prior(self, values: Mapping[str, Any]) -> Any:
         """The log density of values of the parameters that are fitted, of which all have a prior or bounds.
@@ -301,11 +302,11 @@ class Fitter(Closed):
         found = self._problem.inventory()
         space = self._space(found)
         space.check_for_density()
-        instance("Argument `values` of log_prior", values, Mapping, f"a mapping of {', '.join(space.sides)} to values")
+        instance(Argument("values", "log_prior"), values, Mapping, f"a mapping of {', '.join(space.sides)} to values")
         by_path = {found.find_param(name): value for name, value in values.items()}
         if by_path.keys() != space.sides.keys():
-            raise ValueError(
-                f"Argument `values` of log_prior must give {', '.join(space.sides)}, but gives {show(list(values))}."
+            raise argument_error(
+                Argument("values", "log_prior"), f"must give {', '.join(space.sides)}", f"gives {show(list(values))}"
             )
         return space.log_density(by_path)
 
@@ -313,7 +314,7 @@ class Fitter(Closed):
         """`n` draws of each parameter that is fitted, from what `log_prior` is the density of."""
         space = self._space(self._problem.inventory())
         space.check_for_density()
-        return ByPath(space.sample(as_key(seed), whole("Argument `n` of sample_prior", n)))
+        return ByPath(space.sample(as_key(seed), whole(Argument("n", "sample_prior"), n)))
 
     def check_gradient(self, target: Any = None, *, seed: Any = 0, step: float | None = None) -> GradientCheck:
         """Compare the gradient with finite differences at the present values, along one direction per parameter.
@@ -326,8 +327,8 @@ class Fitter(Closed):
             Relative step of the differences; default that which suits the precision.
         """
         if step is not None:
-            number("Argument `step` of check_gradient", step, "> 0", lambda x: x > 0)
-        check_finite("Argument `target` of check_gradient", target)
+            number(Argument("step", "check_gradient"), step, "> 0", lambda x: x > 0)
+        check_finite(Argument("target", "check_gradient"), target)
         found = self._problem.inventory()
         given = self._given(found, self._space(found), self._as_predicted(target), seed)
         self._problem.check(self._structure(found, given), *given)
@@ -353,7 +354,7 @@ class Fitter(Closed):
         self._solver.check(space)
         return space
 
-    def _describe(self, found: Inventory, given: Given, space: SearchSpace, fresh: bool) -> dict[str, Any]:
+    def _describe(self, found: Inventory, given: Given, space: SearchSpace, fresh: bool | None) -> dict[str, Any]:
         return {
             "parameters": shapes_of(given.theta),
             "back end": self.backend,
@@ -433,12 +434,15 @@ def _check_functions(loss_fn: Any, predict: Any, objective: Any, run: Mapping[st
         raise ValueError("Fitter needs either `loss_fn`, or `predict`, with an `objective` or without.")
     name = "predict" if loss_fn is None else "loss_fn"
     if odd := [argument for argument, x in run.items() if x is not None]:
-        raise ValueError(
-            f"Argument `{odd[0]}` of Fitter belongs to the run that it makes itself; `{name}` makes its own. Leave one "
-            "of the two out."
+        raise argument_error(
+            Argument(odd[0], "Fitter"),
+            f"belongs to the run that it makes itself; `{name}` makes its own",
+            hint="Leave one of the two out.",
         )
     if isinstance(objective, Mapping):
-        raise TypeError(f"Argument `objective` of Fitter must be one function of what `{name}` returns.")
+        raise argument_error(
+            Argument("objective", "Fitter"), f"must be one function of what `{name}` returns", kind=TypeError
+        )
 
 
 def _recorded(simulator: Simulator, run: Mapping[str, Any], objective: Any, backend: str) -> Recorded:
@@ -461,23 +465,23 @@ def _itself(subject: Subject) -> Subject:
 
 
 def _check_options(backend: str, optimizer: Any, options: Mapping[str, Any]) -> None:
-    one_of("Argument `mode` of Fitter", options["mode"], ("reverse", "forward"))
-    whole("Argument `n_starts` of Fitter", options["n_starts"])
+    one_of(Argument("mode", "Fitter"), options["mode"], ("reverse", "forward"))
+    whole(Argument("n_starts", "Fitter"), options["n_starts"])
     if options["popsize"] is not None:
-        whole("Argument `popsize` of Fitter", options["popsize"])
+        whole(Argument("popsize", "Fitter"), options["popsize"])
     for name, value in options.items():
         backends, absent = _OPTIONS[name]
         if backend not in backends and _is_given(value, absent):
-            raise ValueError(
-                f"Argument `{name}` of Fitter belongs to the back ends {', '.join(backends)}; "
-                f"{backend!r} would ignore it."
+            raise argument_error(
+                Argument(name, "Fitter"),
+                f"belongs to the back ends {', '.join(backends)}; {backend!r} would ignore it",
             )
     if backend == "scipy":
         evolves = _evolves(optimizer)
         for name in ("mode", "grad_horizon") if evolves else ("popsize",):
             if _is_given(options[name], _OPTIONS[name][1]):
-                raise ValueError(
-                    f"Argument `{name}` of Fitter would be ignored by {optimizer or 'differential_evolution'}."
+                raise argument_error(
+                    Argument(name, "Fitter"), f"would be ignored by {optimizer or 'differential_evolution'}"
                 )
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from brainmass._common.archive import Archive, decode, encode
 from brainmass._common.display import number, page, table
 from brainmass._common.extras import import_io
-from brainmass._common.messages import show
+from brainmass._common.messages import Argument, argument_error, show
 from brainmass._common.reading.problems import as_path
 from brainmass.dynamics.module import Closed
 from brainmass.fitting.description import Bounds
@@ -22,7 +22,7 @@ from brainmass.simulation.inventory import ByPath
 __all__ = ["FitResult", "FitStep"]
 
 _MOST = 12
-_ARCHIVE = Archive("brainmass.FitResult", 1, "`path` of FitResult.load", "FitResult.save")
+_ARCHIVE = Archive("brainmass.FitResult", 1, ("path", "FitResult.load"), "FitResult.save")
 _SAVED = (
     "backend", "best_loss", "best_params", "history", "n_steps", "prediction", "histories", "grad_norms", "provenance",
 )  # fmt: skip
@@ -169,9 +169,12 @@ class FitResult(Closed):
         """
         target = _checked(path, "save").resolve()
         if not target.parent.is_dir():
-            raise FileNotFoundError(
-                f"Argument `path` of FitResult.save must lie in an existing folder, but {target.parent} is none. "
-                'Example: result.save("fit.npz").'
+            raise argument_error(
+                Argument("path", "FitResult.save"),
+                "must lie in an existing folder",
+                f"{target.parent} is none",
+                'result.save("fit.npz").',
+                kind=FileNotFoundError,
             )
         arrays: dict[str, Any] = {}
         held = {name: getattr(self, name) for name in _SAVED}
@@ -205,10 +208,12 @@ def _kind(optimizer: Any) -> str:
 
 
 def _checked(path: str | os.PathLike[str], method: str) -> Path:
-    path = as_path(path, f"Argument `path` of FitResult.{method}")
+    path = as_path(path, Argument("path", f"FitResult.{method}"))
     if path.suffix != ".npz":
-        raise ValueError(
-            f"Argument `path` of FitResult.{method} must end in .npz, but is {os.fspath(path)!r}. "
-            f'Example: {method}("fit.npz").'
+        raise argument_error(
+            Argument("path", f"FitResult.{method}"),
+            "must end in .npz",
+            f"is {os.fspath(path)!r}",
+            f'{method}("fit.npz").',
         )
     return path

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import brainunit as u
@@ -11,7 +12,7 @@ import numpy as np
 from jax.scipy.stats import norm
 
 from brainmass._common.checks import flag, instance, numbers
-from brainmass._common.messages import show
+from brainmass._common.messages import Argument, argument_error, show
 from brainmass.dynamics.module import Closed, fixed
 
 __all__ = ["LogNormal", "Normal", "Prior"]
@@ -42,12 +43,14 @@ class Prior(Closed):
 
     def __init__(self, distribution: Any, unit: u.Unit = u.UNITLESS, *, log: bool = False):
         if lacking := [name for name in _NEEDED if not callable(getattr(distribution, name, None))]:
-            raise TypeError(
-                f"Argument `distribution` of Prior must have a method `{lacking[0]}`, as those of numpyro have, but is "
-                f"{show(distribution)}. Example: brainmass.Normal(0.0, 1.0), or "
-                "brainmass.Prior(numpyro.distributions.Gamma(2.0, 1.0), unit=u.ms)."
+            raise argument_error(
+                Argument("distribution", "Prior"),
+                f"must have a method `{lacking[0]}`, as those of numpyro have",
+                f"is {show(distribution)}",
+                "brainmass.Normal(0.0, 1.0), or brainmass.Prior(numpyro.distributions.Gamma(2.0, 1.0), unit=u.ms).",
+                kind=TypeError,
             )
-        what = f"Argument `{{}}` of {type(self).__name__}".format
+        what = partial(Argument, owner=type(self).__name__)
         self.unit = instance(what("unit"), unit, u.Unit, "a unit", example="unit=u.mV")
         self.distribution, self.log = distribution, flag(what("log"), log)
 
@@ -109,7 +112,7 @@ class LogNormal(Prior):
         unit, median = _numbers("LogNormal", median=median)
         _, _, spread = _numbers("LogNormal", of_log=0.0, spread=spread)
         if not (median > 0).all():
-            raise ValueError(f"Argument `median` of LogNormal must be > 0, but is {show(median)}.")
+            raise argument_error(Argument("median", "LogNormal"), "must be > 0", f"is {show(median)}")
         super().__init__(_LogGauss(np.log(median), spread), unit, log=True)
 
 
@@ -189,7 +192,7 @@ def _inverse_of_cdf(distribution: Any, p: float, low: np.ndarray, high: np.ndarr
 
 def _numbers(owner: str, **given: Any) -> tuple:
     """The unit of the first, and all as arrays in it."""
-    given = {name: numbers(f"Argument `{name}` of {owner}", value) for name, value in given.items()}
+    given = {name: numbers(Argument(name, owner), value) for name, value in given.items()}
     first = next(iter(given))
     unit = u.get_unit(given[first])
     out: list[Any] = []
@@ -197,10 +200,12 @@ def _numbers(owner: str, **given: Any) -> tuple:
         if not u.get_unit(value).has_same_dim(unit):
             kind = "have no unit" if unit.is_unitless else f"have a unit like {unit}"
             as_first = "" if first == "of_log" else f", as `{first}`"
-            raise u.UnitMismatchError(f"Argument `{name}` of {owner} must {kind}{as_first}, but is {show(value)}.")
+            raise argument_error(
+                Argument(name, owner), f"must {kind}{as_first}", f"is {show(value)}", kind=u.UnitMismatchError
+            )
         found = np.asarray(u.Quantity(value).to_decimal(unit), float)
         if not np.isfinite(found).all() or (name in ("std", "spread") and not (found > 0).all()):
             rule = "> 0 and finite" if name in ("std", "spread") else "finite"
-            raise ValueError(f"Argument `{name}` of {owner} must be {rule}, but is {show(value)}.")
+            raise argument_error(Argument(name, owner), f"must be {rule}", f"is {show(value)}")
         out.append(found)
     return unit, *out

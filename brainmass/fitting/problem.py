@@ -16,7 +16,7 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 
 from brainmass._common.checks import is_traced
-from brainmass._common.messages import show
+from brainmass._common.messages import Argument, argument_error, show
 from brainmass._common.random import fold, keys_from
 from brainmass._common.same import Pictures, environment
 from brainmass.fitting.rows import Rows
@@ -224,9 +224,11 @@ def _call(function: Callable[..., Any], model: Any, key: Any, data: Any) -> Any:
     if data is None:
         return call(function, key, model)
     if _positional(function) < 3:
-        raise TypeError(
-            "Argument `data` of fit needs a third argument that takes a row of it: write "
-            "`predict(model, key, data)`, or `loss_fn(model, key, data)`."
+        raise argument_error(
+            Argument("data", "fit"),
+            "needs a third argument that takes a row of it: write `predict(model, key, data)`, or "
+            "`loss_fn(model, key, data)`",
+            kind=TypeError,
         )
     with keys_from(key):
         return function(model, key, data)

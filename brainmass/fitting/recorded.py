@@ -9,7 +9,7 @@ import brainunit as u
 import jax
 import numpy as np
 
-from brainmass._common.messages import show, suggestion
+from brainmass._common.messages import Argument, argument_error, show, suggestion
 from brainmass.dynamics.noise import Noise
 from brainmass.fitting.saved import digest
 from brainmass.forward.observer import Observer
@@ -104,14 +104,17 @@ def as_objective(objective: Any, monitors: Any) -> Any:
     if not isinstance(objective, Mapping):
         return objective
     if not objective:
-        raise ValueError("Argument `objective` of Fitter must hold at least one function, but is empty.")
+        raise argument_error(Argument("objective", "Fitter"), "must hold at least one function", "is empty")
     _check_names("objective", "Fitter", objective, monitors, all_of=False)
     if len(objective) == 1:
         return next(iter(objective.values()))
     for name, function in objective.items():
         if not callable(function):
-            raise TypeError(
-                f"Argument `objective` of Fitter must hold functions, but for `{name}` has {show(function)}."
+            raise argument_error(
+                Argument("objective", "Fitter"),
+                "must hold functions",
+                f"for `{name}` has {show(function)}",
+                kind=TypeError,
             )
 
     def total(prediction: Mapping[str, Any], target: Any) -> Any:
@@ -123,16 +126,20 @@ def as_objective(objective: Any, monitors: Any) -> Any:
 def _check_names(argument: str, of: str, given: Any, known: Any, all_of: bool = True) -> None:
     """That a mapping has the names of the monitors that are compared."""
     if not isinstance(given, Mapping):
-        raise TypeError(
-            f"Argument `{argument}` of {of} must map {', '.join(known)} to what belongs to each, but is {show(given)}."
+        raise argument_error(
+            Argument(argument, of),
+            f"must map {', '.join(known)} to what belongs to each",
+            f"is {show(given)}",
+            kind=TypeError,
         )
     if strange := [name for name in given if name not in known]:
-        raise ValueError(
-            f"Argument `{argument}` of {of} names {strange[0]!r}, which is not compared."
-            f"{suggestion(str(strange[0]), known)} There are {', '.join(known)}."
+        raise argument_error(
+            Argument(argument, of),
+            f"names {strange[0]!r}, which is not compared",
+            hint=f"{suggestion(str(strange[0]), known)} There are {', '.join(known)}.",
         )
     if all_of and (missing := [name for name in known if name not in given]):
-        raise ValueError(f"Argument `{argument}` of {of} lacks {', '.join(missing)}.")
+        raise argument_error(Argument(argument, of), f"lacks {', '.join(missing)}")
 
 
 def _as_mapping(inputs: Any, model: Any) -> dict[str, Any]:

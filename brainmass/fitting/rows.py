@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from brainmass._common.checks import is_whole
-from brainmass._common.messages import show
+from brainmass._common.messages import Argument, argument_error, show
 
 __all__ = ["Rows", "as_rows", "chunks", "minibatch"]
 
@@ -31,8 +31,8 @@ def as_rows(target: Any, data: Any, batch: int | None) -> Any:
     parts = {"target": jax.tree.leaves(target), "data": jax.tree.leaves(data)}
     lengths = {f"`{name}`": (*np.shape(x), "no rows")[0] for name, leaves in parts.items() for x in leaves}
     if not lengths:
-        raise ValueError(
-            "Argument `batch` of fit needs `data` or `target`, which must have one row for each subject or window."
+        raise argument_error(
+            Argument("batch", "fit"), "needs `data` or `target`, which must have one row for each subject or window"
         )
     counts = {np.shape(x)[:1] for leaves in parts.values() for x in leaves}
     if len(counts) != 1 or counts == {()} or counts == {(0,)}:
@@ -42,8 +42,8 @@ def as_rows(target: Any, data: Any, batch: int | None) -> Any:
         )
     n = counts.pop()[0]
     if batch is not None and not is_whole(batch, 1, n):
-        raise ValueError(
-            f"Argument `batch` of fit must be an int from 1 to {n}, the number of rows, but is {show(batch)}."
+        raise argument_error(
+            Argument("batch", "fit"), f"must be an int from 1 to {n}, the number of rows", f"is {show(batch)}"
         )
     as_arrays = jax.tree.map(np.asarray, (target, data))
     return Rows(np.arange(n, dtype=np.int32), *as_arrays)

@@ -14,10 +14,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from brainmass._common.archive import Archive
+from brainmass._common.messages import Argument, argument_error
 
 __all__ = ["Saved", "digest", "leaves_of", "shapes_of", "with_leaves"]
 
-_ARCHIVE = Archive("brainmass.Fitter", 1, "`resume` of fit", "`save`")
+_ARCHIVE = Archive("brainmass.Fitter", 1, ("resume", "fit"), "`save`")
 
 
 @dataclass(frozen=True)
@@ -43,9 +44,10 @@ class Saved:
         for what in dict.fromkeys([*present, *saved.problem]):
             then, now = saved.problem.get(what), present.get(what)
             if then != now:
-                raise ValueError(
-                    f"Argument `resume` of fit must be a file of the same fit, but {str(path)!r} has another {what}: "
-                    f"{then} there, {now} here."
+                raise argument_error(
+                    Argument("resume", "fit"),
+                    "must be a file of the same fit",
+                    f"{str(path)!r} has another {what}: {then} there, {now} here",
                 )
         return saved
 

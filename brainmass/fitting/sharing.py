@@ -7,7 +7,7 @@ from typing import Any
 import brainunit as u
 import numpy as np
 
-from brainmass._common.messages import show
+from brainmass._common.messages import argument_error, show
 
 __all__ = ["Sharing"]
 
@@ -35,9 +35,11 @@ class Sharing:
         labels = np.asarray(shared)
         n = shape[0] if shape else labels.size if n_regions is None else n_regions
         if len(shape) > 1 or labels.shape != (n,):
-            raise ValueError(
-                f"{what} must have one number for each region, and a label for each of the {n} in `shared`, but has "
-                f'shape {shape} and {show(shared)}. Example: shared=["visual", "visual", "motor"].'
+            raise argument_error(
+                what,
+                f"must have one number for each region, and a label for each of the {n} in `shared`",
+                f"has shape {shape} and {show(shared)}",
+                'shared=["visual", "visual", "motor"].',
             )
         _, first, group = np.unique(labels, return_index=True, return_inverse=True)
         self._group, self._count = np.argsort(np.argsort(first))[group.reshape(-1)], len(first)

@@ -12,6 +12,7 @@ import numpy as np
 from brainstate.nn import IdentityT
 from jax.flatten_util import ravel_pytree
 
+from brainmass._common.messages import Argument, argument_error
 from brainmass._common.random import fold_at_once
 from brainmass.fitting.coordinate import Coordinate
 from brainmass.fitting.description import Bounds, Fixed, Free, fitted_paths
@@ -92,9 +93,10 @@ class SearchSpace:
 
     def check_for_density(self) -> None:
         if flat := [path for path, side in self.sides.items() if side.prior is None and side.low is None]:
-            raise ValueError(
-                f"Argument `search_space` of Fitter must give {', '.join(flat)} a prior or bounds, for a density. "
-                f'Example: search_space={{"{flat[0]}": brainmass.Normal(0.0, 1.0)}}.'
+            raise argument_error(
+                Argument("search_space", "Fitter"),
+                f"must give {', '.join(flat)} a prior or bounds, for a density",
+                example=f'search_space={{"{flat[0]}": brainmass.Normal(0.0, 1.0)}}.',
             )
 
     # --- draws and places ---------------------------------------------------------------------------------------------
@@ -148,10 +150,11 @@ class Box:
         for side in space.sides.values():
             side.bound_by_transform()
         if missing := [path for path, side in space.sides.items() if side.low is None]:
-            raise ValueError(
-                "Argument `search_space` of Fitter must bound all trainable parameters, but lacks "
-                f"{', '.join(missing)}. One that is not to be fitted is given without `fit=True`, or as "
-                "brainmass.Fixed()."
+            raise argument_error(
+                Argument("search_space", "Fitter"),
+                "must bound all trainable parameters",
+                f"lacks {', '.join(missing)}",
+                hint="One that is not to be fitted is given without `fit=True`, or as brainmass.Fixed().",
             )
         self.start, self.bounded = space.place(space.start), True
         self.values, self.stored = space.at, space.stored

@@ -12,6 +12,7 @@ from brainstate import HiddenState
 from braintools.init import Constant
 
 from brainmass._common.checks import one_of
+from brainmass._common.messages import Argument, argument_error
 from brainmass._common.times import time_step
 from brainmass.dynamics.checks import check_input_shape
 from brainmass.dynamics.fields import Domain, Initializer, Par, nonnegative, option, param, positive, state
@@ -103,9 +104,11 @@ class BOLDSignal(ScaledDrive):
     @classmethod
     def _refuse_unused(cls, name: str, output: str) -> None:
         if name in ("TE", "epsilon", "nu0", "r0") and output == "friston2003":
-            raise TypeError(
-                f"Argument `{name}` of {cls.__name__} has no part in the output 'friston2003'. "
-                "Example: output='stephan2007'."
+            raise argument_error(
+                Argument(name, cls.__name__),
+                "has no part in the output 'friston2003'",
+                example="output='stephan2007'.",
+                kind=TypeError,
             )
 
     def __setattr__(self, key: str, value: Any) -> None:

@@ -13,7 +13,7 @@ from braintools.init import Constant
 from jax import lax
 
 from brainmass._common.checks import one_of
-from brainmass._common.messages import show
+from brainmass._common.messages import Argument, argument_error, show
 from brainmass._common.precision import default_dtype
 from brainmass._common.times import milliseconds, steps_of
 from brainmass.dynamics.checks import check_input_shape
@@ -108,15 +108,18 @@ class HRFBold(ShowsConstructor, ScaledDrive):
     def check(self) -> None:
         options = {"convolution_mode": _MODES, "method": _METHODS, "scaling": _SCALINGS}
         for argument, known in options.items():
-            one_of(f"Argument `{argument}` of HRFBold", getattr(self, argument), known)
+            one_of(Argument(argument, "HRFBold"), getattr(self, argument), known)
         if not isinstance(self.kernel, HRFKernel):
-            raise TypeError(
-                f"Argument `kernel` of HRFBold must be an HRFKernel, but is {show(self.kernel)}. "
-                "Example: kernel=brainmass.GammaHRFKernel()."
+            raise argument_error(
+                Argument("kernel", "HRFBold"),
+                "must be an HRFKernel",
+                f"is {show(self.kernel)}",
+                "kernel=brainmass.GammaHRFKernel().",
+                kind=TypeError,
             )
         if isinstance(self.history, str) and self.history != "steady":
-            raise ValueError(
-                f"Argument `history` of HRFBold must be an array, None or 'steady', but is {self.history!r}."
+            raise argument_error(
+                Argument("history", "HRFBold"), "must be an array, None or 'steady'", f"is {self.history!r}"
             )
         _ = self.stride
 
@@ -186,9 +189,10 @@ class HRFBold(ShowsConstructor, ScaledDrive):
         """The rows before the start, as many as the response is long."""
         if isinstance(self.history, str):
             if first is None:
-                raise ValueError(
-                    "Argument `history` of HRFBold must be an array or None in a run, where the first row is not "
-                    "known before, but is 'steady'."
+                raise argument_error(
+                    Argument("history", "HRFBold"),
+                    "must be an array or None in a run, where the first row is not known before",
+                    "is 'steady'",
                 )
             return jnp.broadcast_to(first, (self.length, *shape))
         if self.history is None:
@@ -196,9 +200,10 @@ class HRFBold(ShowsConstructor, ScaledDrive):
         given = jnp.asarray(self.as_drive(self.history), default_dtype())
         pairs = zip(given.shape[:0:-1], reversed(shape), strict=False)
         if not 0 < given.ndim <= len(shape) + 1 or not all(got in (1, n) for got, n in pairs):
-            raise ValueError(
-                f"Argument `history` of HRFBold must have shape (rows, {', '.join(map(str, shape))}), but has shape "
-                f"{given.shape}."
+            raise argument_error(
+                Argument("history", "HRFBold"),
+                f"must have shape (rows, {', '.join(map(str, shape))})",
+                f"has shape {given.shape}",
             )
         given = jnp.broadcast_to(given[-self.length :], (min(len(given), self.length), *shape))
         return jnp.concatenate([jnp.zeros((self.length - len(given), *shape), default_dtype()), given])

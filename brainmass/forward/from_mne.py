@@ -9,6 +9,7 @@ import brainunit as u
 import numpy as np
 
 from brainmass._common.checks import is_traced
+from brainmass._common.messages import Argument, argument_error
 
 __all__ = ["check_magnitude", "gain_of_forward", "is_forward"]
 
@@ -26,13 +27,16 @@ def is_forward(given: Any) -> bool:
 def gain_of_forward(owner: str, forward: Any, kind: str, parcels: Any, orientations: Any) -> tuple[Any, list[str]]:
     """The lead field (regions, sensors) with its unit, and the names of the sensors."""
     if not is_forward(forward):
-        raise TypeError(
-            f"Argument `forward` of {owner} must be a Forward of MNE, but is a {type(forward).__name__}. "
-            "Example: from_mne(mne.read_forward_solution('subject-fwd.fif'))"
+        raise argument_error(
+            Argument("forward", owner),
+            "must be a Forward of MNE",
+            f"is a {type(forward).__name__}",
+            "from_mne(mne.read_forward_solution('subject-fwd.fif'))",
+            kind=TypeError,
         )
     picks = [i for i, channel in enumerate(forward["info"]["chs"]) if _is(channel, kind)]
     if not picks:
-        raise ValueError(f"Argument `forward` of {owner} must have sensors of {owner}, but has none.")
+        raise argument_error(Argument("forward", owner), f"must have sensors of {owner}", "has none")
     names = [forward["info"]["chs"][i]["ch_name"] for i in picks]
     rows = [list(forward["sol"]["row_names"]).index(name) for name in names]
     gain = _along(owner, forward, np.asarray(forward["sol"]["data"], float)[rows], orientations)
@@ -51,23 +55,25 @@ def _along(owner: str, forward: Any, gain: np.ndarray, orientations: Any) -> np.
     n = int(forward["nsource"])
     if int(forward["source_ori"]) == _FIXED:
         if orientations is not None:
-            raise ValueError(f"Argument `orientations` of {owner} has no part where those of the forward are fixed.")
+            raise argument_error(Argument("orientations", owner), "has no part where those of the forward are fixed")
         return gain
     gain = gain.reshape(len(gain), n, 3)  # x, y, z of the first source, then of the second
     if orientations is not None:
         vectors = np.asarray(orientations, float)
         if vectors.shape != (n, 3):
-            raise ValueError(
-                f"Argument `orientations` of {owner} must have shape ({n}, 3), one direction per source, but has "
-                f"{vectors.shape}."
+            raise argument_error(
+                Argument("orientations", owner),
+                f"must have shape ({n}, 3), one direction per source",
+                f"has {vectors.shape}",
             )
         if forward["surf_ori"]:
-            raise ValueError(f"Argument `orientations` of {owner} needs a forward with surf_ori=False.")
+            raise argument_error(Argument("orientations", owner), "needs a forward with surf_ori=False")
         return np.einsum("msx,sx->ms", gain, vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
     if any(space["type"] != "surf" for space in forward["src"]):
-        raise ValueError(
-            f"Argument `forward` of {owner} has sources in a volume, which have no normal. Give `orientations`, of "
-            f"shape ({n}, 3)."
+        raise argument_error(
+            Argument("forward", owner),
+            "has sources in a volume, which have no normal",
+            hint=f"Give `orientations`, of shape ({n}, 3).",
         )
     if forward["surf_ori"]:
         return gain[:, :, 2]
@@ -85,10 +91,11 @@ def _weights(owner: str, forward: Any, parcels: Any, n: int) -> np.ndarray:
         given = np.asarray(parcels)
         members = given.astype(float) if given.ndim == 2 else _of_regions(given)
     if members.shape[0] != n or (members.sum(axis=0) == 0).any():
-        raise ValueError(
-            f"Argument `parcels` of {owner} must name a region for each of the {n} sources, and a source for each "
-            f"region, but has shape {members.shape}"
-            + ("." if members.shape[0] != n else f" and none for region {int(np.argmin(members.sum(axis=0) != 0))}.")
+        empty = "" if members.shape[0] != n else f" and none for region {int(np.argmin(members.sum(axis=0) != 0))}"
+        raise argument_error(
+            Argument("parcels", owner),
+            f"must name a region for each of the {n} sources, and a source for each region",
+            f"has shape {members.shape}{empty}",
         )
     return members / members.sum(axis=0)
 
@@ -120,7 +127,9 @@ def check_magnitude(what: str, values: Any, unit: Any) -> None:
     (low, high), (least, most) = _IN_SI[kind]
     if low <= largest <= high and not least <= u.Quantity(largest, unit=unit).to_decimal(_SI[kind]) < most:
         example = "u.volt" if kind == "eeg" else "u.tesla"
-        raise ValueError(
-            f"{what} must carry its unit where plain numbers, which are in {unit}, reach {largest:.3g}: those of MNE, "
-            f"Brainstorm and others are in {_SI[kind]}. Example: L=L * {example} / (u.amp * u.meter)."
+        raise argument_error(
+            what,
+            f"must carry its unit where plain numbers, which are in {unit}, reach {largest:.3g}: "
+            f"those of MNE, Brainstorm and others are in {_SI[kind]}",
+            example=f"L=L * {example} / (u.amp * u.meter).",
         )

@@ -18,7 +18,7 @@ from jax import lax
 
 from brainmass._common.checks import as_array, flag, instance, is_traced, items, numbers, one_of
 from brainmass._common.foreign import Held, as_text, opened
-from brainmass._common.messages import show
+from brainmass._common.messages import Argument, argument_error, show
 from brainmass._common.precision import default_dtype
 from brainmass.dynamics.checks import as_input, as_param
 from brainmass.dynamics.declaration import population_shape
@@ -96,7 +96,7 @@ class LeadFieldModel(LinearObserver):
 
     def _admitted(self, key: str, value: Any) -> Any:
         if key in ("sensor_unit", "dipole_unit"):
-            instance(f"Argument `{key}` of {self._owner}", value, u.Unit, "a unit", example=f"{key}=u.mV")
+            instance(Argument(key, self._owner), value, u.Unit, "a unit", example=f"{key}=u.mV")
         if key == "L" and (value is not None or self._closed):
             value = self._gain(value)
         if key == "scale" and isinstance(value, u.Unit):
@@ -136,19 +136,22 @@ class LeadFieldModel(LinearObserver):
     @noise_cov.setter
     def noise_cov(self, given: Any) -> None:
         if given is not None:
-            factor = _square_root(f"Argument `noise_cov` of {self._owner}", self.M, self.sensor_unit**2, given)
+            factor = _square_root(Argument("noise_cov", self._owner), self.M, self.sensor_unit**2, given)
             given = LongTermState(jnp.asarray(factor, default_dtype()))
         vars(self)["noise_factor"] = given  # a part, which is not set from outside
 
     def _gain(self, given: Any) -> Param:
         unit = self.sensor_unit / self.dipole_unit
         if is_forward(given):
-            raise TypeError(
-                f"Argument `L` of {self._owner} must be an array, but is a Forward of MNE. "
-                f"Example: {self._owner}.from_mne(forward)"
+            raise argument_error(
+                Argument("L", self._owner),
+                "must be an array",
+                "is a Forward of MNE",
+                f"{self._owner}.from_mne(forward)",
+                kind=TypeError,
             )
         given = _as_matrix(
-            f"Argument `L` of {self._owner} (lead field)",
+            Argument("L", self._owner, "lead field"),
             given,
             _REGIONS,
             _SENSORS,
@@ -158,12 +161,14 @@ class LeadFieldModel(LinearObserver):
         got, wanted = u.math.shape(value), (self.R, self.M)
         if got != wanted:
             hint = " Write L=L.T." if got == wanted[::-1] else ""
-            raise ValueError(
-                f"Argument `L` of {self._owner} (lead field) must have shape {wanted}, regions by sensors, but has "
-                f"shape {got}.{hint}"
+            raise argument_error(
+                Argument("L", self._owner, "lead field"),
+                f"must have shape {wanted}, regions by sensors",
+                f"has shape {got}",
+                hint=f"{hint}",
             )
         if u.get_unit(value).dim == u.DIMENSIONLESS and not isinstance(given, Param):
-            check_magnitude(f"Argument `L` of {self._owner} (lead field)", value, unit)
+            check_magnitude(Argument("L", self._owner, "lead field"), value, unit)
             given = u.maybe_decimal(given) * unit
         spec = dataclasses.replace(self._params["L"], doc="lead field", units=(unit,))
         return as_param(self._owner, spec, given, wanted)
@@ -326,9 +331,10 @@ def _as_matrix(what: str, given: Any, rows: tuple[str, ...], columns: tuple[str,
     held = opened(what, as_array(given))
     dims = [str(dim).lower() for dim in held.dims]
     if asked and not set(dims) & {*rows, *columns} and _is_open(held.values):
-        raise ValueError(
-            f"{what} is square, so that its shape does not tell which axis is which. Give it with names: "
-            f"xarray.DataArray(L, dims=({rows[0]!r}, {columns[0]!r}))."
+        raise argument_error(
+            what,
+            "is square, so that its shape does not tell which axis is which",
+            hint=f"Give it with names: xarray.DataArray(L, dims=({rows[0]!r}, {columns[0]!r})).",
         )
     turned = len(dims) == 2 and dims[0] in columns and dims[1] in rows
     return held.transposed((1, 0)).values if turned else held.values
@@ -336,7 +342,7 @@ def _as_matrix(what: str, given: Any, rows: tuple[str, ...], columns: tuple[str,
 
 def _sensor_names(owner: str, given: Any, n: int, of_table: bool) -> tuple[str, ...] | None:
     """Names of the sensors, as they are given or as a table has them."""
-    what = f"Argument `sensors` of {owner}"
+    what = Argument("sensors", owner)
     if of_table:
         held = opened(what, given)
         axis = next((i for i, dim in enumerate(held.dims) if str(dim).lower() in _SENSORS), None)
@@ -344,7 +350,7 @@ def _sensor_names(owner: str, given: Any, n: int, of_table: bool) -> tuple[str, 
         return None if texts is None else tuple(texts)
     names = [given] if isinstance(given, str) else [as_text(what, one) for one in items(what, given, "names")]
     if len(names) != n or len(set(names)) < n:
-        raise ValueError(f"{what} must be {n} names that differ, but are {names!r}. Example: sensors=['Fz', 'Cz'].")
+        raise argument_error(what, f"must be {n} names that differ", f"are {names!r}", "sensors=['Fz', 'Cz'].")
     return tuple(names)
 
 
@@ -354,21 +360,24 @@ def _square_root(what: str, n: int, unit: u.Unit, given: Any) -> np.ndarray:
     got = u.get_unit(matrix)
     if got.dim != u.DIMENSIONLESS:
         if not got.has_same_dim(unit):
-            raise u.UnitMismatchError(
-                f"{what} must be in {unit}, the square of `sensor_unit`, or plain numbers, but is in {got}."
+            raise argument_error(
+                what,
+                f"must be in {unit}, the square of `sensor_unit`, or plain numbers",
+                f"is in {got}",
+                kind=u.UnitMismatchError,
             )
         matrix = matrix.to_decimal(unit)
     matrix = np.asarray(u.maybe_decimal(matrix), float)
     if matrix.shape != (n, n) or not np.isfinite(matrix).all():
-        raise ValueError(f"{what} must be finite numbers of shape ({n}, {n}), but is {show(given)}.")
+        raise argument_error(what, f"must be finite numbers of shape ({n}, {n})", f"is {show(given)}")
     largest = np.abs(matrix).max()
     if np.abs(matrix - matrix.T).max() > 1e-5 * largest:
-        raise ValueError(
-            f"{what} must be symmetric, but differs from its transpose by {np.abs(matrix - matrix.T).max():.3g}."
+        raise argument_error(
+            what, "must be symmetric", f"differs from its transpose by {np.abs(matrix - matrix.T).max():.3g}"
         )
     values, vectors = np.linalg.eigh((matrix + matrix.T) / 2)
     if values[0] < -1e-5 * largest:
-        raise ValueError(f"{what} must be positive semidefinite, but its smallest eigenvalue is {values[0]:.3g}.")
+        raise argument_error(what, "must be positive semidefinite", f"its smallest eigenvalue is {values[0]:.3g}")
     return vectors * np.sqrt(np.maximum(values, 0.0))
 
 
@@ -429,17 +438,17 @@ class LeadfieldReadout(LinearObserver):
         return super()._admitted(key, value)
 
     def _of_two_axes(self, lm: Any) -> Any:
-        what = f"Argument `lm` of {self._owner} (lead field)"
+        what = Argument("lm", self._owner, "lead field")
         lm = _as_matrix(what, lm, rows=_SENSORS, columns=_REGIONS)
         shape = u.math.shape(lm.value() if isinstance(lm, Param) else lm)
         if len(shape) != 2:
-            raise ValueError(f"{what} must have shape (sensors, regions), but has shape {shape}.")
+            raise argument_error(what, "must have shape (sensors, regions)", f"has shape {shape}")
         return lm
 
     def check(self) -> None:
         if not isinstance(self.normalize, bool):
-            one_of(f"Argument `normalize` of {self._owner}", self.normalize, ("l1", "l2"), also="True, False, ")
-        flag(f"Argument `demean` of {self._owner}", self.demean)
+            one_of(Argument("normalize", self._owner), self.normalize, ("l1", "l2"), also="True, False, ")
+        flag(Argument("demean", self._owner), self.demean)
         if self.lm is not None:
             self.normalize_leadfield(self.lm.value())
         missing = [name for name in self._params if getattr(self, name) is None]
@@ -457,9 +466,11 @@ class LeadfieldReadout(LinearObserver):
             total = u.math.sum(u.math.square(lm) if squares else u.math.abs(lm), axis=1, keepdims=True)
             if not is_traced(total) and not np.asarray(u.get_mantissa(total)).all():
                 row = int(np.argmin(np.asarray(u.get_mantissa(total))[:, 0] != 0))
-                raise ValueError(
-                    f"Argument `lm` of {self._owner} (lead field) must have no row of zeros to be normalized, but row "
-                    f"{row} is one. Leave out that sensor, or write normalize=False."
+                raise argument_error(
+                    Argument("lm", self._owner, "lead field"),
+                    "must have no row of zeros to be normalized",
+                    f"row {row} is one",
+                    hint="Leave out that sensor, or write normalize=False.",
                 )
             lm = u.maybe_decimal(lm / (u.math.sqrt(total) if squares else total))
         return lm - u.math.mean(lm, axis=0, keepdims=True) if self.demean else lm

@@ -10,7 +10,7 @@ import brainunit as u
 import numpy as np
 
 from brainmass._common.foreign import Held
-from brainmass._common.messages import show
+from brainmass._common.messages import Argument, argument_error, show
 from brainmass.forward.lead_fields import DIPOLE, LeadFieldModel
 
 __all__ = ["EEGLeadFieldModel", "MEGLeadFieldModel", "SEEGLeadFieldModel"]
@@ -100,13 +100,16 @@ class SEEGLeadFieldModel(EEGLeadFieldModel):
             region, contact = np.argwhere(r == 0)[0]
             raise ValueError(f"Contact {contact} lies at region {region} itself, where the potential is infinite.")
         if not u.get_unit(conductivity).has_same_dim(u.siemens / u.meter):
-            raise u.UnitMismatchError(
-                f"Argument `conductivity` of {cls.__name__} must be a conductivity, but is {show(conductivity)}. "
-                "Example: conductivity=0.3 * u.siemens / u.meter."
+            raise argument_error(
+                Argument("conductivity", cls.__name__),
+                "must be a conductivity",
+                f"is {show(conductivity)}",
+                "conductivity=0.3 * u.siemens / u.meter.",
+                kind=u.UnitMismatchError,
             )
         sigma = float(conductivity.to_decimal(u.siemens / u.meter))
         if not sigma > 0:
-            raise ValueError(f"Argument `conductivity` of {cls.__name__} must be > 0, but is {show(conductivity)}.")
+            raise argument_error(Argument("conductivity", cls.__name__), "must be > 0", f"is {show(conductivity)}")
         per_current: Any = u.volt / u.amp
         if orientations is None:
             others = {"dipole_unit": u.nA} | others
@@ -121,14 +124,17 @@ class SEEGLeadFieldModel(EEGLeadFieldModel):
 def _positions(owner: str, argument: str, given: Any) -> np.ndarray:
     """Positions in metres."""
     if not u.get_unit(given).has_same_dim(u.meter):
-        raise u.UnitMismatchError(
-            f"Argument `{argument}` of {owner} must be lengths, but is {show(given)}. "
-            f"Example: {argument}=np.array([[10.0, 20.0, 5.0]]) * u.mm."
+        raise argument_error(
+            Argument(argument, owner),
+            "must be lengths",
+            f"is {show(given)}",
+            f"{argument}=np.array([[10.0, 20.0, 5.0]]) * u.mm.",
+            kind=u.UnitMismatchError,
         )
     points = np.asarray(given.to_decimal(u.meter), float)
     if points.ndim != 2 or points.shape[1] != 3 or not np.isfinite(points).all():
-        raise ValueError(
-            f"Argument `{argument}` of {owner} must be finite, of shape ({argument}, 3), but has shape {points.shape}."
+        raise argument_error(
+            Argument(argument, owner), f"must be finite, of shape ({argument}, 3)", f"has shape {points.shape}"
         )
     return points
 
@@ -137,8 +143,9 @@ def _directions(owner: str, given: Any, n: int) -> np.ndarray:
     """Unit vectors."""
     vectors = np.asarray(given, float)
     if vectors.shape != (n, 3) or not (np.linalg.norm(vectors, axis=-1) > 0).all():
-        raise ValueError(
-            f"Argument `orientations` of {owner} must be vectors other than zero, of shape ({n}, 3), but is "
-            f"{show(given)}, with shape {vectors.shape}."
+        raise argument_error(
+            Argument("orientations", owner),
+            f"must be vectors other than zero, of shape ({n}, 3)",
+            f"is {show(given)}, with shape {vectors.shape}",
         )
     return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)

@@ -14,7 +14,7 @@ from braintools.init import Constant
 
 from brainmass._common.checks import as_array, is_traced, numbers, whole
 from brainmass._common.clock import Double
-from brainmass._common.messages import show
+from brainmass._common.messages import Argument, argument_error, show
 from brainmass._common.precision import default_dtype
 from brainmass.dynamics.checks import check_input_shape
 from brainmass.dynamics.fields import option, state
@@ -38,7 +38,7 @@ __all__ = [
 def _checked_time(what: str, time: Any) -> Any:
     time = as_array(time)
     if not u.get_unit(time).has_same_dim(u.ms):
-        raise u.UnitMismatchError(f"{what} must be a time, but is {show(time)}. Example: every=1 * u.ms.")
+        raise argument_error(what, "must be a time", f"is {show(time)}", "every=1 * u.ms.", kind=u.UnitMismatchError)
     return numbers(what, time)
 
 
@@ -330,7 +330,7 @@ class FunctionalConnectivityDynamics(_Windowed):
 
     def check(self) -> None:
         if len(self.varshape) != 1 or self.varshape[0] < 3:
-            raise ValueError(f"Argument `in_size` of {self._owner} must be 3 regions or more, but is {self.varshape}.")
+            raise argument_error(Argument("in_size", self._owner), "must be 3 regions or more", f"is {self.varshape}")
 
     @property
     def needed(self) -> int:

@@ -13,7 +13,7 @@ from brainstate import HiddenState, LongTermState
 from braintools.init import Constant
 
 from brainmass._common.checks import as_array, instance, is_traced, numbers
-from brainmass._common.messages import show
+from brainmass._common.messages import Argument, argument_error, show
 from brainmass._common.precision import default_dtype
 from brainmass._common.times import milliseconds, steps_of, time_step
 from brainmass.dynamics.checks import check_input_shape
@@ -40,7 +40,7 @@ class LinearObserver(ShowsConstructor, Observer):
 
     def _admitted(self, key: str, value: Any) -> Any:
         if key == "unit":
-            instance(f"Argument `unit` of {self._owner}", value, u.Unit, "a unit", example="unit=u.mV")
+            instance(Argument("unit", self._owner), value, u.Unit, "a unit", example="unit=u.mV")
         return super()._admitted(key, value)
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -196,25 +196,29 @@ def _shares(owner: str, labels: Any, weights: Any) -> tuple[np.ndarray, np.ndarr
     """The checked labels, and by node its share of its parcel."""
     ids = np.asarray(as_array(labels)) if isinstance(labels, list | tuple | np.ndarray | jax.Array) else np.zeros(0)
     if ids.ndim != 1 or ids.dtype.kind not in "iu" or not (ids >= 0).any():
-        raise ValueError(
-            f"Argument `labels` of {owner} must be integers of shape (nodes,), not all of them negative, but is "
-            f"{show(labels)}. Example: labels=np.array([0, 0, 1, 1, -1])."
+        raise argument_error(
+            Argument("labels", owner),
+            "must be integers of shape (nodes,), not all of them negative",
+            f"is {show(labels)}",
+            "labels=np.array([0, 0, 1, 1, -1]).",
         )
     ids = ids.astype(np.int64)
     share = np.ones(len(ids))
     if weights is not None:
-        share = np.asarray(u.get_mantissa(numbers(f"Argument `weights` of {owner}", weights)), float)
+        share = np.asarray(u.get_mantissa(numbers(Argument("weights", owner), weights)), float)
     if share.shape != ids.shape or not (np.isfinite(share) & (share >= 0)).all():
-        raise ValueError(
-            f"Argument `weights` of {owner} must be finite numbers >= 0 of shape {ids.shape}, one for each node, but "
-            f"is {show(weights)}."
+        raise argument_error(
+            Argument("weights", owner),
+            f"must be finite numbers >= 0 of shape {ids.shape}, one for each node",
+            f"is {show(weights)}",
         )
     share = np.where(ids >= 0, share, 0.0)
     total = np.bincount(np.maximum(ids, 0), share)
     if not (total > 0).all():
-        raise ValueError(
-            f"Argument `labels` of {owner} must give every parcel from 0 to {ids.max()} a node of positive weight, but "
-            f"parcel {int(np.argmin(total > 0))} has none."
+        raise argument_error(
+            Argument("labels", owner),
+            f"must give every parcel from 0 to {ids.max()} a node of positive weight",
+            f"parcel {int(np.argmin(total > 0))} has none",
         )
     return ids, share / total[np.maximum(ids, 0)]
 

@@ -9,6 +9,7 @@ from brainstate import HiddenState
 from brainstate.nn import Param
 from braintools.init import Uniform
 
+from brainmass._common.messages import Argument, argument_error
 from brainmass.dynamics.fields import Initializer, Par, param, positive, spelling, state
 from brainmass.dynamics.node import NeuralMassDynamics, Preset
 from brainmass.dynamics.noise import Noise
@@ -85,5 +86,9 @@ class FitzHughNagumoStep(NeuralMassDynamics):
 
 def _minus(a: Any) -> Any:
     if isinstance(a, Param):
-        raise TypeError("Argument `a` of FitzHughNagumoStep must not be a brainstate Param: fit `delta`, which is -a.")
+        raise argument_error(
+            Argument("a", "FitzHughNagumoStep"),
+            "must not be a brainstate Param: fit `delta`, which is -a",
+            kind=TypeError,
+        )
     return -a

@@ -13,6 +13,7 @@ from brainstate import HiddenState
 from brainstate.nn import Param
 
 from brainmass._common.checks import is_function
+from brainmass._common.messages import Argument, argument_error
 from brainmass._common.precision import default_dtype
 from brainmass._common.times import time_step
 from brainmass.delays.lines import DelayLine, checked_delays, delay_steps
@@ -41,7 +42,7 @@ class PhaseCoupled(NeuralMassDynamics):
         if key == "conn" and value is not None:
             value = _as_square(self._owner, value, n)
         elif key == "delay":
-            value = None if value is None else checked_delays(f"Argument `delay` of {self._owner}", value, n)
+            value = None if value is None else checked_delays(Argument("delay", self._owner), value, n)
             self._line, self._line_dt = None, None
         return super()._admitted(key, value)
 
@@ -173,8 +174,9 @@ def _as_square(owner: str, conn: Any, n: int) -> Any:
     if shape == (n * n,) and not isinstance(conn, Param):
         return u.math.reshape(u.math.asarray(conn), (n, n))
     if shape != (n, n):
-        raise ValueError(
-            f"Argument `conn` of {owner} must have one row and one column per oscillator, ({n}, {n}), or be that flat, "
-            f"but has shape {shape}."
+        raise argument_error(
+            Argument("conn", owner),
+            f"must have one row and one column per oscillator, ({n}, {n}), or be that flat",
+            f"has shape {shape}",
         )
     return conn if isinstance(conn, Param) else u.math.asarray(conn)

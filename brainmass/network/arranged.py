@@ -9,6 +9,7 @@ import numpy as np
 from brainstate.nn import Param
 
 from brainmass._common.checks import is_traced
+from brainmass._common.messages import Argument, argument_error
 
 __all__ = ["Arranged", "check_known", "kept_if_equal", "stored"]
 
@@ -45,8 +46,10 @@ def kept_if_equal(old: Any, new: np.ndarray) -> Any:
 def check_known(speed: Any) -> None:
     """Refuse a traced speed where the room for the past is made."""
     if is_traced(speed):
-        raise ValueError(
-            "Argument `speed` of Network must be a number where the network is made within jax.jit or its like, as the "
-            "room for the past follows from it, but is traced: make the network outside, with interpolate=True, and "
-            "give the speed to Simulator.pure(..., free=['speed'])."
+        raise argument_error(
+            Argument("speed", "Network"),
+            "must be a number where the network is made within jax.jit or its like, as the room for "
+            "the past follows from it",
+            "is traced: make the network outside, with interpolate=True, and give the speed to "
+            "Simulator.pure(..., free=['speed'])",
         )

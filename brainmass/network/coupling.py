@@ -18,6 +18,7 @@ import numpy as np
 from brainstate.nn import Param
 
 from brainmass._common.checks import numbers
+from brainmass._common.messages import Argument, argument_error
 from brainmass._common.precision import default_dtype
 from brainmass.connectome.edges import Edges
 from brainmass.connectome.given import as_connections
@@ -109,9 +110,10 @@ class Coupling(WithRows):
         if self._sources is not None and shape == self._sources.shape and not isinstance(conn, Edges):
             return weights  # others for the same list of connections
         if self._shape not in (None, shape):
-            raise ValueError(
-                f"Argument `conn` of {self._owner} must have shape {self._shape}, as the weights in whose place it "
-                f"comes, but has shape {shape}."
+            raise argument_error(
+                Argument("conn", self._owner),
+                f"must have shape {self._shape}, as the weights in whose place it comes",
+                f"has shape {shape}",
             )
         self._shape, self._lengths = shape, _lengths_in_mm(conn, self._lengths, self._sources is None)
         self._sources = self._slots = self._targets = self._places = None
@@ -237,9 +239,9 @@ class Coupling(WithRows):
         ((name, x),) = sources.items()
         self._known_shape  # or the error that says what is missing  # noqa: B018
         weights = self.conn.value()
-        x = self._per_connection(f"Argument `{name}` of {owner} (activity of the sources)", x)
+        x = self._per_connection(Argument(name, owner, "activity of the sources"), x)
         if self.needs_target:
-            y = self._at_targets(f"Argument `y` of {owner} (activity of the targets)", y, u.get_unit(x))
+            y = self._at_targets(Argument("y", owner, "activity of the targets"), y, u.get_unit(x))
         if self.pairwise:
             total = self.sum_of_pairs(weights, x, y)
         else:
@@ -255,8 +257,8 @@ class Coupling(WithRows):
         if got[-1:] == (shape[0] * shape[1],):
             return u.math.reshape(x, (*got[:-1], *shape))
         if got[-2:] != shape:
-            raise ValueError(
-                f"{what} must have shape (..., {shape[0]}, {shape[1]}), as `conn`, or ({self.n_in},), but has {got}."
+            raise argument_error(
+                what, f"must have shape (..., {shape[0]}, {shape[1]}), as `conn`, or ({self.n_in},)", f"has {got}"
             )
         return x
 
@@ -264,9 +266,11 @@ class Coupling(WithRows):
         """Bound targets, like the sources."""
         y = numbers(what, needed(self, y))
         if u.math.shape(y)[-1:] not in ((), (self.n_out,)):
-            raise ValueError(f"{what} must have shape (..., {self.n_out}), but has {u.math.shape(y)}.")
+            raise argument_error(what, f"must have shape (..., {self.n_out})", f"has {u.math.shape(y)}")
         if not u.get_unit(y).has_same_dim(unit):
-            raise u.UnitMismatchError(f"{what} must have the unit of the sources, {unit}, but is in {u.get_unit(y)}.")
+            raise argument_error(
+                what, f"must have the unit of the sources, {unit}", f"is in {u.get_unit(y)}", kind=u.UnitMismatchError
+            )
         return y
 
 
@@ -298,10 +302,10 @@ def as_weights(owner: str, conn: Any) -> Param:
         raise TypeError(f"{owner} needs the argument `conn`, the weights: conn[i, j] is onto i from j.")
     conn = getattr(conn, "weights", conn)
     if not isinstance(conn, Param):
-        conn = _as_matrix(f"Argument `conn` of {owner}", u.math.asarray(numbers(f"Argument `conn` of {owner}", conn)))
+        conn = _as_matrix(Argument("conn", owner), u.math.asarray(numbers(Argument("conn", owner), conn)))
     shape = u.math.shape(conn.value() if isinstance(conn, Param) else conn)
     if len(shape) != 2:
-        raise ValueError(f"Argument `conn` of {owner} must be a matrix (N_out, N_in), but has shape {shape}.")
+        raise argument_error(Argument("conn", owner), "must be a matrix (N_out, N_in)", f"has shape {shape}")
     return as_param(owner, Coupling._params["conn"], conn, shape)
 
 
@@ -311,8 +315,10 @@ def _as_matrix(what: str, weights: Any) -> Any:
     if len(shape) == 1 and (n := math.isqrt(shape[0])) ** 2 == shape[0] > 0:
         return u.math.reshape(weights, (n, n))
     if len(shape) != 2:
-        raise ValueError(
-            f"{what} must be a matrix (N_out, N_in), or the N * N weights of N regions row by row, but has shape "
-            f"{shape}. Example: conn=weights.reshape(n_out, n_in)."
+        raise argument_error(
+            what,
+            "must be a matrix (N_out, N_in), or the N * N weights of N regions row by row",
+            f"has shape {shape}",
+            "conn=weights.reshape(n_out, n_in).",
         )
     return weights

@@ -10,6 +10,7 @@ import numpy as np
 from brainstate.nn import Param
 
 from brainmass._common.checks import flag, is_traced, numbers
+from brainmass._common.messages import Argument, argument_error
 from brainmass._common.precision import default_dtype
 from brainmass.dynamics.checks import as_regularisation
 from brainmass.dynamics.module import ClosedModule, ShowsConstructor, fixed
@@ -32,14 +33,14 @@ class EdgeWeights(ShowsConstructor, ClosedModule, Param):
     _elsewhere = fixed("fit", "t")
 
     def __init__(self, weights: Any, reg: Any = None, fit: bool = True):
-        start = _checked_matrix("Argument `weights` of EdgeWeights", weights)
+        start = _checked_matrix(Argument("weights", "EdgeWeights"), weights)
         self._ask(reg=reg, fit=fit)
         super().__init__(jnp.zeros(u.math.shape(start), default_dtype()), reg=reg, fit=fit)
         self.precompute = _Scale(start)
 
     def set_value(self, value: Any) -> None:
         start = self.precompute.start
-        value = _checked_matrix("Argument `value` of EdgeWeights.set_value", value)
+        value = _checked_matrix(Argument("value", "EdgeWeights.set_value"), value)
         _check_same_edges(start, value)
         ratio = u.maybe_decimal(u.math.where(start == 0, 1.0, value / u.math.where(start == 0, 1.0, start)))
         super().set_value(u.math.log(ratio))
@@ -48,9 +49,9 @@ class EdgeWeights(ShowsConstructor, ClosedModule, Param):
 def _checked_matrix(what: str, weights: Any) -> Any:
     weights = numbers(what, getattr(weights, "weights", weights))
     if len(u.math.shape(weights)) != 2:
-        raise ValueError(f"{what} must be a matrix (N, N), but has shape {u.math.shape(weights)}.")
+        raise argument_error(what, "must be a matrix (N, N)", f"has shape {u.math.shape(weights)}")
     if not is_traced(weights) and not np.isfinite(np.asarray(u.get_mantissa(weights))).all():
-        raise ValueError(f"{what} must be finite, but holds NaN or infinity.")
+        raise argument_error(what, "must be finite", "holds NaN or infinity")
     return u.math.asarray(weights)
 
 

@@ -10,7 +10,7 @@ import jax
 import numpy as np
 
 from brainmass._common.checks import is_traced
-from brainmass._common.messages import named, suggestion
+from brainmass._common.messages import Argument, argument_error, named, suggestion
 from brainmass.dynamics.node import NeuralMassDynamics
 from brainmass.network.coupling import Coupling
 
@@ -47,9 +47,11 @@ class Ends:
 
     def check_sent(self, name: Any, coupling: Coupling) -> None:
         if not isinstance(name, str) or name not in self.sent:
-            raise ValueError(
-                f"Argument `coupled_var` of {self.owner} must be a state of {self.source} ({', '.join(self.sent)}), "
-                f"but is {named(name)}.{suggestion(str(name), self.sent)}"
+            raise argument_error(
+                Argument("coupled_var", self.owner),
+                f"must be a state of {self.source} ({', '.join(self.sent)})",
+                f"is {named(name)}",
+                hint=suggestion(str(name), self.sent),
             )
         if coupling.needs_target and name not in self.known_there:
             raise ValueError(
@@ -57,26 +59,30 @@ class Ends:
                 f"{self.target} has none. Example: coupling='additive'."
             )
         if name in self.angles and _sees_turns(coupling):
-            raise ValueError(
-                f"Argument `coupling` of {self.owner} must be the same for an angle and a turn more, as `{name}` of "
-                f"{self.source} is an angle from -π to π, but {type(coupling).__name__} is not. "
-                "Example: coupling='kuramoto'."
+            raise argument_error(
+                Argument("coupling", self.owner),
+                f"must be the same for an angle and a turn more, as `{name}` of {self.source} is an angle from -π to π",
+                f"{type(coupling).__name__} is not",
+                "coupling='kuramoto'.",
             )
 
     def check_port(self, name: Any) -> None:
         if not isinstance(name, str) or name not in self.ports:
-            raise ValueError(
-                f"Argument `port` of {self.owner} must be an input of {self.target} ({', '.join(self.ports)}), "
-                f"but is {named(name)}.{suggestion(str(name), self.ports)}"
+            raise argument_error(
+                Argument("port", self.owner),
+                f"must be an input of {self.target} ({', '.join(self.ports)})",
+                f"is {named(name)}",
+                hint=suggestion(str(name), self.ports),
             )
 
     def check_sizes(self, coupling: Coupling) -> None:
         shape, (n_out, n_in) = (coupling.n_out, coupling.n_in), self.sizes
         if shape != self.sizes:
             whose = "one row per region of the node" if self.same else "a row per target, a column per source"
-            raise ValueError(
-                f"Argument `conn` of {self.owner} must be {'square with ' if self.same else ''}{whose}, "
-                f"({n_out}, {n_in}), but has shape {shape}."
+            raise argument_error(
+                Argument("conn", self.owner),
+                f"must be {'square with ' if self.same else ''}{whose}, ({n_out}, {n_in})",
+                f"has shape {shape}",
             )
 
 

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from brainmass._common.messages import show, suggestion
+from brainmass._common.messages import Argument, argument_error, show, suggestion
 from brainmass.dynamics.fields import Domain, Par, option, param
 from brainmass.network.coupling import Coupling, needed
 
@@ -64,9 +64,11 @@ class AdditiveCoupling(_PostSum):
         scaled, b = self.k.value() * total, self.b.value()
         unit = u.get_unit(scaled)
         if not u.get_unit(b).has_same_dim(u.UNITLESS) and not u.get_unit(b).has_same_dim(unit):
-            raise u.UnitMismatchError(
-                f"Argument `b` of {self._owner} (offset) must be in the unit of the sum, {unit}, or a plain number, "
-                f"but is in {u.get_unit(b)}."
+            raise argument_error(
+                Argument("b", self._owner, "offset"),
+                f"must be in the unit of the sum, {unit}, or a plain number",
+                f"is in {u.get_unit(b)}",
+                kind=u.UnitMismatchError,
             )
         return scaled + (b * unit if u.get_unit(b).dim == u.DIMENSIONLESS != unit.dim else b)
 
@@ -247,10 +249,12 @@ def make_coupling(coupling: Any, conn: Any, k: Any, k_is_given: bool) -> Couplin
     if isinstance(coupling, type) and issubclass(coupling, Coupling):
         return coupling(conn=conn, k=k)
     if not isinstance(coupling, str) or coupling not in COUPLINGS:
-        raise ValueError(
-            f"Argument `coupling` of Network must be one of {', '.join(map(repr, COUPLINGS))}, a Coupling class, or "
-            f"one that is made, but is {show(coupling)}.{suggestion(str(coupling), COUPLINGS)} "
-            "Example: coupling=brainmass.SigmoidalCoupling(slope=2.0)."
+        raise argument_error(
+            Argument("coupling", "Network"),
+            f"must be one of {', '.join(map(repr, COUPLINGS))}, a Coupling class, or one that is made",
+            f"is {show(coupling)}",
+            "coupling=brainmass.SigmoidalCoupling(slope=2.0).",
+            hint=suggestion(str(coupling), COUPLINGS),
         )
     return COUPLINGS[coupling](conn=conn, k=k)
 
@@ -258,16 +262,21 @@ def make_coupling(coupling: Any, conn: Any, k: Any, k_is_given: bool) -> Couplin
 def _put_on(coupling: Coupling, conn: Any, k: Any, k_is_given: bool) -> Coupling:
     owner = type(coupling).__name__
     if coupling.conn is not None:
-        raise ValueError(
-            f"Argument `coupling` of Network is a {owner} that has weights already, its own or those of another "
-            f"network or projection: make one without for each. Example: coupling=brainmass.{owner}()."
+        raise argument_error(
+            Argument("coupling", "Network"),
+            f"is a {owner} that has weights already, its own or those of another network or "
+            "projection: make one without for each",
+            example=f"coupling=brainmass.{owner}().",
         )
     if coupling.x is not None:
-        raise ValueError(f"Argument `coupling` of Network is a {owner} with bound sources: a network sends its own.")
+        raise argument_error(
+            Argument("coupling", "Network"), f"is a {owner} with bound sources: a network sends its own"
+        )
     if k_is_given:
-        raise ValueError(
-            f"Argument `k` of Network is given beside a {owner} that has its own, {show(coupling.k.value())}: "
-            f"write coupling=brainmass.{owner}(k={show(k)}), without the other."
+        raise argument_error(
+            Argument("k", "Network"),
+            f"is given beside a {owner} that has its own, {show(coupling.k.value())}: write "
+            f"coupling=brainmass.{owner}(k={show(k)}), without the other",
         )
     coupling.conn = conn
     return coupling

@@ -10,6 +10,7 @@ import numpy as np
 from brainstate.nn import IdentityT, Param
 
 from brainmass._common.checks import flag, is_traced, number, numbers, one_of
+from brainmass._common.messages import Argument, argument_error
 from brainmass._common.precision import default_dtype
 from brainmass.dynamics.checks import as_regularisation, as_transform
 from brainmass.dynamics.module import ClosedModule, ShowsConstructor, fixed
@@ -60,21 +61,21 @@ def _diagonal(values: Any) -> Any:
 
 def _check(W: Any, normalize: Any, eps: Any, return_diag: Any) -> Any:
     """The weights as numbers, if all is in order."""
-    one_of("Argument `normalize` of a Laplacian", normalize, _KINDS)
-    number("Argument `eps` of a Laplacian", eps, ">= 0", lambda x: x >= 0)
-    flag("Argument `return_diag` of a Laplacian", return_diag)
-    return _checked_weights("Argument `W` of a Laplacian", W)
+    one_of(Argument("normalize", "a Laplacian"), normalize, _KINDS)
+    number(Argument("eps", "a Laplacian"), eps, ">= 0", lambda x: x >= 0)
+    flag(Argument("return_diag", "a Laplacian"), return_diag)
+    return _checked_weights(Argument("W", "a Laplacian"), W)
 
 
 def _checked_weights(what: str, W: Any) -> Any:
     W = numbers(what, W)
     shape = u.math.shape(W)
     if len(shape) != 2 or shape[0] != shape[1]:
-        raise ValueError(f"{what} must be a square matrix, but has shape {shape}.")
+        raise argument_error(what, "must be a square matrix", f"has shape {shape}")
     values = None if is_traced(W) else np.asarray(u.get_mantissa(W))
     if values is not None and not (np.isfinite(values) & (values >= 0)).all():
         i, j = map(int, np.argwhere(~(np.isfinite(values) & (values >= 0)))[0])
-        raise ValueError(f"{what} must be finite and >= 0, but is {values[i, j]} at [{i}, {j}].")
+        raise argument_error(what, "must be finite and >= 0", f"is {values[i, j]} at [{i}, {j}]")
     return W
 
 
@@ -123,7 +124,7 @@ class LaplacianConnParam(ShowsConstructor, ClosedModule, Param):
         self.precompute = _OfGains(weights, normalize, eps, return_diag)
 
 
-_MASK = "Argument `mask` of LaplacianConnParam"
+_MASK = Argument("mask", "LaplacianConnParam")
 
 
 class _OfGains:

@@ -10,7 +10,7 @@ import brainunit as u
 
 from brainmass._common.checks import instance, items
 from brainmass._common.display import Html, folded, page, table
-from brainmass._common.messages import show, suggestion
+from brainmass._common.messages import Argument, argument_error, show, suggestion
 from brainmass._common.places import refuse_two_places
 from brainmass.dynamics.declaration import bind_inputs, read_input
 from brainmass.dynamics.declared import near_name
@@ -116,11 +116,15 @@ class Network(Module):
             setattr(self, name, node[name] if isinstance(node, Mapping) else node)
         projections = [
             instance("Each of the `projections` of Network", projection, Projection, "a brainmass.Projection")
-            for projection in items("Argument `projections` of Network", projections, "projections")
+            for projection in items(Argument("projections", "Network"), projections, "projections")
         ]
         if conn is not None or not projections:
             if isinstance(node, Mapping):
-                raise TypeError("Argument `conn` of Network belongs to one node; of several, name their `projections`.")
+                raise argument_error(
+                    Argument("conn", "Network"),
+                    "belongs to one node; of several, name their `projections`",
+                    kind=TypeError,
+                )
             if coupled_var is None:
                 raise TypeError(
                     f"Network needs the argument `coupled_var`, what is sent: one of {', '.join(node._states)}."
@@ -128,9 +132,11 @@ class Network(Module):
             projections.insert(0, Projection(conn, coupled_var=coupled_var, **own))
         elif own or coupled_var is not None:
             name = next(iter(own), "coupled_var")
-            raise TypeError(
-                f"Argument `{name}` of Network belongs to its own connections, and without `conn` it has none. "
-                f"Example: Projection(weights, {name}=...)."
+            raise argument_error(
+                Argument(name, "Network", more=" belongs to its own connections, and without `conn` it"),
+                "has none",
+                example=f"Projection(weights, {name}=...).",
+                kind=TypeError,
             )
         self._has_own = len(projections) == 1 or conn is not None
         if len(projections) == 1:
@@ -212,14 +218,16 @@ class Network(Module):
         for argument in "source", "target":
             name = getattr(projection, argument)
             if name is None and len(self._names) > 1:
-                raise ValueError(
-                    f"Argument `{argument}` of Projection must name a population in a network of several: "
-                    f"{', '.join(self._names)}."
+                raise argument_error(
+                    Argument(argument, "Projection"),
+                    f"must name a population in a network of several: {', '.join(self._names)}",
                 )
             if name is not None and name not in self._names:
-                raise ValueError(
-                    f"Argument `{argument}` of Projection must be one of {', '.join(self._names)}, but is {name!r}."
-                    f"{suggestion(str(name), self._names)}"
+                raise argument_error(
+                    Argument(argument, "Projection"),
+                    f"must be one of {', '.join(self._names)}",
+                    f"is {name!r}",
+                    hint=suggestion(str(name), self._names),
                 )
             ends.append(getattr(self, name or self._names[0]))
         return ends[0], ends[1]
@@ -395,14 +403,16 @@ def _check_nodes(node: Any) -> tuple[str, ...]:
     nodes = node if isinstance(node, Mapping) else {"node": node}
     for name, model in nodes.items():
         if not isinstance(model, NeuralMassDynamics):
-            raise TypeError(f"Argument `node` of Network must be a NeuralMassDynamics model, but is {show(model)}.")
+            raise argument_error(
+                Argument("node", "Network"), "must be a NeuralMassDynamics model", f"is {show(model)}", kind=TypeError
+            )
         if len(model.varshape) != 1:
-            raise ValueError(
-                f"Argument `node` of Network must have one axis, the regions, but has in_size={model.varshape}."
+            raise argument_error(
+                Argument("node", "Network"), "must have one axis, the regions", f"has in_size={model.varshape}"
             )
         if isinstance(node, Mapping) and (not str(name).isidentifier() or hasattr(Network, name)):
-            raise ValueError(
-                f"Argument `node` of Network must name its populations by words such as 'cortex', but has {name!r}."
+            raise argument_error(
+                Argument("node", "Network"), "must name its populations by words such as 'cortex'", f"has {name!r}"
             )
     methods = {name: model.method for name, model in nodes.items()}
     if len(set(methods.values())) != 1:
@@ -418,14 +428,17 @@ def _check_noise(noise: Any, network: Network) -> Noise | None:
     if noise is None:
         return None
     if not isinstance(noise, Noise):
-        raise TypeError(f"Argument `noise` of Network must be a brainmass.Noise or None, but is {show(noise)}.")
+        raise argument_error(
+            Argument("noise", "Network"), "must be a brainmass.Noise or None", f"is {show(noise)}", kind=TypeError
+        )
     if noise.amplitude is not None:
-        raise ValueError("Argument `noise` of Network must have no amplitude; give such a noise to the node.")
+        raise argument_error(Argument("noise", "Network"), "must have no amplitude; give such a noise to the node")
     if len(network._names) > 1:
-        raise TypeError("Argument `noise` of Network belongs to one population; give each node its own noise.")
+        rule = "belongs to one population; give each node its own noise"
+        raise argument_error(Argument("noise", "Network"), rule, kind=TypeError)
     shape = getattr(network, network._names[0]).varshape
     if noise.varshape != shape:
-        raise ValueError(
-            f"Argument `noise` of Network must have in_size={shape}, as the node, but has {noise.varshape}."
+        raise argument_error(
+            Argument("noise", "Network"), f"must have in_size={shape}, as the node", f"has {noise.varshape}"
         )
     return noise

@@ -17,7 +17,7 @@ from brainstate.nn import Param
 
 from brainmass._common.checks import is_traced
 from brainmass._common.display import page, table
-from brainmass._common.messages import show
+from brainmass._common.messages import Argument, argument_error, show
 from brainmass._common.precision import default_dtype
 from brainmass._common.times import time_step
 from brainmass.connectome.edges import Edges
@@ -143,16 +143,19 @@ class Projection(ShowsConstructor, WithRows):
     def _admitted(self, key: str, value: Any) -> Any:
         if key == "speed" and value is not None:
             if self._lengths is None:
-                raise ValueError(
-                    "Argument `speed` of Network needs lengths: give `distance`, or a Connectome that has lengths."
+                raise argument_error(
+                    Argument("speed", "Network"), "needs lengths: give `distance`, or a Connectome that has lengths"
                 )
             value = as_speed(value)
         elif key in ("self_connection", "interpolate") and not (isinstance(value, bool | np.bool_) or value is None):
-            raise TypeError(f"Argument `{key}` of Network must be True or False, but is {show(value)}.")
+            raise argument_error(Argument(key, "Network"), "must be True or False", f"is {show(value)}", kind=TypeError)
         elif key == "delay_init" and not (value is None or callable(value)):
-            raise TypeError(
-                f"Argument `delay_init` of Network must be a callable that takes a shape, but is {show(value)}. "
-                f"Example: delay_init=braintools.init.Constant({show(value)})."
+            raise argument_error(
+                Argument("delay_init", "Network"),
+                "must be a callable that takes a shape",
+                f"is {show(value)}",
+                f"delay_init=braintools.init.Constant({show(value)}).",
+                kind=TypeError,
             )
         return super()._admitted(key, value)
 

@@ -14,7 +14,7 @@ from jax.core import Tracer
 
 from brainmass._common import checks
 from brainmass._common.foreign import plain
-from brainmass._common.messages import show
+from brainmass._common.messages import Argument, argument_error, show
 
 Objective = Callable[[Any, Any], jax.Array]
 """From a prediction and data to a number, the smaller the better."""
@@ -41,26 +41,27 @@ _MEANING = {
 }
 
 
-def error(argument: str, of: str, must: str, example: str, kind: type[Exception] = ValueError) -> Exception:
-    return kind(f"{what(argument, of)} {must}. Example: {example}")
-
-
-def what(argument: str, of: str) -> str:
-    return f"Argument `{argument}` of {of} ({_MEANING[argument]})"
+def what(argument: str, of: str) -> Argument:
+    return Argument(argument, of, _MEANING[argument])
 
 
 def flag(value: Any, argument: str, of: str) -> bool:
-    return checks.flag(f"Argument `{argument}` of {of}", value)
+    return checks.flag(Argument(argument, of), value)
 
 
 def real(x: Any, argument: str, of: str, unit: u.Unit | None = None) -> jax.Array:
     """The numbers of `x` (in `unit`, or in its own) as a real floating-point array."""
-    x = checks.as_array(plain(f"Argument `{argument}` of {of}", x))
+    x = checks.as_array(plain(Argument(argument, of), x))
     if np.iscomplexobj(u.get_mantissa(x)):
-        raise error(argument, of, "must be real, but is complex", f"{argument}=z.real", TypeError)
+        raise argument_error(what(argument, of), "must be real", "is complex", f"{argument}=z.real", kind=TypeError)
     if not checks.holds_numbers(x):
-        must = f"must be an array of real numbers, but is {show(x)}"
-        raise error(argument, of, must, f"{argument}=np.zeros((100, 10))", TypeError)
+        raise argument_error(
+            what(argument, of),
+            "must be an array of real numbers",
+            f"is {show(x)}",
+            f"{argument}=np.zeros((100, 10))",
+            kind=TypeError,
+        )
     if isinstance(x, u.Quantity):
         x = x.mantissa if unit is None else x.to_decimal(unit)
     values = x if isinstance(x, jax.Array) else _in_precision(np.asarray(x))
@@ -76,22 +77,34 @@ def series(x: Any, argument: str, of: str, unit: u.Unit | None = None) -> jax.Ar
     """A real array of shape (time, region) with two samples or more."""
     values = real(x, argument, of, unit)
     if values.ndim != 2 or values.shape[0] < 2:
-        must = f"must be of shape (time, region) with 2 samples or more, but is of shape {values.shape}"
-        raise error(argument, of, must, "jax.vmap over further axes")
+        raise argument_error(
+            what(argument, of),
+            "must be of shape (time, region) with 2 samples or more",
+            f"is of shape {values.shape}",
+            "jax.vmap over further axes",
+        )
     return values
 
 
 def same_shape(prediction: jax.Array, target: jax.Array, objective: str) -> None:
     if prediction.shape != target.shape or prediction.size == 0:
-        must = f"must be of one, nonempty shape with `target`, but is {prediction.shape} against {target.shape}"
-        raise error("prediction", objective, must, f"{objective}()(signal, data)")
+        raise argument_error(
+            what("prediction", objective),
+            "must be of one, nonempty shape with `target`",
+            f"is {prediction.shape} against {target.shape}",
+            f"{objective}()(signal, data)",
+        )
 
 
 def same_regions(prediction: jax.Array, target: jax.Array, objective: str, call: str = "()") -> None:
     """`call` is the pair of brackets that makes the objective, for the example."""
     if prediction.shape[1] != target.shape[1]:
-        must = f"must have as many regions as `target`, but has {prediction.shape[1]} against {target.shape[1]}"
-        raise error("prediction", objective, must, both_series(objective, call))
+        raise argument_error(
+            what("prediction", objective),
+            "must have as many regions as `target`",
+            f"has {prediction.shape[1]} against {target.shape[1]}",
+            both_series(objective, call),
+        )
 
 
 def both_series(objective: str, call: str = "()") -> str:
@@ -101,8 +114,12 @@ def both_series(objective: str, call: str = "()") -> str:
 def common_unit(prediction: Any, target: Any, objective: str, call: str = "()") -> u.Unit:
     unit_p, unit_t = u.get_unit(checks.as_array(prediction)), u.get_unit(checks.as_array(target))
     if not unit_p.has_same_dim(unit_t):
-        must = f"must have the dimension of `target`, but is in {unit_p} against {unit_t}"
-        raise error("prediction", objective, must, f"{objective}{call}(v * u.mV, data * u.mV)")
+        raise argument_error(
+            what("prediction", objective),
+            "must have the dimension of `target`",
+            f"is in {unit_p} against {unit_t}",
+            f"{objective}{call}(v * u.mV, data * u.mV)",
+        )
     return u.UNITLESS if unit_t.has_same_dim(u.UNITLESS) else unit_t
 
 
@@ -134,27 +151,32 @@ def series_and_matrix(
 
 def at_least_regions(count: int, given: int, argument: str, of: str, example: str) -> None:
     if given < count:
-        raise error(argument, of, f"must have at least {count} regions, but has {given}", example)
+        raise argument_error(what(argument, of), f"must have at least {count} regions", f"has {given}", example)
 
 
 def target_series(target: Any, option: str, is_matrix: bool | None, of: str) -> jax.Array:
     """The target as a time series. One that is square could be a matrix: within a fit its numbers cannot be seen."""
     values = series(target, "target", of)
     if _is_surely_matrix(target):
-        must = f"must be a time series unless {option}=True, but is a symmetric matrix with unit diagonal"
-        raise error("target", of, must, f"{of}({option}=True)")
-    if is_matrix is None and values.shape[0] == values.shape[1]:
-        must = (
-            f"must be said to be a matrix or a time series, as {values.shape} could be either: {option}=True, or "
-            f"{option}=False"
+        raise argument_error(
+            what("target", of),
+            f"must be a time series unless {option}=True",
+            "is a symmetric matrix with unit diagonal",
+            f"{of}({option}=True)",
         )
-        raise error("target", of, must, f"{of}({option}=True)")
+    if is_matrix is None and values.shape[0] == values.shape[1]:
+        raise argument_error(
+            what("target", of),
+            f"must be said to be a matrix or a time series, as {values.shape} could be either: "
+            f"{option}=True, or {option}=False",
+            example=f"{of}({option}=True)",
+        )
     return values
 
 
 def _is_surely_matrix(x: Any) -> bool:
     """Looks at the data as given: once converted, they would be traced inside `jit`."""
-    x = u.get_mantissa(checks.as_array(plain("Argument `target`", x)))
+    x = u.get_mantissa(checks.as_array(plain(Argument("target"), x)))
     if isinstance(x, Tracer):
         return False
     values = np.asarray(x)
@@ -172,13 +194,13 @@ def _region_matrix(target: Any, option: str, of: str) -> jax.Array:
 def without_unit(x: Any, argument: str, of: str, when: str, example: str) -> jax.Array:
     x = checks.as_array(x)
     if not u.get_unit(x).has_same_dim(u.UNITLESS):
-        raise error(argument, of, f"must be without unit{when}, but is in {u.get_unit(x)}", example)
+        raise argument_error(what(argument, of), f"must be without unit{when}", f"is in {u.get_unit(x)}", example)
     return real(x, argument, of, u.UNITLESS)
 
 
 def square(x: jax.Array, argument: str, of: str, axes: str, example: str) -> jax.Array:
     if x.ndim != 2 or x.shape[0] != x.shape[1]:
-        raise error(argument, of, f"must be a square matrix {axes}, but is of shape {x.shape}", example)
+        raise argument_error(what(argument, of), f"must be a square matrix {axes}", f"is of shape {x.shape}", example)
     return x
 
 
@@ -197,17 +219,18 @@ def whole(value: Any, argument: str, of: str, least: int, example: str) -> int:
 
 def long_enough(x: jax.Array, samples: int, argument: str, of: str, reason: str, example: str) -> None:
     if x.shape[0] < samples:
-        must = f"must have {samples} samples or more ({reason}), but has {x.shape[0]}"
-        raise error(argument, of, must, example)
+        raise argument_error(
+            what(argument, of), f"must have {samples} samples or more ({reason})", f"has {x.shape[0]}", example
+        )
 
 
 def seconds(sampling_period: Any, of: str, example: str) -> float:
     sampling_period = checks.as_array(sampling_period)
     if not u.get_unit(sampling_period).has_same_dim(u.second):
-        raise error("sampling_period", of, f"must have unit of time, but is {sampling_period}", example)
+        raise argument_error(what("sampling_period", of), "must have unit of time", f"is {sampling_period}", example)
     period = np.asarray(u.Quantity(sampling_period).to_decimal(u.second))
     if period.shape != () or not 0 < period < np.inf:
-        raise error("sampling_period", of, f"must be one time > 0, but is {sampling_period}", example)
+        raise argument_error(what("sampling_period", of), "must be one time > 0", f"is {sampling_period}", example)
     return float(period)
 
 
@@ -217,11 +240,12 @@ def in_band(band: Any, frequencies: np.ndarray, of: str, example: str, remedy: s
     slack = 1e-6 * frequencies[1]  # a bound meant to lie on a frequency includes it
     chosen = np.flatnonzero((frequencies >= low - slack) & (frequencies <= high + slack))
     if chosen.size == 0:
-        must = (
-            f"must include one of the frequencies, {frequencies[1]:g} Hz apart up to {frequencies[-1]:g} Hz, "
-            f"but is {low:g} to {high:g} Hz"
+        raise argument_error(
+            what("band", of),
+            f"must include one of the frequencies, {frequencies[1]:g} Hz apart up to {frequencies[-1]:g} Hz",
+            f"is {low:g} to {high:g} Hz",
+            remedy,
         )
-        raise error("band", of, must, remedy)
     return chosen
 
 
@@ -231,5 +255,5 @@ def _band_edges(band: Any, of: str, example: str) -> tuple[float, float]:
     except (TypeError, ValueError, u.UnitMismatchError):
         low, high = np.nan, np.nan
     if not 0 <= low <= high:
-        raise error("band", of, f"must be two frequencies, the lower one first, but is {band}", example)
+        raise argument_error(what("band", of), "must be two frequencies, the lower one first", f"is {band}", example)
     return low, high

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from brainmass._common.messages import argument_error
 from brainmass.objectives import _checks as check
 from brainmass.objectives._checks import Objective
 from brainmass.objectives._made import makes_objective
@@ -22,8 +23,12 @@ def combine(*weighted_objectives: tuple[Any, Objective]) -> Objective:
     for pair in weighted_objectives:
         _check_pair(pair)
     if not weighted_objectives:
-        must = "must be one pair or more, but is empty"
-        raise check.error("weighted_objectives", "combine", must, "combine((1.0, fc_rmse()))")
+        raise argument_error(
+            check.what("weighted_objectives", "combine"),
+            "must be one pair or more",
+            "is empty",
+            "combine((1.0, fc_rmse()))",
+        )
 
     def weighted_sum(prediction: Any, target: Any) -> jax.Array:
         return jnp.asarray(sum(weight * f(prediction, target) for weight, f in weighted_objectives))
@@ -34,5 +39,10 @@ def combine(*weighted_objectives: tuple[Any, Objective]) -> Objective:
 def _check_pair(pair: Any) -> None:
     is_pair = isinstance(pair, tuple | list) and len(pair) == 2
     if not (is_pair and not callable(pair[0]) and np.shape(pair[0]) == () and callable(pair[1])):
-        must = f"must be pairs (weight, objective), but one is {pair!r}"
-        raise check.error("weighted_objectives", "combine", must, "combine((1.0, fc_rmse()))", TypeError)
+        raise argument_error(
+            check.what("weighted_objectives", "combine"),
+            "must be pairs (weight, objective)",
+            f"one is {pair!r}",
+            "combine((1.0, fc_rmse()))",
+            kind=TypeError,
+        )

@@ -12,6 +12,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from brainmass._common.messages import argument_error
 from brainmass.objectives import _checks as check
 from brainmass.objectives import distributions
 from brainmass.objectives._checks import Objective
@@ -89,12 +90,18 @@ def fcd(
         if target is None and not as_loss:
             return _dynamics(prediction, "prediction", size, step, 1, "fcd")
         if target is None:
-            raise check.error("target", "fcd", "must be given with as_loss=True, but is None", "fcd()(signal, None)")
+            raise argument_error(
+                check.what("target", "fcd"), "must be given with as_loss=True", "is None", "fcd()(signal, None)"
+            )
         p = _dynamics(prediction, "prediction", size, step, 3, "fcd")
         t = _target(target, target_is_fcd, size, step, 3, "fcd")
         if p.shape != t.shape:
-            must = f"must have as many windows as `target`, but has {p.shape[0]} against {t.shape[0]}"
-            raise check.error("prediction", "fcd", must, "fcd_ks()(signal, data), which compares distributions")
+            raise argument_error(
+                check.what("prediction", "fcd"),
+                "must have as many windows as `target`",
+                f"has {p.shape[0]} against {t.shape[0]}",
+                "fcd_ks()(signal, data), which compares distributions",
+            )
         r = correlation(above_diagonal(p), above_diagonal(t))
         return 1.0 - r if as_loss else r
 

@@ -13,6 +13,7 @@ import numpy as np
 from jax.core import Tracer
 
 from brainmass._common.checks import numbers
+from brainmass._common.messages import argument_error
 from brainmass.objectives import _checks as check
 from brainmass.signals.correlation import above_diagonal, root
 
@@ -113,11 +114,19 @@ def wasserstein_1d(p: Any, q: Any, x: Any) -> jax.Array:
     densities = _two_densities(p, q, "wasserstein_1d")
     points = check.real(x, "x", "wasserstein_1d")
     if points.shape != densities[0].shape:
-        must = f"must be of the shape of `p`, but is {points.shape} against {densities[0].shape}"
-        raise check.error("x", "wasserstein_1d", must, "wasserstein_1d(p, q, np.linspace(-0.99, 0.99, p.size))")
+        raise argument_error(
+            check.what("x", "wasserstein_1d"),
+            "must be of the shape of `p`",
+            f"is {points.shape} against {densities[0].shape}",
+            "wasserstein_1d(p, q, np.linspace(-0.99, 0.99, p.size))",
+        )
     if not (_is_traced(x) or (np.diff(np.asarray(u.get_mantissa(x), float)) > 0).all()):
-        must = "must increase, but does not"
-        raise check.error("x", "wasserstein_1d", must, "wasserstein_1d(p, q, np.linspace(-0.99, 0.99, p.size))")
+        raise argument_error(
+            check.what("x", "wasserstein_1d"),
+            "must increase",
+            "does not",
+            "wasserstein_1d(p, q, np.linspace(-0.99, 0.99, p.size))",
+        )
     return jnp.sum(jnp.abs(_difference(*densities)[:-1]) * jnp.diff(points))
 
 
@@ -129,8 +138,12 @@ def fcd_entries(fcd: jax.Array, n_diag: int, of: str, argument: str = "fcd_matri
     else:
         entries = fcd
     if entries.size < 2:
-        must = f"must have two entries or more from diagonal n_diag={first} on, but has {entries.size}"
-        raise check.error(argument, of, must, "a longer signal or a smaller step_size")
+        raise argument_error(
+            check.what(argument, of),
+            f"must have two entries or more from diagonal n_diag={first} on",
+            f"has {entries.size}",
+            "a longer signal or a smaller step_size",
+        )
     return entries
 
 
@@ -150,8 +163,12 @@ def check_bw_method(bw_method: Any, of: str) -> None:
     known = bw_method is None or (isinstance(bw_method, str) and bw_method in ("scott", "silverman"))
     number = isinstance(bw_method, Real) and not isinstance(bw_method, bool) and float(bw_method) > 0
     if not (known or number):
-        must = f"must be 'scott', 'silverman', a number > 0 or None, but is {bw_method!r}"
-        raise check.error("bw_method", of, must, f"{of}(..., bw_method='scott')")
+        raise argument_error(
+            check.what("bw_method", of),
+            "must be 'scott', 'silverman', a number > 0 or None",
+            f"is {bw_method!r}",
+            f"{of}(..., bw_method='scott')",
+        )
 
 
 def check_midpoints(midpoints: Any, of: str) -> np.ndarray:
@@ -160,12 +177,14 @@ def check_midpoints(midpoints: Any, of: str) -> np.ndarray:
         return np.linspace(-0.99, 0.99, 100)
     example = f"{of}(..., midpoints=np.linspace(-0.99, 0.99, 100))"
     if _is_traced(midpoints):
-        raise check.error("midpoints", of, "must be known at compilation, but is traced", example)
+        raise argument_error(check.what("midpoints", of), "must be known at compilation", "is traced", example)
     points = np.asarray(numbers(check.what("midpoints", of), midpoints, unit=u.UNITLESS, example=example), float)
     steps = np.diff(points) if points.ndim == 1 else np.zeros(0)
     if steps.size == 0 or not (steps > 0).all() or not np.allclose(steps, steps.mean(), rtol=1e-3):
         shown = f"is of shape {points.shape}" if steps.size == 0 else f"has spacings {steps.min():g} to {steps.max():g}"
-        raise check.error("midpoints", of, f"must be a vector, increasing in even steps, but {shown}", example)
+        raise argument_error(
+            check.what("midpoints", of), "must be a vector, increasing in even steps", f"{shown}", example
+        )
     return points
 
 
@@ -185,18 +204,26 @@ def _two_densities(p: Any, q: Any, of: str) -> tuple[jax.Array, jax.Array]:
     call = "ks_distance(p, q)" if of == "ks_distance" else "wasserstein_1d(p, q, x)"
     pair = _density(p, "p", of, call), _density(q, "q", of, call)
     if pair[0].shape != pair[1].shape:
-        must = f"must be of the shape of `q`, but is {pair[0].shape} against {pair[1].shape}"
-        raise check.error("p", of, must, f"{call} with both at the same midpoints")
+        raise argument_error(
+            check.what("p", of),
+            "must be of the shape of `q`",
+            f"is {pair[0].shape} against {pair[1].shape}",
+            f"{call} with both at the same midpoints",
+        )
     return pair
 
 
 def _density(values: Any, argument: str, of: str, call: str) -> jax.Array:
     numbers = check.real(values, argument, of)
     if numbers.ndim != 1 or numbers.size < 2:
-        must = f"must be a vector of two densities or more, but is of shape {numbers.shape}"
-        raise check.error(argument, of, must, f"{call}; jax.vmap over further axes")
+        raise argument_error(
+            check.what(argument, of),
+            "must be a vector of two densities or more",
+            f"is of shape {numbers.shape}",
+            f"{call}; jax.vmap over further axes",
+        )
     if not _is_traced(values) and (np.asarray(u.get_mantissa(values)) < 0).any():
-        raise check.error(argument, of, "must not be negative, but is somewhere", f"{call} of densities")
+        raise argument_error(check.what(argument, of), "must not be negative", "is somewhere", f"{call} of densities")
     return numbers
 
 

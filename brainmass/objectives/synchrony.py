@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from brainmass._common.messages import argument_error
 from brainmass.objectives import _checks as check
 from brainmass.objectives._checks import Objective
 from brainmass.objectives._made import makes_objective
@@ -155,7 +156,9 @@ def _chosen(count: int, band: Any, sampling_period: Any) -> np.ndarray | None:
     """Which of the frequencies of a series, 0 included, lie in a band; None: all."""
     of, call = "instantaneous_phase", "instantaneous_phase(x, band=(8 * u.Hz, 12 * u.Hz), sampling_period=1 * u.ms)"
     if (band is None) != (sampling_period is None):
-        raise check.error("band", of, "must be given with `sampling_period`, and that with it", call)
+        raise argument_error(
+            check.what("band", of), "must be given with `sampling_period`, and that with it", example=call
+        )
     if band is None:
         return None
     frequencies = np.fft.rfftfreq(count, check.seconds(sampling_period, of, call))

@@ -15,7 +15,7 @@ import numpy as np
 from brainstate.nn import Param
 from braintools.init import Constant
 
-from brainmass._common.messages import show
+from brainmass._common.messages import Argument, argument_error, show
 from brainmass._common.times import time_step
 from brainmass.dynamics.node import NeuralMassDynamics
 from brainmass.network.coupling import Coupling, as_weights
@@ -80,32 +80,39 @@ def _within(conn: Any, n: int, self_connection: bool) -> Any:
     weights = as_weights("Network", conn)
     shape = u.math.shape(weights.value())
     if shape != (n, n):
-        raise ValueError(
-            f"Argument `conn` of Network must be square with one row per region of the node, ({n}, {n}), but has shape "
-            f"{shape}."
+        raise argument_error(
+            Argument("conn", "Network"),
+            f"must be square with one row per region of the node, ({n}, {n})",
+            f"has shape {shape}",
         )
     if self_connection:
         return weights
     if isinstance(conn, Param):
-        raise ValueError(
-            "Argument `self_connection` of Network must be True for trainable weights onto a node of your own: set "
-            "the diagonal to zero yourself."
+        raise argument_error(
+            Argument("self_connection", "Network"),
+            "must be True for trainable weights onto a node of your own: set the diagonal to zero yourself",
         )
     return weights.value() * (1.0 - np.eye(n))
 
 
 def _delays(distance: Any, speed: Any, n: int) -> Any:
     if distance is None:
-        raise ValueError("Argument `speed` of Network needs the lengths of the connections: give `distance`.")
+        raise argument_error(Argument("speed", "Network"), "needs the lengths of the connections: give `distance`")
     if isinstance(speed, Param):
-        raise TypeError("Argument `speed` of Network cannot be trained with a node of your own: its delays are fixed.")
+        raise argument_error(
+            Argument("speed", "Network"),
+            "cannot be trained with a node of your own: its delays are fixed",
+            kind=TypeError,
+        )
     lengths = distance if isinstance(distance, u.Quantity) else np.asarray(distance) * u.mm
     pace = speed if isinstance(speed, u.Quantity) else speed * u.mm / u.ms
     delays = lengths / pace
     if not u.get_unit(delays).has_same_dim(u.ms) or u.math.shape(delays) != (n, n):
-        raise ValueError(
-            f"Argument `distance` of Network must be lengths of shape ({n}, {n}), but is {show(distance)}, with "
-            f"speed={show(speed)}. Example: speed=3.0 * u.mm / u.ms."
+        raise argument_error(
+            Argument("distance", "Network"),
+            f"must be lengths of shape ({n}, {n})",
+            f"is {show(distance)}, with speed={show(speed)}",
+            "speed=3.0 * u.mm / u.ms.",
         )
     dt = time_step("Network with delays").to_decimal(u.ms)
     # A hair less than a whole number of steps, as brainstate rounds up.

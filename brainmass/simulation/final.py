@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from brainmass._common.checks import is_traced
-from brainmass._common.messages import show
+from brainmass._common.messages import Argument, argument_error, show
 
 __all__ = ["Origin", "belonging", "with_origin"]
 
@@ -92,15 +92,17 @@ def belonging(state: Any, shapes: Mapping[str, tuple[int, ...]], origin: Origin)
         If it is no final state, or one of another run, with what differs.
     """
     if not isinstance(state, Mapping) or set(_NEEDED) - set(state):
-        raise TypeError(f"Argument `state` of run must be `result.final` of an earlier run, but is {show(state)}.")
+        raise argument_error(
+            Argument("state", "run"), "must be `result.final` of an earlier run", f"is {show(state)}", kind=TypeError
+        )
     before = state.get(ORIGIN)
     for words in () if before is None else before.differences(origin):
-        raise ValueError(f"Argument `state` of run must belong to this run, but {words}.")
+        raise argument_error(Argument("state", "run"), "must belong to this run", words)
     _check_states(state, shapes)
     if before is None:
         warnings.warn(
-            "Argument `state` of run does not say which run it is from, as files of earlier versions do not: time step "
-            "and delays are taken to be those of this run.",
+            f"{Argument('state', 'run')} does not say which run it is from, as files of earlier versions do not: "
+            "time step and delays are taken to be those of this run.",
             stacklevel=4,
         )
     return {name: state[name] for name in _NEEDED}
@@ -110,16 +112,18 @@ def _check_states(state: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]
     states = state["states"]
     missing = [path for path in shapes if path not in states]
     if missing or len(states) != len(shapes):
-        raise ValueError(
-            "Argument `state` of run must come from a run of the same model with the same forward models; "
-            f"{f'it lacks {missing[0]}' if missing else 'it holds states that this run has not'}."
+        raise argument_error(
+            Argument("state", "run"),
+            "must come from a run of the same model with the same forward models; "
+            f"{f'it lacks {missing[0]}' if missing else 'it holds states that this run has not'}",
         )
     lanes = u.math.shape(state["key"])[:-1]
     for path, shape in shapes.items():
         got = u.math.shape(states[path])
         if got != (*lanes, *shape):
             of = " of the past, which follows from delays and time step," if ".delays." in path else ""
-            raise ValueError(
-                f"Argument `state` of run must belong to this run, but its `{path.removeprefix('model.')}`{of} has "
-                f"shape {got[len(lanes) :]}, and here it has {shape}."
+            raise argument_error(
+                Argument("state", "run"),
+                "must belong to this run",
+                f"its `{path.removeprefix('model.')}`{of} has shape {got[len(lanes) :]}, and here it has {shape}",
             )

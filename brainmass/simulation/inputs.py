@@ -16,7 +16,7 @@ from jax import lax
 from brainmass._common import checks
 from brainmass._common.checks import is_function, is_traced, numbers
 from brainmass._common.foreign import plain
-from brainmass._common.messages import show, suggestion
+from brainmass._common.messages import Argument, argument_error, input_named, show, suggestion
 from brainmass.dynamics.noise import Noise
 from brainmass.forward.observer import in_words
 from brainmass.stimuli.algebra import Drive
@@ -92,7 +92,7 @@ _MODEL = {"m", "model", "net", "network", "node", "brain", "module"}
 
 def arguments_of(function: Callable[..., Any]) -> tuple[str, ...]:
     """What an input function is given: time; time and model, a closed loop; or the number of the step and time."""
-    checks.function("Argument `inputs` of run, each of them,", function, "time")
+    checks.function(Argument("inputs", "run", more=", each of them,"), function, "time")
     parameters = inspect.signature(function).parameters.values()
     kinds = inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD
     names = [p.name.lstrip("_") for p in parameters if p.default is p.empty and p.kind in kinds]
@@ -119,7 +119,9 @@ def as_inputs(inputs: Any, model: Any, n_steps: int) -> Inputs:
     if callable(inputs) and not isinstance(inputs, Drive | Noise | Mapping):
         arguments_of(inputs)  # for its errors
         if len(getattr(model, "populations", ())) > 1:
-            raise TypeError("Argument `inputs` of run must map `population.port` to its input in this network.")
+            raise argument_error(
+                Argument("inputs", "run"), "must map `population.port` to its input in this network", kind=TypeError
+            )
         given.functions[ALL] = inputs
         return given
     if not isinstance(inputs, Mapping):
@@ -128,9 +130,10 @@ def as_inputs(inputs: Any, model: Any, n_steps: int) -> Inputs:
         _, node, port = model.find_input(name) if hasattr(model, "find_input") else ("", model, name)
         ports, others = _inputs_of(node)
         if ports and port not in (*ports, *others):
-            raise ValueError(
-                f"Argument `inputs` of run names {port!r}; {type(node).__name__} has the inputs "
-                f"{', '.join((*ports, *others))}.{suggestion(port, (*ports, *others))}"
+            raise argument_error(
+                Argument("inputs", "run"),
+                f"names {port!r}; {type(node).__name__} has the inputs {', '.join((*ports, *others))}",
+                hint=suggestion(port, (*ports, *others)),
             )
         if isinstance(value, Drive | Noise):
             _check_module(name, value, node, port)
@@ -140,7 +143,7 @@ def as_inputs(inputs: Any, model: Any, n_steps: int) -> Inputs:
             arguments_of(value)  # for its errors
             given.functions[name] = value
             continue
-        value = _finite(name, plain(f"Input `{name}`", value, getattr(model, "labels", None)))
+        value = _finite(name, plain(input_named(name), value, getattr(model, "labels", None)))
         if port in others:
             node._read(others[port], node.convert_input(port, value))  # for its errors; the step converts
         elif ports:
@@ -157,30 +160,34 @@ def _first_input(model: Any) -> str:
     if not hasattr(model, "populations"):
         ports = ports or tuple(inspect.signature(type(model).update).parameters)[1:]
     if not ports:
-        raise TypeError("Argument `inputs` of run must map the arguments of the model's `update` to their values.")
+        raise argument_error(
+            Argument("inputs", "run"), "must map the arguments of the model's `update` to their values", kind=TypeError
+        )
     return ports[0]
 
 
 def _finite(name: str, value: Any) -> Any:
-    value = numbers(f"Input `{name}`", value)
+    value = numbers(input_named(name), value)
     mantissa = u.get_mantissa(value)
     xp = jnp if isinstance(mantissa, jax.Array) else np
     if not is_traced(value) and not xp.isfinite(mantissa).all():
-        raise ValueError(f"Input `{name}` must be finite, but is {show(value)}, with NaN or infinite values.")
+        raise argument_error(input_named(name), "must be finite", f"is {show(value)}, with NaN or infinite values")
     return u.math.asarray(value)
 
 
 def _check_module(name: str, drive: Any, node: Any, port: str) -> None:
     population = getattr(node, "varshape", drive.varshape)
     if drive.varshape != population:
-        raise ValueError(
-            f"Input `{name}` must have the shape of the population, {population}, but is a {type(drive).__name__} with "
-            f"in_size={drive.varshape}."
+        raise argument_error(
+            input_named(name),
+            f"must have the shape of the population, {population}",
+            f"is a {type(drive).__name__} with in_size={drive.varshape}",
         )
     if getattr(drive, "amplitude", None) is not None and isinstance(drive, Noise):
-        raise ValueError(
-            f"Input `{name}` is a noise whose amplitude follows the state of a node: give it to the node. "
-            f"Example: {type(node).__name__}(..., noise_...={type(drive).__name__}(...))."
+        raise argument_error(
+            input_named(name),
+            "is a noise whose amplitude follows the state of a node: give it to the node",
+            example=f"{type(node).__name__}(..., noise_...={type(drive).__name__}(...)).",
         )
     ports, others = _inputs_of(node)
     unit = u.get_unit(drive.p.sigma) if isinstance(drive, Noise) else drive.unit
@@ -192,9 +199,11 @@ def _check_module(name: str, drive: Any, node: Any, port: str) -> None:
             node._read(port, sample)
     except u.UnitMismatchError:
         wanted, strength = in_words(node._port_units[others.get(port, port)]), _strength_of(drive)
-        raise u.UnitMismatchError(
-            f"Input `{name}` of {type(node).__name__} must be in {wanted}, but is a {type(drive).__name__} in "
-            f"{in_words(unit)}: give that unit to its {strength}."
+        raise argument_error(
+            input_named(name, f" of {type(node).__name__}"),
+            f"must be in {wanted}",
+            f"is a {type(drive).__name__} in {in_words(unit)}: give that unit to its {strength}",
+            kind=u.UnitMismatchError,
         ) from None
 
 
@@ -216,9 +225,10 @@ def _is_series(port: str, value: Any, population: tuple[int, ...] | None, n_step
     fits_series = shape[:1] == (n_steps,) and shape[1:] in ((), (1,), population)
     fits_constant = shape in ((), (1,), population)
     if fits_series and fits_constant and n_steps > 1:
-        raise ValueError(
-            f"Input `{port}` of shape {shape} could be one value per region or one per step. "
-            f"Give it the shape {(n_steps, *population)}, or a function of time."
+        raise argument_error(
+            input_named(port, f" of shape {shape}"),
+            "could be one value per region or one per step",
+            hint=f"Give it the shape {(n_steps, *population)}, or a function of time.",
         )
     if not (fits_series or fits_constant):
         hint = ""
@@ -227,8 +237,11 @@ def _is_series(port: str, value: Any, population: tuple[int, ...] | None, n_step
                 f" It has {shape[0]} rows for {n_steps} steps: give brainmass.Recording(..., data=rows, every=time "
                 "between rows, after='zero', 'hold' or 'repeat')."
             )
-        raise ValueError(
-            f"Input `{port}` must be a scalar, one value per region {population}, one row per step "
-            f"{(n_steps, *population)}, or a function of time, but is {show(value)} of shape {shape}.{hint}"
+        raise argument_error(
+            input_named(port),
+            f"must be a scalar, one value per region {population}, one row per step {(n_steps, *population)}, or a "
+            "function of time",
+            f"is {show(value)} of shape {shape}",
+            hint=hint,
         )
     return fits_series and not fits_constant

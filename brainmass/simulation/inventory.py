@@ -19,7 +19,7 @@ import numpy as np
 from brainstate.nn import IdentityT, Param
 
 from brainmass._common.checks import is_traced
-from brainmass._common.messages import suggestion
+from brainmass._common.messages import Argument, argument_error, suggestion
 from brainmass._common.places import two_places
 from brainmass._common.precision import default_dtype
 from brainmass._common.same import Same, is_known
@@ -134,9 +134,10 @@ def _find(kind: str, name: str, known: Mapping[str, Any]) -> str:
     if not matches:
         short = [path.rpartition(".")[2] for path in public]
         there = ", ".join(public) or "none"
-        raise ValueError(f"There is no {kind} {name!r}.{suggestion(name, [*public, *short])} There are {there}.")
+        hint = f"{suggestion(name, [*public, *short])} There are {there}."
+        raise argument_error(Argument(name, text="There"), f"is no {kind} {name!r}", hint=hint)
     full = ", ".join(path.removeprefix("model.") for path in matches)
-    raise ValueError(f"{name!r} could be any of {full}: write the whole path.")
+    raise argument_error(Argument(name, text=repr(name)), f"could be any of {full}: write the whole path")
 
 
 def inventory(root: Any) -> Inventory:

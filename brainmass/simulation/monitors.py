@@ -9,7 +9,7 @@ from typing import Any
 import brainstate
 
 from brainmass._common.checks import is_function, items
-from brainmass._common.messages import show, suggestion
+from brainmass._common.messages import Argument, ArgumentError, argument_error, monitor_named, show, suggestion
 from brainmass._common.places import refuse_two_places
 from brainmass.forward.observer import Observer
 
@@ -39,21 +39,29 @@ class Monitor:
 
     def __post_init__(self) -> None:
         if isinstance(self.what, type) and issubclass(self.what, Observer):
-            raise TypeError(
-                f"Argument `what` of Monitor must be a forward model that is made, but is the class "
-                f"{self.what.__name__}. Example: {self.what.__name__}(...)."
+            raise argument_error(
+                Argument("what", "Monitor"),
+                "must be a forward model that is made",
+                f"is the class {self.what.__name__}",
+                f"{self.what.__name__}(...).",
+                kind=TypeError,
             )
         if not isinstance(self.what, str | Observer) and not is_function(self.what):
-            raise TypeError(
-                "Argument `what` of Monitor must be the name of a state, a function of the model, or a forward model "
-                f"such as brainmass.BOLDSignal, but is {show(self.what)}."
+            raise argument_error(
+                Argument("what", "Monitor"),
+                "must be the name of a state, a function of the model, or a forward model such as brainmass.BOLDSignal",
+                f"is {show(self.what)}",
+                kind=TypeError,
             )
         if self.source is not None and not isinstance(self.source, str) and not is_function(self.source):
-            raise TypeError(
-                f"Argument `source` of Monitor must be a name or a function of the model, but is {show(self.source)}."
+            raise argument_error(
+                Argument("source", "Monitor"),
+                "must be a name or a function of the model",
+                f"is {show(self.source)}",
+                kind=TypeError,
             )
         if self.source is not None and not isinstance(self.what, Observer):
-            raise ValueError("Argument `source` of Monitor belongs to a forward model; this monitor is none.")
+            raise argument_error(Argument("source", "Monitor"), "belongs to a forward model; this monitor is none")
 
 
 def feeders(monitors: Mapping[str, Monitor]) -> dict[str, str]:
@@ -125,14 +133,15 @@ def as_monitors(monitors: Any, model: Any) -> dict[str, Monitor]:
     return watched
 
 
-_MONITORS = "Argument `monitors` of run"
+_MONITORS = Argument("monitors", "run")
 
 
 def _as_monitor(name: Any, what: Any) -> Monitor:
     try:
         return what if isinstance(what, Monitor) else Monitor(what)
-    except TypeError as error:
-        raise TypeError(str(error).replace("Argument `what` of Monitor", f"{_MONITORS}, {name!r},")) from None
+    except ArgumentError as error:
+        of = Argument("monitors", "run", entry=str(name), more=f", {name!r},")
+        raise argument_error(of, error.rule, error.given, error.example, kind=TypeError) from None
 
 
 def sensors_of(modules: Mapping[str, Any]) -> tuple[tuple[str, tuple[str, ...]], ...]:
@@ -186,11 +195,14 @@ def check_phases(name: str, monitor: Monitor, model: Any) -> None:
     spec = getattr(owner, "_states", {}).get(driving.rpartition(".")[2])
     if spec is not None and not spec.is_angle:
         kind = type(monitor.what).__name__
-        raise ValueError(
-            f"Monitor `{name}`, a {kind}, takes phases, but `{driving}` of {type(owner).__name__} is none: record it, "
-            "and give objectives.instantaneous_phase(x, band, sampling_period) to objectives.order_parameter or "
-            "metastability. Of an oscillator in the plane the angle will do. Example: "
-            f"Monitor({kind}(...), source=lambda model: jnp.arctan2(model.y.value, model.x.value))."
+        raise argument_error(
+            monitor_named(name, f", a {kind},"),
+            "takes phases",
+            f"`{driving}` of {type(owner).__name__} is none: record it, and give "
+            "objectives.instantaneous_phase(x, band, sampling_period) to objectives.order_parameter "
+            "or metastability",
+            f"Monitor({kind}(...), source=lambda model: jnp.arctan2(model.y.value, model.x.value)).",
+            hint="Of an oscillator in the plane the angle will do.",
         )
 
 

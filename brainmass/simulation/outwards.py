@@ -13,6 +13,7 @@ import numpy as np
 from brainmass._common.checks import instance, items, one_of
 from brainmass._common.extras import import_extra
 from brainmass._common.files import whole_file
+from brainmass._common.messages import Argument, argument_error
 from brainmass._common.reading.problems import as_path
 from brainmass.simulation.storage import Recorded
 
@@ -22,10 +23,10 @@ __all__ = ["to_csv", "to_mne", "to_pandas"]
 def the_monitor(result: Recorded, name: str | None, method: str) -> str:
     monitors = list(result.times)  # the result itself has "ts" and what was assigned, too
     if name is None and len(monitors) != 1:
-        raise ValueError(
-            f"Argument `name` of Result.{method} must say which monitor, one of {', '.join(map(repr, monitors))}."
+        raise argument_error(
+            Argument("name", f"Result.{method}"), f"must say which monitor, one of {', '.join(map(repr, monitors))}"
         )
-    return monitors[0] if name is None else one_of(f"Argument `name` of Result.{method}", name, monitors)
+    return monitors[0] if name is None else one_of(Argument("name", f"Result.{method}"), name, monitors)
 
 
 def to_pandas(result: Recorded, name: str | None) -> Any:
@@ -65,7 +66,7 @@ _SI = {"eeg": u.volt, "seeg": u.volt, "ecog": u.volt, "mag": u.tesla}
 def to_mne(result: Recorded, name: str | None, sensors: Sequence[str] | None, kind: str) -> Any:
     mne = import_extra("eeg", "mne")
     name = the_monitor(result, name, "to_mne")
-    one_of("Argument `kind` of Result.to_mne", kind, _SI)
+    one_of(Argument("kind", "Result.to_mne"), kind, _SI)
     value, unit = result[name], _SI[kind]
     if not u.get_unit(value).has_same_dim(unit):
         raise u.UnitMismatchError(
@@ -75,10 +76,10 @@ def to_mne(result: Recorded, name: str | None, sensors: Sequence[str] | None, ki
     if data.ndim != 2:
         raise ValueError(f"Monitor {name!r} must have shape (time, sensors) for MNE, but has {data.shape}.")
     n = data.shape[1]
-    what = "Argument `sensors` of Result.to_mne"
+    what = Argument("sensors", "Result.to_mne")
     names = _names(result, name, n) if sensors is None else items(what, sensors, "names")
     if len(names) != n:
-        raise ValueError(f"Argument `sensors` of Result.to_mne must be {n} names, but are {len(names)}.")
+        raise argument_error(Argument("sensors", "Result.to_mne"), f"must be {n} names", f"are {len(names)}")
     names = [instance("Each of the `sensors` of Result.to_mne", sensor, str, "text") for sensor in names]
     info = mne.create_info(names, _rate(name, result), kind)
     return mne.io.RawArray(data.T, info, verbose="error")

@@ -15,7 +15,7 @@ import brainunit as u
 import numpy as np
 
 from brainmass._common.checks import whole
-from brainmass._common.messages import show
+from brainmass._common.messages import Argument, argument_error, monitor_named, show
 from brainmass._common.times import check_countable, milliseconds, nearest_step, steps_of
 
 __all__ = ["Plan", "check_dt", "interval_in_steps", "make_plan", "steps_in", "steps_of_run", "steps_of_transient"]
@@ -56,7 +56,7 @@ def check_dt(dt: Any) -> Any:
     """A positive, finite scalar time, or an error."""
     value = milliseconds("dt", dt)
     if not value > 0:
-        raise ValueError(f"Argument `dt` (time step) must be > 0, but is {show(dt)}. Example: dt=0.1 * u.ms.")
+        raise argument_error(Argument("dt", "", "time step"), "must be > 0", f"is {show(dt)}", "dt=0.1 * u.ms.")
     return dt
 
 
@@ -64,7 +64,7 @@ def steps_in(argument: str, duration: Any, dt: Any, owner: str = "", *, minimum:
     """The number of steps in a duration, which must be a multiple of the step; an int is taken as that number."""
     if isinstance(duration, int | np.integer) and not isinstance(duration, bool):
         n = int(duration)
-        check_countable(f"Argument `{argument}`{f' of {owner}' * bool(owner)}", n, f"{n} steps", dt)
+        check_countable(Argument(argument, owner), n, f"{n} steps", dt)
     else:
         n = steps_of(argument, duration, dt, owner)
     return _at_least(minimum, argument, n, duration)
@@ -72,14 +72,14 @@ def steps_in(argument: str, duration: Any, dt: Any, owner: str = "", *, minimum:
 
 def _at_least(minimum: int, argument: str, n: int, given: Any) -> int:
     if n < minimum:
-        raise ValueError(f"Argument `{argument}` must be at least {minimum} time step(s) long, but is {show(given)}.")
+        raise argument_error(Argument(argument), f"must be at least {minimum} time step(s) long", f"is {show(given)}")
     return n
 
 
 def steps_of_run(duration: Any, dt: Any) -> int:
     """The number of whole steps in the length of a run; a plain number is in ms, and both are said in a warning."""
     if _is_number(duration):
-        _warn(f"Argument `duration` of run has no unit and is read as {duration} ms: write {duration} * u.ms.")
+        _warn(f"{Argument('duration', 'run')} has no unit and is read as {duration} ms: write {duration} * u.ms.")
         duration = float(duration) * u.ms
     n, exact = nearest_step("duration", duration, dt)
     if exact:
@@ -101,7 +101,7 @@ def steps_of_transient(transient: Any, dt: Any) -> int:
 
 
 def _odd(argument: str, time: Any, dt: Any) -> str:
-    return f"Argument `{argument}` of run is {show(time)}, no multiple of the time step {show(dt)}"
+    return f"{Argument(argument, 'run')} is {show(time)}, no multiple of the time step {show(dt)}"
 
 
 def _is_number(time: Any) -> bool:
@@ -144,16 +144,17 @@ def make_plan(
         Steps of a window that gradients do not leave backwards in time.
     """
     if block is not None:
-        block = whole("Argument `block` (steps between checkpoints)", block)
+        block = whole(Argument("block", "", "steps between checkpoints"), block)
     if transient > n_steps:
-        raise ValueError(
-            f"Argument `transient` must not be longer than the run ({n_steps} steps), but has {transient}."
+        raise argument_error(
+            Argument("transient"), f"must not be longer than the run ({n_steps} steps)", f"has {transient}"
         )
     for name, period in periods.items():
         if period > n_steps - transient:
-            raise ValueError(
-                f"Monitor `{name}` is sampled every {period} steps, but the run records only {n_steps - transient}: "
-                "make the run longer or the period shorter."
+            raise argument_error(
+                monitor_named(name),
+                f"is sampled every {period} steps",
+                f"the run records only {n_steps - transient}: make the run longer or the period shorter",
             )
     for name, interval in exact.items():
         lengths = {
@@ -164,15 +165,17 @@ def make_plan(
         for argument, (what, length) in lengths.items():
             if length % interval:
                 near = max(1, round(length / interval)) * interval
-                raise ValueError(
-                    f"Monitor `{name}` takes in a value every {interval} steps, of which {what}, {length} step(s), "
-                    f"must be a multiple. The nearest that is: {near} steps, as in {argument}={near}."
+                raise argument_error(
+                    monitor_named(name),
+                    f"takes in a value every {interval} steps, of which {what}, {length} step(s), must be a multiple",
+                    hint=f"The nearest that is: {near} steps, as in {argument}={near}.",
                 )
     for (one, short), (other, long) in itertools.pairwise(sorted(exact.items(), key=lambda item: item[1])):
         if long % short:
-            raise ValueError(
-                f"Monitor `{one}` takes in a value every {short} steps and monitor `{other}` every {long}: one must "
-                "divide the other. Change the `every` of one, or make two runs with the same seed."
+            raise argument_error(
+                monitor_named(one),
+                f"takes in a value every {short} steps and monitor `{other}` every {long}: one must divide the other",
+                hint="Change the `every` of one, or make two runs with the same seed.",
             )
     kinds = tuple(periods.items()), tuple(targets.items()), tuple(exact.items())
     return _plan(n_steps, transient, *kinds, block, horizon)

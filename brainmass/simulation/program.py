@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from brainmass._common.clock import Double, time_at
+from brainmass._common.messages import argument_error, monitor_named
 from brainmass._common.random import Normals, fold
 from brainmass._common.same import Pictures
 from brainmass.dynamics.declared import Declared
@@ -291,16 +292,17 @@ class _Run:
         if source is not None:
             return read(bundle.model, source)
         if not hasattr(bundle.model, "activity"):
-            raise ValueError(f"Monitor `{name}` needs a `source`: the model does not say what its activity is.")
+            raise argument_error(monitor_named(name), "needs a `source`: the model does not say what its activity is")
         return bundle.model.activity()
 
     def driving(self, name: str, observer: Observer, states: Values) -> Any:
         """Zeros like what drives an observer, which must have the shape that this was made for."""
         zeros = _zeros_like(self.activity(name, states))
         if zeros.shape not in ((), (1,), observer.varshape):
-            raise ValueError(
-                f"Monitor `{name}` is a {type(observer).__name__} of activity of shape {observer.varshape}, but "
-                f"what drives it has shape {zeros.shape}: make it for that shape, or give the monitor another `source`."
+            raise argument_error(
+                monitor_named(name),
+                f"is a {type(observer).__name__} of activity of shape {observer.varshape}",
+                f"what drives it has shape {zeros.shape}: make it for that shape, or give the monitor another `source`",
             )
         return zeros
 

@@ -17,6 +17,7 @@ from jax.core import Tracer
 
 from brainmass._common.display import folded, page, table
 from brainmass._common.foreign import as_text
+from brainmass._common.messages import Argument, argument_error
 from brainmass._common.reading.problems import as_path
 from brainmass.dynamics.module import Closed
 from brainmass.simulation import outwards, storage
@@ -269,9 +270,12 @@ class Result(Closed, MutableMapping[str, Any]):
         """
         target = _check_path(path, "save").resolve()
         if not target.parent.is_dir():
-            raise FileNotFoundError(
-                f"Argument `path` of Result.save must lie in an existing folder, but {target.parent} "
-                f'is none. Example: result.save("run{target.suffix}").'
+            raise argument_error(
+                Argument("path", "Result.save"),
+                "must lie in an existing folder",
+                f"{target.parent} is none",
+                f'result.save("run{target.suffix}").',
+                kind=FileNotFoundError,
             )
         storage.save(self, target)
 
@@ -384,15 +388,18 @@ def _ms(time: Any) -> Any:
 
 def _check_monitors(monitors: dict[str, Any], times: Mapping[str, Any]) -> None:
     if taken := {"time", "ts"} & set(monitors):
-        raise ValueError(
-            f"Argument `monitors` of Result must leave the name {taken.pop()!r} to the time stamps, but has it. "
-            'Example: {"r": rate}.'
+        raise argument_error(
+            Argument("monitors", "Result"),
+            f"must leave the name {taken.pop()!r} to the time stamps",
+            "has it",
+            '{"r": rate}.',
         )
     if set(times) != set(monitors):
-        raise ValueError(
-            "Argument `times` of Result must have the same names as `monitors` "
-            f"({_listed(monitors)}), but has {_listed(times) or 'none'}. "
-            'Example: times={"r": jnp.arange(100.0) * u.ms}.'
+        raise argument_error(
+            Argument("times", "Result"),
+            f"must have the same names as `monitors` ({_listed(monitors)})",
+            f"has {_listed(times) or 'none'}",
+            'times={"r": jnp.arange(100.0) * u.ms}.',
         )
     for name, value in monitors.items():
         _check_stamps(name, np.shape(u.get_mantissa(value)), times[name])
@@ -400,25 +407,30 @@ def _check_monitors(monitors: dict[str, Any], times: Mapping[str, Any]) -> None:
 
 def _check_stamps(name: str, shape: tuple[int, ...], stamps: Any) -> None:
     if not _is_time(stamps):
-        raise u.UnitMismatchError(
-            f"Argument `times` of Result must have unit of time, but times[{name!r}] is in "
-            f"{u.get_unit(stamps)}. Example: jnp.arange(100.0) * u.ms.",
-            u.get_unit(stamps),
+        raise argument_error(
+            Argument("times", "Result", entry=name),
+            "must have unit of time",
+            f"times[{name!r}] is in {u.get_unit(stamps)}",
+            "jnp.arange(100.0) * u.ms.",
+            kind=u.UnitMismatchError,
         )
     if np.shape(u.get_mantissa(stamps)) != shape[:1] or not shape:
-        raise ValueError(
-            f"Argument `times` of Result must have one time stamp per row, but times[{name!r}] has shape "
-            f"{np.shape(u.get_mantissa(stamps))} and monitors[{name!r}] has shape {shape}. "
-            "Example: stamps of shape (100,) for a monitor of shape (100, 84)."
+        raise argument_error(
+            Argument("times", "Result"),
+            "must have one time stamp per row",
+            f"times[{name!r}] has shape {np.shape(u.get_mantissa(stamps))} and monitors[{name!r}] has shape {shape}",
+            "stamps of shape (100,) for a monitor of shape (100, 84).",
         )
 
 
 def _scalar_time(name: str, value: Any) -> tuple[float, Any]:
     if not _is_time(value) or np.shape(u.get_mantissa(value)) != ():
-        raise u.UnitMismatchError(
-            f"Argument `{name}` of Result must be one number with unit of time, but is {value}. "
-            f"Example: {name}=0.1 * u.ms.",
-            u.get_unit(value),
+        raise argument_error(
+            Argument(name, "Result"),
+            "must be one number with unit of time",
+            f"is {value}",
+            f"{name}=0.1 * u.ms.",
+            kind=u.UnitMismatchError,
         )
     return float(u.get_mantissa(value)), value.unit
 
@@ -432,11 +444,12 @@ def _check_sensors(sensors: Any, monitors: Mapping[str, Any]) -> tuple[tuple[str
     checked = []
     for name, given in dict(sensors).items():
         size = np.shape(u.get_mantissa(monitors[name]))[-1:] if name in monitors else ()
-        names = tuple(as_text("Argument `sensors` of Result", one) for one in given)
+        names = tuple(as_text(Argument("sensors", "Result"), one) for one in given)
         if size != (len(names),) or len(set(names)) < len(names):
-            raise ValueError(
-                f"Argument `sensors` of Result must name, with names that differ, each entry of the last axis of a "
-                f"monitor, but {name!r} has shape {size} there and {len(names)} names."
+            raise argument_error(
+                Argument("sensors", "Result"),
+                "must name, with names that differ, each entry of the last axis of a monitor",
+                f"{name!r} has shape {size} there and {len(names)} names",
             )
         checked.append((name, names))
     return tuple(checked)
@@ -446,29 +459,37 @@ def _check_labels(labels: Any) -> tuple[str, ...] | None:
     if labels is None:
         return None
     if isinstance(labels, str) or not all(issubclass(kind, str) for kind in set(map(type, labels))):
-        raise TypeError(
-            f"Argument `labels` of Result must be a sequence of strings, but is {labels!r}. "
-            'Example: labels=("lh_V1", "rh_V1").'
+        raise argument_error(
+            Argument("labels", "Result"),
+            "must be a sequence of strings",
+            f"is {labels!r}",
+            'labels=("lh_V1", "rh_V1").',
+            kind=TypeError,
         )
-    return tuple(as_text("Argument `labels` of Result", label) for label in labels)
+    return tuple(as_text(Argument("labels", "Result"), label) for label in labels)
 
 
 def _check_provenance(provenance: Mapping[str, str] | None) -> tuple[tuple[str, str], ...]:
     items = tuple((provenance or {}).items())
     if not all(isinstance(text, str) for item in items for text in item):
-        raise TypeError(
-            f"Argument `provenance` of Result must map strings to strings, but is {provenance!r}. "
-            'Example: provenance={"seed": "0"}.'
+        raise argument_error(
+            Argument("provenance", "Result"),
+            "must map strings to strings",
+            f"is {provenance!r}",
+            'provenance={"seed": "0"}.',
+            kind=TypeError,
         )
     return items
 
 
 def _check_path(path: str | os.PathLike[str], method: str) -> Path:
-    path = as_path(path, f"Argument `path` of Result.{method}")
+    path = as_path(path, Argument("path", f"Result.{method}"))
     if path.suffix not in storage.SUFFIXES:
-        raise ValueError(
-            f"Argument `path` of Result.{method} must end in {' or '.join(storage.SUFFIXES)}, but is "
-            f'{os.fspath(path)!r}. Example: {method}("run.npz").'
+        raise argument_error(
+            Argument("path", f"Result.{method}"),
+            f"must end in {' or '.join(storage.SUFFIXES)}",
+            f"is {os.fspath(path)!r}",
+            f'{method}("run.npz").',
         )
     return path
 

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from brainmass._common.checks import flag, holds_numbers, instance, is_traced, items
-from brainmass._common.messages import show
+from brainmass._common.messages import Argument, argument_error, monitor_named, show
 from brainmass._common.same import Pictures, environment
 from brainmass._common.times import milliseconds
 from brainmass.dynamics.checks import check_param_value
@@ -72,11 +72,16 @@ class Simulator(Closed):
 
     def __init__(self, model: Any, dt: Any = None):
         if not isinstance(model, brainstate.nn.Module) or not _has_update(model):
-            raise TypeError(f"Argument `model` of Simulator must be a module with `update`, but is {show(model)}.")
+            raise argument_error(
+                Argument("model", "Simulator"), "must be a module with `update`", f"is {show(model)}", kind=TypeError
+            )
         if getattr(model, "loops_over_time", False):
-            raise TypeError(
-                f"Argument `model` of Simulator must advance by one time step, but {type(model).__name__} goes through "
-                "many in one call: call it, in brainstate.transform.for_loop where there are several."
+            raise argument_error(
+                Argument("model", "Simulator"),
+                "must advance by one time step",
+                f"{type(model).__name__} goes through many in one call: call it, in "
+                "brainstate.transform.for_loop where there are several",
+                kind=TypeError,
             )
         self.model = model
         self._dt = None if dt is None else check_dt(dt)
@@ -180,10 +185,10 @@ class Simulator(Closed):
             When a state became infinite or NaN; its `result` holds what was recorded.
         """
         for name, switch in ("init_states", init_states), ("jit", jit), ("progress", progress):
-            flag(f"Argument `{name}` of run", switch)
+            flag(Argument(name, "run"), switch)
         if not init_states and states_missing(inventory(self.model)):
-            raise ValueError(
-                "Argument `init_states=False` of run needs a model that has states: call init_all_states() first."
+            raise argument_error(
+                Argument("init_states=False", "run"), "needs a model that has states: call init_all_states() first"
             )
         program, found, given = self._program(
             duration, inputs, monitors, transient, sample_every, progress, block, grad_horizon
@@ -269,8 +274,8 @@ class Simulator(Closed):
         """As `pure`; besides the result, what was watched."""
         if free is not None:
             free = [
-                instance("Argument `free`", name, str, "a list of names of parameters")
-                for name in items("Argument `free`", free, "names of parameters", example='free=["k"]')
+                instance(Argument("free"), name, str, "a list of names of parameters")
+                for name in items(Argument("free"), free, "names of parameters", example='free=["k"]')
             ]
         program, found, given = self._program(
             duration, inputs, monitors, transient, sample_every, False, block, grad_horizon, free or ()
@@ -431,10 +436,11 @@ def _arrange(
     plan = make_plan(n_steps, skipped, periods, targets, block, exact, window)
     for name, interval in plan.observed.items():
         if periods[name] // interval < observers[name].needed:
-            raise ValueError(
-                f"Monitor `{name}` is asked for after {periods[name] // interval} value(s), one every {interval} "
-                f"step(s), but a {type(observers[name]).__name__} needs {observers[name].needed} before there is "
-                "anything to see: make the run, or the monitor's `every`, longer."
+            raise argument_error(
+                monitor_named(name),
+                f"is asked for after {periods[name] // interval} value(s), one every {interval} step(s)",
+                f"a {type(observers[name]).__name__} needs {observers[name].needed} before there is "
+                "anything to see: make the run, or the monitor's `every`, longer",
             )
     return plan
 

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from brainmass._common.checks import is_traced, whole
+from brainmass._common.messages import Argument, argument_error
 from brainmass._common.random import as_key, fold, next_key
 from brainmass._common.times import check_countable, milliseconds
 from brainmass.dynamics.declared import Declared
@@ -77,13 +78,13 @@ class Beginnings:
         self._check_end(state)
         if state is None:
             if batch_size is not None:
-                batch_size = whole("Argument `batch_size` of run", batch_size)
+                batch_size = whole(Argument("batch_size", "run"), batch_size)
             key = _lane_keys(as_key(seed), batch_size)
             return Start(self._made_before(key) if batch_size is None else None, key, batch_size is not None)
         lanes = u.math.shape(state["key"])[:-1]
         if batch_size is not None and lanes != (batch_size,):
-            raise ValueError(
-                f"Argument `batch_size` of run is {batch_size}, but the state to go on from has {lanes or 'no'} lanes."
+            raise argument_error(
+                Argument("batch_size", "run"), f"is {batch_size}", f"the state to go on from has {lanes or 'no'} lanes"
             )
         key = state["key"] if seed is None else _lane_keys(as_key(seed), lanes[0] if lanes else None)
         return Start(state, key, bool(lanes))
@@ -124,7 +125,7 @@ class Beginnings:
         batches = {m._batch for p, m in modules if isinstance(m, Declared) and p.startswith("model") and m._states}
         batch = next(iter(batches), ()) or ()
         if len(batch) > 1:
-            raise ValueError("Argument `init_states=False` of run works with one batch axis at most.")
+            raise argument_error(Argument("init_states=False", "run"), "works with one batch axis at most")
         key = _lane_keys(as_key(seed), batch[0] if batch else None)
         return {"step": jnp.int32(0), "key": key, "states": self._of_model()}
 
@@ -138,10 +139,11 @@ class Beginnings:
         except brainstate.TraceContextError:
             parts = self.program.random_parts(self.found.raw(), self.given.arrays, makes_states)
         if parts:
-            raise ValueError(
-                f"Argument `seed` of run must be given within jax.jit and its like, where brainstate.random gives no "
-                f"numbers, since this is random: {', '.join(parts[:3])}. Example: seed=0, or a key that is an argument "
-                "of the function."
+            raise argument_error(
+                Argument("seed", "run"),
+                "must be given within jax.jit and its like, where brainstate.random gives no numbers, "
+                f"since this is random: {', '.join(parts[:3])}",
+                example="seed=0, or a key that is an argument of the function.",
             )
         return as_key(0)
 

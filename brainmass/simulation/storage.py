@@ -18,7 +18,7 @@ from brainmass.simulation.final import ORIGIN, Origin
 __all__ = ["SUFFIXES", "Recorded", "exportable", "load", "save", "to_xarray"]
 
 SUFFIXES = (".npz", ".nc")
-_ARCHIVE = Archive("brainmass.Result", 1, "`path` of Result.load", "Result.save")
+_ARCHIVE = Archive("brainmass.Result", 1, ("path", "Result.load"), "Result.save")
 
 
 class Recorded(Protocol):

@@ -15,7 +15,7 @@ import numpy as np
 from brainstate.util import StateJaxTracer
 from jax import lax
 
-from brainmass._common.messages import show
+from brainmass._common.messages import monitor_named, show
 from brainmass._common.same import Same
 from brainmass.dynamics.fields import StateSpec
 from brainmass.dynamics.node import NeuralMassDynamics
@@ -202,7 +202,7 @@ def _of_observer(name: str, state: str, monitor: Monitor) -> tuple[str, str]:
         f"`{source}`" if isinstance(source, str) else "the activity of the model" if source is None else "a function"
     )
     return (
-        f"Monitor `{name}`, a {kind} whose state is `{state}`,",
+        monitor_named(name, f", a {kind} whose state is `{state}`,"),
         f"It is driven by {driven}, while the model itself was finite: make that weaker, in the unit and the range "
         f"that a {kind} is for. Example: source=lambda model: 0.1 * model.activity().",
     )

@@ -13,6 +13,7 @@ import numpy as np
 from brainmass._common.checks import is_traced, numbers, one_of
 from brainmass._common.clock import step_in_ms
 from brainmass._common.foreign import opened
+from brainmass._common.messages import Argument, argument_error, input_named
 from brainmass._common.precision import default_dtype
 from brainmass._common.times import many_milliseconds
 from brainmass.dynamics.fields import Par, option, param, positive
@@ -44,7 +45,7 @@ class Recording(Stimulus):
 
     def __setattr__(self, key: str, value: Any) -> None:
         if self._checked and key == "data":
-            held = opened(f"Argument `data` of {self._owner}", value)
+            held = opened(Argument("data", self._owner), value)
             _check_times(self._owner, held.times, self.p.every)
             value = held.values
             value = brainstate.LongTermState(jnp.asarray(_rows(self._owner, value, self.varshape), default_dtype()))
@@ -56,9 +57,10 @@ class Recording(Stimulus):
         every, onset = (many_milliseconds(x) for x in (self.p.every, self.p.onset))
         length, needed = len(self.data.value) * every.max(), duration - onset.min()
         if needed > length + 1e-3 * every.max():
-            raise ValueError(
-                f"Input `{port}` is a {self._owner} of {length:g} ms and so ends before the run, which needs "
-                f"{needed:g} ms of it. Give after='zero', 'hold' or 'repeat', or a shorter run."
+            raise argument_error(
+                input_named(port),
+                f"is a {self._owner} of {length:g} ms and so ends before the run, which needs {needed:g} ms of it",
+                hint="Give after='zero', 'hold' or 'repeat', or a shorter run.",
             )
 
     def course(self, since: Any) -> Any:
@@ -83,32 +85,38 @@ def _check_times(owner: str, times: Any, every: Any) -> None:
         return
     gaps, wanted = np.diff(np.asarray(times.to_decimal(u.ms))), float(np.max(every.to_decimal(u.ms)))
     if np.ptp(gaps) > 1e-3 * np.abs(gaps).max():
-        raise ValueError(
-            f"Argument `data` of {owner} must have rows evenly spaced in time, but they are {gaps.min():g} to "
-            f"{gaps.max():g} ms apart."
+        raise argument_error(
+            Argument("data", owner),
+            "must have rows evenly spaced in time",
+            f"they are {gaps.min():g} to {gaps.max():g} ms apart",
         )
     if abs(gaps.mean() - wanted) > 1e-3 * wanted:
-        raise ValueError(
-            f"Argument `data` of {owner} has rows {gaps.mean():g} ms apart, but `every` is {wanted:g} ms. "
-            f"Example: {owner}(..., every={gaps.mean():g} * u.ms)"
+        raise argument_error(
+            Argument("data", owner),
+            f"has rows {gaps.mean():g} ms apart",
+            f"`every` is {wanted:g} ms",
+            f"{owner}(..., every={gaps.mean():g} * u.ms)",
         )
 
 
 def _rows(owner: str, data: Any, shape: tuple[int, ...]) -> np.ndarray:
-    what = f"Argument `data` of {owner}"
+    what = Argument("data", owner)
     if data is None:
         raise TypeError(f"{owner} needs the argument `data`, an array (T,) or (T, {', '.join(map(str, shape))}).")
     if isinstance(data, u.Quantity) and not data.unit.has_same_dim(u.UNITLESS):
-        raise u.UnitMismatchError(
-            f"{what} must be plain numbers, but is in {data.unit}: give the unit to the amplitude. "
-            f"Example: Recording(n, data=values, amplitude=1.0 * u.{data.unit})."
+        raise argument_error(
+            what,
+            "must be plain numbers",
+            f"is in {data.unit}: give the unit to the amplitude",
+            f"Recording(n, data=values, amplitude=1.0 * u.{data.unit}).",
+            kind=u.UnitMismatchError,
         )
     values = np.asarray(u.get_mantissa(numbers(what, data)))
     if values.ndim == 1:
         values = np.broadcast_to(values.reshape(-1, *(1 for _ in shape)), (len(values), *shape))
     if values.ndim == 0 or len(values) == 0 or values.shape[1:] != shape:
         axes = ", ".join(map(str, shape))
-        raise ValueError(f"{what} must have one row per time, (T,) or (T, {axes}), but has shape {values.shape}.")
+        raise argument_error(what, f"must have one row per time, (T,) or (T, {axes})", f"has shape {values.shape}")
     if not np.isfinite(values).all():
-        raise ValueError(f"{what} must be finite, but has {values[~np.isfinite(values)][0]}.")
+        raise argument_error(what, "must be finite", f"has {values[~np.isfinite(values)][0]}")
     return values

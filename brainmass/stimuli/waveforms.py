@@ -13,7 +13,7 @@ import numpy as np
 
 from brainmass._common.checks import is_whole, items, number, whole
 from brainmass._common.clock import Double, as_written, moment, step_in_ms
-from brainmass._common.messages import named, show
+from brainmass._common.messages import Argument, argument_error, named, show
 from brainmass.dynamics.declaration import population_shape
 from brainmass.dynamics.declared import Declared
 from brainmass.dynamics.fields import Par, nonnegative, option, param, positive, spelling
@@ -89,7 +89,7 @@ class Stimulus(Drive, Declared):
 
 
 def _weights(owner: str, regions: Any, n: int) -> np.ndarray:
-    what, example = f"Argument `regions` of {owner}", f"regions=[0, {n - 1}]"
+    what, example = Argument("regions", owner), f"regions=[0, {n - 1}]"
     regions = np.asarray(regions) if isinstance(regions, jax.Array) else regions
     if isinstance(regions, Mapping):
         entries: list[tuple[Any, Any]] = list(regions.items())
@@ -99,8 +99,8 @@ def _weights(owner: str, regions: Any, n: int) -> np.ndarray:
     weights = np.zeros(n)
     for region, weight in entries:
         if not is_whole(region, -n, n - 1):
-            raise ValueError(
-                f"{what} must be numbers of regions, 0 to {n - 1}, but has {named(region)}. Example: {example}."
+            raise argument_error(
+                what, f"must be numbers of regions, 0 to {n - 1}", f"has {named(region)}", f"{example}."
             )
         weights[region] = number(what, weight)
     return weights
@@ -160,7 +160,7 @@ class ThetaBurst(Stimulus):
         _check_order(self, "width", "pulse_period")
         _check_order(self, "pulse_period", "burst_period", self.pulses)
         if self.train is None and self.train_period is not None:
-            raise ValueError(f"Argument `train_period` of {self._owner} needs `train`, the duration of a train.")
+            raise argument_error(Argument("train_period", self._owner), "needs `train`, the duration of a train")
 
     def course(self, since: Any) -> Any:
         since, burst, pulse = _edged(since), self.exactly("burst_period"), self.exactly("pulse_period")
@@ -215,7 +215,8 @@ def _check_order(stimulus: Stimulus, short: str, long: str, times: int = 1) -> N
     less, more = (getattr(stimulus.p, name) for name in (short, long))
     if np.any(times * np.asarray(less.to_decimal(u.ms)) > np.asarray(more.to_decimal(u.ms)) * (1 + 1e-6)):
         what = f"`{short}`" if times == 1 else f"{times} times `{short}`"
-        raise ValueError(
-            f"Argument `{long}` of {stimulus._owner} must be at least {what}, {show(times * less)}, "
-            f"but is {show(more)}."
+        raise argument_error(
+            Argument(long, stimulus._owner),
+            f"must be at least {what}, {show(times * less)}",
+            f"is {show(more)}",
         )

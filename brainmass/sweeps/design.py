@@ -12,7 +12,7 @@ import numpy as np
 
 from brainmass._common.checks import as_array, instance, numbers, one_of, whole
 from brainmass._common.extras import import_io
-from brainmass._common.messages import show
+from brainmass._common.messages import Argument, argument_error, show
 from brainmass._common.precision import default_dtype
 from brainmass.connectome.dense import Connectome
 from brainmass.network.projection import Projection
@@ -89,22 +89,28 @@ class Design:
 
 def as_design(found: Inventory, values: Any, kind: str) -> Design:
     """The design that a user wrote, checked against the parameters of the model."""
-    one_of("Argument `design` of sweep", kind, DESIGNS)
+    one_of(Argument("design", "sweep"), kind, DESIGNS)
     instance(
-        "Argument `values` of sweep", values, Mapping, "a mapping of names of parameters to their values",
+        Argument("values", "sweep"), values, Mapping, "a mapping of names of parameters to their values",
         example='{"k": [0.1, 0.2]}',
     )  # fmt: skip
     names: dict[str, str] = {}
     for name in values:
         path = found.find_param(name)
         if path in names:
-            raise ValueError(f"Argument `values` of sweep names one parameter twice: {names[path]!r} and {name!r}.")
+            raise argument_error(
+                Argument("values", "sweep"), f"names one parameter twice: {names[path]!r} and {name!r}"
+            )
         names[path] = name
     axes = tuple(_axis(found, path, name, values[name]) for path, name in names.items())
     lengths = {axis.name: len(axis) for axis in axes}
     if kind == "list" and len(set(lengths.values())) > 1:
         text = ", ".join(f"{n} of {name!r}" for name, n in lengths.items())
-        raise ValueError(f'With design="list" all parameters must have as many values, but there are {text}.')
+        raise argument_error(
+            Argument("values", "sweep", text='With design="list" all parameters'),
+            "must have as many values",
+            f"there are {text}",
+        )
     return Design(axes, kind == "grid" or not axes)
 
 
@@ -113,15 +119,16 @@ def _axis(found: Inventory, path: str, name: str, given: Any) -> Axis:
     if isinstance(given, list | tuple) and any(isinstance(x, Connectome) for x in given):
         _check_lengths(found, path, name, given)
         given, labels = _weights(name, given)
-    what = f"Argument `values` of sweep, for {name!r},"
+    what = Argument("values", "sweep", entry=name, more=f", for {name!r},")
     values, unit = _numbers(what, name, given)
     present = np.shape(u.get_mantissa(found.params[path].value()))
     owner = found.modules.get(path.rpartition(".")[0])
     shapes = {(), present, getattr(owner, "varshape", present)}
     if values.shape[1:] not in shapes:
-        raise ValueError(
-            f"{what} must be numbers or arrays of shape {' or '.join(map(str, shapes - {()}))}, "
-            f"one after another, but has shape {values.shape}."
+        raise argument_error(
+            what,
+            f"must be numbers or arrays of shape {' or '.join(map(str, shapes - {()}))}, one after another",
+            f"has shape {values.shape}",
         )
     checked_value(found, path, values if unit == u.UNITLESS else u.Quantity(values, unit=unit))
     return Axis(name, values, unit, labels)
@@ -130,22 +137,28 @@ def _axis(found: Inventory, path: str, name: str, given: Any) -> Axis:
 def _numbers(what: str, name: str, given: Any) -> tuple[np.ndarray, u.Unit]:
     example = f'{{"{name}": [0.1, 0.2]}}'
     if isinstance(given, list | tuple) and len({u.get_unit(as_array(x)).dim for x in given}) > 1:
-        raise u.UnitMismatchError(f"{what} must have one unit, but is {show(given)}.")
+        raise argument_error(what, "must have one unit", f"is {show(given)}", kind=u.UnitMismatchError)
     given = numbers(what, given, example=example)
     unit, values = u.get_unit(given), np.asarray(u.get_mantissa(given), np.float64)
     if values.ndim == 0 or not len(values):
-        raise ValueError(f"{what} must be at least one value, in a list, but is {show(given)}. Example: {example}.")
+        raise argument_error(what, "must be at least one value, in a list", f"is {show(given)}", f"{example}.")
     return values, unit
 
 
 def _weights(name: str, given: Any) -> tuple[np.ndarray, tuple[str, ...] | None]:
     for x in given:
         if not isinstance(x, Connectome):
-            raise TypeError(f"Argument `values` of sweep, for {name!r}, must all be connectomes, but one is {show(x)}.")
+            raise argument_error(
+                Argument("values", "sweep", entry=name, more=f", for {name!r},"),
+                "must all be connectomes",
+                f"one is {show(x)}",
+                kind=TypeError,
+            )
         if x.weights.shape != given[0].weights.shape:
-            raise ValueError(
-                f"Argument `values` of sweep, for {name!r}, must be connectomes of one size, but {given[0].name!r} has "
-                f"{len(given[0].weights)} regions and {x.name!r} has {len(x.weights)}."
+            raise argument_error(
+                Argument("values", "sweep", entry=name, more=f", for {name!r},"),
+                "must be connectomes of one size",
+                f"{given[0].name!r} has {len(given[0].weights)} regions and {x.name!r} has {len(x.weights)}",
             )
     names = tuple(x.name for x in given)
     return np.stack([x.weights for x in given]), names if len(set(names)) == len(names) else None
@@ -161,9 +174,10 @@ def _check_lengths(found: Inventory, path: str, name: str, given: Any) -> None:
         there, lengths = x.weights != 0, None if x.lengths is None else x.lengths.to_decimal(u.mm)
         present = np.asarray(own[0]._lengths)
         if lengths is None or lengths.shape != present.shape or (lengths != present)[there].any():
-            raise ValueError(
-                f"Argument `values` of sweep, for {name!r}, must be connectomes with the lengths of the network, as "
-                f"delays are fixed when it is made, but {x.name!r} has others: make a network and a sweep for each."
+            raise argument_error(
+                Argument("values", "sweep", entry=name, more=f", for {name!r},"),
+                "must be connectomes with the lengths of the network, as delays are fixed when it is made",
+                f"{x.name!r} has others: make a network and a sweep for each",
             )
 
 
@@ -211,9 +225,9 @@ def sobol_design(bounds: Mapping[str, tuple[Any, Any]], n: int, seed: int = 0) -
 
 
 def _between(owner: str, bounds: Any, draw: Any) -> dict[str, Any]:
-    what = f"Argument `bounds` of {owner}"
+    what = Argument("bounds", owner)
     if not instance(what, bounds, Mapping, 'a mapping like {"k": (0, 1)}'):
-        raise ValueError(f'{what} must be like {{"k": (0, 1)}}, but is empty.')
+        raise argument_error(what, 'must be like {"k": (0, 1)}', "is empty")
     ends = {name: _bounds(owner, name, pair) for name, pair in bounds.items()}
     points = draw(len(ends))
     values = {}
@@ -224,14 +238,14 @@ def _between(owner: str, bounds: Any, draw: Any) -> dict[str, Any]:
 
 
 def _bounds(owner: str, name: str, pair: Any) -> tuple[float, float, u.Unit]:
-    what = f"Argument `bounds` of {owner}, for {name!r},"
+    what = Argument("bounds", owner, entry=name, more=f", for {name!r},")
     if not isinstance(pair, tuple | list) or len(pair) != 2:
-        raise TypeError(f"{what} must be a pair (low, high), but is {show(pair)}.")
+        raise argument_error(what, "must be a pair (low, high)", f"is {show(pair)}", kind=TypeError)
     numbers, unit = _numbers(what, name, list(pair))
     if numbers.shape != (2,) or not np.isfinite(numbers).all() or not numbers[0] < numbers[1]:
-        raise ValueError(f"{what} must be two finite numbers, the lower one first, but is {show(pair)}.")
+        raise argument_error(what, "must be two finite numbers, the lower one first", f"is {show(pair)}")
     return float(numbers[0]), float(numbers[1]), unit
 
 
 def _counts(owner: str, n: Any, seed: Any) -> tuple[int, int]:
-    return whole(f"Argument `n` of {owner}", n, most=_MOST_POINTS), whole(f"Argument `seed` of {owner}", seed, least=0)
+    return whole(Argument("n", owner), n, most=_MOST_POINTS), whole(Argument("seed", owner), seed, least=0)

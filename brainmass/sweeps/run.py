@@ -17,7 +17,7 @@ import numpy as np
 
 from brainmass._common.checks import flag, function, instance, is_whole, whole
 from brainmass._common.extras import import_io
-from brainmass._common.messages import show
+from brainmass._common.messages import Argument, argument_error, show
 from brainmass._common.progress import progress_bar
 from brainmass._common.random import as_key, fold
 from brainmass._common.version import __version__
@@ -130,7 +130,7 @@ def sweep(
     >>> dict(data["x"].sizes)
     {'a': 3, 'seed': 2, 'time': 100, 'region': 1}
     """
-    what = "Argument `{}` of sweep".format
+    what = partial(Argument, owner="sweep")
     instance(what("simulator"), simulator, Simulator, "a Simulator")
     for name, value in ("common_random_numbers", common_random_numbers), ("resume", resume), ("progress", progress):
         flag(what(name), value)
@@ -141,8 +141,8 @@ def sweep(
     import_io("xarray")
     client = None if cluster is None else as_client(cluster)
     if client is not None and jax.process_count() > 1:
-        raise ValueError(
-            "Argument `cluster` of sweep must be None under jax.distributed, whose processes share the runs."
+        raise argument_error(
+            Argument("cluster", "sweep"), "must be None under jax.distributed, whose processes share the runs"
         )
     path = None if store is None else as_store_path(store)
     settings = {
@@ -263,9 +263,11 @@ def _named(measure: Measure, result: Result) -> dict[str, Any]:
         try:
             jnp.asarray(u.get_mantissa(value))
         except (TypeError, ValueError):
-            raise TypeError(
-                "Argument `measure` of sweep must return an array, a quantity or a mapping of them, but returns "
-                f"{show(value)} as {name!r}."
+            raise argument_error(
+                Argument("measure", "sweep"),
+                "must return an array, a quantity or a mapping of them",
+                f"returns {show(value)} as {name!r}",
+                kind=TypeError,
             ) from None
     return {str(name): u.math.asarray(value) for name, value in measured.items()}
 
@@ -304,7 +306,8 @@ def _explored(lane: Lane, design: Design, jobs: Jobs, model: Any) -> tuple[Layou
     result, kept, times, read = lane.remembered(shapes, lambda: _traced(lane, one, keys[0]))
     for axis in design.axes:
         if axis.name not in read:
-            raise ValueError(f"Nothing in this run depends on `{axis.name}`, so there is nothing to sweep.")
+            nothing = Argument("values", "sweep", entry=axis.name, text="Nothing in this run")
+            raise argument_error(nothing, f"depends on `{axis.name}`, so there is nothing to sweep")
     times = {name: u.Quantity(np.asarray(u.get_mantissa(t)), unit=u.ms) for name, t in times.items()}
     attrs = {
         "brainmass": __version__,
@@ -341,12 +344,14 @@ def _as_seeds(seeds: Any) -> np.ndarray:
         return np.arange(seeds)
     given = np.asarray(seeds) if isinstance(seeds, list | tuple | range | np.ndarray) else np.zeros(0)
     if given.ndim != 1 or not given.size or given.dtype.kind not in "iu" or (given < 0).any():
-        raise ValueError(
-            "Argument `seeds` of sweep must be a positive int or a sequence of nonnegative ints, but is "
-            f"{show(seeds)}. Example: seeds=10."
+        raise argument_error(
+            Argument("seeds", "sweep"),
+            "must be a positive int or a sequence of nonnegative ints",
+            f"is {show(seeds)}",
+            "seeds=10.",
         )
     if len(set(given.tolist())) < len(given):
-        raise ValueError(f"Argument `seeds` of sweep must hold different seeds, but is {show(seeds)}.")
+        raise argument_error(Argument("seeds", "sweep"), "must hold different seeds", f"is {show(seeds)}")
     return given.astype(np.int64)
 
 
@@ -354,7 +359,7 @@ def _chosen(at_once: Any, plan: Layout, bytes_of_run: int) -> int:
     n_devices = len(jax.local_devices())
     if at_once is None:
         return runs_at_once(plan.n_runs, bytes_of_run + plan.bytes_of_run, n_devices)
-    return min(whole("Argument `at_once` of sweep", at_once), plan.n_runs)
+    return min(whole(Argument("at_once", "sweep"), at_once), plan.n_runs)
 
 
 def _check_fits(plan: Layout) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from brainmass._common.extras import import_io
+from brainmass._common.messages import Argument, argument_error
 from brainmass._common.netcdf import CHECKSUM, read_netcdf, write_netcdf
 from brainmass._common.reading.problems import DAMAGE, as_path
 from brainmass.sweeps.layout import FAILED, NOT_RUN, Layout
@@ -28,15 +29,22 @@ _BYTES_OF_CHUNK = 1 << 20
 
 
 def as_store_path(path: Any) -> Path:
-    path = as_path(path, "Argument `store` of sweep")
+    path = as_path(path, Argument("store", "sweep"))
     if path.suffix not in SUFFIXES:
-        raise ValueError(
-            f"Argument `store` of sweep must end in {' or '.join(SUFFIXES)}, but is {os.fspath(path)!r}. "
-            'Example: store="sweep.zarr".'
+        raise argument_error(
+            Argument("store", "sweep"),
+            f"must end in {' or '.join(SUFFIXES)}",
+            f"is {os.fspath(path)!r}",
+            'store="sweep.zarr".',
         )
     path = path.resolve()
     if not path.parent.is_dir():
-        raise FileNotFoundError(f"Argument `store` of sweep must lie in an existing folder, but {path.parent} is none.")
+        raise argument_error(
+            Argument("store", "sweep"),
+            "must lie in an existing folder",
+            f"{path.parent} is none",
+            kind=FileNotFoundError,
+        )
     return path
 
 
@@ -202,7 +210,9 @@ def _whole(path: Path) -> Any:
     except DAMAGE as error:
         if isinstance(error, FileNotFoundError | PermissionError):
             raise
-        raise ValueError(f"{path} is no whole file of a sweep ({error}): remove it, or give another name.") from error
+        raise argument_error(
+            _store(path), f"is no whole file of a sweep ({error}): remove it, or give another name"
+        ) from error
 
 
 def _as_in_memory(dataset: Any) -> Any:
@@ -232,18 +242,23 @@ def _attrs_of(path: Path) -> dict[str, Any]:
                 return dict(dataset.attrs)
         return dict(import_io("zarr").open_group(path, mode="r").attrs)
     except DAMAGE as error:
-        raise ValueError(f"{path} is no file of a sweep ({error}): give `store` another name.") from error
+        raise argument_error(_store(path), f"is no file of a sweep ({error}): give `store` another name") from error
+
+
+def _store(path: Path) -> Argument:
+    return Argument("store", "sweep", text=str(path))
 
 
 def _check_identity(path: Path, attrs: Mapping[str, Any], identity: Mapping[str, str]) -> None:
     known = json.loads(attrs.get(_IDENTITY, "{}"))
     if not known:
-        raise ValueError(f"{path} is no file of a sweep: give `store` another name.")
+        raise argument_error(_store(path), "is no file of a sweep: give `store` another name")
     other = [name for name in {**known, **identity} if known.get(name) != identity.get(name)]
     if other:
-        raise ValueError(
-            f"{path} belongs to another sweep; what differs: {', '.join(other)}. Give `store` another name, or "
-            "remove the file."
+        raise argument_error(
+            _store(path),
+            f"belongs to another sweep; what differs: {', '.join(other)}",
+            hint="Give `store` another name, or remove the file.",
         )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import brainunit as u
 
 from brainmass._common.checks import one_of
+from brainmass._common.messages import Argument, argument_error
 from brainmass._common.times import milliseconds, time_step
 from brainmass.dynamics.node import NeuralMassDynamics
 from brainmass.models.horn.step import HORNStep
@@ -175,9 +176,10 @@ class HORN_TR(Built):
         inputs = sequence.checked_sequence(self, self.node, inputs, self.node.varshape[-1])
         steps = u.maybe_decimal(self.tr / time_step("HORN_TR"))
         if isinstance(self.rec, _OncePerTR) and abs(len(inputs) - steps) > 1e-3:
-            raise ValueError(
-                f"Argument `inputs` of HORN_TR must have one row per step of the repetition time tr={self.tr}, "
-                f"{float(steps):.6g} of them, but has {len(inputs)}."
+            raise argument_error(
+                Argument("inputs", "HORN_TR"),
+                f"must have one row per step of the repetition time tr={self.tr}, {float(steps):.6g} of them",
+                f"has {len(inputs)}",
             )
         held = self.rec.update_tr()
         return sequence.over_time(
@@ -186,6 +188,6 @@ class HORN_TR(Built):
 
 
 def _check_rec_type(rec_type: Any, delay: Any) -> None:
-    one_of("Argument `rec_type` of HORN_TR", rec_type, DELAYED)
+    one_of(Argument("rec_type", "HORN_TR"), rec_type, DELAYED)
     if delay is None and rec_type != "additive":
-        raise ValueError(f"Argument `rec_type={rec_type!r}` of HORN_TR has a meaning only with `delay`: give one.")
+        raise argument_error(Argument(f"rec_type={rec_type!r}", "HORN_TR"), "has a meaning only with `delay`: give one")

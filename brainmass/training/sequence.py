@@ -15,7 +15,7 @@ from brainstate.nn import Linear, Param
 from braintools.init import Constant, KaimingNormal
 
 from brainmass._common.checks import is_function, numbers, whole
-from brainmass._common.messages import suggestion
+from brainmass._common.messages import Argument, argument_error, suggestion
 from brainmass._common.precision import matching_precision
 from brainmass._common.times import time_step
 from brainmass.delays.lines import History, checked_delays, delay_steps
@@ -74,10 +74,11 @@ def checked_sequence(owner: Module, node: NeuralMassDynamics, inputs: Any, n_inp
     batch = u.math.shape(next(iter(node.state_values().values())))[:-1]
     if u.math.ndim(inputs) < 2 or u.math.shape(inputs)[1:] != (*batch, n_input):
         wanted = ", ".join(map(str, ("time", *batch, n_input)))
-        raise ValueError(
-            f"Argument `inputs` of {type(owner).__name__} must have shape ({wanted}), with the batch of the states, "
-            f"but has shape {u.math.shape(inputs)}. Another batch: "
-            "brainstate.nn.init_all_states(model, batch_size=...)."
+        raise argument_error(
+            Argument("inputs", f"{type(owner).__name__}"),
+            f"must have shape ({wanted}), with the batch of the states",
+            f"has shape {u.math.shape(inputs)}",
+            hint="Another batch: brainstate.nn.init_all_states(model, batch_size=...).",
         )
     return inputs
 
@@ -92,14 +93,14 @@ class Initial:
     """An initialiser, or the array it would give, that knows whose argument it is and checks what it gives."""
 
     def __init__(self, owner: str, argument: str, init: Any):
-        self.what = f"Argument `{argument}` of {owner} (initial values)"
+        self.what = Argument(argument, owner, "initial values")
         self.init = init if is_function(init) else numbers(self.what, init, example=f"{argument}={_EXAMPLE}")
 
     def __call__(self, shape: Any) -> Any:
         shape = (shape,) if isinstance(shape, int) else tuple(shape)
         value = numbers(self.what, self.init(shape) if is_function(self.init) else self.init)
         if u.math.shape(value) != shape:
-            raise ValueError(f"{self.what} must have shape {shape}, but has shape {u.math.shape(value)}.")
+            raise argument_error(self.what, f"must have shape {shape}", f"has shape {u.math.shape(value)}")
         return u.math.asarray(value)
 
 
@@ -189,7 +190,7 @@ class DelayedAdditiveConn(Module):
         self.model, self.state, self.k, self.period = model, state, k, period
         self.delay_init = initial(self, "delay_init", delay_init)
         n = model.varshape[-1]
-        self.delay_time = checked_delays(f"Argument `delay_time` of {type(self).__name__}", delay_time, n)
+        self.delay_time = checked_delays(Argument("delay_time", f"{type(self).__name__}"), delay_time, n)
         with matching_precision():
             self.weight = Param(initial(self, "w_init", w_init)((n, n)), fit=True)
 
@@ -320,11 +321,11 @@ class SequenceLayer(Built):
         self._refuse_what_is_ignored(given)
         own = {k: given.pop(k, default) for k, default in self.defaults.items()}
         self._check_initialisers(own)
-        self.n_input, n_hidden = (whole(f"Argument `{k}` of {type(self).__name__}", given.pop(k)) for k in self.sizes)
+        self.n_input, n_hidden = (whole(Argument(k, f"{type(self).__name__}"), given.pop(k)) for k in self.sizes)
         self.rec_scale = self._ask(rec_scale=own["rec_scale"])["rec_scale"]
         self.node = self.make_node(n_hidden, own, given)
         if own["delay"] is not None:
-            own["delay"] = checked_delays(f"Argument `delay` of {type(self).__name__}", own["delay"], n_hidden)
+            own["delay"] = checked_delays(Argument("delay", f"{type(self).__name__}"), own["delay"], n_hidden)
         self.inp = linear(self.n_input, n_hidden, own["inp_w_init"], own["inp_b_init"])
         self.connect(own)
 
@@ -337,9 +338,9 @@ class SequenceLayer(Built):
         delayed = given.get("delay") is not None
         for key, of_delayed in ("delay_init", True), ("rec_b_init", False):
             if key in given and delayed != of_delayed and given[key] is not CONNECTIONS[key]:
-                raise ValueError(
-                    f"Argument `{key}` of {type(self).__name__} has a meaning only with{'' if of_delayed else 'out'} "
-                    "`delay`: leave it out."
+                raise argument_error(
+                    Argument(key, f"{type(self).__name__}"),
+                    f"has a meaning only with{'' if of_delayed else 'out'} `delay`: leave it out",
                 )
 
     def make_node(self, n_hidden: int, own: Mapping[str, Any], arguments: Mapping[str, Any]) -> NeuralMassDynamics:
@@ -397,7 +398,7 @@ class SequenceNetwork(Built):
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__()
         given = self.given(args, kwargs)
-        what = f"Argument `{{}}` of {type(self).__name__}".format
+        what = partial(Argument, owner=type(self).__name__)
         n_input, n_hidden, n_output = (given.pop(k) for k in self.sizes)
         n_input, n_output = whole(what("n_input"), n_input), whole(what("n_output"), n_output)
         hidden = population_shape(type(self).__name__, n_hidden, "n_hidden")

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from brainmass._common.messages import show
+from brainmass._common.messages import Argument, argument_error, show
 from brainmass.fitting.checks import check_finite
 from brainmass.fitting.problem import Problem, call
 from brainmass.fitting.recorded import Subject
@@ -109,10 +109,10 @@ def take(data: Any, rows: Any) -> Any:
 def check_data(inputs: Any, targets: Any, where: str = "") -> tuple[Any, Any]:
     """Inputs and targets as arrays, if they are finite and one for one."""
     for name, given in ("inputs", inputs), ("targets", targets):
-        what = f"Argument `{where or name}` of Trainer{f' ({name})' if where else ''}"
+        what = Argument(f"{where or name}", f"Trainer{f' ({name})' if where else ''}")
         leaves = jax.tree.leaves(given)
         if not leaves or any(np.ndim(x) == 0 for x in leaves):
-            raise ValueError(f"{what} must be an array with one row per sample, but is {show(given)}.")
+            raise argument_error(what, "must be an array with one row per sample", f"is {show(given)}")
         check_finite(what, given)
     lengths = [np.shape(x)[0] for x in jax.tree.leaves((inputs, targets))]
     if len(set(lengths)) > 1 or lengths[0] == 0:

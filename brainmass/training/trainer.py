@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from brainmass._common.checks import function, whole
-from brainmass._common.messages import show
+from brainmass._common.messages import Argument, argument_error, show
 from brainmass._common.random import as_key, fold
 from brainmass._common.reading.problems import as_path
 from brainmass.dynamics.module import Closed, fixed
@@ -134,10 +134,10 @@ class Trainer(Closed):
         callbacks: Callable[[Epoch], Any] | Sequence[Callable[[Epoch], Any]] | None = None,
     ):
         check_model("Trainer", model)
-        whole("Argument `batch_size` of Trainer", batch_size)
+        whole(Argument("batch_size", "Trainer"), batch_size)
         for name, given in ("loss_fn", loss_fn), ("metric", metric), ("predict", predict):
             if given is not None or name == "loss_fn":
-                function(f"Argument `{name}` of Trainer", given)
+                function(Argument(name, "Trainer"), given)
         named = dict(loss_fn=loss_fn, metric=metric, predict=predict, batch_size=batch_size, callbacks=callbacks)
         self._given_as = (model, optimizer), named
         self.model, self.batch_size, self.metric = model, int(batch_size), metric
@@ -146,9 +146,10 @@ class Trainer(Closed):
         self._callbacks = callbacks_of("Trainer", callbacks)
         self._descent.check(self._task.space)
         if not self._descent.may_be_fresh:
-            raise ValueError(
-                "Argument `optimizer` of Trainer cannot be one with a line search, which needs one function throughout "
-                "and not minibatches. Example: optax.adam(1e-2)."
+            raise argument_error(
+                Argument("optimizer", "Trainer"),
+                "cannot be one with a line search, which needs one function throughout and not minibatches",
+                example="optax.adam(1e-2).",
             )
         self._compiled: dict[Any, tuple[Any, Any, Any]] = {}
         self._last: Saved | None = None
@@ -211,14 +212,15 @@ class Trainer(Closed):
         data = check_data(inputs, targets)
         tested = None if held_out is None else _held_out(held_out, data)
         if self.batch_size > length(data):
-            raise ValueError(
-                f"Argument `batch_size` of Trainer must be at most the number of samples, {length(data)}, but is "
-                f"{self.batch_size}."
+            raise argument_error(
+                Argument("batch_size", "Trainer"),
+                f"must be at most the number of samples, {length(data)}",
+                f"is {self.batch_size}",
             )
         found, given = self._given(data, seed)
         programs = self._programs(found, given)
         described = self._describe(found, given, tested)
-        saved = None if resume is None else Saved.read_for(as_path(resume, "Argument `resume` of Trainer"), described)
+        saved = None if resume is None else Saved.read_for(as_path(resume, Argument("resume", "Trainer")), described)
         with Course(orders, described, saved) as course:
             self._train(course, log, programs, given, tested)
         self._last = Saved(described, course.snapshot())
@@ -240,7 +242,7 @@ class Trainer(Closed):
         """Write the last training to a file, from which `fit(..., resume=path)` goes on bit for bit."""
         if self._last is None:
             raise ValueError("Trainer.save needs a training to save: call fit first, or fit(..., checkpoint=path).")
-        self._last.write(as_path(path, "Argument `path` of Trainer.save"))
+        self._last.write(as_path(path, Argument("path", "Trainer.save")))
 
     # --- an epoch ---------------------------------------------------------------------------------------------------
     def _train(self, course: Course, log: _Log, programs: tuple, given: Given, tested: Any) -> None:
@@ -380,12 +382,15 @@ class _Log:
 # --- checks -------------------------------------------------------------------------------------------------------
 def _held_out(given: Any, data: Any) -> tuple[Any, Any]:
     if not isinstance(given, tuple | list) or len(given) != 2:
-        raise TypeError(f"Argument `held_out` of Trainer must be a pair (inputs, targets), but is {show(given)}.")
+        raise argument_error(
+            Argument("held_out", "Trainer"), "must be a pair (inputs, targets)", f"is {show(given)}", kind=TypeError
+        )
     tested = check_data(*given, where="held_out")
     shapes = [(jax.tree.structure(x), [leaf.shape[1:] for leaf in jax.tree.leaves(x)]) for x in (tested, data)]
     if shapes[0] != shapes[1]:
-        raise ValueError(
-            "Argument `held_out` of Trainer must have samples of the same shapes as the others, "
-            f"{shapes[1][1]}, but has {shapes[0][1]}."
+        raise argument_error(
+            Argument("held_out", "Trainer"),
+            f"must have samples of the same shapes as the others, {shapes[1][1]}",
+            f"has {shapes[0][1]}",
         )
     return tested

@@ -9,10 +9,10 @@ import brainunit as u
 import numpy as np
 
 from brainmass._common.extras import import_extra
-from brainmass._common.messages import show
+from brainmass._common.messages import argument_error, show
 from brainmass.connectome.dense import Connectome
 from brainmass.connectome.edges import Edges
-from brainmass.viz.drawing import DIVERGING, SEQUENTIAL, argument_error, axes_or_new
+from brainmass.viz.drawing import DIVERGING, SEQUENTIAL, argument_of, axes_or_new
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -85,13 +85,24 @@ def view_connectome(connectome: Connectome | Edges, *, strongest: int = 200, **k
 def _graph(connectome: Any, strongest: Any, of: str) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
     """Weights, row to column as nilearn reads them, of the strongest connections; coordinates in mm; colours."""
     if not isinstance(connectome, Connectome | Edges):
-        must = f"must be a Connectome or Edges, but is {show(connectome)}"
-        raise argument_error("connectome", of, must, f"{of}(brainmass.Connectome(W, centres=xyz * u.mm))", TypeError)
+        raise argument_error(
+            argument_of("connectome", of),
+            "must be a Connectome or Edges",
+            f"is {show(connectome)}",
+            f"{of}(brainmass.Connectome(W, centres=xyz * u.mm))",
+            kind=TypeError,
+        )
     if connectome.centres is None:
-        must = f"must have coordinates of its regions, but {connectome.name!r} has none"
-        raise argument_error("connectome", of, must, "brainmass.Connectome(weights, centres=xyz * u.mm)")
+        raise argument_error(
+            argument_of("connectome", of),
+            "must have coordinates of its regions",
+            f"{connectome.name!r} has none",
+            "brainmass.Connectome(weights, centres=xyz * u.mm)",
+        )
     if isinstance(strongest, bool) or not isinstance(strongest, int | np.integer) or strongest < 1:
-        raise argument_error("strongest", of, f"must be a positive int, but is {strongest!r}", "strongest=200")
+        raise argument_error(
+            argument_of("strongest", of), "must be a positive int", f"is {strongest!r}", "strongest=200"
+        )
     dense = connectome.to_connectome() if isinstance(connectome, Edges) else connectome
     weights = np.array(dense.weights)
     np.fill_diagonal(weights, 0.0)

@@ -10,6 +10,7 @@ import numpy as np
 
 from brainmass._common import checks
 from brainmass._common.extras import import_extra
+from brainmass._common.messages import Argument, argument_error
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,7 +21,7 @@ __all__ = [
     "FAINT",
     "MANY",
     "SEQUENTIAL",
-    "argument_error",
+    "argument_of",
     "axes_or_new",
     "axis_label",
     "check_looks",
@@ -46,16 +47,16 @@ def axes_or_new(ax: Axes | None, of: str = "", **figure: Any) -> Axes:
     if ax is None:
         return import_extra("viz", "matplotlib.pyplot").subplots(layout="constrained", **figure)[1]
     kind = import_extra("viz", "matplotlib.axes").Axes
-    return checks.instance(f"Argument `ax` of {of}", ax, kind, "an Axes of matplotlib", example="ax=plt.subplot()")
+    return checks.instance(Argument("ax", of), ax, kind, "an Axes of matplotlib", example="ax=plt.subplot()")
 
 
 def check_looks(of: str, *, cmap: Any = None, **flags: Any) -> None:
     """Refuse a colour map that matplotlib does not know, and what is no switch."""
     for name, value in flags.items():
-        checks.flag(f"Argument `{name}` of {of}", value)
+        checks.flag(Argument(name, of), value)
     matplotlib = import_extra("viz", "matplotlib")
     if cmap is not None and not isinstance(cmap, matplotlib.colors.Colormap):
-        checks.one_of(f"Argument `cmap` of {of}", cmap, list(matplotlib.colormaps), also="a Colormap, or ")
+        checks.one_of(Argument("cmap", of), cmap, list(matplotlib.colormaps), also="a Colormap, or ")
 
 
 def style(i: int, kwargs: dict[str, Any]) -> dict[str, Any]:
@@ -81,8 +82,13 @@ def split(x: Any, argument: str, of: str) -> tuple[np.ndarray, str]:
     plain = unit.has_same_dim(u.UNITLESS)
     values = np.asarray(x if not isinstance(x, u.Quantity) else x.to_decimal(u.UNITLESS) if plain else x.mantissa)
     if values.dtype.kind not in "biuf":
-        must = f"must be real numbers, but is of type {values.dtype}"
-        raise argument_error(argument, of, must, f"{argument}=np.zeros(3)", TypeError)
+        raise argument_error(
+            argument_of(argument, of),
+            "must be real numbers",
+            f"is of type {values.dtype}",
+            f"{argument}=np.zeros(3)",
+            kind=TypeError,
+        )
     return values, "" if plain else str(unit)
 
 
@@ -91,8 +97,12 @@ def finite(values: np.ndarray, argument: str, of: str) -> np.ndarray:
     bad = np.argwhere(~np.isfinite(values))
     if len(bad):
         where = tuple(map(int, bad[0]))
-        must = f"must be finite, but is {values[where]} at index {where}, one of {len(bad)}"
-        raise argument_error(argument, of, must, f"{argument}=np.nan_to_num({argument})")
+        raise argument_error(
+            argument_of(argument, of),
+            "must be finite",
+            f"is {values[where]} at index {where}, one of {len(bad)}",
+            f"{argument}=np.nan_to_num({argument})",
+        )
     return values
 
 
@@ -100,16 +110,21 @@ def columns(x: Any, argument: str, of: str) -> tuple[np.ndarray, str]:
     """One column for each region."""
     values, unit = split(x, argument, of)
     if values.ndim not in (1, 2) or values.size == 0:
-        must = f"must be of shape (time,) or (time, region), but is of shape {values.shape}"
-        raise argument_error(argument, of, must, f"{argument}=trajectory[:, 0]")
+        raise argument_error(
+            argument_of(argument, of),
+            "must be of shape (time,) or (time, region)",
+            f"is of shape {values.shape}",
+            f"{argument}=trajectory[:, 0]",
+        )
     return values.reshape(len(values), -1), unit
 
 
 def square(matrix: Any, argument: str, of: str) -> tuple[np.ndarray, str]:
     values, unit = split(matrix, argument, of)
     if values.ndim != 2 or values.shape[0] != values.shape[1]:
-        must = f"must be a square matrix, but is of shape {values.shape}"
-        raise argument_error(argument, of, must, f"{argument}=np.eye(3)")
+        raise argument_error(
+            argument_of(argument, of), "must be a square matrix", f"is of shape {values.shape}", f"{argument}=np.eye(3)"
+        )
     return finite(values, argument, of), unit
 
 
@@ -117,28 +132,29 @@ def seconds(x: Any, argument: str, of: str, example: str) -> float:
     is_time = isinstance(x, u.Quantity) and x.unit.has_same_dim(u.second) and u.math.ndim(x) == 0
     value = float(x.to_decimal(u.second)) if is_time else np.nan
     if not (np.isfinite(value) and value > 0):
-        raise argument_error(argument, of, f"must be a positive time, but is {x}", example)
+        raise argument_error(argument_of(argument, of), "must be a positive time", f"is {x}", example)
     return value
 
 
 def plain_length(x: Any, argument: str, of: str, example: str) -> float:
     """The length of a time that is given without unit."""
-    what = f"Argument `{argument}` of {of}, without unit,"
+    what = Argument(argument, of, more=", without unit,")
     return checks.number(what, x, "> 0 that is finite", lambda value: np.isfinite(value) & (value > 0), example=example)
 
 
 def names_for(labels: Sequence[str] | None, n: int, of: str) -> list[str] | None:
-    given = None if labels is None else checks.items(f"Argument `labels` of {of}", labels, "names")
+    given = None if labels is None else checks.items(Argument("labels", of), labels, "names")
     names = None if given is None else [str(label) for label in given]
     if names is not None and len(names) != n:
-        raise argument_error("labels", of, f"must be {n} names, but are {len(names)}", "labels=connectome.labels")
+        raise argument_error(
+            argument_of("labels", of), f"must be {n} names", f"are {len(names)}", "labels=connectome.labels"
+        )
     return names
 
 
-def argument_error(argument: str, of: str, must: str, example: str, kind: type[Exception] = ValueError) -> Exception:
-    meaning = _MEANING.get(f"{of}.{argument}", _MEANING.get(argument, ""))
-    meaning = f" ({meaning})" if meaning else ""
-    return kind(f"Argument `{argument}` of {of}{meaning} {must}. Example: {example}")
+def argument_of(argument: str, of: str) -> Argument:
+    """How messages name an argument."""
+    return Argument(argument, of, _MEANING.get(f"{of}.{argument}", _MEANING.get(argument, "")))
 
 
 _MEANING = {

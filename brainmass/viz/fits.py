@@ -10,13 +10,14 @@ import numpy as np
 
 from brainmass._common.checks import instance
 from brainmass._common.extras import import_extra
+from brainmass._common.messages import Argument, argument_error
 from brainmass.fitting.outcome import FitResult
 from brainmass.viz.drawing import (
     COLORS,
     DIVERGING,
     FAINT,
     SEQUENTIAL,
-    argument_error,
+    argument_of,
     axes_or_new,
     axis_label,
     split,
@@ -49,10 +50,14 @@ def plot_loss(history: Any, *, ax: Axes | None = None, label: str | None = None,
     """
     losses, unit = split(history, "history", "plot_loss")
     if losses.ndim != 1:
-        must = f"must be of shape (K,), but is of shape {losses.shape}"
-        raise argument_error("history", "plot_loss", must, "plot_loss([1.0, 0.5, 0.2])")
+        raise argument_error(
+            argument_of("history", "plot_loss"),
+            "must be of shape (K,)",
+            f"is of shape {losses.shape}",
+            "plot_loss([1.0, 0.5, 0.2])",
+        )
     if label is not None:
-        instance("Argument `label` of plot_loss", label, str, "text")
+        instance(Argument("label", "plot_loss"), label, str, "text")
     ax = axes_or_new(ax, "plot_loss")
     ax.plot(losses, **style(len(ax.lines), {"label": label, **kwargs}))
     ax.set_xlabel("iteration")
@@ -93,8 +98,13 @@ def plot_fit(
         If prediction and target do not fit each other, or `ax` lacks a panel.
     """
     if not isinstance(result, FitResult):
-        must = f"must be a brainmass.FitResult, but is a {type(result).__name__}"
-        raise argument_error("result", "plot_fit", must, "plot_fit(fitter.fit(target))", TypeError)
+        raise argument_error(
+            argument_of("result", "plot_fit"),
+            "must be a brainmass.FitResult",
+            f"is a {type(result).__name__}",
+            "plot_fit(fitter.fit(target))",
+            kind=TypeError,
+        )
     both = None if target is None else _compared(result.prediction if prediction is None else prediction, target)
     wanted = ["loss", "parameters", *(["comparison"] if both else [])]
     axes = _panels(wanted, ax)
@@ -111,9 +121,10 @@ def _panels(wanted: list[str], ax: Mapping[str, Axes] | None) -> dict[str, Axes]
         size = 5 * len(wanted), 3.6
         return plt.figure(figsize=size, layout="constrained").subplot_mosaic([wanted])
     if not isinstance(ax, Mapping) or any(name not in ax for name in wanted):
-        must = f"must map {', '.join(wanted)} to axes"
         example = f"ax=plt.subplot_mosaic([{wanted}])[1]"
-        raise argument_error("ax", "plot_fit", must, example, TypeError)
+        raise argument_error(
+            argument_of("ax", "plot_fit"), f"must map {', '.join(wanted)} to axes", example=example, kind=TypeError
+        )
     return {name: ax[name] for name in wanted}
 
 
@@ -175,16 +186,20 @@ def _in_words(numbers: np.ndarray) -> str:
 # --- prediction beside target ---------------------------------------------------------------------------------------
 def _compared(prediction: Any, target: Any) -> tuple[np.ndarray, np.ndarray, str]:
     if prediction is None:
-        must = "must be None, as this fit has no `predict`, unless `prediction` is given"
-        raise argument_error("target", "plot_fit", must, "plot_fit(result, target=fc, prediction=model_fc)")
+        raise argument_error(
+            argument_of("target", "plot_fit"),
+            "must be None, as this fit has no `predict`, unless `prediction` is given",
+            example="plot_fit(result, target=fc, prediction=model_fc)",
+        )
     t, unit = split(target, "target", "plot_fit")
     if not u.get_unit(prediction).has_same_dim(u.get_unit(target)) or u.math.shape(prediction) != t.shape:
-        must = (
-            f"must have shape and unit of the prediction, {u.math.shape(prediction)} in {u.get_unit(prediction)}, "
-            f"but has {t.shape} in {u.get_unit(target)}"
-        )
         example = "prediction=objectives.functional_connectivity(result.prediction)"
-        raise argument_error("target", "plot_fit", must, example)
+        raise argument_error(
+            argument_of("target", "plot_fit"),
+            f"must have shape and unit of the prediction, {u.math.shape(prediction)} in {u.get_unit(prediction)}",
+            f"has {t.shape} in {u.get_unit(target)}",
+            example,
+        )
     p = np.asarray(u.Quantity(prediction).to_decimal(u.get_unit(target)), float)
     return p, t, unit
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from brainmass._common.checks import whole
+from brainmass._common.messages import Argument
 from brainmass.connectome.dense import Connectome
 from brainmass.connectome.edges import Edges
 from brainmass.objectives import functional_connectivity
@@ -158,7 +159,7 @@ def plot_functional_connectivity_dynamics(
     values, _ = square(data if is_matrix else fcd_of(data, "data", window_size, step_size, of), "data", of)
     label, step = "window", 1.0
     if sampling_period is not None:
-        whole(f"Argument `step_size` of {of}", step_size)
+        whole(Argument("step_size", of), step_size)
         example = "sampling_period=0.72 * u.second"
         label, step = "start of window (s)", step_size * seconds(sampling_period, "sampling_period", of, example)
     ends = -step / 2, (len(values) - 0.5) * step

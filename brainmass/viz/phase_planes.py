@@ -10,11 +10,11 @@ import brainunit as u
 import numpy as np
 
 from brainmass._common.checks import instance, is_whole, items, numbers
-from brainmass._common.messages import named, show
+from brainmass._common.messages import Argument, argument_error, named, show
 from brainmass.dynamics.checks import check_input_shape
 from brainmass.dynamics.declaration import read_input
 from brainmass.dynamics.node import NeuralMassDynamics
-from brainmass.viz.drawing import COLORS, FAINT, argument_error, axes_or_new, axis_label, columns, style
+from brainmass.viz.drawing import COLORS, FAINT, argument_of, axes_or_new, axis_label, columns, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -46,8 +46,12 @@ def plot_phase_portrait(x: Any, y: Any, *, ax: Axes | None = None, **kwargs: Any
     xs, x_unit = columns(x, "x", of)
     ys, y_unit = columns(y, "y", of)
     if xs.shape != ys.shape:
-        must = f"must have the shape of `x`, {xs.shape}, but is of shape {ys.shape}"
-        raise argument_error("y", of, must, "plot_phase_portrait(x, y)")
+        raise argument_error(
+            argument_of("y", of),
+            f"must have the shape of `x`, {xs.shape}",
+            f"is of shape {ys.shape}",
+            "plot_phase_portrait(x, y)",
+        )
     ax = axes_or_new(ax, of)
     for i in range(xs.shape[1]):
         (line,) = ax.plot(xs[:, i], ys[:, i], **style(i, kwargs))
@@ -108,13 +112,18 @@ def plot_phase_plane(
     ('V', 'w')
     """
     if not isinstance(model, NeuralMassDynamics):
-        must = f"must be one node, a NeuralMassDynamics, but is {show(model)}"
         example = "plot_phase_plane(network.node, inputs={...})"
-        raise argument_error("model", "plot_phase_plane", must, example, TypeError)
+        raise argument_error(
+            argument_of("model", "plot_phase_plane"),
+            "must be one node, a NeuralMassDynamics",
+            f"is {show(model)}",
+            example,
+            kind=TypeError,
+        )
     plane = _Plane(model, x, y, region)
     for argument, given in {"inputs": inputs, "held": held, "trajectory": trajectory}.items():
         if given is not None:
-            instance(f"Argument `{argument}` of plot_phase_plane", given, Mapping, "a mapping by name")
+            instance(Argument(argument, "plot_phase_plane"), given, Mapping, "a mapping by name")
     ends = [
         plane.limits(name, axis, given, trajectory)
         for name, axis, given in zip(plane.names, ("xlim", "ylim"), (xlim, ylim), strict=True)
@@ -151,7 +160,9 @@ class _Plane:
         for argument, name in sorted((("x", x), ("y", y)), key=lambda pair: pair[1] is None):
             if not isinstance(name, str) or name not in known or (argument == "y" and x == y):
                 must = f"must be one of two different states of {type(model).__name__} ({', '.join(known)}), but is "
-                raise argument_error(argument, self.of, f"{must}{named(name)}", f'{argument}="{known[-1]}"')
+                raise argument_error(
+                    argument_of(argument, self.of), f"{must}{named(name)}", example=f'{argument}="{known[-1]}"'
+                )
         self.names: list[str] = [str(x), str(y)]
         self.units = {name: u.get_unit(value) for name, value in self._initial().items()}
         self.index = _region(model, region)
@@ -164,42 +175,62 @@ class _Plane:
 
     def number(self, argument: str, name: str, value: Any) -> np.ndarray:
         """A value of a state as numbers in its unit."""
-        value = numbers(f"Argument `{argument}` of {self.of}", value)
+        value = numbers(Argument(argument, self.of), value)
         unit, got = self.units[name], u.get_unit(value)
         if got.has_same_dim(unit):
             return np.asarray(u.Quantity(value).to_decimal(unit), float)
         if got.has_same_dim(u.UNITLESS):
             return np.asarray(u.maybe_decimal(value), float)
-        must = f"must have the unit of the state `{name}`, {unit}, but is {show(value)}"
-        raise argument_error(argument, self.of, must, f"{argument}=... * u.{unit}", u.UnitMismatchError)
+        raise argument_error(
+            argument_of(argument, self.of),
+            f"must have the unit of the state `{name}`, {unit}",
+            f"is {show(value)}",
+            f"{argument}=... * u.{unit}",
+            kind=u.UnitMismatchError,
+        )
 
     def recorded(self, name: str, trajectory: Any) -> Any:
         if name not in trajectory:
-            must = f"must have recorded the states {', '.join(self.names)}, but has {', '.join(trajectory) or 'none'}"
-            raise argument_error("trajectory", self.of, must, f'simulator.run(duration, monitors=["{name}"])')
+            raise argument_error(
+                argument_of("trajectory", self.of),
+                f"must have recorded the states {', '.join(self.names)}",
+                f"has {', '.join(trajectory) or 'none'}",
+                f'simulator.run(duration, monitors=["{name}"])',
+            )
         values = trajectory[name]
         if u.math.ndim(values) != 1 + len(self.model.varshape):
-            must = f"must be one run, without a batch, but `{name}` is of shape {u.math.shape(values)}"
-            raise argument_error("trajectory", self.of, must, "simulator.run(duration)")
+            raise argument_error(
+                argument_of("trajectory", self.of),
+                "must be one run, without a batch",
+                f"`{name}` is of shape {u.math.shape(values)}",
+                "simulator.run(duration)",
+            )
         return (
             values[(slice(None), *self.index)].to(self.units[name]) if self.unit_name(name) else values[:, *self.index]
         )
 
     def limits(self, name: str, argument: str, given: Any, trajectory: Any) -> tuple[float, float]:
         if given is None and trajectory is None:
-            must = "must be given where there is no `trajectory`"
-            raise argument_error(argument, self.of, must, f"{argument}=(-1, 1)")
+            raise argument_error(
+                argument_of(argument, self.of),
+                "must be given where there is no `trajectory`",
+                example=f"{argument}=(-1, 1)",
+            )
         if given is None:
             values = self.number("trajectory", name, self.recorded(name, trajectory))
             values = values[np.isfinite(values)]
             low, high = float(values.min()), float(values.max())
             margin = 0.1 * (high - low) or 1.0
             return low - margin, high + margin
-        what = f"Argument `{argument}` of {self.of}"
+        what = Argument(argument, self.of)
         pair = [self.number(argument, name, value) for value in items(what, given, "two numbers")]
         if len(pair) != 2 or any(end.shape for end in pair) or not np.isfinite(pair).all() or not pair[0] < pair[1]:
-            must = f"must be two finite numbers, the lower one first, but is {show(given)}"
-            raise argument_error(argument, self.of, must, f"{argument}=(-1, 1)")
+            raise argument_error(
+                argument_of(argument, self.of),
+                "must be two finite numbers, the lower one first",
+                f"is {show(given)}",
+                f"{argument}=(-1, 1)",
+            )
         return float(pair[0]), float(pair[1])
 
     def rates(self, points: list[np.ndarray], inputs: Mapping, held: Mapping) -> list[np.ndarray]:
@@ -216,23 +247,35 @@ class _Plane:
         others = [name for name in self.model._states if name not in self.names]
         for key in held:
             if key not in others:
-                must = f"must name other states than those of the axes ({', '.join(others) or 'none'}), but has {key!r}"
-                raise argument_error("held", self.of, must, f"held={{{others[0]!r}: 0.0}}" if others else "held=None")
+                raise argument_error(
+                    argument_of("held", self.of),
+                    f"must name other states than those of the axes ({', '.join(others) or 'none'})",
+                    f"has {key!r}",
+                    f"held={{{others[0]!r}: 0.0}}" if others else "held=None",
+                )
 
     def _held(self, name: str, held: Mapping[str, Any]) -> np.ndarray:
         if name in held:
             value = self.number("held", name, held[name])
             if value.shape:
-                raise argument_error("held", self.of, f"must be one number for {name!r}", f"held={{{name!r}: 0.0}}")
+                raise argument_error(
+                    argument_of("held", self.of), f"must be one number for {name!r}", example=f"held={{{name!r}: 0.0}}"
+                )
             return value
         present = vars(self.model).get(name)
         if not isinstance(present, brainstate.State):
-            must = f"must give the state {name!r}, as the model has not run yet"
-            raise argument_error("held", self.of, must, f"held={{{name!r}: 0.0}}")
+            raise argument_error(
+                argument_of("held", self.of),
+                f"must give the state {name!r}, as the model has not run yet",
+                example=f"held={{{name!r}: 0.0}}",
+            )
         values = self.number("held", name, present.value)
         if values.shape != tuple(self.model.varshape):
-            must = f"must give the state {name!r}, as the present one belongs to a batch"
-            raise argument_error("held", self.of, must, f"held={{{name!r}: 0.0}}")
+            raise argument_error(
+                argument_of("held", self.of),
+                f"must give the state {name!r}, as the present one belongs to a batch",
+                example=f"held={{{name!r}: 0.0}}",
+            )
         return values[self.index]
 
     def _everywhere(self, numbers: np.ndarray, name: str, grid: tuple[int, ...]) -> Any:
@@ -259,8 +302,12 @@ def _region(model: NeuralMassDynamics, region: Any) -> tuple[int, ...]:
     if len(index) != len(model.varshape) or not all(
         is_whole(i, 0, n - 1) for i, n in zip(index, model.varshape, strict=True)
     ):
-        must = f"must be an index into the population, in_size={model.varshape}, but is {show(region)}"
-        raise argument_error("region", "plot_phase_plane", must, "region=0")
+        raise argument_error(
+            argument_of("region", "plot_phase_plane"),
+            f"must be an index into the population, in_size={model.varshape}",
+            f"is {show(region)}",
+            "region=0",
+        )
     return index
 
 

@@ -10,11 +10,11 @@ import numpy as np
 
 from brainmass._common.checks import one_of
 from brainmass._common.extras import import_extra
-from brainmass._common.messages import show
+from brainmass._common.messages import Argument, argument_error, show
 from brainmass.viz.drawing import (
     DIVERGING,
     SEQUENTIAL,
-    argument_error,
+    argument_of,
     axes_or_new,
     axis_label,
     check_looks,
@@ -71,15 +71,22 @@ def plot_topography(
     """
     numbers, unit = split(values, "values", _OF)
     if numbers.ndim != 1 or len(numbers) < 3:
-        must = f"must be of shape (sensors,), three or more, but are of shape {numbers.shape}"
-        raise argument_error("values", _OF, must, "plot_topography(result['eeg'][-1], positions)")
+        raise argument_error(
+            argument_of("values", _OF),
+            "must be of shape (sensors,), three or more",
+            f"are of shape {numbers.shape}",
+            "plot_topography(result['eeg'][-1], positions)",
+        )
     finite(numbers, "values", _OF)
     names = names_for(labels, len(numbers), _OF)
     if positions is None:
-        must = "must be given, as no sensor has a place without them"
-        raise argument_error("positions", _OF, must, "positions='biosemi64', labels=['Fz', 'Cz', 'Pz']")
+        raise argument_error(
+            argument_of("positions", _OF),
+            "must be given, as no sensor has a place without them",
+            example="positions='biosemi64', labels=['Fz', 'Cz', 'Pz']",
+        )
     if names is not None and len(set(names)) < len(names):
-        raise argument_error("labels", _OF, f"must differ from each other, but are {names}", _EXAMPLE)
+        raise argument_error(argument_of("labels", _OF), "must differ from each other", f"are {names}", _EXAMPLE)
     mne = import_extra("eeg", "mne")
     sensors = _sensors(mne, positions, names, len(numbers))
     signed = bool((numbers < 0).any() and (numbers > 0).any())
@@ -99,17 +106,21 @@ def _sensors(mne: Any, positions: Any, names: list[str] | None, n: int) -> Any:
     if isinstance(positions, mne.Info):
         found = positions if names is None else mne.pick_info(positions, _indices(positions.ch_names, names))
         if len(found.ch_names) != n:
-            raise argument_error("positions", _OF, f"must have {n} sensors, but have {len(found.ch_names)}", _EXAMPLE)
+            raise argument_error(
+                argument_of("positions", _OF), f"must have {n} sensors", f"have {len(found.ch_names)}", _EXAMPLE
+            )
         return found
     if isinstance(positions, str):
-        one_of(f"Argument `positions` of {_OF}", positions, mne.channels.get_builtin_montages())
+        one_of(Argument("positions", _OF), positions, mne.channels.get_builtin_montages())
         positions = mne.channels.make_standard_montage(positions)
     if isinstance(positions, mne.channels.DigMontage):
         known = list(positions.ch_names)
         names = known if names is None else names
         _indices(known, names)
         if len(names) != n:
-            raise argument_error("positions", _OF, f"must have {n} sensors, but have {len(names)}", _EXAMPLE)
+            raise argument_error(
+                argument_of("positions", _OF), f"must have {n} sensors", f"have {len(names)}", _EXAMPLE
+            )
         return _info(mne, names, positions)
     names = [str(i) for i in range(n)] if names is None else names
     coordinates = dict(zip(names, _in_metres(positions, n), strict=True))
@@ -122,16 +133,25 @@ _EXAMPLE = "positions='biosemi64', labels=['Fz', 'Cz', 'Pz']"
 def _indices(known: Sequence[str], names: Sequence[str]) -> list[int]:
     for name in names:
         if name not in known:
-            must = f"must be sensors of the montage, but {name!r} is none; it has {', '.join(known)[:60]} ..."
-            raise argument_error("labels", _OF, must, "labels=['Fz', 'Cz', 'Pz']")
+            raise argument_error(
+                argument_of("labels", _OF),
+                "must be sensors of the montage",
+                f"{name!r} is none; it has {', '.join(known)[:60]} ...",
+                "labels=['Fz', 'Cz', 'Pz']",
+            )
     return [known.index(name) for name in names]
 
 
 def _in_metres(positions: Any, n: int) -> np.ndarray:
     is_length = isinstance(positions, u.Quantity) and positions.unit.has_same_dim(u.meter)
     if not is_length or u.math.shape(positions) != (n, 3):
-        must = f"must be lengths of shape ({n}, 3), or a montage of MNE, but are {show(positions)}"
-        raise argument_error("positions", _OF, must, "positions=xyz * u.mm", TypeError if not is_length else ValueError)
+        raise argument_error(
+            argument_of("positions", _OF),
+            f"must be lengths of shape ({n}, 3), or a montage of MNE",
+            f"are {show(positions)}",
+            "positions=xyz * u.mm",
+            kind=TypeError if not is_length else ValueError,
+        )
     return finite(np.asarray(positions.to_decimal(u.meter), float), "positions", _OF)
 
 

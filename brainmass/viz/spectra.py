@@ -9,11 +9,12 @@ import brainunit as u
 import jax.numpy as jnp
 import numpy as np
 
+from brainmass._common.messages import argument_error
 from brainmass.signals.spectra import welch
 from brainmass.viz.drawing import (
     FAINT,
     MANY,
-    argument_error,
+    argument_of,
     axes_or_new,
     axis_label,
     check_looks,
@@ -72,7 +73,7 @@ def plot_power_spectrum(
     traces, unit = columns(signal, "signal", of)
     finite(traces, "signal", of)
     if len(traces) < 4:
-        raise argument_error("signal", of, f"must have 4 samples or more, but has {len(traces)}", _EXAMPLE)
+        raise argument_error(argument_of("signal", of), "must have 4 samples or more", f"has {len(traces)}", _EXAMPLE)
     in_seconds = isinstance(dt, u.Quantity)
     length = seconds if in_seconds else plain_length
     size = _window_size(len(traces), length(dt, "dt", of, _EXAMPLE), window, length)
@@ -104,8 +105,12 @@ def _window_size(n: int, dt: float, window: Any, length: Callable[..., float]) -
     of = "plot_power_spectrum"
     size = max(min(n, 256), 2 * n // 9) if window is None else round(length(window, "window", of, _EXAMPLE) / dt)
     if not 4 <= size <= n:
-        must = f"must be 4 samples or more, and no longer than the signal of {n}, but is {size} samples"
-        raise argument_error("window", of, must, "plot_power_spectrum(signal, 0.1 * u.ms, window=1 * u.second)")
+        raise argument_error(
+            argument_of("window", of),
+            f"must be 4 samples or more, and no longer than the signal of {n}",
+            f"is {size} samples",
+            "plot_power_spectrum(signal, 0.1 * u.ms, window=1 * u.second)",
+        )
     return size
 
 

@@ -8,12 +8,12 @@ import brainunit as u
 import numpy as np
 
 from brainmass._common.checks import as_array, number, one_of
-from brainmass._common.messages import named
+from brainmass._common.messages import Argument, argument_error, named
 from brainmass.viz.drawing import (
     COLORS,
     DIVERGING,
     SEQUENTIAL,
-    argument_error,
+    argument_of,
     axes_or_new,
     axis_label,
     check_looks,
@@ -62,8 +62,12 @@ def plot_sweep(
     xs, x_unit = split(values, "values", of)
     ys, y_unit = split(scores, "scores", of)
     if xs.ndim != 1 or xs.shape != ys.shape:
-        must = f"must be of shape (K,) as `values` {xs.shape}, but is of shape {ys.shape}"
-        raise argument_error("scores", of, must, "plot_sweep(values, [score(v) for v in values])")
+        raise argument_error(
+            argument_of("scores", of),
+            f"must be of shape (K,) as `values` {xs.shape}",
+            f"is of shape {ys.shape}",
+            "plot_sweep(values, [score(v) for v in values])",
+        )
     marked = None if best is None else _in_unit_of(best, values)
     ax = axes_or_new(ax, of)
     ax.plot(xs, ys, **{"marker": "o", **style(0, kwargs)})
@@ -79,10 +83,14 @@ def _in_unit_of(best: Any, values: Any) -> float:
     """`best` as a number in the unit of `values`; a plain number is taken to be in it."""
     unit = u.get_unit(as_array(values))
     if not isinstance(best, u.Quantity):
-        return number("Argument `best` of plot_sweep (value of the parameter to mark)", best)
+        return number(Argument("best", "plot_sweep", "value of the parameter to mark"), best)
     if not best.unit.has_same_dim(unit):
-        must = f"must have the dimension of `values` ({unit or 'none'}), but is {best}"
-        raise argument_error("best", "plot_sweep", must, "plot_sweep(values, scores, best=values[3])")
+        raise argument_error(
+            argument_of("best", "plot_sweep"),
+            f"must have the dimension of `values` ({unit or 'none'})",
+            f"is {best}",
+            "plot_sweep(values, scores, best=values[3])",
+        )
     return float(best.to_decimal(unit))
 
 
@@ -133,11 +141,13 @@ def plot_sweep_map(
     x, y = _axes_of(array, x, y, is_list)
     numbers = array.values if is_list else array.transpose(y, x).values
     if numbers.dtype.kind not in "biuf" or not np.isfinite(numbers).any():
-        raise argument_error("data", _MAP, "must hold finite numbers, but has none", "plot_sweep_map(data, 'score')")
+        raise argument_error(
+            argument_of("data", _MAP), "must hold finite numbers", "has none", "plot_sweep_map(data, 'score')"
+        )
     numbers = np.ma.masked_invalid(numbers.astype(float))
     coordinates = [_coordinate(array, axis) for axis in (x, y)]
     if center is not None:
-        center = number("Argument `center` of plot_sweep_map", center)
+        center = number(Argument("center", "plot_sweep_map"), center)
     check_looks("plot_sweep_map", cmap=cmap, colorbar=colorbar)
     ax = axes_or_new(ax, "plot_sweep_map")
     colours = _colours(numbers, center, cmap) | kwargs
@@ -167,10 +177,15 @@ def _variable(data: Any, name: str | None) -> Any:
         known = [str(key) for key in data.data_vars if key != "failed"]
         if name is None and len(known) == 1:
             name = known[0]
-        data = data[one_of(f"Argument `name` of {_MAP}", name, known)]
+        data = data[one_of(Argument("name", _MAP), name, known)]
     if not hasattr(data, "dims") or not hasattr(data, "coords"):
-        must = f"must be an xarray Dataset or DataArray, as brainmass.sweep gives, but is a {type(data).__name__}"
-        raise argument_error("data", _MAP, must, example, TypeError)
+        raise argument_error(
+            argument_of("data", _MAP),
+            "must be an xarray Dataset or DataArray, as brainmass.sweep gives",
+            f"is a {type(data).__name__}",
+            example,
+            kind=TypeError,
+        )
     return data.copy(deep=False).assign_attrs(data.attrs)
 
 
@@ -179,11 +194,15 @@ def _axes_of(array: Any, x: str | None, y: str | None, is_list: bool) -> tuple[s
     known = known or [str(dim) for dim in array.dims]
     what = f"of the parameters {', '.join(known)}"
     if not is_list and len(known) != 2:
-        must = f"must have two parameters for its dimensions beside the seeds, but has {', '.join(known) or 'none'}"
         example = (
             "plot_sweep(data['k'], data['score'].mean('seed'))" if len(known) == 1 else "data.sel(k=0.1).mean('time')"
         )
-        raise argument_error("data", _MAP, must, example)
+        raise argument_error(
+            argument_of("data", _MAP),
+            "must have two parameters for its dimensions beside the seeds",
+            f"has {', '.join(known) or 'none'}",
+            example,
+        )
     if x is None and y is None and len(known) == 2:
         y, x = known
     for argument, other in (("x", y), ("y", x)):
@@ -193,10 +212,13 @@ def _axes_of(array: Any, x: str | None, y: str | None, is_list: bool) -> tuple[s
     # the one that was given first: the other may be missing only
     for argument, value in sorted((("x", x), ("y", y)), key=lambda pair: pair[1] is None):
         if not isinstance(value, str) or value not in known:
-            must = f"must be one {what}, but is {named(value)}"
-            raise argument_error(argument, _MAP, must, f'{argument}="{known[0]}"')
+            raise argument_error(
+                argument_of(argument, _MAP), f"must be one {what}", f"is {named(value)}", f'{argument}="{known[0]}"'
+            )
     if x == y:
-        raise argument_error("y", _MAP, f"must be another one {what} than `x`, {x!r}", f'y="{known[0]}"')
+        raise argument_error(
+            argument_of("y", _MAP), f"must be another one {what} than `x`, {x!r}", example=f'y="{known[0]}"'
+        )
     return str(x), str(y)
 
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from brainmass.viz.drawing import MANY, argument_error, axes_or_new, axis_label, columns, names_for, shown, split, style
+from brainmass._common.messages import argument_error
+from brainmass.viz.drawing import MANY, argument_of, axes_or_new, axis_label, columns, names_for, shown, split, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -48,7 +49,7 @@ def plot_timeseries(
     traces = np.where(np.isfinite(traces), traces, np.nan)
     if np.isnan(traces).all():
         raise argument_error(
-            "signal", of, "must hold a finite number, but all are NaN or infinite", "signal=result['x']"
+            argument_of("signal", of), "must hold a finite number", "all are NaN or infinite", "signal=result['x']"
         )
     times, time_unit = _times(ts, len(traces), of)
     names = names_for(labels, traces.shape[1], of)
@@ -66,8 +67,12 @@ def plot_timeseries(
 def _times(ts: Any, n: int, of: str) -> tuple[np.ndarray, str]:
     times, unit = (np.arange(n), "") if ts is None else split(ts, "ts", of)
     if times.shape != (n,):
-        must = f"must have one entry per sample ({n}), but is of shape {times.shape}"
-        raise argument_error("ts", of, must, "plot_timeseries(result['x'], result.time)")
+        raise argument_error(
+            argument_of("ts", of),
+            f"must have one entry per sample ({n})",
+            f"is of shape {times.shape}",
+            "plot_timeseries(result['x'], result.time)",
+        )
     return times, unit
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from brainmass._common.checks import instance, is_whole, items
 from brainmass._common.foreign import Held, align, as_text, is_sparse
+from brainmass._common.messages import Argument
 from brainmass._common.reading.hdf5 import Hdf5
 from brainmass._common.reading.kinds import READERS, in_words, kind_of, refuse_kind
 from brainmass._common.reading.matlab import Opaque, read_matlab
@@ -207,7 +208,7 @@ def is_list(row: Sequence[str]) -> bool:
 def check_style(path: Any, kind: str, style: TextStyle, sheet: Any) -> None:
     """Refuse what has no part in a file of this kind."""
     if not is_whole(sheet, 0):
-        instance("Argument `sheet`", sheet, str, "the number of a sheet, from 0, or its name")
+        instance(Argument("sheet"), sheet, str, "the number of a sheet, from 0, or its name")
     known = {"text": ("delimiter", "decimal", "encoding", "header"), "xlsx": ("decimal", "header", "sheet")}
     said = {name: getattr(style, name) for name in known["text"]} | {"sheet": sheet or None}
     idle = next((name for name, x in said.items() if x is not None and name not in known.get(kind, ())), None)
@@ -323,10 +324,10 @@ def read_array(
     """
     path = as_path(path)
     style = TextStyle(delimiter, decimal, encoding, empty, header)
-    instance("Argument `name` of read_array", name, str | None, "the name of a variable")
-    instance("Argument `unit` of read_array", unit, u.Unit | None, "a unit", example="unit=u.mV")
+    instance(Argument("name", "read_array"), name, str | None, "the name of a variable")
+    instance(Argument("unit", "read_array"), unit, u.Unit | None, "a unit", example="unit=u.mV")
     if regions is not None:
-        regions = items("Argument `regions` of read_array", getattr(regions, "labels", regions), "names")
+        regions = items(Argument("regions", "read_array"), getattr(regions, "labels", regions), "names")
     contents = opened_file(path, style, sheet)
     check_style(path, contents.kind, style, sheet)
     held = contents.table

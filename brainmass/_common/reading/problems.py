@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from brainmass._common.checks import instance
+from brainmass._common.messages import Argument, argument_error
 
 __all__ = ["DAMAGE", "as_path", "bad", "check_size", "unpacked"]
 
@@ -34,11 +35,11 @@ def bad(where: Any, must: str, but: str) -> ValueError:
     return ValueError(f"File {str(where)!r} must {must}, but {but}.")
 
 
-def as_path(path: Any, what: str = "Argument `path`") -> Path:
+def as_path(path: Any, what: str = Argument("path")) -> Path:
     """A path, in which '~' is the home folder."""
     path = os.fspath(instance(what, path, str | os.PathLike, "a path"))
     if not path:
-        raise ValueError(f"{what} must be a path, but is empty.")
+        raise argument_error(what, "must be a path", "is empty")
     return Path(os.path.expanduser(path))
 
 

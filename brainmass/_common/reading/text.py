@@ -15,6 +15,7 @@ import numpy as np
 
 from brainmass._common import checks
 from brainmass._common.foreign import Held
+from brainmass._common.messages import Argument, argument_error
 from brainmass._common.reading.problems import bad
 
 __all__ = [
@@ -45,14 +46,14 @@ class TextStyle:
 
     def __post_init__(self) -> None:
         if self.decimal is not None:
-            checks.one_of("Argument `decimal`", self.decimal, (".", ","))
-        checks.instance("Argument `encoding`", self.encoding, str | None, "text", example="encoding='latin-1'")
+            checks.one_of(Argument("decimal"), self.decimal, (".", ","))
+        checks.instance(Argument("encoding"), self.encoding, str | None, "text", example="encoding='latin-1'")
         if self.header is not None:
-            checks.flag("Argument `header`", self.header)
+            checks.flag(Argument("header"), self.header)
         if self.delimiter is not None and (not isinstance(self.delimiter, str) or len(self.delimiter) != 1):
-            raise ValueError(f"Argument `delimiter` must be one character, but is {self.delimiter!r}.")
+            raise argument_error(Argument("delimiter"), "must be one character", f"is {self.delimiter!r}")
         if self.empty is not None and not isinstance(self.empty, int | float):
-            raise ValueError(f"Argument `empty` must be a number, but is {self.empty!r}. Example: empty=0.0")
+            raise argument_error(Argument("empty"), "must be a number", f"is {self.empty!r}", "empty=0.0")
 
 
 # --- characters -------------------------------------------------------------------------------------------------------

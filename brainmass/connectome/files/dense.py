@@ -13,6 +13,7 @@ import numpy as np
 
 from brainmass._common.checks import flag, instance
 from brainmass._common.foreign import Held, is_sparse, positions
+from brainmass._common.messages import Argument
 from brainmass._common.reading.contents import Contents, check_style, filled, opened_file, real_array, texts
 from brainmass._common.reading.problems import as_path, bad
 from brainmass._common.reading.text import TextStyle
@@ -44,10 +45,10 @@ class Given:
     style: TextStyle = TextStyle()
 
     def __post_init__(self) -> None:
-        instance("Argument `weights`", self.weights, str | None, "the name of a variable", example="weights='SC'")
+        instance(Argument("weights"), self.weights, str | None, "the name of a variable", example="weights='SC'")
         if self.symmetrize is not None:
-            flag("Argument `symmetrize`", self.symmetrize)
-        flag("Argument `number_repeated`", self.number_repeated)
+            flag(Argument("symmetrize"), self.symmetrize)
+        flag(Argument("number_repeated"), self.number_repeated)
 
 
 def given_by(how: Mapping[str, Any]) -> Given:

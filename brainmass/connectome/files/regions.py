@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from brainmass._common.foreign import Held
+from brainmass._common.messages import Argument, argument_error
 from brainmass._common.reading.contents import Contents, opened_file, read_array, table_rows, texts
 from brainmass._common.reading.kinds import kind_of
 from brainmass._common.reading.problems import as_path, bad, unpacked
@@ -26,12 +27,14 @@ def named_or_path(argument: str, given: Any, contents: Contents | None) -> tuple
     if isinstance(given, str) and contents is not None and contents.has(given):
         return "name", given
     if isinstance(given, str | os.PathLike):
-        path = as_path(given, f"Argument `{argument}`")
+        path = as_path(given, Argument(argument))
         if isinstance(given, os.PathLike) or path.is_file():
             return "path", path
         if contents is not None and contents.variables:
             contents.value(given)  # for its error, which lists the variables
-        raise FileNotFoundError(f"Argument `{argument}` must be a file, or a name in it, but there is no {given!r}.")
+        raise argument_error(
+            Argument(argument), "must be a file, or a name in it", f"there is no {given!r}", kind=FileNotFoundError
+        )
     return "values", given
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from brainmass._common.extras import import_io
 from brainmass._common.files import whole_file
+from brainmass._common.messages import Argument, argument_error
 from brainmass._common.reading.problems import as_path
 from brainmass.connectome.files.lists import edge_rows
 from brainmass.connectome.files.tvb import tvb_tables
@@ -65,7 +66,7 @@ def write_mat(path: Any, variables: Mapping[str, Any]) -> None:
 def write_csv(path: Any, lengths: Any, centres: Any, connectome: Any) -> None:
     """Weights with a row of labels, lengths in mm likewise, and centres in mm with sides, one row per region."""
     files = {"path": path, "lengths": lengths, "centres": centres}
-    path, lengths, centres = (None if x is None else as_path(x, f"Argument `{name}`") for name, x in files.items())
+    path, lengths, centres = (None if x is None else as_path(x, Argument(name)) for name, x in files.items())
     tables: dict[Any, list[Sequence[Any]]] = {path: [connectome.labels, *connectome.weights.tolist()]}
     for file, what in ((lengths, "lengths"), (centres, "centres")):
         if file is not None and getattr(connectome, what) is None:
@@ -111,7 +112,9 @@ def whole(path: Any, suffix: str | None = None) -> contextlib.AbstractContextMan
     """A path to write to; the file appears under its name when all is written, or not at all."""
     target = as_path(path).resolve()
     if suffix is not None and target.suffix != suffix:
-        raise ValueError(f"Argument `path` must end in {suffix}, but is {os.fspath(path)!r}.")
+        raise argument_error(Argument("path"), f"must end in {suffix}", f"is {os.fspath(path)!r}")
     if not target.parent.is_dir():
-        raise FileNotFoundError(f"Argument `path` must lie in an existing folder, but {target.parent} is none.")
+        raise argument_error(
+            Argument("path"), "must lie in an existing folder", f"{target.parent} is none", kind=FileNotFoundError
+        )
     return whole_file(target)

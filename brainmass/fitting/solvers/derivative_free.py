@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from brainmass._common.extras import import_fit
-from brainmass._common.messages import show
+from brainmass._common.messages import Argument, argument_error, show
 from brainmass._common.random import fold
 from brainmass.fitting.course import Course, Given
 from brainmass.fitting.problem import Problem
@@ -158,9 +158,10 @@ def from_dictionary(backend: str, optimizer: Any, popsize: Any) -> tuple[Any, An
         return optimizer, popsize, {}
     known = ("method", *_SETTINGS[backend])
     if unknown := [name for name in optimizer if name not in known]:
-        raise ValueError(
-            f"Argument `optimizer` of Fitter, as a dictionary for the back end {backend!r}, may hold "
-            f"{', '.join(known)}, but holds {unknown[0]!r}."
+        raise argument_error(
+            Argument("optimizer", "Fitter", more=f", as a dictionary for the back end {backend!r},"),
+            f"may hold {', '.join(known)}",
+            f"holds {unknown[0]!r}",
         )
     settings = dict(optimizer)
     method, n_sample = settings.pop("method", None), settings.pop("n_sample", None)
@@ -181,9 +182,11 @@ def _nevergrad_optimizer(optimizer: Any) -> Any:
         known = {name.lower(): name for name in ng.optimizers.registry}
         if optimizer.lower() not in known:
             near = [known[name] for name in difflib.get_close_matches(optimizer.lower(), known, 3)]
-            raise ValueError(
-                f"Argument `optimizer` of Fitter must be the name of an optimiser of nevergrad, but is {optimizer!r}. "
-                f"Example: {', '.join(map(repr, near or ['CMA', 'TwoPointsDE', 'PSO']))}."
+            raise argument_error(
+                Argument("optimizer", "Fitter"),
+                "must be the name of an optimiser of nevergrad",
+                f"is {optimizer!r}",
+                f"{', '.join(map(repr, near or ['CMA', 'TwoPointsDE', 'PSO']))}.",
             )
         return ng.optimizers.registry[known[optimizer.lower()]]
     base = ng.optimizers.base
@@ -191,9 +194,12 @@ def _nevergrad_optimizer(optimizer: Any) -> Any:
         isinstance(optimizer, type) and issubclass(optimizer, base.Optimizer)
     ):
         return optimizer
-    raise TypeError(
-        "Argument `optimizer` of Fitter must be a name, class or family of nevergrad, not yet bound to parameters, "
-        f'but is {show(optimizer)}. Example: "CMA", or nevergrad.families.ParametrizedCMA(scale=0.3).'
+    raise argument_error(
+        Argument("optimizer", "Fitter"),
+        "must be a name, class or family of nevergrad, not yet bound to parameters",
+        f"is {show(optimizer)}",
+        '"CMA", or nevergrad.families.ParametrizedCMA(scale=0.3).',
+        kind=TypeError,
     )
 
 

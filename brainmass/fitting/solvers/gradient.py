@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from brainmass._common.messages import show
+from brainmass._common.messages import Argument, argument_error, show
 from brainmass._common.random import fold, fold_at_once
 from brainmass.fitting.course import Course, Given
 from brainmass.fitting.problem import Problem, norm
@@ -37,19 +37,21 @@ class GradientDescent:
 
     def check(self, space: SearchSpace) -> None:
         if self.n_starts > 1 and all(side.prior is None and side.low is None for side in space.sides.values()):
-            raise ValueError(
-                "Argument `n_starts` of Fitter needs a `search_space` to draw starts from. "
-                'Example: search_space={"a": (-1.0, 1.0)}.'
+            raise argument_error(
+                Argument("n_starts", "Fitter"),
+                "needs a `search_space` to draw starts from",
+                example='search_space={"a": (-1.0, 1.0)}.',
             )
         self._searches = _searches_along_lines(self.optimizer.init(space.start))
         self.fresh_noise = self.may_be_fresh = not self._searches
         if self._searches and any(end is not None for side in space.sides.values() for end in side.kept):
-            raise ValueError(
-                "Argument `search_space` of Fitter cannot hold bounds for an optimiser with a line search, which "
-                'would step beyond them: write Fitter(model, "L-BFGS-B", backend="scipy", ...).'
+            raise argument_error(
+                Argument("search_space", "Fitter"),
+                "cannot hold bounds for an optimiser with a line search, which would step beyond them: "
+                'write Fitter(model, "L-BFGS-B", backend="scipy", ...)',
             )
         if self._searches and self.problem.mode == "forward":
-            raise ValueError("Argument `mode` of Fitter must be 'reverse' for an optimiser with a line search.")
+            raise argument_error(Argument("mode", "Fitter"), "must be 'reverse' for an optimiser with a line search")
 
     def describe(self, given: Given) -> dict[str, Any]:
         """What a file must agree with; optimisers are told apart by the step that they make."""
@@ -164,8 +166,11 @@ def _as_optax(optimizer: Any) -> Any:
         return optax.adam(1e-2)
     inner = getattr(optimizer, "tx", optimizer)  # braintools' optimisers hold an optax one
     if not (hasattr(inner, "init") and hasattr(inner, "update")):
-        raise TypeError(
-            f"Argument `optimizer` of Fitter must be an optax or braintools optimiser, but is {show(optimizer)}. "
-            "Example: optax.adam(1e-2)."
+        raise argument_error(
+            Argument("optimizer", "Fitter"),
+            "must be an optax or braintools optimiser",
+            f"is {show(optimizer)}",
+            "optax.adam(1e-2).",
+            kind=TypeError,
         )
     return inner

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from brainmass._common.messages import Argument, argument_error
+
 __all__ = ["Journal"]
 
 
@@ -27,9 +29,10 @@ class Journal:
         if len(self._rows) < len(self._old):
             row = self._old[len(self._rows)]
             if not np.array_equal(row[0], place):
-                raise ValueError(
-                    "Argument `resume` of fit has the steps of another version of the optimiser: "
-                    f"at step {len(self._rows)} it asks for other candidates than are in the file."
+                raise argument_error(
+                    Argument("resume", "fit"),
+                    f"has the steps of another version of the optimiser: at step {len(self._rows)} it asks "
+                    "for other candidates than are in the file",
                 )
         else:
             row = (np.array(place), *(np.asarray(x) for x in find(place)))

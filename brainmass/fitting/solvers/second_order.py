@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from brainmass._common.extras import import_fit
-from brainmass._common.messages import show
+from brainmass._common.messages import Argument, argument_error, show
 from brainmass._common.random import fold, fold_at_once
 from brainmass.fitting.course import Course, Given
 from brainmass.fitting.problem import Problem
@@ -56,9 +56,11 @@ class Minimize:
         known = {name.lower(): name for name in (*METHODS, "differential_evolution")}
         if not isinstance(method, str) or method.lower() not in known:
             near = [known[n] for n in difflib.get_close_matches(str(method).lower(), known, 1)]
-            raise ValueError(
-                f"Argument `optimizer` of Fitter must be one of {', '.join(known.values())} for the back end 'scipy', "
-                f"but is {show(method)}.{f' Did you mean {near[0]!r}?' if near else ''}"
+            raise argument_error(
+                Argument("optimizer", "Fitter"),
+                f"must be one of {', '.join(known.values())} for the back end 'scipy'",
+                f"is {show(method)}",
+                hint=f" Did you mean {near[0]!r}?" if near else "",
             )
         self.problem = problem
         self.optimizer = self.name = known[method.lower()]
@@ -70,9 +72,10 @@ class Minimize:
 
     def check(self, space: SearchSpace) -> None:
         if space.bounded and not METHODS[self.optimizer][0]:
-            raise ValueError(
-                f"Argument `search_space` of Fitter needs a method that takes bounds, but {self.optimizer} does not: "
-                f"{', '.join(name for name, (bounds, _) in METHODS.items() if bounds)} do."
+            raise argument_error(
+                Argument("search_space", "Fitter"),
+                "needs a method that takes bounds",
+                f"{self.optimizer} does not: {', '.join(name for name, (bounds, _) in METHODS.items() if bounds)} do",
             )
         if space.bounded:
             Box(space)
@@ -80,10 +83,12 @@ class Minimize:
     def _starts(self, n: int, at: Box | Stored, given: Given) -> list[np.ndarray]:
         """Where the minimisations start."""
         if n > 1 and not at.bounded:
-            raise ValueError(
-                f"Argument `n_steps` of fit must be 1 for {self.optimizer} without bounds, but is {n}: it counts "
-                "minimisations, each to its end, and all but the first start from a random place within the bounds. "
-                'Example: search_space={"k": (0.0, 2.0)}.'
+            raise argument_error(
+                Argument("n_steps", "fit"),
+                f"must be 1 for {self.optimizer} without bounds",
+                f"is {n}: it counts minimisations, each to its end, and all but the first start from a "
+                "random place within the bounds",
+                'search_space={"k": (0.0, 2.0)}.',
             )
         rng = np.random.default_rng(np.asarray(given.key))
         return [at.start, *(rng.uniform(size=at.start.size) for _ in range(n - 1))]
@@ -172,15 +177,19 @@ class LeastSquares:
         if isinstance(optimizer, str) or optimizer is None:
             known = ("LevenbergMarquardt", "GaussNewton", "Dogleg")
             if optimizer not in (None, *known):
-                raise ValueError(
-                    f"Argument `optimizer` of Fitter must be one of {', '.join(known)} for the back end 'optimistix', "
-                    f"but is {optimizer!r}."
+                raise argument_error(
+                    Argument("optimizer", "Fitter"),
+                    f"must be one of {', '.join(known)} for the back end 'optimistix'",
+                    f"is {optimizer!r}",
                 )
             optimizer = getattr(optimistix, optimizer or known[0])(rtol=1e-6, atol=1e-8)
         if not isinstance(optimizer, optimistix.AbstractLeastSquaresSolver):
-            raise TypeError(
-                "Argument `optimizer` of Fitter must be a least-squares solver of optimistix, but is "
-                f"{show(optimizer)}. Example: optimistix.LevenbergMarquardt(rtol=1e-6, atol=1e-8)."
+            raise argument_error(
+                Argument("optimizer", "Fitter"),
+                "must be a least-squares solver of optimistix",
+                f"is {show(optimizer)}",
+                "optimistix.LevenbergMarquardt(rtol=1e-6, atol=1e-8).",
+                kind=TypeError,
             )
         self.problem, self.optimizer = problem, optimizer
         self._compiled: dict[Any, Any] = {}

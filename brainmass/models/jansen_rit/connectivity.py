@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from brainmass._common.checks import is_traced
+from brainmass._common.messages import Argument, argument_error
 from brainmass.dynamics.declared import WithRows
 from brainmass.dynamics.fields import Par, nonnegative, param, required
 
@@ -53,8 +54,8 @@ class LaplacianConnectivity(WithRows):
         if key == "sc":
             shape = _check_connectivity(value)
             if self._pairs not in (None, shape):
-                raise ValueError(
-                    f"Argument `sc` of {self._owner} must keep its shape, {self._pairs}, but has shape {shape}."
+                raise argument_error(
+                    Argument("sc", self._owner), f"must keep its shape, {self._pairs}", f"has shape {shape}"
                 )
             self._pairs = shape  # pyright: ignore[reportAttributeAccessIssue]
         return super()._admitted(key, value)
@@ -96,7 +97,7 @@ def in_mV(x: Any) -> Any:
 def _check_connectivity(sc: Any) -> tuple[int, ...]:
     shape = u.math.shape(sc)
     if len(shape) != 2 or shape[0] != shape[1]:
-        raise ValueError(f"Argument `sc` of LaplacianConnectivity must be a square matrix, but has shape {shape}.")
+        raise argument_error(Argument("sc", "LaplacianConnectivity"), "must be a square matrix", f"has shape {shape}")
     if not is_traced(sc) and not np.any(np.asarray(sc)):
-        raise ValueError("Argument `sc` of LaplacianConnectivity must have a connection, but is zero everywhere.")
+        raise argument_error(Argument("sc", "LaplacianConnectivity"), "must have a connection", "is zero everywhere")
     return shape

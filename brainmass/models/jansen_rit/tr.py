@@ -11,6 +11,7 @@ import numpy as np
 from braintools.init import Constant
 
 from brainmass._common.checks import flag, function
+from brainmass._common.messages import Argument, argument_error
 from brainmass._common.times import time_step
 from brainmass.delays.lines import History, delay_steps
 from brainmass.dynamics.catalogue import catalogued
@@ -152,9 +153,10 @@ class JansenRitTR(ShowsConstructor, WithRows, brainstate.nn.Dynamics):
     ):
         shape = population_shape("JansenRitTR", in_size)
         if u.math.shape(sc) != 2 * shape:
-            raise ValueError(
-                f"Argument `sc` of JansenRitTR must have one row and one column per region, in_size={shape}, "
-                f"but has shape {u.math.shape(sc)}."
+            raise argument_error(
+                Argument("sc", "JansenRitTR"),
+                f"must have one row and one column per region, in_size={shape}",
+                f"has shape {u.math.shape(sc)}",
             )
         brainstate.nn.Dynamics.__init__(self, shape)
         self._ask(state_saturation=state_saturation, input_saturation=input_saturation)
@@ -211,9 +213,10 @@ class JansenRitTR(ShowsConstructor, WithRows, brainstate.nn.Dynamics):
         """
         n = self.inner_steps()
         if iter_input and u.math.shape(input)[:1] != (n,):
-            raise ValueError(
-                f"Argument `input` of JansenRitTR.update must have one row per step of dt, {n} in a repetition time, "
-                f"but has shape {u.math.shape(input)}."
+            raise argument_error(
+                Argument("input", "JansenRitTR.update"),
+                f"must have one row per step of dt, {n} in a repetition time",
+                f"has shape {u.math.shape(input)}",
             )
         self.delayed.push(in_mV(self.step.M.value))
         arriving = self.connectivity.update_tr()
@@ -241,8 +244,8 @@ class JansenRitTR(ShowsConstructor, WithRows, brainstate.nn.Dynamics):
         ratio = float(self.tr.to_decimal(u.ms)) / float(dt.to_decimal(u.ms))
         n = round(ratio)
         if n < 1 or abs(ratio - n) > 1e-5 * n:
-            raise ValueError(
-                f"Argument `tr` of JansenRitTR (repetition time) must be a multiple of dt={dt}, but is {self.tr}."
+            raise argument_error(
+                Argument("tr", "JansenRitTR", "repetition time"), f"must be a multiple of dt={dt}", f"is {self.tr}"
             )
         return n
 

@@ -8,7 +8,7 @@ import brainunit as u
 import numpy as np
 
 from brainmass._common.checks import is_traced
-from brainmass._common.messages import show
+from brainmass._common.messages import argument_error, input_named, show
 from brainmass.dynamics.fields import Par, param, positive
 from brainmass.dynamics.node import NeuralMassDynamics
 
@@ -56,9 +56,12 @@ class VoltageScale(NeuralMassDynamics):
         if u.get_unit(value).dim == u.DIMENSIONLESS:
             return value
         if not u.get_unit(value).has_same_dim(u.nA):
-            raise u.UnitMismatchError(
-                f"Input `{name}` of {self._owner} must be a current, or dimensionless as `v_inp`, "
-                f"but is {show(value)}. Example: {name}=2 * u.nA."
+            raise argument_error(
+                input_named(name, f" of {self._owner}"),
+                "must be a current, or dimensionless as `v_inp`",
+                f"is {show(value)}",
+                f"{name}=2 * u.nA.",
+                kind=u.UnitMismatchError,
             )
         span = self._span(f"an input `{name}` with a unit")
         return u.maybe_decimal(self.p.R * value / span)

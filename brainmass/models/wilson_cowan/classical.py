@@ -9,7 +9,7 @@ import numpy as np
 from brainstate.nn import Param
 
 from brainmass._common.checks import is_traced
-from brainmass._common.messages import show
+from brainmass._common.messages import Argument, argument_error, show
 from brainmass.dynamics.fields import spelling
 from brainmass.dynamics.node import Preset
 from brainmass.models.wilson_cowan.base import _Recurrent
@@ -71,12 +71,16 @@ class WilsonCowanStep(Sigmoids, Weights, Refractoriness, _Recurrent):
         if isinstance(value, Param):
             if sign > 0:
                 return value
-            raise TypeError(
-                f"Argument `{name}` of {cls.__name__} must be numbers: its sign is turned. Give the Param to `{new}`."
+            raise argument_error(
+                Argument(name, cls.__name__),
+                "must be numbers: its sign is turned",
+                hint=f"Give the Param to `{new}`.",
+                kind=TypeError,
             )
         if not is_traced(value) and np.any(sign * np.asarray(u.get_mantissa(value)) < 0):
-            raise ValueError(
-                f"Argument `{name}` of {cls.__name__} must be {'>= 0' if sign > 0 else '<= 0'}, but is {show(value)}: "
-                "excitation is positive, inhibition negative."
+            raise argument_error(
+                Argument(name, cls.__name__),
+                f"must be {'>= 0' if sign > 0 else '<= 0'}",
+                f"is {show(value)}: excitation is positive, inhibition negative",
             )
         return sign * value

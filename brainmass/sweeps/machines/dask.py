@@ -14,7 +14,7 @@ import jax
 import numpy as np
 
 from brainmass._common.extras import import_extra
-from brainmass._common.messages import show
+from brainmass._common.messages import Argument, argument_error, show
 
 __all__ = ["as_client", "n_workers", "on_workers"]
 
@@ -23,9 +23,12 @@ _IN_FLIGHT = 2  # batches per worker: one runs, one waits
 
 def as_client(cluster: Any) -> Any:
     if not isinstance(cluster, import_extra("cluster", "distributed").Client):
-        raise TypeError(
-            f"Argument `cluster` of sweep must be a dask.distributed Client, but is {show(cluster)}. "
-            "Example: cluster=Client(n_workers=4)."
+        raise argument_error(
+            Argument("cluster", "sweep"),
+            "must be a dask.distributed Client",
+            f"is {show(cluster)}",
+            "cluster=Client(n_workers=4).",
+            kind=TypeError,
         )
     return cluster
 
