@@ -97,6 +97,7 @@ class Job:
             G=1.0,
             J_i=balanced_inhibition(W_P, coupling * self.weights.sum(1)),
             method="euler",
+            clamp=True,  # gating is a share of channels: not below zero, whatever the noise
             noise_e=brainmass.WhiteNoise(n, sigma=np.full(n, SIGMA)),
         )
         return brainmass.Network(node, conn=self.connectome, coupling="additive", coupled_var="S_e", k=coupling)

@@ -19,7 +19,8 @@ import matplotlib.pyplot as plt
 
 N, TARGET, DT = 100, 3.06 * u.Hz, 2 * u.ms
 conn = brainmass.datasets.load_dataset("hcp_schaefer100").connectome.normalize("spectral")
-node = brainmass.WongWangExcInhStep(N, J_i=np.ones(N), method="euler", noise_e=brainmass.WhiteNoise(N, sigma=0.01))
+noise = brainmass.WhiteNoise(N, sigma=0.01)
+node = brainmass.WongWangExcInhStep(N, J_i=np.ones(N), method="euler", clamp=True, noise_e=noise)
 network = brainmass.Network(node, conn=conn, coupling="additive", coupled_var="S_e")
 simulator = brainmass.Simulator(network, dt=DT)
 rate = brainmass.Monitor(brainmass.Mean(N), source=lambda model: model.node.H_e())

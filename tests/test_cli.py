@@ -59,6 +59,12 @@ def test_unknown_model_is_told_the_nearest(capsys):
     assert "no model 'CoombesByrn'. Did you mean 'CoombesByrneStep'?" in capsys.readouterr().err
 
 
+def test_without_a_command_it_says_which_there_are(capsys):
+    assert main([]) == 2
+    told = capsys.readouterr().err
+    assert all(f"\n    {command} " in told for command in ("demo", "models", "keys", "info", "run", "sweep", "fit"))
+
+
 def test_keys_of_an_experiment_file(capsys):
     """What a key means is what the docstring of the function says of its argument."""
     assert main(["keys"]) == 0

@@ -12,7 +12,11 @@ __all__ = ["main"]
 
 def main(arguments: list[str] | None = None) -> int:
     """Do what the command line says; returns the exit status: 0, 1 where a run failed, 2 where its input is wrong."""
-    given = _parser().parse_args(arguments)
+    parser = _parser()
+    given = parser.parse_args(arguments)
+    if given.command is None:
+        parser.print_help(sys.stderr)
+        return 2
     try:
         code = _COMMANDS[given.command](given)
         sys.stdout.flush()
@@ -27,7 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="brainmass", description="Differentiable whole-brain modelling.")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     demo = commands.add_parser("demo", help="simulate and fit the resting brain on real data (about three minutes)")
     demo.add_argument("--seed", type=int, default=0, help="same seed, same numbers (default 0)")
     demo.add_argument("--out", type=Path, default=Path("."), help="folder for the result file and the figure")
