@@ -16,7 +16,7 @@ from brainmass._common.progress import progress_bar
 from brainmass.fitting.outcome import FitStep
 from brainmass.fitting.saved import Saved, leaves_of, with_leaves
 
-__all__ = ["Course", "Given", "Orders"]
+__all__ = ["Course", "Given", "Orders", "Step"]
 
 # A relative change of the parameters by a millionth changes the loss by its own size. A loss near zero does not count.
 _EXPLODED, _SMALL = 1e6, 1e-3
@@ -51,6 +51,63 @@ class Orders:
     def known_length(self) -> int | None:
         """The number of steps, where it is known before."""
         return self.n_steps if self.minimisations is None else None
+
+
+class Step:
+    """What a solver saw in one step, of one start or candidate, or of several: those that follow are of the best.
+
+    Parameters
+    ----------
+    losses : array (n,)
+    place
+        Where they were: of several, arrays with a first axis more.
+    key : array
+        Under which noise.
+    params : callable
+        From the place of one to the parameters that callbacks are told, worked out only for them.
+    told
+        Another place than that of the losses whose parameters are told: where a step has led.
+    norms, sizes : array (n,), optional
+        Norms of the gradients, and of what they are taken by.
+    several : bool
+        Whether the places have that axis.
+    """
+
+    def __init__(
+        self,
+        losses: Any,
+        place: Any,
+        key: Any,
+        params: Callable[[Any], dict[str, Any]] = lambda place: {},
+        *,
+        told: Any = None,
+        norms: Any = None,
+        sizes: Any = None,
+        several: bool = False,
+    ):
+        self.losses = np.atleast_1d(np.asarray(losses, float))
+        self.best = int(np.argmin(np.where(np.isfinite(self.losses), self.losses, np.inf)))
+        self.key, self.norms = key, norms
+        self._places, self._told, self._params, self._several = place, told, params, several
+        self.norm = None if norms is None else float(np.atleast_1d(norms)[self.best])
+        self.size = 1.0 if sizes is None else float(np.atleast_1d(sizes)[self.best])
+
+    @property
+    def loss(self) -> float:
+        """The lowest that is a number."""
+        return float(self.losses[self.best])
+
+    @property
+    def place(self) -> Any:
+        """Where that was."""
+        return self._of_best(self._places)
+
+    def params(self) -> dict[str, Any]:
+        """The parameters that callbacks are told."""
+        return self._params(self._of_best(self._places if self._told is None else self._told))
+
+    def _of_best(self, places: Any) -> Any:
+        return jax.tree.map(lambda x: x[self.best], places) if self._several else places
 
 
 class Course:
@@ -98,106 +155,89 @@ class Course:
         if self.orders.checkpoint is not None and self.n_done:
             self.write(self.orders.checkpoint)
 
-    def ends(
-        self,
-        losses: Any,
-        place: Callable[[int], Any],
-        key: Any,
-        params: Callable[[int], dict[str, Any]],
-        norms: Any = None,
-        sizes: Any = None,
-        nan_ends: bool = True,
-        replayed: bool = False,
-    ) -> bool:
+    def ends(self, step: Step, *, nan_ends: bool = True, replayed: bool = False) -> bool:
         """Note a step, and say whether it was the last.
 
-        Parameters
-        ----------
-        losses : array (n,)
-            Of the starts, or of the candidates.
-        place, params : callables
-            For one of them, where it was, and the parameters that callbacks are told.
-        norms : array (n,), optional
-            Of the gradients.
-        sizes : array (n,), optional
-            Norms of what the gradients are taken by.
-        replayed : bool
-            Whether it was told in the fit that this one goes on from.
+        `replayed` is one that was told already, in the fit that this one goes on from.
         """
-        losses = np.atleast_1d(np.asarray(losses, float))
-        one = int(np.argmin(np.where(np.isfinite(losses), losses, np.inf)))
-        norm = None if norms is None else float(np.atleast_1d(norms)[one])
-        self._note(losses, one, place, key, norm)
+        self._note(step)
         if replayed:
             return self.over
         self._show()
-        if nan_ends and not np.isfinite(losses).any():
-            self._warn(
-                f"The loss is {self.losses[-1]} at step {self.n_done - 1}: it stops and keeps its best parameters. "
-                "Try a smaller learning rate, optax.clip_by_global_norm, or a smaller time step. "
-                + self.explain("loss", place(one), key)
-            )
-            return True
-        if norm is not None and self.n_done == 1 and not np.any(norms):
+        return (nan_ends and self._is_lost(step)) or self._has_no_use(step) or self._tell(step) or self.over
+
+    def _is_lost(self, step: Step) -> bool:
+        """Whether no loss is a number, with a warning."""
+        if np.isfinite(step.losses).any():
+            return False
+        self._warn(
+            f"The loss is {step.loss} at step {self.n_done - 1}: it stops and keeps its best parameters. "
+            "Try a smaller learning rate, optax.clip_by_global_norm, or a smaller time step. "
+            + self.explain("loss", step.place, step.key)
+        )
+        return True
+
+    def _has_no_use(self, step: Step) -> bool:
+        """Whether the gradient is no number; a warning where it is of no use."""
+        if step.norm is None:
+            return False
+        if self.n_done == 1 and not np.any(step.norms):
             self._warn(
                 "The gradient is exactly zero at the start: nothing that is fitted changes the loss there. Is the "
                 "target reached already, does the prediction use the parameters, or does it saturate?"
             )
-        if norm is not None and self._lost(norm, float(np.atleast_1d(sizes)[one]), place(one), key):
-            return True
-        for callback in self.orders.callbacks:
-            step = FitStep(self.n_done - 1, self.losses[-1], self.best_loss, params(one), norm)
-            if callback(step) is True:
-                return True
-        self._write_if_due()
-        return self.over
-
-    def _note(self, losses: np.ndarray, one: int, place: Callable[[int], Any], key: Any, norm: float | None) -> None:
-        loss = float(losses[one])
-        self.losses.append(loss)
-        self.histories.append(losses)
-        if norm is not None:
-            self.norms.append(norm)
-        if self.orders.batch is None and loss < self.best_loss:
-            self.best, self.best_loss, self.best_key = place(one), loss, key
-        if self.best_loss < self._anchor - self.orders.min_delta:
-            self._anchor, self._anchor_step = self.best_loss, self.n_done
-        self._largest = max(self._largest, abs(loss)) if np.isfinite(loss) else self._largest
-
-    def judge(self, losses: Any, place: Callable[[int], Any], key: Any, at_end: bool = False) -> None:
-        """Note losses on all rows: where a step sees a few, its loss does not tell which place is best.
-
-        What is found when a fit happens to end is kept apart from what another, longer one would go on from.
-        """
-        losses = np.where(np.isfinite(losses), losses, np.inf)
-        one = int(np.argmin(losses))
-        if at_end:
-            self.last = float(losses[one]), place(one), key
-        elif losses[one] < self.best_loss:
-            self.best, self.best_loss, self.best_key = place(one), float(losses[one]), key
-
-    def chosen(self) -> tuple[float, Any, Any]:
-        """The lowest loss, with its place and key."""
-        best = self.best_loss, self.best, self.best_key
-        return self.last if self.last[0] < best[0] else best
-
-    def _lost(self, norm: float, size: float, place: Any, key: Any) -> bool:
-        """Whether the gradient is no number; a warning if it is of no use."""
         advice = (
             "In a chaotic regime gradients grow with the length of the run. Try a shorter run or grad_horizon=..., "
             "optax.clip_by_global_norm, a smoother objective, mode='forward' with few parameters, or a back end "
             "without gradients: backend='nevergrad'."
         )
-        if not np.isfinite(norm):
+        if not np.isfinite(step.norm):
             self._warn(
                 f"The gradient is not finite at step {self.n_done - 1}: "
-                f"it stops and keeps its best parameters. {advice} {self.explain('gradient', place, key)}"
+                f"it stops and keeps its best parameters. {advice} {self.explain('gradient', step.place, step.key)}"
             )
             return True
-        if norm * size > _EXPLODED * max(self._largest, _SMALL) and not self._warned:
+        if step.norm * step.size > _EXPLODED * max(self._largest, _SMALL) and not self._warned:
             self._warned = True
-            self._warn(f"The gradient explodes: its norm is {norm:.3g} at step {self.n_done - 1}. {advice}")
+            self._warn(f"The gradient explodes: its norm is {step.norm:.3g} at step {self.n_done - 1}. {advice}")
         return False
+
+    def _tell(self, step: Step) -> bool:
+        """Tell the callbacks, until one of them says that it is enough."""
+        for callback in self.orders.callbacks:
+            told = FitStep(self.n_done - 1, step.loss, self.best_loss, step.params(), step.norm)
+            if callback(told) is True:
+                return True
+        self._write_if_due()
+        return False
+
+    def _note(self, step: Step) -> None:
+        self.losses.append(step.loss)
+        self.histories.append(step.losses)
+        if step.norm is not None:
+            self.norms.append(step.norm)
+        if self.orders.batch is None and step.loss < self.best_loss:
+            self.best, self.best_loss, self.best_key = step.place, step.loss, step.key
+        # patience counts from the last loss that was lower by `min_delta`, not from the last that was lower at all
+        if self.best_loss < self._anchor - self.orders.min_delta:
+            self._anchor, self._anchor_step = self.best_loss, self.n_done
+        self._largest = max(self._largest, abs(step.loss)) if np.isfinite(step.loss) else self._largest
+
+    def judge(self, step: Step, at_end: bool = False) -> None:
+        """Note losses on all rows: where a step sees a few, its loss does not tell which place is best.
+
+        What is found when a fit happens to end is kept apart from what another, longer one would go on from.
+        """
+        loss = step.loss if np.isfinite(step.loss) else np.inf
+        if at_end:
+            self.last = loss, step.place, step.key
+        elif loss < self.best_loss:
+            self.best, self.best_loss, self.best_key = step.place, loss, step.key
+
+    def chosen(self) -> tuple[float, Any, Any]:
+        """The lowest loss, with its place and key."""
+        best = self.best_loss, self.best, self.best_key
+        return self.last if self.last[0] < best[0] else best
 
     def warn_of_an_early_end(self, method: str, message: str) -> None:
         """Where a minimisation of scipy says that it did not converge."""
@@ -249,7 +289,3 @@ class Course:
         self.best = with_leaves("best", like, arrays) if self.best_key is not None else None
         if self._bar is not None:
             self._bar.update(self.n_done)
-
-    @staticmethod
-    def lane(tree: Any, i: int) -> Any:
-        return jax.tree.map(lambda x: x[i], tree)

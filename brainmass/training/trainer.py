@@ -17,7 +17,7 @@ from brainmass._common.random import as_key, fold
 from brainmass._common.reading.problems import as_path
 from brainmass.dynamics.module import Closed, fixed
 from brainmass.fitting.checks import callbacks_of, check_model, orders_of
-from brainmass.fitting.course import Course, Given, Orders
+from brainmass.fitting.course import Course, Given, Orders, Step
 from brainmass.fitting.outcome import FitStep
 from brainmass.fitting.saved import Saved, digest, leaves_of, shapes_of, with_leaves
 from brainmass.fitting.solvers.gradient import GradientDescent
@@ -265,7 +265,7 @@ class Trainer(Closed):
             score = None if tested is None else self._score(programs, theta, given, tested)
             log.note(loss, score)
             chosen = loss if score is None or not np.isfinite(loss) else score.loss
-            if course.ends(chosen, lambda _, at=theta: at, given.key, lambda _, at=theta: self._task.natural(at)):
+            if course.ends(Step(chosen, theta, given.key, self._task.natural)):
                 break
 
     def _step(self, theta: Any, state: Any, fixed: Any, key: Any, number: Any, data: Any, rows: Any) -> tuple:

@@ -14,7 +14,7 @@ import numpy as np
 from brainmass._common.extras import import_fit
 from brainmass._common.messages import Argument, argument_error, show
 from brainmass._common.random import fold
-from brainmass.fitting.course import Course, Given
+from brainmass.fitting.course import Course, Given, Step
 from brainmass.fitting.problem import Problem
 from brainmass.fitting.solvers.journal import Journal
 from brainmass.fitting.space import Box, SearchSpace
@@ -68,12 +68,11 @@ class _Generation:
     def __call__(self, places: np.ndarray) -> np.ndarray:
         losses, key = self._journal.ask(places, self._find)
 
-        def params(i: int) -> dict[str, Any]:
-            return self._solver.problem.natural(self._box.stored(_numbers(places[i])))
+        def params(place: Any) -> dict[str, Any]:
+            return self._solver.problem.natural(self._box.stored(place))
 
-        self.over = self.course.ends(
-            losses, lambda i: _numbers(places[i]), key, params, nan_ends=False, replayed=self._journal.replaying
-        )
+        step = Step(losses, _numbers(places), key, params, several=True)
+        self.over = self.course.ends(step, nan_ends=False, replayed=self._journal.replaying)
         if not np.isfinite(losses).any() and not self._journal.replaying:
             self.course.warn_of_lost_generation()
         return np.where(np.isfinite(losses), losses, _NO_LOSS)

@@ -13,7 +13,7 @@ import optax
 
 from brainmass._common.messages import Argument, argument_error, show
 from brainmass._common.random import fold, fold_at_once
-from brainmass.fitting.course import Course, Given
+from brainmass.fitting.course import Course, Given, Step
 from brainmass.fitting.problem import Problem, norm
 from brainmass.fitting.rows import chunks, minibatch
 from brainmass.fitting.saved import digest, leaves_of, with_leaves
@@ -76,21 +76,18 @@ class GradientDescent:
             course.restore(course.saved.arrays, given.theta)
             theta, state = with_leaves("state", (theta, state), course.saved.arrays)
         course.snapshot = lambda: course.arrays() | leaves_of("state", (theta, state))
-        lane = course.lane if self.n_starts > 1 else lambda tree, i: tree
-        judge = _Judge(self, course, structure, given, lane) if course.orders.batch else None
+        judge = _Judge(self, course, structure, given) if course.orders.batch else None
         if judge:
             judge(theta)
         while not course.over:
             before = theta
             target = judge.rows() if judge else given.target
             theta, state, loss, sizes, used = compiled(theta, state, given.fixed, given.key, course.number, target)
-            if course.ends(
-                loss,
-                lambda i, at=before: lane(at, i),
-                used,
-                lambda i, at=theta: self.problem.natural(lane(at, i)),
-                *sizes,
-            ):
+            norms, lengths = sizes
+            several = self.n_starts > 1
+            natural = self.problem.natural  # the loss is that before the step, callbacks are told where it has led
+            step = Step(loss, before, used, natural, told=theta, norms=norms, sizes=lengths, several=several)
+            if course.ends(step):
                 break
             if judge:
                 judge(theta)
@@ -129,8 +126,8 @@ class GradientDescent:
 class _Judge:
     """How good parameters are on all rows, where a step sees a minibatch of them."""
 
-    def __init__(self, solver: GradientDescent, course: Course, structure: Any, given: Given, lane: Any):
-        self._course, self._given, self._lane = course, given, lane
+    def __init__(self, solver: GradientDescent, course: Course, structure: Any, given: Given):
+        self._course, self._given, self._several = course, given, solver.n_starts > 1
         if ("losses", structure) not in solver._compiled:
             losses = partial(solver.problem.losses)
             several = jax.vmap(losses, (0, None, None, None))
@@ -151,7 +148,7 @@ class _Judge:
         key = fold_at_once(given.key, 0)
         parts = [self._losses(theta, given.fixed, key, rows) for rows in chunks(given.target, self._size)]
         losses = np.concatenate(parts, axis=-1)[..., : len(given.target.which)].mean(axis=-1)
-        course.judge(np.atleast_1d(losses), lambda i: self._lane(theta, i), key, at_end)
+        course.judge(Step(losses, theta, key, several=self._several), at_end)
 
 
 def _searches_along_lines(state: Any) -> bool:

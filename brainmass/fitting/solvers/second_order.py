@@ -15,7 +15,7 @@ import numpy as np
 from brainmass._common.extras import import_fit
 from brainmass._common.messages import Argument, argument_error, show
 from brainmass._common.random import fold, fold_at_once
-from brainmass.fitting.course import Course, Given
+from brainmass.fitting.course import Course, Given, Step
 from brainmass.fitting.problem import Problem
 from brainmass.fitting.saved import leaves_of, with_leaves
 from brainmass.fitting.solvers.journal import Journal
@@ -123,15 +123,10 @@ class Minimize:
                 raise StopIteration
             value, gradient, key = journal.ask(place, find)
             kept = np.array(at.clip(place), jnp.result_type(float))
-            over = course.ends(
-                value,
-                lambda i: kept,
-                key,
-                lambda i: self.problem.natural(at.stored(kept)),
-                np.linalg.norm(gradient) if wants_gradient else None,
-                np.linalg.norm(kept),
-                replayed=journal.replaying,
-            )
+            norms = np.linalg.norm(gradient) if wants_gradient else None
+            sizes = np.linalg.norm(kept)
+            step = Step(value, kept, key, lambda kept: self.problem.natural(at.stored(kept)), norms=norms, sizes=sizes)
+            over = course.ends(step, replayed=journal.replaying)
             return (float(value), np.asarray(gradient, float)) if wants_gradient else float(value)
 
         size, precision = at.start.size, float(jnp.finfo(jnp.result_type(float)).eps)
@@ -222,9 +217,7 @@ class LeastSquares:
         while not over:
             place, state, finished = step(place, args, equinox.combine(arrays, programs))
             arrays, programs = equinox.partition(state, equinox.is_array)
-            over = course.ends(
-                state.aux, lambda i, at=place: at, key, lambda i, here=place: self.problem.natural(at.stored(here))
-            )
+            over = course.ends(Step(state.aux, place, key, lambda place: self.problem.natural(at.stored(place))))
             over = over or bool(finished)
         return equinox.combine(arrays, programs)
 
