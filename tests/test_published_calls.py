@@ -97,6 +97,23 @@ def test_a_tuple_of_inputs_is_by_the_position_of_the_arguments_of_update():
     np.testing.assert_array_equal(given["E"].mantissa, named["E"].mantissa)
 
 
+@pytest.mark.parametrize("what", [lambda m: m.noise(), lambda m: brainstate.random.randn(2)])
+def test_a_monitor_that_draws_is_refused_and_an_update_that_draws_is_recorded(what):
+    class Samples(brainstate.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.noise = bm.GaussianNoise(2, sigma=0.3)
+
+        def update(self):
+            return self.noise()
+
+    with pytest.raises(ValueError, match="`monitors` must read the model without drawing .*Example: "):
+        simulator(Samples()).run(0.3 * u.ms, monitors=what)
+    drawn = simulator(Samples()).run(400 * u.ms, monitors=None)["output"]
+    assert drawn.shape == (4000, 2)
+    np.testing.assert_allclose(np.std(drawn, axis=0), 0.3, rtol=0.06)  # over five standard errors
+
+
 # --- times ----------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("duration", "said", "steps"),

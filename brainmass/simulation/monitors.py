@@ -163,13 +163,24 @@ def default_monitors(model: Any) -> list[str]:
     return names
 
 
+def _of_function(model: Any, what: Callable[[Any], Any]) -> Any:
+    try:
+        return what(model)
+    except brainstate.TraceContextError as error:  # brainstate's own generator stands outside of a run
+        raise ValueError(
+            f"A function in `monitors` must read the model without drawing random numbers, but {show(what)} draws. "
+            "Example: monitors=lambda m: m.noise_x.x.value, or draw in the `update` of a model of your own and record "
+            "what it returns."
+        ) from error
+
+
 def read(model: Any, what: Any, sources: Sequence[str] = ()) -> Any:
     """The present value of a state, of what a node returns, by name, or of a function of the model.
 
     `sources` are named in the error as well.
     """
     if not isinstance(what, str):
-        return what(model)
+        return _of_function(model, what)
     owner, target = _find(model, what)
     name = what.rpartition(".")[2]
     if isinstance(target, brainstate.State):
