@@ -13,7 +13,7 @@ from braintools.init import Constant
 
 import brainmass as bm
 from brainmass._common.precision import matching_precision
-from brainmass.simulation.horizon import gradients_through
+from brainmass.simulation import context
 
 DT = 0.5 * u.ms
 TRACES = []
@@ -140,7 +140,7 @@ def test_a_horizon_is_refused_where_it_is_none_and_ends_with_its_context():
             simulator.run(4 * DT, grad_horizon=horizon)
     slope = lambda: jax.grad(lambda a: jnp.sum(simulator.pure(9 * DT, free=["a"])({"a": a}, 0)["x"]))(0.1)  # noqa: E731
     free = slope()
-    with gradients_through(2):
+    with context.within(horizon=2):
         cut = slope()
     assert not np.isclose(cut, free) and slope() == free
 

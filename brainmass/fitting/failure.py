@@ -13,7 +13,8 @@ from brainmass._common.random import fold_at_once
 from brainmass.fitting.course import Given
 from brainmass.fitting.problem import Problem
 from brainmass.fitting.rows import Rows
-from brainmass.simulation.probe import Probe, probing
+from brainmass.simulation import context
+from brainmass.simulation.probe import Probe
 from brainmass.simulation.simulator import DivergenceError
 
 __all__ = ["Failure", "of_gradient", "of_loss"]
@@ -34,7 +35,7 @@ def of_loss(problem: Problem, given: Given) -> Failure:
         where = "" if i is None else f"Row {i}: "
         key, seen = (given.key, (given.target, None)) if i is None else _of_row(given, i)
         try:
-            with probing(probe):
+            with context.within(probe=probe):
                 loss = problem.compared(given.theta, given.fixed, key, *seen, plain=False)
         except DivergenceError as error:
             return Failure(f"{where}{str(error).partition(' Try ')[0]}", error)
@@ -55,7 +56,7 @@ def of_gradient(problem: Problem, given: Given) -> Failure:
 
     def loss(theta: Any, cut: Any, nudge: Any) -> Any:
         probe.cut, probe.nudge = cut, nudge
-        with probing(probe):
+        with context.within(probe=probe):
             return problem.loss(theta, given.fixed, given.key, given.target)
 
     slopes = jax.jit(jax.grad(loss, argnums=(0, 2)))

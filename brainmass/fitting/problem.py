@@ -21,10 +21,10 @@ from brainmass._common.random import fold, keys_from
 from brainmass._common.same import Pictures, environment
 from brainmass.fitting.rows import Rows
 from brainmass.fitting.space import SearchSpace
-from brainmass.simulation.horizon import gradients_through
+from brainmass.simulation import context
 from brainmass.simulation.identity import digest, lasting, plan_of, within
 from brainmass.simulation.inventory import ByPath, Inventory, Template, Values, inventory
-from brainmass.simulation.ownership import Owner, owned_by, trainable_within
+from brainmass.simulation.ownership import Owner, trainable_within
 from brainmass.simulation.program import note_given
 from brainmass.simulation.watch import Told, listening
 
@@ -150,7 +150,7 @@ class Problem:
             return
         owner = Owner(copy, self.inventory())
         owner.check(trainable_within(f for f in (self._loss_fn, self._predict, self._objective) if f is not None))
-        with owned_by(owner):
+        with context.within(owner=owner):
             yield
 
     def _given(self, model: Any, key: Any, data: Any) -> tuple[Any, Any]:
@@ -160,7 +160,7 @@ class Problem:
         return given if self._gives_more else (given, None)
 
     def _compared(self, theta: Values, fixed: Values, key: Any, target: Any, plain: bool) -> tuple[Any, Any]:
-        with gradients_through(self.horizon), self.calling():
+        with context.within(horizon=self.horizon), self.calling():
             if isinstance(target, Rows):
                 compared = jax.vmap(lambda i: self.compared(theta, fixed, fold(key, i), *target.row(i), plain))(
                     target.which

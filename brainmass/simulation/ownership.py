@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import Any
 
 import brainstate
@@ -17,7 +15,7 @@ from brainmass.forward.observer import Observer
 from brainmass.simulation.inventory import Inventory, inventory
 from brainmass.stimuli.algebra import Drive
 
-__all__ = ["Owner", "owned_by", "present_owner", "trainable_within"]
+__all__ = ["Owner", "trainable_within"]
 
 
 class Owner:
@@ -56,23 +54,6 @@ def _number(param: Param) -> Any:
     value = param.val
     value = value.value if isinstance(value, brainstate.State) else value
     return getattr(value, "mantissa", value)
-
-
-_owner: ContextVar[Owner | None] = ContextVar("owner of trainable parameters", default=None)
-
-
-@contextmanager
-def owned_by(owner: Owner | None) -> Iterator[None]:
-    """Within it, runs are those of this fit."""
-    token = _owner.set(owner)
-    try:
-        yield
-    finally:
-        _owner.reset(token)
-
-
-def present_owner() -> Owner | None:
-    return _owner.get()
 
 
 _HOLDERS = (Param, Drive, Noise, Observer)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +9,7 @@ import brainunit as u
 import jax.numpy as jnp
 import numpy as np
 
-__all__ = ["Probe", "present_probe", "probing"]
+__all__ = ["Probe"]
 
 
 @dataclass
@@ -54,19 +51,3 @@ class Probe:
             return x + u.math.asarray(jnp.where(here, by, 0.0), unit=u.get_unit(x))
 
         return {path: moved(path, x) for path, x in states.items()}
-
-
-_probe: ContextVar[Probe | None] = ContextVar("probe", default=None)
-
-
-@contextmanager
-def probing(probe: Probe) -> Iterator[Probe]:
-    token = _probe.set(probe)
-    try:
-        yield probe
-    finally:
-        _probe.reset(token)
-
-
-def present_probe() -> Probe | None:
-    return _probe.get()

@@ -18,7 +18,7 @@ from brainmass._common.random import Normals, fold
 from brainmass._common.same import Pictures
 from brainmass.dynamics.declared import Declared
 from brainmass.forward.observer import Observer
-from brainmass.simulation import loop
+from brainmass.simulation import context, loop
 from brainmass.simulation.inputs import Inputs
 from brainmass.simulation.inventory import (
     Inventory,
@@ -33,7 +33,6 @@ from brainmass.simulation.inventory import (
 from brainmass.simulation.lanes import Lanes
 from brainmass.simulation.monitors import RETURNED, Monitor, check_phases, feeders, read
 from brainmass.simulation.plan import Plan
-from brainmass.simulation.probe import present_probe
 from brainmass.simulation.progress import ProgressBar
 from brainmass.simulation.watch import Bounded, Watched
 
@@ -191,7 +190,7 @@ class _Run:
         drawing = [path for path, m in found.modules.items() if isinstance(m, Observer) and m.takes_key]
         self.keys = {path.removeprefix("observers."): fold(key, _stream(path)) for path in drawing}
         self.bounded = Bounded(found)
-        self.probe, self.start = present_probe(), jnp.int32(0)
+        self.probe, self.start = context.present().probe, jnp.int32(0)
 
     def bind(self, states: Values) -> tuple[Any, Inventory]:
         return self.program.template.bind(self.natural, states, self.prepared)

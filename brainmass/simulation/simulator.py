@@ -22,13 +22,13 @@ from brainmass.dynamics.module import Closed, fixed
 from brainmass.dynamics.node import NeuralMassDynamics
 from brainmass.dynamics.regime import warn_of_large_step
 from brainmass.forward.observer import Observer
+from brainmass.simulation import context
 from brainmass.simulation.final import Origin, with_origin
-from brainmass.simulation.horizon import present_horizon
 from brainmass.simulation.identity import plan_of
 from brainmass.simulation.inputs import Inputs, as_inputs
 from brainmass.simulation.inventory import Inventory, inventory, refuse_shared_processes
 from brainmass.simulation.monitors import Monitor, as_monitors, default_monitors, feeders, returned_names, sensors_of
-from brainmass.simulation.ownership import present_owner, trainable_within
+from brainmass.simulation.ownership import trainable_within
 from brainmass.simulation.plan import (
     Plan,
     check_dt,
@@ -38,7 +38,6 @@ from brainmass.simulation.plan import (
     steps_of_run,
     steps_of_transient,
 )
-from brainmass.simulation.probe import present_probe
 from brainmass.simulation.program import Bundle, Program, initialise_missing, states_missing
 from brainmass.simulation.progress import ProgressBar
 from brainmass.simulation.result import Result, unchecked
@@ -209,7 +208,7 @@ class Simulator(Closed):
         if is_traced((samples, final)):
             tell(told)
             return result
-        if (probe := present_probe()) is not None:
+        if (probe := context.present().probe) is not None:
             probe.n_runs += 1
         _write_back(found, final["states"], final["key"].shape[:-1])
         raise_if_diverged(watched.bad, program.dt, result, batched, program.monitors)
@@ -251,7 +250,7 @@ class Simulator(Closed):
         def pure_run(values: Mapping[str, Any], key: Any, state: Any = None) -> Result:
             result, told = run(values, key, state)
             bad = told.watched.bad
-            if (probe := present_probe()) is not None and not is_traced(bad):
+            if (probe := context.present().probe) is not None and not is_traced(bad):
                 probe.n_runs += 1
                 raise_if_diverged(bad, self.dt, result, False, as_monitors(monitors, self.model))
             tell(told)
@@ -327,20 +326,20 @@ class Simulator(Closed):
         free: Sequence[str] = (),
     ) -> Any:
         """The program for these settings, made earlier if one fits, with what the model holds now."""
-        dt, probe = self.dt, present_probe()
+        dt, probe = self.dt, context.present().probe
         if probe is not None and probe.cut is None:
             block = 1  # states are looked at when a block ends
         if monitors is None and not default_monitors(self.model):
             initialise_missing(Bundle(self.model, {}), dt)
         watched = as_monitors(monitors, self.model)
         plan = _arrange(
-            duration, watched, transient, every, dt, block, present_horizon() if horizon is None else horizon
+            duration, watched, transient, every, dt, block, context.present().horizon if horizon is None else horizon
         )
         set_time_step = getattr(self.model, "set_time_step", None)
         if set_time_step is not None:
             set_time_step(dt)
         given = as_inputs(inputs, self.model, plan.n_steps)
-        if (owner := present_owner()) is not None:
+        if (owner := context.present().owner) is not None:
             watchers = [what for m in watched.values() for what in (m.what, m.source)]
             owner.check(trainable_within([*given.functions.values(), *watchers]))
         bundle = Bundle(self.model, watched, given.modules)
@@ -476,7 +475,7 @@ def _free_paths(values: Mapping[str, Any], free: Mapping[str, str], freed: Inven
 
 def _check_owner(found: Inventory, overridden: Mapping[str, Any] = MappingProxyType({})) -> None:
     """Within a fit, refuse trainable parameters that it does not change."""
-    if (owner := present_owner()) is not None:
+    if (owner := context.present().owner) is not None:
         owner.check({path: param for path, param in found.params.items() if path not in overridden})
 
 
