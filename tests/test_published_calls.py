@@ -452,3 +452,25 @@ def test_a_callback_reads_by_name():
 def test_a_gradient_of_zero_at_the_start_is_said():
     with pytest.warns(RuntimeWarning, match="exactly zero at the start"):
         to_one(optax.adam(0.1), predict=None, loss_fn=lambda m: 1.0 + 0.0 * m.a.value()).fit(n_steps=2)
+
+
+def test_a_search_by_nevergrad_with_settings_begins_in_the_middle_of_the_bounds():
+    """Samples of nevergrad have a standard deviation of a sixth of the box."""
+
+    def first_candidates(start, optimizer, **options):
+        model = bm.HopfStep(1, a=Param(start, fit=True))
+        search = bm.Fitter(
+            model,
+            optimizer,
+            loss_fn=lambda model: model.a.value().sum(),
+            backend="nevergrad",
+            search_space={"a": (-2.0, 4.0)},
+            **options,
+        )
+        return search.fit(n_steps=1, seed=1).histories[0]
+
+    settings = {"method": "DE", "n_sample": 400}
+    low, high = (first_candidates(start, settings) for start in (-1.9, 3.9))
+    np.testing.assert_array_equal(low, high)
+    assert low.mean() == pytest.approx(1.0, abs=0.2) and low.std() == pytest.approx(1.0, rel=0.1)
+    assert first_candidates(-1.9, "DE", popsize=400).mean() < -0.9

@@ -62,7 +62,8 @@ class Fitter(Closed):
         transforms. For 'nevergrad' a name, class or family of nevergrad, default "CMA". For 'scipy'
         "differential_evolution", the default, or a method of `scipy.optimize.minimize`, such as "L-BFGS-B". For
         'optimistix' "LevenbergMarquardt", the default, "GaussNewton", "Dogleg", or a solver. Also a dictionary: for
-        'nevergrad' of `method` and `n_sample`, the size of a generation; for 'scipy' of `method`, `tol` and `options`.
+        'nevergrad' of `method` and `n_sample`, the size of a generation (the search then begins in the middle of
+        the bounds, not at the present values); for 'scipy' of `method`, `tol` and `options`.
     duration, monitors, inputs, sample_every : optional
         The run whose recordings are compared with the data: arguments of `Simulator.run`. What is predicted is the
         array of the monitor; of several, a mapping by their names. Parameters of inputs and monitors are fitted like

@@ -87,18 +87,20 @@ class Nevergrad(_Generations):
 
     fresh_noise = may_be_fresh = True
     name = "nevergrad"
+    settings: Mapping[str, Any] = {}
 
     def __init__(self, problem: Problem, optimizer: Any, popsize: int | None):
         super().__init__(problem, optimizer, popsize)
         self._make = _nevergrad_optimizer("CMA" if optimizer is None else optimizer)
 
     def describe(self, given: Given) -> dict[str, Any]:
-        return {"optimizer": _name(self._make), "popsize": self.popsize}
+        return {"optimizer": _name(self._make), "popsize": self.popsize, **self.settings}
 
     def _search(self, generation: _Generation, box: Box, given: Given) -> Any:
         ng = import_fit("nevergrad")
         popsize = self.popsize or max(16, 4 + int(3 * np.log(box.start.size)))
-        region = ng.p.Array(init=box.start, lower=0.0, upper=1.0)
+        start = np.full_like(box.start, 0.5) if self.settings.get("from_middle") else box.start
+        region = ng.p.Array(init=start, lower=0.0, upper=1.0)
         region.random_state = np.random.RandomState(np.asarray(given.key))
         optimizer = self._make(region, budget=generation.course.orders.n_steps * popsize, num_workers=popsize)
         while not generation.over:
@@ -168,6 +170,8 @@ def from_dictionary(backend: str, optimizer: Any, popsize: Any) -> tuple[Any, An
         raise ValueError("Give Fitter either `popsize` or the setting 'n_sample', which mean the same.")
     if settings and (method is None or method == "differential_evolution"):
         raise ValueError("The settings 'tol' and 'options' of Fitter belong to a method of scipy.optimize.minimize.")
+    if backend == "nevergrad":  # In the published package, whose form this is, searches ignore the present values.
+        settings["from_middle"] = True
     return method, popsize if n_sample is None else n_sample, settings
 
 
