@@ -13,7 +13,7 @@ from brainmass.simulation.lanes import Lanes
 
 @pytest.fixture
 def four_cores(monkeypatch):
-    monkeypatch.setattr(lanes, "_cores", lambda: 4)
+    monkeypatch.setattr(lanes, "usable_cores", lambda: 4)
 
 
 def squares(scale, x):

@@ -161,8 +161,13 @@ def named(value: Any) -> str:
 
 def suggestion(given: str, known: Iterable[str]) -> str:
     """' Did you mean ...?' when a known name is near."""
-    near = difflib.get_close_matches(given, list(known), 1)
-    return f" Did you mean {near[0]!r}?" if near else ""
+    return "".join(f" Did you mean {near!r}?" for near in nearest(given, known))
+
+
+def nearest(given: str, known: Iterable[str], most: int = 1) -> list[str]:
+    """Known names that are near, whatever their case; the nearest first."""
+    names = {name.lower(): name for name in known}
+    return [names[near] for near in difflib.get_close_matches(given.lower(), names, most)]
 
 
 def counted(number: int, noun: str) -> str:

@@ -13,6 +13,7 @@ import brainstate
 import jax
 
 import brainmass
+from brainmass._common.machine import usable_cores
 from brainmass._common.settings import asked_of_jax
 from brainmass._common.xla import WHOLE_LOOPS
 from brainmass.experiments.machine import declared, devices, installed, versions
@@ -54,7 +55,7 @@ def _sections() -> Iterator[tuple[str, list[tuple[str, str]]]]:
         "machine",
         [
             ("system", platform.platform()),
-            ("cores", f"{len(_usable_cores())} of {os.cpu_count()}"),
+            ("cores", f"{usable_cores()} of {os.cpu_count()}"),
             ("memory free", f"{host_memory() / 2**30:.1f} GiB"),
             ("devices", _devices()),
             ("processes", str(jax.process_count())),
@@ -66,11 +67,6 @@ def _sections() -> Iterator[tuple[str, list[tuple[str, str]]]]:
 
 def _flag(name: str) -> Any:
     return getattr(jax.config, name)
-
-
-def _usable_cores() -> set[int]:
-    affinity = getattr(os, "sched_getaffinity", None)  # not on macOS and Windows
-    return set(range(os.cpu_count() or 1)) if affinity is None else affinity(0)
 
 
 def _devices() -> str:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 from collections.abc import Callable
 from typing import Any
 
 from brainmass._common.checks import flag, instance
-from brainmass._common.messages import Argument, argument_error, named
+from brainmass._common.messages import Argument, argument_error, named, nearest, suggestion
 
 __all__ = ["list_datasets", "load_dataset", "register_dataset"]
 
@@ -79,8 +78,7 @@ def load_dataset(name: str) -> Any:
         If no data set of this name is registered; the message lists those that are.
     """
     if not isinstance(name, str) or name not in _ENTRIES:
-        near = difflib.get_close_matches(str(name), _ENTRIES, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
+        near, hint = nearest(str(name), _ENTRIES), suggestion(str(name), _ENTRIES)
         raise argument_error(
             Argument("name", "load_dataset", "name of the data set"),
             "must be a registered one",

@@ -119,15 +119,9 @@ def unit_of(text: str) -> u.Unit:
     except ValueError:
         known = {str(unit) for unit in vars(u).values() if isinstance(unit, u.Unit)}
         words = [word for word in re.findall(r"[^\W\d_]+", text) if word not in known]
-        near = next((hint for word in words if (hint := _case(word, known) or suggestion(word, known))), "")
+        near = next((hint for word in words if (hint := suggestion(word, known))), "")
         written = "Units are written as in mV, Hz, 1/ms, mm/ms, ms^2."
         raise ValueError(f"There is no unit {text!r}.{near} {written}") from None
-
-
-def _case(word: str, known: set[str]) -> str:
-    """A hint where only the case is wrong."""
-    same = sorted(name for name in known if name.lower() == word.lower())
-    return f" Did you mean {same[0]!r}?" if same else ""
 
 
 # --- from what the file holds to what Python takes --------------------------------------------------------------------

@@ -13,7 +13,7 @@ import numpy as np
 
 from brainmass._common.checks import flag, function, instance, is_function, is_traced, items, number, whole
 from brainmass._common.messages import Argument, argument_error, show
-from brainmass._common.reading.problems import as_path
+from brainmass._common.paths import as_path
 from brainmass.simulation.simulator import Simulator
 
 __all__ = ["callbacks_of", "check_finite", "check_model", "orders_of"]

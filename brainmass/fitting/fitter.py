@@ -16,8 +16,8 @@ import numpy as np
 from brainmass._common.checks import MOST, instance, number, one_of, whole
 from brainmass._common.foreign import tree
 from brainmass._common.messages import Argument, argument_error, show
+from brainmass._common.paths import as_path
 from brainmass._common.random import as_key
-from brainmass._common.reading.problems import as_path
 from brainmass.dynamics.module import Closed, fixed
 from brainmass.fitting.checks import callbacks_of, check_finite, check_model, orders_of
 from brainmass.fitting.course import Course, Given, Orders

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 import brainunit as u
@@ -13,8 +12,8 @@ import numpy as np
 from brainmass._common.archive import Archive, decode, encode
 from brainmass._common.display import number, page, table
 from brainmass._common.extras import import_io
-from brainmass._common.messages import Argument, argument_error, show
-from brainmass._common.reading.problems import as_path
+from brainmass._common.messages import Argument, show
+from brainmass._common.paths import as_path, target_path
 from brainmass.dynamics.module import Closed
 from brainmass.fitting.description import Bounds
 from brainmass.simulation.inventory import ByPath
@@ -167,15 +166,7 @@ class FitResult(Closed):
 
         To go on with a fit one needs the file of `Fitter.save`.
         """
-        target = _checked(path, "save").resolve()
-        if not target.parent.is_dir():
-            raise argument_error(
-                Argument("path", "FitResult.save"),
-                "must lie in an existing folder",
-                f"{target.parent} is none",
-                'result.save("fit.npz").',
-                kind=FileNotFoundError,
-            )
+        target = target_path(path, Argument("path", "FitResult.save"), (".npz",), 'result.save("fit.npz").')
         arrays: dict[str, Any] = {}
         held = {name: getattr(self, name) for name in _SAVED}
         held["bounds"] = {name: dict(vars(b)) for name, b in self.bounds.items()}
@@ -185,7 +176,7 @@ class FitResult(Closed):
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
         """Read a file written by :meth:`save`."""
-        source = _checked(path, "load")
+        source = as_path(path, Argument("path", "FitResult.load"), (".npz",), 'FitResult.load("fit.npz").')
         with _ARCHIVE.reading(source):
             content, arrays = _ARCHIVE.read(source)
             held: dict[str, Any] = {name: decode(content[name], arrays) for name in (*_SAVED, "bounds")}
@@ -205,15 +196,3 @@ def _in_words(bounds: Bounds | None) -> str:
 
 def _kind(optimizer: Any) -> str:
     return "" if optimizer is None else f"{type(optimizer).__module__.partition('.')[0]} {type(optimizer).__name__}"
-
-
-def _checked(path: str | os.PathLike[str], method: str) -> Path:
-    path = as_path(path, Argument("path", f"FitResult.{method}"))
-    if path.suffix != ".npz":
-        raise argument_error(
-            Argument("path", f"FitResult.{method}"),
-            "must end in .npz",
-            f"is {os.fspath(path)!r}",
-            f'{method}("fit.npz").',
-        )
-    return path

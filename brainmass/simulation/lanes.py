@@ -7,7 +7,6 @@ the first step to the last, take half the time.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
@@ -18,6 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from brainmass._common.checks import is_traced
+from brainmass._common.machine import usable_cores
 
 __all__ = ["Lanes"]
 
@@ -41,7 +41,7 @@ class Lanes:
     def __call__(self, *args: Any) -> Any:
         counts: list[int] = []
         _along(self.in_axes, lambda axis, x: counts.append(x.shape[axis]), args)
-        lanes, cores = counts[0], _cores()
+        lanes, cores = counts[0], usable_cores()
         if cores == 1 or lanes == 1 or jax.default_backend() != "cpu" or is_traced(args):
             return self.together(*args)
         parts = cores * -(-lanes // (cores * _MOST_IN_A_PART))
@@ -67,11 +67,6 @@ class Lanes:
             return jnp.asarray(np.concatenate([*xs[:-1], np.take(xs[-1], last, axis)], axis))
 
         return _along(self.out_axes, joined, *done)
-
-
-def _cores() -> int:
-    """The cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _along(axes: Any, f: Callable[..., Any], *trees: Any) -> Any:

@@ -14,7 +14,7 @@ from brainmass._common.checks import instance, items, one_of
 from brainmass._common.extras import import_extra
 from brainmass._common.files import whole_file
 from brainmass._common.messages import Argument, argument_error
-from brainmass._common.reading.problems import as_path
+from brainmass._common.paths import as_path
 from brainmass.simulation.storage import Recorded
 
 __all__ = ["to_csv", "to_mne", "to_pandas"]

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -17,8 +15,8 @@ from jax.core import Tracer
 
 from brainmass._common.display import folded, page, table
 from brainmass._common.foreign import as_text
-from brainmass._common.messages import Argument, argument_error
-from brainmass._common.reading.problems import as_path
+from brainmass._common.messages import Argument, argument_error, suggestion
+from brainmass._common.paths import as_path, target_path
 from brainmass.dynamics.module import Closed
 from brainmass.simulation import outwards, storage
 
@@ -268,21 +266,14 @@ class Result(Closed, MutableMapping[str, Any]):
 
         The file appears whole or not at all: a write that fails leaves what was there before.
         """
-        target = _check_path(path, "save").resolve()
-        if not target.parent.is_dir():
-            raise argument_error(
-                Argument("path", "Result.save"),
-                "must lie in an existing folder",
-                f"{target.parent} is none",
-                f'result.save("run{target.suffix}").',
-                kind=FileNotFoundError,
-            )
-        storage.save(self, target)
+        what = Argument("path", "Result.save")
+        storage.save(self, target_path(path, what, storage.SUFFIXES, 'result.save("run.npz").'))
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Result:
         """Read a file written by :meth:`save`."""
-        return storage.load(cls, _check_path(path, "load"))
+        what = Argument("path", "Result.load")
+        return storage.load(cls, as_path(path, what, storage.SUFFIXES, 'Result.load("run.npz").'))
 
     def _axis_names(self) -> list[str]:
         if len(self._axes) == 1:
@@ -368,9 +359,7 @@ def _listed(names) -> str:
 
 
 def _unknown_monitor(name: object, known: tuple[str, ...]) -> str:
-    near = difflib.get_close_matches(str(name), known, n=1)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
-    return f"No monitor {name!r} in this result.{hint} It has: {_listed(known) or 'none'}."
+    return f"No monitor {name!r} in this result.{suggestion(str(name), known)} It has: {_listed(known) or 'none'}."
 
 
 def _without_time_stamps(monitors: Mapping[str, Any], times: Mapping[str, Any]) -> dict[str, Any]:
@@ -480,18 +469,6 @@ def _check_provenance(provenance: Mapping[str, str] | None) -> tuple[tuple[str, 
             kind=TypeError,
         )
     return items
-
-
-def _check_path(path: str | os.PathLike[str], method: str) -> Path:
-    path = as_path(path, Argument("path", f"Result.{method}"))
-    if path.suffix not in storage.SUFFIXES:
-        raise argument_error(
-            Argument("path", f"Result.{method}"),
-            f"must end in {' or '.join(storage.SUFFIXES)}",
-            f"is {os.fspath(path)!r}",
-            f'{method}("run.npz").',
-        )
-    return path
 
 
 # --- time axes ----------------------------------------------------------------------------------------

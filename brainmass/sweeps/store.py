@@ -18,7 +18,8 @@ import numpy as np
 from brainmass._common.extras import import_io
 from brainmass._common.messages import Argument, argument_error
 from brainmass._common.netcdf import CHECKSUM, read_netcdf, write_netcdf
-from brainmass._common.reading.problems import DAMAGE, as_path
+from brainmass._common.paths import target_path
+from brainmass._common.reading.problems import DAMAGE
 from brainmass.sweeps.layout import FAILED, NOT_RUN, Layout
 
 __all__ = ["Elsewhere", "File", "Memory", "as_store_path", "is_store", "remove_leftovers"]
@@ -29,23 +30,7 @@ _BYTES_OF_CHUNK = 1 << 20
 
 
 def as_store_path(path: Any) -> Path:
-    path = as_path(path, Argument("store", "sweep"))
-    if path.suffix not in SUFFIXES:
-        raise argument_error(
-            Argument("store", "sweep"),
-            f"must end in {' or '.join(SUFFIXES)}",
-            f"is {os.fspath(path)!r}",
-            'store="sweep.zarr".',
-        )
-    path = path.resolve()
-    if not path.parent.is_dir():
-        raise argument_error(
-            Argument("store", "sweep"),
-            "must lie in an existing folder",
-            f"{path.parent} is none",
-            kind=FileNotFoundError,
-        )
-    return path
+    return target_path(path, Argument("store", "sweep"), SUFFIXES, 'store="sweep.zarr".')
 
 
 def is_store(path: Path) -> bool:

@@ -13,8 +13,8 @@ import numpy as np
 
 from brainmass._common.checks import function, whole
 from brainmass._common.messages import Argument, argument_error, show
+from brainmass._common.paths import as_path
 from brainmass._common.random import as_key, fold
-from brainmass._common.reading.problems import as_path
 from brainmass.dynamics.module import Closed, fixed
 from brainmass.fitting.checks import callbacks_of, check_model, orders_of
 from brainmass.fitting.course import Course, Given, Orders, Step

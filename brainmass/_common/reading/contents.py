@@ -13,11 +13,12 @@ import numpy as np
 from brainmass._common.checks import instance, is_whole, items
 from brainmass._common.foreign import Held, align, as_text, is_sparse
 from brainmass._common.messages import Argument
+from brainmass._common.paths import as_path
 from brainmass._common.reading.hdf5 import Hdf5
 from brainmass._common.reading.kinds import READERS, in_words, kind_of, refuse_kind
 from brainmass._common.reading.matlab import Opaque, read_matlab
 from brainmass._common.reading.packed import Npz, read_npy
-from brainmass._common.reading.problems import DAMAGE, as_path, bad, unpacked
+from brainmass._common.reading.problems import DAMAGE, bad, unpacked
 from brainmass._common.reading.sheets import excel_rows, parquet_rows, read_cifti, read_parquet
 from brainmass._common.reading.text import Row, TextStyle, labelled_matrix, rows_of, text_of
 

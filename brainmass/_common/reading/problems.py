@@ -1,21 +1,16 @@
-"""Paths, and the errors of files."""
+"""The errors of files."""
 
 from __future__ import annotations
 
 import bz2
 import gzip
 import lzma
-import os
 import struct
 import zipfile
 import zlib
-from pathlib import Path
 from typing import Any
 
-from brainmass._common.checks import instance
-from brainmass._common.messages import Argument, argument_error
-
-__all__ = ["DAMAGE", "as_path", "bad", "check_size", "unpacked"]
+__all__ = ["DAMAGE", "bad", "check_size", "unpacked"]
 
 # what libraries raise where a file is damaged depends on where it is
 DAMAGE = (
@@ -33,14 +28,6 @@ def bad(where: Any, must: str, but: str) -> ValueError:
     but = " ".join(str(but).split())  # messages of libraries may have several lines
     but = "".join(c if c.isprintable() else repr(c)[1:-1] for c in but)
     return ValueError(f"File {str(where)!r} must {must}, but {but}.")
-
-
-def as_path(path: Any, what: str = Argument("path")) -> Path:
-    """A path, in which '~' is the home folder."""
-    path = os.fspath(instance(what, path, str | os.PathLike, "a path"))
-    if not path:
-        raise argument_error(what, "must be a path", "is empty")
-    return Path(os.path.expanduser(path))
 
 
 def check_size(where: Any, declared: int, stored: int, what: str = "it") -> None:

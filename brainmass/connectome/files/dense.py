@@ -14,8 +14,9 @@ import numpy as np
 from brainmass._common.checks import flag, instance
 from brainmass._common.foreign import Held, is_sparse, positions
 from brainmass._common.messages import Argument
+from brainmass._common.paths import as_path
 from brainmass._common.reading.contents import Contents, check_style, filled, opened_file, real_array, texts
-from brainmass._common.reading.problems import as_path, bad
+from brainmass._common.reading.problems import bad
 from brainmass._common.reading.text import TextStyle
 from brainmass.connectome.files.regions import named_or_path, numbered, region_argument, sides_of
 from brainmass.connectome.symmetry import mirrored, triangle

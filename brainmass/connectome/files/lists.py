@@ -10,9 +10,10 @@ import brainunit as u
 import numpy as np
 
 from brainmass._common.foreign import is_sparse
+from brainmass._common.paths import as_path
 from brainmass._common.reading.contents import Contents, check_kind, check_style, is_list, opened_file, table_rows
 from brainmass._common.reading.kinds import in_words, kind_of
-from brainmass._common.reading.problems import as_path, bad, unpacked
+from brainmass._common.reading.problems import bad, unpacked
 from brainmass._common.reading.text import Quoted, Row, TextStyle, cut_short, is_number, numbers
 from brainmass.connectome.files.dense import Given, chosen, labels_and_places, region_fields
 from brainmass.connectome.files.regions import region_argument

@@ -12,9 +12,10 @@ import numpy as np
 
 from brainmass._common.foreign import Held
 from brainmass._common.messages import Argument, argument_error
+from brainmass._common.paths import as_path
 from brainmass._common.reading.contents import Contents, opened_file, read_array, table_rows, texts
 from brainmass._common.reading.kinds import kind_of
-from brainmass._common.reading.problems import as_path, bad, unpacked
+from brainmass._common.reading.problems import bad, unpacked
 from brainmass._common.reading.text import TextStyle, is_number, numbers, text_of
 
 __all__ = ["centres_of_rows", "labels_of_file", "named_or_path", "numbered", "region_argument"]

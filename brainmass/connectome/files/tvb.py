@@ -10,10 +10,11 @@ from typing import Any
 import brainunit as u
 import numpy as np
 
+from brainmass._common.paths import as_path
 from brainmass._common.reading.contents import check_kind
 from brainmass._common.reading.kinds import kind_of
 from brainmass._common.reading.packed import zip_members
-from brainmass._common.reading.problems import as_path, bad, unpacked
+from brainmass._common.reading.problems import bad, unpacked
 from brainmass._common.reading.text import TextStyle, numbers, rows_of, text_of
 from brainmass.connectome.files.dense import Given, finished, read_dense
 from brainmass.connectome.files.regions import centres_of_rows, region_argument

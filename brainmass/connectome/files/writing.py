@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -14,8 +13,8 @@ import numpy as np
 
 from brainmass._common.extras import import_io
 from brainmass._common.files import whole_file
-from brainmass._common.messages import Argument, argument_error
-from brainmass._common.reading.problems import as_path
+from brainmass._common.messages import Argument
+from brainmass._common.paths import as_path, target_path
 from brainmass.connectome.files.lists import edge_rows
 from brainmass.connectome.files.tvb import tvb_tables
 
@@ -110,11 +109,4 @@ def write_tvb(path: Any, connectome: Any) -> None:
 
 def whole(path: Any, suffix: str | None = None) -> contextlib.AbstractContextManager[Path]:
     """A path to write to; the file appears under its name when all is written, or not at all."""
-    target = as_path(path).resolve()
-    if suffix is not None and target.suffix != suffix:
-        raise argument_error(Argument("path"), f"must end in {suffix}", f"is {os.fspath(path)!r}")
-    if not target.parent.is_dir():
-        raise argument_error(
-            Argument("path"), "must lie in an existing folder", f"{target.parent} is none", kind=FileNotFoundError
-        )
-    return whole_file(target)
+    return whole_file(target_path(path, suffixes=() if suffix is None else (suffix,)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from functools import partial
@@ -12,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from brainmass._common.extras import import_fit
-from brainmass._common.messages import Argument, argument_error, show
+from brainmass._common.messages import Argument, argument_error, nearest, show
 from brainmass._common.random import fold
 from brainmass.fitting.course import Course, Given, Step
 from brainmass.fitting.problem import Problem
@@ -184,7 +183,7 @@ def _nevergrad_optimizer(optimizer: Any) -> Any:
     if isinstance(optimizer, str):
         known = {name.lower(): name for name in ng.optimizers.registry}
         if optimizer.lower() not in known:
-            near = [known[name] for name in difflib.get_close_matches(optimizer.lower(), known, 3)]
+            near = nearest(optimizer, known.values(), 3)
             raise argument_error(
                 Argument("optimizer", "Fitter"),
                 "must be the name of an optimiser of nevergrad",

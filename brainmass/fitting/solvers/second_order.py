@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import difflib
 import re
 from functools import partial
 from typing import Any
@@ -13,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from brainmass._common.extras import import_fit
-from brainmass._common.messages import Argument, argument_error, show
+from brainmass._common.messages import Argument, argument_error, show, suggestion
 from brainmass._common.random import fold, fold_at_once
 from brainmass.fitting.course import Course, Given, Step
 from brainmass.fitting.problem import Problem
@@ -55,12 +54,11 @@ class Minimize:
     def __init__(self, problem: Problem, method: str):
         known = {name.lower(): name for name in (*METHODS, "differential_evolution")}
         if not isinstance(method, str) or method.lower() not in known:
-            near = [known[n] for n in difflib.get_close_matches(str(method).lower(), known, 1)]
             raise argument_error(
                 Argument("optimizer", "Fitter"),
                 f"must be one of {', '.join(known.values())} for the back end 'scipy'",
                 f"is {show(method)}",
-                hint=f" Did you mean {near[0]!r}?" if near else "",
+                hint=suggestion(str(method), known.values()),
             )
         self.problem = problem
         self.optimizer = self.name = known[method.lower()]
