@@ -87,8 +87,8 @@ class Study:
         return clean + self.noise * np.random.default_rng(0).standard_normal(clean.shape)
 
     def fit(self, solver, seed=0):
-        record, model = self.record, self.make(**self.start)
-        options = dict(loss_fn=lambda model: jnp.mean((self.predict(model) - record) ** 2), search_space=self.space)
+        predict, record, model = self.predict, self.record, self.make(**self.start)
+        options = dict(loss_fn=lambda model: jnp.mean((predict(model) - record) ** 2), search_space=self.space)
         if solver == "gradient":
             adam = optax.adam(optax.cosine_decay_schedule(0.2, STEPS))
             return brainmass.Fitter(model, adam, n_starts=STARTS, **options).fit(n_steps=STEPS, seed=seed)

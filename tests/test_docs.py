@@ -47,6 +47,26 @@ def test_an_undocumented_method_is_found(monkeypatch):
     assert sorted(public_api.undocumented()) == ["brainmass.Result.save", "brainmass.sweep"]
 
 
+# --- what a page needs, it says -------------------------------------------------------------------------------------
+NEEDS = {"io": r"brainmass\.sweep\(", "fit": r'backend="(nevergrad|scipy|optimistix)"|"nevergrad"', "bayes": "numpyro"}
+WRITTEN = [*PAGES, *sorted(DOCS.glob("tutorials/[0-9]*.py")), *sorted(DOCS.glob("case_studies/[0-9]*.py"))]
+
+
+def code_of(path):
+    text = path.read_text()
+    if path.suffix == ".md":
+        return "\n".join(re.findall(r"^```python\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL))
+    return re.sub(r"^#.*$", "", text, flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize("extra", NEEDS)
+def test_a_page_says_which_extra_it_needs(extra):
+    using = [path for path in WRITTEN if re.search(NEEDS[extra], code_of(path))]
+    assert using
+    told = rf'"\.\[[\w,]*\b{extra}\b[\w,]*\]"'
+    assert [path.name for path in using if not re.search(told, path.read_text())] == []
+
+
 # --- the pages about the code --------------------------------------------------------------------------------------
 PACKAGE = Path(brainmass.__file__).parent
 PLACES = re.findall(r"^\| [^|]+ \| (`[^|]+) \| ([^|]*) \|$", (DOCS / "engine.md").read_text(), flags=re.MULTILINE)

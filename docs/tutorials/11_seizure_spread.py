@@ -11,6 +11,8 @@
 #
 # **No patient data is used here.** The connectome is an average of 706 healthy people, the epileptogenic zone is made
 # up, and so is everything that follows from it. It shows how such a study is made, not what to do to anyone.
+#
+# It needs `pip install ".[io,viz]"`.
 
 # %%
 import brainunit as u
