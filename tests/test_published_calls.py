@@ -454,6 +454,17 @@ def test_a_gradient_of_zero_at_the_start_is_said():
         to_one(optax.adam(0.1), predict=None, loss_fn=lambda m: 1.0 + 0.0 * m.a.value()).fit(n_steps=2)
 
 
+@pytest.mark.filterwarnings("ignore:.*ended after n_steps:RuntimeWarning")
+def test_the_best_parameters_are_where_the_best_loss_was():
+    """Steps of 0.7 pass over the lowest point, so that those after the best are worse."""
+    model = bm.HopfStep(1, a=Param(0.0, fit=True))
+    fit = bm.Fitter(model, braintools.optim.Adam(lr=0.7), loss_fn=lambda model: ((model.a.value() - 1.0) ** 2).sum())
+    result = fit.fit(n_steps=4)
+    best = float(result.best_params["a"])
+    assert result.best_loss == pytest.approx((best - 1.0) ** 2, rel=1e-5) == result.history.min()
+    assert result.best_loss < result.history[-1] and float(model.a.value()) == best
+
+
 def test_a_search_by_nevergrad_with_settings_begins_in_the_middle_of_the_bounds():
     """Samples of nevergrad have a standard deviation of a sixth of the box."""
 
