@@ -28,10 +28,12 @@ def write_pages(app: Any) -> None:
     write_if_changed(docs / "examples" / "index.rst", _index([script.stem for script in scripts]))
 
 
+MOVED = {"](../benchmarks/": "](measured/", "](../CONTRIBUTING": "](project/CONTRIBUTING", "](docs/": "](../"}
+
+
 def relink(app: Any, name: str, source: list[str]) -> None:
-    source[0] = (
-        source[0].replace("](../benchmarks/", "](measured/").replace("](../CONTRIBUTING", "](project/CONTRIBUTING")
-    )
+    for there, here in MOVED.items():
+        source[0] = source[0].replace(there, here)
 
 
 def _example(script: Path) -> str:
