@@ -98,9 +98,9 @@ def test_points_that_are_drawn(folder, design):
     text = EXPERIMENT.replace("seeds =", f'design = {{type = "{design}", n = 4, seed = 3}}\nseeds =')
     text = text.replace('{type = "linspace", start = -0.2, stop = 0.2, num = 3}', "[-0.2, 0.2]")
     (folder / "scan.toml").write_text(text.replace("level =", "x =").replace('score = {type = "fc_corr", of', "#"))
-    from brainmass.cli.sweeping import Sweep
     from brainmass.experiments.document import Document
     from brainmass.experiments.experiment import Experiment
+    from brainmass.experiments.sweeping import Sweep
 
     document = Document("scan.toml")
     given = Sweep(Experiment(document)).arguments

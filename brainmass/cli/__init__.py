@@ -38,7 +38,9 @@ def _parser() -> argparse.ArgumentParser:
     models = commands.add_parser("models", help="the catalogue of node models, or all about one of them")
     models.add_argument("name", nargs="?", help="e.g. JansenRitStep")
     keys = commands.add_parser("keys", help="what may stand in an experiment file, for run, sweep and fit")
-    keys.add_argument("table", nargs="?", help="one of its tables, e.g. simulation")
+    one = keys.add_mutually_exclusive_group()
+    one.add_argument("table", nargs="?", help="one of its tables, e.g. simulation")
+    one.add_argument("--json-schema", action="store_true", help="the whole as a JSON schema, for editors")
     commands.add_parser("info", help="versions, devices, settings and known problems, for a bug report")
     for name, text in _ON_FILES.items():
         _add_options(commands.add_parser(name, help=text, description=f"{text.capitalize()}.", epilog=_EPILOG))
@@ -83,9 +85,9 @@ def _models(given: argparse.Namespace) -> int:
 
 
 def _keys(given: argparse.Namespace) -> int:
-    from brainmass.cli.catalogue import keys
+    from brainmass.cli.catalogue import keys, keys_for_editors
 
-    return keys(given.table)
+    return keys_for_editors() if given.json_schema else keys(given.table)
 
 
 def _info(given: argparse.Namespace) -> int:

@@ -11,7 +11,7 @@ import textwrap
 import unicodedata
 from typing import Any
 
-__all__ = ["catalogue", "describe", "keys"]
+__all__ = ["catalogue", "describe", "keys", "keys_for_editors"]
 
 
 def catalogue() -> int:
@@ -82,6 +82,16 @@ def keys(name: str | None) -> int:
         rows = [(key.name, key.kind.words, _plain(key.meaning)) for key in table.keys]
         print_table(rows + [("...", "", _plain(table.others))] * bool(table.others), ("key", "holds", "meaning"))
         print()
+    return 0
+
+
+def keys_for_editors() -> int:
+    """What may stand in an experiment file, as a JSON schema."""
+    import json
+
+    from brainmass.experiments.json_schema import json_schema
+
+    print(json.dumps(json_schema(), indent=2, ensure_ascii=False))
     return 0
 
 

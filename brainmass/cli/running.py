@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import datetime
 import time
 from pathlib import Path
-from typing import Any
 
 import brainmass
-from brainmass._common.precision import default_dtype
-from brainmass.experiments.document import EXPECTED, Document, ExperimentError
-from brainmass.experiments.experiment import Experiment
-from brainmass.experiments.machine import devices, versions
+from brainmass.experiments.document import ExperimentError
+from brainmass.experiments.file import ExperimentFile
 
 __all__ = ["Work", "run"]
 
@@ -23,7 +19,7 @@ class Work:
     def __init__(self, given: argparse.Namespace):
         self.given, self.command = given, given.command
         self.started = time.perf_counter()
-        self.document = Document(given.file)
+        self.file = ExperimentFile(given.file)
 
     def write_to(self, default: Path, suffixes: tuple[str, ...]) -> None:
         """Decide on the file that is written: the one asked for, or else this."""
@@ -42,34 +38,6 @@ class Work:
                 "with --force."
             )
 
-    def call(self, compute: Any) -> Any:
-        """What `compute()` gives; input that is found to be wrong as the run begins is told as such."""
-        try:
-            return compute()
-        except EXPECTED as error:
-            if self.given.traceback:
-                raise
-            self.document.blame((), error)
-            self.document.check()
-            raise
-
-    @property
-    def provenance(self) -> dict[str, str]:
-        """Where numbers come from: the file, the versions, the device."""
-        document = self.document
-        checksums = {f"sha256 of {name}": text for name, text in document.files.items()}
-        return {
-            "command": f"brainmass {self.command}",
-            "experiment": document.path.name,
-            "experiment_sha256": document.sha256,
-            "experiment_text": document.text,
-            **checksums,
-            "written": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-            "device": devices(),
-            "precision": str(default_dtype()),
-            **versions(),
-        }
-
     def tell(self, *lines: str) -> None:
         """Tell what was done, on stdout."""
         if not self.given.quiet:
@@ -85,36 +53,18 @@ def run(given: argparse.Namespace) -> int:
     """Simulate what a file describes, and save the result."""
     work = Work(given)
     work.write_to(Path(f"{given.file.stem}_run.npz"), (".npz", ".nc"))
-    experiment = Experiment(work.document)
-    work.document.check()
-    work.tell(*experiment.describe())
+    work.file.check()
+    work.tell(*work.file.describe())
     if given.check:
         return 0
     work.refuse_to_overwrite()
-    seed, batch = experiment.settings.get("seed", 0), experiment.settings.get("batch_size")
-    progress = not given.quiet and batch is None  # a bar counts the steps of one program, a batch is several
     try:
-        result = work.call(
-            lambda: experiment.simulator.run(**experiment.of_a_run, batch_size=batch, seed=seed, progress=progress)
-        )
+        result = work.file.run(progress=not given.quiet)
     except brainmass.DivergenceError as error:
         there = work.output.with_name(f"{work.output.stem}_diverged{work.output.suffix}")
-        with_provenance(error.result, work.provenance).save(there)
+        error.result.save(there)
         raise ExperimentError(f"{error}\nwrote what was recorded to {there}", status=1) from error
-    with_provenance(result, work.provenance).save(work.output)
+    result.save(work.output)
     work.tell(repr(result))
     work.tell_end(work.output)
     return 0
-
-
-def with_provenance(result: Any, provenance: dict[str, str]) -> Any:
-    """A result that says where it comes from."""
-    return brainmass.Result(
-        result.recorded,
-        result.times,
-        dt=result.dt,
-        duration=result.duration,
-        final=result.final,
-        labels=result.labels,
-        provenance={**provenance, **result.provenance},
-    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import pathlib
 import re
 import tomllib
@@ -48,7 +49,7 @@ class Document:
         If there is no such file, or it is not TOML.
     """
 
-    def __init__(self, path: str | pathlib.Path):
+    def __init__(self, path: str | os.PathLike[str]):
         self.path = pathlib.Path(path)
         self.folder = self.path.resolve().parent
         self._problems: dict[tuple[Place | None, str], None] = {}
@@ -98,12 +99,20 @@ class Document:
 
     def check(self) -> None:
         """Raise all that was noted."""
-        if not self._problems:
-            return
+        if self._problems:
+            raise self.problems()
+
+    def problems(self) -> ExperimentError:
+        """All that was noted."""
         noted = sorted(self._problems, key=lambda noted: noted[0] or Place(0, 0, 0))
         many = f"{len(noted)} problems" if len(noted) > 1 else "1 problem"
         shown = [self._shown(place, message) for place, message in noted]
-        raise ExperimentError("\n".join([*shown, f"{many} in {self.path}: nothing was run."]))
+        return ExperimentError("\n".join([*shown, f"{many} in {self.path}: nothing was run."]))
+
+    def forget(self) -> None:
+        """Begin anew: what a run found to be wrong, such as a file that is there already, may be right in the next."""
+        self._problems.clear()
+        self._said.clear()
 
     def _place(self, path: Path) -> Place | None:
         while path and path not in self._places:

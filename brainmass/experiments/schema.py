@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,11 +18,12 @@ __all__ = ["TABLES", "Key", "Kind", "Table"]
 
 @dataclass(frozen=True)
 class Kind:
-    """What a key may hold: in words, with an example, and as a test."""
+    """What a key may hold: in words, with an example, as a test, and as a JSON schema."""
 
     words: str
     example: str
     accepts: Callable[[Any], bool]
+    json: Mapping[str, Any]
 
 
 def _is_time(x: Any) -> bool:
@@ -33,28 +34,46 @@ def _is_int(x: Any) -> bool:
     return isinstance(x, int) and not isinstance(x, bool)
 
 
-TEXT = Kind("text", '"heun"', lambda x: isinstance(x, str))
-FLAG = Kind("true or false", "true", lambda x: isinstance(x, bool))
-WHOLE = Kind("a whole number", "10", _is_int)
-NUMBER = Kind("a number", "0.5", lambda x: isinstance(x, int | float) and not isinstance(x, bool))
-TIME = Kind("a time", '"2 s"', _is_time)
-PERIOD = Kind("a time, or a number of steps", '"1 ms"', lambda x: _is_int(x) or _is_time(x))
+# In JSON a number with its unit is text, as it is in the file.
+_QUANTITY = {"type": "string", "pattern": r"^\s*[-+]?(inf|(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?)\s*[^\s\d.].*$"}
+_THING = {"type": "object", "required": ["type"], "properties": {"type": {"type": "string"}}}
+_WHOLE = {"type": "integer"}
+
+TEXT = Kind("text", '"heun"', lambda x: isinstance(x, str), {"type": "string"})
+FLAG = Kind("true or false", "true", lambda x: isinstance(x, bool), {"type": "boolean"})
+WHOLE = Kind("a whole number", "10", _is_int, _WHOLE)
+NUMBER = Kind("a number", "0.5", lambda x: isinstance(x, int | float) and not isinstance(x, bool), {"type": "number"})
+TIME = Kind("a time", '"2 s"', _is_time, _QUANTITY)
+PERIOD = Kind(
+    "a time, or a number of steps", '"1 ms"', lambda x: _is_int(x) or _is_time(x), {"anyOf": [_WHOLE, _QUANTITY]}
+)
 WHOLES = Kind(
     "a whole number, or a list of them",
     "10",
     lambda x: _is_int(x) or getattr(getattr(x, "dtype", None), "kind", "") == "i",
+    {"anyOf": [_WHOLE, {"type": "array", "items": _WHOLE}, {"type": "object"}]},
 )
-VALUE = Kind("a value", '"5 mm/ms"', lambda x: not isinstance(x, bool | str))
-NAMES = Kind("a list", '["V1", "MT"]', lambda x: not isinstance(x, bool | str | int | float))
-ANY = Kind("", "", lambda x: True)
+VALUE = Kind(
+    "a value",
+    '"5 mm/ms"',
+    lambda x: not isinstance(x, bool | str),
+    {"anyOf": [_QUANTITY, {"type": ["number", "array", "object"]}]},
+)
+NAMES = Kind(
+    "a list", '["V1", "MT"]', lambda x: not isinstance(x, bool | str | int | float), {"type": ["array", "object"]}
+)
+ANY = Kind("", "", lambda x: True, {})
 MADE = Kind(
     "text, or a table with a `type`",
     '"grid"',
     lambda x: isinstance(x, str | dict) and (isinstance(x, str) or "type" in x),
+    {"anyOf": [{"type": "string"}, _THING]},
 )
-
 KERNEL = Kind(
-    "text, or a table with a `type` and parameters of the kernel", '{ type = "sigmoidal", slope = 2.0 }', MADE.accepts
+    "text, or a table with a `type` and parameters of the kernel",
+    '{ type = "sigmoidal", slope = 2.0 }',
+    MADE.accepts,
+    MADE.json,
 )
 
 

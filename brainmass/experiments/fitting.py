@@ -1,0 +1,104 @@
+"""The tables of a fit: what is fitted, to what, and how."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import brainunit as u
+import numpy as np
+import optax
+
+import brainmass
+from brainmass.experiments.document import WRONG, Document
+from brainmass.experiments.experiment import Experiment, by_parameter
+from brainmass.experiments.measures import read_measure
+from brainmass.fitting.description import described
+
+__all__ = ["Fit"]
+
+_OF_FIT = ("n_steps", "seed", "fresh_noise", "patience", "min_delta")
+_OF_FITTER = ("backend", "transient", "n_starts", "popsize", "mode", "grad_horizon")
+
+
+class Fit:
+    """What the tables `fit`, `fit.loss` and `fit.search_space` say."""
+
+    def __init__(self, experiment: Experiment):
+        self.experiment, self.document = experiment, experiment.document
+        tables = experiment.tables
+        if "fit" not in self.document.data:
+            self.document.complain((), "A fit needs the table [fit]: what is fitted, and to what.")
+        self.options = tables.read("fit", experiment.maker("optimiser", "schedule"))
+        self.loss: Any = WRONG
+        if "fit" in self.document.data:
+            self.loss = read_measure(experiment, ("fit", "loss"), tables.given("fit.loss"), is_loss=True)
+            if self.loss is not WRONG and self.loss.type:
+                experiment.try_out({("fit", "loss"): self._compared})
+        self.space = self._space(tables.given("fit.search_space"))
+        self.optimizer = self._optimizer(self.options.get("optimizer"))
+        self.fitter = self._fitter()
+
+    def _space(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """How each parameter is fitted, checked by itself."""
+        if not given and "fit" in self.document.data:
+            self.document.complain(("fit",), "[fit] needs the table [fit.search_space], of what is fitted.")
+        maker = self.experiment.maker("search", "prior", "transform", "regularisation")
+        written = by_parameter(("fit", "search_space"), given)
+        space = {name: self._bounds(maker.value(path, x)) for name, (path, x) in written.items()}
+        found = self.experiment.held
+        for name, how in space.items():
+            if how is not WRONG and found is not None:
+                path = written[name][0]
+                self.document.attempt(path, lambda name=name: found.find_param(name))
+                self.document.attempt(path, lambda name=name, how=how: described({name: how}))
+        return space
+
+    def _compared(self, result: Any) -> Any:
+        """The loss of a result, save for the samples at its beginning that it leaves out."""
+        first, recorded = self.options.get("transient", 0), result[self.loss.of]
+        return self.loss.score(recorded if first is WRONG else recorded[first:], self.loss.target)
+
+    @staticmethod
+    def _bounds(how: Any) -> Any:
+        """Two bounds as a pair."""
+        if isinstance(how, brainmass.Free):
+            return dataclasses.replace(how, bounds=Fit._bounds(how.bounds))
+        is_pair = isinstance(how, np.ndarray | u.Quantity | list) and len(how) == 2
+        return (how[0], how[1]) if is_pair else how
+
+    def _optimizer(self, given: Any) -> Any:
+        """Several optimisers of optax as a chain of them."""
+        path = ("fit", "optimizer")
+        if isinstance(given, dict):
+            return self.document.complain(path, f'{Document.call(path)} needs a `type`, such as "adam".')
+        return self.document.attempt(path, lambda: optax.chain(*given)) if isinstance(given, list) else given
+
+    def _fitter(self) -> Any:
+        experiment = self.experiment
+        parts = (self.optimizer, self.loss, *self.options.values(), *self.space.values())
+        if not experiment.is_whole or any(part is WRONG for part in parts) or not self.space:
+            return WRONG
+        run = experiment.of_a_run
+        if "transient" in run and "transient" in self.options:
+            return self.document.complain(
+                ("fit", "transient"), "The run leaves out its own `transient`, of [simulation]: give one of the two."
+            )
+        options = run | {name: self.options[name] for name in _OF_FITTER if name in self.options}
+        objective = {self.loss.of: self.loss.score}
+        return self.document.attempt(
+            ("fit",),
+            lambda: brainmass.Fitter(
+                experiment.simulator, self.optimizer, objective=objective, search_space=self.space, **options
+            ),
+        )
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """Arguments of `Fitter.fit`."""
+        return {name: self.options[name] for name in _OF_FIT if name in self.options} | {"target": self.loss.target}
+
+    def try_all(self) -> None:
+        """What a fit says before its first step; nothing is run."""
+        self.fitter._arranged(**self.arguments)
