@@ -1,5 +1,17 @@
 """Whether what a user's functions read is still what it was: a program that was made with them serves only so long.
 
+Of `drive`, where `gain` is an array of its module,
+
+    def drive(i, t):
+        return gain * t
+
+the picture is, by path:
+
+    input            its code
+    input/defaults   None
+    input/keywords   None
+    input/gain       ("array", "<f8", (1,), b"...")     a digest of its bytes: `gain[0] = 3.0` is seen
+
 A function is read without being called. It is its code, and the values of all that this code can reach: arguments'
 defaults, what is closed over, globals that it names, those of its helpers, attributes of objects, items of containers,
 arrays by their numbers. What is reached through the machinery of Python alone (`globals()`, a clock, a global random
@@ -32,7 +44,7 @@ import jax
 import numpy as np
 from brainstate.nn import Param
 
-__all__ = ["Picture", "Pictures", "Same", "Seen", "Unseen", "environment", "is_known", "picture"]
+__all__ = ["Picture", "Pictures", "ByIdentity", "Seen", "Unseen", "environment", "is_known", "picture"]
 
 # Their functions give the same for the same arguments. Of the standard library not those that tell the time, or draw.
 _KNOWN = {"jax", "jaxlib", "numpy", "scipy", "brainmass", "brainunit", "brainstate", "braintools", "optax", "equinox"}
@@ -71,7 +83,11 @@ def picture(things: Mapping[str, Any]) -> Picture:
 
 
 class Seen:
-    """What was seen of things so far, part by part."""
+    """What was seen of things so far, part by part.
+
+    A picture is flat, from a path to something that is compared by `==`: so that two are compared at once, that the
+    paths tell what differs, and that a thing reached twice, or that holds itself, is looked at once.
+    """
 
     most: float = 20_000  # things: a function that reaches more is not looked through at each run
     passing: Collection[str] = ()  # attributes of objects that are not looked at
@@ -87,7 +103,7 @@ class Seen:
         elif look == "float":
             self.parts[path] = float, repr(thing)  # NaN is not equal to itself
         elif look == "same":
-            self.parts[path] = Same(thing)
+            self.parts[path] = ByIdentity(thing)
         elif id(thing) in self._visited:
             self.parts[path] = "as", self._visited[id(thing)][0]
         elif len(self.parts) > self.most:
@@ -134,12 +150,12 @@ class Seen:
     # --- functions --------------------------------------------------------------------------------------------------
     def _function(self, path: str, function: Any) -> None:
         if hasattr(function, "made_of"):  # what it was made with, it keeps
-            self.parts[path] = Same(function)
+            self.parts[path] = ByIdentity(function)
             return
         package = package_of(function.__globals__.get("__name__", ""))
         inner = getattr(function, "__wrapped__", None)
         if package in _KNOWN and not function.__closure__ and inner is None:
-            self.parts[path] = Same(function)
+            self.parts[path] = ByIdentity(function)
             return
         if package in ("jax", "jaxlib", "contextlib", "functools") and inner is not None:
             self.take(f"{path}/wrapped", inner)
@@ -188,7 +204,7 @@ class Seen:
         if owner is None or isinstance(owner, types.ModuleType):
             if function.__module__ in _RESTLESS and function.__name__ not in ("fspath",):
                 raise Unseen(f"{function.__module__}.{function.__name__}")
-            self.parts[path] = Same(function)
+            self.parts[path] = ByIdentity(function)
         else:
             self._all(path, {"name": function.__name__, "self": owner})
 
@@ -204,11 +220,11 @@ class Seen:
     def _class(self, path: str, kind: type) -> None:
         self.parts[path] = "class", kind.__qualname__
         if package_of(kind.__module__) in _KNOWN:
-            self.parts[path] = Same(kind)
+            self.parts[path] = ByIdentity(kind)
             return
         for base in kind.__mro__:
             if package_of(base.__module__) in _KNOWN:
-                self.parts[f"{path}/{base.__qualname__}"] = Same(base)
+                self.parts[f"{path}/{base.__qualname__}"] = ByIdentity(base)
                 continue
             for name, part in vars(base).items():
                 if name not in _OF_CLASSES and not isinstance(part, _DESCRIPTORS):
@@ -232,7 +248,7 @@ class Seen:
             self.take(f"{path}/wrapped", inner)
             return
         if package in ("jax", "jaxlib") or kind.__module__ in ("typing", "collections.abc") or _is_alias(thing):
-            self.parts[path] = Same(thing)
+            self.parts[path] = ByIdentity(thing)
             return
         self.take(f"{path}/class", kind)
         state = vars_of(thing)
@@ -348,8 +364,18 @@ def _named(key: Any) -> str:
     return key if isinstance(key, str) else repr(key)
 
 
-class Same:
-    """Stands for a thing that is like itself alone, which it keeps alive."""
+class ByIdentity:
+    """Stands for a thing in a key: equal where it is the very same object, whatever it holds.
+
+    For what does not change, or is replaced as a whole. To compare the weights of a connectome at each run would read
+    a matrix; whether they are the same array is told at once. The thing is kept alive, as the `id` of one that is gone
+    is given to another:
+
+    >>> import numpy as np
+    >>> weights = np.ones((2, 2))
+    >>> ByIdentity(weights) == ByIdentity(weights), ByIdentity(weights) == ByIdentity(weights.copy())
+    (True, False)
+    """
 
     __slots__ = ("thing",)
 
@@ -357,7 +383,7 @@ class Same:
         self.thing = thing
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Same) and other.thing is self.thing
+        return isinstance(other, ByIdentity) and other.thing is self.thing
 
     def __hash__(self) -> int:
         return id(self.thing)

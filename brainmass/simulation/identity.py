@@ -18,7 +18,7 @@ import brainstate
 import jax
 import numpy as np
 
-from brainmass._common.same import Same, Seen, Unseen
+from brainmass._common.same import ByIdentity, Seen, Unseen
 from brainmass.simulation.inventory import TRANSIENT_ATTRIBUTES, Inventory
 
 __all__ = ["digest", "lasting", "plan_of", "within"]
@@ -74,7 +74,7 @@ class _Lasting(Seen):
 
     def take(self, path: str, thing: Any) -> None:
         try:
-            super().take(path, thing.thing if isinstance(thing, Same) else thing)
+            super().take(path, thing.thing if isinstance(thing, ByIdentity) else thing)
         except Unseen as way:
             self.hidden.append(str(way))
             self.parts[path] = "not seen", str(way)
@@ -95,7 +95,7 @@ class _Lasting(Seen):
 
 def _text(part: Any) -> str:
     """What is compared, in words without places in memory."""
-    if isinstance(part, Same):
+    if isinstance(part, ByIdentity):
         return _text_of_one(part.thing)
     if isinstance(part, types.CodeType):
         return _text((part.co_code, part.co_names, part.co_consts))

@@ -22,7 +22,7 @@ from brainmass._common.checks import is_traced
 from brainmass._common.messages import Argument, argument_error, suggestion
 from brainmass._common.places import two_places
 from brainmass._common.precision import default_dtype
-from brainmass._common.same import Same, is_known
+from brainmass._common.same import ByIdentity, is_known
 from brainmass.dynamics.noise import Noise
 from brainmass.forward.observer import Observer
 from brainmass.stimuli.algebra import Drive
@@ -69,7 +69,15 @@ TRANSIENT_ATTRIBUTES = {"_batch", "_closed", "_handed", "_prepared"}
 
 @dataclass
 class Inventory:
-    """What a module holds, by dotted path.
+    """What a module holds, by dotted path. Of a network of two nodes with noise, whose coupling has a delay:
+
+        params    node.a  node.w  node.beta  node.noise_x.sigma  coupling.conn  coupling.k  projections.0.speed
+        states    node.x  node.y  projections.0.delays.history, .cursor and .arriving: what a run changes
+        tables    projections.0.delays.steps: arrays that a run takes as arguments, and leaves as they are
+        noises    node.noise_x
+        modules   node.noise_x  node  coupling  projections.0.delays  projections.0  and itself, the empty path
+        again     projections.0.coupling, which stood first at coupling
+        others    node.init_x and the like
 
     `structure` is a hashable description of all else but `others`: functions, objects and classes of the user, and
     whatever may change without being replaced, of which `same.picture` tells what they are at the moment.
@@ -142,62 +150,76 @@ def _find(kind: str, name: str, known: Mapping[str, Any]) -> str:
 
 def inventory(root: Any) -> Inventory:
     """List what a module and its submodules hold, and a hashable description of all else about them."""
-    found, structure = Inventory(), []
-    _visit(root, "", None, None, found, {}, structure)
-    found.structure = tuple(structure)
-    return found
+    lister = _Lister()
+    lister.take(root, "", None, None)
+    lister.found.structure = tuple(lister.structure)
+    return lister.found
 
 
-def _visit(thing: Any, path: str, owner: Any, key: Any, found: Inventory, seen: dict, structure: list) -> None:
-    kind = _kind(type(thing))
-    if kind == "param":
-        same_as = seen.setdefault(id(thing), path)
-        structure += (key, type(thing), type(thing.t), same_as)
-        if type(thing.t) is not IdentityT:
-            found.others[f"{path} transform"] = thing.t
-        if thing.precompute is not None:
-            found.others[f"{path} precompute"] = thing.precompute
+class _Lister:
+    """Goes through a module, depth first and in the order of its attributes."""
+
+    def __init__(self) -> None:
+        self.found, self.structure = Inventory(), []
+        self._first: dict[int, str] = {}  # where parameters and modules stood first, by their identity
+
+    def take(self, thing: Any, path: str, owner: Any, key: Any) -> None:
+        """List a thing that `owner` holds under `key`."""
+        getattr(self, f"_{_kind(type(thing))}")(thing, path, owner, key)
+
+    def _param(self, param: Param, path: str, owner: Any, key: Any) -> None:
+        same_as = self._first.setdefault(id(param), path)
+        self.structure += (key, type(param), type(param.t), same_as)
+        if type(param.t) is not IdentityT:
+            self.found.others[f"{path} transform"] = param.t
+        if param.precompute is not None:
+            self.found.others[f"{path} precompute"] = param.precompute
         if same_as == path:
-            found.params[path] = thing
-    elif kind == "table":
-        found.tables[path], found.owners[path] = thing, (owner, key)
-    elif kind == "state":
-        found.states[path] = (owner, key, thing)
-    elif kind == "module":
-        structure += (key, type(thing))
-        if not is_known(type(thing)):
-            found.others[f"{path} class"] = type(thing)
-        _visit_module(thing, path, found, seen, structure)
-    elif kind == "container" and _holds_nodes(thing):
-        structure += (key, len(thing))
-        for name, value in thing.items() if isinstance(thing, dict) else enumerate(thing):
-            _visit(value, f"{path}.{name}", thing, name, found, seen, structure)
-    else:
+            self.found.params[path] = param
+
+    def _table(self, table: brainstate.State, path: str, owner: Any, key: Any) -> None:
+        self.found.tables[path], self.found.owners[path] = table, (owner, key)
+
+    def _state(self, state: brainstate.State, path: str, owner: Any, key: Any) -> None:
+        self.found.states[path] = (owner, key, state)
+
+    def _container(self, container: Any, path: str, owner: Any, key: Any) -> None:
+        if not _holds_nodes(container):
+            return self._constant(container, path, owner, key)
+        self.structure += (key, len(container))
+        for name, value in container.items() if isinstance(container, dict) else enumerate(container):
+            self.take(value, f"{path}.{name}", container, name)
+        return None
+
+    def _constant(self, thing: Any, path: str, owner: Any, key: Any) -> None:
         stand_in = constant(thing)
         if stand_in is None and thing is not None:
-            found.others[path] = thing
-        structure += (key, stand_in)
+            self.found.others[path] = thing
+        self.structure += (key, stand_in)
 
-
-def _visit_module(module: Any, path: str, found: Inventory, seen: dict, structure: list) -> None:
-    same_as = seen.setdefault(id(module), path)
-    structure.append(same_as)
-    if same_as != path:
-        found.again[path] = same_as
-        return
-    prefix, transparent = f"{path}." if path else "", getattr(type(module), "transparent", None)
-    for name, value in vars(module).items():
-        if name in TRANSIENT_ATTRIBUTES:
-            continue
-        if value is None:  # most attributes are: a run looks at them all
-            structure.append(name)
-        else:
-            _visit(value, path if name == transparent else prefix + name, module, name, found, seen, structure)
-    structure.append(None)  # the end of this module
-    if transparent is None:
-        found.modules[path] = module
-    if isinstance(module, Noise):
-        found.noises[path] = module
+    def _module(self, module: Any, path: str, owner: Any, key: Any) -> None:
+        same_as = self._first.setdefault(id(module), path)
+        self.structure += (key, type(module))
+        if not is_known(type(module)):
+            self.found.others[f"{path} class"] = type(module)
+        self.structure.append(same_as)
+        if same_as != path:
+            self.found.again[path] = same_as
+            return
+        # a module may say that the paths of one of its attributes are its own
+        prefix, transparent = f"{path}." if path else "", getattr(type(module), "transparent", None)
+        for name, value in vars(module).items():
+            if name in TRANSIENT_ATTRIBUTES:
+                continue
+            if value is None:  # most attributes are: a run looks at them all
+                self.structure.append(name)
+            else:
+                self.take(value, path if name == transparent else prefix + name, module, name)
+        self.structure.append(None)  # the end of this module
+        if transparent is None:
+            self.found.modules[path] = module
+        if isinstance(module, Noise):
+            self.found.noises[path] = module
 
 
 def refuse_shared_processes(found: Inventory) -> None:
@@ -256,7 +278,7 @@ def constant(thing: Any) -> Any:
     if kind is u.Quantity and thing.ndim == 0 and not is_traced(thing):
         return kind, float(thing.mantissa), thing.unit
     if isinstance(thing, jax.Array | np.ndarray | u.Quantity):
-        return Same(thing)
+        return ByIdentity(thing)
     return None
 
 

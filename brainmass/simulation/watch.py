@@ -16,7 +16,7 @@ from brainstate.util import StateJaxTracer
 from jax import lax
 
 from brainmass._common.messages import monitor_named, show
-from brainmass._common.same import Same
+from brainmass._common.same import ByIdentity
 from brainmass.dynamics.fields import StateSpec
 from brainmass.dynamics.node import NeuralMassDynamics
 from brainmass.simulation.inventory import Inventory, Values
@@ -74,18 +74,18 @@ class Bounded:
 class Told:
     """What a run, which may be within a trace, tells of states that have bounds: their extremes."""
 
-    def __init__(self, watched: Watched, known: Same):
+    def __init__(self, watched: Watched, known: ByIdentity):
         self.watched, self._known = watched, known
 
     @classmethod
     def of(cls, found: Inventory, watched: Watched, labels: Any, batched: bool) -> Told:
-        return cls(watched, Same((Bounded(found).specs, labels, _IN_A_BATCH if batched else ())))
+        return cls(watched, ByIdentity((Bounded(found).specs, labels, _IN_A_BATCH if batched else ())))
 
-    def tree_flatten(self) -> tuple[tuple[Watched], Same]:
+    def tree_flatten(self) -> tuple[tuple[Watched], ByIdentity]:
         return (self.watched,), self._known
 
     @classmethod
-    def tree_unflatten(cls, known: Same, parts: tuple[Watched]) -> Told:
+    def tree_unflatten(cls, known: ByIdentity, parts: tuple[Watched]) -> Told:
         return cls(parts[0], known)
 
     def warn(self, outer: Sequence[str] = (), stacklevel: int = 3) -> None:

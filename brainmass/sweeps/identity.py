@@ -12,18 +12,18 @@ from brainmass._common.version import __version__
 from brainmass.forward.observer import Observer
 from brainmass.simulation.identity import digest, lasting, plan_of, within
 from brainmass.simulation.inventory import inventory, stateful
-from brainmass.sweeps.design import Design
 
 __all__ = ["identity"]
 
 
-def identity(lane: Any, made: tuple, design: Design, seeds: Any, common: Any) -> dict[str, str]:
+def identity(lane: Any, made: tuple, jobs: Any) -> dict[str, str]:
     """What a sweep is made with, by name, as short texts; `made` is the program of a run and what it holds.
 
     After a trace, which shows what functions change themselves, such as a log: that is left out.
     """
     simulator, settings, is_own = lane._simulator, lane._settings, lane._pictures.is_own
     program, found, given = made
+    design = jobs.design
     read, measure = lasting(program.things, is_own, "sweep"), lasting(lane._things, is_own, "sweep")
     its = inventory(simulator.model)
     start = {} if stateful(its) else its.state_values()  # of a model that starts from the states it has
@@ -39,7 +39,7 @@ def identity(lane: Any, made: tuple, design: Design, seeds: Any, common: Any) ->
     things = {
         **{f"the values of `{axis.name}`": (axis.values, axis.unit) for axis in design.axes},
         "the design": (design.is_grid, design.dims),
-        "the seeds": (seeds, common),
+        "the seeds": (jobs.seeds, jobs.common),
         "the duration": _in_ms(lane._duration, simulator.dt),
         "the time step": float(simulator.dt.to_decimal(u.ms)),
         "`monitors`": (monitors, parts(observers, "observers.", "monitor ", "source of ")),

@@ -15,11 +15,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from brainmass._common.checks import flag, function, instance, is_whole, whole
+from brainmass._common.checks import flag, function, instance, whole
 from brainmass._common.extras import import_io
 from brainmass._common.messages import Argument, argument_error, show
 from brainmass._common.progress import progress_bar
-from brainmass._common.random import as_key, fold
 from brainmass._common.version import __version__
 from brainmass.simulation.identity import digest
 from brainmass.simulation.lanes import Lanes
@@ -29,6 +28,7 @@ from brainmass.simulation.watch import Told, Watched
 from brainmass.sweeps.bounds import Extremes
 from brainmass.sweeps.design import Design, as_design
 from brainmass.sweeps.identity import identity
+from brainmass.sweeps.jobs import Jobs, as_seeds
 from brainmass.sweeps.layout import Layout, layout
 from brainmass.sweeps.lock import only_writer
 from brainmass.sweeps.machines.dask import as_client, n_workers, on_workers
@@ -148,29 +148,38 @@ def sweep(
     settings = {
         "monitors": monitors, "inputs": inputs, "transient": transient, "sample_every": sample_every
     }  # fmt: skip
-    lane, jobs, plan, chosen = arranged(
+    all_runs = arranged(
         simulator, duration, values, design, seeds, settings, measure, common_random_numbers, at_once, path is None
     )
-    points, which = jobs.design, jobs.seeds
-    plan = dataclasses.replace(plan, attrs={**(attrs or {}), **plan.attrs})
-    same: dict[str, str] = {}
+    lane, jobs = all_runs.lane, all_runs.jobs
+    plan = dataclasses.replace(all_runs.layout, attrs={**(attrs or {}), **all_runs.layout.attrs})
+    known_by: dict[str, str] = {}
     if path is not None or jax.process_count() > 1:
-        made = _made(simulator, duration, settings)
-        same = identity(lane, made, points, which, common_random_numbers)
+        known_by = identity(lane, _made(simulator, duration, settings), jobs)
     with ExitStack() as held:
-        sink, chosen, pending = _begun(path, plan, same, chosen, at_once, resume, held)
+        sink, size, pending = _begun(path, plan, known_by, all_runs.at_once, at_once, resume, held)
         if client is not None:
-            make = partial(_on_worker, simulator.model, simulator.dt, duration, settings, measure, points, jobs, chosen)
-            batches = on_workers(client, make, pending, _spread(chosen, len(pending), n_workers(client), at_once))
+            make = partial(_on_worker, simulator.model, simulator.dt, duration, settings, measure, jobs, size)
+            batches = on_workers(client, make, pending, _spread(size, len(pending), n_workers(client), at_once))
         elif jax.process_count() > 1:
-            size = _spread(chosen, len(pending), jax.process_count(), at_once)
-            here = Batches(lane, jobs, size)
-            batches = in_turn(lambda runs: here.tried(runs, size), pending, size)
+            share = _spread(size, len(pending), jax.process_count(), at_once)
+            here = Batches(lane, jobs, share)
+            batches = in_turn(lambda runs: here.tried(runs, share), pending, share)
         else:
-            batches = Batches(lane, jobs, chosen).of(pending)
+            batches = Batches(lane, jobs, size).of(pending)
         extremes = _go(batches, sink, len(pending), progress)
         extremes.warn(simulator._holds(duration, **settings), jobs.words)
         return sink.finish()
+
+
+@dataclasses.dataclass(frozen=True)
+class AllRuns:
+    """What a sweep will do: one run as a function, the values and key of each, what they give, how many at once."""
+
+    lane: Lane
+    jobs: Jobs
+    layout: Layout
+    at_once: int
 
 
 def arranged(
@@ -184,17 +193,20 @@ def arranged(
     common_random_numbers: bool = False,
     at_once: int | None = None,
     in_memory: bool = False,
-) -> tuple[Lane, Jobs, Layout, int]:
-    """One run, all of them, what they will give and how many go side by side; all errors there are before a run."""
+) -> AllRuns:
+    """All runs of a sweep; all errors that there are before a run."""
     found = simulator._holds(duration, **settings)
     points = as_design(found, values, design)
     lane = Lane(simulator, duration, settings, measure, points)
-    jobs = Jobs(points, _as_seeds(seeds), common_random_numbers)
-    plan, size = _explored(lane, points, jobs, simulator.model)
-    chosen = _chosen(at_once, plan, size)
+    jobs = Jobs(points, as_seeds(seeds), common_random_numbers)
+    plan, bytes_of_run = _explored(lane, jobs, simulator.model)
+    if at_once is None:
+        size = runs_at_once(plan.n_runs, bytes_of_run + plan.bytes_of_run, len(jax.local_devices()))
+    else:
+        size = min(whole("Argument `at_once` of sweep", at_once), plan.n_runs)
     if in_memory:
         _check_fits(plan)
-    return lane, jobs, plan, chosen
+    return AllRuns(lane, jobs, plan, size)
 
 
 class Lane:
@@ -272,34 +284,10 @@ def _named(measure: Measure, result: Result) -> dict[str, Any]:
     return {str(name): u.math.asarray(value) for name, value in measured.items()}
 
 
-class Jobs:
-    """The runs of a sweep, numbered in C order, the seed last: their values and keys."""
-
-    def __init__(self, design: Design, seeds: np.ndarray, common_random_numbers: bool):
-        self.design, self.n_seeds = design, len(seeds)
-        self.seeds, self.common = seeds, common_random_numbers
-        self._words = np.stack([as_key(int(seed)) for seed in seeds])
-
-    def words(self, run: int) -> str:
-        """Which run it is."""
-        point, seed = divmod(run, self.n_seeds)
-        numbers = {name: x[0] for name, x in self.design.at(np.asarray([point])).items() if x[0].ndim == 0}
-        units = {name: "" if unit == u.UNITLESS else f" {unit}" for name, unit in self.design.units.items()}
-        values = [f"`{name}` = {x:.4g}{units[name]}" for name, x in numbers.items()] or [f"point {point}"]
-        return f"the run with {', '.join(values)} and seed {self.seeds[seed]}"
-
-    def of(self, runs: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray]:
-        points, seeds = np.divmod(runs, self.n_seeds)
-        keys = self._words[seeds]
-        return self.design.at(points), keys if self.common else np.asarray(_fold_each(keys, points.astype(np.uint32)))
-
-
-_fold_each = jax.jit(jax.vmap(fold))
-
-
 # --- before the first run -------------------------------------------------------------------------------------------
-def _explored(lane: Lane, design: Design, jobs: Jobs, model: Any) -> tuple[Layout, int]:
+def _explored(lane: Lane, jobs: Jobs, model: Any) -> tuple[Layout, int]:
     """What a sweep will give, and the bytes that a run needs, from a trace of one run."""
+    design = jobs.design
     values, keys = jobs.of(np.arange(1))
     one = {name: x[0] for name, x in values.items()}
     shapes = tuple((name, x.shape, x.dtype.str) for name, x in one.items())
@@ -339,29 +327,6 @@ def _traced(lane: Lane, values: Mapping[str, Any], key: Any) -> tuple[Any, Any, 
     return result, kept, times, read
 
 
-def _as_seeds(seeds: Any) -> np.ndarray:
-    if is_whole(seeds):
-        return np.arange(seeds)
-    given = np.asarray(seeds) if isinstance(seeds, list | tuple | range | np.ndarray) else np.zeros(0)
-    if given.ndim != 1 or not given.size or given.dtype.kind not in "iu" or (given < 0).any():
-        raise argument_error(
-            Argument("seeds", "sweep"),
-            "must be a positive int or a sequence of nonnegative ints",
-            f"is {show(seeds)}",
-            "seeds=10.",
-        )
-    if len(set(given.tolist())) < len(given):
-        raise argument_error(Argument("seeds", "sweep"), "must hold different seeds", f"is {show(seeds)}")
-    return given.astype(np.int64)
-
-
-def _chosen(at_once: Any, plan: Layout, bytes_of_run: int) -> int:
-    n_devices = len(jax.local_devices())
-    if at_once is None:
-        return runs_at_once(plan.n_runs, bytes_of_run + plan.bytes_of_run, n_devices)
-    return min(whole(Argument("at_once", "sweep"), at_once), plan.n_runs)
-
-
 def _check_fits(plan: Layout) -> None:
     needed, free = plan.n_runs * plan.bytes_of_run, host_memory()
     if needed > free:
@@ -380,9 +345,13 @@ def _made(simulator: Simulator, duration: Any, settings: Mapping[str, Any]) -> A
 
 
 def _begun(
-    path: Any, plan: Layout, identity: dict[str, str], chosen: int, at_once: Any, resume: bool, held: ExitStack
+    path: Any, plan: Layout, known_by: dict[str, str], size: int, asked: Any, resume: bool, held: ExitStack
 ) -> tuple[Any, int, np.ndarray]:
-    """Where results are put, how many runs go side by side and which there are to do, alike on all processes."""
+    """Where results are put, how many runs go side by side and which there are to do, alike on all processes.
+
+    A store that goes on keeps the number that it was begun with, unless another is asked for: batches of another size
+    are another program, whose numbers may differ in the last bit.
+    """
     sink: Any = Memory(plan) if path is None else Elsewhere(plan)
 
     def begin() -> tuple[int, np.ndarray]:
@@ -390,19 +359,19 @@ def _begun(
         if path is not None:
             if held.enter_context(only_writer(path)):
                 remove_leftovers(path)
-            sink = File(path, plan, identity, chosen, resume)
-        known = sink.at_once if at_once is None else None
-        return known or chosen, sink.pending()
+            sink = File(path, plan, known_by, size, resume)
+        known = sink.at_once if asked is None else None
+        return known or size, sink.pending()
 
     if jax.process_count() == 1:
-        size, pending = begin()
-        return sink, size, pending
-    everyones = gathered(identity)
-    other = [name for name in identity if any(its.get(name) != identity[name] for its in everyones)]
+        begun = begin()  # which may put another sink in its place
+        return sink, *begun
+    everyones = gathered(known_by)
+    other = [name for name in known_by if any(its.get(name) != known_by[name] for its in everyones)]
     if other:
         raise ValueError(f"The processes of a sweep must all call the same one; what differs: {', '.join(other)}.")
-    size, pending = from_first(begin)
-    return sink, size, pending
+    begun = from_first(begin)
+    return sink, *begun
 
 
 # --- running --------------------------------------------------------------------------------------------------------
@@ -423,13 +392,13 @@ def _go(batches: Iterator[tuple], sink: Memory | File | Elsewhere, n_pending: in
     return extremes
 
 
-def _on_worker(model: Any, dt: Any, duration: Any, settings: Any, measure: Any, design: Any, jobs: Any, n: int) -> Any:
-    return Batches(Lane(Simulator(model, dt), duration, settings, measure, design), jobs, n)
+def _on_worker(model: Any, dt: Any, duration: Any, settings: Any, measure: Any, jobs: Jobs, n: int) -> Any:
+    return Batches(Lane(Simulator(model, dt), duration, settings, measure, jobs.design), jobs, n)
 
 
-def _spread(chosen: int, n_runs: int, workers: int, asked: Any) -> int:
-    """The size of batches, small enough for every worker to have one."""
-    return chosen if asked is not None else max(1, min(chosen, -(-n_runs // workers)))
+def _spread(size: int, n_runs: int, workers: int, asked: Any) -> int:
+    """The size of batches, small enough for every worker to have one, unless one is asked for."""
+    return size if asked is not None else max(1, min(size, -(-n_runs // workers)))
 
 
 class Batches:
