@@ -9,8 +9,8 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import brainmass
+from brainmass._common.paths import as_path
 from brainmass._common.precision import default_dtype
-from brainmass._common.reading.problems import as_path
 from brainmass.experiments.document import EXPECTED, Document
 from brainmass.experiments.experiment import Experiment
 from brainmass.experiments.fitting import Fit
