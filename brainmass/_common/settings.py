@@ -33,9 +33,17 @@ def import_with_settings_kept(*names: str) -> list[Any]:
 
 
 def _of_process() -> dict[str, Any]:
-    """All settings as a new thread sees them: `with jax.enable_x64(...)` is for its own thread alone."""
-    with ThreadPoolExecutor(1) as new_thread:
-        return new_thread.submit(lambda: dict(jax.config.values)).result()
+    """All settings as they hold for the process, and not for a block of this thread alone.
+
+    `jax.config.values` has what a block says, which must not be mistaken for a setting that is to be kept:
+
+        with jax.enable_x64(True):      here `jax.config.values` has True
+            import brainmass            which is to leave the process as it was: False
+
+    JAX has no public way to ask for the other, but a block is for its own thread: a new one is in none, and is asked.
+    """
+    with ThreadPoolExecutor(1) as in_no_block:
+        return in_no_block.submit(lambda: dict(jax.config.values)).result()
 
 
 def import_brainstate() -> None:

@@ -118,7 +118,10 @@ class Projection(ShowsConstructor, WithRows):
         self.delays: Any = None  # the line, as a part; None: there are no delays
         self._ends: Ends | None = None
         self._allowed: Any = True
-        self._arranged, self._all_delayed, self._may_come = Arranged(), (False, False), False
+        # Whether all connections are delayed, of those that are there and of all that may come: then the product
+        # without delay is left out. Where a run gives other weights, the second counts.
+        self._all_delayed, self._may_come = (False, False), False
+        self._arranged = Arranged()
 
     def _let_go(self, given: Any) -> None:
         """Where the rest cannot be made: a kernel that was given is free for another attempt."""

@@ -64,6 +64,7 @@ def _cut(step: Callable[[Carry, Any], Carry], horizon: int, start: Any) -> Calla
 
     def cut_step(carry: Carry, x: tuple) -> Carry:
         done = x[0] - start
+        # not at the very start, where gradients by the initial state are to arrive
         cut = (done > 0) & (done % horizon == 0)
         return step(jax.tree.map(lambda y: jnp.where(cut, lax.stop_gradient(y), y), carry), x)
 

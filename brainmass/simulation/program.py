@@ -184,6 +184,7 @@ class _Run:
         self.dt, self.plan = program.dt, program.plan
         _, found = program.template.bind(natural)
         note_given(found, overrides)
+        # what follows from parameters alone, such as weights without their diagonal, is worked out once for all steps
         self.prepared = {path: m.prepare() for path, m in found.modules.items() if hasattr(m, "prepare")}
         shapes = {path: noise.draw_shape for path, noise in found.noises.items()}
         self.normals = Normals(key, {path: _stream(path) for path in shapes}, shapes) if shapes else None
@@ -267,12 +268,14 @@ class _Run:
         """The states after one step, and what the model's `update` returned."""
         number, draws, row = x
         bundle, found = self.bind(states)
+        # a noise takes what it is handed for its draw of this step: so equations call it as they do outside of a run
         for path, normals in {} if self.normals is None else self.normals.of_row(draws).items():
             setattr(found.noises[path], "_handed", normals)  # noqa: B010
         t = time_at(number, self.dt)
         with brainstate.environ.context(i=number, t=t, dt=self.dt):
             args, given = self.program.inputs.at(self.arrays, row, number, t, bundle.model, bundle.inputs)
             returned = bundle.model.update(*args, **given)
+        # a loop carries the types that it began with
         return jax.tree.map(lambda new, old: new.astype(old.dtype), found.state_values(), states), returned
 
     def returned_zeros(self, states: Values) -> Any:
@@ -310,6 +313,7 @@ class _Run:
         interval, source = self.plan.observed[name], self.program.fed.get(name)
         bundle, found = self.bind(states)
         observer = bundle.observers[name]
+        # in the transient a sum is yet to begin, but what has a motion of its own, such as blood flow, goes on
         if record or not observer.sums_up:
             observer._handed = self.keys.get(name)
             if source is not None:
@@ -334,6 +338,7 @@ class _Run:
     def watch(self, carry: tuple, i: Any, n: int, start: Any) -> tuple:
         """Note the first block at whose end a state is not finite; move the progress bar."""
         states, gathered, watched = carry
+        # NaN stays NaN: it is enough to look at the end of each block
         bad = {p: jnp.where((seen < 0) & ~_finite(states[p]), i, seen) for p, seen in watched.bad.items()}
         if self.program.bar is not None:
             self.program.bar.report(i - start, n)
