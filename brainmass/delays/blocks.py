@@ -53,6 +53,7 @@ class Blocks(brainstate.nn.Module):
     def step(self, table: Any, now: Any, past: Any, upcoming: Any, sent: Any) -> tuple[Any, Any, Any]:
         """Past and what is under way after a step at whose start this is sent, and what arrives at its end."""
         slot = now % self.depth
+        # the first steps of the ring are written at its end as well, so that no window wraps around
         for at in slot, jnp.where(slot < self.block, slot + self.depth, slot):
             past = lax.dynamic_update_slice_in_dim(past, sent[..., None].astype(past.dtype), at, axis=-1)
         upcoming = self._ahead(table, now, past, upcoming)
@@ -71,10 +72,12 @@ class Blocks(brainstate.nn.Module):
 
     def _ahead(self, table: Any, now: Any, past: Any, upcoming: Any) -> Any:
         turn, slot = now % self.block, (now + 1) % self.depth
+        # each part has its turn once in a block, and then adds all that it brings to the next `block` steps
         value = self._part(table, turn, slot, past, self._nothing(past))
         return moved_on(upcoming) + value
 
     def _near_sum(self, table: Any, weights: Any, now: Any, past: Any) -> Any:
+        # shorter than a block: when a source had its turn, part of this was not sent yet
         at = _wrapped(now % self.depth - table["near_steps"], self.depth)
         return jnp.sum(weights * past[..., table["near_source"], at], axis=-1)
 
@@ -149,6 +152,7 @@ class MatrixBlocks(Blocks):
         first = turn * self._rounds * self._at_once
 
         def row(j: Any) -> Any:
+            # the last turn may reach beyond the last source, where all weights are zero
             steps, weight = (lax.dynamic_index_in_dim(table[k], j, keepdims=False) for k in ("far_steps", "far"))
             line = lax.dynamic_index_in_dim(past, jnp.minimum(j, past.shape[-2] - 1), axis=-2, keepdims=False)
             return weight[:, None] * _windows(line, _wrapped(slot - steps, self.depth)[:, None], self.block)

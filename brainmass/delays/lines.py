@@ -60,6 +60,7 @@ class _Past(brainstate.nn.Module):
 
     @property
     def _now(self) -> Any:
+        # lanes step together, and so the first tells for all
         return self.cursor.value.reshape(-1)[0]
 
     def _put(self, name: str, value: Any) -> None:
@@ -180,6 +181,7 @@ class History(_Past):
         """
         source = jnp.arange(self.history.value.shape[-1]) if source is None else source
         if jnp.issubdtype(jnp.result_type(steps), jnp.integer):
+            # the cursor is one beyond the last push
             return self.history.value[..., (self._now - 1 - steps) % self.depth, source]
         steps = jnp.minimum(steps, self.depth - 1)
         whole = jnp.floor(steps).astype(jnp.int32)
@@ -229,6 +231,7 @@ class DelayLine(_WholeSteps, History):
     def _arriving(self, weights: Any) -> Any:
         """Σ_j w_ij x_j(t - d_ij) at the end of the step that began with the last push, shape (batch..., N)."""
         source = jnp.arange(self.steps.value.shape[1])[None, :] if self.source is None else self.source.value
+        # the end of the step is one step after the last push
         return u.math.sum(weights * self.ago(self.steps.value - 1, source), axis=-1)
 
 

@@ -162,6 +162,7 @@ class Problem:
     def _compared(self, theta: Values, fixed: Values, key: Any, target: Any, plain: bool) -> tuple[Any, Any]:
         with context.within(horizon=self.horizon), self.calling():
             if isinstance(target, Rows):
+                # the noise of a row is its own, whichever others are in its batch
                 compared = jax.vmap(lambda i: self.compared(theta, fixed, fold(key, i), *target.row(i), plain))(
                     target.which
                 )
@@ -207,6 +208,7 @@ def _forward(loss: Callable[..., Any]) -> Callable[..., tuple[Any, Any]]:
         def along(direction: Any) -> tuple[Any, Any]:
             return jax.jvp(lambda x: loss(unravel(x), *rest), (flat,), (direction,))
 
+        # side by side in all directions, and the run itself, which depends on none of them, once
         value, slopes = jax.vmap(along, out_axes=(None, 0))(jnp.eye(flat.size, dtype=flat.dtype))
         return value, unravel(slopes)
 
