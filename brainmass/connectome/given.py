@@ -2,14 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
+
+from brainstate.nn import Param
 
 from brainmass._common.foreign import is_graph, is_sparse, is_table, opened
 from brainmass._common.messages import Argument
+from brainmass._common.typing import Weights
 from brainmass.connectome.dense import Connectome
 from brainmass.connectome.edges import Edges
 
-__all__ = ["as_connections"]
+__all__ = ["Connections", "as_connections"]
+
+
+class Shaped(Protocol):
+    """A matrix of another library, such as those of scipy.sparse, pandas and xarray."""
+
+    @property
+    def shape(self) -> Any: ...
+
+
+class Graph(Protocol):
+    """A graph of networkx."""
+
+    @property
+    def nodes(self) -> Any: ...
+
+
+Connections = Connectome | Edges | Param | Weights | Shaped | Graph | None
 
 
 def as_connections(owner: str, conn: Any) -> Any:

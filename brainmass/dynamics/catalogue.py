@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from brainmass.dynamics.regime import default_method, longest_step
 
 __all__ = ["ModelInfo", "catalogued", "list_models"]
+
+
+M = TypeVar("M", bound=type)
 
 
 class ModelInfo(NamedTuple):
@@ -25,7 +28,7 @@ class ModelInfo(NamedTuple):
 _models: list[Any] = []
 
 
-def catalogued(model: Any) -> Any:
+def catalogued(model: M) -> M:
     """Put a class into the catalogue that is no complete node: a base of nodes, or a network of them."""
     _models.append(model)
     return model

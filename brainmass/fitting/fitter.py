@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from operator import attrgetter
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import brainstate
 import jax
@@ -18,6 +18,7 @@ from brainmass._common.foreign import tree
 from brainmass._common.messages import Argument, argument_error, show
 from brainmass._common.paths import as_path
 from brainmass._common.random import as_key
+from brainmass._common.typing import Monitors, PathLike, Period, RunInputs, Seed, Time
 from brainmass.dynamics.module import Closed, fixed
 from brainmass.fitting.checks import callbacks_of, check_finite, check_model, orders_of
 from brainmass.fitting.course import Course, Given, Orders
@@ -36,6 +37,22 @@ from brainmass.fitting.space import SearchSpace
 from brainmass.objectives.signals import timeseries_rmse
 from brainmass.simulation.inventory import ByPath, Inventory
 from brainmass.simulation.simulator import Simulator
+
+if TYPE_CHECKING:
+    import braintools
+    import optax
+    from optimistix import AbstractLeastSquaresSolver
+
+    # of one of the back ends: by name or with its settings, of optax or braintools, a family of nevergrad, a solver
+    Optimizer: TypeAlias = (
+        str
+        | Mapping[str, Any]
+        | optax.GradientTransformation
+        | braintools.optim.Optimizer
+        | Callable[..., Any]
+        | AbstractLeastSquaresSolver
+        | None
+    )
 
 __all__ = ["Fitter"]
 
@@ -114,24 +131,24 @@ class Fitter(Closed):
 
     def __init__(
         self,
-        model: Any,
-        optimizer: Any = None,
+        model: brainstate.nn.Module | Simulator,
+        optimizer: Optimizer = None,
         *,
         loss_fn: Callable[..., Any] | None = None,
         objective: Callable[[Any, Any], Any] | Mapping[str, Any] | None = None,
         predict: Callable[..., Any] | None = None,
         backend: str = "grad",
         callbacks: Callable[[FitStep], Any] | Sequence[Callable[[FitStep], Any]] | None = None,
-        transient: Any = None,
+        transient: Period | None = None,
         search_space: Mapping[str, Any] | None = None,
         n_starts: int = 1,
         popsize: int | None = None,
         mode: str = "reverse",
-        grad_horizon: Any = None,
-        duration: Any = None,
-        monitors: Any = None,
-        inputs: Any = None,
-        sample_every: Any = None,
+        grad_horizon: Period | None = None,
+        duration: Time | float | None = None,
+        monitors: Monitors = None,
+        inputs: RunInputs = None,
+        sample_every: Period | None = None,
     ):
         named = {name: x for name, x in locals().items() if name not in ("self", "model", "optimizer", "__class__")}
         self._given_as = (model, optimizer), named  # for copies
@@ -142,7 +159,8 @@ class Fitter(Closed):
         _check_options(backend, optimizer, options)
         run = {"duration": duration, "monitors": monitors, "inputs": inputs, "sample_every": sample_every}
         simulator = model if isinstance(model, Simulator) else None
-        self.model, self.backend = model if simulator is None else simulator.model, backend
+        self.model: brainstate.nn.Module = model.model if isinstance(model, Simulator) else model
+        self.backend = backend
         run["transient"], samples = (None, transient) if isinstance(transient, int) else (transient, 0)
         self._recorded: Recorded | None = None
         if loss_fn is not None or predict is not None:
@@ -184,13 +202,13 @@ class Fitter(Closed):
         n_steps: int | None = None,
         *,
         verbose: bool = False,
-        seed: Any = 0,
+        seed: Seed = 0,
         fresh_noise: bool | None = None,
         patience: int | None = None,
         min_delta: float = 0.0,
         progress: bool = False,
-        resume: Any = None,
-        checkpoint: Any = None,
+        resume: PathLike | None = None,
+        checkpoint: PathLike | None = None,
         checkpoint_every: float = 60.0,
         data: Any = None,
         batch: int | None = None,

@@ -7,11 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypedDict, Unpack
 
 import brainunit as u
+from brainstate.nn import Param
 
 from brainmass._common.checks import instance, items
 from brainmass._common.display import Html, folded, page, table
 from brainmass._common.messages import Argument, argument_error, show, suggestion
 from brainmass._common.places import refuse_two_places
+from brainmass._common.typing import ArrayLike, Speed
+from brainmass.connectome.given import Connections
 from brainmass.dynamics.declaration import bind_inputs, read_input
 from brainmass.dynamics.declared import near_name
 from brainmass.dynamics.module import Module, fixed, show_constructor
@@ -36,10 +39,10 @@ def _of_own(name: str, doc: str) -> Any:
 class OwnConnections(TypedDict, total=False):
     """What a `Network` hands on to the `Projection` of its own connections; the defaults stand there."""
 
-    distance: Any
-    speed: Any
-    coupling: Any
-    k: Any
+    distance: ArrayLike | None
+    speed: Speed | None
+    coupling: str | Coupling | type[Coupling]
+    k: ArrayLike | Param
     delay_init: Callable | None
     self_connection: bool
     port: str | None
@@ -103,7 +106,7 @@ class Network(Module):
         self,
         node: NeuralMassDynamics | Mapping[str, NeuralMassDynamics],
         *,
-        conn: Any = None,
+        conn: Connections = None,
         coupled_var: str | None = None,
         noise: Noise | None = None,
         projections: Sequence[Projection] = (),

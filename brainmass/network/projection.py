@@ -20,8 +20,9 @@ from brainmass._common.display import page, table
 from brainmass._common.messages import Argument, argument_error, show
 from brainmass._common.precision import default_dtype
 from brainmass._common.times import time_step
+from brainmass._common.typing import ArrayLike, Speed
 from brainmass.connectome.edges import Edges
-from brainmass.connectome.given import as_connections
+from brainmass.connectome.given import Connections, as_connections
 from brainmass.delays.lines import InterpolatedLine, Line, NoDelay, delay_line
 from brainmass.dynamics.declared import WithRows
 from brainmass.dynamics.fields import Domain, Par, param
@@ -29,7 +30,7 @@ from brainmass.dynamics.module import ClosedModule, ShowsConstructor, fixed
 from brainmass.dynamics.node import NeuralMassDynamics
 from brainmass.network.arranged import Arranged, check_known, kept_if_equal, stored
 from brainmass.network.conduction import as_lengths, as_speed
-from brainmass.network.coupling import as_weights
+from brainmass.network.coupling import Coupling, as_weights
 from brainmass.network.edge_weights import EdgeWeights
 from brainmass.network.ends import Ends
 from brainmass.network.kernels import make_coupling
@@ -85,16 +86,16 @@ class Projection(ShowsConstructor, WithRows):
 
     def __init__(
         self,
-        conn: Any,
+        conn: Connections,
         *,
         coupled_var: str,
-        coupling: Any = "diffusive",
-        k: Any = _DEFAULT_STRENGTH,
+        coupling: str | Coupling | type[Coupling] = "diffusive",
+        k: ArrayLike | Param = _DEFAULT_STRENGTH,
         source: str | None = None,
         target: str | None = None,
         port: str | None = None,
-        distance: Any = None,
-        speed: Any = None,
+        distance: ArrayLike | None = None,
+        speed: Speed | None = None,
         interpolate: bool | None = None,
         delay_init: Callable | None = None,
         self_connection: bool = False,

@@ -16,6 +16,7 @@ from brainmass._common.checks import flag, holds_numbers, instance, is_traced, i
 from brainmass._common.messages import Argument, argument_error, monitor_named, show
 from brainmass._common.same import Pictures, environment
 from brainmass._common.times import milliseconds
+from brainmass._common.typing import Monitors, Period, RunInputs, Seed, Time
 from brainmass.dynamics.checks import check_param_value
 from brainmass.dynamics.declared import Declared, WithRows
 from brainmass.dynamics.module import Closed, fixed
@@ -69,7 +70,7 @@ class Simulator(Closed):
 
     _elsewhere = fixed("model")
 
-    def __init__(self, model: Any, dt: Any = None):
+    def __init__(self, model: brainstate.nn.Module, dt: Time | None = None):
         if not isinstance(model, brainstate.nn.Module) or not _has_update(model):
             raise argument_error(
                 Argument("model", "Simulator"), "must be a module with `update`", f"is {show(model)}", kind=TypeError
@@ -116,20 +117,20 @@ class Simulator(Closed):
 
     def run(
         self,
-        duration: Any,
+        duration: Time | float,
         *,
-        inputs: Any = None,
-        monitors: Any = None,
-        transient: Any = None,
-        sample_every: Any = None,
+        inputs: RunInputs = None,
+        monitors: Monitors = None,
+        transient: Period | None = None,
+        sample_every: Period | None = None,
         batch_size: int | None = None,
         init_states: bool = True,
         jit: bool = True,
-        seed: Any = None,
-        state: Any = None,
+        seed: Seed = None,
+        state: Mapping[str, Any] | None = None,
         progress: bool = False,
         block: int | None = None,
-        grad_horizon: Any = None,
+        grad_horizon: Period | None = None,
     ) -> Result:
         """Simulate, and record what was asked for.
 
@@ -217,15 +218,15 @@ class Simulator(Closed):
 
     def pure(
         self,
-        duration: Any,
+        duration: Time | float,
         *,
-        monitors: Any = None,
+        monitors: Monitors = None,
         free: Sequence[str] | None = None,
-        inputs: Any = None,
-        transient: Any = None,
-        sample_every: Any = None,
+        inputs: RunInputs = None,
+        transient: Period | None = None,
+        sample_every: Period | None = None,
         block: int | None = None,
-        grad_horizon: Any = None,
+        grad_horizon: Period | None = None,
     ) -> Callable[..., Result]:
         """The run as a pure function `f(values, key, state=None) -> Result`, safe under jit, grad and vmap.
 

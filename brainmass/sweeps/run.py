@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import brainunit as u
 import jax
@@ -19,6 +18,7 @@ from brainmass._common.checks import flag, function, instance, whole
 from brainmass._common.extras import import_io
 from brainmass._common.messages import Argument, argument_error, show
 from brainmass._common.progress import progress_bar
+from brainmass._common.typing import Monitors, PathLike, Period, RunInputs, Time
 from brainmass._common.version import __version__
 from brainmass.simulation.identity import digest
 from brainmass.simulation.lanes import Lanes
@@ -36,6 +36,9 @@ from brainmass.sweeps.machines.memory import host_memory, runs_at_once
 from brainmass.sweeps.machines.processes import from_first, gathered, in_turn
 from brainmass.sweeps.store import Elsewhere, File, Memory, as_store_path, remove_leftovers
 
+if TYPE_CHECKING:
+    from xarray import Dataset
+
 __all__ = ["arranged", "sweep"]
 
 Measure = Callable[[Result], Any]
@@ -43,24 +46,24 @@ Measure = Callable[[Result], Any]
 
 def sweep(
     simulator: Simulator,
-    duration: Any,
+    duration: Time | float,
     values: Mapping[str, Any],
     *,
     design: str = "grid",
     seeds: int | Sequence[int] = 1,
-    monitors: Any = None,
-    inputs: Any = None,
-    transient: Any = None,
-    sample_every: Any = None,
+    monitors: Monitors = None,
+    inputs: RunInputs = None,
+    transient: Period | None = None,
+    sample_every: Period | None = None,
     measure: Measure | None = None,
     common_random_numbers: bool = False,
     at_once: int | None = None,
-    store: str | os.PathLike[str] | None = None,
+    store: PathLike | None = None,
     resume: bool = True,
     progress: bool = False,
     cluster: Any = None,
     attrs: Mapping[str, str] | None = None,
-) -> Any:
+) -> Dataset:
     """Run a simulator for many values of its parameters, many runs at once. Needs the extra `io`.
 
     Parameters
