@@ -11,7 +11,6 @@ import brainunit as u
 import numpy as np
 
 from brainmass._common.checks import whole
-from brainmass._common.foreign import is_sparse
 from brainmass._common.messages import suggestion
 from brainmass._common.reading.text import TextStyle
 from brainmass.connectome import files
@@ -28,7 +27,13 @@ from brainmass.connectome.regions import PathLike, Regions
 from brainmass.connectome.report import ConnectomeReport, report_on
 from brainmass.connectome.spectral_radius import spectral_radius
 from brainmass.connectome.symmetry import listed_both_ways
-from brainmass.connectome.tables import checked_ends, frame_connections, graph_connections, in_one_order
+from brainmass.connectome.tables import (
+    checked_ends,
+    frame_connections,
+    graph_connections,
+    in_one_order,
+    sparse_connections,
+)
 
 __all__ = ["Edges"]
 
@@ -175,25 +180,7 @@ class Edges(Regions):
         labels, name, hemispheres, centres
             As of `Connectome`.
         """
-        if not is_sparse(weights):
-            raise argument_error(
-                argument_of(cls.__name__, "weights"),
-                "must be a sparse matrix of scipy",
-                f"is a {type(weights).__name__}",
-                "Edges.from_dense(W)",
-                kind=TypeError,
-            )
-        matrix = weights.tocsr(copy=True)
-        if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
-            raise argument_error(
-                argument_of(cls.__name__, "weights"),
-                "must be a square matrix (N, N)",
-                f"are of shape {matrix.shape}",
-                "Edges.from_scipy(csr_array(W))",
-            )
-        matrix.sum_duplicates()
-        matrix = matrix.tocoo()
-        return cls(matrix.shape[0], matrix.col, matrix.row, matrix.data, **regions)
+        return cls(**sparse_connections(cls.__name__, weights), **regions)
 
     @classmethod
     def from_networkx(

@@ -9,11 +9,18 @@ from typing import Any
 import numpy as np
 
 from brainmass._common.checks import instance, is_whole, items, one_of
-from brainmass._common.foreign import Held, as_text, is_graph, opened, plain, positions
+from brainmass._common.foreign import Held, as_text, is_graph, is_sparse, opened, plain, positions
 from brainmass._common.messages import Argument, argument_error
 from brainmass.connectome.checks import argument_of, without_unit
 
-__all__ = ["checked_ends", "frame_connections", "graph_connections", "in_one_order", "named_ends"]
+__all__ = [
+    "checked_ends",
+    "frame_connections",
+    "graph_connections",
+    "in_one_order",
+    "named_ends",
+    "sparse_connections",
+]
 
 _SEND = ("source", "sources", "from", "sender", "pre", "presynaptic")
 _RECEIVE = ("target", "targets", "to", "receiver", "post", "postsynaptic")
@@ -211,6 +218,29 @@ def _places(argument: str, given: list[str], labels: tuple[str, ...]) -> np.ndar
                 "labels=['V1', 'V2', 'MT']",
             )
     return np.asarray([position[label] for label in given], dtype=np.int64)
+
+
+def sparse_connections(owner: str, weights: Any) -> dict[str, Any]:
+    """The arguments of `Edges` from what a sparse matrix of scipy stores."""
+    if not is_sparse(weights):
+        raise argument_error(
+            argument_of(owner, "weights"),
+            "must be a sparse matrix of scipy",
+            f"is a {type(weights).__name__}",
+            "Edges.from_dense(W)",
+            kind=TypeError,
+        )
+    matrix = weights.tocsr(copy=True)
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
+        raise argument_error(
+            argument_of(owner, "weights"),
+            "must be a square matrix (N, N)",
+            f"are of shape {matrix.shape}",
+            "Edges.from_scipy(csr_array(W))",
+        )
+    matrix.sum_duplicates()
+    matrix = matrix.tocoo()
+    return {"n": matrix.shape[0], "source": matrix.col, "target": matrix.row, "weight": matrix.data}
 
 
 def frame_connections(
