@@ -206,7 +206,7 @@ def arranged(
     if at_once is None:
         size = runs_at_once(plan.n_runs, bytes_of_run + plan.bytes_of_run, len(jax.local_devices()))
     else:
-        size = min(whole("Argument `at_once` of sweep", at_once), plan.n_runs)
+        size = min(whole(Argument("at_once", "sweep"), at_once), plan.n_runs)
     if in_memory:
         _check_fits(plan)
     return AllRuns(lane, jobs, plan, size)
