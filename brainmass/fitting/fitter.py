@@ -32,6 +32,7 @@ from brainmass.fitting.rows import Rows, as_rows, chunks, minibatch
 from brainmass.fitting.saved import Saved, digest, shapes_of
 from brainmass.fitting.solvers.derivative_free import DifferentialEvolution, Nevergrad, from_dictionary
 from brainmass.fitting.solvers.gradient import GradientDescent
+from brainmass.fitting.solvers.protocol import Solver
 from brainmass.fitting.solvers.second_order import LeastSquares, Minimize
 from brainmass.fitting.space import SearchSpace
 from brainmass.objectives.signals import timeseries_rmse
@@ -176,9 +177,7 @@ class Fitter(Closed):
             objective = as_objective(objective, predict.monitors)
         function: Any = objective
         self._problem = Problem(subject, loss_fn, predict, function, samples, mode, grad_horizon, hand)
-        self._solver = _solver(backend, self._problem, optimizer, n_starts, popsize)
-        if settings:
-            self._solver.settings = settings
+        self._solver = _solver(backend, self._problem, optimizer, n_starts, popsize, settings)
         self._callbacks = callbacks_of("Fitter", callbacks)
         self._described = described(search_space)
         self._space(self._problem.inventory())
@@ -512,11 +511,19 @@ def _evolves(optimizer: Any) -> bool:
     return optimizer is None or str(optimizer).lower() == "differential_evolution"
 
 
-def _solver(backend: str, problem: Problem, optimizer: Any, n_starts: int, popsize: int | None) -> Any:
+def _solver(
+    backend: str, problem: Problem, optimizer: Any, n_starts: int, popsize: int | None, settings: Mapping[str, Any]
+) -> Solver:
     if backend == "grad":
         return GradientDescent(problem, optimizer, n_starts)
     if backend == "nevergrad":
-        return Nevergrad(problem, optimizer, popsize)
+        searching = Nevergrad(problem, optimizer, popsize)
+        searching.settings = settings
+        return searching
     if backend == "optimistix":
         return LeastSquares(problem, optimizer)
-    return DifferentialEvolution(problem, popsize) if _evolves(optimizer) else Minimize(problem, optimizer)
+    if _evolves(optimizer):
+        return DifferentialEvolution(problem, popsize)
+    minimising = Minimize(problem, optimizer)
+    minimising.settings = dict(settings)
+    return minimising
