@@ -55,6 +55,7 @@ class HRFBold(ShowsConstructor, ScaledDrive):
     >>> import brainunit as u
     >>> import jax.numpy as jnp
     >>> activity = jnp.zeros((10_000, 3)).at[2_000:].set(1.0)
+    >>> from brainmass import GammaHRFKernel
     >>> HRFBold(kernel=GammaHRFKernel(), baseline=0.0)(activity, 1 * u.ms).shape
     (10, 3)
     """

@@ -56,6 +56,7 @@ class LeadFieldModel(LinearObserver):
 
     >>> import brainunit as u
     >>> import jax.numpy as jnp
+    >>> from brainmass import EEGLeadFieldModel
     >>> eeg = EEGLeadFieldModel(3, 2, jnp.array([[0.5, 0.0], [0.25, 0.25], [0.0, 1.0]]))
     >>> eeg(jnp.ones((4, 3))).shape
     (4, 2)
