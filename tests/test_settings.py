@@ -73,7 +73,8 @@ def test_nothing_asked_for():
 
 def test_what_brainstate_did_away_with_before():
     seen = told("import brainstate", JAX_ENABLE_X64="1")
-    assert seen["changed"] == ["jax_enable_x64"] and seen["computed"] == seen["numbers"] == "float64"
+    assert seen["computed"] == seen["numbers"] == "float64"
+    assert seen["changed"] in (["jax_enable_x64"], [])  # brainstate 0.5 did away with it, 0.6 does not
 
 
 def test_settings_asked_for_by_variables(monkeypatch):
