@@ -11,7 +11,13 @@ import brainmass as bm
 
 TRUTHS = Path(__file__).parent / "truths"
 COUPLING = json.loads((TRUTHS / "tvb_coupling.json").read_text())
-DERIVATIVES = json.loads((TRUTHS / "tvb_derivatives.json").read_text())
+DERIVATIVES = {
+    "cases": [
+        case
+        for path in sorted((TRUTHS / "tvb_derivatives").glob("*.json"))
+        for case in json.loads(path.read_text())["cases"]
+    ]
+}
 WEIGHTS = np.array(COUPLING["weights"])
 PER_MS = u.ms**-1
 

@@ -1,8 +1,8 @@
-"""Right-hand sides of The Virtual Brain: writes `tvb_derivatives.json`, which `tests/test_tvb_parity.py` reads.
+"""Right-hand sides of The Virtual Brain: writes `tvb_derivatives/<model>.json`, for `tests/test_tvb_parity.py`.
 
     python3.11 -m venv /tmp/tvb
-    /tmp/tvb/bin/pip install tvb-library==2.10.0
-    /tmp/tvb/bin/python tests/truths/tvb_derivatives.py
+    /tmp/tvb/bin/pip install tvb-library==2.10.0 "setuptools<80"
+    /tmp/tvb/bin/python tests/truths/tvb_derivatives.py [MODEL ...]
 
 TVB is no dependency of brainmass. Each model's `dfun` is called on random states of five regions, with its default
 parameters and with all of them moved, each without and with coupling; local coupling is zero.
@@ -11,6 +11,7 @@ parameters and with all of them moved, each without and with coupling; local cou
 import importlib.metadata
 import json
 import logging
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -65,33 +66,35 @@ def moved(name, rng):
     return getattr(models, name)(**given)
 
 
-def main():
+def cases_of(name):
+    rng = np.random.default_rng([2015, *name.encode()])  # of each model by itself, so that another adds a file alone
+    nodes = [getattr(models, name)(), moved(name, rng)]
+    if name == "Epileptor":
+        nodes.append(models.Epileptor(modification=np.array([True])))
+    for model in nodes:
+        model.configure()
+        y = np.array([np.round(rng.uniform(*span, N), 4) for span in STATES[name]])
+        for scale in 0.0, 1.0:
+            c = np.round(scale * rng.uniform(-0.5, 1.0, (len(model.cvar), N)), 4)
+            rates = model.dfun(y[..., None], c[..., None], local_coupling=0.0)
+            yield {
+                "model": name,
+                "parameters": parameters(model),
+                "states": y.tolist(),
+                "coupling": c.tolist(),
+                "derivatives": np.asarray(rates)[..., 0].tolist(),
+            }
+
+
+def main(names):
     logging.disable(logging.WARNING)
-    rng = np.random.default_rng(20150401)
-    results = []
-    for name, ranges in STATES.items():
-        nodes = [getattr(models, name)(), moved(name, rng)]
-        if name == "Epileptor":
-            nodes.append(models.Epileptor(modification=np.array([True])))
-        for model in nodes:
-            model.configure()
-            y = np.array([np.round(rng.uniform(*span, N), 4) for span in ranges])
-            for scale in 0.0, 1.0:
-                c = np.round(scale * rng.uniform(-0.5, 1.0, (len(model.cvar), N)), 4)
-                rates = model.dfun(y[..., None], c[..., None], local_coupling=0.0)
-                results.append(
-                    {
-                        "model": name,
-                        "parameters": parameters(model),
-                        "states": y.tolist(),
-                        "coupling": c.tolist(),
-                        "derivatives": np.asarray(rates)[..., 0].tolist(),
-                    }
-                )
-    facts = {"tvb-library": importlib.metadata.version("tvb-library")}
-    head, cases = json.dumps(facts)[:-1], ",\n".join(map(json.dumps, results))
-    Path(__file__).with_suffix(".json").write_text(f'{head}, "cases": [\n{cases}\n]}}\n')
+    folder = Path(__file__).with_suffix("")
+    folder.mkdir(exist_ok=True)
+    head = json.dumps({"tvb-library": importlib.metadata.version("tvb-library")})[:-1]
+    for name in names or STATES:
+        cases = ",\n".join(map(json.dumps, cases_of(name)))
+        (folder / f"{name}.json").write_text(f'{head}, "cases": [\n{cases}\n]}}\n')
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])
