@@ -54,7 +54,8 @@ def test_signature():
     assert shown["tau"].default == 1.0 * u.ms and shown["method"].kind is inspect.Parameter.POSITIONAL_OR_KEYWORD
     assert {shown[name].kind for name in names[10:]} == {inspect.Parameter.KEYWORD_ONLY}
     assert list(inspect.signature(MPR.update).parameters) == ["self", "r_inp", "v_inp", "I_ext"]
-    assert str(inspect.signature(WongWangExcInhStep.derivative)) == "(self, state, t, coupling, add_e=0.0, add_i=0.0)"
+    takes = str(inspect.signature(WongWangExcInhStep.derivative))
+    assert takes == "(self, state, t, coupling, add_e=0.0, add_i=0.0, current_e=0.0, current_i=0.0)"
 
 
 def test_help_table():

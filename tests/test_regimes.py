@@ -77,6 +77,7 @@ DEFAULTS = [
     Case(bm.LinearStep, None, ["rest"], 3, inputs={"x_inp": 1.0}, window=1.0),
     Case(bm.WongWangStep, None, ["rest"], 2000, inputs={"coherence": 0.3}, window=1.0),
     Case(bm.WongWangExcInhStep, None, ["rest"], 400, inputs={"coupling": 0.1}, window=1.0),
+    Case(bm.WongWangPlasticInhibitionStep, None, ["rest"], 400, inputs={"current_i": 0.01}, window=1.0),
     *(Case(m, None, ["rest"], 20, inputs={"rE_inp": 1.25}, window=1.0) for m in OF_WILSON_COWAN),
 ]  # fmt: skip
 

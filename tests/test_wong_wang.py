@@ -269,3 +269,76 @@ def test_without_inhibition_of_the_coupling_a_strong_network_leaves_3_hz(x64):
     np.testing.assert_allclose(node.S_e.value, truth[0], rtol=1e-6)
     np.testing.assert_allclose(node.S_i.value, truth[1], rtol=1e-6)
     assert float(node.H_e()[0]) > 10
+
+
+def deco_2014(S_E, S_I, J, c, current=(0.0, 0.0), gain=(1.0, 1.0)):
+    """The rates of the two pools in Hz, with a current and a factor of the gain for each."""
+    x_E = 1.4 * 0.15 * S_E - J * S_I + 0.382 + 2.0 * 0.15 * c + current[0]
+    x_I = 0.15 * S_E - S_I + 0.7 * 0.382 + current[1]
+    return H(x_E, 310 * gain[0], 125 * gain[0], 0.16), H(x_I, 615 * gain[1], 177 * gain[1], 0.087)
+
+
+def test_currents_and_gains_enter_the_rates(x64):
+    """Deco et al. 2018: the gain scales the current above threshold. Plain numbers are nA."""
+    S, c, current, gain = np.array([[0.1, 0.3], [0.05, 0.1]]), 0.2, (0.03, -0.02), (1.3, np.array([1.0, 0.8]))
+    node = WongWangExcInhStep(2, gain_e=gain[0], gain_i=gain[1])
+    found = plain(node, S, c, 0.0, 0.0, current[0] * u.nA, current[1] * u.nA)
+    r = deco_2014(*S, 1.0, c, current, gain)
+    truth = [-S[0] / 100 + (1 - S[0]) * 0.641e-3 * r[0], -S[1] / 10 + 1e-3 * r[1]]
+    np.testing.assert_allclose(found, truth, rtol=1e-12)
+    node.init_state()
+    with brainstate.environ.context(dt=0.1 * u.ms):
+        node.update(c, current[0], -20.0 * u.pA)
+    S = node.S_e.value, node.S_i.value
+    for rate, expected in zip((node.H_e(), node.H_i()), deco_2014(*S, 1.0, c, current, gain), strict=True):
+        np.testing.assert_allclose(rate, expected, rtol=1e-12)
+    np.testing.assert_allclose(node.H_e(0.0, 0.0), deco_2014(*S, 1.0, 0.0, (0.0, 0.0), gain)[0], rtol=1e-12)
+    message = "`current_i` of WongWangExcInhStep"
+    with brainstate.environ.context(dt=0.1 * u.ms), pytest.raises(u.UnitMismatchError, match=message):
+        node.update(current_i=1 * u.mV)
+
+
+def test_a_projection_onto_inhibition(x64):
+    """A population excites the inhibitory pool of another; the balance at rest takes the current into account."""
+    node = WongWangExcInhStep(2, G=0.5)
+    onto = brainmass.Projection(
+        np.array([[0.0, 0.1], [0.2, 0.0]]), coupled_var="S_e", coupling="additive", port="current_i"
+    )
+    net = brainmass.Network(node, conn=1 - np.eye(2), coupling="additive", coupled_var="S_e", projections=[onto])
+    node.J_i = brainmass.feedback_inhibition(net, 3.0 * u.Hz)
+    brainstate.nn.init_all_states(net)
+    run(net, 40_000, 0.5)
+    np.testing.assert_allclose(node.H_e(), 3.0, rtol=1e-6)
+    x_I = 0.15 * node.S_e.value + 0.7 * 0.382 - node.S_i.value + np.array([0.1, 0.2]) * node.S_e.value[::-1]
+    np.testing.assert_allclose(node.H_i(), H(x_I, 615, 177, 0.087), rtol=1e-6)
+
+
+def test_inhibition_that_balances_itself(x64):
+    """An isolated region comes to the inhibition that is the root of the equations at rest, from both sides."""
+    S_E = 0.0641 * 3 / (1 + 0.0641 * 3)
+    S_I = brentq(lambda S: S - 0.01 * H(0.15 * S_E - S + 0.7 * 0.382, 615, 177, 0.087), 0, 1, xtol=1e-15)
+    J = brentq(lambda J: deco_2014(S_E, S_I, J, 0.0)[0] - 3, 0, 3, xtol=1e-15)
+    node = brainmass.WongWangPlasticInhibitionStep(2, init_J_i=lambda shape: jnp.array([0.5, 1.5]), gamma=1e-4)
+    node.init_state()
+    run(node, 60_000, 0.5)
+    np.testing.assert_allclose(node.J_i.value, J, rtol=1e-6)
+    np.testing.assert_allclose(node.H_e(), 3.0, rtol=1e-6)
+    S = jnp.array([0.1, 0.3]), jnp.array([0.05, 0.1]), jnp.array([0.8, 1.2])
+    r = deco_2014(*S, 0.2, (0.03, -0.02))
+    found = plain(node, S, 0.2, 0.0, 0.0, 0.03 * u.nA, -0.02 * u.nA)[2]
+    np.testing.assert_allclose(found, 1e-4 * r[1] * (r[0] - 3), rtol=1e-12)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("G", [0.4, 1.2])
+def test_a_brain_that_balances_itself(G):
+    """The rates and the inhibition of `feedback_inhibition`, within 2 %."""
+    conn = brainmass.datasets.load_dataset("hcp_schaefer100").connectome.normalize("spectral")
+    sent = {"conn": conn, "coupling": "additive", "coupled_var": "S_e"}
+    J = brainmass.feedback_inhibition(brainmass.Network(WongWangExcInhStep(100, G=G), **sent), 3.06 * u.Hz)
+    node = brainmass.WongWangPlasticInhibitionStep(100, G=G, rho=3.06)
+    result = brainmass.Simulator(brainmass.Network(node, **sent), dt=1 * u.ms).run(
+        40 * u.second, monitors={"rate": lambda m: m.node.H_e(), "J_i": "J_i"}, sample_every=10 * u.second, seed=0
+    )
+    np.testing.assert_allclose(result["rate"][-1], 3.06, rtol=0.02)
+    np.testing.assert_allclose(result["J_i"][-1], J, rtol=0.02)

@@ -124,10 +124,11 @@ def _balanced(model: Any, node: WongWangExcInhStep, rate: Any) -> tuple[Any, Any
     """The inhibition under which these rates, in Hz, are a fixed point; and this point, shape (2, N)."""
     p = node.p
     S_e = p.gamma_e * p.tau_e * rate / (1 + p.gamma_e * p.tau_e * rate)
-    coupling = _input_at_rest(model, S_e)
-    current = (_transfer_inverse(rate, p.d_e) + p.b_e) / p.a_e
-    S_i = _inhibitory_gating(node._excitation_i(S_e, coupling), p.a_i, p.b_i, p.d_i, p.gamma_i * p.tau_i)
-    inhibition = (node._excitation_e(S_e, coupling) - current) / S_i
+    coupling, current_e, current_i = _inputs_at_rest(model, S_e)
+    current = (_transfer_inverse(rate, p.d_e) / p.gain_e + p.b_e) / p.a_e
+    excitation = node._excitation_i(S_e, coupling, current_i)
+    S_i = _inhibitory_gating(excitation, p.gain_i * p.a_i, p.gain_i * p.b_i, p.d_i, p.gamma_i * p.tau_i)
+    inhibition = (node._excitation_e(S_e, coupling, current_e) - current) / S_i
     if not is_traced(inhibition):
         _check_inhibition(inhibition)
     return inhibition, jnp.stack([S_e, jnp.broadcast_to(S_i, S_e.shape)])
@@ -156,10 +157,14 @@ def _root(function: Any, start: Any) -> Any:
     return optimistix.root_find(lambda x, _: function(x), solver, start, throw=False, tags=frozenset({diagonal})).value
 
 
-def _input_at_rest(model: Any, S_e: Any) -> Any:
-    if not isinstance(model, Network):
-        return 0.0
-    return model.input_at_rest(S_e=S_e)["coupling"]
+def _inputs_at_rest(model: Any, S_e: Any) -> tuple[Any, Any, Any]:
+    """What the network sends into the ports of the pools: coupling, and a current into each."""
+    node = _node_of(model)
+    arriving = model.input_at_rest(S_e=S_e) if isinstance(model, Network) else {}
+    coupling, current_e, current_i = (
+        node._read(port, arriving.get(port, 0.0)) for port in ("coupling", "current_e", "current_i")
+    )
+    return coupling, current_e, current_i
 
 
 def _check_inhibition(inhibition: Any) -> None:
@@ -179,8 +184,9 @@ def _check_stability(model: Any, state: Any, inhibition: Any) -> None:
     model, node = _with_inhibition(model, inhibition)
 
     def motion(state: Any) -> Any:
-        coupling = _input_at_rest(model, state[0])
-        return jnp.stack([x.to_decimal(u.kHz) for x in node.derivative((state[0], state[1]), 0.0 * u.ms, coupling)])
+        coupling, *currents = _inputs_at_rest(model, state[0])
+        rates = node.derivative((state[0], state[1]), 0.0 * u.ms, coupling, 0.0, 0.0, *currents)
+        return jnp.stack([x.to_decimal(u.kHz) for x in rates])
 
     jacobian = np.asarray(jax.jacfwd(motion)(state)).reshape(state.size, state.size)
     growth = np.real(np.linalg.eigvals(jacobian)).max()

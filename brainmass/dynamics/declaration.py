@@ -204,12 +204,13 @@ def doc_table(cls: type) -> str:
 # --- ports and equations ------------------------------------------------------------------------------------
 def read_ports(cls: type) -> None:
     states = cls._states.values()
-    cls._ports = (*cls.shared_inputs, *(s.port for s in states if s.port))
+    cls._ports = (*cls.shared_inputs, *(s.port for s in states if s.port), *cls.further_inputs)
     cls._adds = tuple(s.add for s in states if s.add)
     cls._port_units = {
         **cls.shared_inputs,
         **{s.port: s.port_unit for s in states if s.port},
         **{s.add: s.add_unit for s in states if s.add},
+        **cls.further_inputs,
     }
     if len(cls._port_units) != len(cls._ports) + len(cls._adds):
         raise TypeError(f"{cls.__name__} declares a port twice: {cls._ports + cls._adds}.")
@@ -268,9 +269,10 @@ def check_ports_are_used(cls: type) -> None:
                     "it: input, coupling and noise that enter there would be lost. Write it as an argument, "
                     f"d{spec.name}(self, {spec.name}, ..., {port}), or leave the port out of the state."
                 )
-    for port in cls.shared_inputs:
+    for port in (*cls.shared_inputs, *cls.further_inputs):
         if port not in taken:
-            raise TypeError(f"{cls.__name__}.shared_inputs has the port `{port}`, but no derivative takes it.")
+            where = "shared_inputs" if port in cls.shared_inputs else "further_inputs"
+            raise TypeError(f"{cls.__name__}.{where} has the port `{port}`, but no derivative takes it.")
 
 
 def _external_name(name: str, known: set[str], aliases: Mapping[str, str]) -> str:
@@ -294,16 +296,17 @@ def derivative_method(cls: type) -> Callable:
     """`derivative` with one argument per port; a model that writes its own keeps it."""
     if _is_written(cls, "derivative"):
         return cls.derivative
-    ports, adds = cls._ports, cls._adds
+    optional = (*cls._adds, *cls.further_inputs)
+    ports = tuple(port for port in cls._ports if port not in optional)
 
     def derivative(self: Any, state: tuple, t: Any, *inputs: Any) -> tuple:
-        given = dict(zip((*ports, *adds), inputs, strict=False))
+        given = dict(zip((*ports, *optional), inputs, strict=False))
         missing = [port for port in ports if port not in given]
-        if missing or len(inputs) > len(ports) + len(adds):
+        if missing or len(inputs) > len(ports) + len(optional):
             raise TypeError(
-                f"{self._owner}.derivative takes the inputs {', '.join(ports + adds)}, but was given {len(inputs)}."
+                f"{self._owner}.derivative takes the inputs {', '.join(ports + optional)}, but was given {len(inputs)}."
             )
-        zeros = {add: u.maybe_decimal(0.0 * self._port_units[add]) for add in adds}
+        zeros = {port: u.maybe_decimal(0.0 * self._port_units[port]) for port in optional}
         return self._rates(state, zeros | given)
 
     P = inspect.Parameter
@@ -311,7 +314,7 @@ def derivative_method(cls: type) -> Callable:
     derivative.__qualname__ = f"{cls.__qualname__}.derivative"
     derivative.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
         [P(n, P.POSITIONAL_OR_KEYWORD) for n in ("self", "state", "t", *ports)]
-        + [P(n, P.POSITIONAL_OR_KEYWORD, default=0.0) for n in adds]
+        + [P(n, P.POSITIONAL_OR_KEYWORD, default=0.0) for n in optional]
     )
     derivative._generated = True  # type: ignore[attr-defined]
     return derivative

@@ -55,6 +55,7 @@ class NeuralMassDynamics(Declared):
     - `output`: what `update` returns: the name of a state or of a method, or a tuple of names.
     - `coupling_port`: the port that network input enters.
     - `shared_inputs`: ports, with their units, that belong to no one state.
+    - `further_inputs`: such ports that most runs leave at zero: they come last, in `update` and in `derivative`.
     - `other_inputs`: other names for ports; `convert_input` turns their values into those of the port.
     - `sources`: names besides the states that `source` knows, for a network to send.
     - `presets`: named sets of parameters.
@@ -78,6 +79,7 @@ class NeuralMassDynamics(Declared):
     output: ClassVar[str | tuple[str, ...]] = ""
     coupling_port: ClassVar[str] = ""
     shared_inputs: ClassVar[Mapping[str, u.Unit]] = {}
+    further_inputs: ClassVar[Mapping[str, u.Unit]] = {}
     other_inputs: ClassVar[Mapping[str, str]] = {}
     sources: ClassVar[tuple[str, ...]] = ()
     presets: ClassVar[Mapping[str, Preset]] = {}

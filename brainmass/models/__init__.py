@@ -27,6 +27,7 @@ from brainmass.models.wilson_cowan.three_populations import WilsonCowanThreePopu
 from brainmass.models.wilson_cowan.three_populations_base import WilsonCowanThreePopBase
 from brainmass.models.wong_wang.decision import WongWangStep
 from brainmass.models.wong_wang.exc_inh import WongWangExcInhStep
+from brainmass.models.wong_wang.plastic_inhibition import WongWangPlasticInhibitionStep
 
 __all__ = [
     "CoombesByrneStep",
@@ -58,6 +59,7 @@ __all__ = [
     "WilsonCowanThreePopBase",
     "WilsonCowanThreePopulationStep",
     "WongWangExcInhStep",
+    "WongWangPlasticInhibitionStep",
     "WongWangStep",
     "XY_Oscillator",
 ]

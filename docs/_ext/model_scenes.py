@@ -173,6 +173,11 @@ _SCENES: dict[str, dict[str, Any]] = {
         duration=2000 * u.ms,
         plane=dict(xlim=(0.0, 1.0), ylim=(0.0, 0.15)),
     ),
+    "WongWangPlasticInhibitionStep": dict(
+        arguments=dict(gamma=1e-4),
+        inputs={"current_e": _pulse(0.05, 3000, 6000)},
+        duration=8000 * u.ms,
+    ),
     "WongWangStep": dict(inputs={"coherence": 0.2}, duration=1500 * u.ms, plane=dict(xlim=(0.0, 0.8), ylim=(0.0, 0.8))),
     "XY_Oscillator": dict(duration=60 * u.ms, model=_Selkov, plane=dict(xlim=(0.0, 2.0), ylim=(0.0, 4.0))),
 }
