@@ -52,12 +52,8 @@ class WongWangExcInhBase(NeuralMassDynamics):
     init_S_i: Initializer = Constant(0.001)
     noise_e: Noise | None = None
     noise_i: Noise | None = None
-    gain_e: Par = param(
-        default=1.0, doc="factor of the excitatory gain, as by receptors", domain=positive, kw_only=True
-    )
-    gain_i: Par = param(
-        default=1.0, doc="factor of the inhibitory gain, as by receptors", domain=positive, kw_only=True
-    )
+    gain_e: Par = param(default=1.0, doc="factor of the excitatory gain", domain=positive, kw_only=True)
+    gain_i: Par = param(default=1.0, doc="factor of the inhibitory gain", domain=positive, kw_only=True)
 
     S_e: HiddenState = state("excitatory gating", port="coupling", add="add_e", noise="noise_e", domain=unit_interval)
     S_i: HiddenState = state("inhibitory gating", add="add_i", noise="noise_i", domain=unit_interval)
@@ -70,21 +66,18 @@ class WongWangExcInhBase(NeuralMassDynamics):
 
     def H_e(self, coupling: Any = None, current: Any = None) -> Any:
         """Rate of the excitatory pool in Hz; network input and current as received in the last step, unless given."""
-        values = self.state_values()
-        received = self._received("coupling", coupling), self._received("current_e", current)
-        return self._rate_e(values["S_e"], values["S_i"], self._inhibition(), *received)
+        received = self._received(coupling=coupling, current_e=current)
+        return self._rate_e(self.S_e.value, self.S_i.value, self._inhibition(), *received)
 
     def H_i(self, coupling: Any = None, current: Any = None) -> Any:
         """Rate of the inhibitory pool in Hz; network input and current as received in the last step, unless given."""
-        received = self._received("coupling", coupling), self._received("current_i", current)
-        return self._rate_i(self.S_e.value, self.S_i.value, *received)
+        return self._rate_i(self.S_e.value, self.S_i.value, *self._received(coupling=coupling, current_i=current))
 
     @abstractmethod
-    def _inhibition(self) -> Any:
-        """The present local inhibition, nA."""
+    def _inhibition(self) -> Any: ...
 
-    def _received(self, port: str, given: Any) -> Any:
-        return getattr(self, f"received_{port}").value if given is None else self._read(port, given)
+    def _received(self, **given: Any) -> list[Any]:
+        return [getattr(self, f"received_{p}").value if x is None else self._read(p, x) for p, x in given.items()]
 
     def _motion_e(self, S_e, S_i, J_i, coupling, current, add):
         p = self.p
@@ -99,9 +92,8 @@ class WongWangExcInhBase(NeuralMassDynamics):
         return wong_wang_transfer(p.gain_i * (p.a_i * x - p.b_i), p.d_i)
 
     def _excitation_e(self, S_e, coupling, current=NO_CURRENT):
-        p = self.p
-        network = p.G * p.J_N * coupling
-        return p.w_p * p.J_N * S_e + p.W_e * p.I_o + network + p.I_ext + current.to_decimal(u.nA)
+        p, current = self.p, current.to_decimal(u.nA)
+        return p.w_p * p.J_N * S_e + p.W_e * p.I_o + p.G * p.J_N * coupling + p.I_ext + current
 
     def _excitation_i(self, S_e, coupling, current=NO_CURRENT):
         p = self.p
