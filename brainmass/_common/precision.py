@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from typing import Any
 
 import jax
 import numpy as np
 
-__all__ = ["default_dtype", "matching_precision"]
+__all__ = ["default_dtype", "double_precision", "doubled", "matching_precision"]
 
 
 def default_dtype() -> np.dtype:
@@ -30,3 +31,14 @@ def matching_precision() -> Iterator[None]:
         yield
     finally:
         contexts.pop()
+
+
+def double_precision() -> Any:
+    """Within it JAX computes in double precision, in this thread alone."""
+    return jax.enable_x64(True)
+
+
+def doubled(x: Any) -> np.ndarray:
+    """Numbers in double precision; those in single precision as the decimal numbers that they were written as."""
+    x = np.asarray(x)
+    return x.astype(str).astype(np.float64) if x.dtype == np.float32 else x.astype(np.float64)

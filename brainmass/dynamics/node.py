@@ -208,6 +208,18 @@ class NeuralMassDynamics(Declared):
         """
         return None
 
+    def _own_at_rest(self, values: Mapping[str, Any], arriving: Any = None) -> Mapping[str, Any]:
+        """What `_own_field` adds where the states have long been these; `arriving`: where they were others before."""
+        return {}
+
+    def _own_delays(self) -> tuple[Any, Any] | None:
+        """Delays in ms of what a node sends to itself, one for each connection, and where each is from; None: none."""
+        return None
+
+    def _sent_to_itself(self, values: Mapping[str, Any]) -> Any:
+        """What arrives after `_own_delays`, shape (batch..., number of sources)."""
+        raise NotImplementedError
+
     def _advance(self, given: Mapping[str, Any], field: Field | None = None) -> Any:
         """One step of time.
 

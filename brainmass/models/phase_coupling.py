@@ -129,6 +129,23 @@ class PhaseCoupled(NeuralMassDynamics):
 
         return field
 
+    def _own_at_rest(self, values: Mapping[str, Any], arriving: Any = None) -> dict[str, Any]:
+        theta, alpha, n = values["theta"], self.p.alpha, self.varshape[-1]
+        each = theta[..., None, :] if arriving is None else arriving
+        here = theta[..., :, None] + (alpha if u.math.shape(alpha) == (n, n) else jnp.expand_dims(alpha, -1))
+        weights = jnp.ones((n, n), default_dtype()) if self.conn is None else self.conn.value()
+        weights = weights * (1 - np.eye(n, dtype=default_dtype())) if self.exclude_self else weights
+        strength = self.p.K / n if self.normalize_by_n else self.p.K
+        return {"drive": strength * jnp.sum(weights * jnp.sin(each - here), axis=-1)}
+
+    def _own_delays(self) -> tuple[Any, Any] | None:
+        if self.delay is None:
+            return None
+        return self.delay.to_decimal(u.ms), np.arange(self.varshape[-1])[None, :]
+
+    def _sent_to_itself(self, values: Mapping[str, Any]) -> Any:
+        return values["theta"]
+
     def _pull(self, weights: Any, sent: Any) -> Any:
         if weights is None:
             total = jnp.sum(sent, axis=-1, keepdims=True)

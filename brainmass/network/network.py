@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, TypedDict, Unpack
 
 import brainunit as u
@@ -302,11 +303,19 @@ class Network(Module):
 
     def input_at_rest(self, **values: Any) -> dict[str, Any]:
         """What arrives at each input port of the one population, when its states have long been these."""
+        return self.inputs_at_rest([values])[0]
 
-        def field(projection: Projection) -> Callable:
-            return lambda sending, receiving, _: projection.at_rest(*self._ends(projection), sending, receiving)
+    def inputs_at_rest(
+        self, values: list[dict[str, Any]], arriving: Mapping[int, Any] = MappingProxyType({})
+    ) -> list[dict[str, Any]]:
+        """The same of each population. `arriving`: what the sources sent when it left, by number of the projection, of
+        shape (..., rows, width), where that was something else."""
 
-        return self._summed([field(p) for p in self.projections])([values], 0.0)[0]
+        def field(i: int, projection: Projection) -> Callable:
+            ends = self._ends(projection)
+            return lambda sending, receiving, _: projection.at_rest(ends, sending, receiving, arriving.get(i))
+
+        return self._summed([field(i, p) for i, p in enumerate(self.projections)])(values, 0.0)
 
     def activity(self) -> Any:
         """The present activity that a forward model takes by default; that of several populations side by side."""

@@ -459,17 +459,18 @@ class Projection(ShowsConstructor, WithRows):
         where = np.arange(now.shape[-1])[None, :] if self.coupling.sources is None else self.coupling.sources
         return self._line.of_each(now, fraction, table, where)
 
-    def at_rest(
-        self, source: NeuralMassDynamics, target: NeuralMassDynamics, sending: Values, receiving: Values
-    ) -> Any:
-        """What arrives when source and target have been in these states for longer than any delay."""
-        weights, sent = self._weights(), self._sent(source, sending)
+    def at_rest(self, ends: tuple[Any, Any], sending: Values, receiving: Values, arriving: Any = None) -> Any:
+        """What arrives if both ends have long been so, or if what is `arriving`, (..., rows, width), left before."""
+        source, target = ends
+        weights, coupling, sent = self._weights(), self.coupling, self._sent(source, sending)
         here = target.source(self.coupled_var, receiving) if self._knows_itself(target) else None
-        if self.coupling.pairwise:
-            total = self.coupling.sum_of_pairs(weights, self.coupling.by_connection(sent), here)
+        if coupling.pairwise:
+            total = coupling.sum_of_pairs(weights, coupling.by_connection(sent) if arriving is None else arriving, here)
+        elif arriving is None:
+            total = coupling.sum(coupling.layout(weights), sent)
         else:
-            total = self.coupling.sum(self.coupling.layout(weights), sent)
-        return self.coupling.post(total, here, self.coupling.strength(weights))
+            total = coupling.by_target(u.math.sum(weights * arriving, axis=-1))
+        return coupling.post(total, here, coupling.strength(weights))
 
     def _knows_itself(self, target: NeuralMassDynamics) -> bool:
         return self.coupled_var in target._states or self.coupled_var in target.sources

@@ -57,12 +57,23 @@ class WilsonCowanDelayedStep(Sigmoids, Weights, Refractoriness, Delays, _Recurre
 
     def _arrived(self, past: History, values: Mapping[str, Any], fraction: Any) -> dict[str, Any]:
         """The recurrent input by port, at a stage with these values and this fraction of the step behind it."""
-        p, sent = self.p, self._sent(values)
-        source = np.arange(sent.shape[-1]).reshape(2, -1)[[0, 1, 0, 1]]  # E, I, E, I
-        delays = [u.math.broadcast_to(d, self.varshape) for d in (p.delay_EE, p.delay_IE, p.delay_EI, p.delay_II)]
-        steps = jnp.stack([d.to_decimal(u.ms).reshape(-1) for d in delays]) / self._step
-        rates = past.before(sent[..., source], fraction, steps, source)
-        EE, IE, EI, II = jnp.moveaxis(rates, -2, 0).reshape(4, *u.math.shape(values["rE"]))
+        delays, source = self._own_delays()
+        steps = delays / self._step
+        return self._own_at_rest(values, past.before(self._sent(values)[..., source], fraction, steps, source))
+
+    def _own_at_rest(self, values: Mapping[str, Any], arriving: Any = None) -> dict[str, Any]:
+        if arriving is None:
+            arriving = self._sent(values)[..., self._own_delays()[1]]
+        EE, IE, EI, II = jnp.moveaxis(arriving, -2, 0).reshape(4, *u.math.shape(values["rE"]))
         exc_E, inh_E = self._onto_E(EE, IE)
         exc_I, inh_I = self._onto_I(EI, II)
         return {"rE_inp": exc_E - inh_E, "rI_inp": exc_I - inh_I}
+
+    def _own_delays(self) -> tuple[Any, Any]:
+        p = self.p
+        delays = [u.math.broadcast_to(d, self.varshape) for d in (p.delay_EE, p.delay_IE, p.delay_EI, p.delay_II)]
+        source = np.arange(2 * int(np.prod(self.varshape))).reshape(2, -1)[[0, 1, 0, 1]]  # E, I, E, I
+        return jnp.stack([d.to_decimal(u.ms).reshape(-1) for d in delays]), source
+
+    def _sent_to_itself(self, values: Mapping[str, Any]) -> Any:
+        return self._sent(values)

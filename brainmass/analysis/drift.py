@@ -1,0 +1,355 @@
+"""`Drift`: the equations of a model as one pure function of a flat state and of named parameters."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+import brainstate
+import brainunit as u
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from brainmass._common.checks import is_traced
+from brainmass._common.messages import Argument, argument_error, named, show, suggestion
+from brainmass._common.precision import double_precision, doubled
+from brainmass._common.typing import Array, ArrayLike
+from brainmass.analysis.equations import Equations, held_inputs
+from brainmass.dynamics.checks import check_input_shape, check_param_value
+from brainmass.dynamics.node import NeuralMassDynamics
+from brainmass.network.network import Network
+from brainmass.simulation.inventory import Template, inventory
+
+__all__ = ["Drift", "as_drift"]
+
+Parameters = Mapping[str, Any]
+_NONE: Parameters = MappingProxyType({})
+
+
+class Drift:
+    """The drift of a model: the rates of change of all its states, without noise and with its inputs held.
+
+    `drift(x)` is a pure function of a flat state `x`, shape (..., n), in the units `drift.units`; the rates are per ms.
+    `drift(x, {"a": 0.1, "E_inp": 220.0})` takes other values of parameters, by the names that a run knows, and of the
+    input ports; quantities, or numbers in the unit `drift.unit_of(name)`. It serves under `jit`, `grad`, `vmap`, in
+    the precision of `x`. Noises enter with their mean. The model is not changed, and later changes of it are not seen.
+
+    Coupling with conduction delays is without them in `drift(x)`, as at rest. `drift.delayed(x, past)` has them, where
+    `past`, shape (K, n), holds the states at the times `drift.delays` ago: shape (K,), in ms, not rounded to steps.
+
+    Parameters
+    ----------
+    model : NeuralMassDynamics or Network
+    inputs : mapping, optional
+        What is held at the input ports, by name (`population.port` where there are several); default zero. A noise
+        stands for its mean.
+
+    Attributes
+    ----------
+    names : tuple of str
+        The states, by name; with several populations `population.state`.
+    units, shapes : dict
+        Of each state.
+    size : int
+        The number n of entries of the flat state: the states one after the other.
+    labels : tuple of str
+        Of each entry: `"V"`, or `"V[3]"` of region 3.
+    lower, upper : array (n,)
+        The physical domain of each entry.
+    angles : array (n,) of bool
+        Whether an entry is an angle, in rad.
+    parameters : dict
+        All parameters and inputs by name, with the present values.
+    delays : array (K,)
+        Conduction delays, in ms, ascending; empty where there are none.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the model is no node or network, an input is unknown or depends on time, a value does not fit.
+
+    Examples
+    --------
+    >>> import brainmass, jax
+    >>> drift = brainmass.Drift(brainmass.FitzHughNagumoStep.preset("classic", 1), inputs={"V_inp": 0.5})
+    >>> drift.names, drift.size
+    (('V', 'w'), 2)
+    >>> x = drift.pack({"V": 0.1, "w": 0.2})
+    >>> jax.jacfwd(drift)(x).shape, jax.grad(lambda a: drift(x, {"delta": a})[1])(0.7).shape
+    ((2, 2), ())
+    """
+
+    def __init__(self, model: NeuralMassDynamics | Network, inputs: Mapping[str, Any] | None = None):
+        if not isinstance(model, NeuralMassDynamics | Network):
+            raise argument_error(
+                Argument("model", "Drift"),
+                "must be a NeuralMassDynamics or a Network",
+                f"is {show(model)}",
+                "Drift(brainmass.HopfStep(1))",
+                kind=TypeError,
+            )
+        self.model = model
+        self._template, self._found = Template(model), inventory(model)
+        natural = self._template.natural(self._found.raw(), {})
+        self._values = {path: _exact(x) if path in self._found.params else x for path, x in natural.items()}
+        self._of_model()
+        self._inputs = {name: _exact(x) for name, x in held_inputs(model, inputs).items()}
+        self.input_names = tuple(self._inputs)
+
+    def _of_model(self) -> None:
+        """What is known of the states."""
+        nodes = _nodes(self.model)
+        self.units: dict[str, Any] = {}
+        self.shapes: dict[str, tuple[int, ...]] = {}
+        specs = {}
+        for prefix, node in nodes.items():
+            like = _initial(node, 0)
+            for name, spec in node._states.items():
+                self.units[prefix + name], self.shapes[prefix + name] = u.get_unit(like[name]), node.varshape
+                specs[prefix + name] = spec
+        self.names = tuple(self.units)
+        ends = np.cumsum([0, *(int(np.prod(shape)) for shape in self.shapes.values())])
+        self.slices = {name: slice(int(a), int(b)) for name, a, b in zip(self.names, ends, ends[1:], strict=False)}
+        self.size = int(ends[-1])
+        sizes = {name: part.stop - part.start for name, part in self.slices.items()}
+        self.lower, self.upper = (
+            np.concatenate([np.full(n, specs[name].domain.bounds[end]) for name, n in sizes.items()]) for end in (0, 1)
+        )
+        self.angles = np.concatenate([np.full(n, specs[name].is_angle) for name, n in sizes.items()])
+        self.labels = tuple(label for name in self.names for label in _entries(name, self.shapes[name]))
+
+    def __repr__(self) -> str:
+        states = ", ".join(f"{name} {shape}" for name, shape in self.shapes.items())
+        delays = f", with {self.delays.size} delays up to {self.delays[-1]:g} ms" if self.delays.size else ""
+        return f"Drift of {type(self.model).__name__}: {self.size} entries ({states}){delays}"
+
+    # --- the function -----------------------------------------------------------------------------------------------
+    def __call__(self, x: ArrayLike, parameters: Parameters = _NONE) -> Any:
+        """Rates of change per ms at the flat state `x`, shape (..., n), when it has been the same for long."""
+        x = self._checked(x)
+        return self._flat(self.equations(parameters, x.dtype).rates(self.unpack(x)))
+
+    def delayed(self, x: ArrayLike, past: ArrayLike, parameters: Parameters = _NONE) -> Any:
+        """Rates of change per ms at `x`, shape (n,), with the states `past`, shape (K, n), the times `delays` ago."""
+        x, past = self._checked(x), self._checked(past)
+        if past.shape != (self.delays.size, self.size):
+            raise argument_error(
+                Argument("past", "Drift.delayed"),
+                f"must have one row for each of the delays, ({self.delays.size}, {self.size})",
+                f"has shape {past.shape}",
+            )
+        equations = self.equations(parameters, x.dtype)
+        sent = equations.sent(self.unpack(jnp.concatenate([x[None], past])))
+        arriving = {key: sent[key][self._which[key], source] for key, source in equations.sources().items()}
+        return self._flat(equations.rates(self.unpack(x), arriving))
+
+    def jacobian(self, x: ArrayLike, parameters: Parameters = _NONE) -> Any:
+        """Of `drift(x)`, shape (n, n), per ms."""
+        return jax.jacfwd(lambda x: self(x, parameters))(self._checked(x))
+
+    def equations(self, parameters: Parameters, dtype: Any) -> Equations:
+        """The model and its inputs on these values."""
+        values, inputs = dict(self._values), dict(self._inputs)
+        for name, value in parameters.items():
+            place = self.find(name)
+            value = self.quantity(name, value)
+            if place in inputs:
+                inputs[place] = value
+            else:
+                values[place] = u.math.broadcast_to(value, u.math.shape(values[place])) if _is_number(value) else value
+        values = {path: _as(x, dtype) if path in self._found.params else x for path, x in values.items()}
+        model, _ = self._template.bind(values)
+        return Equations(model, {name: _as(x, dtype) for name, x in inputs.items()})
+
+    def _checked(self, x: ArrayLike) -> Any:
+        x = jnp.asarray(x)
+        x = x if jnp.issubdtype(x.dtype, jnp.floating) else x.astype(float)
+        if x.shape[-1:] != (self.size,):
+            raise argument_error(
+                Argument("x", "Drift", "flat state"), f"must have shape (..., {self.size})", f"has shape {x.shape}"
+            )
+        return x
+
+    def _flat(self, rates: Mapping[str, Any]) -> Any:
+        return self._joined({name: u.Quantity(x).to_decimal(self.units[name] / u.ms) for name, x in rates.items()})
+
+    def _joined(self, values: Mapping[str, Any]) -> Any:
+        batch = np.broadcast_shapes(*(v.shape[: v.ndim - len(self.shapes[k])] for k, v in values.items()))
+        parts = [jnp.broadcast_to(values[name], (*batch, *self.shapes[name])) for name in self.names]
+        return jnp.concatenate([part.reshape(*batch, -1) for part in parts], axis=-1)
+
+    # --- states -----------------------------------------------------------------------------------------------------
+    def unpack(self, x: ArrayLike) -> dict[str, Any]:
+        """The states by name, in their units, each of shape (..., in_size)."""
+        x = self._checked(x)
+        parts = {name: x[..., self.slices[name]].reshape(*x.shape[:-1], *self.shapes[name]) for name in self.names}
+        return {name: u.maybe_decimal(part * self.units[name]) for name, part in parts.items()}
+
+    def pack(self, states: Mapping[str, ArrayLike]) -> Any:
+        """The flat state, shape (..., n), from all states by name: quantities, or numbers in `units`."""
+        for name in states:
+            if name not in self.units:
+                what = Argument("states", "Drift.pack")
+                raise argument_error(what, f"has no {named(name)}", hint=f"There are {', '.join(self.names)}.")
+        if missing := [name for name in self.names if name not in states]:
+            raise argument_error(Argument("states", "Drift.pack"), f"must have all states, but misses {missing[0]!r}")
+        values = {name: _decimal(f"State `{name}`", states[name], self.units[name]) for name in self.names}
+        return self._joined({n: v if v.ndim else jnp.broadcast_to(v, self.shapes[n]) for n, v in values.items()})
+
+    def starts(self, n: int, seed: int = 0) -> np.ndarray:
+        """Initial states, drawn as a run draws them, shape (n, size)."""
+        with double_precision():
+            drawn = [{p: _initial(node, seed + i) for p, node in _nodes(self.model).items()} for i in range(n)]
+            flat = [self.pack({p + k: x for p, states in one.items() for k, x in states.items()}) for one in drawn]
+            return np.stack([np.asarray(x) for x in flat])
+
+    # --- parameters -------------------------------------------------------------------------------------------------
+    @functools.cached_property
+    def parameters(self) -> dict[str, Array]:
+        """All parameters and inputs by name, with the present values."""
+        return {name: self._values[name] for name in self._found.params} | self._inputs
+
+    def find(self, name: str) -> str:
+        """The whole name of the parameter or input that a name, or the end of one, stands for."""
+        if name in self._inputs:
+            return name
+        try:
+            return self._found.find_param(name)
+        except ValueError:
+            if any(path.endswith(f".{name}") for path in self._found.params):  # it says which there are
+                raise
+            known = self.parameters
+            short = [k.rpartition(".")[2] for k in known]
+            hint = f"{suggestion(name, [*known, *short])} There are {', '.join(known)}."
+            what = Argument("parameters", "Drift", entry=name, text=type(self.model).__name__)
+            raise argument_error(what, f"has no parameter or input {name!r}", hint=hint) from None
+
+    def unit_of(self, name: str) -> Any:
+        """The unit in which plain numbers of a parameter or an input are read."""
+        return u.get_unit(self.parameters[self.find(name)])
+
+    def quantity(self, name: str, value: Any) -> Any:
+        """A value of a parameter, or of an input, with its unit; refused where it does not fit."""
+        place, unit = self.find(name), self.unit_of(name)
+        if u.get_unit(value).dim == u.DIMENSIONLESS:
+            value = u.maybe_decimal(u.Quantity(u.get_mantissa(value), unit=unit))
+        if place in self._inputs:
+            prefix, _, port = place.rpartition(".")
+            node = _nodes(self.model)[f"{prefix}." if prefix else ""]
+            value = node._read(port, value)
+            check_input_shape(node._owner, port, value, node.varshape)
+            return value
+        owner, attribute = self._found.modules.get(place.rpartition(".")[0]), place.rpartition(".")[2]
+        spec = getattr(owner, "_params", {}).get(attribute)
+        return check_param_value(name, spec, self.parameters[place], value)
+
+    # --- delays -----------------------------------------------------------------------------------------------------
+    def delays_of(self, parameters: Parameters = _NONE) -> Any:
+        """The delays, shape (K,), in ms, with other values of parameters, such as the speed."""
+        every = self.equations(parameters, jnp.result_type(float)).delays()
+        flat = jnp.concatenate([jnp.zeros(1), *(jnp.ravel(every[key]) for key in self._which)])
+        return flat[self._first]
+
+    @functools.cached_property
+    def delays(self) -> np.ndarray:
+        """Conduction delays, in ms, ascending."""
+        if not self._which:
+            return np.zeros(0)
+        with double_precision(), jax.ensure_compile_time_eval():
+            return np.asarray(self.delays_of())
+
+    @functools.cached_property
+    def _grouped(self) -> tuple[dict[Any, np.ndarray], np.ndarray]:
+        with double_precision(), jax.ensure_compile_time_eval():
+            every = self.equations(_NONE, np.float64).delays()
+        if is_traced(every):
+            raise ValueError("The conduction delays must be known: give the speed as a parameter of the drift instead.")
+        flat = np.concatenate([np.zeros(1), *(np.ravel(x) for x in every.values())])
+        _, first, which = np.unique(np.round(flat, 9), return_index=True, return_inverse=True)
+        ends = np.cumsum([1, *(np.size(x) for x in every.values())])
+        groups = {
+            key: which[a:b].reshape(np.shape(x)) for (key, x), a, b in zip(every.items(), ends, ends[1:], strict=False)
+        }
+        return groups, first[1:]
+
+    @property
+    def _which(self) -> dict[Any, np.ndarray]:
+        """By term, the number of the delay of each connection; 0: none."""
+        return self._grouped[0]
+
+    @property
+    def _first(self) -> np.ndarray:
+        """Where in all connections each delay stands first."""
+        return self._grouped[1]
+
+    # --- compiled, for those who call it many times ---------------------------------------------------------------
+    @functools.cached_property
+    def compiled(self) -> Callable[..., Any]:
+        """`jax.jit` of the drift."""
+        return jax.jit(self.__call__)
+
+
+def as_drift(model: Any, inputs: Mapping[str, Any] | None = None) -> Drift:
+    """The drift of a model, or the one that was given."""
+    if not isinstance(model, Drift):
+        return Drift(model, inputs)
+    if inputs is not None:
+        raise argument_error(Argument("inputs"), "has no effect beside a Drift, which has its inputs", kind=TypeError)
+    return model
+
+
+def _nodes(model: Any) -> dict[str, NeuralMassDynamics]:
+    """The nodes of a model, by the beginning of the names of their states."""
+    if not isinstance(model, Network):
+        return {"": model}
+    several = len(model.populations) > 1
+    return {f"{name}." * several: node for name, node in model.populations.items()}
+
+
+def _initial(node: NeuralMassDynamics, seed: int) -> dict[str, Any]:
+    """Initial values of one run, whatever batch the node has now."""
+    batch, node._batch = node._batch, ()
+    try:
+        with jax.ensure_compile_time_eval(), brainstate.random.seed_context(seed):
+            values = node._initial(brainstate.random.RandomState(seed))
+    finally:
+        node._batch = batch
+    return {name: values[name] for name in node._states}
+
+
+def _entries(name: str, shape: tuple[int, ...]) -> list[str]:
+    if shape == (1,):
+        return [name]
+    return [f"{name}[{', '.join(map(str, index))}]" for index in np.ndindex(*shape)]
+
+
+def _is_number(value: Any) -> bool:
+    return u.math.ndim(value) == 0
+
+
+def _exact(x: Any) -> Any:
+    """Numbers in double precision, kept by numpy; traced ones as they are."""
+    if is_traced(x):
+        return x
+    return u.maybe_decimal(u.Quantity(doubled(u.get_mantissa(x)), unit=u.get_unit(x)))
+
+
+def _as(x: Any, dtype: Any) -> Any:
+    return u.maybe_decimal(u.Quantity(jnp.asarray(u.get_mantissa(x), dtype), unit=u.get_unit(x)))
+
+
+def _decimal(what: str, value: Any, unit: Any) -> Any:
+    got = u.get_unit(value)
+    if got.dim == u.DIMENSIONLESS:
+        return jnp.asarray(u.maybe_decimal(value), float)
+    if not got.has_same_dim(unit):
+        raise argument_error(
+            Argument("states", "Drift.pack", text=what),
+            f"must be in {unit}",
+            f"is {show(value)}",
+            kind=u.UnitMismatchError,
+        )
+    return jnp.asarray(value.to_decimal(unit), float)
