@@ -25,6 +25,7 @@ training
 declare testing viz
 demo experiments
 cli
+__main__
 """
 # The other package's names hang onto the whole; what it needs is looked up late.
 ASIDE = {"published"}

@@ -5,6 +5,7 @@ import importlib.metadata
 import inspect
 import platform
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -141,16 +142,26 @@ def test_info_tells_known_problems(monkeypatch, x64):
         assert words in found
 
 
+def test_the_package_is_run_as_the_command_is(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["brainmass", "models", "HopfStep"])
+    with pytest.raises(SystemExit) as left:
+        runpy.run_module("brainmass", run_name="__main__")
+    assert left.value.code == 0
+    by_module = capsys.readouterr().out
+    assert main(["models", "HopfStep"]) == 0
+    assert by_module == capsys.readouterr().out != ""
+
+
 @pytest.mark.slow
 def test_command_is_installed():
-    out = subprocess.run([sys.executable, "-m", "brainmass.cli", "--help"], capture_output=True, text=True, check=True)
+    out = subprocess.run([sys.executable, "-m", "brainmass", "--help"], capture_output=True, text=True, check=True)
     assert "demo" in out.stdout and "models" in out.stdout
 
 
 @pytest.mark.slow
 def test_a_reader_that_leaves_is_no_error():
     """As in `brainmass models | head -1`."""
-    command = [sys.executable, "-m", "brainmass.cli", "models"]
+    command = [sys.executable, "-m", "brainmass", "models"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         process.stdout.close()
         assert process.stderr.read() == ""

@@ -560,7 +560,8 @@ def test_edges_csv(tmp_path, content, arguments, expected):
 @pytest.mark.parametrize(
     ("content", "arguments", "message"),
     [
-        ("from,target,weight\n0,1,2\n", {}, "have a first row with 'source', but row 1 is 'from', 'target', 'weight'"),
+        ("from,target,weight\n0,1,2\n", {}, "with 'source', but row 1 is 'from', 'target', 'weight': rename"),
+        ("0,1,2\n1,0,3\n", {}, r"row 1 is '0', '1', '2', as .*: write them above it \(source,target,weight\), .*Edges"),
         ("source,target,weight\n0,1,2\n1,2,x\n", {}, "hold numbers, but row 3, column 3 holds 'x'"),
         ("source,target,weight,length\na,b,1,2\nb,c,1", {}, r"4 columns, but row 3 has 3 \(is the file cut short\?\)"),
         ("source,target,weight\n0,1,2\n1,x,2\n", {}, "whole numbers from 0, or else labels only, .*row 3 holds 'x'"),

@@ -115,9 +115,7 @@ EXAMPLES = sorted(Path(__file__).parents[1].glob("examples/*.toml"))
 
 @pytest.fixture(scope="module")
 def schema():
-    told = subprocess.run(
-        [sys.executable, "-m", "brainmass.cli", "keys", "--json-schema"], capture_output=True, text=True
-    )
+    told = subprocess.run([sys.executable, "-m", "brainmass", "keys", "--json-schema"], capture_output=True, text=True)
     found = json.loads(told.stdout)
     jsonschema.Draft7Validator.check_schema(found)
     return jsonschema.Draft7Validator(found)

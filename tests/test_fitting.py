@@ -297,6 +297,11 @@ def rmse(prediction, target):
             "`target` of fit must be finite",
         ),
         (lambda m: bm.Fitter(m, loss_fn=distance_to(0)).fit(n_steps=1, seed=0.5), "`seed` must be an int"),
+        (lambda m: bm.Fitter(m, loss_fn=distance_to(0)).fit(0.5, 1), "`target` of fit has no effect with `loss_fn`"),
+        (
+            lambda m: bm.Fitter(m, loss_fn=distance_to(0)).check_gradient(0.5),
+            "`target` of check_gradient has no effect with `loss_fn`",
+        ),
     ],
 )
 def test_refusals(make, message):

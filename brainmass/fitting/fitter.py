@@ -278,6 +278,7 @@ class Fitter(Closed):
         if minimises:
             orders = dataclasses.replace(orders, n_steps=MOST, minimisations=orders.n_steps)
         labels = getattr(self.model, "labels", None)
+        self._check_target("fit", target)
         target, data = (
             tree(Argument(name, "fit"), given, labels) for name, given in (("target", target), ("data", data))
         )
@@ -346,6 +347,7 @@ class Fitter(Closed):
         """
         if step is not None:
             number(Argument("step", "check_gradient"), step, "> 0", lambda x: x > 0)
+        self._check_target("check_gradient", target)
         check_finite(Argument("target", "check_gradient"), target)
         found = self._problem.inventory()
         given = self._given(found, self._space(found), self._as_predicted(target), seed)
@@ -361,6 +363,16 @@ class Fitter(Closed):
     def _given(self, found: Inventory, space: SearchSpace, target: Any, seed: Any) -> Given:
         fixed = {path: x for path, x in found.raw().items() if path not in space.sides}
         return Given(space.start, fixed, as_key(seed), target)
+
+    def _check_target(self, owner: str, target: object) -> None:
+        """A target that nothing would compare with is refused."""
+        if target is not None and not self._problem.compares:
+            raise argument_error(
+                Argument("target", owner),
+                "has no effect with `loss_fn`, which gets a model and compares by itself: read the data in it, or give "
+                "Fitter `predict` and `objective`",
+                example="loss_fn=lambda model: rmse(predict(model), target).",
+            )
 
     def _as_predicted(self, target: Any) -> Any:
         """Data in the form of what they are compared with."""

@@ -81,6 +81,11 @@ class Problem:
     def predicts(self) -> bool:
         return self._predict is not None or self._gives_more
 
+    @property
+    def compares(self) -> bool:
+        """Whether a prediction is compared with a target, which `loss_fn` does not get."""
+        return self._loss_fn is None
+
     def loss(self, theta: Values, fixed: Values, key: Any, target: Any, plain: bool = False) -> Any:
         """The loss; of rows the mean. Priors and regularisations are added once."""
         compared, penalty = self._compared(theta, fixed, key, target, plain)

@@ -130,6 +130,11 @@ def _names(path: Any, body: list[Row], columns: dict[str, int]) -> list[str] | N
     return None
 
 
+# Which column is the source cannot be seen: to read one order for the other would turn every connection round.
+_WITHOUT_NAMES = (
+    ", as of a list without names: write them above it (source,target,weight), or give its columns to "
+    "Edges(n=..., source=..., target=..., weight=...)"
+)
 _COLUMNS = ("source", "target", "weight", "length")
 
 
@@ -139,6 +144,7 @@ def _columns(path: Any, rows: list[Row]) -> dict[str, int]:
     missing = [name for name in ("source", "target", "weight") if name not in head]
     if missing:
         but = f"row {rows[0][0]} is {', '.join(repr(str(cell)) for cell in rows[0][1][:6])}"
+        but += ": rename the columns" if not any(map(is_number, rows[0][1])) else _WITHOUT_NAMES
         raise bad(path, f"have a first row with {', '.join(map(repr, missing))}", but)
     for i, cells in rows[1:]:
         if len(cells) != len(head):
