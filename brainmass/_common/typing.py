@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import brainstate
 import brainunit as u
@@ -17,9 +17,12 @@ __all__ = [
     "RunInputs",
     "Key",
     "Monitors",
+    "Numbers",
     "PathLike",
     "Period",
+    "Pytree",
     "Seed",
+    "Shape",
     "Speed",
     "Time",
     "Weights",
@@ -41,6 +44,16 @@ ArrayLike = Array | u.Unit | float | np.number | Sequence[Any]
 """What becomes an array: a number, a list of them, an array or a quantity."""
 Weights = ArrayLike
 """Of connections: `weights[i, j]` goes from region j to region i."""
+
+Numbers: TypeAlias = Any
+"""An array or a quantity within a computation, where its kind depends on what the model is given.
+
+Tools let it pass: JAX declares its functions for arrays alone, and brainunit its own as returning anything.
+"""
+Pytree: TypeAlias = Any
+"""Arrays in tuples, lists and mappings, as JAX's transformations take them."""
+Shape: TypeAlias = int | Sequence[int]
+"""One size, or one for each axis."""
 
 Key = int | np.integer | jax.Array
 """What random numbers are drawn by: a seed, or a random key of JAX."""
