@@ -3,6 +3,7 @@
 import brainstate
 import brainunit as u
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from braintools.init import Constant
@@ -140,6 +141,17 @@ def test_domains(name, wrong, rule):
     with pytest.raises(ValueError, match=f"Argument `{name}` of BOLDSignal .* must be {rule}, but is {wrong}"):
         brainmass.BOLDSignal(2, **{name: wrong})
     brainmass.BOLDSignal(2, alpha=1.0)
+
+
+def test_parameters_take_their_units(x64):
+    """In any unit of their dimension, also by region; plain numbers are seconds and hertz."""
+    y, z = (jnp.array([0.1, 0.2]), *jnp.array([[1.2, 0.9], [1.1, 1.3], [0.8, 1.4]])), 0.3
+    plain = brainmass.BOLDSignal(2, tau=[1.0, 1.2], k=0.7, gamma=0.5)
+    given = brainmass.BOLDSignal(2, tau=[1000, 1200] * u.ms, k=0.0007 / u.ms, gamma=0.5 / u.second**2)
+    for a, b in zip(plain.derivative(y, 0 * u.ms, z), given.derivative(y, 0 * u.ms, z), strict=True):
+        np.testing.assert_allclose(a.to_decimal(u.Hz), b.to_decimal(u.Hz), rtol=1e-12)
+    with pytest.raises(u.UnitMismatchError, match=r"`tau` of BOLDSignal .* must have no unit or a unit like s"):
+        brainmass.BOLDSignal(2, tau=1.0 * u.mV)
 
 
 def test_initial_values_must_be_positive():

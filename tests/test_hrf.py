@@ -146,6 +146,64 @@ def test_kernel_parameters_are_checked():
     np.testing.assert_allclose(given(T * u.second), plain(T * u.second), rtol=1e-5)
 
 
+# --- kernels that differ between regions ----------------------------------------------------------------------------
+def test_a_region_has_the_kernel_of_its_parameters(x64):
+    """The closed forms of each region, the maximum of the double exponential included."""
+    kernel = FirstOrderVolterraHRFKernel(tau_s=[0.8, 0.6], tau_f=0.4 * u.second**2)
+    for j, tau_s in enumerate([0.8, 0.6]):
+        w = np.sqrt(1 / 0.4 - 1 / (4 * tau_s**2))
+        np.testing.assert_allclose(
+            seconds(kernel, T)[:, j], np.exp(-T / (2 * tau_s)) * np.sin(w * T) / w / 3, atol=1e-15
+        )
+    for kind in KERNELS:
+        values = {name: np.array([1.0, 1.1, 0.95]) * x for name, x in NUMBERS[kind].items()}
+        each = [seconds(kind(**{name: x[j] for name, x in values.items()}), T) for j in range(3)]
+        np.testing.assert_allclose(seconds(kind(**values), T), np.stack(each, -1), rtol=1e-10, atol=1e-13)
+        assert kind().n_regions is None and kind(**values).n_regions == 3 and seconds(kind(**values), 1.0).shape == (3,)
+
+
+def of_regions():
+    return GammaHRFKernel(tau=[0.01, 0.012, 0.008], n=3.0, a=[30.0, 20.0, 40.0], duration=73.1 * u.ms)
+
+
+def of_one(j):
+    return GammaHRFKernel(tau=[0.01, 0.012, 0.008][j], a=[30.0, 20.0, 40.0][j], duration=73.1 * u.ms)
+
+
+@pytest.mark.parametrize("method", ["fft", "direct"])
+@pytest.mark.parametrize("mode", ["valid", "full"])
+def test_convolution_by_region(x64, method, mode):
+    x, options = activity(161, 2, 3), dict(**SHORT, method=method, convolution_mode=mode)
+    whole = HRFBold(**options, kernel=of_regions())(x, DT)
+    each = [HRFBold(**options, kernel=of_one(j))(x[..., j : j + 1], DT) for j in range(3)]
+    np.testing.assert_allclose(whole, np.concatenate(each, -1), rtol=1e-11)
+
+
+@pytest.mark.parametrize("batch", [None, 2])
+def test_a_run_with_kernels_by_region(x64, batch):
+    bold = HRFBold(**SHORT, kernel=of_regions(), history=activity(41, 3), in_size=3)
+    run = noisy().run(400 * DT, seed=3, monitors={"x": "x", "bold": bold}, batch_size=batch)
+    past = activity(41, 3)[:, None] if batch else activity(41, 3)
+    for j in range(3):
+        alone = HRFBold(**SHORT, kernel=of_one(j), history=past[..., j : j + 1])(run["x"][..., j : j + 1], DT)
+        np.testing.assert_allclose(run["bold"][..., j : j + 1], alone, rtol=1e-10, atol=1e-14)
+
+
+def test_kernels_by_region_are_checked():
+    with pytest.raises(
+        ValueError, match=r"`a` of GammaHRFKernel .* fit the population shape \(2,\), but has shape \(3,\)"
+    ):
+        GammaHRFKernel(tau=[1.0, 1.1], a=[0.1, 0.1, 0.2])
+    with pytest.raises(ValueError, match=r"`tau` .* one number, or one for each region, but has shape \(2, 2\)"):
+        GammaHRFKernel(tau=np.ones((2, 2)))
+    with pytest.raises(
+        ValueError, match="`kernel` of HRFBold must .* one for each of the 2 regions of the signal.* has 3"
+    ):
+        HRFBold(**SHORT, kernel=of_regions())(np.ones((2000, 2)), DT)
+    with pytest.raises(ValueError, match="each of the 4 regions of `in_size`, but has 3"):
+        HRFBold(**SHORT, kernel=of_regions(), in_size=4).init_state()
+
+
 # --- convolution ----------------------------------------------------------------------------------------------------
 def by_numpy(x, bold, mode="valid", past=None, per=None):
     """The formula, written out: window means, history, numpy.convolve, every 10th row."""

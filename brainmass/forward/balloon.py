@@ -17,6 +17,7 @@ from brainmass._common.times import time_step
 from brainmass.dynamics.checks import check_input_shape
 from brainmass.dynamics.fields import Domain, Initializer, Par, nonnegative, option, param, positive, state
 from brainmass.forward.observer import ScaledDrive
+from brainmass.forward.units import HERTZ, PER_SECOND_SQUARED, SECONDS, plain_value
 
 __all__ = ["BOLDSignal"]
 
@@ -43,9 +44,9 @@ class BOLDSignal(ScaledDrive):
     - `'obata2004'`: the same coefficients in a signal that is linear in :math:`v` and :math:`q`, with
       :math:`v - q` in place of :math:`1 - q/v`.
 
-    Time is in seconds, as plain numbers; :math:`z` is the neural drive (per s²), of order 1: a constant 1 raises the
-    flow to :math:`1 + 1/\gamma`, 3.4 times that at rest. `scale` makes it from activity of another size, such as a rate
-    in Hz. At rest :math:`x = 0`,
+    Plain numbers are in seconds and hertz; parameters with a dimension take quantities as well. :math:`z` is the
+    neural drive (per s²), of order 1: a constant 1 raises the flow to :math:`1 + 1/\gamma`, 3.4 times that at rest.
+    `scale` makes it from activity of another size, such as a rate in Hz. At rest :math:`x = 0`,
     :math:`f = v = q = 1`, :math:`y = 0`. Flow, volume and content are stepped in their logarithms (Heun's
     method), so that they stay positive.
 
@@ -71,10 +72,10 @@ class BOLDSignal(ScaledDrive):
     # at 100 ms.
     interval = 20.0 * u.ms
 
-    gamma: Par = param(default=0.41, doc="flow-dependent elimination, per s²", domain=positive)
-    k: Par = param(default=0.65, doc="decay of the vasodilatory signal, per s", domain=positive)
+    gamma: Par = param(default=0.41, doc="flow-dependent elimination, per s²", domain=positive, unit=PER_SECOND_SQUARED)
+    k: Par = param(default=0.65, doc="decay of the vasodilatory signal, per s", domain=positive, unit=HERTZ)
     alpha: Par = param(default=0.32, doc="Grubb's exponent", domain=_exponent)
-    tau: Par = param(default=0.98, doc="haemodynamic transit time, s", domain=positive)
+    tau: Par = param(default=0.98, doc="haemodynamic transit time, s", domain=positive, unit=SECONDS)
     rho: Par = param(default=0.34, doc="resting oxygen extraction fraction", domain=_fraction)
     V0: Par = param(default=0.02, doc="resting blood volume fraction", domain=positive)
     init: Initializer = Constant(1.0)
@@ -125,11 +126,13 @@ class BOLDSignal(ScaledDrive):
     def _log_rates(self, y: tuple, z: Any) -> tuple:
         """Rates of change of (x, ln f, ln v, ln q), as plain numbers per second."""
         p = self.p
+        k, gamma = plain_value(self.k, u.Hz), plain_value(self.gamma, u.Hz**2)
+        tau = plain_value(self.tau, u.second)
         x, f, v, q = y
         outflow = u.math.exp(u.math.log(v) / p.alpha)  # a power takes fifteen times as long on CPU
         extraction = -u.math.expm1(u.math.log1p(-p.rho) / f) / p.rho
-        dx = z - p.k * x - p.gamma * (f - 1)
-        return dx, x / f, (f - outflow) / (p.tau * v), (f * extraction / q - outflow / v) / p.tau
+        dx = z - k * x - gamma * (f - 1)
+        return dx, x / f, (f - outflow) / (tau * v), (f * extraction / q - outflow / v) / tau
 
     def update(self, z: Any) -> Any:
         """Advance one time step under the drive `z`, shape (batch..., regions); returns the signal."""

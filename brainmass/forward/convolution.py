@@ -6,6 +6,7 @@ import math
 from typing import Any, ClassVar
 
 import brainunit as u
+import jax
 import jax.numpy as jnp
 import numpy as np
 from brainstate import HiddenState
@@ -43,9 +44,10 @@ class HRFBold(ShowsConstructor, ScaledDrive):
     row per `period` of the response.
 
     `scale` makes a plain number of order 1 from activity with a unit, such as a rate in Hz. `k_1` and `V_0` are plain
-    numbers, together the gain. `kernel` is an `HRFKernel`, default
-    `FirstOrderVolterraHRFKernel()`. `history` is the activity before the start, rows of one `downsample_period` of
-    shape (rows, ..., regions), of which the last count; default zero; 'steady' holds the first row of the signal.
+    numbers, together the gain. `kernel` is an `HRFKernel`, default `FirstOrderVolterraHRFKernel()`; its parameters may
+    differ between regions, as in `GammaHRFKernel(tau=[1.0, 1.2])`. `history` is the activity before the start, rows of
+    one `downsample_period` of shape (rows, ..., regions), of which the last count; default zero; 'steady' holds the
+    first row of the signal.
     `method` is 'fft' or 'direct', `convolution_mode` as of `numpy.convolve`.
 
     Examples
@@ -165,7 +167,10 @@ class HRFBold(ShowsConstructor, ScaledDrive):
         return self.downsample_period
 
     def weights(self) -> Any:
-        """The response at the times 0, 1, 2, ... `downsample_period`, as it enters the sum; shape (length,)."""
+        """The response at the times 0, 1, 2, ... `downsample_period`, as it enters the sum.
+
+        Of shape (length,), or (length, regions) where these differ.
+        """
         seconds = self._downsample_period / 1000
         unit = seconds if self.scaling == "integral" else seconds / 0.004
         return unit * self.kernel(np.arange(self.length) * self.downsample_period)
@@ -175,6 +180,7 @@ class HRFBold(ShowsConstructor, ScaledDrive):
         """The signal (samples, ..., regions) of activity (time, ..., regions) with the time step `dt`."""
         means = window_means(self._owner, "downsample_period", signal, self.downsample_period, dt)
         means = self.as_drive(means)
+        self._check_regions(means.shape[1:], "the signal")
         past = self._past(means.shape[1:], means[:1])
         lead, tail = _PADDING[self.convolution_mode](self.length)
         pad = [(lead, tail), *[(0, 0)] * (means.ndim - 1)]
@@ -209,6 +215,15 @@ class HRFBold(ShowsConstructor, ScaledDrive):
         given = jnp.broadcast_to(given[-self.length :], (min(len(given), self.length), *shape))
         return jnp.concatenate([jnp.zeros((self.length - len(given), *shape), default_dtype()), given])
 
+    def _check_regions(self, shape: tuple[int, ...], whose: str) -> None:
+        n, shape = self.kernel.n_regions, shape or (1,)
+        if n is not None and shape[-1] != n:
+            raise argument_error(
+                Argument("kernel", "HRFBold"),
+                f"must have one response, or one for each of the {shape[-1]} regions of {whose}",
+                f"has {n}",
+            )
+
     def _scaled(self, convolved: Any) -> Any:
         p = self.p
         return p.k_1 * p.V_0 * (convolved - p.baseline)
@@ -216,22 +231,24 @@ class HRFBold(ShowsConstructor, ScaledDrive):
     # --- in a run ---------------------------------------------------------------------------------------------------
     def init_state(self, batch_size: Any = None, *, rng: Any = None, **kwargs: Any) -> None:
         check_sized(self, self.sized)
+        self._check_regions(self.varshape, "`in_size`")
         super().init_state(batch_size, rng=rng, **kwargs)
 
     def prepare(self) -> Any:
-        """What a row adds to the samples to come: weights of shape (samples, updates until the next sample)."""
-        n = math.ceil(self.length / self.stride)
-        return jnp.pad(self.weights(), (0, n * self.stride - self.length)).reshape(n, self.stride)
+        """What a row adds to the samples to come: weights (samples, updates until the next sample, regions if any)."""
+        n, weights = math.ceil(self.length / self.stride), self.weights()
+        return _padded(weights, n * self.stride).reshape(n, self.stride, *weights.shape[1:])
 
     def _initial(self, rng: Any) -> dict[str, Any]:
         batch = self._batch or ()
         past = self._past((*batch, *self.varshape))[::-1]  # the latest row first
         table = self.prepare()
-        seen = jnp.tensordot(self.weights(), past, 1)
+        seen = _summed(self.weights(), past)
         # Row a has its weight a + stride (j + 1) in the sample j to come.
-        spread = jnp.pad(table.reshape(-1), (0, len(past) + self.stride))
+        flat = table.reshape(-1, *table.shape[2:])
+        spread = _padded(flat, len(flat) + len(past) + self.stride)
         start = self.stride * np.arange(1, len(table) + 1)[:, None] + np.arange(len(past))
-        pending = jnp.tensordot(spread[np.minimum(start, len(spread) - 1)], past, 1)
+        pending = _summed(spread[np.minimum(start, len(spread) - 1)], past, 1)
         place = len(batch)  # the batch comes first, as in all states
         return {
             "seen": seen,
@@ -251,7 +268,7 @@ class HRFBold(ShowsConstructor, ScaledDrive):
         passed = passed + 1
         n = jnp.reshape(passed, -1)[0]  # the same in the whole batch
         column = lax.dynamic_index_in_dim(table, self.stride - n, 1, keepdims=False)
-        column = column.reshape(-1, *[1] * len(self.varshape))
+        column = _over_rows(column, len(self.varshape))
         pending = pending + column * jnp.expand_dims(jnp.broadcast_to(z, shape), axis)
         first = lax.index_in_dim(pending, 0, axis, keepdims=False)
         shifted = jnp.concatenate(
@@ -268,6 +285,23 @@ class HRFBold(ShowsConstructor, ScaledDrive):
         return self._scaled(self.seen.value)
 
 
+# --- weights of shape (..., rows), or (..., rows, regions) where regions differ ---------------------------------------
+def _padded(weights: Any, length: int) -> Any:
+    return jnp.pad(weights, [(0, length - len(weights)), *[(0, 0)] * (weights.ndim - 1)])
+
+
+def _over_rows(weights: Any, ndim: int) -> Any:
+    """Weights of one axis, and perhaps of regions, to multiply rows with `ndim` axes after the first."""
+    return weights.reshape(len(weights), *[1] * (ndim + 1 - weights.ndim), *weights.shape[1:])
+
+
+def _summed(weights: Any, rows: Any, more: int = 0) -> Any:
+    """The weighted sum over rows, of weights with `more` axes before those of the rows."""
+    if weights.ndim == 1 + more:
+        return jnp.tensordot(weights, rows, 1)
+    return jax.vmap(lambda w, x: jnp.tensordot(w, x, 1), (-1, -1), -1)(weights, rows)
+
+
 # Rows of zeros before and after, for a response of this length.
 _PADDING = {
     "valid": lambda k: (0, 0),
@@ -279,16 +313,17 @@ _PADDING = {
 def _by_fft(rows: Any, weights: Any, stride: int) -> Any:
     """The valid part of a convolution along the first axis, without its first row: every `stride`-th."""
     n = len(rows)  # what a circular convolution wraps around lies before the valid part
-    spectrum = jnp.fft.rfft(weights, n).reshape(-1, *[1] * (rows.ndim - 1))
+    spectrum = _over_rows(jnp.fft.rfft(weights, n, axis=0), rows.ndim - 1)
     return jnp.fft.irfft(jnp.fft.rfft(rows, axis=0) * spectrum, n, axis=0)[len(weights) - 1 + stride :: stride]
 
 
 def _directly(rows: Any, weights: Any, stride: int) -> Any:
     """The same as sums, of those rows alone."""
-    series = jnp.moveaxis(rows[stride:], 0, -1)
-    flat = series.reshape(-1, 1, series.shape[-1])
+    series, n = jnp.moveaxis(rows[stride:], 0, -1), weights[0].size
+    flat = series.reshape(-1, n, series.shape[-1])
+    kernels = weights[::-1].reshape(-1, 1, n).T.astype(flat.dtype)
     out = lax.conv_general_dilated(
-        flat, weights[::-1].reshape(1, 1, -1).astype(flat.dtype), (stride,), "VALID", precision=lax.Precision.HIGHEST
+        flat, kernels, (stride,), "VALID", feature_group_count=n, precision=lax.Precision.HIGHEST
     )
     return jnp.moveaxis(out.reshape(*series.shape[:-1], -1), -1, 0)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Iterable
 from typing import Any
 
 import brainunit as u
@@ -13,11 +14,13 @@ from brainstate.nn import Param
 from jax import lax
 from jax.scipy.special import gammaln
 
+from brainmass._common.messages import Argument, argument_error
 from brainmass._common.precision import default_dtype
 from brainmass._common.times import milliseconds
 from brainmass.dynamics.checks import as_input
 from brainmass.dynamics.declared import WithRows
 from brainmass.dynamics.fields import Domain, Par, param, positive, setting
+from brainmass.forward.units import HERTZ, SECONDS, SECONDS_SQUARED, plain_value
 
 __all__ = [
     "DoubleExponentialHRFKernel",
@@ -29,15 +32,13 @@ __all__ = [
 
 _shape = Domain("> 1", lambda x: np.isfinite(x) & (x > 1), (1.0, 0.0, np.nan))
 
-_SECONDS: Any = (u.UNITLESS, u.second)
-_HERTZ: Any = (u.UNITLESS, u.Hz)
-
 
 class HRFKernel(WithRows):
     """Base of the haemodynamic response functions: `kernel(t)` gives the response at the time `t` after an impulse.
 
     `t` is a time of any shape, a plain number is read in ms; the response is a plain number, and zero before the
-    impulse. Parameters are plain numbers in seconds or hertz, or quantities.
+    impulse. Parameters are plain numbers in seconds or hertz, or quantities; some may have shape (N,), a value for each
+    region, and the response then has a last axis of N.
     """
 
     duration: Any = setting(
@@ -47,10 +48,27 @@ class HRFKernel(WithRows):
     def _admitted(self, key: str, value: Any) -> Any:
         if key == "duration":
             milliseconds(key, value, self._owner, positive=True)  # or an error of its kind
-        return super()._admitted(key, value)
+        value = super()._admitted(key, value)
+        if key in self._params and len(shape := u.math.shape(value.value())) > 1:
+            what = Argument(key, self._owner, self._params[key].doc)
+            raise argument_error(what, "must be one number, or one for each region", f"has shape {shape}")
+        return value
+
+    def shape_of(self, key: str, value: Any) -> tuple[int, ...] | None:
+        n = self._count({name for name in self._params if name != key})
+        return None if n is None else (n,)
 
     @abstractmethod
     def __call__(self, t: Any) -> Any: ...
+
+    @property
+    def n_regions(self) -> int | None:
+        """How many regions have a response of their own; None: all have the same."""
+        return self._count(self._params)
+
+    def _count(self, names: Iterable[str]) -> int | None:
+        params = [vars(self).get(name) for name in names]
+        return next((shape[0] for p in params if p is not None and (shape := u.math.shape(p.value()))), None)
 
     @property
     def _duration(self) -> float:
@@ -58,13 +76,8 @@ class HRFKernel(WithRows):
 
     def _seconds(self, t: Any) -> Any:
         time = as_input(self._owner, "t", u.ms, t).to_decimal(u.second)
-        return jnp.asarray(time, default_dtype())
-
-
-def _plain(parameter: Param, unit: u.Unit = u.UNITLESS) -> Any:
-    """The value of a parameter as a plain number in this unit."""
-    value = parameter.value()
-    return value.to_decimal(unit) if isinstance(value, u.Quantity) else value
+        time = jnp.asarray(time, default_dtype())
+        return time if self.n_regions is None else time[..., None]
 
 
 class FirstOrderVolterraHRFKernel(HRFKernel):
@@ -79,13 +92,15 @@ class FirstOrderVolterraHRFKernel(HRFKernel):
     Reference: Friston, Mechelli, Turner, Price 2000, NeuroImage 12:466.
     """
 
-    tau_s: Par = param(default=0.8, doc="decay time of the vasodilatory signal, s", domain=positive, unit=_SECONDS)
-    tau_f: Par = param(default=0.4, doc="inverse of the flow-dependent elimination, s²", domain=positive)
+    tau_s: Par = param(default=0.8, doc="decay time of the vasodilatory signal, s", domain=positive, unit=SECONDS)
+    tau_f: Par = param(
+        default=0.4, doc="inverse of the flow-dependent elimination, s²", domain=positive, unit=SECONDS_SQUARED
+    )
     scaling: Par = param(default=1.0 / 3.0, doc="factor")
 
     def __call__(self, t: Any) -> Any:
         t = self._seconds(t)
-        decay, elimination = 1 / (2 * _plain(self.tau_s, u.second)), 1 / _plain(self.tau_f)
+        decay, elimination = 1 / (2 * plain_value(self.tau_s, u.second)), 1 / plain_value(self.tau_f, u.second**2)
         return jnp.where(t > 0, self.scaling.value() * _oscillation(jnp.maximum(t, 0), decay, elimination), 0.0)
 
 
@@ -113,13 +128,13 @@ class GammaHRFKernel(HRFKernel):
     Reference: Boynton, Engel, Glover, Heeger 1996, J. Neurosci. 16:4207.
     """
 
-    tau: Par = param(default=1.08, doc="time constant, s", domain=positive, unit=_SECONDS)
+    tau: Par = param(default=1.08, doc="time constant, s", domain=positive, unit=SECONDS)
     n: Par = param(default=3.0, doc="phase delay", domain=_shape)
     a: Par = param(default=0.1, doc="maximum")
 
     def __call__(self, t: Any) -> Any:
-        n = _plain(self.n)
-        return self.a.value() * _gamma(self._seconds(t) / _plain(self.tau, u.second), n) / _gamma(n - 1, n)
+        n = plain_value(self.n)
+        return self.a.value() * _gamma(self._seconds(t) / plain_value(self.tau, u.second), n) / _gamma(n - 1, n)
 
 
 def _gamma(x: Any, n: Any) -> Any:
@@ -138,10 +153,10 @@ class DoubleExponentialHRFKernel(HRFKernel):
     Reference: Polonsky, Blake, Braun, Heeger 2000, Nat. Neurosci. 3:1153.
     """
 
-    tau_1: Par = param(default=7.22, doc="decay time of the first oscillation, s", domain=positive, unit=_SECONDS)
-    tau_2: Par = param(default=7.4, doc="decay time of the second oscillation, s", domain=positive, unit=_SECONDS)
-    f_1: Par = param(default=0.03, doc="frequency of the first oscillation, Hz", domain=positive, unit=_HERTZ)
-    f_2: Par = param(default=0.12, doc="frequency of the second oscillation, Hz", domain=positive, unit=_HERTZ)
+    tau_1: Par = param(default=7.22, doc="decay time of the first oscillation, s", domain=positive, unit=SECONDS)
+    tau_2: Par = param(default=7.4, doc="decay time of the second oscillation, s", domain=positive, unit=SECONDS)
+    f_1: Par = param(default=0.03, doc="frequency of the first oscillation, Hz", domain=positive, unit=HERTZ)
+    f_2: Par = param(default=0.12, doc="frequency of the second oscillation, Hz", domain=positive, unit=HERTZ)
     amp_1: Par = param(default=0.1, doc="amplitude of the first oscillation")
     amp_2: Par = param(default=0.1, doc="amplitude of the second oscillation")
     a: Par = param(default=0.1, doc="maximum within `duration`")
@@ -155,7 +170,11 @@ class DoubleExponentialHRFKernel(HRFKernel):
 
     def _raw(self, t: Any) -> Any:
         def oscillation(amplitude: Param, tau: Param, f: Param) -> Any:
-            return _plain(amplitude) * jnp.exp(-t / _plain(tau, u.second)) * jnp.sin(2 * np.pi * _plain(f, u.Hz) * t)
+            return (
+                plain_value(amplitude)
+                * jnp.exp(-t / plain_value(tau, u.second))
+                * jnp.sin(2 * np.pi * plain_value(f, u.Hz) * t)
+            )
 
         return oscillation(self.amp_1, self.tau_1, self.f_1) - oscillation(self.amp_2, self.tau_2, self.f_2)
 
@@ -166,10 +185,10 @@ class DoubleExponentialHRFKernel(HRFKernel):
         """
         last = self._duration / 1000
         grid = jnp.linspace(0.0, last, 4001, dtype=default_dtype())
-        t = grid[jnp.argmax(self._raw(grid))]
-        slope = jax.grad(self._raw)
+        t = grid[jnp.argmax(self._raw(grid if self.n_regions is None else grid[:, None]), axis=0)]
+        slope = jax.grad(lambda t: self._raw(t).sum())  # of each region in its own time
         for _ in range(3):
-            curvature = jax.grad(slope)(t)
+            curvature = jax.grad(lambda t: slope(t).sum())(t)
             step = jnp.where(curvature < 0, slope(t) / jnp.where(curvature < 0, curvature, -1.0), 0.0)
             t = jnp.clip(t - jnp.clip(step, -grid[1], grid[1]), 0.0, last)
         return lax.stop_gradient(t)
@@ -187,9 +206,9 @@ class MixtureOfGammasHRFKernel(HRFKernel):
 
     a_1: Par = param(default=6.0, doc="shape of the response", domain=_shape)
     a_2: Par = param(default=13.0, doc="shape of the undershoot", domain=_shape)
-    l: Par = param(default=1.0, doc="rate, per s", domain=positive, unit=_HERTZ)  # noqa: E741
+    l: Par = param(default=1.0, doc="rate, per s", domain=positive, unit=HERTZ)  # noqa: E741
     c: Par = param(default=0.4, doc="weight of the undershoot")
 
     def __call__(self, t: Any) -> Any:
-        x = _plain(self.l, u.Hz) * self._seconds(t)
-        return _gamma(x, _plain(self.a_1)) - self.c.value() * _gamma(x, _plain(self.a_2))
+        x = plain_value(self.l, u.Hz) * self._seconds(t)
+        return _gamma(x, plain_value(self.a_1)) - self.c.value() * _gamma(x, plain_value(self.a_2))
