@@ -28,8 +28,10 @@ class Blocks(brainstate.nn.Module):
 
     def __init__(self, steps: np.ndarray, block: int, source: np.ndarray | None = None):
         super().__init__()
+        # The past is at least a block long: a window of `block` steps is then read in one piece, wherever it begins.
         self.block, self.depth = block, max(int(steps.max()), block)
         self.n_out = len(steps)
+        # Of delays spread evenly over 1 to 250 steps, and blocks of 16, six in a hundred are near: a narrow table.
         near = _positions((steps > 0) & (steps < block))
         self.steps = brainstate.LongTermState(jnp.asarray(steps))
         self.near = brainstate.LongTermState(jnp.asarray(near))
@@ -40,6 +42,8 @@ class Blocks(brainstate.nn.Module):
     def layout(self, weights: Any) -> dict[str, Any]:
         """Weights and tables as they are used; a run computes it once."""
         steps = self.steps.value
+        # A weight stands in one of the two tables and is zero in the other: its gradient comes back through one of
+        # them.
         near = jnp.where((steps > 0) & (steps < self.block), weights, 0)
         return {
             "near": jnp.take_along_axis(near, self.near.value, axis=1),
@@ -56,6 +60,9 @@ class Blocks(brainstate.nn.Module):
         # the first steps of the ring are written at its end as well, so that no window wraps around
         for at in slot, jnp.where(slot < self.block, slot + self.depth, slot):
             past = lax.dynamic_update_slice_in_dim(past, sent[..., None].astype(past.dtype), at, axis=-1)
+        # After the past is written: over a delay of just a block, the last of a window is what has just been sent.
+        # Blocks of 16, a delay of 20, after step 100: what arrives at steps 101 to 116 left at 81 to 96, and over a
+        # delay of 16 at 85 to 100.
         upcoming = self._ahead(table, now, past, upcoming)
         return past, upcoming, self.arriving(table, now + 1, past, upcoming)
 
@@ -67,7 +74,12 @@ class Blocks(brainstate.nn.Module):
     def under_way(self, table: Any, now: Any, past: Any) -> Any:
         """What is under way at the end of the last step, from the past: to the bit what the steps worked out."""
         return lax.fori_loop(
-            0, self.block, lambda k, x: self._ahead(table, now - self.block + k, past, x), self._nothing(past)
+            # The parts of the last block, each in its turn and in the same order: sums of floating point numbers
+            # depend on it.
+            0,
+            self.block,
+            lambda k, x: self._ahead(table, now - self.block + k, past, x),
+            self._nothing(past),
         )
 
     def _ahead(self, table: Any, now: Any, past: Any, upcoming: Any) -> Any:
@@ -94,6 +106,8 @@ class Blocks(brainstate.nn.Module):
 
         `past` is that at the end of the step. Linear in the slopes, and made of what JAX can transpose.
         """
+        # Products are bilinear, w x: `step` is linear in x for a given w, and this is the other half, linear in w for
+        # a given x.
         added = self._part_by_weights(table, slopes["far"], now, past)
         return added, self.arriving_by_weights(table, slopes, now + 1, past, added)
 
@@ -138,6 +152,8 @@ class MatrixBlocks(Blocks):
         super().__init__(steps, block)
         n = steps.shape[1]
         self._rounds, self._at_once = _rounds(n, block)
+        # Filled up to a whole number of turns: 84 sources in blocks of 16 are six a turn, and 96 rows, of which
+        # twelve have no weight. Sources come first, so that the turn of one is a slice.
         sources = np.zeros((self._rounds * self._at_once * block, len(steps)), np.int32)
         sources[:n] = np.where(steps >= block, steps, 0).T
         self.far_steps = brainstate.LongTermState(jnp.asarray(sources))
@@ -178,6 +194,7 @@ class ListBlocks(Blocks):
         super().__init__(steps, block, source)
         # Of each row the longer delays, by place; what fills up has no weight.
         far = _positions(steps >= block)
+        # Places are a multiple of what a turn goes through at once, and at least one round.
         width = -(-max(far.shape[1], 1) // (_PLACES * block)) * _PLACES * block
         self.far = brainstate.LongTermState(jnp.asarray(far))
 
@@ -220,6 +237,7 @@ class ListBlocks(Blocks):
 def by_source(steps: np.ndarray, source: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Delays of the connections from each source, filled up with zeros, and where each stands in the list by target."""
     edges = np.flatnonzero(steps)
+    # Stable, so that the targets of a source stay in their order, and one list always turns into the same.
     edges = edges[np.argsort(source.reshape(-1)[edges], kind="stable")]
     row = source.reshape(-1)[edges]
     count = np.bincount(row)

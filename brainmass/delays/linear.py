@@ -23,6 +23,7 @@ def linear(there: Callable[[Any, Any], Any], back: Callable[[Any, Any], Any], kn
 
     Of operations in a row only the transpose of the whole need be right.
     """
+    # A primitive binds arrays and not trees: both operations are made ones of flat lists, which know their trees.
     known, of_known = jax.tree.flatten(known)
     given, of_given = jax.tree.flatten(given)
     of_result = jax.tree.structure(jax.eval_shape(there, of_known.unflatten(known), of_given.unflatten(given)))
@@ -58,6 +59,8 @@ def _slope(leaves: Any, slopes: Any, *, there: Any, back: Any, n_known: int) -> 
     value = _linear.bind(*leaves, there=there, back=back, n_known=n_known)
     d_given = [ad.instantiate_zeros(x) for x in slopes[n_known:]]
     slope = _linear.bind(*known, *d_given, there=there, back=back, n_known=n_known)
+    # `there` is linear in what is given, and so its own slope there. In what is known it is any function: JAX derives
+    # it, and only where something moves, as the derivative of a whole step costs as much as several.
     moving = [k for k, x in enumerate(slopes[:n_known]) if type(x) is not ad.Zero]
     if moving:
 
@@ -74,12 +77,15 @@ def _slope(leaves: Any, slopes: Any, *, there: Any, back: Any, n_known: int) -> 
 
 def _transpose(cotangents: Any, *leaves: Any, there: Any, back: Any, n_known: int) -> list[Any]:
     cotangents = [ad.instantiate_zeros(x) for x in cotangents]
+    # The two ways change places, so that the transpose of the transpose is the operation again.
     slopes = _linear.bind(*leaves[:n_known], *cotangents, there=back, back=there, n_known=n_known)
     of_given = [x if ad.is_undefined_primal(y) else None for x, y in zip(slopes, leaves[n_known:], strict=True)]
     return [None] * n_known + of_given
 
 
 def _batch(leaves: Any, axes: Any, *, there: Any, back: Any, n_known: int) -> tuple[Any, Any]:
+    # Both ways are mapped over the same axes, and of a transpose no one knows yet which cotangents will have lanes:
+    # all that is given gets them, while what is known keeps its own.
     size = next(x.shape[axis] for x, axis in zip(leaves, axes, strict=True) if axis is not None)
     first = tuple(None if axis is None else axis for axis in axes[:n_known])
     given = [
@@ -99,5 +105,7 @@ ad.primitive_jvps[_linear] = _slope
 ad.primitive_transposes[_linear] = _transpose
 batching.primitive_batchers[_linear] = _batch
 mlir.register_lowering(
-    _linear, mlir.lower_fun(lambda *leaves, there, back, n_known: there(*leaves), multiple_results=True)
+    # Compiled is the way there alone: the way back is in a program only where a transpose has put it in place of it.
+    _linear,
+    mlir.lower_fun(lambda *leaves, there, back, n_known: there(*leaves), multiple_results=True),
 )

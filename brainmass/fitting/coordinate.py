@@ -43,6 +43,8 @@ class Coordinate:
         whole = self._own.forward(raw)
         self.sharing = Sharing(self.what, free.shared, u.math.shape(whole), getattr(owner, "varshape", (None,))[-1])
         self.like = self.sharing.mean(whole)
+        # Where nothing is shared and the transform is its own, the stored number itself: forwards and back again is
+        # not the same to the last bit, and a fit of no steps would change the model.
         as_it_is = self.like is whole and self.transform is self._own
         self.start = raw if as_it_is else self._before()
         self.unit, self.shape = u.get_unit(self.like), u.math.shape(self.like)
@@ -78,6 +80,7 @@ class Coordinate:
         """The value at a place from 0 (low) to 1 (high)."""
         place = place.reshape(self.shape)
         if self.log:
+            # Both ends are hit exactly: low + place (high - low) may lie beyond high by rounding.
             return self.value(jnp.exp((1 - place) * np.log(self.low) + place * np.log(self.high)))
         return self.value((1 - place) * self.low + place * self.high)
 
@@ -93,6 +96,8 @@ class Coordinate:
         low, high = self.kept
         value = self.transform.forward(raw)
         if low is not None:
+            # Compared after the transform, where bounds are meant, and moved before it, where the optimiser steps.
+            # What lies within stays as it is, to the bit.
             raw = u.math.where(value < self.value(low), self.transform.inverse(self.value(low)), raw)
         if high is not None:
             raw = u.math.where(value > self.value(high), self.transform.inverse(self.value(high)), raw)

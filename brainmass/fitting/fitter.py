@@ -162,6 +162,7 @@ class Fitter(Closed):
         simulator = model if isinstance(model, Simulator) else None
         self.model: brainstate.nn.Module = model.model if isinstance(model, Simulator) else model
         self.backend = backend
+        # A number counts samples of what is predicted, of any function; a time belongs to the run, and needs one.
         run["transient"], samples = (None, transient) if isinstance(transient, int) else (transient, 0)
         self._recorded: Recorded | None = None
         if loss_fn is not None or predict is not None:
@@ -255,8 +256,10 @@ class Fitter(Closed):
         saved = None if resume is None else Saved.read_for(as_path(resume, Argument("resume", "fit")), described)
         with Course(orders, described, saved) as course:
             self._failure = Failure("")
+            # A closer look costs a few runs and is taken once, where a fit has met a loss that is no number.
             course.explain = partial(self._explain, course, given)
             raw = self._solver.run(course, structure, given, space)
+        # Before anything else can fail: a fit of hours can be saved, and gone on from.
         self._last = Saved(described, course.snapshot())
         return self._finish(course, found, given, structure, raw)
 
@@ -361,6 +364,7 @@ class Fitter(Closed):
         return found.structure, str(shapes_of(given.theta)), number
 
     def _given(self, found: Inventory, space: SearchSpace, target: Any, seed: Any) -> Given:
+        # Arguments of the compiled step, not constants in it: a second fit, after model.w = 0.4, need not compile.
         fixed = {path: x for path, x in found.raw().items() if path not in space.sides}
         return Given(space.start, fixed, as_key(seed), target)
 

@@ -90,6 +90,8 @@ class Problem:
         """The loss; of rows the mean. Priors and regularisations are added once."""
         compared, penalty = self._compared(theta, fixed, key, target, plain)
         compared = u.get_mantissa(compared)
+        # Added to the mean over rows, and not to each: the weight of a prior does not depend on how many rows there
+        # are.
         return (jnp.mean(compared, axis=0) if isinstance(target, Rows) else compared) + penalty
 
     def losses(self, theta: Values, fixed: Values, key: Any, rows: Rows) -> Any:
@@ -176,6 +178,7 @@ class Problem:
         return compared, self.space.penalty(theta, self._on(theta, fixed, plain)[1], plain)
 
     def _on(self, theta: Values, fixed: Values, plain: bool) -> tuple[Any, Inventory]:
+        # A copy, made within the trace: to write traced values into the model of the user would leave tracers there.
         copy, found = Template(self.subject).on({**fixed, **theta})
         note_given(found, theta)
         self.space.put(theta, found, plain)

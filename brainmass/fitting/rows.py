@@ -55,6 +55,8 @@ def minibatch(rows: Rows, words: Any, step: int, size: int) -> Rows:
     They follow from the seed and the number of the step alone.
     """
     n, first = len(rows.which), step * size
+    # Ten rows, four a step: steps see 0-3, 4-7, then 8 and 9 of this order and two of the next. That of an epoch is
+    # drawn from its number, so that a fit that goes on needs no more than the number of its step.
     epochs = range(first // n, (first + size - 1) // n + 1)
     order = np.concatenate([np.random.default_rng([*np.asarray(words), 2, e]).permutation(n) for e in epochs])
     return rows._replace(which=order[first % n :][:size].astype(np.int32))
@@ -63,4 +65,5 @@ def minibatch(rows: Rows, words: Any, step: int, size: int) -> Rows:
 def chunks(rows: Rows, size: int) -> list[Rows]:
     """All rows, so many at a time; the last are filled up by the first."""
     n = len(rows.which)
+    # All of one size, so that one compiled program serves; what the last has too much is cut off by who asked.
     return [rows._replace(which=np.arange(i, i + size, dtype=np.int32) % n) for i in range(0, n, size)]

@@ -42,6 +42,8 @@ class SearchSpace:
         for path, side in self.sides.items():
             param = found.params[path]
             param.val = side.sharing.spread(theta[path])
+            # `plain` values come from a box and are in the unit of the equations: a transform would act on them
+            # twice.
             param.t = IdentityT() if plain else side.transform
 
     def store(self, theta: Values, found: Inventory) -> None:
@@ -49,6 +51,7 @@ class SearchSpace:
         for path, side in self.sides.items():
             param, value = found.params[path], side.stored(theta[path])
             if param.fit:
+                # Into the state that is there: others may hold it.
                 param.val.value = value  # pyright: ignore[reportAttributeAccessIssue]
             else:
                 param.val = value
@@ -103,6 +106,7 @@ class SearchSpace:
     def sample(self, key: Any, n: int) -> Values:
         """`n` values of each parameter that has a prior or, evenly, bounds."""
         within = {path: side for path, side in self.sides.items() if side.prior is None and side.low is not None}
+        # All at once from one generator; priors draw each from a key of its name, so that one more changes no other.
         places = np.random.default_rng(np.asarray(key)).uniform(size=(n, sum(side.size for side in within.values())))
         priors = {path: side for path, side in self.sides.items() if side.prior is not None}
         drawn = {
@@ -119,6 +123,7 @@ class SearchSpace:
 
     def at(self, place: Any) -> Values:
         """Values, after their transforms, at a place in the unit cube."""
+        # A place is one row: the numbers of the first parameter, then those of the second, as `place` lines them up.
         return self._at(self.sides, place)
 
     def _at(self, sides: Mapping[str, Coordinate], place: Any) -> Values:
@@ -175,6 +180,8 @@ class Arcs:
 
     def __init__(self, space: SearchSpace):
         box = Box(space)
+        # x = arcsin(2z - 1) is where (1 + sin x)/2 is z; at z = 0 and 1 its slope is zero, and no gradient leads
+        # away.
         self.start = np.arcsin(2 * np.clip(box.start, 1e-3, 1 - 1e-3) - 1)
         self.values, self.stored = (lambda x: box.values(_arc(x))), (lambda x: box.stored(_arc(x)))
 

@@ -25,6 +25,8 @@ class Arranged:
 
     def is_from(self, conn: Any, speed: Any, rest: tuple) -> bool:
         """Whether it was made from these; `rest` ends with the lengths, an array, which are compared by identity."""
+        # By identity: to compare the numbers of 10,000 x 10,000 weights before each run would take longer than short
+        # runs.
         same = self.conn is conn and self.speed is speed and self.rest[:-1] == rest[:-1]
         return same and self.rest[-1] is rest[-1]
 

@@ -116,6 +116,7 @@ class Coupling(WithRows):
                 f"has shape {shape}",
             )
         self._shape, self._lengths = shape, _lengths_in_mm(conn, self._lengths, self._sources is None)
+        # A matrix in place of a list: nothing may be left of the layout of the list.
         self._sources = self._slots = self._targets = self._places = None
         if isinstance(conn, Edges):
             self._lay_out_edges(conn.rows(), conn.n)
@@ -131,6 +132,7 @@ class Coupling(WithRows):
 
     def _lay_out_edges(self, rows: Any, n: int) -> None:
         self._sources = rows.sources
+        # Half as much to read at each step.
         short = np.uint16 if n <= 2**16 else np.int32
         self._slots = brainstate.LongTermState(jnp.asarray(rows.sources.T.astype(short)))
         if isinstance(rows, SplitTable):
@@ -187,6 +189,8 @@ class Coupling(WithRows):
         if self.targets is None:
             return rows
         values, unit = u.split_mantissa_unit(rows)
+        # A region of many connections has several rows, next to each other: [0, 0, 1, 2, 2, 2] are the targets of six
+        # rows.
         total = jnp.zeros((*values.shape[:-1], self.n_out), values.dtype)
         total = total.at[..., self.targets].add(values, indices_are_sorted=True)
         return u.maybe_decimal(u.Quantity(total, unit=unit))

@@ -42,6 +42,7 @@ class EdgeWeights(ShowsConstructor, ClosedModule, Param):
         start = self.precompute.start
         value = _checked_matrix(Argument("value", "EdgeWeights.set_value"), value)
         _check_same_edges(start, value)
+        # Where there is no connection the gain is log 1 = 0, whatever it is worth: it acts on a zero.
         ratio = u.maybe_decimal(u.math.where(start == 0, 1.0, value / u.math.where(start == 0, 1.0, start)))
         super().set_value(u.math.log(ratio))
 

@@ -43,12 +43,15 @@ class DiffusiveCoupling(Coupling):
     needs_target = True
 
     def post(self, total: Any, target: Any, strength: Any) -> Any:
+        # The sum of w_ij (x_j - x_i) over j is that of w_ij x_j less x_i times that of w_ij: N differences, and not
+        # N².
         return self.k.value() * (total - strength * needed(self, target))
 
 
 class _PostSum(Coupling):
     """Base of the kernels that need no targets."""
 
+    # No row of theirs: to give targets to a kernel that would ignore them is then an unknown argument.
     y: ClassVar[None] = None
 
 
@@ -87,6 +90,7 @@ class SigmoidalCoupling(_PostSum):
     midpoint: Par = param(default=0.0, doc="where half of the strength is reached")
 
     def post(self, total: Any, target: Any, strength: Any) -> Any:
+        # An exponent has no unit: the sum is taken as a number, in the unit of the source.
         drive = self.a.value() * u.get_mantissa(total) + self.b.value() - self.midpoint.value()
         return self.k.value() * jax.nn.sigmoid(self.slope.value() * drive)
 
@@ -129,6 +133,7 @@ class SigmoidalJansenRitCoupling(_PreSum):
     of_sources = ("cmin", "cmax", "midpoint", "r")
 
     def pre(self, x: Any) -> Any:
+        # Midpoint and steepness are numbers in mV, so that potentials in volt are read as what they are.
         x = x.to_decimal(u.mV) if isinstance(x, u.Quantity) and x.unit.has_same_dim(u.mV) else u.get_mantissa(x)
         low: Any = self.cmin.value()
         high: Any = self.cmax.value()
@@ -189,6 +194,7 @@ class KuramotoCoupling(Coupling):
     needs_target = True
 
     def pre(self, x: Any) -> Any:
+        # sin(x_j - y) = sin x_j cos y - cos x_j sin y: what is sent does not depend on who receives it.
         return jnp.stack([jnp.sin(x), jnp.cos(x)])
 
     def post(self, total: Any, target: Any, strength: Any) -> Any:

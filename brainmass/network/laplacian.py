@@ -44,6 +44,8 @@ def laplacian_connectivity(
         laplacian = weights - _diagonal(strength)
     else:
         connected = u.get_mantissa(strength) > eps
+        # One in place of zero before the division, and not a division that is thrown away: the gradient of 0/0 is NaN
+        # even where `where` does not choose it.
         safe = u.get_mantissa(u.math.where(connected, strength, u.math.ones_like(strength)))
         plain = u.get_mantissa(weights)
         identity = _diagonal(connected.astype(plain.dtype))
@@ -119,6 +121,7 @@ class LaplacianConnParam(ShowsConstructor, ClosedModule, Param):
             weights = _checked_weights(f"{_MASK} times `W`", weights * mask)
         self._ask(t=t, reg=reg, fit=fit)
         weights = u.math.asarray(weights, dtype=default_dtype())
+        # Gains of zero: the fit begins at the weights themselves, and e^g keeps every sign and every zero.
         gains = jnp.zeros(u.math.shape(weights), default_dtype())
         super().__init__(gains, t=IdentityT() if t is None else t, reg=reg, fit=fit)
         self.precompute = _OfGains(weights, normalize, eps, return_diag)

@@ -152,6 +152,8 @@ class Network(Module):
             self.noise = _check_noise(noise, self)
             refuse_two_places("Network", self._places())
         except BaseException:
+            # A kernel that was given is free again, so that a call that failed for another reason can be repeated
+            # with it.
             coupling = own.get("coupling")
             if isinstance(coupling, Coupling) and coupling is projections[0].coupling:
                 coupling.release()
@@ -284,6 +286,8 @@ class Network(Module):
                 arrives = within(values[source], values[target], fraction)
                 ports, port = added[target], projection.port
                 if port in ports:
+                    # Two projections may bring the same in different units, mV and V: both are read in that of the
+                    # port, then added.
                     arrives = nodes[target]._read(port, arrives) + nodes[target]._read(port, ports[port])
                 ports[port] = arrives
             return added
@@ -298,6 +302,7 @@ class Network(Module):
         if port is not None:
             target, _, port = port.rpartition(".")
             target = target or self._names[0]
+        # Nothing is sent: to look at the input must not move the past on.
         added = self._field(send=False)([node.state_values() for node in nodes.values()], 0.0)
         return added[list(nodes).index(target)][port or first.port]
 
@@ -329,6 +334,7 @@ class Network(Module):
             raise TypeError("Network.derivative is that of one population; of several, ask each node.")
         node = getattr(self, self._names[0])
         given = dict(zip(node._ports, inputs, strict=False))
+        # Ports of which nothing is said are zero, as in a run.
         held = {port: given.get(port, u.maybe_decimal(0.0 * unit)) for port, unit in node._port_units.items()}
         extra = self._field(send=False)([dict(zip(node._states, state, strict=True))], 0.0)[0]
         return node.derivative(state, t, *(x + node._read(p, extra[p]) if p in extra else x for p, x in held.items()))
@@ -394,6 +400,7 @@ def _signature() -> inspect.Signature:
     """With the arguments of its own connections, and the defaults that they have there, in place of `**own`."""
     *arguments, _ = list(inspect.signature(Network.__init__).parameters.values())
     there = inspect.signature(Projection).parameters
+    # Names, order and defaults stand with Projection; a second list here would drift away from them.
     own = [there[name] for name in OwnConnections.__annotations__]
     return inspect.Signature([*arguments, *own])
 

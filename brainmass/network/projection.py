@@ -317,6 +317,8 @@ class Projection(ShowsConstructor, WithRows):
 
     def _room(self, steps: np.ndarray) -> int:
         room = _ROOM[self.speed.fit] if self._keeps_fractions else 1  # type: ignore[union-attr]
+        # A line of `depth` reaches back `depth - 1` steps, and a delay between two steps reads the later of them as
+        # well.
         return int(np.ceil(room * steps.max())) + 2
 
     def warn_of_odd_delays(self, dt: float, duration: float) -> None:
@@ -360,6 +362,8 @@ class Projection(ShowsConstructor, WithRows):
     def _edges(self) -> np.ndarray:
         """Where a connection is, or may come to be."""
         conn = self.coupling.conn
+        # A weight that is trained may leave zero and become a connection; the gains of EdgeWeights keep a zero for
+        # ever.
         if conn.fit and not isinstance(conn, EdgeWeights):
             return self._allowed
         return self._allowed & self._exists
@@ -379,6 +383,8 @@ class Projection(ShowsConstructor, WithRows):
         x = source.source(self.coupled_var, source.state_values())
         sent = self._leaving(x)
         if self.delay_init is not None:
+            # The past holds what was sent, which is no state where the kernel acts on the source: so does what is
+            # given for it.
             given = self.delay_init(u.math.shape(x))
             sent = self._leaving(given * u.get_unit(x) if u.get_unit(given).dim == u.DIMENSIONLESS else given)
         self._line.start(sent, self.prepared["delayed"])
@@ -401,6 +407,8 @@ class Projection(ShowsConstructor, WithRows):
         tables = {"strength": self.coupling.strength(weights), "delayed": delayed}
         if self.coupling.pairwise:
             return tables | {"each": weights}
+        # Where every connection is delayed, the product without delay is a whole matrix of zeros: left out, not
+        # computed.
         if now is None or (delayed is not None and self._all_delayed[self._may_come]):
             return tables
         return tables | {"now": self.coupling.layout(now)}
@@ -412,6 +420,7 @@ class Projection(ShowsConstructor, WithRows):
     def _weights(self) -> Any:
         weights = self.coupling.conn.value()
         if not np.all(self._allowed):
+            # Times zero and not cut out: weights keep their layout, and those on the diagonal get no gradient.
             weights = weights * self._allowed.astype(default_dtype())
         return weights
 
@@ -436,6 +445,7 @@ class Projection(ShowsConstructor, WithRows):
         """
         tables, coupling = self.prepared, self.coupling
         send = (lambda: self._sent(source, source.state_values())) if advance else None
+        # Once for the step, before its stages: the line moves on by one, and each stage reads between its two ends.
         arriving = self._line.arrivals(send, tables["delayed"])
         knows_itself = self._knows_itself(target)
 

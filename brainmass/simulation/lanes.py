@@ -44,6 +44,7 @@ class Lanes:
         lanes, cores = counts[0], usable_cores()
         if cores == 1 or lanes == 1 or jax.default_backend() != "cpu" or is_traced(args):
             return self.together(*args)
+        # As many parts for each core as it takes to keep them small: 600 lanes on two cores are six parts of 100.
         parts = cores * -(-lanes // (cores * _MOST_IN_A_PART))
         return self._in_parts(args, lanes, -(-lanes // parts), cores)
 
@@ -59,6 +60,7 @@ class Lanes:
             done.append(part(starts.pop(0)))
             self._compiled.add(size)
         with ThreadPoolExecutor(cores) as pool:
+            # A thread begins without the context of its maker, in which settings of JAX, brainstate and a fit are.
             contexts = [copy_context() for _ in starts]
             done += pool.map(lambda context, start: context.run(part, start), contexts, starts)
         last = range(lanes - size * (len(done) - 1))

@@ -51,6 +51,7 @@ def run(machine: Machine, plan: Plan, carry: Carry, start: Any) -> tuple[Carry, 
     """Advance from step `start` through the plan. Samples have shape (n_samples, ...) for each monitor."""
     if plan.horizon is not None:
         machine = replace(machine, step=_cut(machine.step, plan.horizon, start))
+    # Two loops, so that a step of the recorded part need not ask whether the transient is over.
     carry, _ = _OfBlocks(machine, plan, record=False).advance(carry, start, plan.transient)
     recorded = _OfBlocks(machine, plan, record=True)
     carry, samples = recorded.advance(carry, start + plan.transient, plan.n_steps - plan.transient)
@@ -166,6 +167,8 @@ class _OfBlocks(_Stretch):
             carry, samples = self.within.stretch(self.lowest, carry, at_hand, n)
             return self.machine.watch(carry, first + n, n), samples
 
+        # Kept is the carry at the start of a block; the rest is worked out again on the way back. `prevent_cse` is
+        # for code outside of loops.
         return jax.checkpoint(block, prevent_cse=False)(carry, todo)
 
 
@@ -184,6 +187,7 @@ class _OfSteps(_Stretch):
         """Steps, after which nothing is due."""
         if n == 0:
             return carry, {}
+        # A scan of one step is compiled and run as a loop all the same.
         if n == 1:
             return self.machine.step(carry, jax.tree.map(lambda x: x[0], todo)), {}
         return lax.scan(lambda c, x: (self.machine.step(c, x), None), carry, todo)[0], {}
@@ -192,8 +196,10 @@ class _OfSteps(_Stretch):
 def _scan(unit: Callable[[Carry, Any], tuple[Carry, Samples]], carry: Carry, xs: Any) -> tuple[Carry, Samples]:
     """Scan over units, and line their samples up along one time axis."""
     count = len(jax.tree.leaves(xs)[0])
+    # As above: one unit needs no loop.
     if count == 1:
         return unit(carry, jax.tree.map(lambda x: x[0], xs))
+    # (units, samples of each, ...) becomes (samples, ...): units follow one another in time.
     carry, samples = lax.scan(unit, carry, xs)
     return carry, jax.tree.map(lambda x: x.reshape(x.shape[0] * x.shape[1], *x.shape[2:]), samples)
 

@@ -84,6 +84,7 @@ def steps_of_run(duration: Any, dt: Any) -> int:
     n, exact = nearest_step("duration", duration, dt)
     if exact:
         return steps_in("duration", duration, dt, minimum=1)
+    # Down, and not to the nearest: a run is no longer than was asked for.
     n = math.floor(milliseconds("duration", duration) / milliseconds("dt", dt))
     _warn(f"{_odd('duration', duration, dt)}: it takes {n} steps and ends at {show(n * dt)}.")
     return _at_least(1, "duration", n, duration)
@@ -114,6 +115,7 @@ def _warn(text: str) -> None:
 
 def interval_in_steps(interval: Any, dt: Any) -> int:
     """The number of whole steps in an interval, at least one."""
+    # 0.3 ms / 0.1 ms is 2.9999999999999996: the small number lets it count as three.
     return max(1, int(milliseconds("interval", interval) / milliseconds("dt", dt) + 1e-6))
 
 
@@ -177,6 +179,7 @@ def make_plan(
                 f"takes in a value every {short} steps and monitor `{other}` every {long}: one must divide the other",
                 hint="Change the `every` of one, or make two runs with the same seed.",
             )
+    # Tuples, which can be keys: the same settings give the very same plan, by which compiled programs are found.
     kinds = tuple(periods.items()), tuple(targets.items()), tuple(exact.items())
     return _plan(n_steps, transient, *kinds, block, horizon)
 
@@ -207,6 +210,7 @@ def _plan(
         for name, most in targets.items()
     }
     levels = _levels(exact.values(), [*periods.values(), *intervals.values()])
+    # Only now: exact intervals were levels from the start, the others had to fit them.
     intervals |= exact
     observed = {name: _level_of(interval, levels) for name, interval in intervals.items()}
     recorded = {name: _level_of(period, levels) for name, period in periods.items()}
@@ -252,6 +256,8 @@ def _insert_block(levels: list[int], target: int, n_steps: int) -> tuple[tuple[i
     above = [level for level in levels if level > target]
     base = below[-1] if below else 1
     count, wanted = (above[0] if above else n_steps) // base, max(1, target // base)  # in units of the base
+    # Within a third and three times what is wanted: where no divisor lies there, a second, shorter block is the
+    # lesser evil.
     divisors = [d for d in range(max(1, wanted // 3), min(count, 3 * wanted) + 1) if count % d == 0]
     block = base * min(divisors or [min(wanted, count)], key=lambda d: abs(math.log(d / wanted)))
     return tuple(sorted({*levels, block})), block

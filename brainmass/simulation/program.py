@@ -54,6 +54,7 @@ _OUTPUT = " output"  # where what `update` returned stands beside what observers
 
 def _stream(name: str) -> int:
     """The number of a random stream; that of one process does not depend on which others there are."""
+    # Not hash(), which Python salts: the streams of one seed must be the same tomorrow.
     return zlib.crc32(name.encode())
 
 
@@ -109,6 +110,7 @@ class Program:
                 check_phases(name, monitor, bundle.model)
             if isinstance(monitor.source, str) and name not in self.fed:
                 read(bundle.model, monitor.source, [other for other in bundle.observers if other != name])
+        # For one lane; a state that is given may have one more axis.
         self.states = {path: u.math.shape(x) for path, x in found.state_values().items()}
         self._shapes: dict[str, tuple[int, ...]] | None = None
         self.makes_states = bool(stateful(inventory(bundle.model)))  # else a run starts from the states it finds
@@ -206,10 +208,14 @@ class _Run:
         driven = [n for n in self.plan.observed if n not in fed]
         observers = self.bind(states)[0].observers
         zeros = {n: self.driving(n, observers[n], states) for n in driven}
+        # BOLD every 20 steps sees their mean, and not the last of them: an activity that is fast against the
+        # haemodynamics would else be aliased. An observer that does not average reads the state as it is.
         gathered = {n: Gathered.none(zeros[n], self.plan.observed[n]) for n in driven if observers[n].averages}
         if any(monitor.what is RETURNED for monitor in self.program.monitors.values()):
             gathered[_OUTPUT] = self.returned_zeros(states)
+        # Those that see another observer come after it: they take what it has just updated.
         order = driven + list(fed)
+        # -1: no state was ever seen to be infinite. Integers cannot be, and are not looked at.
         never = {path: jnp.full(u.math.shape(x), -1, jnp.int32) for path, x in states.items() if _is_float(x)}
         machine = loop.Machine(
             step=self.step,
@@ -228,6 +234,7 @@ class _Run:
         bundle, found = self.program.template.bind(self.natural, prepared=self.prepared)
         if given:
             found.modules = {p: m for p, m in found.modules.items() if p.partition(".")[0] != "model"}
+        # A generator of its own stream: initial values stay the same, whether a run has noise or not.
         initialise(stateful(found), brainstate.random.RandomState(fold(self.key, _stream("initial values"))))
         return {**inventory(bundle).state_values(), **given}
 
@@ -320,6 +327,7 @@ class _Run:
                 seen = bundle.observers[source].signal()
             else:
                 seen = gathered[name].total / interval if name in gathered else self.activity(name, states)
+            # Its own step: an observer that is updated every 20 steps integrates over 20.
             with brainstate.environ.context(dt=interval * self.dt):
                 observer.update(seen)
             states = found.state_values()
@@ -347,6 +355,7 @@ class _Run:
 
 def _depends(jaxpr: Any) -> bool:
     """Whether what comes out depends on the first argument."""
+    # Backwards through the program, from what comes out to what it is made of.
     needed = {id(x) for x in jaxpr.outvars}
     for equation in reversed(jaxpr.eqns):
         if any(id(x) in needed for x in equation.outvars):

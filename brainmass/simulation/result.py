@@ -127,6 +127,7 @@ class Result(Closed, MutableMapping[str, Any]):
     def __iter__(self) -> Iterator[str]:
         names = [*self._monitors]
         names += ["output"] if self._output is not None else []
+        # Of monitors with different periods no one time axis is that of the result: each has its own in `times`.
         names += ["ts"] if len(self._axes) == 1 else []
         return iter(dict.fromkeys([*names, *self._assigned]))
 

@@ -211,6 +211,7 @@ class Simulator(Closed):
             return result
         if (probe := context.present().probe) is not None:
             probe.n_runs += 1
+        # Before the error of a run that diverged: the model is then where the run was, to be looked at.
         _write_back(found, final["states"], final["key"].shape[:-1])
         raise_if_diverged(watched.bad, program.dt, result, batched, program.monitors)
         told.warn()
@@ -330,12 +331,14 @@ class Simulator(Closed):
         dt, probe = self.dt, context.present().probe
         if probe is not None and probe.cut is None:
             block = 1  # states are looked at when a block ends
+        # What it has to record is known once it has states; their values do not matter here.
         if monitors is None and not default_monitors(self.model):
             initialise_missing(Bundle(self.model, {}), dt)
         watched = as_monitors(monitors, self.model)
         plan = _arrange(
             duration, watched, transient, every, dt, block, context.present().horizon if horizon is None else horizon
         )
+        # Before the inventory, which is to hold the delays in steps of this dt.
         set_time_step = getattr(self.model, "set_time_step", None)
         if set_time_step is not None:
             set_time_step(dt)
@@ -348,6 +351,9 @@ class Simulator(Closed):
         what = tuple((name, _kind(m.what), _kind(m.source)) for name, m in watched.items())
         things = {**found.others, **_functions(watched, given)}
         key = (plan, what, milliseconds("dt", dt), progress, found.structure, given.structure)
+        # All that decides how the program looks, and none of the numbers in it, which are arguments. A function of
+        # the user is told by what it does and reads (`Pictures`): that it is the same object says too little, or too
+        # much.
         key = (*key, jax.config.read("jax_enable_x64"), self._pictures.number(things) if things else None)
         program = self._programs.get(key) if probe is None else None
         if program is None:
@@ -379,6 +385,7 @@ class Simulator(Closed):
         output: Any,
         sensors: Any,
     ) -> Result:
+        # Time stamps by numpy where the start is a number: in 64 bits, whatever JAX is set to.
         xp = jnp if is_traced(start) else np
         first = (start if is_traced(start) else int(start)) + plan.transient
         dt, step = self.dt, origin.dt
@@ -430,6 +437,7 @@ def _arrange(
         for n, o in observers.items()
         if o.every is not None
     }
+    # One that sees another observer takes in a value whenever that one has one.
     exact |= {n: periods[source] for n, source in feeders(watched).items() if n not in exact}
     targets = {n: interval_in_steps(o.interval, dt) for n, o in observers.items() if n not in exact}
     window = None if horizon is None else steps_in("grad_horizon", horizon, dt, minimum=1)

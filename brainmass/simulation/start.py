@@ -81,6 +81,7 @@ class Beginnings:
                 batch_size = whole(Argument("batch_size", "run"), batch_size)
             key = _lane_keys(as_key(seed), batch_size)
             return Start(self._made_before(key) if batch_size is None else None, key, batch_size is not None)
+        # Lanes are told by the keys, which every run has; a model may have no state.
         lanes = u.math.shape(state["key"])[:-1]
         if batch_size is not None and lanes != (batch_size,):
             raise argument_error(
@@ -108,6 +109,8 @@ class Beginnings:
         """Initial states, where they may be drawn from `brainstate.random`; else None, as the program makes them."""
         if self.program.initialises_from_key or is_traced(key):
             return None
+        # An initialiser of numpy's or of brainstate's global generator: it follows the seed, and leaves no trace
+        # behind.
         with brainstate.random.seed_context(int(np.asarray(key)[-1])), brainstate.environ.context(dt=self.program.dt):
             bundle = Bundle(self.model, self.program.monitors, self.program.inputs.modules)
             brainstate.nn.init_all_states(bundle)

@@ -39,6 +39,8 @@ class _Generations(ABC):
     def run(self, course: Course, structure: Any, given: Given, space: SearchSpace) -> Any:
         box = Box(space)
         if structure not in self._compiled:
+            # Candidates and losses have lanes; what is fixed, key, number and target are the same for all of a
+            # generation.
             self._compiled[structure] = Lanes(partial(self._loss, space), (0, None, None, None, None), (0, None))
         self.stored = box.stored
         journal = Journal(None if course.saved is None else course.saved.arrays)
@@ -74,6 +76,7 @@ class _Generation:
         self.over = self.course.ends(step, nan_ends=False, replayed=self._journal.replaying)
         if not np.isfinite(losses).any() and not self._journal.replaying:
             self.course.warn_of_lost_generation()
+        # Strategies rank candidates, and NaN has no rank: large, so that the search turns away from there.
         return np.where(np.isfinite(losses), losses, _NO_LOSS)
 
     def _find(self, places: np.ndarray) -> tuple[Any, Any]:
@@ -100,6 +103,7 @@ class Nevergrad(_Generations):
         popsize = self.popsize or max(16, 4 + int(3 * np.log(box.start.size)))
         start = np.full_like(box.start, 0.5) if self.settings.get("from_middle") else box.start
         region = ng.p.Array(init=start, lower=0.0, upper=1.0)
+        # Else nevergrad draws from numpy's global generator, and a seed would not say what a fit does.
         region.random_state = np.random.RandomState(np.asarray(given.key))
         optimizer = self._make(region, budget=generation.course.orders.n_steps * popsize, num_workers=popsize)
         while not generation.over:
@@ -126,6 +130,7 @@ class DifferentialEvolution(_Generations):
         optimize, stats = import_fit("scipy.optimize"), import_fit("scipy.stats")
         size, n_steps, words = box.start.size, generation.course.orders.n_steps, np.asarray(given.key)
         first = stats.qmc.LatinHypercube(size, rng=np.random.default_rng(words)).random(self.popsize or 15 * size)
+        # One candidate of the first generation is the model as it is: a search ends no worse than it began.
         first[0] = box.start
 
         def losses(places: np.ndarray) -> np.ndarray:

@@ -71,6 +71,7 @@ class GradientDescent:
             self._compiled[structure] = jax.jit(step) if self.n_starts == 1 else several
         compiled = self._compiled[structure]
         theta = self._starts(given, space)
+        # Each start has an optimiser of its own: momenta, and what a line search has found.
         state = self.optimizer.init(theta) if self.n_starts == 1 else jax.vmap(self.optimizer.init)(theta)
         if course.saved is not None:
             course.restore(course.saved.arrays, given.theta)
@@ -80,6 +81,8 @@ class GradientDescent:
         if judge:
             judge(theta)
         while not course.over:
+            # The loss and the gradient are those of the place before the step: with it they are noted, and it may be
+            # the best.
             before = theta
             target = judge.rows() if judge else given.target
             theta, state, loss, sizes, used = compiled(theta, state, given.fixed, given.key, course.number, target)
@@ -110,6 +113,8 @@ class GradientDescent:
             loss, gradient = optax.value_and_grad_from_state(loss_at)(theta, state=state)
         else:
             loss, gradient = self.problem.value_and_grad(loss_at)(theta)
+        # The loss, its gradient and the function go with it, for optimisers that look along a line; others ignore
+        # them.
         updates, state = self._update(gradient, state, theta, value=loss, grad=gradient, value_fn=loss_at)
         sizes = norm(gradient), norm(theta)
         theta = optax.apply_updates(theta, updates)
@@ -117,6 +122,8 @@ class GradientDescent:
 
     def _starts(self, given: Given, space: SearchSpace) -> Any:
         """The present values first, then others drawn from priors and bounds."""
+        # A start beyond the bounds is moved to them first: its loss would count as the best of a place that is not
+        # allowed.
         first = space.kept_within(given.theta)
         if self.n_starts == 1:
             return first
