@@ -41,10 +41,10 @@ from brainmass.analysis import *
 from brainmass._common.reading import *
 
 if TYPE_CHECKING:  # imported when they are first asked for
-    from brainmass import experiments, testing, viz
+    from brainmass import experiments, inference, testing, viz
 
 # The rooms that have public names, in the order of the reference, which is made from their `__all__`.
-__all__ = ["datasets", "declare", "experiments", "objectives", "testing", "viz", "__version__"]
+__all__ = ["datasets", "declare", "experiments", "inference", "objectives", "testing", "viz", "__version__"]
 __all__ += models.__all__
 __all__ += dynamics.__all__
 __all__ += stimuli.__all__
@@ -64,8 +64,8 @@ published.install(sys.modules[__name__])
 
 
 def __getattr__(name: str) -> Any:
-    """`brainmass.viz`, `testing` and `experiments` are imported when they are first asked for."""
-    if name in ("viz", "testing", "experiments"):
+    """`brainmass.viz`, `testing`, `experiments` and `inference` are imported when they are first asked for."""
+    if name in ("viz", "testing", "experiments", "inference"):
         return importlib.import_module(f"brainmass.{name}")
     return published.find(sys.modules[__name__], name)
 

@@ -21,7 +21,7 @@ delays forward stimuli
 models network
 datasets simulation
 analysis fitting sweeps
-training
+inference training
 declare testing viz
 demo experiments
 cli

@@ -7,7 +7,7 @@ from typing import Any
 
 from brainmass._common.settings import import_with_settings_kept
 
-__all__ = ["import_extra", "import_fit", "import_io"]
+__all__ = ["import_bayes", "import_extra", "import_fit", "import_io"]
 
 
 def import_extra(extra: str, *names: str) -> Any:
@@ -19,4 +19,4 @@ def import_extra(extra: str, *names: str) -> Any:
         raise ImportError(f'This needs {needed}: pip install "brainmass[{extra}]" ({error}).') from error
 
 
-import_io, import_fit = partial(import_extra, "io"), partial(import_extra, "fit")
+import_io, import_fit, import_bayes = (partial(import_extra, extra) for extra in ("io", "fit", "bayes"))

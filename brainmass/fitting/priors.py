@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import brainunit as u
@@ -65,6 +66,11 @@ class Prior(Closed):
     def quantile(self, p: Any) -> Any:
         """The value below which lies the share `p` of the distribution."""
         return self._value(_quantile(self.distribution, p))
+
+    def ends(self) -> tuple[Any, Any]:
+        """What bounds the numbers of the distribution, from below and above; infinite where nothing does."""
+        ends = _support(self.distribution)
+        return (-np.inf, np.inf) if ends is None else ends
 
     def residuals(self, value: Any) -> Any:
         """Numbers whose squares add up to the negative log density, but for a constant; None where there are none."""
@@ -135,6 +141,8 @@ class _Gauss:
 
 
 class _LogGauss:
+    support = SimpleNamespace(lower_bound=0.0, upper_bound=np.inf)
+
     def __init__(self, mean: Any, std: Any):
         self.mean, self.std, self.of_log = mean, std, _Gauss(mean, std)
 

@@ -50,8 +50,8 @@ class Problem:
         horizon: Any = None,
         hand: Callable[[Any], Any] = attrgetter("model"),
     ):
-        self.subject, self.mode, self._hand = subject, mode, hand
-        self._loss_fn, self._predict, self._objective = loss_fn, predict, objective
+        self.subject, self.mode, self.hand = subject, mode, hand
+        self._loss_fn, self.predicting, self._objective = loss_fn, predict, objective
         self._transient, self.horizon = transient, horizon
         self._gives_more = False  # whether `loss_fn` returns a pair: the loss, and something to be handed back
         self._checked: set[Any] = set()
@@ -59,7 +59,7 @@ class Problem:
 
     def look(self, found: Inventory, **more: Any) -> int:
         """A number that stays the same as long as the functions of the user are, and what they read."""
-        functions = {"loss_fn": self._loss_fn, "predict": self._predict, "objective": self._objective, **more}
+        functions = {"loss_fn": self._loss_fn, "predict": self.predicting, "objective": self._objective, **more}
         self._things = {**found.others, **functions, "brainstate.environ": environment()}
         return self._pictures.number(self._things)
 
@@ -79,7 +79,7 @@ class Problem:
 
     @property
     def predicts(self) -> bool:
-        return self._predict is not None or self._gives_more
+        return self.predicting is not None or self._gives_more
 
     @property
     def compares(self) -> bool:
@@ -109,7 +109,7 @@ class Problem:
 
         def one(key: Any, data: Any) -> Any:
             with self.calling(), listening() as told:
-                model = self._hand(self._on(theta, fixed, False)[0])
+                model = self.hand(self.on(theta, fixed, False)[0])
                 given = self._prediction if self._loss_fn is None else lambda *args: self._given(*args)[1]
                 return given(model, key, data), told
 
@@ -127,7 +127,7 @@ class Problem:
 
     def natural(self, theta: Values) -> ByPath:
         """Parameter values as the equations see them."""
-        _, bound = self._on(theta, self.inventory().raw(), False)
+        _, bound = self.on(theta, self.inventory().raw(), False)
         return ByPath((path, bound.params[path].value()) for path in theta)
 
     def check(self, structure: Any, theta: Values, fixed: Values, key: Any, target: Any, many: bool = False) -> None:
@@ -143,20 +143,20 @@ class Problem:
 
     def compared(self, theta: Values, fixed: Values, key: Any, target: Any, data: Any, plain: bool) -> Any:
         """What the objective gives, without rows or of one of them."""
-        copy, found = self._on(theta, fixed, plain)
-        with self._owning(found):
+        copy, found = self.on(theta, fixed, plain)
+        with self.owning(found):
             if self._loss_fn is not None:
-                return self._given(self._hand(copy), key, data)[0]
-            return self.against(self._prediction(self._hand(copy), key, data), target)
+                return self._given(self.hand(copy), key, data)[0]
+            return self.against(self._prediction(self.hand(copy), key, data), target)
 
     @contextmanager
-    def _owning(self, copy: Inventory) -> Iterator[None]:
+    def owning(self, copy: Inventory) -> Iterator[None]:
         """Within it, trainable parameters other than those of this copy are refused, as no step would change them."""
         if not is_traced(copy.raw()):  # a second look at one step, of what was looked at before
             yield
             return
         owner = Owner(copy, self.inventory())
-        owner.check(trainable_within(f for f in (self._loss_fn, self._predict, self._objective) if f is not None))
+        owner.check(trainable_within(f for f in (self._loss_fn, self.predicting, self._objective) if f is not None))
         with context.within(owner=owner):
             yield
 
@@ -175,9 +175,10 @@ class Problem:
                 )
             else:
                 compared = self.compared(theta, fixed, key, target, None, plain)
-        return compared, self.space.penalty(theta, self._on(theta, fixed, plain)[1], plain)
+        return compared, self.space.penalty(theta, self.on(theta, fixed, plain)[1], plain)
 
-    def _on(self, theta: Values, fixed: Values, plain: bool) -> tuple[Any, Inventory]:
+    def on(self, theta: Values, fixed: Values, plain: bool) -> tuple[Any, Inventory]:
+        """A copy of the subject on these values, and what it holds."""
         # A copy, made within the trace: to write traced values into the model of the user would leave tracers there.
         copy, found = Template(self.subject).on({**fixed, **theta})
         note_given(found, theta)
@@ -185,7 +186,7 @@ class Problem:
         return copy, found
 
     def _prediction(self, handed: Any, key: Any, data: Any) -> Any:
-        prediction = _call(self._predict, handed, key, data)  # type: ignore[arg-type]
+        prediction = _call(self.predicting, handed, key, data)  # type: ignore[arg-type]
         return jax.tree.map(lambda x: x[self._transient :], prediction) if self._transient else prediction
 
     def against(self, prediction: Any, target: Any) -> Any:

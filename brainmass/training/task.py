@@ -29,22 +29,22 @@ class Task(Problem):
 
     def outputs(self, theta: Any, fixed: Any, key: Any, inputs: Any) -> Any:
         """What the model makes of the inputs, samples first; layers that behave otherwise in training do not here."""
-        return self._outputs(self._on(theta, fixed, False)[0].model, key, inputs, training=False)
+        return self._outputs(self.on(theta, fixed, False)[0].model, key, inputs, training=False)
 
     def compared(self, theta: Any, fixed: Any, key: Any, target: Any, data: Any, plain: bool) -> Any:
         inputs, targets = target
-        copy, found = self._on(theta, fixed, plain)
-        with self._owning(found):
+        copy, found = self.on(theta, fixed, plain)
+        with self.owning(found):
             return self.against(self._outputs(copy.model, key, inputs, training=True), targets)
 
     def natural(self, theta: Any) -> ByPath:
-        _, bound = self._on(theta, self.inventory().raw(), False)
+        _, bound = self.on(theta, self.inventory().raw(), False)
         return ByPath((p, bound.params[p].value() if p in bound.params else bound.tables[p].value) for p in theta)
 
     def _outputs(self, model: Any, key: Any, inputs: Any, training: bool) -> Any:
         def outputs(inputs: Any) -> Any:
             with self.calling(), brainstate.environ.context(fit=training):
-                return call(self._predict, key, model, inputs)  # type: ignore[arg-type]
+                return call(self.predicting, key, model, inputs)  # type: ignore[arg-type]
 
         return _with_draws_from(key, outputs, inputs)
 

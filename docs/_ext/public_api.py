@@ -12,7 +12,7 @@ from typing import Any
 
 import brainmass
 
-MODULES = ("objectives", "datasets", "viz", "experiments", "declare", "testing")
+MODULES = ("objectives", "datasets", "viz", "experiments", "inference", "declare", "testing")
 
 
 def groups() -> dict[str, list[str]]:

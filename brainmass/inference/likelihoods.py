@@ -1,0 +1,134 @@
+"""How likely an observation is, given what a model predicts."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import Any
+
+import brainunit as u
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.scipy.stats import norm, t
+
+from brainmass._common.checks import flag, is_function
+from brainmass._common.messages import Argument, argument_error, show
+from brainmass._common.typing import Array
+from brainmass.dynamics.declared import WithRows
+from brainmass.dynamics.fields import Par, option, param, positive
+
+__all__ = ["Gaussian", "Likelihood", "StudentT"]
+
+
+def _feature(what: Argument, given: Any) -> Any:
+    if not is_function(given):
+        raise argument_error(
+            what,
+            "must be a function of a recording",
+            f"is {show(given)}",
+            "of=brainmass.objectives.functional_connectivity.",
+            kind=TypeError,
+        )
+    return given
+
+
+class Likelihood(WithRows):
+    """Base of the likelihoods: of a recording itself, or of a feature of it.
+
+    One of your own writes `pointwise(predicted, observed)`, the log density of each number, and, for posterior
+    predictive draws, `draw(key, predicted)`; its parameters are rows, which a search space names as
+    `"likelihood.sigma"`.
+    """
+
+    of: Callable[[Array], Array] | None = option(
+        default=None,
+        check=_feature,
+        doc="What is compared: a function of the recording; by default the recording itself",
+    )
+    summarised: bool = option(
+        default=False, check=flag, doc="Whether `observed` is that feature already, not a recording"
+    )
+
+    @abstractmethod
+    def pointwise(self, predicted: Array, observed: Array) -> Array:
+        """The log density of each number that was observed."""
+
+    @abstractmethod
+    def draw(self, key: jax.Array, predicted: Array) -> Array:
+        """An observation, given what is predicted."""
+
+    def log_density(self, predicted: Array, observed: Array) -> jax.Array:
+        """The logarithm of the density of all that was observed; features of both are made before."""
+        return jnp.sum(self.pointwise(predicted, observed))
+
+    def feature(self, recording: Array) -> Array:
+        """What is compared, of a recording."""
+        return recording if self.of is None else self.of(recording)
+
+    def shape_of(self, key: str, value: Any) -> None:
+        """That of a parameter is known when something is observed."""
+
+    def _as_numbers(self, x: Array, like: Array, name: str) -> Any:
+        """`x` in the unit of what is predicted; plain numbers are in it."""
+        unit = u.get_unit(like)
+        if u.get_unit(x).is_unitless and not isinstance(x, u.Quantity):
+            return jnp.asarray(x)
+        if not u.get_unit(x).has_same_dim(unit):
+            wanted = "no unit" if unit.is_unitless else f"the unit of what is predicted, {unit}"
+            raise argument_error(
+                Argument(name, self._owner), f"must have {wanted}", f"is {show(x)}", kind=u.UnitMismatchError
+            )
+        return u.Quantity(x).to_decimal(unit)
+
+
+class Gaussian(Likelihood):
+    r"""Independent normal errors: :math:`y \sim N(\hat y, \sigma)`.
+
+    A given `sigma` is kept; one that the search space names, as `"likelihood.sigma"`, is estimated.
+    """
+
+    sigma: Par = param(default=1.0, doc="standard deviation of the errors", unit="any", domain=positive)
+
+    _first_rows = ("sigma",)
+
+    def pointwise(self, predicted: Array, observed: Array) -> Array:
+        sigma = self._as_numbers(self.sigma.value(), predicted, "sigma")
+        return norm.logpdf(_plain(observed, predicted), _plain(predicted, predicted), sigma)
+
+    def draw(self, key: jax.Array, predicted: Array) -> Array:
+        sigma = self._as_numbers(self.sigma.value(), predicted, "sigma")
+        return predicted + sigma * jax.random.normal(key, u.math.shape(predicted)) * u.get_unit(predicted)
+
+
+class StudentT(Likelihood):
+    r"""Independent errors with heavy tails, Student's t: outliers count less than with `Gaussian`.
+
+    As for that, with `df` degrees of freedom; the standard deviation of the errors is
+    :math:`\sigma\sqrt{df/(df - 2)}`.
+    """
+
+    sigma: Par = param(default=1.0, doc="scale of the errors", unit="any", domain=positive)
+    df: Par = param(default=4.0, doc="degrees of freedom", domain=positive)
+
+    _first_rows = ("sigma", "df")
+
+    def pointwise(self, predicted: Array, observed: Array) -> Array:
+        sigma = self._as_numbers(self.sigma.value(), predicted, "sigma")
+        return t.logpdf(_plain(observed, predicted), self.df.value(), _plain(predicted, predicted), sigma)
+
+    def draw(self, key: jax.Array, predicted: Array) -> Array:
+        sigma = self._as_numbers(self.sigma.value(), predicted, "sigma")
+        errors = jax.random.t(key, self.df.value(), u.math.shape(predicted))
+        return predicted + sigma * errors * u.get_unit(predicted)
+
+
+def _plain(x: Array, like: Array) -> Any:
+    """As numbers in the unit of the prediction."""
+    return u.Quantity(x).to_decimal(u.get_unit(like)) if isinstance(x, u.Quantity) else jnp.asarray(x)
+
+
+def as_observed(likelihood: Likelihood, what: Argument, observed: Any) -> Any:
+    """What was observed, as what is compared."""
+    x = observed if isinstance(observed, u.Quantity) else np.asarray(observed)
+    return x if likelihood.summarised else likelihood.feature(x)

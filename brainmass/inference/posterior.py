@@ -1,0 +1,264 @@
+"""`Posterior`: draws of parameters given data, with what is known of how they were drawn."""
+
+from __future__ import annotations
+
+import json
+import os
+import warnings
+from collections.abc import Iterator, Mapping
+from typing import Any, Self
+
+import brainunit as u
+import jax
+import numpy as np
+
+from brainmass._common.archive import Archive, decode, encode
+from brainmass._common.checks import instance, number, whole
+from brainmass._common.display import page, table
+from brainmass._common.extras import import_bayes, import_io
+from brainmass._common.messages import Argument, argument_error
+from brainmass._common.paths import as_path, target_path
+from brainmass._common.random import as_key
+from brainmass._common.typing import PathLike, Seed
+from brainmass.dynamics.module import Closed
+from brainmass.inference.problem import Problem
+from brainmass.simulation.inventory import ByPath
+
+__all__ = ["Posterior"]
+
+_ARCHIVE = Archive("brainmass.Posterior", 1, ("path", "Posterior.load"), "Posterior.save")
+_SAVED = ("method", "samples", "stats", "notes", "labels", "seconds", "seed")
+
+
+class Posterior(Closed):
+    """Draws from a posterior, by parameter: `posterior["a"]` has the shape (chain, draw, ...), with its unit.
+
+    Attributes
+    ----------
+    samples : mapping of str to array (chain, draw, ...)
+        By the path of the parameter; an ending that tells it from the others will do to read one.
+    stats : mapping of str to array (chain, draw)
+        What the engine tells of each draw, such as `lp`, the log density, and `diverging`.
+    method : str
+    notes : list of str
+        What is wrong with the draws, in words; empty where nothing was found.
+    seconds : float
+        How long the engine worked, its compilation included.
+    problem : Problem or None
+        Not in a file.
+    """
+
+    def __init__(
+        self,
+        *,
+        method: str,
+        samples: Mapping[str, Any],
+        stats: Mapping[str, Any] | None = None,
+        notes: list[str] | None = None,
+        labels: tuple[str, ...] | None = None,
+        seconds: float = 0.0,
+        seed: str = "",
+        problem: Problem | None = None,
+        described: Mapping[str, Any] | None = None,
+    ):
+        self.method, self.samples, self.stats = method, ByPath(samples), dict(stats or {})
+        self.notes, self.seconds, self.seed, self.problem = list(notes or []), seconds, seed, problem
+        self.labels = None if labels is None else tuple(labels)
+        self._described = dict(described or ({} if problem is None else problem.describe()))
+
+    # --- reading ----------------------------------------------------------------------------------------------------
+    def __getitem__(self, name: str) -> Any:
+        return self.samples[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.samples)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Chains, and draws of each."""
+        return u.math.shape(next(iter(self.samples.values())))[:2]
+
+    def flat(self, name: str) -> Any:
+        """All draws of a parameter, one after the other: shape (chains · draws, ...)."""
+        draws = self[name]
+        return draws.reshape(-1, *u.math.shape(draws)[2:])
+
+    def mean(self) -> dict[str, Any]:
+        """Of each parameter."""
+        return ByPath({name: self.flat(name).mean(0) for name in self})
+
+    def std(self) -> dict[str, Any]:
+        """Standard deviation of each parameter."""
+        return ByPath({name: self.flat(name).std(0) for name in self})
+
+    def interval(self, mass: float = 0.9) -> dict[str, tuple[Any, Any]]:
+        """Between which values the middle share `mass` of the draws lies, for each parameter."""
+        mass = float(number(Argument("mass", "interval"), mass, "between 0 and 1", lambda x: 0 < x < 1))
+        ends = (1 - mass) / 2, (1 + mass) / 2
+        return ByPath({name: tuple(self._quantile(name, p) for p in ends) for name in self})
+
+    def best(self) -> dict[str, Any]:
+        """The draw with the highest density, for each parameter."""
+        if "lp" not in self.stats:
+            raise ValueError(f"Draws by {self.method} have no density to compare them by.")
+        at = int(np.argmax(np.ravel(self.stats["lp"])))
+        return ByPath({name: self.flat(name)[at] for name in self})
+
+    def _quantile(self, name: str, p: float) -> Any:
+        draws = self.flat(name)
+        numbers = np.quantile(np.asarray(u.get_mantissa(draws)), p, axis=0)
+        return u.Quantity(numbers, unit=draws.unit) if isinstance(draws, u.Quantity) else numbers
+
+    # --- how good it is -----------------------------------------------------------------------------------------------
+    def diagnostics(self) -> dict[str, dict[str, np.ndarray]]:
+        """By parameter: `rhat` (rank-normalised, split), and effective sample sizes `ess_bulk` and `ess_tail`.
+
+        Vehtari et al. 2021, Bayesian Anal. 16:667; worked out by blackjax. One chain has no `rhat`: NaN.
+        """
+        return {name: self._diagnosed(np.asarray(u.get_mantissa(draws))) for name, draws in self.samples.items()}
+
+    def _diagnosed(self, draws: np.ndarray) -> dict[str, np.ndarray]:
+        blackjax = import_bayes("blackjax")
+        flat = draws.reshape(*draws.shape[:2], -1).astype(float)
+        with jax.enable_x64(True), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of constant draws, which come out as they are
+            found = {name: np.asarray(getattr(blackjax, name)(flat)) for name in ("ess_bulk", "ess_tail")}
+            one = flat.shape[0] < 2
+            found["rhat"] = np.full(flat.shape[2], np.nan) if one else np.asarray(blackjax.rhat(flat))
+        return {name: np.reshape(x, draws.shape[2:]) for name, x in found.items()}
+
+    def summary(self) -> str:
+        """A table: mean, standard deviation, 90 % interval, effective samples and r̂ of each parameter."""
+        head = ("parameter", "mean", "sd", "5 %", "95 %", "ess", "r̂", "")
+        rows = [head, *self._rows()]
+        widths = [max(len(row[i]) for row in rows) for i in range(len(head))]
+        lines = ["  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows]
+        return "\n".join([self._title(), *lines, *(f"Note: {note}" for note in self.notes)])
+
+    def _rows(self) -> list[tuple[str, ...]]:
+        rows, found = [], self.diagnostics()
+        for name in self:
+            draws = self.flat(name)
+            unit = "" if u.get_unit(draws).is_unitless else str(u.get_unit(draws))
+            numbers = np.asarray(u.get_mantissa(draws), float)
+            for place in np.ndindex(numbers.shape[1:]):
+                x = numbers[(slice(None), *place)]
+                of = f"[{self._place(place)}]" if place else ""
+                ess, rhat = found[name]["ess_bulk"][place], found[name]["rhat"][place]
+                spread = np.mean(x), np.std(x), *np.quantile(x, [0.05, 0.95])
+                rows.append((name + of, *(f"{v:.4g}" for v in spread), f"{ess:.0f}", f"{rhat:.3f}", unit))
+        return rows
+
+    def _place(self, place: tuple[int, ...]) -> str:
+        if self.labels is not None and len(place) == 1 and place[0] < len(self.labels):
+            return self.labels[place[0]]
+        return ", ".join(map(str, place))
+
+    def _title(self) -> str:
+        chains, draws = self.shape
+        of = f"{chains} chains of {draws} draws" if chains > 1 else f"{draws} draws"
+        return f"Posterior by {self.method}: {of} in {self.seconds:.1f} s"
+
+    def __repr__(self) -> str:
+        return self.summary()
+
+    def _repr_html_(self) -> str:
+        head = ("parameter", "mean", "sd", "5 %", "95 %", "ess", "r̂", "unit")
+        notes = table(("notes",), [(note,) for note in self.notes])
+        return page("Posterior", self._title().partition(" ")[2], table(head, self._rows()), notes)
+
+    # --- predictions --------------------------------------------------------------------------------------------------
+    def predict(self, n: int = 100, seed: Seed = 0, problem: Problem | None = None) -> dict[str, Any]:
+        """Runs of the model at `n` of the draws, all in one batch: by monitor, shape (n, time, ...).
+
+        Names with `observed ` before them hold what would be observed: with the errors of the likelihood.
+        """
+        problem = self._problem_of(problem)
+        n = whole(Argument("n", "Posterior.predict"), n)
+        of_choice, of_runs = jax.random.split(as_key(seed))
+        total = self.shape[0] * self.shape[1]
+        chosen = np.sort(np.asarray(jax.random.choice(of_choice, total, (n,), replace=n > total)))
+        values = {name: self.flat(name)[chosen] for name in self}
+        return problem.observations(values, of_runs)
+
+    def _problem_of(self, problem: Problem | None) -> Problem:
+        found = problem if problem is not None else self.problem
+        if found is None:
+            raise argument_error(
+                Argument("problem", "Posterior"), "is needed, as a file does not hold it", "is missing"
+            )
+        return found
+
+    # --- outside ----------------------------------------------------------------------------------------------------
+    def to_arviz(self, predict: int = 0, seed: Seed = 0) -> Any:
+        """What ArviZ takes: an `InferenceData`, or of ArviZ 1 a `DataTree`, with regions as coordinates.
+
+        Units stand in `attrs`. Where the problem is at hand, it has the observation and its log density by each draw
+        (for LOO), and with `predict` so many posterior predictive draws.
+        """
+        arviz, xarray = import_bayes("arviz"), import_io("xarray")
+        groups = {"posterior": self._dataset(xarray, self.samples), "sample_stats": self._dataset(xarray, self.stats)}
+        if self.problem is not None:
+            observed = {name or "y": x for name, x in self.problem.observed.items()}
+            groups["observed_data"] = self._dataset(xarray, observed, ())
+            groups["log_likelihood"] = self._dataset(xarray, self._pointwise())
+        if predict:
+            drawn = self.predict(predict, seed)
+            drawn = {k.removeprefix("observed "): x[None] for k, x in drawn.items() if k.startswith("observed ")}
+            groups["posterior_predictive"] = self._dataset(xarray, drawn)
+        if hasattr(xarray, "DataTree") and not isinstance(getattr(arviz, "InferenceData", None), type):
+            return xarray.DataTree.from_dict(groups)
+        return arviz.InferenceData(**groups)
+
+    def _pointwise(self) -> dict[str, Any]:
+        """The log density of each number that was observed, by each draw."""
+        problem = self._problem_of(None)
+        values = {name: self.flat(name) for name in self}
+        return {k or "y": x.reshape(*self.shape, *x.shape[1:]) for k, x in problem.pointwise(values).items()}
+
+    def _dataset(self, xarray: Any, arrays: Mapping[str, Any], first: tuple[str, ...] = ("chain", "draw")) -> Any:
+        variables = {}
+        for name, x in arrays.items():
+            numbers = np.asarray(u.get_mantissa(x))
+            inner = [self._dim(name, i, n) for i, n in enumerate(numbers.shape[len(first) :])]
+            unit = {} if u.get_unit(x).is_unitless else {"units": str(u.get_unit(x))}
+            variables[name] = ((*first, *inner), numbers, unit)
+        used = {dim for dims, *_ in variables.values() for dim in dims}
+        coords = {"region": list(self.labels)} if self.labels is not None and "region" in used else {}
+        return xarray.Dataset(variables, coords, {"inference_library": "brainmass", "method": self.method})
+
+    def _dim(self, name: str, axis: int, n: int) -> str:
+        return "region" if self.labels is not None and n == len(self.labels) else f"{name}_dim_{axis}"
+
+    def save(self, path: PathLike) -> None:
+        """Write to a `.npz` file, whole or not at all, what :meth:`load` reads. For netCDF: `to_arviz().to_netcdf`."""
+        target = target_path(path, Argument("path", "Posterior.save"), (".npz",), 'posterior.save("posterior.npz").')
+        self._write(target)
+
+    def _write(self, target: Any) -> None:
+        arrays: dict[str, Any] = {}
+        held = {name: getattr(self, name) for name in _SAVED}
+        held["samples"], held["labels"] = dict(self.samples), None if self.labels is None else list(self.labels)
+        parts = {name: encode(x, arrays, name) for name, x in held.items()}
+        _ARCHIVE.write(target, parts | {"problem": self._described}, arrays)
+
+    @classmethod
+    def load(cls, path: PathLike, problem: Problem | None = None) -> Self:
+        """Read a file written by :meth:`save`; with a problem, which must be that of the file, to predict from it."""
+        source = as_path(path, Argument("path", "Posterior.load"), (".npz",), 'Posterior.load("posterior.npz").')
+        with _ARCHIVE.reading(source):
+            content, arrays = _ARCHIVE.read(source)
+            held = {name: decode(content[name], arrays) for name in _SAVED}
+            described = content["problem"]
+        if problem is not None:
+            instance(Argument("problem", "Posterior.load"), problem, Problem, "a Problem")
+            check_same(described, problem.describe(), Argument("path", "Posterior.load"), os.fspath(source))
+        return cls(problem=problem, described=described, **held)
+
+
+def check_same(then: Mapping[str, Any], now: Mapping[str, Any], what: Argument, path: str) -> None:
+    """Refuse a file of another problem."""
+    now = json.loads(json.dumps(now))
+    for part in dict.fromkeys([*now, *then]):
+        if then.get(part) != now.get(part):
+            raise argument_error(what, "must be a file of the same problem", f"{path!r} has another {part}")

@@ -1,0 +1,472 @@
+"""`Problem`: what is asked of data. A run, priors of its parameters, a likelihood, and what was observed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, NamedTuple
+
+import brainstate
+import brainunit as u
+import jax
+import jax.numpy as jnp
+
+from brainmass._common.checks import is_function, one_of
+from brainmass._common.foreign import tree
+from brainmass._common.messages import Argument, argument_error, show
+from brainmass._common.random import as_key
+from brainmass._common.typing import Array, ArrayLike, Monitors, Period, RunInputs, Seed, Time
+from brainmass.dynamics.module import Closed, fixed
+from brainmass.fitting.checks import check_finite, check_model
+from brainmass.fitting.description import described
+from brainmass.fitting.problem import Problem as Fitted
+from brainmass.fitting.problem import call
+from brainmass.fitting.recorded import Recorded, Subject
+from brainmass.fitting.saved import digest
+from brainmass.fitting.space import SearchSpace
+from brainmass.inference.likelihoods import Likelihood
+from brainmass.inference.reals import Reals
+from brainmass.simulation import context
+from brainmass.simulation.inventory import ByPath, Inventory, Values
+from brainmass.simulation.simulator import Simulator
+
+__all__ = ["Density", "Problem"]
+
+_FEW = 16  # numbers up to which forward mode is faster: a run that keeps nothing is some four times as fast
+
+
+class _Asked(Subject):
+    """What a fit changes, and the likelihoods, so that their parameters are named like all others."""
+
+    def __init__(self, subject: Subject, likelihood: Mapping[str, Likelihood]):
+        brainstate.nn.Module.__init__(self)
+        self.model, self.inputs, self.observers = subject.model, subject.inputs, subject.observers
+        self.likelihood = likelihood[""] if set(likelihood) == {""} else dict(likelihood)
+
+    @property
+    def likelihoods(self) -> Mapping[str, Likelihood]:
+        return self.likelihood if isinstance(self.likelihood, dict) else {"": self.likelihood}
+
+
+class Density(NamedTuple):
+    """The posterior density over unbounded numbers, as a pure function, and what it takes besides them.
+
+    `log_density(z, given)` and its two parts; `given` holds all other parameters, the key and the observation, so that
+    a program that was compiled once serves other data. `program(name, make)` is what `make()` gave before, where
+    nothing has changed since that it could depend on.
+    """
+
+    reals: Reals
+    log_likelihood: Callable[[jax.Array, Any], jax.Array]
+    log_prior: Callable[[jax.Array], jax.Array]
+    log_density: Callable[[jax.Array, Any], jax.Array]
+    given: Any
+    program: Callable[[Any, Callable[[], Any]], Any]
+
+
+class Problem(Closed):
+    """A run with priors of its parameters, a likelihood, and what was observed.
+
+    Parameters
+    ----------
+    model : Simulator, or brainstate module
+    search_space : mapping
+        As of `Fitter`: a prior (`brainmass.Normal`, `LogNormal`, `Prior` of any distribution of numpyro), bounds, in
+        which the prior is even, or `brainmass.Free`, by the name of the parameter. That of the likelihood is
+        `"likelihood.sigma"`, with several `"likelihood.bold.sigma"`.
+    likelihood : Likelihood, mapping of them, or callable
+        How observations scatter around what the run predicts: `Gaussian`, `StudentT`, or one of your own. A mapping,
+        by the names of monitors, where several were observed. A function `(predicted, observed)` that returns a log
+        density.
+    observed : array, or mapping of them
+        In the form of what the monitor records; or the feature of it, as the likelihood says.
+    duration, monitors, inputs, transient, sample_every : optional
+        The run: arguments of `Simulator.run`.
+    predict : callable, optional
+        In place of that run, `predict(simulator)` or `predict(simulator, key)`, or of the model if one was given.
+    mode : {'reverse', 'forward'}, optional
+        How gradients are worked out. Forward mode costs one run per number, all side by side, and keeps nothing: the
+        default for up to 16 numbers.
+    seed : int or JAX key
+        Decides the noise of the run. The density is that of runs with this noise: a likelihood of a stochastic model
+        is estimated by `npe`, not by this.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If a parameter has no prior, or what is observed does not fit what is predicted.
+
+    Examples
+    --------
+    >>> import brainmass, brainunit as u, numpy as np
+    >>> from brainmass import inference
+    >>> simulator = brainmass.Simulator(brainmass.HopfStep(1, a=0.2), dt=0.1 * u.ms)
+    >>> observed = simulator.run(20 * u.ms, monitors=["x"], sample_every=1 * u.ms)["x"]
+    >>> problem = inference.Problem(
+    ...     simulator, {"a": brainmass.Normal(0.0, 0.5)}, inference.Gaussian(0.1), observed,
+    ...     duration=20 * u.ms, monitors=["x"], sample_every=1 * u.ms,
+    ... )
+    >>> problem.names
+    ['a']
+    """
+
+    _elsewhere = fixed("simulator", "observed", "mode")
+
+    def __init__(
+        self,
+        model: Simulator | brainstate.nn.Module,
+        search_space: Mapping[str, Any],
+        likelihood: Likelihood | Mapping[str, Likelihood] | Callable[[Array, Array], Any],
+        observed: ArrayLike | Mapping[str, ArrayLike],
+        *,
+        duration: Time | None = None,
+        monitors: Monitors = None,
+        inputs: RunInputs = None,
+        transient: Period | None = None,
+        sample_every: Period | None = None,
+        predict: Callable[..., Any] | None = None,
+        mode: str | None = None,
+        seed: Seed = 0,
+    ):
+        check_model("Problem", model)
+        one_of(Argument("mode", "Problem"), mode, ("reverse", "forward", None))
+        simulator = model if isinstance(model, Simulator) else None
+        run = dict(duration=duration, monitors=monitors, inputs=inputs, transient=transient, sample_every=sample_every)
+        likelihoods = _as_mapping(likelihood)
+        if predict is None:
+            predict, subject, hand = _recorded(simulator or Simulator(model), run, likelihoods)
+        else:
+            _check_alone(run)
+            subject = Subject(model.model if isinstance(model, Simulator) else model)
+            dt = None if simulator is None else simulator.dt
+            hand = partial(_simulator_of, dt) if simulator is not None else (lambda subject: subject.model)
+        self.simulator, self._key = simulator, as_key(seed)
+        self._fitted = Fitted(_Asked(subject, likelihoods), None, predict, None, hand=hand)
+        self._described = described(search_space)
+        self.observed = self._checked(likelihoods, observed)
+        size = sum(side.size for side in self._found()[1].sides.values())
+        self.mode = mode or ("forward" if size <= _FEW else "reverse")
+        self._check()
+        self._programs: dict[Any, Any] = {}
+
+    # --- what is asked ------------------------------------------------------------------------------------------------
+    @property
+    def names(self) -> list[str]:
+        """The paths of the parameters."""
+        return list(self._found()[1].sides)
+
+    @property
+    def labels(self) -> tuple[str, ...] | None:
+        """Names of the regions, if the model knows them."""
+        labels = getattr(self._fitted.subject.model, "labels", None)
+        return None if labels is None else tuple(map(str, labels))
+
+    def log_likelihood(self, values: Mapping[str, Any]) -> jax.Array:
+        """The log density of what was observed, given values of the parameters; a pure function of them."""
+        found, space = self._found()
+        return self._likelihood(self._by_path(values, found, space), self._given(found, space))
+
+    def log_prior(self, values: Mapping[str, Any]) -> jax.Array:
+        """The log density of values of the parameters before anything is observed."""
+        found, space = self._found()
+        return space.log_density(self._by_path(values, found, space))
+
+    def log_density(self, values: Mapping[str, Any]) -> jax.Array:
+        """The sum of both: the posterior density, but for a constant. Safe under `jit`, `grad` and `vmap`."""
+        return self.log_likelihood(values) + self.log_prior(values)
+
+    def sample_prior(self, n: int, seed: Seed = 0) -> dict[str, Any]:
+        """`n` draws of each parameter from its prior."""
+        return ByPath(self._found()[1].sample(as_key(seed), n))
+
+    def density(self) -> Density:
+        """What an engine takes: the density over unbounded numbers."""
+        found, space = self._found()
+        reals = Reals(space)
+
+        def log_likelihood(z: jax.Array, given: Any) -> jax.Array:
+            return self._likelihood(reals.values(z), given)
+
+        def log_prior(z: jax.Array) -> jax.Array:
+            return space.log_density(reals.values(z)) + reals.log_slope(z)
+
+        def log_density(z: jax.Array, given: Any) -> jax.Array:
+            return log_likelihood(z, given) + log_prior(z)
+
+        differentiable = log_density if self.mode == "reverse" else _by_forward_mode(log_density)
+        return Density(reals, log_likelihood, log_prior, differentiable, self._given(found, space), self._program)
+
+    def predict(self, values: Mapping[str, Any], seed: Seed = None) -> Any:
+        """What the run records at these values; by monitor where several were observed."""
+        found, space = self._found()
+        given = self._given(found, space)._replace(key=self._key if seed is None else as_key(seed))
+        predicted = self._predicted(self._by_path(values, found, space), given)[1]
+        return predicted[""] if set(predicted) == {""} else predicted
+
+    def observations(self, values: Mapping[str, Any], seed: Seed = 0) -> dict[str, Any]:
+        """Runs at many values, in one batch: what they record, and, under `observed ...`, what is observed of them.
+
+        Parameters
+        ----------
+        values : mapping of str to array (n, ...)
+        seed : int or JAX key
+            Of the noise of the runs and of what is observed; each run has its own.
+        """
+        found, space = self._found()
+        given = self._given(found, space)
+        values = self._by_path(values, found, space)
+        n = u.math.shape(next(iter(values.values())))[0]
+
+        def one(values: Values, key: jax.Array, given: Given) -> dict[str, Any]:
+            of_run, of_errors = jax.random.split(key)
+            likelihoods, recorded = self._predicted(values, given._replace(key=of_run))
+            drawn = {
+                f"observed {name or 'y'}": x.draw(jax.random.fold_in(of_errors, i), x.feature(recorded[name]))
+                for i, (name, x) in enumerate(likelihoods.items())
+                if not isinstance(x, _Function)
+            }
+            return {name or "y": x for name, x in recorded.items()} | drawn
+
+        program = self._program("observations", lambda: jax.jit(jax.vmap(one, (0, 0, None))))
+        return program(values, jax.random.split(as_key(seed), n), given)
+
+    def pointwise(self, values: Mapping[str, Any]) -> dict[str, jax.Array]:
+        """The log density of each number that was observed, for many values: shape (n, ...), by monitor."""
+        found, space = self._found()
+
+        def one(values: Values, given: Given) -> dict[str, jax.Array]:
+            likelihoods, recorded = self._predicted(values, given)
+            pairs = {name: (x.feature(recorded[name]), given.observed[name]) for name, x in likelihoods.items()}
+            return {name: likelihoods[name].pointwise(*pair) for name, pair in pairs.items()}
+
+        def one_by_one(values: Values, given: Given) -> dict[str, jax.Array]:
+            return jax.lax.map(lambda v: one(v, given), values)  # all at once would keep every prediction
+
+        program = self._program("pointwise", lambda: jax.jit(one_by_one))
+        return program(self._by_path(values, found, space), self._given(found, space))
+
+    def _program(self, name: Any, make: Callable[[], Any]) -> Any:
+        """One that was compiled before, where everything that it was made from is the same."""
+        found, space = self._found()
+        place = name, found.structure, str(space.describe()), self._fitted.look(found)
+        if place not in self._programs:
+            self._programs[place] = make()
+        return self._programs[place]
+
+    def replace(self, observed: ArrayLike | Mapping[str, ArrayLike]) -> Problem:
+        """The same problem for another observation; programs that were compiled serve both."""
+        other = object.__new__(type(self))
+        vars(other).update(vars(self))
+        vars(other)["observed"] = self._checked(self._fitted.subject.likelihoods, observed)
+        other._check()
+        return other
+
+    def describe(self) -> dict[str, Any]:
+        """What a file must agree with."""
+        found, space = self._found()
+        given = self._given(found, space)
+        self._fitted.look(found)
+        return {
+            "search space": space.describe(),
+            "set of other parameters": digest(given.fixed),
+            "observation": digest(given.observed),
+            "likelihood": {name: type(x).__name__ for name, x in self._fitted.subject.likelihoods.items()},
+            **self._fitted.describe(found, {"predict": "predict"}),
+        }
+
+    # --- how it is worked out -----------------------------------------------------------------------------------------
+    def _found(self) -> tuple[Inventory, SearchSpace]:
+        found = self._fitted.inventory()
+        space = self._fitted.space = SearchSpace(self._described, found)
+        if flat := [path for path, side in space.sides.items() if side.prior is None and side.low is None]:
+            raise argument_error(
+                Argument("search_space", "Problem"),
+                f"must give {', '.join(flat)} a prior or bounds",
+                example=f'search_space={{"{flat[0]}": brainmass.Normal(0.0, 1.0)}}.',
+            )
+        if added := [path for path in space.sides if found.params[path].reg is not None]:
+            raise argument_error(
+                Argument("search_space", "Problem"),
+                f"has no use for the regularisation of {added[0]}: a prior is what stands in its place",
+            )
+        return found, space
+
+    def _given(self, found: Inventory, space: SearchSpace) -> Given:
+        fixed = {path: x for path, x in found.raw().items() if path not in space.sides}
+        return Given(fixed, self._key, self.observed)
+
+    def _by_path(self, values: Mapping[str, Any], found: Inventory, space: SearchSpace) -> Values:
+        if not isinstance(values, Mapping):
+            raise argument_error(
+                Argument("values", "Problem"), "must map names to values", f"is {show(values)}", kind=TypeError
+            )
+        by_path = {found.find_param(name): value for name, value in values.items()}
+        if by_path.keys() != space.sides.keys():
+            raise argument_error(
+                Argument("values", "Problem"), f"must give {', '.join(space.sides)}", f"gives {show(list(values))}"
+            )
+        return by_path
+
+    def _predicted(self, values: Values, given: Given) -> tuple[Mapping[str, Likelihood], dict[str, Any]]:
+        """The likelihoods with their parameters, and what the run recorded, by monitor."""
+        with context.within(horizon=None), self._fitted.calling():
+            copy, found = self._fitted.on({**values}, given.fixed, True)
+            with self._fitted.owning(found):
+                recorded = call(self._fitted.predicting, given.key, self._fitted.hand(copy))
+        likelihoods = copy.likelihoods
+        return likelihoods, {"": recorded} if set(likelihoods) == {""} else recorded
+
+    def _likelihood(self, values: Values, given: Given) -> jax.Array:
+        likelihoods, recorded = self._predicted(values, given)
+        parts = [x.log_density(x.feature(recorded[name]), given.observed[name]) for name, x in likelihoods.items()]
+        return sum(parts, jnp.zeros(()))
+
+    def _checked(self, likelihoods: Mapping[str, Likelihood], observed: Any) -> dict[str, Any]:
+        """What was observed, as what is compared, by monitor."""
+        labels = getattr(self._fitted.subject.model, "labels", None)
+        observed = tree(Argument("observed", "Problem"), observed, labels)
+        if set(likelihoods) == {""} and not isinstance(observed, Mapping):
+            observed = {"": observed}
+        what = Argument("observed", "Problem")
+        if not isinstance(observed, Mapping) or set(observed) != set(likelihoods):
+            wanted = f"must map {', '.join(likelihoods)} to what was observed"
+            given = f"has {', '.join(map(str, observed))}" if isinstance(observed, Mapping) else f"is {show(observed)}"
+            raise argument_error(what, wanted if set(likelihoods) != {""} else "must be one array", given)
+        for x in observed.values():
+            check_finite(what, x)
+        arrays = {name: x if isinstance(x, u.Quantity) else jnp.asarray(x) for name, x in observed.items()}
+        return {name: x if x_of.summarised else x_of.feature(x) for (name, x), x_of in _pairs(arrays, likelihoods)}
+
+    def _check(self) -> None:
+        """That what was observed fits what is predicted, and that the likelihood is one number."""
+        found, space = self._found()
+        given, start = self._given(found, space), space.after(space.start)
+
+        def features(values: Values, given: Given) -> dict[str, Any]:
+            likelihoods, recorded = self._predicted(values, given)
+            return {name: x.feature(recorded[name]) for name, x in likelihoods.items()}
+
+        predicted = jax.eval_shape(features, start, given)
+        for name, x in given.observed.items():
+            if u.math.shape(x) != u.math.shape(predicted[name]) and not isinstance(
+                self._fitted.subject.likelihoods[name], _Function
+            ):
+                of = f" by {name!r}" if name else ""
+                raise argument_error(
+                    Argument("observed", "Problem"),
+                    f"must have the shape of what is predicted{of}, {u.math.shape(predicted[name])}",
+                    f"has {u.math.shape(x)}",
+                )
+        shape = jax.eval_shape(self._likelihood, start, given).shape
+        if shape != ():
+            raise ValueError(f"The log density must be one number, but has shape {shape}: sum it up.")
+
+
+class Given(NamedTuple):
+    """All that a density depends on besides the parameters."""
+
+    fixed: Values
+    key: jax.Array
+    observed: dict[str, Any]
+
+
+class _Function(Likelihood):
+    """A log density that a user wrote."""
+
+    def __init__(self, function: Callable[[Any, Any], Any]):
+        super().__init__()
+        self._function = function
+
+    def pointwise(self, predicted: Any, observed: Any) -> Any:
+        return self._function(predicted, observed)
+
+    def draw(self, key: jax.Array, predicted: Any) -> Any:
+        raise TypeError("A log density alone has no observations to draw: give a Likelihood with `draw`.")
+
+    def log_density(self, predicted: Any, observed: Any) -> Any:
+        return self._function(predicted, observed)
+
+
+def _as_mapping(given: Any) -> dict[str, Likelihood]:
+    what = Argument("likelihood", "Problem")
+    if isinstance(given, Mapping):
+        if not given:
+            raise argument_error(what, "must hold at least one", "is empty")
+        for name, one in given.items():
+            if not isinstance(one, Likelihood):
+                raise argument_error(what, "must hold likelihoods", f"for `{name}` has {show(one)}", kind=TypeError)
+        return dict(given)
+    if isinstance(given, Likelihood):
+        return {"": given}
+    if not is_function(given) or isinstance(given, type):
+        raise argument_error(
+            what,
+            "must be a likelihood",
+            f"is {show(given)}",
+            "likelihood=brainmass.inference.Gaussian(0.1).",
+            kind=TypeError,
+        )
+    return {"": _Function(given)}
+
+
+def _pairs(arrays: Mapping[str, Any], likelihoods: Mapping[str, Likelihood]) -> Any:
+    return [((name, x), likelihoods[name]) for name, x in arrays.items()]
+
+
+def _recorded(simulator: Simulator, run: Mapping[str, Any], likelihoods: Mapping[str, Likelihood]) -> tuple:
+    if run["duration"] is None:
+        raise argument_error(
+            Argument("duration", "Problem"),
+            "is needed for the run, or `predict`",
+            "is missing",
+            "duration=1 * u.second.",
+        )
+    objective = None if set(likelihoods) == {""} else likelihoods
+    recorded = Recorded(simulator, run, objective)
+    if len(recorded.compared) > 1 and objective is None:
+        raise argument_error(
+            Argument("likelihood", "Problem"),
+            f"must map monitors to likelihoods, as there are several: {', '.join(recorded.compared)}",
+        )
+    predict = recorded if objective is None or len(recorded.compared) > 1 else partial(_by_name, recorded)
+    return predict, recorded.subject_of(simulator, run), _itself
+
+
+def _by_name(recorded: Recorded, subject: Subject) -> dict[str, Any]:
+    return {recorded.compared[0]: recorded(subject)}
+
+
+def _itself(subject: Subject) -> Subject:
+    return subject
+
+
+def _simulator_of(dt: Any, subject: Subject) -> Simulator:
+    return Simulator(subject.model, dt)
+
+
+def _check_alone(run: Mapping[str, Any]) -> None:
+    if odd := [name for name, x in run.items() if x is not None]:
+        raise argument_error(
+            Argument(odd[0], "Problem"),
+            "belongs to the run that it makes itself; `predict` makes its own",
+            hint="Leave one of the two out.",
+        )
+
+
+def _by_forward_mode(log_density: Callable[[jax.Array, Any], jax.Array]) -> Callable[[jax.Array, Any], jax.Array]:
+    """The same, whose gradient is one directional derivative per number, all at once."""
+
+    @jax.custom_vjp
+    def density(z: jax.Array, given: Any) -> jax.Array:
+        return log_density(z, given)
+
+    def forward(z: jax.Array, given: Any) -> tuple[jax.Array, jax.Array]:
+        along = lambda v: jax.jvp(lambda x: log_density(x, given), (z,), (v,))  # noqa: E731
+        value, slopes = jax.vmap(along, out_axes=(None, 0))(jnp.eye(z.size, dtype=z.dtype))
+        return value, slopes
+
+    def backward(slopes: jax.Array, cotangent: jax.Array) -> tuple[jax.Array, None]:
+        return cotangent * slopes, None
+
+    density.defvjp(forward, backward)
+    return density

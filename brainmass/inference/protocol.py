@@ -1,0 +1,29 @@
+"""What a way of sampling is given, and what it gives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import jax
+
+__all__ = ["Drawn", "Orders"]
+
+
+@dataclass(frozen=True)
+class Orders:
+    """How many draws, from which key, and who is told of them."""
+
+    n_draws: int
+    n_chains: int
+    key: jax.Array
+    journal: Any
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Draws `z` (chain, draw, size) of unbounded numbers, what is told of each, and what is wrong with them."""
+
+    z: jax.Array
+    stats: dict[str, Any]
+    notes: list[str] = field(default_factory=list)
