@@ -45,6 +45,9 @@ PRESETS = [
     # a quiet state of some Hz and an active one near 1000 Hz
     Case(MPR, "bistable", ["rest", "rest"], 100, TWO_STATES),
     Case(MPR, "resting_state", ["rest", "rest"], 100, TWO_STATES),
+    Case(bm.MontbrioAdaptationStep, "bursting", ["cycle"], 400),
+    Case(bm.MontbrioDepressionStep, "bursting", ["cycle"], 400),
+    Case(bm.DumontGutkinStep, "interneuron_gamma", ["cycle"], 400),
     Case(WC, "hysteresis", ["rest", "rest"], 60, {"rE": [0.0, 0.5], "rI": [0.0, 0.1]}),
     Case(WC, "oscillatory", ["rest", "cycle"], 160, inputs={"rE_inp": np.array([0.0, 1.25])}),
     # the alpha rhythm at inputs from 140 to 315 Hz, rest outside
@@ -73,6 +76,8 @@ DEFAULTS = [
     Case(bm.StuartLandauStep, None, ["cycle"], 2000, PLANE),
     Case(bm.VanDerPolStep, None, ["cycle"], 100, PLANE),
     Case(bm.CoombesByrneStep, None, ["rest"], 20, window=1.0),
+    Case(bm.CoombesByrneSynapseStep, None, ["cycle"], 60),
+    Case(bm.CoombesByrneExcInhStep, None, ["cycle"], 600),
     Case(bm.ThresholdLinearStep, None, ["rest"], 100, inputs={"E_inp": 100.0, "I_inp": 50.0}, window=1.0),
     Case(bm.LinearStep, None, ["rest"], 3, inputs={"x_inp": 1.0}, window=1.0),
     Case(bm.WongWangStep, None, ["rest"], 2000, inputs={"coherence": 0.3}, window=1.0),
@@ -83,7 +88,7 @@ DEFAULTS = [
 
 
 def exact(case):
-    """The solution by scipy, (time, states, regions), at multiples of a tenth of a millisecond."""
+    """The solution by scipy, (time, states, regions), at multiples of a tenth of a millisecond or of a shorter step."""
     with jax.enable_x64(True):
         node = case.node()
         node.init_state()
@@ -101,7 +106,7 @@ def exact(case):
             return jnp.stack([u.Quantity(x).to_decimal(n / u.ms) for x, n in zip(found, units, strict=True)]).ravel()
 
         start = [u.Quantity(x).to_decimal(n) for x, n in zip(node.state_values().values(), units, strict=True)]
-        every = 0.01 if case.model is bm.LorenzStep else 0.1
+        every = min(0.1, longest_step(case.model))
         times = np.arange(1, round(case.duration / every) + 1) * every
         solved = solve_ivp(
             lambda t, y: np.asarray(rates(y)), (0, times[-1]), np.ravel(start), "LSODA", times, rtol=1e-8, atol=1e-10
@@ -200,6 +205,11 @@ PUBLISHED = {
     (LB, "limit_cycle"): dict(gCa=1.0, C=0.0, d_V=0.57),
     (LB, "chaos"): dict(gCa=1.0, C=0.0, d_V=0.65),
     (bm.LorenzStep, "chaotic"): dict(sigma=10.0, rho=28.0, beta=8 / 3),
+    (bm.MontbrioAdaptationStep, "bursting"): dict(delta=2.0, J=15 * 2**0.5, alpha=10.0, tau_A=10 * u.ms),
+    (bm.MontbrioDepressionStep, "bursting"): dict(delta=2.0, J=15 * 2**0.5, alpha=0.5, tau_A=10 * u.ms),
+    (bm.DumontGutkinStep, "interneuron_gamma"): dict(
+        tau_I=10 * u.ms, tau_s=5 * u.ms, eta_I=4.0, Delta_I=0.3, wII=21.0
+    ),
     (MPR, "bistable"): dict(delta=1.0 / u.ms, eta=-5.0, J=15.0, tau=1.0 * u.ms),
     (MPR, "resting_state"): dict(delta=0.7 / u.ms, eta=-4.6, J=14.5, tau=1.0 * u.ms),
     (WC, "hysteresis"): dict(wEE=12, wIE=4, wEI=13, wII=11, a_E=1.2, theta_E=2.8, a_I=1.0, theta_I=4.0),

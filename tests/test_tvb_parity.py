@@ -180,8 +180,54 @@ def montbrio_pazo_roxin(p, y, c):
     return np.stack([dr.to_decimal(PER_MS**2), dv.to_decimal(PER_MS)])
 
 
-def coombes_byrne(p, y, c):
-    return per_ms(of(bm.CoombesByrneStep(y.shape[1], **p), y, 0.0, c[0]))
+def slow_feedback(model):
+    """As Montbrió's; TVB's alpha is of r, ours of tau r."""
+
+    def derivative(p, y, c):
+        t = p["tau"]
+        node = model(
+            y.shape[1],
+            tau=t * u.ms,
+            tau_A=p["tau_A"] * u.ms,
+            alpha=p["alpha"] / t,
+            eta=p["eta"],
+            delta=p["Delta"],
+            J=p["J"],
+        )
+        dr, *others = of(node, (y[0] * u.kHz, *y[1:]), 0 * u.Hz, p["I"] + p["cr"] * c[0] + p["cv"] * c[1])
+        return np.stack([dr.to_decimal(PER_MS**2), *(d.to_decimal(PER_MS) for d in others)])
+
+    return derivative
+
+
+def coombes_byrne(model):
+    return lambda p, y, c: per_ms(of(model(y.shape[1], **p), y, 0.0, c[0]))
+
+
+def dumont_gutkin(p, y, c):
+    """TVB's J_ei is onto e from i; its order of states is r_e V_e s_ee s_ei r_i V_i s_ie s_ii, all in ms."""
+    order, kHz = [0, 1, 4, 5, 2, 3, 6, 7], u.kHz
+    node = bm.DumontGutkinStep(
+        y.shape[1],
+        tau_E=p["tau_e"] * u.ms,
+        eta_E=p["eta_e"] + p["I_e"],
+        Delta_E=p["Delta_e"],
+        tau_I=p["tau_i"] * u.ms,
+        eta_I=p["eta_i"] + p["I_i"],
+        Delta_I=p["Delta_i"],
+        tau_s=p["tau_s"] * u.ms,
+        wEE=p["J_ee"],
+        wIE=p["J_ei"],
+        wEI=p["J_ie"],
+        wII=p["J_ii"],
+        Gamma=p["Gamma"],
+    )
+    units = [kHz, u.UNITLESS, kHz, u.UNITLESS, kHz, kHz, kHz, kHz]
+    states = [u.maybe_decimal(x * unit) for x, unit in zip(y[order], units, strict=True)]
+    given = {"coupling": c[0] * kHz, "vE_inp": 0.0, "vI_inp": 0.0}
+    found = of(node, states, *(given[port] for port in node._ports))
+    rates = [d.to_decimal(unit / u.ms) for d, unit in zip(found, units, strict=True)]
+    return np.stack(rates)[np.argsort(order)]
 
 
 def sup_hopf(p, y, c):
@@ -198,7 +244,11 @@ MODELS = {
     "Kuramoto": kuramoto_node,
     "LarterBreakspear": same_names(bm.LarterBreakspearStep),
     "MontbrioPazoRoxin": montbrio_pazo_roxin,
-    "CoombesByrne2D": coombes_byrne,
+    "CoombesByrne": coombes_byrne(bm.CoombesByrneSynapseStep),
+    "CoombesByrne2D": coombes_byrne(bm.CoombesByrneStep),
+    "DumontGutkin": dumont_gutkin,
+    "GastSchmidtKnosche_SD": slow_feedback(bm.MontbrioDepressionStep),
+    "GastSchmidtKnosche_SF": slow_feedback(bm.MontbrioAdaptationStep),
     "SupHopf": sup_hopf,
     "Linear": same_names(bm.LinearStep),
 }

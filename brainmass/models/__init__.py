@@ -1,6 +1,9 @@
 """Models: the catalogue of neural masses and oscillators."""
 
-from brainmass.models.coombes_byrne import CoombesByrneStep
+from brainmass.models.coombes_byrne.exc_inh import CoombesByrneExcInhStep
+from brainmass.models.coombes_byrne.step import CoombesByrneStep
+from brainmass.models.coombes_byrne.synapse import CoombesByrneSynapseStep
+from brainmass.models.dumont_gutkin.step import DumontGutkinStep
 from brainmass.models.epileptor.step import EpileptorStep
 from brainmass.models.fitzhugh_nagumo import FitzHughNagumoStep
 from brainmass.models.generic_2d_oscillator import Generic2dOscillatorStep
@@ -11,6 +14,7 @@ from brainmass.models.kuramoto import KuramotoNetwork
 from brainmass.models.larter_breakspear.step import LarterBreakspearStep
 from brainmass.models.linear import LinearStep
 from brainmass.models.lorenz import LorenzStep
+from brainmass.models.montbrio_pazo_roxin.slow_feedback import MontbrioAdaptationStep, MontbrioDepressionStep
 from brainmass.models.montbrio_pazo_roxin.step import MontbrioPazoRoxinStep
 from brainmass.models.oscillators.base import XY_Oscillator
 from brainmass.models.oscillators.hopf import HopfStep, StuartLandauStep
@@ -30,7 +34,10 @@ from brainmass.models.wong_wang.exc_inh import WongWangExcInhStep
 from brainmass.models.wong_wang.plastic_inhibition import WongWangPlasticInhibitionStep
 
 __all__ = [
+    "CoombesByrneExcInhStep",
     "CoombesByrneStep",
+    "CoombesByrneSynapseStep",
+    "DumontGutkinStep",
     "EpileptorStep",
     "FitzHughNagumoStep",
     "Generic2dOscillatorStep",
@@ -42,6 +49,8 @@ __all__ = [
     "LarterBreakspearStep",
     "LinearStep",
     "LorenzStep",
+    "MontbrioAdaptationStep",
+    "MontbrioDepressionStep",
     "MontbrioPazoRoxinStep",
     "StuartLandauStep",
     "ThresholdLinearStep",

@@ -72,6 +72,24 @@ _SCENES: dict[str, dict[str, Any]] = {
         show="r",
         plane=dict(xlim=(0.0, 1.0), ylim=(-3.0, 3.0)),
     ),
+    "CoombesByrneExcInhStep": dict(
+        duration=200 * u.ms,
+        dt=0.02 * u.ms,
+        show="rE",
+        response=Response("eta_E", 0.0, 15.0, n=61, transient=300 * u.ms, duration=600 * u.ms),
+    ),
+    "CoombesByrneSynapseStep": dict(
+        duration=20 * u.ms,
+        dt=0.01 * u.ms,
+        show="r",
+        response=Response("eta", 1.0, 20.0, n=61, transient=50 * u.ms, duration=70 * u.ms),
+    ),
+    "DumontGutkinStep": dict(
+        preset="interneuron_gamma",
+        duration=200 * u.ms,
+        show="rI",
+        response=Response("eta_I", 0.0, 6.0, n=61, transient=500 * u.ms, duration=800 * u.ms),
+    ),
     "EpileptorStep": dict(
         preset="epileptogenic",
         duration=4000 * u.ms,
@@ -114,6 +132,20 @@ _SCENES: dict[str, dict[str, Any]] = {
         duration=30 * u.ms,
         dt=0.01 * u.ms,
         response=Response("rho", 0.0, 30.0, n=121, transient=300 * u.ms, duration=340 * u.ms),
+    ),
+    "MontbrioAdaptationStep": dict(
+        preset="bursting",
+        duration=150 * u.ms,
+        dt=0.02 * u.ms,
+        show="r",
+        response=Response("eta", -6.0, 1.0, n=71, transient=200 * u.ms, duration=300 * u.ms),
+    ),
+    "MontbrioDepressionStep": dict(
+        preset="bursting",
+        duration=150 * u.ms,
+        dt=0.02 * u.ms,
+        show="r",
+        response=Response("eta", -6.5, -4.5, n=61, transient=400 * u.ms, duration=500 * u.ms),
     ),
     "MontbrioPazoRoxinStep": dict(
         preset="bistable",

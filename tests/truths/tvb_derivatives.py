@@ -30,6 +30,10 @@ STATES = {
     "LarterBreakspear": [(-1.5, 1.5), (0, 1), (-1.5, 1.5)],
     "MontbrioPazoRoxin": [(0, 2), (-2, 2)],
     "CoombesByrne2D": [(0, 2), (-2, 2)],
+    "CoombesByrne": [(0, 2), (-2, 2), (0, 2), (-1, 1)],
+    "DumontGutkin": [(0, 2), (-2, 1.5), (-1, 1), (-1, 1), (0, 2), (-2, 1.5), (-1, 1), (-1, 1)],
+    "GastSchmidtKnosche_SD": [(0, 2), (-2, 1), (0, 1), (-0.2, 0.3)],
+    "GastSchmidtKnosche_SF": [(0, 2), (-2, 1), (-1, 1), (-1, 1)],
     "SupHopf": [(-1, 1), (-1, 1)],
     "Linear": [(-1, 1)],
 }
