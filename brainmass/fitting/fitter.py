@@ -25,15 +25,14 @@ from brainmass.fitting.course import Course, Given, Orders
 from brainmass.fitting.description import described
 from brainmass.fitting.failure import Failure, of_gradient, of_loss
 from brainmass.fitting.gradient_check import GradientCheck, compare_gradients
+from brainmass.fitting.options import BACKENDS, check_options, solver
 from brainmass.fitting.outcome import FitResult, FitStep
 from brainmass.fitting.problem import Problem
 from brainmass.fitting.recorded import Recorded, Subject, as_objective
 from brainmass.fitting.rows import Rows, as_rows, chunks, minibatch
 from brainmass.fitting.saved import Saved, digest, shapes_of
-from brainmass.fitting.solvers.derivative_free import DifferentialEvolution, Nevergrad, from_dictionary
-from brainmass.fitting.solvers.gradient import GradientDescent
-from brainmass.fitting.solvers.protocol import Solver
-from brainmass.fitting.solvers.second_order import LeastSquares, Minimize
+from brainmass.fitting.solvers.derivative_free import from_dictionary
+from brainmass.fitting.solvers.second_order import Minimize
 from brainmass.fitting.space import SearchSpace
 from brainmass.objectives.signals import timeseries_rmse
 from brainmass.simulation.inventory import ByPath, Inventory
@@ -57,16 +56,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Fitter"]
 
-BACKENDS = ("grad", "nevergrad", "scipy", "optimistix")
 _ORDERS: dict[str, Any] = {"fresh_noise": None, "patience": None, "min_delta": 0.0, "verbose": False}
 _ORDERS |= {"progress": False, "checkpoint": None, "checkpoint_every": 60.0}
-# Back ends that take each option, with the value that stands for "not given".
-_OPTIONS = {
-    "n_starts": (("grad",), 1),
-    "popsize": (("nevergrad", "scipy"), None),
-    "mode": (("grad", "scipy"), "reverse"),
-    "grad_horizon": (("grad", "scipy", "optimistix"), None),
-}
 
 
 class Fitter(Closed):
@@ -157,7 +148,7 @@ class Fitter(Closed):
         one_of(Argument("backend", "Fitter"), backend, BACKENDS)
         optimizer, popsize, settings = from_dictionary(backend, optimizer, popsize)
         options = dict(n_starts=n_starts, popsize=popsize, mode=mode, grad_horizon=grad_horizon)
-        _check_options(backend, optimizer, options)
+        check_options(backend, optimizer, options)
         run = {"duration": duration, "monitors": monitors, "inputs": inputs, "sample_every": sample_every}
         simulator = model if isinstance(model, Simulator) else None
         self.model: brainstate.nn.Module = model.model if isinstance(model, Simulator) else model
@@ -178,7 +169,7 @@ class Fitter(Closed):
             objective = as_objective(objective, predict.monitors)
         function: Any = objective
         self._problem = Problem(subject, loss_fn, predict, function, samples, mode, grad_horizon, hand)
-        self._solver = _solver(backend, self._problem, optimizer, n_starts, popsize, settings)
+        self._solver = solver(backend, self._problem, optimizer, n_starts, popsize, settings)
         self._callbacks = callbacks_of("Fitter", callbacks)
         self._described = described(search_space)
         self._space(self._problem.inventory())
@@ -496,50 +487,3 @@ def _simulator_of(dt: Any, subject: Subject) -> Simulator:
 
 def _itself(subject: Subject) -> Subject:
     return subject
-
-
-def _check_options(backend: str, optimizer: Any, options: Mapping[str, Any]) -> None:
-    one_of(Argument("mode", "Fitter"), options["mode"], ("reverse", "forward"))
-    whole(Argument("n_starts", "Fitter"), options["n_starts"])
-    if options["popsize"] is not None:
-        whole(Argument("popsize", "Fitter"), options["popsize"])
-    for name, value in options.items():
-        backends, absent = _OPTIONS[name]
-        if backend not in backends and _is_given(value, absent):
-            raise argument_error(
-                Argument(name, "Fitter"),
-                f"belongs to the back ends {', '.join(backends)}; {backend!r} would ignore it",
-            )
-    if backend == "scipy":
-        evolves = _evolves(optimizer)
-        for name in ("mode", "grad_horizon") if evolves else ("popsize",):
-            if _is_given(options[name], _OPTIONS[name][1]):
-                raise argument_error(
-                    Argument(name, "Fitter"), f"would be ignored by {optimizer or 'differential_evolution'}"
-                )
-
-
-def _is_given(value: Any, absent: Any) -> bool:
-    return value is not None and not (isinstance(value, int | str) and value == absent)
-
-
-def _evolves(optimizer: Any) -> bool:
-    return optimizer is None or str(optimizer).lower() == "differential_evolution"
-
-
-def _solver(
-    backend: str, problem: Problem, optimizer: Any, n_starts: int, popsize: int | None, settings: Mapping[str, Any]
-) -> Solver:
-    if backend == "grad":
-        return GradientDescent(problem, optimizer, n_starts)
-    if backend == "nevergrad":
-        searching = Nevergrad(problem, optimizer, popsize)
-        searching.settings = settings
-        return searching
-    if backend == "optimistix":
-        return LeastSquares(problem, optimizer)
-    if _evolves(optimizer):
-        return DifferentialEvolution(problem, popsize)
-    minimising = Minimize(problem, optimizer)
-    minimising.settings = dict(settings)
-    return minimising

@@ -34,7 +34,7 @@ from brainmass.network.coupling import Coupling, as_weights
 from brainmass.network.edge_weights import EdgeWeights
 from brainmass.network.ends import Ends
 from brainmass.network.kernels import make_coupling
-from brainmass.network.words import described, odd_delays
+from brainmass.network.words import described, in_a_line, odd_delays
 
 __all__ = ["Projection"]
 
@@ -317,8 +317,7 @@ class Projection(ShowsConstructor, WithRows):
 
     def _room(self, steps: np.ndarray) -> int:
         room = _ROOM[self.speed.fit] if self._keeps_fractions else 1  # type: ignore[union-attr]
-        # A line of `depth` reaches back `depth - 1` steps, and a delay between two steps reads the later of them as
-        # well.
+        # reaching back `depth - 1` steps; a delay between two steps reads the later of them as well
         return int(np.ceil(room * steps.max())) + 2
 
     def warn_of_odd_delays(self, dt: float, duration: float) -> None:
@@ -383,8 +382,6 @@ class Projection(ShowsConstructor, WithRows):
         x = source.source(self.coupled_var, source.state_values())
         sent = self._leaving(x)
         if self.delay_init is not None:
-            # The past holds what was sent, which is no state where the kernel acts on the source: so does what is
-            # given for it.
             given = self.delay_init(u.math.shape(x))
             sent = self._leaving(given * u.get_unit(x) if u.get_unit(given).dim == u.DIMENSIONLESS else given)
         self._line.start(sent, self.prepared["delayed"])
@@ -407,8 +404,7 @@ class Projection(ShowsConstructor, WithRows):
         tables = {"strength": self.coupling.strength(weights), "delayed": delayed}
         if self.coupling.pairwise:
             return tables | {"each": weights}
-        # Where every connection is delayed, the product without delay is a whole matrix of zeros: left out, not
-        # computed.
+        # where every connection is delayed, the product without delay would be one with zeros
         if now is None or (delayed is not None and self._all_delayed[self._may_come]):
             return tables
         return tables | {"now": self.coupling.layout(now)}
@@ -497,12 +493,7 @@ class Projection(ShowsConstructor, WithRows):
         return page("Projection", "", table(tuple(words), [tuple(words.values())]))
 
     def __repr__(self) -> str:
-        words = self.described()
-        delays = f", delays {words['delays']}" if words["delays"] else ""
-        trainable = f" (trainable: {words['trainable']})" if words["trainable"] else ""
-        ends = "" if self.source is None else f"{self.source} to {self.target}: "
-        what = f"{words['through']} of {words['sends']} into {words['into']}"
-        return f"{ends}{what}, k={words['k']}{trainable}, {words['connections']} connections{delays}"
+        return in_a_line(self.described(), self.source, self.target)
 
 
 def _has_states(node: NeuralMassDynamics) -> bool:

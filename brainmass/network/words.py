@@ -9,7 +9,7 @@ import numpy as np
 from brainmass._common.display import parameter_words
 from brainmass.network.coupling import Coupling
 
-__all__ = ["described", "odd_delays"]
+__all__ = ["described", "in_a_line", "odd_delays"]
 
 
 def described(coupling: Coupling, sent: str, port: str, n: int, delays: Any) -> dict[str, str]:
@@ -45,3 +45,12 @@ def odd_delays(delays: np.ndarray, lengths: np.ndarray, dt: float, duration: flo
     if delays.min() > duration:
         return f"All delays are longer than the run of {duration:g} ms {spread}."
     return ""
+
+
+def in_a_line(words: dict[str, str], source: str | None, target: str | None) -> str:
+    """What `described` says, as one line."""
+    delays = f", delays {words['delays']}" if words["delays"] else ""
+    trainable = f" (trainable: {words['trainable']})" if words["trainable"] else ""
+    ends = "" if source is None else f"{source} to {target}: "
+    what = f"{words['through']} of {words['sends']} into {words['into']}"
+    return f"{ends}{what}, k={words['k']}{trainable}, {words['connections']} connections{delays}"

@@ -11,18 +11,26 @@ import brainunit as u
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.core import Tracer
 
 from brainmass._common.display import folded, page, table
-from brainmass._common.foreign import as_text
-from brainmass._common.messages import Argument, argument_error, suggestion
+from brainmass._common.messages import Argument
 from brainmass._common.paths import as_path, target_path
 from brainmass.dynamics.module import Closed
 from brainmass.simulation import outwards, storage
+from brainmass.simulation.result_parts import (
+    check_labels,
+    check_monitors,
+    check_provenance,
+    check_sensors,
+    distinct_axes,
+    is_concrete,
+    listed,
+    scalar_time,
+    unknown_monitor,
+    without_time_stamps,
+)
 
 __all__ = ["Result"]
-
-_TIME = u.ms.dim
 
 
 class Result(Closed, MutableMapping[str, Any]):
@@ -86,16 +94,16 @@ class Result(Closed, MutableMapping[str, Any]):
         provenance: Mapping[str, str] | None = None,
         sensors: Mapping[str, Sequence[str]] | None = None,
     ):
-        self._monitors = _without_time_stamps(monitors, times)
-        _check_monitors(self._monitors, times)
-        self._axes, self._axis_of = _distinct_axes({name: times[name] for name in self._monitors})
-        self._dt = _scalar_time("dt", dt)
-        self._duration = _scalar_time("duration", duration)
+        self._monitors = without_time_stamps(monitors, times)
+        check_monitors(self._monitors, times)
+        self._axes, self._axis_of = distinct_axes({name: times[name] for name in self._monitors})
+        self._dt = scalar_time("dt", dt)
+        self._duration = scalar_time("duration", duration)
         self._final = final
-        self._labels = _check_labels(labels)
-        self._provenance = _check_provenance(provenance)
+        self._labels = check_labels(labels)
+        self._provenance = check_provenance(provenance)
         self._output, self._assigned = None, {}
-        self._sensors = _check_sensors(sensors or {}, self._monitors)
+        self._sensors = check_sensors(sensors or {}, self._monitors)
 
     # the mapping: what was recorded, "output", "ts", and what was assigned; "time" is a courtesy of __getitem__
 
@@ -110,7 +118,7 @@ class Result(Closed, MutableMapping[str, Any]):
             return self._monitors[names] if isinstance(names, str) else Outputs(self._monitors[n] for n in names)
         if name in ("time", "ts"):
             return self.time
-        raise KeyError(_unknown_monitor(name, tuple(self)))
+        raise KeyError(unknown_monitor(name, tuple(self)))
 
     def __setitem__(self, name: str, value: Any) -> None:
         if not isinstance(name, str):
@@ -158,7 +166,7 @@ class Result(Closed, MutableMapping[str, Any]):
             raise ValueError("This result has no monitors, hence no time axis.")
         name = next(reversed(self._monitors))
         raise ValueError(
-            f"The monitors {_listed(self._monitors)} of this result do not share one time axis. "
+            f"The monitors {listed(self._monitors)} of this result do not share one time axis. "
             f'Ask for one: result.times["{name}"].'
         )
 
@@ -216,9 +224,7 @@ class Result(Closed, MutableMapping[str, Any]):
         """First and last time, lowest, mean and largest value."""
         stamps, values = u.get_mantissa(self.times[name]), u.get_mantissa(self._monitors[name])
         ends = (
-            (f"{float(np.ravel(stamps)[i]):g} ms" for i in (0, -1))
-            if _is_concrete(stamps) and len(stamps)
-            else ("", "")
+            (f"{float(np.ravel(stamps)[i]):g} ms" for i in (0, -1)) if is_concrete(stamps) and len(stamps) else ("", "")
         )
         return *ends, *(_extremes(values).values() or ("", "", ""))
 
@@ -352,161 +358,6 @@ def unchecked(
 jax.tree_util.register_pytree_with_keys(Result, _flatten, _unflatten)
 
 
-# --- checks at the door -------------------------------------------------------------------------------
-
-
-def _listed(names) -> str:
-    return ", ".join(repr(name) for name in names)
-
-
-def _unknown_monitor(name: object, known: tuple[str, ...]) -> str:
-    return f"No monitor {name!r} in this result.{suggestion(str(name), known)} It has: {_listed(known) or 'none'}."
-
-
-def _without_time_stamps(monitors: Mapping[str, Any], times: Mapping[str, Any]) -> dict[str, Any]:
-    """`dict(result)` has its time stamps as "ts": a copy finds them in `times`."""
-    if "ts" in monitors and any(
-        np.array_equal(np.asarray(_ms(t)), np.asarray(_ms(monitors["ts"]))) for t in times.values()
-    ):
-        return {name: value for name, value in monitors.items() if name != "ts"}
-    return dict(monitors)
-
-
-def _ms(time: Any) -> Any:
-    return time.to_decimal(u.ms) if isinstance(time, u.Quantity) and time.unit.has_same_dim(u.ms) else time
-
-
-def _check_monitors(monitors: dict[str, Any], times: Mapping[str, Any]) -> None:
-    if taken := {"time", "ts"} & set(monitors):
-        raise argument_error(
-            Argument("monitors", "Result"),
-            f"must leave the name {taken.pop()!r} to the time stamps",
-            "has it",
-            '{"r": rate}.',
-        )
-    if set(times) != set(monitors):
-        raise argument_error(
-            Argument("times", "Result"),
-            f"must have the same names as `monitors` ({_listed(monitors)})",
-            f"has {_listed(times) or 'none'}",
-            'times={"r": jnp.arange(100.0) * u.ms}.',
-        )
-    for name, value in monitors.items():
-        _check_stamps(name, np.shape(u.get_mantissa(value)), times[name])
-
-
-def _check_stamps(name: str, shape: tuple[int, ...], stamps: Any) -> None:
-    if not _is_time(stamps):
-        raise argument_error(
-            Argument("times", "Result", entry=name),
-            "must have unit of time",
-            f"times[{name!r}] is in {u.get_unit(stamps)}",
-            "jnp.arange(100.0) * u.ms.",
-            kind=u.UnitMismatchError,
-        )
-    if np.shape(u.get_mantissa(stamps)) != shape[:1] or not shape:
-        raise argument_error(
-            Argument("times", "Result"),
-            "must have one time stamp per row",
-            f"times[{name!r}] has shape {np.shape(u.get_mantissa(stamps))} and monitors[{name!r}] has shape {shape}",
-            "stamps of shape (100,) for a monitor of shape (100, 84).",
-        )
-
-
-def _scalar_time(name: str, value: Any) -> tuple[float, Any]:
-    if not _is_time(value) or np.shape(u.get_mantissa(value)) != ():
-        raise argument_error(
-            Argument(name, "Result"),
-            "must be one number with unit of time",
-            f"is {value}",
-            f"{name}=0.1 * u.ms.",
-            kind=u.UnitMismatchError,
-        )
-    return float(u.get_mantissa(value)), value.unit
-
-
-def _is_time(value: Any) -> bool:
-    # comparing dimensions takes long enough to be felt in a short run
-    return getattr(value, "unit", None) is u.ms or u.get_dim(value) == _TIME
-
-
-def _check_sensors(sensors: Any, monitors: Mapping[str, Any]) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    checked = []
-    for name, given in dict(sensors).items():
-        size = np.shape(u.get_mantissa(monitors[name]))[-1:] if name in monitors else ()
-        names = tuple(as_text(Argument("sensors", "Result"), one) for one in given)
-        if size != (len(names),) or len(set(names)) < len(names):
-            raise argument_error(
-                Argument("sensors", "Result"),
-                "must name, with names that differ, each entry of the last axis of a monitor",
-                f"{name!r} has shape {size} there and {len(names)} names",
-            )
-        checked.append((name, names))
-    return tuple(checked)
-
-
-def _check_labels(labels: Any) -> tuple[str, ...] | None:
-    if labels is None:
-        return None
-    if isinstance(labels, str) or not all(issubclass(kind, str) for kind in set(map(type, labels))):
-        raise argument_error(
-            Argument("labels", "Result"),
-            "must be a sequence of strings",
-            f"is {labels!r}",
-            'labels=("lh_V1", "rh_V1").',
-            kind=TypeError,
-        )
-    return tuple(as_text(Argument("labels", "Result"), label) for label in labels)
-
-
-def _check_provenance(provenance: Mapping[str, str] | None) -> tuple[tuple[str, str], ...]:
-    items = tuple((provenance or {}).items())
-    if not all(isinstance(text, str) for item in items for text in item):
-        raise argument_error(
-            Argument("provenance", "Result"),
-            "must map strings to strings",
-            f"is {provenance!r}",
-            'provenance={"seed": "0"}.',
-            kind=TypeError,
-        )
-    return items
-
-
-# --- time axes ----------------------------------------------------------------------------------------
-
-
-def _in_ms(stamps: Any) -> Any:
-    if stamps.unit is u.ms:
-        return stamps
-    return u.Quantity(stamps.mantissa * (stamps.unit.magnitude / u.ms.magnitude), u.ms)
-
-
-def _same_axis(a: Any, b: Any) -> bool:
-    a, b = u.get_mantissa(a), u.get_mantissa(b)
-    if a is b:
-        return True
-    return _is_concrete(a) and _is_concrete(b) and np.array_equal(np.asarray(a), np.asarray(b))
-
-
-def _distinct_axes(times: Mapping[str, Any]) -> tuple[tuple[Any, ...], dict[str, int]]:
-    axes: list[Any] = []
-    axis_of = {}
-    given = {id(stamps): _in_ms(stamps) for stamps in times.values()}  # one conversion per given object
-    for name, stamps in times.items():
-        axis = given[id(stamps)]
-        known = next((i for i, other in enumerate(axes) if _same_axis(axis, other)), None)
-        if known is None:
-            axes.append(axis)
-        axis_of[name] = len(axes) - 1 if known is None else known
-    return tuple(axes), axis_of
-
-
-def _is_concrete(value: Any) -> bool:
-    if isinstance(value, Tracer):
-        return False
-    return isinstance(value, np.ndarray) or (isinstance(value, jax.Array) and value.is_fully_addressable)
-
-
 # --- the summary --------------------------------------------------------------------------------------
 
 
@@ -523,7 +374,7 @@ def _summary(name: str, value: Any, stamps: Any) -> tuple[str, ...]:
 
 def _period(stamps: Any) -> str:
     values = u.get_mantissa(stamps) if isinstance(stamps, u.Quantity) else stamps
-    if not _is_concrete(values) or values.shape[-1] < 2:
+    if not is_concrete(values) or values.shape[-1] < 2:
         return ""
     values = np.asarray(values, dtype=np.float64).reshape(-1, values.shape[-1])[0]
     return f"every {(values[-1] - values[0]) / (len(values) - 1):.4g} ms"
@@ -534,7 +385,7 @@ def _range(values: Any) -> str:
 
 
 def _extremes(values: Any) -> dict[str, str]:
-    if not _is_concrete(values) or values.size == 0 or jnp.issubdtype(values.dtype, jax.dtypes.extended):
+    if not is_concrete(values) or values.size == 0 or jnp.issubdtype(values.dtype, jax.dtypes.extended):
         return {}
     numbers = {"min": values.min(), "mean": values.mean(), "max": values.max()}
     return {word: f"{number.item():.4g}" for word, number in numbers.items()}

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from brainmass._common.checks import flag, holds_numbers, instance, is_traced, items
-from brainmass._common.messages import Argument, argument_error, monitor_named, show
+from brainmass._common.messages import Argument, argument_error, show
 from brainmass._common.same import Pictures, environment
 from brainmass._common.times import milliseconds
 from brainmass._common.typing import Monitors, Period, RunInputs, Seed, Time
@@ -28,20 +28,16 @@ from brainmass.simulation.final import Origin, with_origin
 from brainmass.simulation.identity import plan_of
 from brainmass.simulation.inputs import Inputs, as_inputs
 from brainmass.simulation.inventory import Inventory, inventory, refuse_shared_processes
-from brainmass.simulation.monitors import Monitor, as_monitors, default_monitors, feeders, returned_names, sensors_of
+from brainmass.simulation.monitors import Monitor, as_monitors, default_monitors, returned_names, sensors_of
 from brainmass.simulation.ownership import trainable_within
 from brainmass.simulation.plan import (
     Plan,
     check_dt,
-    interval_in_steps,
-    make_plan,
-    steps_in,
-    steps_of_run,
-    steps_of_transient,
 )
 from brainmass.simulation.program import Bundle, Program, initialise_missing, states_missing
 from brainmass.simulation.progress import ProgressBar
 from brainmass.simulation.result import Result, unchecked
+from brainmass.simulation.schedule import arrange
 from brainmass.simulation.start import Beginnings
 from brainmass.simulation.watch import DivergenceError, Told, raise_if_diverged, tell
 
@@ -335,7 +331,7 @@ class Simulator(Closed):
         if monitors is None and not default_monitors(self.model):
             initialise_missing(Bundle(self.model, {}), dt)
         watched = as_monitors(monitors, self.model)
-        plan = _arrange(
+        plan = arrange(
             duration, watched, transient, every, dt, block, context.present().horizon if horizon is None else horizon
         )
         # Before the inventory, which is to hold the delays in steps of this dt.
@@ -413,44 +409,6 @@ def _method_of(model: Any) -> tuple[tuple[str, str], ...]:
     """The integration method, which all nodes share, as a line of provenance."""
     node = next(iter(getattr(model, "populations", {"": model}).values()))
     return (("method", node.method),) if isinstance(node, NeuralMassDynamics) else ()
-
-
-def _arrange(
-    duration: Any, watched: dict[str, Monitor], transient: Any, every: Any, dt: Any, block: Any, horizon: Any
-) -> Plan:
-    n_steps, skipped = steps_of_run(duration, dt), steps_of_transient(transient, dt)
-    default = 1 if every is None else steps_in("sample_every", every, dt, minimum=1)
-    observers = {n: m.what for n, m in watched.items() if isinstance(m.what, Observer)}
-    at_end = {n for n, observer in observers.items() if observer.sums_up}
-
-    def period(name: str, monitor: Monitor) -> int:
-        if monitor.every is not None:
-            return steps_in("every", monitor.every, dt, minimum=1)
-        if name in at_end:
-            return max(1, n_steps - skipped)
-        own = getattr(observers.get(name), "period", None) if every is None else None
-        return default if own is None else steps_in("period", own, dt, f"`{name}`", minimum=1)
-
-    periods = {n: period(n, m) for n, m in watched.items()}
-    exact = {
-        n: steps_in(o.every_argument, o.every, dt, f"`{n}`", minimum=1)
-        for n, o in observers.items()
-        if o.every is not None
-    }
-    # One that sees another observer takes in a value whenever that one has one.
-    exact |= {n: periods[source] for n, source in feeders(watched).items() if n not in exact}
-    targets = {n: interval_in_steps(o.interval, dt) for n, o in observers.items() if n not in exact}
-    window = None if horizon is None else steps_in("grad_horizon", horizon, dt, minimum=1)
-    plan = make_plan(n_steps, skipped, periods, targets, block, exact, window)
-    for name, interval in plan.observed.items():
-        if periods[name] // interval < observers[name].needed:
-            raise argument_error(
-                monitor_named(name),
-                f"is asked for after {periods[name] // interval} value(s), one every {interval} step(s)",
-                f"a {type(observers[name]).__name__} needs {observers[name].needed} before there is "
-                "anything to see: make the run, or the monitor's `every`, longer",
-            )
-    return plan
 
 
 def _kind(what: Any) -> Any:

@@ -18,7 +18,7 @@ class Solver(Protocol):
     agree with; `run` asks the problem for losses at places of its choice and tells the course of each, which keeps
     the best, the history and the file, calls back, and says when it ends; `stored` turns a place into parameters.
 
-    To add one, write such a class in a file of its own here, and give it a name in `fitter._solver`.
+    To add one, write such a class in a file of its own here, and give it a name in `options.solver`.
     """
 
     many: bool

@@ -1,0 +1,57 @@
+"""From what is asked of a run to its plan: the periods of its monitors, the intervals of its observers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from brainmass._common.messages import argument_error, monitor_named
+from brainmass.forward.observer import Observer
+from brainmass.simulation.monitors import Monitor, feeders
+from brainmass.simulation.plan import (
+    Plan,
+    interval_in_steps,
+    make_plan,
+    steps_in,
+    steps_of_run,
+    steps_of_transient,
+)
+
+__all__ = ["arrange"]
+
+
+def arrange(
+    duration: Any, watched: dict[str, Monitor], transient: Any, every: Any, dt: Any, block: Any, horizon: Any
+) -> Plan:
+    n_steps, skipped = steps_of_run(duration, dt), steps_of_transient(transient, dt)
+    default = 1 if every is None else steps_in("sample_every", every, dt, minimum=1)
+    observers = {n: m.what for n, m in watched.items() if isinstance(m.what, Observer)}
+    at_end = {n for n, observer in observers.items() if observer.sums_up}
+
+    def period(name: str, monitor: Monitor) -> int:
+        if monitor.every is not None:
+            return steps_in("every", monitor.every, dt, minimum=1)
+        if name in at_end:
+            return max(1, n_steps - skipped)
+        own = getattr(observers.get(name), "period", None) if every is None else None
+        return default if own is None else steps_in("period", own, dt, f"`{name}`", minimum=1)
+
+    periods = {n: period(n, m) for n, m in watched.items()}
+    exact = {
+        n: steps_in(o.every_argument, o.every, dt, f"`{n}`", minimum=1)
+        for n, o in observers.items()
+        if o.every is not None
+    }
+    # One that sees another observer takes in a value whenever that one has one.
+    exact |= {n: periods[source] for n, source in feeders(watched).items() if n not in exact}
+    targets = {n: interval_in_steps(o.interval, dt) for n, o in observers.items() if n not in exact}
+    window = None if horizon is None else steps_in("grad_horizon", horizon, dt, minimum=1)
+    plan = make_plan(n_steps, skipped, periods, targets, block, exact, window)
+    for name, interval in plan.observed.items():
+        if periods[name] // interval < observers[name].needed:
+            raise argument_error(
+                monitor_named(name),
+                f"is asked for after {periods[name] // interval} value(s), one every {interval} step(s)",
+                f"a {type(observers[name]).__name__} needs {observers[name].needed} before there is "
+                "anything to see: make the run, or the monitor's `every`, longer",
+            )
+    return plan
