@@ -166,7 +166,7 @@ def test_tvboptim(page):
         return ((-S / 100) + (1 - S) * 0.641e-3 * y / (1 - np.exp(-0.154 * y)))[:, None]
 
     for start in 0.02, 0.9:
-        node = page["ReducedWongWang"](3, init_S=lambda shape, start=start: jnp.full(shape, start))
+        node = bm.ReducedWongWangStep(3, w=0.6, I_0=0.33 * u.nA, init_S=lambda shape, x=start: jnp.full(shape, x))
         network = bm.Network(node, conn=connectome, speed=5 * u.mm / u.ms, coupling="additive", coupled_var="S", k=0.5)
         run = bm.Simulator(network, dt=1 * u.ms).run(400 * u.ms, monitors=["S"], seed=0)
         expected = heun(rate, np.full((3, 1), start), late, 1.0, 400)

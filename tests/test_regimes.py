@@ -67,6 +67,11 @@ PRESETS = [
     Case(LB, "limit_cycle", ["cycle"], 300, {"V": [-0.1808], "W": [0.2183], "Z": [0.0996]}, window=0.7),
     Case(LB, "chaos", ["chaos"], 4000, {"V": [-0.1], "W": [0.2], "Z": [0.1]}, window=0.9),
     Case(bm.EpileptorStep, "epileptogenic", ["cycle"], 5000, window=0.9),
+    Case(bm.Epileptor2DStep, "epileptogenic", ["cycle"], 7000, window=0.9),
+    Case(bm.EpileptorRestingStateStep, "resting", ["rest"], 400, window=1.0),
+    Case(bm.EpileptorCodim3Step, "c2s", ["cycle"], 3600, window=0.9),
+    Case(bm.ReducedWongWangStep, "resting", ["rest", "rest"], 3000, {"S": [0.0, 0.9]}),
+    Case(bm.ReducedWongWangStep, "parametric", ["rest", "rest"], 3000, {"S": [0.0, 0.9]}),
     Case(bm.LorenzStep, "chaotic", ["chaos"], 200, window=0.9),
 ]  # fmt: skip
 UNDELAYED = [m.name for m in bm.list_models() if m.name.startswith("WilsonCowan") and "Delayed" not in m.name]
@@ -80,6 +85,8 @@ DEFAULTS = [
     Case(bm.CoombesByrneExcInhStep, None, ["cycle"], 600),
     Case(bm.ThresholdLinearStep, None, ["rest"], 100, inputs={"E_inp": 100.0, "I_inp": 50.0}, window=1.0),
     Case(bm.LinearStep, None, ["rest"], 3, inputs={"x_inp": 1.0}, window=1.0),
+    Case(bm.HopfieldStep, None, ["rest"], 10, {"x": [1.0], "theta": [0.5]}, {"x_inp": 0.3}, window=1.0),
+    Case(bm.EpileptorCodim3SlowModStep, None, ["rest"], 1500, window=1.0),  # it never repeats itself
     Case(bm.WongWangStep, None, ["rest"], 2000, inputs={"coherence": 0.3}, window=1.0),
     Case(bm.WongWangExcInhStep, None, ["rest"], 400, inputs={"coupling": 0.1}, window=1.0),
     Case(bm.WongWangPlasticInhibitionStep, None, ["rest"], 400, inputs={"current_i": 0.01}, window=1.0),
@@ -160,7 +167,7 @@ def named(case):
     return f"{case.model.__name__}-{case.preset}"
 
 
-LONG = {"chaos", "epileptogenic", "chaotic"}
+LONG = {"chaos", "epileptogenic", "chaotic", "c2s"}
 MARKED = [pytest.param(c, marks=pytest.mark.slow) if c.preset in LONG else c for c in PRESETS]
 
 
@@ -192,6 +199,15 @@ def test_every_preset_and_every_declared_step_is_tested():
 # evenly from 120 to 320 Hz; the rest of a preset are the defaults.
 PUBLISHED = {
     (bm.EpileptorStep, "epileptogenic"): dict(x0=-1.6, r=1 / 2857, Iext=3.1, Iext2=0.45, tau=10.0, c=1.0),
+    (bm.Epileptor2DStep, "epileptogenic"): dict(x0=-1.6, r=1 / 2857, Iext=3.1, a=1.0, b=3.0, c=1.0, d=5.0),
+    (bm.EpileptorRestingStateStep, "resting"): dict(x0=-2.2, a_rs=1.74, b_rs=-10.0, d_rs=0.02, e_rs=3.0, f_rs=1.0),
+    (bm.EpileptorCodim3Step, "c2s"): dict(
+        mu1_start=-0.02285, mu2_start=0.3448, nu_start=0.2014, mu1_stop=-0.07465, mu2_stop=0.3351, nu_stop=0.2053, R=0.4
+    ),
+    (bm.ReducedWongWangStep, "resting"): dict(
+        w=0.9, J_N=0.2609 * u.nA, I_0=0.3 * u.nA, gamma=0.641, tau_S=100 * u.ms, d=0.154 * u.second, b=108 * u.Hz
+    ),
+    (bm.ReducedWongWangStep, "parametric"): dict(w=0.63, I_0=0.272 * u.nA, G=6.43 * 0.2),
     (bm.FitzHughNagumoStep, "classic"): dict(
         delta=-0.7, epsilon=0.8, alpha=1 / 3, beta=0.0, gamma=1.0, tau=12.5 * u.ms, V_inp=0.5
     ),

@@ -168,6 +168,48 @@ def epileptor(p, y, c):
     return per_ms(of(bm.EpileptorStep(y.shape[1], **p), y, *c))
 
 
+def epileptor_2d(p, y, c):
+    p = {**p, "modification": float(p["modification"])}
+    return per_ms(of(bm.Epileptor2DStep(y.shape[1], **p), y, c[0], 0.0))
+
+
+def epileptor_resting_state(p, y, c):
+    """TVB's p only says what its monitors see; it is our share."""
+    p = {name: x for name, x in p.items() if name not in ("s", "p")}
+    return per_ms(of(bm.EpileptorRestingStateStep(y.shape[1], **p), y, *c, 0.0))
+
+
+def burster(model):
+    def derivative(p, y, c):
+        p = {**p, "modification": float(p["modification"])}
+        return per_ms(of(model(y.shape[1], **p), y, c[0], 0.0, 0.0))
+
+    return derivative
+
+
+def hopfield(p, y, c):
+    """Without a dynamic threshold TVB's derivative of theta is that of x, which brainmass does not have."""
+    node = bm.HopfieldStep(y.shape[1], taux=p["taux"] * u.ms, tauT=p["tauT"] * u.ms)
+    dx, dtheta = per_ms(of(node, y, c[0], c[-1]))
+    return np.stack([dx, dtheta if p["dynamic"] else dx])
+
+
+def reduced_wong_wang(p, y, c):
+    """TVB counts in nA, kHz and ms; its coupling is inside the factor J_N."""
+    node = bm.ReducedWongWangStep(
+        y.shape[1],
+        w=p["w"],
+        J_N=p["J_N"] * u.nA,
+        I_0=p["I_o"] * u.nA,
+        tau_S=p["tau_s"] * u.ms,
+        gamma=p["gamma"],
+        a=p["a"] * u.kHz / u.nA,
+        b=p["b"] * u.kHz,
+        d=p["d"] * u.ms,
+    )
+    return per_ms(of(node, y, c[0]))
+
+
 def kuramoto_node(p, y, c):
     """Without a coupling of its own (K = 0); what TVB's coupling gives is the input."""
     return per_ms(of(bm.KuramotoNetwork(y.shape[1], omega=p["omega"]), y, c[0]))
@@ -251,6 +293,12 @@ MODELS = {
     "GastSchmidtKnosche_SF": slow_feedback(bm.MontbrioAdaptationStep),
     "SupHopf": sup_hopf,
     "Linear": same_names(bm.LinearStep),
+    "ReducedWongWang": reduced_wong_wang,
+    "Epileptor2D": epileptor_2d,
+    "EpileptorRestingState": epileptor_resting_state,
+    "EpileptorCodim3": burster(bm.EpileptorCodim3Step),
+    "EpileptorCodim3SlowMod": burster(bm.EpileptorCodim3SlowModStep),
+    "Hopfield": hopfield,
 }
 
 

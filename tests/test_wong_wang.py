@@ -12,6 +12,7 @@ from scipy.optimize import brentq, curve_fit, root
 import brainmass
 from brainmass.models.wong_wang.decision import WongWangStep
 from brainmass.models.wong_wang.exc_inh import WongWangExcInhStep
+from brainmass.models.wong_wang.reduced import ReducedWongWangStep
 
 PER_MS = u.ms**-1
 
@@ -342,3 +343,44 @@ def test_a_brain_that_balances_itself(G):
     )
     np.testing.assert_allclose(result["rate"][-1], 3.06, rtol=0.02)
     np.testing.assert_allclose(result["J_i"][-1], J, rtol=0.02)
+
+
+# --- one pool per region ------------------------------------------------------------------------------------
+@pytest.mark.parametrize("I_0, published", [(0.30, 0.0344), (0.32, 0.0857), (0.33, 0.1896)])
+def test_the_reduced_model_rests_where_published(I_0, published, x64):
+    """Deco et al. 2013 at w = 0.9, J_N = 0.2609 nA: one state, from below and from above, and its rate."""
+    S = brentq(lambda S: -S / 100 + (1 - S) * 0.641e-3 * H(0.9 * 0.2609 * S + I_0), 1e-4, 0.3, xtol=1e-14)
+    assert S == pytest.approx(published, abs=5e-5)
+    node = ReducedWongWangStep(2, I_0=I_0 * u.nA, init_S=lambda shape: jnp.array([0.0, 0.9]))
+    result = brainmass.Simulator(node, dt=2 * u.ms).run(
+        25 * u.second, monitors={"S": "S", "H": lambda m: m.H()}, seed=0
+    )
+    np.testing.assert_allclose(result["S"][-1], S, rtol=1e-6)
+    np.testing.assert_allclose(result["H"][-1].to_decimal(u.Hz), H(0.9 * 0.2609 * S + I_0), rtol=1e-6)
+
+
+def test_the_reduced_model_hears_its_network_and_a_current(x64):
+    """G J_N times the weighted sum, and nA beside it, as in the paper's equations."""
+    S, c = np.array([0.1, 0.5, 0.8]), np.array([0.3, 0.0, 1.2])
+    x = 0.2609 * (0.9 * S + 1.5 * c) + 0.3 + 0.01
+    expected = -S / 100 + (1 - S) * 0.641e-3 * H(x) + 0.002
+    node = ReducedWongWangStep(3, G=1.5)
+    np.testing.assert_allclose(plain(node, [S], c, 0.002, 0.01 * u.nA)[0], expected, rtol=1e-12)
+
+
+def test_a_second_state_appears_in_a_coupled_brain(x64):
+    """With the same strength in every region all are equal: for G = 1 and strength s the roots are those of w + s.
+
+    From w + s = 1.0 on at I_0 = 0.32 nA there are two stable states (Deco et al. 2013: bistable beyond a critical G).
+    """
+    weights = (np.ones((4, 4)) - np.eye(4)) * 0.1 / 3
+    ends = []
+    for start in 0.0, 0.9:
+        node = ReducedWongWangStep(4, I_0=0.32 * u.nA, init_S=lambda shape, start=start: jnp.full(shape, start))
+        net = brainmass.Network(node, conn=weights, coupling="additive", coupled_var="S")
+        ends.append(brainmass.Simulator(net, dt=2 * u.ms).run(20 * u.second, monitors=["S"], seed=0)["S"][-1])
+    roots = [
+        brentq(lambda S: -S / 100 + (1 - S) * 0.641e-3 * H(0.2609 * S + 0.32), *between, xtol=1e-14)
+        for between in ((0.01, 0.2), (0.46, 0.9))
+    ]
+    np.testing.assert_allclose(ends, [[roots[0]] * 4, [roots[1]] * 4], rtol=1e-5)

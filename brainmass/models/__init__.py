@@ -4,9 +4,14 @@ from brainmass.models.coombes_byrne.exc_inh import CoombesByrneExcInhStep
 from brainmass.models.coombes_byrne.step import CoombesByrneStep
 from brainmass.models.coombes_byrne.synapse import CoombesByrneSynapseStep
 from brainmass.models.dumont_gutkin.step import DumontGutkinStep
+from brainmass.models.epileptor.codim3 import EpileptorCodim3Step
+from brainmass.models.epileptor.codim3_slow_mod import EpileptorCodim3SlowModStep
+from brainmass.models.epileptor.resting_state import EpileptorRestingStateStep
 from brainmass.models.epileptor.step import EpileptorStep
+from brainmass.models.epileptor.two_dimensional import Epileptor2DStep
 from brainmass.models.fitzhugh_nagumo import FitzHughNagumoStep
 from brainmass.models.generic_2d_oscillator import Generic2dOscillatorStep
+from brainmass.models.hopfield import HopfieldStep
 from brainmass.models.horn.step import HORNStep
 from brainmass.models.jansen_rit.step import JansenRitStep
 from brainmass.models.jansen_rit.tr import JansenRitTR
@@ -32,17 +37,23 @@ from brainmass.models.wilson_cowan.three_populations_base import WilsonCowanThre
 from brainmass.models.wong_wang.decision import WongWangStep
 from brainmass.models.wong_wang.exc_inh import WongWangExcInhStep
 from brainmass.models.wong_wang.plastic_inhibition import WongWangPlasticInhibitionStep
+from brainmass.models.wong_wang.reduced import ReducedWongWangStep
 
 __all__ = [
     "CoombesByrneExcInhStep",
     "CoombesByrneStep",
     "CoombesByrneSynapseStep",
     "DumontGutkinStep",
+    "Epileptor2DStep",
+    "EpileptorCodim3SlowModStep",
+    "EpileptorCodim3Step",
+    "EpileptorRestingStateStep",
     "EpileptorStep",
     "FitzHughNagumoStep",
     "Generic2dOscillatorStep",
     "HORNStep",
     "HopfStep",
+    "HopfieldStep",
     "JansenRitStep",
     "JansenRitTR",
     "KuramotoNetwork",
@@ -52,6 +63,7 @@ __all__ = [
     "MontbrioAdaptationStep",
     "MontbrioDepressionStep",
     "MontbrioPazoRoxinStep",
+    "ReducedWongWangStep",
     "StuartLandauStep",
     "ThresholdLinearStep",
     "VanDerPolStep",

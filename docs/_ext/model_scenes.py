@@ -59,7 +59,7 @@ _WHITE = brainmass.WhiteNoise
 _RHYTHM = dict(wEE=16.0, wIE=12.0, wEI=15.0, wII=3.0)  # of the limit cycle of Wilson and Cowan 1972, figures 10 and 11
 
 
-def _pulse(amplitude: float, onset: float, width: float) -> brainmass.Pulse:
+def _pulse(amplitude: Any, onset: float, width: float) -> brainmass.Pulse:
     return brainmass.Pulse(1, amplitude=amplitude, onset=onset * u.ms, width=width * u.ms)
 
 
@@ -90,6 +90,27 @@ _SCENES: dict[str, dict[str, Any]] = {
         show="rI",
         response=Response("eta_I", 0.0, 6.0, n=61, transient=500 * u.ms, duration=800 * u.ms),
     ),
+    "Epileptor2DStep": dict(
+        preset="epileptogenic", duration=6000 * u.ms, plane=dict(xlim=(-2.5, 1.0), ylim=(2.0, 5.0))
+    ),
+    "EpileptorCodim3SlowModStep": dict(
+        duration=16000 * u.ms,
+        show="x",
+        response=Response("dstar", 0.0, 0.6, n=61, transient=500 * u.ms, duration=2500 * u.ms),
+    ),
+    "EpileptorCodim3Step": dict(
+        preset="c2s",
+        duration=3000 * u.ms,
+        show="x",
+        response=Response("dstar", -0.1, 0.8, n=61, transient=1000 * u.ms, duration=3000 * u.ms),
+    ),
+    "EpileptorRestingStateStep": dict(
+        preset="resting",
+        arguments=dict(noise_x_rs=_WHITE(1, sigma=0.01)),
+        duration=3000 * u.ms,
+        show="x_rs",
+        response=Response("a_rs", -2.0, 16.0, n=73, transient=4000 * u.ms, duration=5000 * u.ms),
+    ),
     "EpileptorStep": dict(
         preset="epileptogenic",
         duration=4000 * u.ms,
@@ -106,6 +127,9 @@ _SCENES: dict[str, dict[str, Any]] = {
     ),
     "HORNStep": dict(inputs={"inputs": 1.0}, dt=1 * u.ms),
     "HopfStep": dict(duration=200 * u.ms),
+    "HopfieldStep": dict(
+        inputs={"x_inp": _pulse(1.0, 10, 10)}, duration=40 * u.ms, plane=dict(xlim=(-1.0, 2.0), ylim=(-1.0, 1.0))
+    ),
     "JansenRitStep": dict(
         arguments=dict(method="heun"),
         inputs={"E_inp": 220 * u.Hz},
@@ -155,6 +179,12 @@ _SCENES: dict[str, dict[str, Any]] = {
         dt=0.01 * u.ms,
         show="r",
         plane=dict(xlim=(0.0 * u.kHz, 2.0 * u.kHz), ylim=(-3.0, 3.0)),
+    ),
+    "ReducedWongWangStep": dict(
+        arguments=dict(clamp=True, noise_S=_WHITE(1, sigma=0.001)),
+        inputs={"current": _pulse(0.03 * u.nA, 1000, 1000)},
+        duration=4000 * u.ms,
+        response=Response("current", 0.0, 0.06, u.nA, n=61, transient=4000 * u.ms, duration=4010 * u.ms),
     ),
     "StuartLandauStep": dict(duration=200 * u.ms),
     "ThresholdLinearStep": dict(

@@ -36,6 +36,12 @@ STATES = {
     "GastSchmidtKnosche_SF": [(0, 2), (-2, 1), (-1, 1), (-1, 1)],
     "SupHopf": [(-1, 1), (-1, 1)],
     "Linear": [(-1, 1)],
+    "ReducedWongWang": [(0, 1)],
+    "Epileptor2D": [(-2, 1), (-1, 5)],
+    "EpileptorRestingState": [(-2, 1), (-20, 2), (-1, 5), (-2, 1), (0, 2), (-1, 1), (-2, 4), (-6, 6)],
+    "EpileptorCodim3": [(-1, 1), (-1, 1), (-0.5, 0.5)],
+    "EpileptorCodim3SlowMod": [(-1, 1), (-1, 1), (-0.5, 0.5), (0, 0.3), (0, 0.3)],
+    "Hopfield": [(-1, 2), (0, 1)],
 }
 # Parameters that stay as they are when the others are moved: brainmass has no counterpart or no use of them.
 FIXED = {
@@ -43,6 +49,19 @@ FIXED = {
     "JansenRit": ("p_min", "p_max"),
     "Epileptor": ("s",),
     "MontbrioPazoRoxin": ("Gamma",),
+    "ReducedWongWang": ("sigma_noise",),
+    "EpileptorRestingState": ("s",),
+    "EpileptorCodim3": ("N",),
+    "EpileptorCodim3SlowMod": ("N",),
+    "Hopfield": ("dynamic",),
+}
+# The switches that are also tried the other way.
+SWITCHED = {
+    "Epileptor": {"modification": np.array([True])},
+    "Epileptor2D": {"modification": np.array([True])},
+    "EpileptorCodim3": {"modification": np.array([False])},
+    "EpileptorCodim3SlowMod": {"modification": np.array([False])},
+    "Hopfield": {"dynamic": np.array([1])},
 }
 NO_PARAMETERS = {
     "gid",
@@ -73,8 +92,8 @@ def moved(name, rng):
 def cases_of(name):
     rng = np.random.default_rng([2015, *name.encode()])  # of each model by itself, so that another adds a file alone
     nodes = [getattr(models, name)(), moved(name, rng)]
-    if name == "Epileptor":
-        nodes.append(models.Epileptor(modification=np.array([True])))
+    if name in SWITCHED:
+        nodes.append(getattr(models, name)(**SWITCHED[name]))
     for model in nodes:
         model.configure()
         y = np.array([np.round(rng.uniform(*span, N), 4) for span in STATES[name]])
