@@ -34,6 +34,8 @@ TOP = max(LEVEL.values()) + 1
 # For what must go through time by itself: layers over a sequence, a model whose step is a repetition time.
 OWN_LOOPS = {"dynamics/rows.py"}
 OVER_DRAWS = {"inference/nuts.py", "inference/starts.py"}
+# The steps of a numerical method.
+ITERATIONS = {"analysis/lyapunov.py", "analysis/roots.py"}
 OVER_REGIONS = {"delays/blocks.py", "delays/lines.py", "network/products.py"}
 LONGEST_MODEL = 100  # lines of a file: what can be read like the methods section of a paper
 NODES = [getattr(brainmass, info.name) for info in brainmass.list_models()]
@@ -126,7 +128,7 @@ def test_there_is_one_time_loop():
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call) and getattr(node.func, "attr", getattr(node.func, "id", "")) in LOOPS:
                 looping.add(path.relative_to(PACKAGE).as_posix())
-    assert looping == {"simulation/loop.py"} | OWN_LOOPS | OVER_DRAWS | OVER_REGIONS
+    assert looping == {"simulation/loop.py"} | OWN_LOOPS | OVER_DRAWS | OVER_REGIONS | ITERATIONS
 
 
 @pytest.mark.parametrize("model", NODES, ids=lambda model: model.__name__)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -127,10 +128,13 @@ class Drift:
         return f"Drift of {type(self.model).__name__}: {self.size} entries ({states}){delays}"
 
     # --- the function -----------------------------------------------------------------------------------------------
-    def __call__(self, x: ArrayLike, parameters: Parameters = _NONE) -> Any:
-        """Rates of change per ms at the flat state `x`, shape (..., n), when it has been the same for long."""
+    def __call__(self, x: ArrayLike, parameters: Parameters = _NONE, *, coupling: Any = 1.0) -> Any:
+        """Rates of change per ms at the flat state `x`, shape (..., n), when it has been the same for long.
+
+        `coupling` is a factor on all that the projections of a network send: at zero its regions are alone.
+        """
         x = self._checked(x)
-        return self._flat(self.equations(parameters, x.dtype).rates(self.unpack(x)))
+        return self._flat(self.equations(parameters, x.dtype).rates(self.unpack(x), coupling=coupling))
 
     def delayed(self, x: ArrayLike, past: ArrayLike, parameters: Parameters = _NONE) -> Any:
         """Rates of change per ms at `x`, shape (n,), with the states `past`, shape (K, n), the times `delays` ago."""
@@ -284,6 +288,12 @@ class Drift:
     def _first(self) -> np.ndarray:
         """Where in all connections each delay stands first."""
         return self._grouped[1]
+
+    def held(self) -> Drift:
+        """The same, without gradients by the parameters of the model."""
+        fixed = copy.copy(self)
+        fixed._values, fixed._inputs = jax.lax.stop_gradient((self._values, self._inputs))
+        return fixed
 
     # --- compiled, for those who call it many times ---------------------------------------------------------------
     @functools.cached_property

@@ -23,6 +23,7 @@ Values = Mapping[str, Any]
 # What arrives with a delay, by where it arises: the number of a projection, or the name of a node that keeps its past.
 Arriving = Mapping[Any, Any]
 _NOTHING: Arriving = MappingProxyType({})
+_OF_NETWORK = ("", "noise")
 
 
 def held_inputs(model: Any, inputs: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -68,21 +69,31 @@ class Equations:
         self.nodes: dict[str, NeuralMassDynamics] = model.populations if isinstance(model, Network) else {"": model}
         self.several = len(self.nodes) > 1
 
-    def rates(self, states: Values, arriving: Arriving = _NOTHING) -> dict[str, Any]:
-        """The rates of change of all states, by name."""
+    def rates(
+        self,
+        states: Values,
+        arriving: Arriving = _NOTHING,
+        coupling: Any = 1.0,
+        samples: Mapping[tuple[str, str], Any] = MappingProxyType({}),
+    ) -> dict[str, Any]:
+        """The rates of change of all states, by name.
+
+        `coupling` is a factor on all that the network sends; `samples`, by the keys of `noises`, of what noises are in
+        place of their means.
+        """
         values = self._by_node(states)
         added: list[Values] = [{} for _ in self.nodes]
         if self.network is not None:
-            added = self.network.inputs_at_rest(values, arriving)
+            added = [_times(coupling, ports) for ports in self.network.inputs_at_rest(values, arriving)]
         rates = {}
         for (name, node), present, network in zip(self.nodes.items(), values, added, strict=True):
-            entering = self._entering(name, node, present, network, arriving.get(name))
+            entering = self._entering(name, node, present, network, arriving.get(name), samples)
             motion = node._motion(tuple(present.values()), 0.0 * u.ms, *entering.values())
             rates |= {self._named(name, state): rate for state, rate in zip(node._states, motion, strict=True)}
         return rates
 
     def _entering(
-        self, name: str, node: NeuralMassDynamics, values: Values, network: Values, arriving: Any
+        self, name: str, node: NeuralMassDynamics, values: Values, network: Values, arriving: Any, samples: Any
     ) -> dict[str, Any]:
         """What enters each port: held inputs, means of noises, the network, and what a node sends to itself."""
         held = {port: u.maybe_decimal(0.0 * unit) for port, unit in node._port_units.items()}
@@ -90,13 +101,22 @@ class Equations:
         for noise_name, port in node._noises.items():
             noise = getattr(node, noise_name)
             if noise is not None:
-                parts.append({port: node._noise_at_port(noise_name, port, noise, noise._mean(), values)})
+                sample = samples.get((name, noise_name), noise._mean())
+                parts.append({port: node._noise_at_port(noise_name, port, noise, sample, values)})
         if self.network is not None and self.network.noise is not None:
-            parts.append({self.network.projections[0].port: self.network.noise._mean()})
+            sample = samples.get(_OF_NETWORK, self.network.noise._mean())
+            parts.append({self.network.projections[0].port: sample})
         parts.append(node._own_at_rest(values, arriving))
         for part in parts:
             held = {port: x + node._read(port, part[port]) if port in part else x for port, x in held.items()}
         return held
+
+    def noises(self) -> dict[tuple[str, str], Noise]:
+        """All noises, by the name of their node and their own."""
+        noises = {(name, key): getattr(node, key) for name, node in self.nodes.items() for key in node._noises}
+        if self.network is not None:
+            noises[_OF_NETWORK] = self.network.noise
+        return {key: noise for key, noise in noises.items() if noise is not None}
 
     def sent(self, states: Values) -> dict[Any, Any]:
         """What leaves the sources of each delayed term, shape (..., N)."""
@@ -140,3 +160,7 @@ class Equations:
 
     def _by_node(self, states: Values) -> list[dict[str, Any]]:
         return [{s: states[self._named(name, s)] for s in node._states} for name, node in self.nodes.items()]
+
+
+def _times(factor: Any, ports: Values) -> Values:
+    return ports if isinstance(factor, float) and factor == 1 else {port: factor * x for port, x in ports.items()}

@@ -161,8 +161,12 @@ class BOLDSignal(ScaledDrive):
 
     def bold(self) -> Any:
         """The BOLD signal at the present state, as a fraction of the resting signal."""
-        k1, k2, k3 = self._coefficients()
         _, _, v, q = self.state_values().values()
+        return self.bold_of(v, q)
+
+    def bold_of(self, v: Any, q: Any) -> Any:
+        """The BOLD signal at this blood volume and content of deoxyhaemoglobin."""
+        k1, k2, k3 = self._coefficients()
         in_blood = v - q if self.output == "obata2004" else 1 - q / v
         return self.p.V0 * (k1 * (1 - q) + k2 * in_blood + k3 * (1 - v))
 

@@ -1,0 +1,241 @@
+"""Characteristic roots of a network with conduction delays, around one of its equilibria."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from brainmass._common.checks import is_traced, number, whole
+from brainmass._common.messages import Argument
+from brainmass._common.precision import double_precision
+from brainmass._common.typing import ArrayLike
+from brainmass.analysis.drift import Drift, as_drift
+from brainmass.dynamics.node import NeuralMassDynamics
+from brainmass.network.network import Network
+
+__all__ = ["DelayedJacobian", "characteristic_roots", "delayed_jacobian"]
+
+_LARGEST = 1200  # unknowns of the discretisation of large networks
+_ORDERS = 10, 24  # of its polynomials
+_MOST = 24  # roots that are refined where none were asked for
+
+
+class DelayedJacobian:
+    r"""The linear part of a network with delays, :math:`\dot x = A x + \sum_e F_e\, s_e x(t - \tau_e)`.
+
+    The sum is over connections: F_e, of shape (n,), is how what arrives over one enters the rates, and s_e, a row of
+    `S`, how what is sent follows from the state. Of F only the entries that are not zero are kept: `F[k]` is that of
+    the rate `row[k]`, of what left the source `source[k]` a time `delays[k]` ago.
+    `at(z)` is :math:`J(z) = A + \sum_e F_e s_e e^{-z \tau_e}`, of which the characteristic roots are the :math:`z` with
+    :math:`\det(z - J(z)) = 0`.
+    """
+
+    def __init__(self, A: Any, F: Any, S: Any, delays: Any, source: np.ndarray):
+        whole = is_traced(F)  # then it is not known which are zero
+        self.row, edge = (i.ravel() for i in np.indices(F.shape)) if whole else np.nonzero(np.asarray(F))
+        self.A, self.S, self.F, self.delays, self.source = A, S, F[self.row, edge], delays[edge], source[edge]
+        self.n_sources = S.shape[0]
+
+    def gathered(self, factors: Any) -> Any:
+        """The sum of F times a factor for each of its entries, by source: shape (n, sources)."""
+        weighted = self.F * factors
+        return jnp.zeros((self.A.shape[0], self.n_sources), weighted.dtype).at[self.row, self.source].add(weighted)
+
+    def at(self, z: Any) -> Any:
+        """J(z), shape (n, n), for one complex number per ms."""
+        return self.A + self.gathered(jnp.exp(-z * self.delays)) @ self.S
+
+    def slope(self, z: Any) -> Any:
+        """J'(z)."""
+        return self.gathered(-self.delays * jnp.exp(-z * self.delays)) @ self.S
+
+
+def delayed_jacobian(drift: Drift, x: Any, parameters: Mapping[str, Any]) -> DelayedJacobian:
+    """The linear part at the equilibrium `x`; differentiable by parameters, the speed included."""
+    x = jnp.asarray(x)
+    equations = drift.equations(parameters, x.dtype)
+    sources = {key: np.broadcast_to(s, np.shape(drift._which[key])) for key, s in equations.sources().items()}
+    delays = equations.delays()
+
+    def sent(x: Any) -> list[Any]:
+        values = equations.sent(drift.unpack(x))
+        return [_mantissa(values[key]) for key in sources]
+
+    present = equations.sent(drift.unpack(x))
+    arriving = {key: present[key][source] for key, source in sources.items()}
+
+    def rates(x: Any, plain: list[Any]) -> Any:
+        each = {key: _like(p, arriving[key]) for key, p in zip(sources, plain, strict=True)}
+        return drift._flat(equations.rates(drift.unpack(x), each))
+
+    plain = [_mantissa(arriving[key]) for key in sources]
+    A, F = jax.jacrev(rates, argnums=(0, 1))(x, plain)
+    S = jax.jacfwd(sent)(x)
+    offsets = np.cumsum([0, *(s.shape[0] for s in S)])
+    flat_sources = np.concatenate([s.ravel() + o for s, o in zip(sources.values(), offsets, strict=False)])
+    return DelayedJacobian(
+        A,
+        jnp.concatenate([f.reshape(x.size, -1) for f in F], axis=1),
+        jnp.concatenate(S),
+        jnp.concatenate([jnp.ravel(delays[key]).astype(x.dtype) for key in sources]),
+        flat_sources,
+    )
+
+
+def _mantissa(x: Any) -> Any:
+    return getattr(x, "mantissa", x)
+
+
+def _like(plain: Any, example: Any) -> Any:
+    unit = getattr(example, "unit", None)
+    return plain if unit is None else plain * unit
+
+
+def characteristic_roots(
+    model: NeuralMassDynamics | Network | Drift,
+    x: ArrayLike,
+    inputs: Mapping[str, Any] | None = None,
+    *,
+    parameters: Mapping[str, Any] = MappingProxyType({}),
+    right_of: float | None = None,
+    order: int | None = None,
+) -> np.ndarray:
+    r"""The rightmost characteristic roots of a model with delays at an equilibrium, per ms, by falling real part.
+
+    The past over the longest delay is a polynomial through Chebyshev points, which turns the delayed system into an
+    ordinary one (Breda, Maset, Vermiglio 2005, SIAM J. Sci. Comput. 27:482); each of its eigenvalues is refined by
+    Newton's method on the characteristic equation, and those that do not come to rest nearby are left out.
+
+    Parameters
+    ----------
+    model : NeuralMassDynamics, Network or Drift
+    x : array (n,)
+        The equilibrium, as in `Equilibria.x`.
+    inputs, parameters : mapping, optional
+        As in `fixed_points`.
+    right_of : float, optional
+        All roots with a larger real part, per ms, as far as the order of the polynomial tells them; at least the first.
+        Default: the first 24 or so of those to the right of minus three over the longest delay.
+    order : int, optional
+        Of the polynomial; default 24, less for large networks.
+
+    Returns
+    -------
+    complex array
+        The eigenvalues of the Jacobian if there are no delays.
+
+    Examples
+    --------
+    Hayes' equation x' = -x(t - τ) loses its stability at τ = π/2:
+
+    >>> import brainmass, brainunit as u, numpy as np
+    >>> node = brainmass.LinearStep(1, gamma=0.0)
+    >>> network = brainmass.Network(node, conn=[[-1.0]], distance=[[np.pi / 2]], speed=1.0 * u.mm / u.ms,
+    ...     coupling="additive", coupled_var="x", self_connection=True)
+    >>> root = brainmass.characteristic_roots(network, [0.0])[0]
+    >>> bool(abs(root.real) < 1e-9), bool(abs(abs(root.imag) - 1) < 1e-9)
+    (True, True)
+    """
+    drift = as_drift(model, inputs)
+    if order is not None:
+        whole(Argument("order", "characteristic_roots"), order, 2)
+    with double_precision():
+        x = drift._checked(np.asarray(x, float))
+        if not drift.delays.size:
+            found = np.linalg.eigvals(np.asarray(drift.jacobian(x, parameters)))
+        else:
+            jacobian = delayed_jacobian(drift, x, parameters)
+            longest = float(jnp.max(jacobian.delays))
+            guesses = _approximate(jacobian, longest, order)
+            if right_of is None:
+                right_of, guesses = -3.0 / longest, guesses[np.argsort(-guesses.real)][:_MOST]
+            number(Argument("right_of", "characteristic_roots"), right_of, "finite", np.isfinite)
+            found = _refined(jacobian, guesses, right_of)
+    return found[np.lexsort((-found.imag, -found.real))]
+
+
+def _approximate(jacobian: DelayedJacobian, longest: float, order: int | None) -> np.ndarray:
+    """Eigenvalues of the system in which the past of what is sent is a polynomial."""
+    m, n = jacobian.n_sources, jacobian.A.shape[0]
+    order = order or int(np.clip((_LARGEST - n) // m, *_ORDERS))
+    points, D = chebyshev(order)
+    points, D = longest * (points - 1) / 2, D * 2 / longest
+    ell = lagrange(points, -np.asarray(jacobian.delays))  # (order + 1, connections)
+    blocks = [np.asarray(jacobian.gathered(weights)) for weights in ell]
+    A, S = np.asarray(jacobian.A), np.asarray(jacobian.S)
+    size = n + order * m
+    whole_system = np.zeros((size, size))
+    whole_system[:n, :n] = A + blocks[0] @ S
+    for k in range(1, order + 1):
+        whole_system[:n, n + (k - 1) * m : n + k * m] = blocks[k]
+        whole_system[n + (k - 1) * m : n + k * m, :n] = D[k, 0] * S
+    whole_system[n:, n:] = np.kron(D[1:, 1:], np.eye(m))
+    return np.linalg.eigvals(whole_system)
+
+
+def chebyshev(order: int) -> tuple[np.ndarray, np.ndarray]:
+    """Chebyshev points from 1 to -1 and the matrix of derivatives there (Trefethen 2000, Spectral Methods, ch. 6)."""
+    k = np.arange(order + 1)
+    points = np.cos(np.pi * k / order)
+    c = np.where((k == 0) | (k == order), 2.0, 1.0) * (-1.0) ** k
+    D = np.outer(c, 1 / c) / (points[:, None] - points + np.eye(order + 1))
+    return points, D - np.diag(D.sum(axis=1))
+
+
+def lagrange(points: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """The values of the polynomials that are one at one of the Chebyshev points, by the barycentric formula."""
+    order = len(points) - 1
+    w = (-1.0) ** np.arange(order + 1)
+    w[[0, -1]] /= 2
+    off = at[None, :] - points[:, None]
+    hit = np.abs(off) < 1e-14 * np.ptp(points)
+    terms = w[:, None] / np.where(hit, 1.0, off)
+    values = terms / terms.sum(axis=0)
+    return np.where(hit.any(axis=0), hit.astype(float), values)
+
+
+def _refined(jacobian: DelayedJacobian, guesses: np.ndarray, right_of: float) -> np.ndarray:
+    """Roots of the characteristic equation from guesses, by Newton's method on (z - J(z)) v = 0."""
+    guesses = guesses[np.argsort(-guesses.real)]
+    wanted = guesses[guesses.real >= right_of - 0.1 * abs(right_of)]
+    if len(wanted) < 2:
+        wanted = guesses[:2]
+    wanted = wanted[wanted.imag >= -1e-12]  # the others are their conjugates
+    values, lengths = map(np.asarray, _newton(jacobian)(jnp.asarray(wanted)))
+    kept: list[complex] = []
+    for guess, z, length in zip(wanted, values, lengths, strict=True):
+        near = abs(z - guess) <= 0.1 * (abs(guess) + abs(right_of))
+        if np.isfinite(z) and length < 1e-9 * (1 + abs(z)) and near and _is_new(z, guess, kept, wanted):
+            kept.append(complex(z))
+    kept = [z for i, z in enumerate(kept) if z.real >= right_of or i == 0]
+    real = [z for z in kept if abs(z.imag) < 1e-10 * (1 + abs(z))]
+    return np.array([complex(z.real) for z in real] + [w for z in kept if z not in real for w in (z, z.conjugate())])
+
+
+def _is_new(z: complex, guess: complex, kept: list[complex], guesses: np.ndarray) -> bool:
+    """Whether it was not found before; a root that several guesses are near is as often a root as there are those."""
+    same = sum(abs(z - other) < 1e-8 * (1 + abs(z)) for other in kept)
+    return same < (np.abs(guesses - z) < 1e-4 * (1 + abs(z))).sum() or same == 0
+
+
+def _newton(jacobian: DelayedJacobian) -> Any:
+    n = jacobian.A.shape[0]
+
+    def refine(z: Any) -> tuple[Any, Any]:
+        z = z.astype(complex)
+        left, _, right = jnp.linalg.svd(z * jnp.eye(n) - jacobian.at(z))
+        v, c = right[-1].conj(), right[-1]
+        for _ in range(8):
+            M = z * jnp.eye(n) - jacobian.at(z)
+            dM = jnp.eye(n) - jacobian.slope(z)
+            bordered = jnp.block([[M, (dM @ v)[:, None]], [c[None, :], jnp.zeros((1, 1))]])
+            step = jnp.linalg.solve(bordered, jnp.concatenate([M @ v, (c @ v - 1)[None]]))
+            v, z = v - step[:-1], z - step[-1]
+        return z, jnp.abs(step[-1])
+
+    return jax.jit(lambda zs: jax.lax.map(refine, zs))

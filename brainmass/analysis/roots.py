@@ -1,0 +1,202 @@
+"""Where a drift is zero: from many starts, and along a growing coupling."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from brainmass.analysis.drift import Drift
+
+__all__ = ["along_coupling", "distinct", "from_starts", "newton", "of_regions", "random_starts"]
+
+_N_STEPS = 60  # of the search from each start
+_POLISH = 8  # Newton steps that bring a root to rounding
+_CONVERGED = 1e-9  # relative length of the last step
+_SAME = 1e-6  # relative distance of what is one root
+_SHORTEST = 1e-4  # step of the coupling, from 0 to 1
+_MOST_UNCOUPLED = 32
+
+Parameters = Mapping[str, Any]
+
+
+def newton(drift: Drift, x: Any, parameters: Parameters, steps: int) -> Any:
+    """Some Newton steps, through the last of which gradients go: that is the implicit function theorem."""
+    fixed, given = drift.held(), jax.lax.stop_gradient(dict(parameters))
+
+    def step(_: Any, x: Any) -> Any:
+        return x - jnp.linalg.solve(fixed.jacobian(x, given), fixed(x, given))
+
+    x = jax.lax.stop_gradient(jax.lax.fori_loop(0, steps, step, jax.lax.stop_gradient(x)))
+    return x - jnp.linalg.solve(fixed.jacobian(x, given), drift(x, parameters))
+
+
+def random_starts(drift: Drift, n: int, seed: int) -> np.ndarray:
+    """Starts within the domain, half of them near initial values: magnitudes from a hundredth to a hundred."""
+    rng = np.random.default_rng(seed)
+    base = drift.starts(min(n, 8), seed)[np.arange(n) % min(n, 8)]
+    scale = np.maximum(np.abs(base), 1.0)
+    x = scale * rng.choice([-1.0, 1.0], base.shape) * 10 ** rng.uniform(-2, 2, base.shape)
+    low, high = np.broadcast_to(drift.lower, base.shape), np.broadcast_to(drift.upper, base.shape)
+    boxed = np.isfinite(low) & np.isfinite(high)
+    within = rng.uniform(np.where(boxed, low, 0.0), np.where(boxed, high, 1.0))
+    x = np.where(
+        boxed, within, np.where(np.isfinite(low), low + np.abs(x), np.where(np.isfinite(high), high - np.abs(x), x))
+    )
+    x = np.where(drift.angles, rng.uniform(-np.pi, np.pi, x.shape), x)
+    near = rng.uniform(size=(n, 1)) < 0.25
+    x = np.where(near, base + 0.01 * (x - base), x)
+    x[: len(base[:8])] = base[:8]
+    return np.clip(x, low, high)
+
+
+def _damped_step(rates: Callable, x: Any, damping: Any) -> tuple[Any, Any]:
+    """A step of Levenberg and Marquardt, with rows and columns scaled so that units do not matter."""
+    f, J = rates(x), jax.jacfwd(rates)(x)
+    columns = jnp.abs(J).max(axis=0)
+    columns = jnp.where(columns > 0, columns, 1.0)
+    rows = jnp.abs(J / columns).max(axis=1)
+    rows = jnp.where(rows > 0, rows, 1.0)
+    A, b = J / rows[:, None] / columns, f / rows
+    step = jnp.linalg.solve(A.T @ A + damping * jnp.eye(x.size, dtype=x.dtype), A.T @ b) / columns
+    new = x - step
+    better = jnp.sum((rates(new) / rows) ** 2) < jnp.sum(b**2)
+    better = better & jnp.isfinite(new).all()
+    return jnp.where(better, new, x), jnp.where(better, damping / 5, jnp.minimum(damping * 4, 1e6))
+
+
+def _newton_step(rates: Callable, x: Any) -> Any:
+    f, J = rates(x), jax.jacfwd(rates)(x)
+    step = jnp.linalg.solve(J, f)
+    return jnp.where(jnp.isfinite(step).all(), x - step, x), jnp.abs(step) / (1 + jnp.abs(x))
+
+
+def from_starts(drift: Drift, starts: np.ndarray, parameters: Parameters) -> np.ndarray:
+    """The distinct roots that a search finds from these starts, shape (n_roots, n), within the domain."""
+    rates = functools.partial(drift, parameters=parameters)
+    damped = jax.jit(jax.vmap(lambda x, d: _damped_step(rates, x, d)))
+    plain = jax.jit(jax.vmap(lambda x: _newton_step(rates, x)))
+    low, high = drift.lower, drift.upper
+    x, damping = jnp.asarray(starts), jnp.full(len(starts), 1e-2)
+    for _ in range(_N_STEPS):
+        x, damping = damped(x, damping)
+    both = jnp.concatenate([x, jnp.asarray(starts)])
+    for _ in range(_N_STEPS // 3):
+        both = plain(both)[0]
+    found = distinct(drift, _converged(plain, both, low, high))
+    if not len(found) and _is_line(rates, x):
+        raise not_isolated(drift)
+    return found
+
+
+def not_isolated(drift: Drift) -> Exception:
+    return ValueError(
+        f"The equilibria of {type(drift.model).__name__} are not isolated points: something is free, as the phase of "
+        "oscillators on which only differences act."
+    )
+
+
+def _is_line(rates: Callable, x: Any) -> bool:
+    """Whether one of these is at rest where the Jacobian is singular."""
+    f, J = np.asarray(rates(x)), np.asarray(jax.vmap(jax.jacfwd(rates))(x))
+    at_rest = (np.abs(f) <= 1e-9 * (np.abs(J) * (1 + np.abs(x))[:, None, :]).sum(axis=2)).all(axis=1)
+    singular = np.linalg.svd(J, compute_uv=False)
+    return bool((at_rest & (singular[:, -1] <= 1e-9 * singular[:, 0])).any())
+
+
+def _converged(plain: Callable, x: Any, low: Any, high: Any) -> np.ndarray:
+    for _ in range(_POLISH):
+        x, step = plain(x)
+    x, step = np.asarray(x), np.asarray(step)
+    slack = 1e-9 * (1 + np.abs(x))
+    good = np.isfinite(x).all(axis=1) & (step < _CONVERGED).all(axis=1)
+    return x[good & (x >= low - slack).all(axis=1) & (x <= high + slack).all(axis=1)]
+
+
+def distinct(drift: Drift, x: np.ndarray) -> np.ndarray:
+    """Roots without those that are there already, in order of their entries."""
+    kept: list[np.ndarray] = []
+    for point in x:
+        point = np.where(drift.angles, np.remainder(point + np.pi, 2 * np.pi) - np.pi, point)
+        if not any(_is_same(drift, point, other) for other in kept):
+            kept.append(point)
+    return np.array(sorted(kept, key=lambda p: tuple(np.round(p, 9)))).reshape(-1, drift.size)
+
+
+def _is_same(drift: Drift, x: np.ndarray, y: np.ndarray) -> bool:
+    off = np.abs(x - y)
+    off = np.where(drift.angles, np.minimum(off, 2 * np.pi - off), off)
+    return bool((off <= _SAME * (1 + np.abs(x))).all())
+
+
+# --- networks -----------------------------------------------------------------------------------------------------
+def of_regions(drift: Drift, starts: np.ndarray, parameters: Parameters) -> np.ndarray:
+    """The roots that regions have without coupling, where all begin alike: each region is solved by itself."""
+    entries = _entries_of_regions(drift)
+    alike = starts.copy()
+    for regions in entries:
+        alike[:, regions] = alike[:, regions[:1]]
+    rates = functools.partial(drift, parameters=parameters, coupling=0.0)
+
+    @jax.jit
+    @jax.vmap
+    def plain(x: Any) -> Any:
+        f = rates(x)
+        columns = []
+        for k in range(max(regions.shape[1] for regions in entries)):
+            own = np.concatenate([regions[:, k] for regions in entries if k < regions.shape[1]])
+            columns.append(jax.jvp(rates, (x,), (jnp.zeros_like(x).at[own].set(1.0),))[1])
+        step = jnp.zeros_like(x)
+        for regions in entries:
+            blocks = jnp.stack([c[regions] for c in columns[: regions.shape[1]]], axis=-1)
+            step = step.at[regions].set(jnp.linalg.solve(blocks, f[regions][..., None])[..., 0])
+        step = jnp.where(jnp.isfinite(step), step, 0.0)
+        return x - step, jnp.where(f == 0, 0.0, jnp.abs(step) / (1 + jnp.abs(x)))
+
+    x = jnp.asarray(alike)
+    for _ in range(_N_STEPS):
+        x = plain(x)[0]
+    return distinct(drift, _converged(plain, x, drift.lower, drift.upper))
+
+
+def _entries_of_regions(drift: Drift) -> list[np.ndarray]:
+    """For each population, which entries of the flat state belong to each of its regions, shape (N, states)."""
+    entries: dict[str, list[np.ndarray]] = {}
+    for name, part in drift.slices.items():
+        entries.setdefault(name.rpartition(".")[0], []).append(np.arange(part.start, part.stop))
+    return [np.stack(states, axis=1) for states in entries.values()]
+
+
+def along_coupling(drift: Drift, x: np.ndarray, parameters: Parameters) -> tuple[np.ndarray, np.ndarray]:
+    """Roots followed from no coupling to all of it, and how far each came: 1 is all the way."""
+    x = x[:_MOST_UNCOUPLED]
+
+    def corrected(x: Any, s: Any) -> tuple[Any, Any]:
+        rates = functools.partial(drift, parameters=parameters, coupling=s)
+        lengths = []
+        for _ in range(5):
+            x, step = _newton_step(rates, x)
+            lengths.append(step.max())
+        return x, jnp.stack(lengths)
+
+    correct = jax.jit(jax.vmap(corrected))
+    reached, length = np.zeros(len(x)), np.full(len(x), 0.1)
+    before, slope = x, np.zeros_like(x)
+    going = np.ones(len(x), bool)
+    while going.any():
+        aim = np.minimum(reached + length, 1.0)
+        guess = before + slope * (aim - reached)[:, None]
+        found, steps = map(np.asarray, correct(guess, aim))
+        # a step that leads far away leads to another branch
+        good = going & (steps[:, -1] < _CONVERGED) & (steps[:, 0] < 0.3) & np.isfinite(found).all(axis=1)
+        moved = (found - before) / np.maximum(aim - reached, 1e-12)[:, None]
+        slope, before = np.where(good[:, None], moved, slope), np.where(good[:, None], found, before)
+        reached = np.where(good, aim, reached)
+        length = np.where(good, np.minimum(length * 1.5, 0.25), length / 3)
+        slope = np.where((~good & going)[:, None] & (length < 0.01)[:, None], 0.0, slope)
+        going = (reached < 1.0) & (length > _SHORTEST)
+    return before, reached

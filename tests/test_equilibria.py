@@ -1,0 +1,163 @@
+"""Equilibria, their stability, and characteristic roots under delays."""
+
+import brainunit as u
+import numpy as np
+import pytest
+from scipy.special import lambertw
+
+import brainmass
+from brainmass import characteristic_roots, fixed_points
+
+
+def leaky_ring(tau, gain=-1.0, gamma=0.0):
+    """x' = gamma x + gain x(t - tau)"""
+    return brainmass.Network(
+        brainmass.LinearStep(1, gamma=gamma), conn=[[gain]], distance=[[tau]], speed=1.0 * u.mm / u.ms,
+        coupling="additive", coupled_var="x", self_connection=True,
+    )  # fmt: skip
+
+
+def test_fitzhugh_nagumo_loses_its_rest_where_the_paper_says():
+    """The classic cell is unstable between I = 0.331 and 1.419 (FitzHugh 1961, with a = 0.7, b = 0.8, tau = 12.5)."""
+    drift = brainmass.Drift(brainmass.FitzHughNagumoStep.preset("classic", 1))
+    kinds = {x: fixed_points(drift, parameters={"V_inp": x}).kinds for x in (0.330, 0.332, 1.418, 1.420)}
+    assert kinds == {
+        0.330: ("stable focus",),
+        0.332: ("unstable focus",),
+        1.418: ("unstable focus",),
+        1.420: ("stable focus",),
+    }
+
+
+def test_lorenz():
+    """Lorenz 1963: C± = (±√(β(ρ-1)), ±√(β(ρ-1)), ρ-1), and the origin, with its eigenvalues in closed form."""
+    found = fixed_points(brainmass.LorenzStep(1, sigma=10.0, rho=28.0, beta=8 / 3))
+    root = np.sqrt(8 / 3 * 27)
+    np.testing.assert_allclose(found.x, [[-root, -root, 27], [0, 0, 0], [root, root, 27]], atol=1e-5)
+    at_origin = [(-11 + np.sqrt(121 + 40 * 27)) / 2, -8 / 3, (-11 - np.sqrt(121 + 40 * 27)) / 2]
+    np.testing.assert_allclose(found.eigenvalues[1], at_origin, atol=1e-5)
+    assert found.kinds == ("saddle-focus", "saddle", "saddle-focus")
+
+
+@pytest.mark.parametrize(("p", "n", "stable"), [(-20.0, 3, 1), (100.0, 3, 1), (114.0, 1, 0), (400.0, 1, 1)])
+def test_jansen_rit(p, n, stable):
+    """Grimbert, Faugeras 2006: three equilibria between the folds at p = -41.3 and 113.6, then a rhythm to 315.7."""
+    found = fixed_points(brainmass.JansenRitStep(1), {"E_inp": p * u.Hz})
+    assert (len(found), found.stable.sum()) == (n, stable)
+    S = lambda v: 5 / (1 + np.exp(0.56 * (6 - v)))  # noqa: E731
+    for point in found:  # y = y1 - y2 = (A/a) (p + C2 S(C1 y0)) - (B/b) C4 S(C3 y0), y0 = (A/a) S(y)
+        M, E, I = (float(point.states[name].to_decimal(u.mV)[0, 0]) for name in "MEI")  # noqa: E741
+        np.testing.assert_allclose(M, 0.0325 * S(E - I), rtol=1e-9)
+        np.testing.assert_allclose(E, 0.0325 * (p + 108 * S(135 * M)), rtol=1e-9)
+        np.testing.assert_allclose(I, 0.44 * 33.75 * S(33.75 * M), rtol=1e-9)
+
+
+def test_the_domain_is_respected():
+    found = fixed_points(brainmass.MontbrioPazoRoxinStep(1, J=15.0, eta=-5.0, delta=1.0))
+    assert len(found) == 3
+    assert found.kinds[:2] == ("stable node", "saddle")
+    assert (found.states["r"].to_decimal(u.Hz) > 0).all()
+
+
+def test_a_network_is_followed_from_its_uncoupled_regions():
+    """x' = a x - x³ + k Σ (x_j - x_i): in a ring all regions stay at ±√a."""
+    n = 20
+    ring = np.roll(np.eye(n), 1, axis=1) + np.roll(np.eye(n), -1, axis=1)
+    network = brainmass.Network(brainmass.HopfStep(n, a=-0.02, w=0.2), conn=ring, coupled_var="x", k=0.01)
+    found = fixed_points(network)
+    np.testing.assert_allclose(found.x, np.zeros((1, 2 * n)), atol=1e-12)
+    # of the pattern with wavenumber q the Jacobian is [[a - c, -w], [w, a]], c = 2k (1 - cos(2 π q / n))
+    c = 0.02 * (1 - np.cos(2 * np.pi * np.arange(n) / n))
+    expected = np.concatenate([np.linalg.eigvals([[-0.02 - x, -0.2], [0.2, -0.02]]) for x in c])
+    np.testing.assert_allclose(np.sort(found.eigenvalues[0].real), np.sort(expected.real), atol=1e-9)
+    np.testing.assert_allclose(found.frequency.to_decimal(u.Hz)[0], 0.2 / (2 * np.pi) * 1000)
+
+
+def test_branches_that_end_are_named():
+    """Two stable states of Wilson and Cowan; strong inhibition from others removes the upper one."""
+    weights = 1.0 - np.eye(8)
+    network = brainmass.Network(
+        brainmass.WilsonCowanStep(8), conn=weights, coupling="additive", coupled_var="rE", k=-1.0
+    )
+    found = fixed_points(network)
+    assert len(found) >= 1
+    assert any("ends at" in end for end in found.ends)
+    assert found.ends[0] in repr(found)
+
+
+def test_what_is_shown_and_handed_on():
+    found = fixed_points(brainmass.FitzHughNagumoStep.preset("classic", 1), start={"V": -1.0, "w": -0.5})
+    assert "1 equilibrium of FitzHughNagumoStep" in repr(found)
+    assert "stable focus" in repr(found)
+    assert "<td" in found._repr_html_()
+    data = found.to_xarray()
+    assert data["V"].dims == ("equilibrium", "region")
+    assert data["kind"].values[0] == "stable focus"
+    assert len(found[found.stable]) == 1
+
+
+def test_characteristic_roots_are_those_of_lambert():
+    """x' = g x + b x(t - τ): z = g + W_k(b τ e^{-g τ}) / τ."""
+    for tau, b, g in (0.3, -1.0, 0.0), (2.0, -1.0, 0.0), (5.0, 0.8, -1.0):
+        found = characteristic_roots(leaky_ring(tau, b, g), [0.0])
+        expected = np.array([g + lambertw(b * tau * np.exp(-g * tau), k) / tau for k in range(-30, 31)])
+        expected = expected[np.argsort(-expected.real)][: len(found)]
+        np.testing.assert_allclose(np.sort(found.real), np.sort(expected.real), atol=1e-7)
+        np.testing.assert_allclose(np.sort(found.imag), np.sort(expected.imag), atol=1e-7)
+
+
+def test_hopf_of_a_delay():
+    kinds = {tau: fixed_points(leaky_ring(tau)) for tau in (np.pi / 2 - 1e-4, np.pi / 2 + 1e-4)}
+    before, after = kinds.values()
+    assert before.kinds == ("stable focus",)
+    assert after.kinds == ("saddle-focus",)
+    np.testing.assert_allclose(after.frequency.to_decimal(u.kHz), 1 / (2 * np.pi), rtol=1e-3)
+
+
+def test_networks_with_several_delays():
+    """Every root that is found solves det(z - A - W e^{-z D}) = 0; many delays of nearly nothing change nothing."""
+    rng = np.random.default_rng(3)
+    W, D = rng.normal(size=(3, 3)), rng.uniform(0.5, 4.0, (3, 3))
+    network = brainmass.Network(
+        brainmass.LinearStep(3, gamma=-0.5), conn=W, distance=D, speed=1.0 * u.mm / u.ms, coupling="additive",
+        coupled_var="x", self_connection=True,
+    )  # fmt: skip
+    found = characteristic_roots(network, np.zeros(3), right_of=-0.5)
+    assert len(found) > 4
+    for z in found:
+        M = (z + 0.5) * np.eye(3) - W * np.exp(-z * D)
+        assert np.linalg.svd(M)[1][-1] < 1e-6
+    # the argument principle counts the roots in the rectangle
+    counted = _winding(lambda z: np.linalg.det((z + 0.5) * np.eye(3) - W * np.exp(-z * D)), 0.0, 6.0, 12.0)
+    assert counted == (found.real > 0).sum()
+
+
+def _winding(f, left, right, top, n=40_000):
+    t = np.linspace(0, 1, n)
+    corners = [right - 1j * top, right + 1j * top, left + 1j * top, left - 1j * top, right - 1j * top]
+    path = np.concatenate([a + (b - a) * t for a, b in zip(corners, corners[1:], strict=False)])
+    return round(np.diff(np.unwrap(np.angle([f(z) for z in path]))).sum() / (2 * np.pi))
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: fixed_points(brainmass.HopfStep(1), start=[np.nan, 0.0]), "`start` of fixed_points must be finite"),
+        (
+            lambda: fixed_points(brainmass.LinearStep(1, gamma=0.0), {"x_inp": 0.1}, start=[0.0]),
+            "must be near an equil",
+        ),
+        (lambda: fixed_points(brainmass.HopfStep(1), n_starts=0), "`n_starts` of fixed_points"),
+        (lambda: fixed_points(brainmass.Drift(brainmass.HopfStep(1)), {"x_inp": 0.1}), "has no effect beside a Drift"),
+        (lambda: fixed_points(brainmass.KuramotoNetwork(2, K=1.0)), "not isolated"),
+    ],
+)
+def test_what_is_refused(call, words):
+    with pytest.raises((ValueError, TypeError), match=words):
+        call()
+
+
+def test_nothing_found_is_said():
+    found = fixed_points(brainmass.LinearStep(1, gamma=0.0), {"x_inp": 0.1}, n_starts=16)
+    assert len(found) == 0
+    assert "0 equilibria of LinearStep, from 16 starts" in repr(found)
