@@ -150,7 +150,7 @@ class Equations:
         """Those with delays, by their number."""
         if self.network is None:
             return {}
-        return {i: p for i, p in enumerate(self.network.projections) if p.speed is not None}
+        return {i: p for i, p in enumerate(self.network.projections) if p.is_delayed}
 
     def _source(self, projection: Any) -> str:
         return next(iter(self.nodes)) if projection.source is None else projection.source

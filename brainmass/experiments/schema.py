@@ -184,6 +184,7 @@ TABLES = {
                 coupling=KERNEL,
                 k=VALUE,
                 speed=VALUE,
+                delay=VALUE,
                 port=TEXT,
                 interpolate=FLAG,
                 self_connection=FLAG,

@@ -1,4 +1,4 @@
-"""When the past of a projection is made anew: where its weights, lengths, speed or step are others than they were."""
+"""When the past of a projection is made anew: where its weights, delays or step are others than before."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ class Arranged:
     """What the room for the past was made from. No part of the module: a run does not depend on it."""
 
     conn: Any = None
-    speed: Any = None
+    pace: Any = None
     rest: tuple = ()
     steps: np.ndarray | None = None
     sources: np.ndarray | None = None
 
-    def is_from(self, conn: Any, speed: Any, rest: tuple) -> bool:
+    def is_from(self, conn: Any, pace: Any, rest: tuple) -> bool:
         """Whether it was made from these; `rest` ends with the lengths, an array, which are compared by identity."""
         # By identity: to compare the numbers of 10,000 x 10,000 weights before each run would take longer than short
         # runs.
-        same = self.conn is conn and self.speed is speed and self.rest[:-1] == rest[:-1]
+        same = self.conn is conn and self.pace is pace and self.rest[:-1] == rest[:-1]
         return same and self.rest[-1] is rest[-1]
 
-    def note(self, conn: Any, speed: Any, rest: tuple) -> None:
-        self.conn, self.speed, self.rest = conn, speed, rest
+    def note(self, conn: Any, pace: Any, rest: tuple) -> None:
+        self.conn, self.pace, self.rest = conn, pace, rest
 
 
 def stored(param: Param | None) -> Any:
@@ -45,13 +45,13 @@ def kept_if_equal(old: Any, new: np.ndarray) -> Any:
     return old if isinstance(old, np.ndarray) and np.array_equal(old, new) else new
 
 
-def check_known(speed: Any) -> None:
-    """Refuse a traced speed where the room for the past is made."""
-    if is_traced(speed):
+def check_known(name: str, pace: Any) -> None:
+    """Refuse a traced speed or delay where the room for the past is made."""
+    if is_traced(pace):
         raise argument_error(
-            Argument("speed", "Network"),
+            Argument(name, "Network"),
             "must be a number where the network is made within jax.jit or its like, as the room for "
             "the past follows from it",
-            "is traced: make the network outside, with interpolate=True, and give the speed to "
-            "Simulator.pure(..., free=['speed'])",
+            f"is traced: make the network outside, with interpolate=True, and give it to Simulator.pure(..., "
+            f"free=[{name!r}])",
         )

@@ -1,7 +1,8 @@
-"""Lengths and conduction speed as they are given to a network, in mm and in mm/ms."""
+"""Lengths, conduction speed and delays as they are given to a network, in mm, mm/ms and ms."""
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import brainunit as u
@@ -11,8 +12,9 @@ from brainstate.nn import Param
 from brainmass._common.checks import numbers
 from brainmass._common.foreign import plain
 from brainmass._common.messages import Argument, argument_error, show
+from brainmass.connectome.edges import Edges
 
-__all__ = ["as_lengths", "as_speed"]
+__all__ = ["as_delay", "as_lengths", "as_speed", "delay_of_edges", "distance_beside_delay"]
 
 
 def as_lengths(distance: Any, speed: Any, shape: tuple[int, ...], conn: Any) -> np.ndarray:
@@ -50,3 +52,27 @@ def as_speed(speed: Any) -> Any:
         return speed
     speed = numbers(Argument("speed", "Network", "conduction speed"), speed, example="speed=10 * u.mm / u.ms")
     return speed if u.get_unit(speed).dim != u.DIMENSIONLESS else u.maybe_decimal(speed) * (u.mm / u.ms)
+
+
+def as_delay(delay: Any) -> Any:
+    if isinstance(delay, Param) or callable(delay):
+        return delay
+    delay = numbers(Argument("delay", "Network", "conduction delay"), delay, example="delay=10 * u.ms")
+    return delay if u.get_unit(delay).dim != u.DIMENSIONLESS else u.maybe_decimal(delay) * u.ms
+
+
+def delay_of_edges(delay: Any, edges: Edges) -> Any:
+    """Delays of shape (E,), one per edge, in the layout of the weights; anything else as it is."""
+    if delay is None or isinstance(delay, Param) or callable(delay) or u.math.shape(delay) != (edges.weight.size,):
+        return delay
+    delay = as_delay(delay)
+    rows = dataclasses.replace(edges, weight=np.asarray(u.get_mantissa(delay), np.float64)).rows()
+    return rows.weights * u.get_unit(delay)
+
+
+def distance_beside_delay() -> Exception:
+    return argument_error(
+        Argument("distance", "Network"),
+        "must not come beside `delay`, which says how long the connections take as well",
+        hint="Leave one of them out.",
+    )

@@ -48,6 +48,7 @@ class OwnConnections(TypedDict, total=False):
     self_connection: bool
     port: str | None
     interpolate: bool | None
+    delay: ArrayLike | Param | None
 
 
 class Network(Module):
@@ -70,6 +71,9 @@ class Network(Module):
         Lengths of the connections; default those of the Connectome. Plain numbers are millimetres.
     speed : Quantity or Param, optional
         Conduction speed. Without it there are no delays. A plain number is in mm/ms (m/s). It can be trained.
+    delay : Quantity or Param, optional
+        Conduction delays in place of lengths and speed: one, or one for each connection, as (N, N), or (E,) of `Edges`.
+        A plain number is in ms. It can be trained.
     coupling : str, Coupling class or Coupling, default 'diffusive'
         `'diffusive'`, `'additive'`, or another name or class of `brainmass.network.kernels`; or a kernel with
         parameters of its own, `brainmass.SigmoidalCoupling(slope=2.0)`, made without weights.
@@ -86,7 +90,7 @@ class Network(Module):
     port : str, optional
         Input port that receives; default the node's coupling port.
     interpolate : bool, optional
-        Whether the past is interpolated between the steps; default: where the speed is trainable.
+        Whether the past is interpolated between the steps; default: where speed or delay are trainable.
     projections : sequence of Projection
         Further connections, into other ports or between populations.
 
@@ -177,6 +181,7 @@ class Network(Module):
     k = _of_own("k", "The global coupling strength.")
     speed = _of_own("speed", "The conduction speed; None: there are no delays.")
     distance = _of_own("distance", "The lengths of the connections.")
+    delay = _of_own("delay", "The conduction delays, where they are given as times; else None.")
     coupled_var = _of_own("coupled_var", "What is sent.")
     port = _of_own("port", "The port that the network's own projection enters.")
     interpolate = _of_own("interpolate", "Whether the past is interpolated between the steps.")
@@ -188,7 +193,7 @@ class Network(Module):
         | fixed("coupling", instead="a kernel is chosen when the network is made; its parameters can be set, as in "
                                     "network.coupling.k = 0.1")
         | fixed("weights", "connectome", instead="the weights are `conn`")
-        | fixed("delay", "delays", instead="delays follow from the lengths and the speed: set `distance` or `speed`")
+        | fixed("delays", instead="set `delay`, or `distance` and `speed`")
         | fixed("dt", instead="the time step is that of Simulator(network, dt=...)")
         | fixed("method", instead="the method is that of its nodes: network.node.method")
         | fixed("labels", instead="they come with the weights: set `conn` to a Connectome")

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import functools
 import operator
-import warnings
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import brainstate
 import brainunit as u
-import jax
-import jax.numpy as jnp
 import numpy as np
 from brainstate.nn import Param
 
@@ -23,18 +20,17 @@ from brainmass._common.times import time_step
 from brainmass._common.typing import ArrayLike, Speed
 from brainmass.connectome.edges import Edges
 from brainmass.connectome.given import Connections, as_connections
-from brainmass.delays.lines import InterpolatedLine, Line, NoDelay, delay_line
-from brainmass.dynamics.declared import WithRows
-from brainmass.dynamics.fields import Domain, Par, param
+from brainmass.delays.lines import Line
 from brainmass.dynamics.module import ClosedModule, ShowsConstructor, fixed
 from brainmass.dynamics.node import NeuralMassDynamics
-from brainmass.network.arranged import Arranged, check_known, kept_if_equal, stored
-from brainmass.network.conduction import as_lengths, as_speed
+from brainmass.network.arranged import Arranged
+from brainmass.network.conduction import as_lengths, delay_of_edges, distance_beside_delay
 from brainmass.network.coupling import Coupling, as_weights
 from brainmass.network.edge_weights import EdgeWeights
 from brainmass.network.ends import Ends
 from brainmass.network.kernels import make_coupling
-from brainmass.network.words import described, in_a_line, odd_delays
+from brainmass.network.underway import Underway
+from brainmass.network.words import described, in_a_line
 
 __all__ = ["Projection"]
 
@@ -43,11 +39,8 @@ _DEFAULT_STRENGTH = float("1")
 
 Values = Mapping[str, Any]
 
-_NO_DELAY = NoDelay()
-_ROOM = {False: 1, True: 2}  # how much slower than at first a speed may become, if it is trained
 
-
-class Projection(ShowsConstructor, WithRows):
+class Projection(ShowsConstructor, Underway):
     """Connections from the regions of a population to an input port of another population, or of the same.
 
     All of it can be set afterwards, and holds from the next run on: `projection.k = 0.2`,
@@ -64,22 +57,16 @@ class Projection(ShowsConstructor, WithRows):
         Names of the populations; needless in a network that has one.
     distance : Quantity (N_target, N_source), optional
         Lengths of the connections; default those of the Connectome. Plain numbers are millimetres.
-    coupling, k, port, speed, interpolate, delay_init, self_connection
+    coupling, k, port, speed, delay, interpolate, delay_init, self_connection
         As of `Network`.
     """
 
-    # an infinite speed is one without delays
-    speed: Par = param(
-        default=None, doc="conduction speed", domain=Domain("> 0", lambda x: x > 0, (0.0, -1.0)), unit=u.mm / u.ms
-    )
-
     _prepared: Any = None
-    _steps_dt: float | None = None
     _elsewhere = (
         fixed("source", "target", instead="it is fixed when the projection is made, so make a new one")
         | fixed("coupling", instead="a kernel is chosen when the projection is made; its parameters can be set, as in "
                                     "projection.coupling.k = 0.1")
-        | fixed("delays", instead="delays follow from the lengths and the speed: set `distance` or `speed`")
+        | fixed("delays", instead="they are the past that a run keeps: set `delay`, or `distance` and `speed`")
         | fixed("labels", instead="they come with the weights: set `conn` to a Connectome")
         | fixed("weights", instead="the weights are `conn`")
     )  # fmt: skip
@@ -99,6 +86,7 @@ class Projection(ShowsConstructor, WithRows):
         interpolate: bool | None = None,
         delay_init: Callable | None = None,
         self_connection: bool = False,
+        delay: ArrayLike | Param | None = None,
     ):
         ClosedModule.__init__(self)
         conn = as_connections("Network", conn)
@@ -107,8 +95,11 @@ class Projection(ShowsConstructor, WithRows):
         self.coupling = make_coupling(coupling, conn, k, k is not _DEFAULT_STRENGTH)
         try:
             self._exists = self._nonzero()
+            if distance is not None and delay is not None:
+                raise distance_beside_delay()
             self._distance = None if distance is None else as_lengths(distance, speed, self._exists.shape, conn)
-            self._set_rows({"speed": speed})
+            delay = delay_of_edges(delay, conn) if isinstance(conn, Edges) else delay
+            self._set_rows({"speed": speed, "delay": delay})
         except BaseException:
             self._let_go(coupling)
             raise
@@ -145,13 +136,7 @@ class Projection(ShowsConstructor, WithRows):
         return self._exists.shape
 
     def _admitted(self, key: str, value: Any) -> Any:
-        if key == "speed" and value is not None:
-            if self._lengths is None:
-                raise argument_error(
-                    Argument("speed", "Network"), "needs lengths: give `distance`, or a Connectome that has lengths"
-                )
-            value = as_speed(value)
-        elif key in ("self_connection", "interpolate") and not (isinstance(value, bool | np.bool_) or value is None):
+        if key in ("self_connection", "interpolate") and not (isinstance(value, bool | np.bool_) or value is None):
             raise argument_error(Argument(key, "Network"), "must be True or False", f"is {show(value)}", kind=TypeError)
         elif key == "delay_init" and not (value is None or callable(value)):
             raise argument_error(
@@ -221,48 +206,7 @@ class Projection(ShowsConstructor, WithRows):
         self.coupling.conn = conn
         vars(self)["labels"] = getattr(conn, "labels", self.labels)
 
-    @property
-    def distance(self) -> Any:
-        """The lengths of the connections, in the layout of the weights; None: there are none."""
-        return None if self._lengths is None else u.Quantity(self._lengths, unit=u.mm)
-
-    @distance.setter
-    def distance(self, distance: Any) -> None:
-        self._distance = as_lengths(distance, True, self._nonzero().shape, self)
-
-    @property
-    def _lengths(self) -> np.ndarray | None:
-        return self.coupling._lengths if self._distance is None else self._distance
-
-    @property
-    def _keeps_fractions(self) -> bool:
-        """Whether delays are kept as they are, and not rounded to whole steps."""
-        return bool(self.speed is not None and self.speed.fit) if self.interpolate is None else bool(self.interpolate)
-
     # --- delays -----------------------------------------------------------------------------------------------------
-    def _delays(self) -> Any:
-        """Conduction delays in ms, one per connection, in the layout of the weights."""
-        return self._lengths / self.speed.value().to_decimal(u.mm / u.ms)  # type: ignore[union-attr]
-
-    def check_given(self, name: str, value: Any) -> None:
-        """Refuse a speed given to a run where delays are fixed, or longer than the past that is kept."""
-        if name != "speed":
-            return
-        if not self._keeps_fractions:
-            raise ValueError(
-                f"Values of `{name}` have no effect, as delays of whole steps are fixed when the network is made: "
-                "write Network(..., interpolate=True)."
-            )
-        if is_traced(value) or is_traced(self.speed.value()):  # type: ignore[union-attr]
-            return
-        present = np.min(self.speed.value().to_decimal(u.mm / u.ms))  # type: ignore[union-attr]
-        slowest = present / _ROOM[self.speed.fit]  # type: ignore[union-attr]
-        if (np.asarray(value.to_decimal(u.mm / u.ms)) < slowest * (1 - 1e-6)).any():
-            raise ValueError(
-                f"Values of `{name}` must be at least {slowest:g} mm/ms, as the network keeps no longer past: make it "
-                "with its lowest speed, and interpolate=True."
-            )
-
     def set_time_step(self, dt: Any, source: NeuralMassDynamics) -> None:
         """Make room for the past, in steps of `dt`."""
         if self._ends is None:
@@ -275,79 +219,6 @@ class Projection(ShowsConstructor, WithRows):
         if self.delays is not None and not self.delays.is_filled and _has_states(source):
             self._fill_history(source)
 
-    def _arrange(self, step: float) -> None:
-        """Fit the room for the past to weights, lengths and speed, where one of them is another than it was."""
-        conn, speed = stored(self.coupling.conn), stored(self.speed)
-        rest = (step, self._keeps_fractions, self.self_connection, self._lengths)
-        self._may_come = is_traced(conn)  # as in a fit of weights: connections that are not there now
-        if self._steps_dt is None:
-            check_known(speed)
-        elif is_traced((conn, speed)) or self._arranged.is_from(conn, speed, rest):
-            return
-        if self._arranged.conn is not conn:
-            self._exists = kept_if_equal(self._exists, self._nonzero())
-        self._allowed = kept_if_equal(self._allowed, self._pairs())
-        self._arranged.note(conn, speed, rest)
-        steps = None
-        if self.speed is not None:
-            if self._lengths is None or self._lengths.shape != self._exists.shape:
-                raise ValueError(
-                    f"The lengths of a delayed connection must have the shape of the weights, {self._exists.shape}: "
-                    "set `distance` as well, or `conn` to a Connectome or Edges with lengths."
-                )
-            with jax.ensure_compile_time_eval():  # of given lengths and speed delays are numbers, also within a trace
-                steps = np.where(self._allowed, np.asarray(self._delays(), np.float64) / step, 0.0)
-        self._steps_dt = step
-        self._make_line(steps)
-
-    def _make_line(self, steps: np.ndarray | None) -> None:
-        """A new past of these delays, in steps, unless the one there is serves."""
-        known, sources = self._arranged, self.coupling.sources
-        before = known.steps if known.sources is sources else None
-        known.steps, known.sources = steps, sources
-        if steps is not None and not self._keeps_fractions:
-            steps = known.steps = np.rint(steps).astype(np.int32)
-            self._all_delayed = tuple(bool((steps[which] > 0).all()) for which in (self._edges(), self._allowed))
-        if before is not None and steps is not None and before.dtype == steps.dtype:
-            if np.array_equal(before, steps):
-                return
-            if self._line.serves(self._room(steps)):
-                return
-        vars(self)["delays"] = None if steps is None else self._new_line(steps)
-
-    def _room(self, steps: np.ndarray) -> int:
-        room = _ROOM[self.speed.fit] if self._keeps_fractions else 1  # type: ignore[union-attr]
-        # reaching back `depth - 1` steps; a delay between two steps reads the later of them as well
-        return int(np.ceil(room * steps.max())) + 2
-
-    def warn_of_odd_delays(self, dt: float, duration: float) -> None:
-        """Warn where no delay is felt in a run of these ms, as when lengths are in another unit than thought."""
-        if self.speed is None or is_traced(self.speed.value()):
-            return
-        there = self._edges() & (self._lengths > 0)  # type: ignore[operator]
-        with jax.ensure_compile_time_eval():
-            delays = np.asarray(self._delays())[there]
-        odd = odd_delays(delays, self._lengths[self._edges()], dt, duration, self._keeps_fractions)  # type: ignore[index]
-        if odd:
-            warnings.warn(odd, stacklevel=4)
-
-    @property
-    def _line(self) -> Line:
-        return _NO_DELAY if self.delays is None else self.delays
-
-    def _new_line(self, steps: np.ndarray) -> Line | None:
-        where = self.coupling.sources
-        if self._keeps_fractions:
-            return InterpolatedLine(self._room(steps), where)
-        if not steps.any():
-            return None
-        return InterpolatedLine(self._room(steps), where) if self.coupling.pairwise else delay_line(steps, where)
-
-    def _nonzero(self) -> np.ndarray:
-        """Which weights are there; of traced ones it is not known, and all may be."""
-        weights = u.get_mantissa(self.coupling.conn.value())
-        return np.ones(weights.shape, bool) if is_traced(weights) else np.asarray(weights) != 0
-
     def _pairs(self) -> np.ndarray:
         """Which connections there may be."""
         n_out, n_in, places = self.coupling.n_out, self.coupling.n_in, self.coupling.places
@@ -358,18 +229,9 @@ class Projection(ShowsConstructor, WithRows):
         targets = np.arange(n_out) if self.coupling.targets is None else np.asarray(self.coupling.targets)
         return filled & (sources != targets[:, None])
 
-    def _edges(self) -> np.ndarray:
-        """Where a connection is, or may come to be."""
-        conn = self.coupling.conn
-        # A weight that is trained may leave zero and become a connection; the gains of EdgeWeights keep a zero for
-        # ever.
-        if conn.fit and not isinstance(conn, EdgeWeights):
-            return self._allowed
-        return self._allowed & self._exists
-
     def fill(self, source: NeuralMassDynamics, batch_size: Any, rng: Any) -> None:
         """Fill the history from the initial state of the source."""
-        if self.speed is None:
+        if not self.is_delayed:
             return
         self.set_time_step(time_step("Network"), source)
         if self.delays is None:
@@ -408,10 +270,6 @@ class Projection(ShowsConstructor, WithRows):
         if now is None or (delayed is not None and self._all_delayed[self._may_come]):
             return tables
         return tables | {"now": self.coupling.layout(now)}
-
-    def _in_steps(self) -> Any:
-        steps = u.math.asarray(self._delays() / self._steps_dt)
-        return steps if self._keeps_fractions else jnp.rint(steps)
 
     def _weights(self) -> Any:
         weights = self.coupling.conn.value()
@@ -484,8 +342,8 @@ class Projection(ShowsConstructor, WithRows):
     def described(self) -> dict[str, str]:
         """What is sent, through which coupling, into which port; strength, connections and delays, in words."""
         there, delays = self._exists & self._allowed, None
-        if self.speed is not None:
-            delays = "traced" if is_traced(self.speed.value()) else np.asarray(self._delays())[there]
+        if (pace := self._pace) is not None:
+            delays = "traced" if is_traced(pace.value()) else np.asarray(self._delays())[there]
         return described(self.coupling, self.coupled_var, self.port, int(there.sum()), delays)
 
     def _repr_html_(self) -> str:

@@ -33,13 +33,14 @@ def _range_of(delays: Any) -> str:
     return f"{' to '.join(ends)} ms" if delays.size else "none"
 
 
-def odd_delays(delays: np.ndarray, lengths: np.ndarray, dt: float, duration: float, keeps_fractions: bool) -> str:
+def odd_delays(
+    delays: np.ndarray, lengths: np.ndarray | None, dt: float, duration: float, keeps_fractions: bool
+) -> str:
     """What is odd about delays in ms, in a run of steps of `dt` ms; empty where nothing is."""
     if not delays.size or not delays.any():
         return ""
-    spread = (
-        f"(lengths of {lengths.min():g} to {lengths.max():g} mm, delays of {delays.min():g} to {delays.max():g} ms)"
-    )
+    of = "" if lengths is None else f"lengths of {lengths.min():g} to {lengths.max():g} mm, "
+    spread = f"({of}delays of {delays.min():g} to {delays.max():g} ms)"
     if delays.max() < dt / 2 and not keeps_fractions:
         return f"All delays are shorter than half a step of {dt:g} ms, and so zero {spread}."
     if delays.min() > duration:
