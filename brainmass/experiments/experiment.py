@@ -14,10 +14,11 @@ import jax
 import brainmass
 from brainmass._common.messages import show
 from brainmass._common.times import steps_of
+from brainmass._common.units import unit_of
 from brainmass.experiments.document import EXPECTED, WRONG, Document
 from brainmass.experiments.places import Path
 from brainmass.experiments.schema import FLAG, KERNEL, MADE, NAMES, TABLES, TEXT, WHOLE, Key, Table
-from brainmass.experiments.things import Maker, unit_of
+from brainmass.experiments.things import Maker
 
 __all__ = ["Experiment", "Method", "Tables", "by_parameter"]
 

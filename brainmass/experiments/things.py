@@ -19,6 +19,7 @@ import optax
 import brainmass
 from brainmass._common.messages import ArgumentError, suggestion
 from brainmass._common.reading.contents import read_array
+from brainmass._common.units import unit_of
 from brainmass.dynamics.checks import as_param
 from brainmass.dynamics.declared import WithRows
 from brainmass.dynamics.fields import ParamSpec
@@ -110,18 +111,6 @@ def quantity(text: str) -> Any:
     if not unit:
         raise ValueError(f"A number without unit is written without quotes: {match[1]}.")
     return u.Quantity(number, unit=unit_of(unit))
-
-
-def unit_of(text: str) -> u.Unit:
-    """The unit of this name, such as "mV", "1/ms" or "mm/ms"."""
-    try:
-        return u.parse_unit(f"1{text}" if text.startswith("/") else text)
-    except ValueError:
-        known = {str(unit) for unit in vars(u).values() if isinstance(unit, u.Unit)}
-        words = [word for word in re.findall(r"[^\W\d_]+", text) if word not in known]
-        near = next((hint for word in words if (hint := suggestion(word, known))), "")
-        written = "Units are written as in mV, Hz, 1/ms, mm/ms, ms^2."
-        raise ValueError(f"There is no unit {text!r}.{near} {written}") from None
 
 
 # --- from what the file holds to what Python takes --------------------------------------------------------------------

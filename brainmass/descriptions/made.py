@@ -1,0 +1,214 @@
+"""From a `Description` to a model class, with rows like one written in Python."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import brainunit as u
+from brainstate import HiddenState
+from braintools.init import Constant, Uniform
+
+from brainmass.descriptions.description import Description, State
+from brainmass.descriptions.dimensions import Dimensions, Measure
+from brainmass.descriptions.expressions import names_in, outside_conditions
+from brainmass.descriptions.reading import TAKEN
+from brainmass.descriptions.values import Scope
+from brainmass.dynamics import integrators
+from brainmass.dynamics.fields import Initializer, Par, option, param, state
+from brainmass.dynamics.node import NeuralMassDynamics
+from brainmass.dynamics.noise import Noise
+
+__all__ = ["make_model"]
+
+
+def make_model(description: Description) -> type[NeuralMassDynamics]:
+    """The model class that a description stands for.
+
+    Raises
+    ------
+    UnitMismatchError
+        If the units of its equations do not agree.
+    """
+    return _Maker(description).model()
+
+
+class _Maker:
+    def __init__(self, description: Description):
+        self.d = d = description
+        self.derived = {name: tree for name, (_, tree, _) in d.derived.items()}
+        given = {**d.parameters, **d.states}
+        self.units = {name: x.unit for name, x in given.items()}
+        self.port_units = {name: x.unit for name, x in d.inputs.items()}
+        self.per_time = dict.fromkeys(d.states, False)
+        if d.with_units:
+            self._solve()
+        self.port_units = {name: u.UNITLESS if unit is None else unit for name, unit in self.port_units.items()}
+        self.closures = self._closures()
+
+    # --- units --------------------------------------------------------------------------------------------------------
+    def _solve(self) -> None:
+        """Find the units of inputs, and whether a right-hand side is in the unit of its state or in that per time."""
+        d = self.d
+        found = Dimensions({**self.units, **self.port_units}, {n: (place, x) for n, (place, x, _) in d.derived.items()})
+        equations = [(place, x, Measure(unit)) for place, x, unit in d.derived.values() if unit is not None]
+        for name, x in d.states.items():
+            unit, first = Measure(x.unit), found.of(x.place, x.equation)
+            self.per_time[name] = isinstance(first, Measure) and (
+                first.is_zero or not first.powers and first.unit.has_same_dim(x.unit)
+            )
+            rate = unit if self.per_time[name] else unit.times(Measure(d.time_unit), -1.0)
+            equations.append((x.place, x.equation, rate))
+        found.solve(equations)
+        for place, tree, _ in d.derived.values():
+            found.of(place, tree)
+        self.port_units = {name: found.units[name] for name in d.inputs}
+
+    def _closures(self) -> dict[str, set[str]]:
+        """By equation, and derived symbol, all symbols that it depends on."""
+        known: dict[str, set[str]] = {}
+
+        def closure(tree: Any) -> set[str]:
+            names = names_in(tree)
+            for name in names & self.derived.keys():
+                if name not in known:
+                    known[name] = closure(self.derived[name])
+                names = names | known[name]
+            return names
+
+        for name, tree in self.derived.items():
+            known[name] = closure(tree)
+        return known | {f"d{name}": closure(x.equation) for name, x in self.d.states.items()}
+
+    # --- values -------------------------------------------------------------------------------------------------------
+    def _scope(self, node: NeuralMassDynamics, values: Mapping[str, Any], names: set[str]) -> Scope:
+        params = {name: getattr(node, name).value() for name in names & self.d.parameters.keys()}
+        known = {**params, **{name: values[name] for name in names & values.keys()}}
+        if not self.d.with_units:
+            units = {**self.units, **self.port_units}
+            known = {name: _number(x, units[name]) for name, x in known.items()}
+        return Scope(known, self.derived)
+
+    def _rate(self, name: str) -> Callable[..., Any]:
+        """The method `d<state>`."""
+        d, x = self.d, self.d.states[name]
+        names = self.closures[f"d{name}"]
+        rate_unit = _rate_unit(x, d.time_unit)
+        entering = [port for port in d.inputs if port in names or port == x.noise_input]
+        arguments = [name, *(n for n in d.states if n in names and n != name), *entering]
+        arguments += [x.input] if x.adds else []
+
+        def rate(self_: Any, *given: Any) -> Any:
+            values = dict(zip(arguments, given, strict=True))
+            found = self._scope(self_, values, names).of(x.equation)
+            if not d.with_units:
+                found = u.maybe_decimal(found * rate_unit)
+            elif self.per_time[name]:
+                found = u.maybe_decimal(found / d.time_unit)
+            if not names & d.states.keys():  # else it has the shape of a state
+                found = found + u.maybe_decimal(0.0 * given[0] / d.time_unit)
+            return found + values[x.input] if x.adds else found
+
+        P = inspect.Parameter
+        rate.__signature__ = inspect.Signature([P(n, P.POSITIONAL_OR_KEYWORD) for n in ("self", *arguments)])
+        rate.__name__, rate.__doc__ = f"d{name}", f"Rate of change of `{name}`."
+        return rate
+
+    def _watched(self, name: str) -> Callable[..., Any]:
+        """The method that gives a derived symbol at the present states."""
+
+        def watched(node: Any) -> Any:
+            return node.source(name, node.state_values())
+
+        watched.__name__, watched.__doc__ = name, f"`{name}` at the present states."
+        return watched
+
+    def _source(self, sources: tuple[str, ...]) -> Callable[..., Any]:
+        def source(node: Any, name: str, values: Mapping[str, Any]) -> Any:
+            if name not in sources:
+                return values[name]
+            return self._scope(node, values, self.closures[name])[name]
+
+        return source
+
+    # --- the class ----------------------------------------------------------------------------------------------------
+    def model(self) -> type[NeuralMassDynamics]:
+        d = self.d
+        own = {x.input for x in d.states.values()} | {x.noise_input for x in d.states.values()}
+        sources = tuple(n for n in self.derived if n not in TAKEN and not self.closures[n] & d.inputs.keys())
+        rows: dict[str, tuple[Any, Any]] = {}
+        slopes = self._with_slopes()
+        for name, x in d.parameters.items():
+            unit = x.unit
+            default = x.value if unit.dim == u.DIMENSIONLESS else x.value * unit
+            rows[name] = Par, param(default=default, doc=x.doc, domain=x.domain, in_derivative=name in slopes)
+        for name, x in d.states.items():
+            rows[f"init_{name}"] = Initializer, _start(x)
+            if x.input or x.noise_input:
+                rows[f"noise_{name}"] = Noise | None, None
+        for name, x in d.states.items():
+            rows[name] = HiddenState, self._state_row(x)
+        if d.method:
+            rows["method"] = str, option(default=d.method, check=integrators.check_method)
+        if d.clamp:
+            rows["clamp"] = bool, option(default=True)
+        namespace: dict[str, Any] = {
+            "__doc__": d.doc,
+            "__module__": "descriptions",
+            "__annotations__": {name: annotation for name, (annotation, _) in rows.items()},
+            **{name: default for name, (_, default) in rows.items()},
+            "category": d.category,
+            "use_case": d.use_case,
+            "output": d.output,
+            "shared_inputs": {name: unit for name, unit in self.port_units.items() if name not in own},
+            "sources": sources,
+            "source": self._source(sources),
+            "description": d,
+            **{name: self._watched(name) for name in sources},
+            **{f"d{name}": self._rate(name) for name in d.states},
+        }
+        if d.inputs:
+            namespace["coupling_port"] = next(iter(d.inputs))
+        return type(NeuralMassDynamics)(d.name, (NeuralMassDynamics,), namespace)
+
+    def _with_slopes(self) -> set[str]:
+        """Parameters that some rate of change varies with; one that only chooses between cases has no slope."""
+        reached: set[str] = set()
+        waiting = [x.equation for x in self.d.states.values()]
+        while waiting:
+            new = outside_conditions(waiting.pop()) - reached
+            reached |= new
+            waiting += [self.derived[name] for name in new & self.derived.keys()]
+        return reached & self.d.parameters.keys()
+
+    def _state_row(self, x: State) -> Any:
+        rate_unit = _rate_unit(x, self.d.time_unit)
+        unit = rate_unit if x.adds else self.port_units.get(x.input)
+        return state(
+            x.doc,
+            unit=x.unit,
+            port=x.input,
+            port_unit=unit,
+            add=x.noise_input,
+            add_unit=self.port_units.get(x.noise_input),
+            domain=x.domain,
+            is_angle=x.is_angle,
+        )
+
+
+def _number(value: Any, unit: u.Unit) -> Any:
+    """The number of a value in a unit."""
+    return u.Quantity(value).to_decimal(unit)
+
+
+def _rate_unit(x: State, time_unit: u.Unit) -> u.Unit:
+    return x.unit / time_unit
+
+
+def _start(x: State) -> Any:
+    unit = 1.0 if x.unit.dim == u.DIMENSIONLESS else x.unit
+    if isinstance(x.start, tuple):
+        low, high = x.start
+        return Uniform(low * unit, high * unit)
+    return Constant(x.start * unit)

@@ -1,0 +1,68 @@
+"""YAML files, in which numbers are numbers: `1e-3` too, and nothing is `yes`; a key that stands twice is refused."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from brainmass._common.extras import import_io
+from brainmass._common.messages import Argument, argument_error
+
+__all__ = ["read_yaml", "yaml_text"]
+
+_FLOAT = re.compile(r"[-+]?(?:(?:\d+\.\d*|\.\d+)(?:[eE][-+]?\d+)?|\d+[eE][-+]?\d+|\.(?:inf|Inf|INF))|\.(?:nan|NaN|NAN)")
+_TRUTH = re.compile(r"true|True|TRUE|false|False|FALSE")
+
+
+def read_yaml(path: Path, what: Argument) -> Mapping[str, Any]:
+    """The mapping that a file holds.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If there is no such file, or it is no YAML with a mapping.
+    """
+    yaml = import_io("yaml")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        kind = FileNotFoundError if isinstance(error, FileNotFoundError) else ValueError
+        raise argument_error(what, "must be a description in YAML", f"cannot be read: {error}", kind=kind) from error
+    try:
+        data = yaml.load(text, Loader=_loader(yaml))  # a SafeLoader: data alone, no objects
+    except (yaml.YAMLError, RecursionError) as error:
+        said = " ".join(str(error).split()) or "it is nested too deep"
+        raise argument_error(what, "must be a description in YAML", f"{path} is none: {said}") from error
+    if not isinstance(data, dict):
+        raise argument_error(what, "must be a description in YAML", f"{path} holds {type(data).__name__}, no mapping")
+    return data
+
+
+@functools.cache
+def _loader(yaml: Any) -> Any:
+    class Loader(yaml.SafeLoader):
+        def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+            seen = set()
+            for key, _ in node.value:
+                if key.value in seen:
+                    raise yaml.constructor.ConstructorError(None, None, f"the key {key.value!r} twice", key.start_mark)
+                seen.add(key.value)
+            return super().construct_mapping(node, deep)
+
+    kept = ("tag:yaml.org,2002:bool", "tag:yaml.org,2002:float", "tag:yaml.org,2002:timestamp")
+    Loader.yaml_implicit_resolvers = {
+        first: [(tag, pattern) for tag, pattern in resolvers if tag not in kept]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+    Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(rf"^(?:{_TRUTH.pattern})$"), list("tTfF"))
+    floats = re.compile(rf"^(?:{_FLOAT.pattern})$")
+    Loader.add_implicit_resolver("tag:yaml.org,2002:float", floats, list("-+0123456789."))
+    return Loader
+
+
+def yaml_text(data: Mapping[str, Any]) -> str:
+    """A mapping as YAML, in its order."""
+    return import_io("yaml").safe_dump(dict(data), sort_keys=False, allow_unicode=True, width=110)
