@@ -15,6 +15,7 @@ settings.import_brainstate()
 from brainmass import (
     analysis,
     connectome,
+    descriptions,
     dynamics,
     fitting,
     forward,
@@ -29,6 +30,7 @@ from brainmass import datasets, declare, objectives, published
 from brainmass._common import copying, reading, xla
 from brainmass.models import *
 from brainmass.dynamics import *
+from brainmass.descriptions import *
 from brainmass.stimuli import *
 from brainmass.connectome import *
 from brainmass.network import *
@@ -47,6 +49,7 @@ if TYPE_CHECKING:  # imported when they are first asked for
 __all__ = ["datasets", "declare", "experiments", "inference", "objectives", "testing", "viz", "__version__"]
 __all__ += models.__all__
 __all__ += dynamics.__all__
+__all__ += descriptions.__all__
 __all__ += stimuli.__all__
 __all__ += connectome.__all__
 __all__ += network.__all__

@@ -17,7 +17,7 @@ ROOMS = """
 _common
 signals
 connectome dynamics objectives
-delays forward stimuli
+delays descriptions forward stimuli
 models network
 datasets simulation
 analysis fitting sweeps

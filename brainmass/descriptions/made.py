@@ -119,7 +119,8 @@ class _Maker:
         """The method that gives a derived symbol at the present states."""
 
         def watched(node: Any) -> Any:
-            return node.source(name, node.state_values())
+            received = {port: getattr(node, f"received_{port}").value for port in node.remembers}
+            return self._scope(node, {**node.state_values(), **received}, self.closures[name])[name]
 
         watched.__name__, watched.__doc__ = name, f"`{name}` at the present states."
         return watched
@@ -136,7 +137,10 @@ class _Maker:
     def model(self) -> type[NeuralMassDynamics]:
         d = self.d
         own = {x.input for x in d.states.values()} | {x.noise_input for x in d.states.values()}
-        sources = tuple(n for n in self.derived if n not in TAKEN and not self.closures[n] & d.inputs.keys())
+        remembered = self._remembered()
+        reached = {name: self.closures[name] & d.inputs.keys() for name in self.derived if name not in TAKEN}
+        sources = tuple(name for name, ports in reached.items() if not ports)
+        watched = [name for name, ports in reached.items() if ports <= set(remembered)]
         rows: dict[str, tuple[Any, Any]] = {}
         slopes = self._with_slopes()
         for name, x in d.parameters.items():
@@ -164,13 +168,20 @@ class _Maker:
             "shared_inputs": {name: unit for name, unit in self.port_units.items() if name not in own},
             "sources": sources,
             "source": self._source(sources),
+            "remembers": remembered,
             "description": d,
-            **{name: self._watched(name) for name in sources},
+            **{name: self._watched(name) for name in watched},
             **{f"d{name}": self._rate(name) for name in d.states},
         }
         if d.inputs:
             namespace["coupling_port"] = next(iter(d.inputs))
         return type(NeuralMassDynamics)(d.name, (NeuralMassDynamics,), namespace)
+
+    def _remembered(self) -> tuple[str, ...]:
+        """The inputs that what `update` returns depends on."""
+        outputs = (self.d.output,) if isinstance(self.d.output, str) else self.d.output
+        reached = set().union(*(self.closures.get(name, ()) for name in outputs))
+        return tuple(name for name in self.d.inputs if name in reached)
 
     def _with_slopes(self) -> set[str]:
         """Parameters that some rate of change varies with; one that only chooses between cases has no slope."""

@@ -65,4 +65,20 @@ def _loader(yaml: Any) -> Any:
 
 def yaml_text(data: Mapping[str, Any]) -> str:
     """A mapping as YAML, in its order."""
-    return import_io("yaml").safe_dump(dict(data), sort_keys=False, allow_unicode=True, width=110)
+    yaml = import_io("yaml")
+    return yaml.dump(dict(data), Dumper=_dumper(yaml), sort_keys=False, allow_unicode=True, width=110)
+
+
+@functools.cache
+def _dumper(yaml: Any) -> Any:
+    """Text of several lines stands as it is."""
+
+    class Dumper(yaml.SafeDumper):
+        def ignore_aliases(self, data: Any) -> bool:
+            return True
+
+    def text(dumper: Any, value: str) -> Any:
+        return dumper.represent_scalar("tag:yaml.org,2002:str", value, style="|" if "\n" in value else None)
+
+    Dumper.add_representer(str, text)
+    return Dumper
