@@ -183,7 +183,7 @@ WRONG = [
     ('"40 ms"', '"40 mm"', 32, "must be a time, but is 40 mm"),
     ("seed = 3", 'seed = "3"', 35, "must be a whole number, but is 3"),
     ("seed = 3", "seed = 3 3", 35, "This is not TOML"),
-    ('[model]\ntype = "HopfStep"', "[model]", 7, "[model] needs the key `type`"),
+    ('[model]\ntype = "HopfStep"', "[model]", 7, "[model] needs either `type`"),
     ("[model]", "[model]\nin_size = 3", 8, "has no part beside a [connectome]"),
 ]  # fmt: skip
 

@@ -115,12 +115,17 @@ class _Maker:
         rate.__name__, rate.__doc__ = f"d{name}", f"Rate of change of `{name}`."
         return rate
 
+    def _told(self, node: NeuralMassDynamics, name: str, values: Mapping[str, Any]) -> Any:
+        """A derived symbol; of numbers, in the unit that the file gives it."""
+        value, unit = self._scope(node, values, self.closures[name])[name], self.d.derived[name][2]
+        return value if self.d.with_units or unit is None else u.maybe_decimal(value * unit)
+
     def _watched(self, name: str) -> Callable[..., Any]:
         """The method that gives a derived symbol at the present states."""
 
         def watched(node: Any) -> Any:
             received = {port: getattr(node, f"received_{port}").value for port in node.remembers}
-            return self._scope(node, {**node.state_values(), **received}, self.closures[name])[name]
+            return self._told(node, name, {**node.state_values(), **received})
 
         watched.__name__, watched.__doc__ = name, f"`{name}` at the present states."
         return watched
@@ -129,7 +134,7 @@ class _Maker:
         def source(node: Any, name: str, values: Mapping[str, Any]) -> Any:
             if name not in sources:
                 return values[name]
-            return self._scope(node, values, self.closures[name])[name]
+            return self._told(node, name, values)
 
         return source
 

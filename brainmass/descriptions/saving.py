@@ -90,7 +90,10 @@ def _described(model: Model) -> dict[str, Any]:
         "method": default_method(model),
         "parameters": {name: _parameter(spec) for name, spec in _params(model).items()},
         "coupling_inputs": _inputs(model),
-        "derived_variables": {name: {"equation": {"rhs": text}} for name, text in traced.derived.items()},
+        "derived_variables": {
+            name: {"equation": {"rhs": text}, **_unit(traced.units.get(name, u.UNITLESS))}
+            for name, text in traced.derived.items()
+        },
         "state_variables": _states(model, traced),
     }
     return {key: x for key, x in data.items() if x}

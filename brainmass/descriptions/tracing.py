@@ -30,10 +30,11 @@ class NotWritable(Exception):
 
 
 class Traced:
-    """Expressions: `rates` by state, `derived` symbols that they share or that the model sends, by name."""
+    """Expressions: `rates` by state, `derived` symbols that they share or that the model sends, by name, with units."""
 
     def __init__(self, rates: Mapping[str, str], derived: Mapping[str, str]):
         self.rates, self.derived = rates, derived
+        self.units: dict[str, u.Unit] = {}
 
 
 def trace(cls: type[NeuralMassDynamics], sources: tuple[str, ...]) -> Traced:
@@ -46,6 +47,7 @@ def trace(cls: type[NeuralMassDynamics], sources: tuple[str, ...]) -> Traced:
     """
     params = {name: spec for name, spec in cls._params.items() if spec.default is not None}
     ports = (*cls._ports, *cls._adds)
+    units: dict[str, u.Unit] = {}
 
     def equations(numbers: Mapping[str, Any], states: Mapping[str, Any], inputs: Mapping[str, Any]) -> Any:
         given = {n: u.maybe_decimal(x * u.get_unit(params[n].default)) for n, x in numbers.items()}
@@ -59,6 +61,7 @@ def trace(cls: type[NeuralMassDynamics], sources: tuple[str, ...]) -> Traced:
         for port in cls.remembers:
             setattr(node, f"received_{port}", brainstate.HiddenState(entering[ports.index(port)]))
         sent = {n: node.source(n, now) if n in cls.sources else getattr(node, n)() for n in sources}
+        units.update({n: u.get_unit(x) for n, x in sent.items()})
         return found, {n: u.get_mantissa(x) for n, x in sent.items()}
 
     with jax.enable_x64(True):
@@ -69,7 +72,9 @@ def trace(cls: type[NeuralMassDynamics], sources: tuple[str, ...]) -> Traced:
     # JAX goes through dictionaries in the order of their keys
     names = [*sorted(params), *sorted(cls._states), *sorted(ports)]
     outputs = [*sorted(cls._states), *sorted(sources)]
-    return _Reading(closed, names).traced(outputs, tuple(cls._states))
+    traced = _Reading(closed, names).traced(outputs, tuple(cls._states))
+    traced.units = units
+    return traced
 
 
 class _Reading:

@@ -191,8 +191,26 @@ class Experiment:
         return None if self.connectome is WRONG else self.connectome.n_regions
 
     def _node_type(self) -> Any:
-        name = self.tables.given("model").get("type", WRONG)
-        return WRONG if name is WRONG else self.maker("model").type(("model", "type"), name)
+        document, path, given = self.document, ("model",), self.tables.given("model")
+        if "model" not in document.data:
+            return WRONG  # which was complained about
+        if ("type" in given) == ("file" in given):
+            return document.complain(path, "[model] needs either `type`, the class of the model, or `file`.")
+        if "file" in given:
+            return self._described_type(given)
+        for key in {"units", "time_unit"} & given.keys():
+            document.complain((*path, key), f"Key `{key}` of [model] goes with `file`.")
+        return self.maker("model").type((*path, "type"), given["type"])
+
+    def _described_type(self, given: Mapping[str, Any]) -> Any:
+        """The class that a description makes."""
+        document = self.document
+        target, says = document.file(("model", "file"), given["file"]), given.get("time_unit")
+        unit = None if says is None else document.attempt(("model", "time_unit"), lambda: unit_of(says))
+        if target is WRONG or unit is WRONG:
+            return WRONG
+        options = {"units": given.get("units"), "time_unit": unit}
+        return document.attempt(("model", "file"), lambda: brainmass.load_model(target, **options))
 
     def _node(self) -> Any:
         document, path = self.document, ("model",)

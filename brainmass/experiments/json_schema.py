@@ -61,7 +61,7 @@ def _models(table: Table) -> dict[str, Any]:
         }
         for name, model in models.items()
     ]
-    return {"properties": properties, "allOf": cases}
+    return {"properties": properties, "allOf": cases, "oneOf": [{"required": ["type"]}, {"required": ["file"]}]}
 
 
 def _arguments(model: Any) -> dict[str, Any]:

@@ -138,7 +138,10 @@ TABLES = {
             "model",
             "The model of a region.",
             (
-                Key("type", TEXT, says="Class of the model, as `brainmass models` lists them.", required=True),
+                Key("type", TEXT, says="Class of the model, as `brainmass models` lists them."),
+                Key("file", TEXT, says="In its place a description in YAML, as `brainmass.load_model` reads."),
+                Key("units", TEXT, "load_model"),
+                Key("time_unit", TEXT, "load_model"),
                 Key("preset", TEXT, says="A named set of parameters of that model; other keys add to it."),
                 Key("in_size", WHOLE, says="Number of regions, where there is no `[connectome]`."),
             ),
