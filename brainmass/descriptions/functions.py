@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import math
+import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -117,11 +118,11 @@ FUNCTIONS: Mapping[str, Function] = {
     "And": Function(_many(jnp.logical_and), "logic", 2, 99),
     "Or": Function(_many(jnp.logical_or), "logic", 2, 99),
     "Not": Function(jnp.logical_not, "logic"),
-    "eq": Function(jnp.equal, "same", 2, 2, ast.Eq),
-    "ne": Function(jnp.not_equal, "same", 2, 2, ast.NotEq),
-    "lt": Function(jnp.less, "same", 2, 2, ast.Lt),
-    "le": Function(jnp.less_equal, "same", 2, 2, ast.LtE),
-    "gt": Function(jnp.greater, "same", 2, 2, ast.Gt),
-    "ge": Function(jnp.greater_equal, "same", 2, 2, ast.GtE),
+    "eq": Function(operator.eq, "same", 2, 2, ast.Eq),
+    "ne": Function(operator.ne, "same", 2, 2, ast.NotEq),
+    "lt": Function(operator.lt, "same", 2, 2, ast.Lt),
+    "le": Function(operator.le, "same", 2, 2, ast.LtE),
+    "gt": Function(operator.gt, "same", 2, 2, ast.Gt),
+    "ge": Function(operator.ge, "same", 2, 2, ast.GtE),
 }
 """By the name under which a tree has them."""

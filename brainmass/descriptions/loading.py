@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import copyreg
+import functools
 from os import PathLike
-from typing import Literal
+from typing import Any, Literal
 
 import brainunit as u
 
 from brainmass._common.checks import instance, one_of
 from brainmass._common.messages import Argument, argument_error, show
 from brainmass._common.paths import as_path
-from brainmass.descriptions.made import make_model
+from brainmass.descriptions.made import Described, make_model
 from brainmass.descriptions.reading import read_description
 from brainmass.descriptions.yaml_files import read_yaml
 from brainmass.dynamics.node import NeuralMassDynamics
@@ -56,12 +58,31 @@ def load_model(
     if units is not None:
         one_of(Argument("units", _OWNER), units, ("checked", "numbers"))
     if time_unit is not None:
-        instance(Argument("time_unit", _OWNER), time_unit, u.Unit, "a unit of time", "u.ms")
+        instance(Argument("time_unit", _OWNER), time_unit, u.Unit, "a unit of time")
         if not time_unit.has_same_dim(u.ms):
             raise argument_error(
                 Argument("time_unit", _OWNER), "must be a unit of time", f"is {show(time_unit)}", "time_unit=u.second.",
                 kind=u.UnitMismatchError,
             )  # fmt: skip
-    data = read_yaml(target, what)
-    with_units = None if units is None else units == "checked"
-    return make_model(read_description(data, target.name, with_units, time_unit))
+    try:
+        text = target.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        kind = FileNotFoundError if isinstance(error, FileNotFoundError) else ValueError
+        raise argument_error(what, "must be a description in YAML", f"cannot be read: {error}", kind=kind) from error
+    return _model(text, target.name, None if units is None else units == "checked", time_unit)
+
+
+@functools.lru_cache(maxsize=256)
+def _model(text: str, file: str, with_units: bool | None, time_unit: u.Unit | None) -> type[NeuralMassDynamics]:
+    """One class for one text, also where a model comes out of a pickle."""
+    model = make_model(read_description(read_yaml(text, file, Argument("path", _OWNER)), file, with_units, time_unit))
+    model._written = text, file, with_units, time_unit
+    return model
+
+
+def _reduced(model: Any) -> Any:
+    """A class as a pickle holds it: by what it was made from, or a class of a user's own by its name."""
+    return (_model, model._written) if "_written" in vars(model) else model.__qualname__
+
+
+copyreg.pickle(Described, _reduced)

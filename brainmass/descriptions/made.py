@@ -20,7 +20,11 @@ from brainmass.dynamics.fields import Initializer, Par, option, param, state
 from brainmass.dynamics.node import NeuralMassDynamics
 from brainmass.dynamics.noise import Noise
 
-__all__ = ["make_model"]
+__all__ = ["Described", "make_model"]
+
+
+class Described(type(NeuralMassDynamics)):
+    """The class of the classes that descriptions make."""
 
 
 def make_model(description: Description) -> type[NeuralMassDynamics]:
@@ -46,6 +50,12 @@ class _Maker:
             self._solve()
         self.port_units = {name: u.UNITLESS if unit is None else unit for name, unit in self.port_units.items()}
         self.closures = self._closures()
+        reached = set().union(*(self.closures[f"d{name}"] for name in d.states))
+        for name in d.inputs:
+            if name not in reached:
+                raise d.place.other(f"Input `{name}`").fault(
+                    "must enter an equation of a state", "does not: what a network sends there would be lost"
+                )
 
     # --- units --------------------------------------------------------------------------------------------------------
     def _solve(self) -> None:
@@ -95,7 +105,7 @@ class _Maker:
         d, x = self.d, self.d.states[name]
         names = self.closures[f"d{name}"]
         rate_unit = _rate_unit(x, d.time_unit)
-        entering = [port for port in d.inputs if port in names or port == x.noise_input]
+        entering = [port for port in d.inputs if port in names]
         arguments = [name, *(n for n in d.states if n in names and n != name), *entering]
         arguments += [x.input] if x.adds else []
 
@@ -180,7 +190,7 @@ class _Maker:
         }
         if d.inputs:
             namespace["coupling_port"] = next(iter(d.inputs))
-        return type(NeuralMassDynamics)(d.name, (NeuralMassDynamics,), namespace)
+        return Described(d.name, (NeuralMassDynamics,), namespace)
 
     def _remembered(self) -> tuple[str, ...]:
         """The inputs that what `update` returns depends on."""

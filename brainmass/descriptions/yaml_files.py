@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from brainmass._common.extras import import_io
@@ -17,20 +16,15 @@ _FLOAT = re.compile(r"[-+]?(?:(?:\d+\.\d*|\.\d+)(?:[eE][-+]?\d+)?|\d+[eE][-+]?\d
 _TRUTH = re.compile(r"true|True|TRUE|false|False|FALSE")
 
 
-def read_yaml(path: Path, what: Argument) -> Mapping[str, Any]:
-    """The mapping that a file holds.
+def read_yaml(text: str, path: object, what: Argument) -> Mapping[str, Any]:
+    """The mapping that the text of a file holds.
 
     Raises
     ------
-    FileNotFoundError, ValueError
-        If there is no such file, or it is no YAML with a mapping.
+    ValueError
+        If it is no YAML with a mapping.
     """
     yaml = import_io("yaml")
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        kind = FileNotFoundError if isinstance(error, FileNotFoundError) else ValueError
-        raise argument_error(what, "must be a description in YAML", f"cannot be read: {error}", kind=kind) from error
     try:
         data = yaml.load(text, Loader=_loader(yaml))  # a SafeLoader: data alone, no objects
     except (yaml.YAMLError, RecursionError) as error:
