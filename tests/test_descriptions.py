@@ -27,8 +27,7 @@ def rates_of(cls, states, inputs, **params):
     params = {n: u.maybe_decimal(x * u.get_unit(cls._params[n].default)) for n, x in params.items()}
     node = cls(np.shape(states)[-1], **params)
     states = [u.maybe_decimal(x * spec.unit) for x, spec in zip(states, cls._states.values(), strict=True)]
-    ports = (*cls._ports, *cls._adds)
-    entering = [u.maybe_decimal(inputs.get(port, 0.0) * cls._port_units[port]) for port in ports]
+    entering = [u.maybe_decimal(inputs.get(port, 0.0) * unit) for port, unit in cls._port_units.items()]
     rates = node.derivative(tuple(states), 0 * u.ms, *entering)
     units = [spec.unit / u.ms for spec in cls._states.values()]
     return np.stack([u.Quantity(x).to_decimal(unit) for x, unit in zip(rates, units, strict=True)])
@@ -59,12 +58,13 @@ def test_what_is_written_is_read(cls, tmp_path, x64):
     rng = np.random.default_rng(1)
     for _ in range(2):
         states = rng.uniform(0.05, 0.9, (len(cls._states), 5))
-        inputs = {port: rng.uniform(-0.5, 0.5, 5) for port in (*cls._ports, *cls._adds)}
+        inputs = {port: rng.uniform(-0.5, 0.5, 5) for port in cls._port_units}
         params = {n: x.default for n, x in cls._params.items() if x.default is not None}
         params = {n: float(u.get_mantissa(x)) * rng.uniform(0.9, 1.1) for n, x in params.items()}
         one, other = (rates_of(x, states, inputs, **params) for x in (cls, read))
         np.testing.assert_allclose(other, one, rtol=1e-9, atol=1e-13 * np.abs(one).max())
     assert read.__name__ == cls.__name__ and read.output == cls.output and read.coupling_port == cls.coupling_port
+    assert set(read.further_inputs) == set(cls.further_inputs)
     assert read._noises == cls._noises or set(read._noises.values()) >= set(cls._noises.values())
     for name, spec in read._params.items():
         assert spec.domain.text == cls._params[name].domain.text

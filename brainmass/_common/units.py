@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from typing import cast
 
 import brainunit as u
 
 from brainmass._common.messages import suggestion
 
-__all__ = ["unit_of"]
+__all__ = ["per", "unit_of"]
 
 
 def unit_of(text: str) -> u.Unit:
@@ -21,3 +22,8 @@ def unit_of(text: str) -> u.Unit:
         near = next((hint for word in words if (hint := suggestion(word, known))), "")
         written = "Units are written as in mV, Hz, 1/ms, mm/ms, ms^2."
         raise ValueError(f"There is no unit {text!r}.{near} {written}") from None
+
+
+def per(unit: u.Unit | None, other: u.Unit) -> u.Unit:
+    """The quotient of two units, the first of which may be none."""
+    return cast(u.Unit, (u.UNITLESS if unit is None else unit) / other)

@@ -46,10 +46,14 @@ class State:
 
 @dataclass(frozen=True)
 class Input:
-    """What enters the equations from outside; its unit is None where the equations must tell it."""
+    """What enters the equations from outside; its unit is None where the equations must tell it.
+
+    One that most runs leave at zero is optional.
+    """
 
     unit: u.Unit | None
     doc: str
+    is_optional: bool = False
 
 
 @dataclass(frozen=True)

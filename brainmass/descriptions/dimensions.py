@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import cast
 
 import brainunit as u
 
@@ -24,7 +25,8 @@ class Measure:
 
     def times(self, other: Measure, power: float = 1.0) -> Measure:
         powers = {n: self.powers.get(n, 0) + power * other.powers.get(n, 0) for n in {*self.powers, *other.powers}}
-        return Measure(self.unit * other.unit**power, {n: x for n, x in powers.items() if x})
+        unit = cast(u.Unit, self.unit * other.unit**power)
+        return Measure(unit, {n: x for n, x in powers.items() if x})
 
     def __str__(self) -> str:
         return "no unit" if self.unit.dim == u.DIMENSIONLESS else str(self.unit)
@@ -83,7 +85,7 @@ class Dimensions:
         for name, power in measure.powers.items():
             if (unit := self.units[name]) is not None:
                 rest = {n: x for n, x in measure.powers.items() if n != name}
-                measure = Measure(measure.unit * unit**power, rest)
+                measure = Measure(cast(u.Unit, measure.unit * unit**power), rest)
         return measure
 
     def _settle(self, name: str, unit: u.Unit) -> None:
@@ -150,7 +152,7 @@ class Dimensions:
         if isinstance(tree.op, ast.Mult | ast.Div):
             return ANY if a.is_zero else a.times(b, 1.0 if isinstance(tree.op, ast.Mult) else -1.0)
         self.agree(place, tree.right, b, PLAIN, "must have exponents without unit")
-        if isinstance(tree.right, ast.Constant):
+        if isinstance(tree.right, ast.Constant) and isinstance(tree.right.value, float):
             return PLAIN.times(a, tree.right.value)
         return self.agree(
             place, tree.left, a, PLAIN, "must take powers of plain numbers where the exponent is a symbol"

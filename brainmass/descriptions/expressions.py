@@ -146,12 +146,13 @@ class _Checked(ast.NodeTransformer):
         if type(node.op) not in _OPERATIONS:
             return self.generic_visit(node)
         made = ast.BinOp(self.visit(node.left), node.op, self.visit(node.right))
-        if isinstance(node.op, ast.Div) and _is_number(made.right) and made.right.value == 0:
+        if isinstance(node.op, ast.Div) and _value(made.right) == 0:
             raise self.place.fault("must not divide by zero", f"has {_short(ast.unparse(node))}")
-        if not (_is_number(made.left) and _is_number(made.right)):
+        a, b = _value(made.left), _value(made.right)
+        if a is None or b is None:
             return made
         with np.errstate(all="ignore"):
-            return self._number(node, _OPERATIONS[type(node.op)](made.left.value, made.right.value))
+            return self._number(node, _OPERATIONS[type(node.op)](a, b))
 
     def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.expr:
         if isinstance(node.op, ast.Not | ast.Invert):
@@ -159,7 +160,8 @@ class _Checked(ast.NodeTransformer):
         operand = self.visit(node.operand)
         if isinstance(node.op, ast.UAdd):
             return operand
-        return ast.Constant(-operand.value) if _is_number(operand) else ast.UnaryOp(ast.USub(), operand)
+        number = _value(operand)
+        return ast.UnaryOp(ast.USub(), operand) if number is None else ast.Constant(-number)
 
     def visit_BoolOp(self, node: ast.BoolOp) -> ast.expr:
         return _call(_LOGIC[type(node.op)], *map(self.visit, node.values))
@@ -222,8 +224,8 @@ class _Checked(ast.NodeTransformer):
 
     def _cases(self, node: ast.Call) -> ast.expr:
         """`Piecewise((value, condition), ..., (value, True))` as one `where` in another."""
-        pairs = [x.elts if isinstance(x, ast.Tuple) and len(x.elts) == 2 else None for x in node.args]
-        if not pairs or None in pairs:
+        pairs = [x.elts for x in node.args if isinstance(x, ast.Tuple) and len(x.elts) == 2]
+        if not pairs or len(pairs) < len(node.args):
             raise self.place.fault(
                 "must give `Piecewise` pairs of value and condition",
                 f"is {_short(self.text)!r}",
@@ -246,8 +248,9 @@ def _call(name: str, *args: ast.expr) -> ast.expr:
     return ast.Call(ast.Name(name), list(args), [])
 
 
-def _is_number(node: ast.expr) -> bool:
-    return isinstance(node, ast.Constant) and not isinstance(node.value, bool)
+def _value(node: ast.expr) -> float | None:
+    """The number that a tree is; None of another one."""
+    return node.value if isinstance(node, ast.Constant) and type(node.value) is float else None
 
 
 def unknown_names(tree: ast.expr, known: Collection[str]) -> list[str]:

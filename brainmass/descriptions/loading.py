@@ -75,14 +75,13 @@ def load_model(
 @functools.lru_cache(maxsize=256)
 def _model(text: str, file: str, with_units: bool | None, time_unit: u.Unit | None) -> type[NeuralMassDynamics]:
     """One class for one text, also where a model comes out of a pickle."""
-    model = make_model(read_description(read_yaml(text, file, Argument("path", _OWNER)), file, with_units, time_unit))
-    model._written = text, file, with_units, time_unit
-    return model
+    data = read_yaml(text, file, Argument("path", _OWNER))
+    return make_model(read_description(data, file, with_units, time_unit), (text, file, with_units, time_unit))
 
 
 def _reduced(model: Any) -> Any:
     """A class as a pickle holds it: by what it was made from, or a class of a user's own by its name."""
-    return (_model, model._written) if "_written" in vars(model) else model.__qualname__
+    return (_model, vars(model)["_written"]) if vars(model).get("_written") else model.__qualname__
 
 
 copyreg.pickle(Described, _reduced)

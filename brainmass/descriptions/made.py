@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 import brainunit as u
 from brainstate import HiddenState
 from braintools.init import Constant, Uniform
 
+from brainmass._common.units import per
 from brainmass.descriptions.description import Description, State
 from brainmass.descriptions.dimensions import Dimensions, Measure
 from brainmass.descriptions.expressions import names_in, outside_conditions
@@ -27,15 +28,15 @@ class Described(type(NeuralMassDynamics)):
     """The class of the classes that descriptions make."""
 
 
-def make_model(description: Description) -> type[NeuralMassDynamics]:
-    """The model class that a description stands for.
+def make_model(description: Description, written: tuple = ()) -> type[NeuralMassDynamics]:
+    """The model class that a description stands for; `written` is what a pickle of it keeps.
 
     Raises
     ------
     UnitMismatchError
         If the units of its equations do not agree.
     """
-    return _Maker(description).model()
+    return _Maker(description).model(written)
 
 
 class _Maker:
@@ -149,13 +150,14 @@ class _Maker:
         return source
 
     # --- the class ----------------------------------------------------------------------------------------------------
-    def model(self) -> type[NeuralMassDynamics]:
+    def model(self, written: tuple) -> type[NeuralMassDynamics]:
         d = self.d
         own = {x.input for x in d.states.values()} | {x.noise_input for x in d.states.values()}
         remembered = self._remembered()
         reached = {name: self.closures[name] & d.inputs.keys() for name in self.derived if name not in TAKEN}
         sources = tuple(name for name, ports in reached.items() if not ports)
         watched = [name for name, ports in reached.items() if ports <= set(remembered)]
+        shared = {name: unit for name, unit in self.port_units.items() if name not in own}
         rows: dict[str, tuple[Any, Any]] = {}
         slopes = self._with_slopes()
         for name, x in d.parameters.items():
@@ -180,17 +182,19 @@ class _Maker:
             "category": d.category,
             "use_case": d.use_case,
             "output": d.output,
-            "shared_inputs": {name: unit for name, unit in self.port_units.items() if name not in own},
+            "shared_inputs": {n: unit for n, unit in shared.items() if not d.inputs[n].is_optional},
+            "further_inputs": {n: unit for n, unit in shared.items() if d.inputs[n].is_optional},
             "sources": sources,
             "source": self._source(sources),
             "remembers": remembered,
             "description": d,
+            "_written": written,
             **{name: self._watched(name) for name in watched},
             **{f"d{name}": self._rate(name) for name in d.states},
         }
         if d.inputs:
             namespace["coupling_port"] = next(iter(d.inputs))
-        return Described(d.name, (NeuralMassDynamics,), namespace)
+        return cast(type[NeuralMassDynamics], Described(d.name, (NeuralMassDynamics,), namespace))
 
     def _remembered(self) -> tuple[str, ...]:
         """The inputs that what `update` returns depends on."""
@@ -229,11 +233,11 @@ def _number(value: Any, unit: u.Unit) -> Any:
 
 
 def _rate_unit(x: State, time_unit: u.Unit) -> u.Unit:
-    return x.unit / time_unit
+    return per(x.unit, time_unit)
 
 
 def _start(x: State) -> Any:
-    unit = 1.0 if x.unit.dim == u.DIMENSIONLESS else x.unit
+    unit: Any = 1.0 if x.unit.dim == u.DIMENSIONLESS else x.unit
     if isinstance(x.start, tuple):
         low, high = x.start
         return Uniform(low * unit, high * unit)

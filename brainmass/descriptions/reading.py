@@ -13,7 +13,7 @@ import brainunit as u
 import numpy as np
 
 from brainmass._common.messages import show, suggestion
-from brainmass._common.units import unit_of
+from brainmass._common.units import per, unit_of
 from brainmass.descriptions.description import Description, Input, Parameter, State
 from brainmass.descriptions.expressions import Functions, names_in, parse, unknown_names
 from brainmass.descriptions.faults import Place
@@ -35,7 +35,7 @@ _KEYS = {
     "parameter": {"value", "unit", "domain", "explored_values"},
     "derived": {"equation", "unit", "conditional", "cases", "domain"},
     "function": {"equation", "arguments", "unit"},
-    "input": {"unit", "local"},
+    "input": {"unit", "local", "optional"},
     "state": {
         *("equation", "unit", "domain", "initial_value", "distribution", "coupling_variable", "variable_of_interest"),
         *("equation_type", "equation_order", "input", "noise_input", "is_angle"),
@@ -170,17 +170,18 @@ class Reader:
     def _input(self, name: str, given: Table) -> Input:
         place = self.place.other(f"Input `{name}`")
         self._check_keys(place, given, "input")
-        return Input(self._unit(place, given) if given.get("unit") else None, self._doc(name, given))
+        unit = self._unit(place, given) if given.get("unit") else None
+        return Input(unit, self._doc(name, given), bool(given.get("optional") or given.get("local")))
 
     def _functions(self) -> Functions:
         """Functions of the file, each with those that it calls written out."""
         given, made, open_ = self._table("functions"), {}, []
 
         class Written(dict):
-            def __missing__(_, name: str) -> Any:
+            def __missing__(self, name: str) -> Any:
                 return make(name)
 
-            def __contains__(_, name: object) -> bool:
+            def __contains__(self, name: object) -> bool:
                 return name in given
 
         def make(name: str) -> Any:
@@ -387,7 +388,7 @@ def read_unit(place: Place, text: Any) -> u.Unit:
     try:
         unit = unit_of(first) if first else u.UNITLESS
         for part in parts:
-            unit = unit / unit_of(part)
+            unit = per(unit, unit_of(part))
     except ValueError as error:
         raise place.fault("must have a unit that is known", f"has {text!r}", hint=str(error)) from None
     return u.UNITLESS if unit.dim == u.DIMENSIONLESS and unit.has_same_magnitude(u.UNITLESS) else unit

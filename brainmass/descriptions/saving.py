@@ -16,6 +16,7 @@ from braintools.init import Constant, Uniform
 from brainmass._common.files import whole_file
 from brainmass._common.messages import Argument, argument_error, show
 from brainmass._common.paths import target_path
+from brainmass._common.units import per
 from brainmass.descriptions.made import make_model
 from brainmass.descriptions.reading import read_description
 from brainmass.descriptions.tracing import NotWritable, Traced, trace
@@ -130,8 +131,8 @@ def _parameter(spec: Any) -> dict[str, Any]:
     return made | _domain(spec.domain)
 
 
-def _unit(unit: u.Unit) -> dict[str, str]:
-    return {} if unit.dim == u.DIMENSIONLESS else {"unit": str(unit).replace(" ", "")}
+def _unit(unit: u.Unit | None) -> dict[str, str]:
+    return {} if unit is None or unit.dim == u.DIMENSIONLESS else {"unit": str(unit).replace(" ", "")}
 
 
 def _domain(domain: Domain, enforce: str = "refuse") -> dict[str, Any]:
@@ -143,8 +144,9 @@ def _domain(domain: Domain, enforce: str = "refuse") -> dict[str, Any]:
 
 
 def _inputs(model: Model) -> dict[str, Any]:
-    ports = dict.fromkeys((model.coupling_port, *model._ports, *model._adds))
-    return {port: _unit(model._port_units[port]) for port in ports}
+    ports = dict.fromkeys((model.coupling_port, *model._port_units))
+    optional = {port: {"optional": True} for port in model.further_inputs}
+    return {port: {**_unit(model._port_units[port]), **optional.get(port, {})} for port in ports}
 
 
 def _states(model: Model, traced: Traced) -> dict[str, Any]:
@@ -183,7 +185,7 @@ def _check_same(model: Model, read: Model) -> None:
     """The derivatives of what is read agree with those of the model, at states and parameters of both signs."""
     with jax.enable_x64(True):
         for seed in range(3):
-            one, other = (_rates(cls, seed, (*model._ports, *model._adds)) for cls in (model, read))
+            one, other = (_rates(cls, seed, tuple(model._port_units)) for cls in (model, read))
             if not np.allclose(one, other, rtol=1e-9, atol=1e-12 * (1 + np.abs(one).max()), equal_nan=True):
                 raise NotWritable(f"what was read back differs: {other} where the model has {one}")
 
@@ -192,11 +194,12 @@ def _rates(cls: Model, seed: int, ports: tuple[str, ...]) -> np.ndarray:
     rng = np.random.default_rng(seed)
     params = {name: np.asarray(u.get_mantissa(x.default)) * rng.uniform(0.9, 1.1) for name, x in _params(cls).items()}
     params = {name: u.maybe_decimal(x * u.get_unit(cls._params[name].default)) for name, x in params.items()}
-    states = [rng.uniform(0.05, 0.9, 4) * (1 if x.domain.is_bounded else rng.choice([-1, 1], 4)) * x.unit
-              for x in cls._states.values()]  # fmt: skip
-    entering = {port: u.maybe_decimal(rng.uniform(0.1, 0.5, 4) * cls._port_units[port]) for port in ports}
-    order = (*cls._ports, *cls._adds)
-    node = cls(4, **params)
-    rates = node.derivative(tuple(map(u.maybe_decimal, states)), 0.0 * u.ms, *(entering[port] for port in order))
-    units = [x.unit / u.ms for x in cls._states.values()]
+    states = []
+    for x in cls._states.values():
+        signs = 1.0 if x.domain.is_bounded else rng.choice([-1.0, 1.0], 4)
+        states.append(u.maybe_decimal(rng.uniform(0.05, 0.9, 4) * signs * (x.unit or u.UNITLESS)))
+    numbers = {port: rng.uniform(0.1, 0.5, 4) for port in ports}
+    entering = [u.maybe_decimal(numbers[port] * unit) for port, unit in cls._port_units.items()]
+    rates = cls(4, **params).derivative(tuple(states), 0.0 * u.ms, *entering)
+    units = [per(x.unit, u.ms) for x in cls._states.values()]
     return np.stack([u.Quantity(x).to_decimal(unit) for x, unit in zip(rates, units, strict=True)])

@@ -18,6 +18,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from brainmass._common.units import per
 from brainmass.dynamics.node import NeuralMassDynamics
 
 __all__ = ["NotWritable", "Traced", "trace"]
@@ -46,7 +47,7 @@ def trace(cls: type[NeuralMassDynamics], sources: tuple[str, ...]) -> Traced:
         If JAX finds an operation in them that no expression has.
     """
     params = {name: spec for name, spec in cls._params.items() if spec.default is not None}
-    ports = (*cls._ports, *cls._adds)
+    ports = tuple(cls._port_units)
     units: dict[str, u.Unit] = {}
 
     def equations(numbers: Mapping[str, Any], states: Mapping[str, Any], inputs: Mapping[str, Any]) -> Any:
@@ -55,7 +56,7 @@ def trace(cls: type[NeuralMassDynamics], sources: tuple[str, ...]) -> Traced:
         now = {n: u.maybe_decimal(states[n] * spec.unit) for n, spec in cls._states.items()}
         entering = [u.maybe_decimal(inputs[port] * cls._port_units[port]) for port in ports]
         rates = node.derivative(tuple(now.values()), 0.0 * u.ms, *entering)
-        found = {n: u.Quantity(x).to_decimal(cls._states[n].unit / u.ms) for n, x in zip(now, rates, strict=True)}
+        found = {n: u.Quantity(x).to_decimal(per(cls._states[n].unit, u.ms)) for n, x in zip(now, rates, strict=True)}
         for n, x in now.items():
             setattr(node, n, brainstate.HiddenState(x))
         for port in cls.remembers:
