@@ -83,6 +83,7 @@ DEFAULTS = [
     Case(bm.CoombesByrneStep, None, ["rest"], 20, window=1.0),
     Case(bm.CoombesByrneSynapseStep, None, ["cycle"], 60),
     Case(bm.CoombesByrneExcInhStep, None, ["cycle"], 600),
+    Case(bm.KIonExStep, None, ["rest"], 200, window=1.0),
     Case(bm.ThresholdLinearStep, None, ["rest"], 100, inputs={"E_inp": 100.0, "I_inp": 50.0}, window=1.0),
     Case(bm.LinearStep, None, ["rest"], 3, inputs={"x_inp": 1.0}, window=1.0),
     Case(bm.HopfieldStep, None, ["rest"], 10, {"x": [1.0], "theta": [0.5]}, {"x_inp": 0.3}, window=1.0),
@@ -95,7 +96,7 @@ DEFAULTS = [
 
 
 def exact(case):
-    """The solution by scipy, (time, states, regions), at multiples of a tenth of a millisecond or of a shorter step."""
+    """The solution by scipy, (time, states, regions), at multiples of 0.1 ms or of a shorter step."""
     with jax.enable_x64(True):
         node = case.node()
         node.init_state()

@@ -272,6 +272,12 @@ def dumont_gutkin(p, y, c):
     return np.stack(rates)[np.argsort(order)]
 
 
+def k_ion_ex(p, y, c):
+    node = bm.KIonExStep(y.shape[1], **p)
+    given = {"coupling": c[0], "x_inp": 0.0, "V_inp": 0.0}
+    return per_ms(of(node, y, *(given[port] for port in node._ports)))
+
+
 def sup_hopf(p, y, c):
     """beta is 1 in TVB."""
     return per_ms(of(bm.HopfStep(y.shape[1], a=p["a"], w=p["omega"]), y, *c))
@@ -291,6 +297,7 @@ MODELS = {
     "DumontGutkin": dumont_gutkin,
     "GastSchmidtKnosche_SD": slow_feedback(bm.MontbrioDepressionStep),
     "GastSchmidtKnosche_SF": slow_feedback(bm.MontbrioAdaptationStep),
+    "KIonEx": k_ion_ex,
     "SupHopf": sup_hopf,
     "Linear": same_names(bm.LinearStep),
     "ReducedWongWang": reduced_wong_wang,

@@ -13,6 +13,7 @@ from brainmass.models.fitzhugh_nagumo import FitzHughNagumoStep
 from brainmass.models.generic_2d_oscillator import Generic2dOscillatorStep
 from brainmass.models.hopfield import HopfieldStep
 from brainmass.models.horn.step import HORNStep
+from brainmass.models.ion_exchange.step import KIonExStep
 from brainmass.models.jansen_rit.step import JansenRitStep
 from brainmass.models.jansen_rit.tr import JansenRitTR
 from brainmass.models.kuramoto import KuramotoNetwork
@@ -56,6 +57,7 @@ __all__ = [
     "HopfieldStep",
     "JansenRitStep",
     "JansenRitTR",
+    "KIonExStep",
     "KuramotoNetwork",
     "LarterBreakspearStep",
     "LinearStep",

@@ -138,6 +138,13 @@ _SCENES: dict[str, dict[str, Any]] = {
         show="eeg",
         response=Response("E_inp", 0.0, 400.0, u.Hz, n=101, transient=20000 * u.ms, duration=21000 * u.ms),
     ),
+    "KIonExStep": dict(
+        arguments=dict(K_bath=15.5),
+        duration=2000 * u.ms,
+        dt=0.01 * u.ms,
+        show="V",
+        response=Response("K_bath", 4.0, 16.0, n=41, transient=1000 * u.ms, duration=2000 * u.ms),
+    ),
     "KuramotoNetwork": dict(in_size=5, arguments=dict(omega=np.linspace(0.1, 0.14, 5), K=0.03), duration=200 * u.ms),
     "LarterBreakspearStep": dict(
         preset="chaos",
