@@ -59,11 +59,13 @@ runs = brainmass.sweep(
 fc, fit = np.asarray(runs["fc"]).mean(1), np.asarray(runs["fit"])
 pooled = np.array([np.corrcoef(matrix[upper], data.fc[upper])[0, 1] for matrix in fc])
 best = int(pooled.argmax())
+by_weights = np.corrcoef(np.asarray(conn.weights)[upper], data.fc[upper])[0, 1]
 for G, one, mean in zip(couplings, fit.mean(1), pooled, strict=True):
     print(f"G = {G:.2f}: correlation with empirical FC {one:.2f} in a single run, {mean:.2f} of the mean FC")
 print(
     f"best at G = {couplings[best]:.2f}, where {'two states exist' if two <= couplings[best] <= lost else 'one exists'}"
 )
+print(f"the weights of the connections alone: {by_weights:.2f}")
 
 figure, axes = plt.subplots(1, 4, figsize=(17, 4), layout="constrained", width_ratios=[1.2, 1.2, 1, 1])
 axes[0].plot(states, low, color="#0072B2", lw=0.5, alpha=0.5)
@@ -74,6 +76,7 @@ axes[0].set(xlabel="global coupling G", ylabel="gating S of each region", title=
 axes[0].legend(fontsize=8, loc="center left")
 axes[1].plot(couplings, fit, ".", color="#0072B2", alpha=0.5)
 axes[1].plot(couplings, pooled, "o-", color="black", label="mean FC of six runs")
+axes[1].axhline(by_weights, color="black", ls=":", label="the weights alone")
 axes[1].axvspan(two, lost, color="#009E73", alpha=0.15, label="two states")
 axes[1].set(xlabel="global coupling G", ylabel="correlation with empirical FC", title="fit")
 axes[1].legend(fontsize=8)
