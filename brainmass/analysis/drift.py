@@ -92,6 +92,9 @@ class Drift:
                 "Drift(brainmass.HopfStep(1))",
                 kind=TypeError,
             )
+        if isinstance(model, Network) and model._synapses():
+            rule = "must be without synapse filters, whose states are no part of a drift yet"
+            raise argument_error(Argument("model", "Drift"), rule)
         self.model = model
         self._template, self._found = Template(model), inventory(model)
         natural = self._template.natural(self._found.raw(), {})

@@ -232,17 +232,18 @@ class Experiment:
 
     def _network(self) -> Any:
         given = self.tables.read("network", self.maker("noise"))
-        if isinstance(given.get("coupling"), Mapping):
-            given["coupling"] = self._kernel(("network", "coupling"), given["coupling"])
+        for part in "coupling", "synapse":
+            if isinstance(given.get(part), Mapping):
+                given[part] = self._part(part, given[part])
         if self.connectome is None:
             return self.document.complain(("network",), "[network] needs a [connectome].")
         if self.connectome is WRONG or self.node is WRONG or WRONG in _marks(given.values()):
             return WRONG
         return self.document.attempt(("network",), lambda: brainmass.Network(self.node, conn=self.connectome, **given))
 
-    def _kernel(self, path: Path, given: Mapping[str, Any]) -> Any:
-        """A coupling kernel with parameters of its own; its weights are those of the network."""
-        maker = self.maker("coupling", "transform", "regularisation")
+    def _part(self, part: str, given: Mapping[str, Any]) -> Any:
+        """A coupling kernel or a synapse with parameters of its own; weights are those of the network."""
+        path, maker = ("network", part), self.maker(part, "transform", "regularisation")
         kernel = maker.type((*path, "type"), given["type"])
         if kernel is WRONG:
             return WRONG

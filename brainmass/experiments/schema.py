@@ -188,6 +188,7 @@ TABLES = {
                 k=VALUE,
                 speed=VALUE,
                 delay=VALUE,
+                synapse=KERNEL,
                 port=TEXT,
                 interpolate=FLAG,
                 self_connection=FLAG,

@@ -27,6 +27,7 @@ from brainmass.experiments.document import WRONG, Document
 from brainmass.experiments.places import Path
 from brainmass.forward.observer import Observer
 from brainmass.network.kernels import COUPLINGS
+from brainmass.network.synapses import SYNAPSES
 
 __all__ = ["Maker", "catalogue", "quantity"]
 
@@ -51,6 +52,7 @@ def catalogue() -> dict[str, dict[str, Callable[..., Any]]]:
         "stimulus": of(brainmass.Stimulus),
         "observer": of(Observer),
         "coupling": COUPLINGS | {n: x for n, x in of(brainmass.Coupling).items() if x in COUPLINGS.values()},
+        "synapse": SYNAPSES | of(brainmass.Synapse),
         "initialiser": _classes(braintools.init, braintools.init.Initialization),
         "map": {"RegionalMap": brainmass.RegionalMap},
         "search": {x.__name__: x for x in (brainmass.Bounds, brainmass.Free, brainmass.Fixed)},

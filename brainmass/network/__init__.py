@@ -20,21 +20,26 @@ from brainmass.network.kernels import (
 from brainmass.network.laplacian import LaplacianConnParam, laplacian_connectivity
 from brainmass.network.network import Network
 from brainmass.network.projection import Projection
+from brainmass.network.synapses import AlphaSynapse, DoubleExponentialSynapse, NMDASynapse, Synapse
 
 __all__ = [
     "AdditiveCoupling",
+    "AlphaSynapse",
     "Coupling",
     "DiffusiveCoupling",
+    "DoubleExponentialSynapse",
     "EdgeWeights",
     "HyperbolicTangentCoupling",
     "KuramotoCoupling",
     "LaplacianConnParam",
+    "NMDASynapse",
     "Network",
     "PreSigmoidalCoupling",
     "PreTanhCoupling",
     "Projection",
     "SigmoidalCoupling",
     "SigmoidalJansenRitCoupling",
+    "Synapse",
     "additive_coupling",
     "diffusive_coupling",
     "hyperbolic_tangent_coupling",

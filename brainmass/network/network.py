@@ -24,6 +24,7 @@ from brainmass.dynamics.noise import Noise
 from brainmass.dynamics.step import advance
 from brainmass.network.coupling import Coupling
 from brainmass.network.projection import Projection
+from brainmass.network.synapses import Synapse
 
 __all__ = ["Network"]
 
@@ -49,6 +50,7 @@ class OwnConnections(TypedDict, total=False):
     port: str | None
     interpolate: bool | None
     delay: ArrayLike | Param | None
+    synapse: str | Synapse | type[Synapse] | None
 
 
 class Network(Module):
@@ -74,6 +76,9 @@ class Network(Module):
     delay : Quantity or Param, optional
         Conduction delays in place of lengths and speed: one, or one for each connection, as (N, N), or (E,) of `Edges`.
         A plain number is in ms. It can be trained.
+    synapse : str, Synapse class or Synapse, optional
+        Filter of what arrives: `'alpha'`, `'double_exponential'`, `'nmda'`, or one with time constants of its own,
+        `brainmass.AlphaSynapse(tau=5 * u.ms)`. Default: none.
     coupling : str, Coupling class or Coupling, default 'diffusive'
         `'diffusive'`, `'additive'`, or another name or class of `brainmass.network.kernels`; or a kernel with
         parameters of its own, `brainmass.SigmoidalCoupling(slope=2.0)`, made without weights.
@@ -168,6 +173,7 @@ class Network(Module):
         nodes = self.populations
         places = [*nodes.items(), *((f"projections[{i}]", p) for i, p in enumerate(self.projections))]
         places += [(f"projections[{i}].coupling", p.coupling) for i, p in enumerate(self.projections)]
+        places += [(f"projections[{i}].synapse", p.synapse) for i, p in enumerate(self.projections) if p.synapse]
         places += [(f"{name}.{noise}", getattr(node, noise)) for name, node in nodes.items() for noise in node._noises]
         return [*places, ("noise", self.noise)]
 
@@ -182,6 +188,7 @@ class Network(Module):
     speed = _of_own("speed", "The conduction speed; None: there are no delays.")
     distance = _of_own("distance", "The lengths of the connections.")
     delay = _of_own("delay", "The conduction delays, where they are given as times; else None.")
+    synapse = _of_own("synapse", "The filter of what arrives; None: there is none.")
     coupled_var = _of_own("coupled_var", "What is sent.")
     port = _of_own("port", "The port that the network's own projection enters.")
     interpolate = _of_own("interpolate", "Whether the past is interpolated between the steps.")
@@ -243,6 +250,9 @@ class Network(Module):
             ends.append(getattr(self, name or self._names[0]))
         return ends[0], ends[1]
 
+    def _synapses(self) -> list[Synapse]:
+        return [projection.synapse for projection in self.projections if projection.synapse is not None]
+
     # --- states -----------------------------------------------------------------------------------------------------
     def set_time_step(self, dt: Any) -> None:
         """Turn the delays into steps of `dt`."""
@@ -265,6 +275,8 @@ class Network(Module):
         """Back to the initial values, with the batch as it was."""
         for node in self.populations.values():
             node.reset_state()
+        for synapse in self._synapses():
+            synapse.reset_state()
         if self.noise is not None:
             self.noise.reset_state()
         self.init_state()
@@ -282,14 +294,19 @@ class Network(Module):
         return self._summed(fields)
 
     def _summed(self, fields: list[Callable]) -> Callable[[list[dict[str, Any]], Any], list[dict[str, Any]]]:
-        nodes = list(self.populations.values())
+        nodes, synapses = list(self.populations.values()), self._synapses()
         ends = [[nodes.index(node) for node in self._ends(p)] for p in self.projections]
 
         def field(values: list[dict[str, Any]], fraction: Any) -> list[dict[str, Any]]:
-            added: list[dict[str, Any]] = [{} for _ in nodes]
+            # Synapses come after the nodes; at rest they are left out, as they pass a constant unchanged.
+            added: list[dict[str, Any]] = [{} for _ in values]
             for projection, (source, target), within in zip(self.projections, ends, fields, strict=True):
                 arrives = within(values[source], values[target], fraction)
                 ports, port = added[target], projection.port
+                if projection.synapse is not None and len(values) > len(nodes):
+                    place, unit = len(nodes) + synapses.index(projection.synapse), nodes[target]._port_units[port]
+                    added[place]["arriving"] = u.Quantity(nodes[target]._read(port, arrives)).to_decimal(unit)
+                    arrives = u.maybe_decimal(values[place]["filtered"] * unit)
                 if port in ports:
                     # Two projections may bring the same in different units, mV and V: both are read in that of the
                     # port, then added.
@@ -308,7 +325,8 @@ class Network(Module):
             target, _, port = port.rpartition(".")
             target = target or self._names[0]
         # Nothing is sent: to look at the input must not move the past on.
-        added = self._field(send=False)([node.state_values() for node in nodes.values()], 0.0)
+        moving = [*nodes.values(), *self._synapses()]
+        added = self._field(send=False)([thing.state_values() for thing in moving], 0.0)
         return added[list(nodes).index(target)][port or first.port]
 
     def input_at_rest(self, **values: Any) -> dict[str, Any]:
@@ -337,6 +355,10 @@ class Network(Module):
         """Rates of change of the node's states under the coupling of this very state."""
         if len(self._names) > 1:
             raise TypeError("Network.derivative is that of one population; of several, ask each node.")
+        if self._synapses():
+            raise TypeError(
+                "Network.derivative is that of a node's states alone, and here synapses have states as well."
+            )
         node = getattr(self, self._names[0])
         given = dict(zip(node._ports, inputs, strict=False))
         # Ports of which nothing is said are zero, as in a run.
@@ -362,7 +384,8 @@ class Network(Module):
                 given[list(nodes).index(population)][port] = value
         if self.noise is not None:
             self._add_noise(given)
-        advance(list(nodes.values()), given, self._field(send=True))
+        synapses = self._synapses()
+        advance([*nodes.values(), *synapses], [*given, *({} for _ in synapses)], self._field(send=True))
         results = {name: node._result() for name, node in nodes.items()}
         return next(iter(results.values())) if len(nodes) == 1 else results
 

@@ -29,6 +29,7 @@ from brainmass.network.coupling import Coupling, as_weights
 from brainmass.network.edge_weights import EdgeWeights
 from brainmass.network.ends import Ends
 from brainmass.network.kernels import make_coupling
+from brainmass.network.synapses import Synapse, as_synapse
 from brainmass.network.underway import Underway
 from brainmass.network.words import described, in_a_line
 
@@ -57,7 +58,7 @@ class Projection(ShowsConstructor, Underway):
         Names of the populations; needless in a network that has one.
     distance : Quantity (N_target, N_source), optional
         Lengths of the connections; default those of the Connectome. Plain numbers are millimetres.
-    coupling, k, port, speed, delay, interpolate, delay_init, self_connection
+    coupling, k, port, speed, delay, synapse, interpolate, delay_init, self_connection
         As of `Network`.
     """
 
@@ -66,6 +67,8 @@ class Projection(ShowsConstructor, Underway):
         fixed("source", "target", instead="it is fixed when the projection is made, so make a new one")
         | fixed("coupling", instead="a kernel is chosen when the projection is made; its parameters can be set, as in "
                                     "projection.coupling.k = 0.1")
+        | fixed("synapse", instead="a synapse is chosen when the projection is made; its parameters can be set, as in "
+                                   "projection.synapse.tau = 5 * u.ms")
         | fixed("delays", instead="they are the past that a run keeps: set `delay`, or `distance` and `speed`")
         | fixed("labels", instead="they come with the weights: set `conn` to a Connectome")
         | fixed("weights", instead="the weights are `conn`")
@@ -87,6 +90,7 @@ class Projection(ShowsConstructor, Underway):
         delay_init: Callable | None = None,
         self_connection: bool = False,
         delay: ArrayLike | Param | None = None,
+        synapse: str | Synapse | type[Synapse] | None = None,
     ):
         ClosedModule.__init__(self)
         conn = as_connections("Network", conn)
@@ -94,6 +98,7 @@ class Projection(ShowsConstructor, Underway):
             as_weights("Network", conn)
         self.coupling = make_coupling(coupling, conn, k, k is not _DEFAULT_STRENGTH)
         try:
+            self.synapse = as_synapse(synapse)
             self._exists = self._nonzero()
             if distance is not None and delay is not None:
                 raise distance_beside_delay()
@@ -156,6 +161,8 @@ class Projection(ShowsConstructor, Underway):
         port = target.coupling_port if isinstance(self._port, str) and not self._port else self._port
         ends.check_port(port)
         ends.check_sizes(self.coupling)
+        if self.synapse is not None:
+            self.synapse.attach(target.varshape[0])
         self._ends, self._port = ends, port
         self._allowed = self._pairs()  # now, while there are numbers: in a run the layout is an argument
 
@@ -344,7 +351,8 @@ class Projection(ShowsConstructor, Underway):
         there, delays = self._exists & self._allowed, None
         if (pace := self._pace) is not None:
             delays = "traced" if is_traced(pace.value()) else np.asarray(self._delays())[there]
-        return described(self.coupling, self.coupled_var, self.port, int(there.sum()), delays)
+        words = described(self.coupling, self.coupled_var, self.port, int(there.sum()), delays)
+        return words if self.synapse is None else words | {"through": f"{words['through']} and {self.synapse!r}"}
 
     def _repr_html_(self) -> str:
         words = self.described()
