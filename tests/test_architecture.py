@@ -40,8 +40,8 @@ OVER_REGIONS = {"delays/blocks.py", "delays/lines.py", "network/products.py"}
 LONGEST_MODEL = 100  # lines of a file: what can be read like the methods section of a paper
 NODES = [getattr(brainmass, info.name) for info in brainmass.list_models()]
 NODES = [model for model in NODES if issubclass(model, brainmass.NeuralMassDynamics)]
-# The coupling of phases with one another, and the past of two rates: no equations of a model.
-MECHANISMS = {"models/phase_coupling.py", "models/wilson_cowan/delays.py"}
+# The coupling of phases with one another, and the past of a node: no equations of a model.
+MECHANISMS = {"models/phase_coupling.py", "models/own_past.py"}
 LOOPS = {"scan", "for_loop", "while_loop", "fori_loop", "checkpointed_for_loop", "checkpointed_scan"}
 
 

@@ -283,6 +283,23 @@ def sup_hopf(p, y, c):
     return per_ms(of(bm.HopfStep(y.shape[1], a=p["a"], w=p["omega"]), y, *c))
 
 
+def zetterberg_jansen(p, y, c):
+    """TVB sends its coupling through the sigmoid, also without any, and keeps v6 = v2 - v3 and v7 = v4 - v5.
+
+    It takes k_e^2 v5 from the rate of change of y5, where the synapse, being inhibitory, has k_i^2 v5.
+    """
+    kHz, mV_per_ms = u.kHz, u.mV / u.ms
+    potentials = {name: p[name] * u.mV for name in ("He", "Hi", "rho_2")}
+    rates = {name: p[name] * kHz for name in ("ke", "ki", "e0", "P", "U", "Q")}
+    strengths = {name: x for name, x in p.items() if name.startswith("gamma")}
+    node = bm.ZetterbergJansenStep(y.shape[1], **potentials, **rates, **strengths, rho_1=p["rho_1"] / u.mV)
+    states = [x * (mV_per_ms if i % 2 else u.mV) for i, x in enumerate(y[:10])]
+    d = of(node, states, node.S(c[0] * u.mV), *(0 * kHz,) * 3)
+    found = np.stack([x.to_decimal((mV_per_ms if i % 2 else u.mV) / u.ms) for i, x in enumerate(d)])
+    found[9] += (p["ki"] ** 2 - p["ke"] ** 2) * y[8]
+    return np.concatenate([found, [y[3] - y[5], y[7] - y[9]]])
+
+
 MODELS = {
     "Generic2dOscillator": same_names(bm.Generic2dOscillatorStep),
     "WilsonCowan": wilson_cowan,
@@ -306,6 +323,7 @@ MODELS = {
     "EpileptorCodim3": burster(bm.EpileptorCodim3Step),
     "EpileptorCodim3SlowMod": burster(bm.EpileptorCodim3SlowModStep),
     "Hopfield": hopfield,
+    "ZetterbergJansen": zetterberg_jansen,
 }
 
 

@@ -4,6 +4,8 @@ from brainmass.models.coombes_byrne.exc_inh import CoombesByrneExcInhStep
 from brainmass.models.coombes_byrne.step import CoombesByrneStep
 from brainmass.models.coombes_byrne.synapse import CoombesByrneSynapseStep
 from brainmass.models.dumont_gutkin.step import DumontGutkinStep
+from brainmass.models.dynamic_causal.erp_column import ERPColumnStep
+from brainmass.models.dynamic_causal.microcircuit import CanonicalMicrocircuitStep
 from brainmass.models.epileptor.codim3 import EpileptorCodim3Step
 from brainmass.models.epileptor.codim3_slow_mod import EpileptorCodim3SlowModStep
 from brainmass.models.epileptor.resting_state import EpileptorRestingStateStep
@@ -16,8 +18,11 @@ from brainmass.models.horn.step import HORNStep
 from brainmass.models.ion_exchange.step import KIonExStep
 from brainmass.models.jansen_rit.step import JansenRitStep
 from brainmass.models.jansen_rit.tr import JansenRitTR
+from brainmass.models.jansen_rit.wendling import WendlingStep
+from brainmass.models.jansen_rit.zetterberg import ZetterbergJansenStep
 from brainmass.models.kuramoto import KuramotoNetwork
 from brainmass.models.larter_breakspear.step import LarterBreakspearStep
+from brainmass.models.liley.step import LileyStep
 from brainmass.models.linear import LinearStep
 from brainmass.models.lorenz import LorenzStep
 from brainmass.models.montbrio_pazo_roxin.slow_feedback import MontbrioAdaptationStep, MontbrioDepressionStep
@@ -25,6 +30,7 @@ from brainmass.models.montbrio_pazo_roxin.step import MontbrioPazoRoxinStep
 from brainmass.models.oscillators.base import XY_Oscillator
 from brainmass.models.oscillators.hopf import HopfStep, StuartLandauStep
 from brainmass.models.oscillators.van_der_pol import VanDerPolStep
+from brainmass.models.robinson.step import RobinsonStep
 from brainmass.models.threshold_linear import ThresholdLinearStep
 from brainmass.models.wilson_cowan.adaptive import WilsonCowanAdaptiveStep
 from brainmass.models.wilson_cowan.base import WilsonCowanBase
@@ -41,10 +47,12 @@ from brainmass.models.wong_wang.plastic_inhibition import WongWangPlasticInhibit
 from brainmass.models.wong_wang.reduced import ReducedWongWangStep
 
 __all__ = [
+    "CanonicalMicrocircuitStep",
     "CoombesByrneExcInhStep",
     "CoombesByrneStep",
     "CoombesByrneSynapseStep",
     "DumontGutkinStep",
+    "ERPColumnStep",
     "Epileptor2DStep",
     "EpileptorCodim3SlowModStep",
     "EpileptorCodim3Step",
@@ -60,15 +68,18 @@ __all__ = [
     "KIonExStep",
     "KuramotoNetwork",
     "LarterBreakspearStep",
+    "LileyStep",
     "LinearStep",
     "LorenzStep",
     "MontbrioAdaptationStep",
     "MontbrioDepressionStep",
     "MontbrioPazoRoxinStep",
     "ReducedWongWangStep",
+    "RobinsonStep",
     "StuartLandauStep",
     "ThresholdLinearStep",
     "VanDerPolStep",
+    "WendlingStep",
     "WilsonCowanAdaptiveStep",
     "WilsonCowanBase",
     "WilsonCowanDelayedStep",
@@ -85,4 +96,5 @@ __all__ = [
     "WongWangPlasticInhibitionStep",
     "WongWangStep",
     "XY_Oscillator",
+    "ZetterbergJansenStep",
 ]

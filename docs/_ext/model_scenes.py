@@ -64,6 +64,12 @@ def _pulse(amplitude: Any, onset: float, width: float) -> brainmass.Pulse:
 
 
 _SCENES: dict[str, dict[str, Any]] = {
+    "CanonicalMicrocircuitStep": dict(
+        inputs={"ss_inp": _pulse(100.0 * u.Hz, 20, 16)},
+        duration=200 * u.ms,
+        show="v_sp",
+        response=Response("ss_inp", -400.0, 400.0, u.Hz, n=41, transient=500 * u.ms, duration=700 * u.ms),
+    ),
     "CoombesByrneStep": dict(
         arguments=dict(Delta=0.1, k=0.5, method="heun"),
         inputs={"v_inp": _pulse(4.0, 10, 10)},
@@ -111,6 +117,12 @@ _SCENES: dict[str, dict[str, Any]] = {
         show="x_rs",
         response=Response("a_rs", -2.0, 16.0, n=73, transient=4000 * u.ms, duration=5000 * u.ms),
     ),
+    "ERPColumnStep": dict(
+        inputs={"u_inp": _pulse(100.0 * u.Hz, 20, 16)},
+        duration=300 * u.ms,
+        show="x0",
+        response=Response("u_inp", 0.0, 400.0, u.Hz, n=81, transient=1000 * u.ms, duration=2000 * u.ms),
+    ),
     "EpileptorStep": dict(
         preset="epileptogenic",
         duration=4000 * u.ms,
@@ -153,6 +165,12 @@ _SCENES: dict[str, dict[str, Any]] = {
         response=Response("d_V", 0.5, 0.7, n=161, transient=2000 * u.ms, duration=4000 * u.ms),
         show="V",
     ),
+    "LileyStep": dict(
+        inputs={"ee_inp": 2.0 / u.ms},
+        duration=2000 * u.ms,
+        show="h_e",
+        response=Response("ee_inp", -1.0, 4.0, u.ms**-1, n=51, transient=3000 * u.ms, duration=4000 * u.ms),
+    ),
     "LinearStep": dict(
         arguments=dict(noise_x=_WHITE(1, sigma=0.1)),
         duration=100 * u.ms,
@@ -193,11 +211,25 @@ _SCENES: dict[str, dict[str, Any]] = {
         duration=4000 * u.ms,
         response=Response("current", 0.0, 0.06, u.nA, n=61, transient=4000 * u.ms, duration=4010 * u.ms),
     ),
+    "RobinsonStep": dict(
+        preset="alpha",
+        arguments=dict(noise_n=_WHITE(1, sigma=0.5 * u.Hz)),
+        duration=3000 * u.ms,
+        show="phi_e",
+        response=Response("phi_n", 0.0, 2.0, u.Hz, n=51, transient=4000 * u.ms, duration=5000 * u.ms),
+    ),
     "StuartLandauStep": dict(duration=200 * u.ms),
     "ThresholdLinearStep": dict(
         inputs={"E_inp": 10.0, "I_inp": 1.0}, duration=200 * u.ms, plane=dict(xlim=(0.0, 1.0), ylim=(0.0, 0.6))
     ),
     "VanDerPolStep": dict(duration=60 * u.ms),
+    "WendlingStep": dict(
+        preset="rhythmic_spikes",
+        inputs={"p": 90 * u.Hz},
+        duration=2000 * u.ms,
+        show="lfp",
+        response=Response("B", 1.0, 60.0, u.mV, n=101, transient=3000 * u.ms, duration=4000 * u.ms),
+    ),
     "WilsonCowanStep": dict(
         preset="oscillatory",
         inputs={"rE_inp": 1.25},
@@ -248,6 +280,12 @@ _SCENES: dict[str, dict[str, Any]] = {
         duration=8000 * u.ms,
     ),
     "WongWangStep": dict(inputs={"coherence": 0.2}, duration=1500 * u.ms, plane=dict(xlim=(0.0, 0.8), ylim=(0.0, 0.8))),
+    "ZetterbergJansenStep": dict(
+        inputs={"P_inp": _pulse(500.0 * u.Hz, 300, 50)},
+        duration=1000 * u.ms,
+        show="eeg",
+        response=Response("c", -120.0, 400.0, u.Hz, n=101, transient=3000 * u.ms, duration=4000 * u.ms),
+    ),
     "XY_Oscillator": dict(duration=60 * u.ms, model=_Selkov, plane=dict(xlim=(0.0, 2.0), ylim=(0.0, 4.0))),
 }
 

@@ -43,6 +43,7 @@ STATES = {
     "EpileptorCodim3": [(-1, 1), (-1, 1), (-0.5, 0.5)],
     "EpileptorCodim3SlowMod": [(-1, 1), (-1, 1), (-0.5, 0.5), (0, 0.3), (0, 0.3)],
     "Hopfield": [(-1, 2), (0, 1)],
+    "ZetterbergJansen": [(-1, 1), (-5, 5)] + [(-10, 10), (-5, 5)] * 4 + [(-10, 10)] * 2,
 }
 # Parameters that stay as they are when the others are moved: brainmass has no counterpart or no use of them.
 FIXED = {

@@ -9,9 +9,6 @@ import brainunit as u
 import jax.numpy as jnp
 import numpy as np
 
-from brainmass._common.times import time_step
-from brainmass.delays.lines import History
-from brainmass.dynamics.step import Field
 from brainmass.models.wilson_cowan.base import _Recurrent
 from brainmass.models.wilson_cowan.delays import Delays
 from brainmass.models.wilson_cowan.groups import Refractoriness, Sigmoids, Weights
@@ -50,17 +47,6 @@ class WilsonCowanDelayedStep(Sigmoids, Weights, Refractoriness, Delays, _Recurre
     def _motion(self, state: tuple, t: Any, *inputs: Any) -> tuple:
         return tuple(self._relax(k, r, 0.0, 0.0, x) for k, r, x in zip("EI", state, inputs, strict=True))
 
-    def _own_field(self) -> Field:
-        past = self._past_at(time_step(self._owner))
-        past.push(self._sent(self.state_values()))
-        return lambda values, fraction: self._arrived(past, values, fraction)
-
-    def _arrived(self, past: History, values: Mapping[str, Any], fraction: Any) -> dict[str, Any]:
-        """The recurrent input by port, at a stage with these values and this fraction of the step behind it."""
-        delays, source = self._own_delays()
-        steps = delays / self._step
-        return self._own_at_rest(values, past.before(self._sent(values)[..., source], fraction, steps, source))
-
     def _own_at_rest(self, values: Mapping[str, Any], arriving: Any = None) -> dict[str, Any]:
         if arriving is None:
             arriving = self._sent(values)[..., self._own_delays()[1]]
@@ -74,6 +60,3 @@ class WilsonCowanDelayedStep(Sigmoids, Weights, Refractoriness, Delays, _Recurre
         delays = [u.math.broadcast_to(d, self.varshape) for d in (p.delay_EE, p.delay_IE, p.delay_EI, p.delay_II)]
         source = np.arange(2 * int(np.prod(self.varshape))).reshape(2, -1)[[0, 1, 0, 1]]  # E, I, E, I
         return jnp.stack([d.to_decimal(u.ms).reshape(-1) for d in delays]), source
-
-    def _sent_to_itself(self, values: Mapping[str, Any]) -> Any:
-        return self._sent(values)

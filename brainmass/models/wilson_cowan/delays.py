@@ -1,110 +1,29 @@
-"""Delays within the Wilson–Cowan family: their parameters, and the past that they reach into."""
+"""Delays within the Wilson–Cowan family: their parameters, and what is sent."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-import brainstate
 import brainunit as u
-import jax
-import jax.numpy as jnp
-import numpy as np
 
-from brainmass._common.checks import is_traced
-from brainmass._common.messages import show
-from brainmass._common.times import time_step
-from brainmass.delays.lines import History
 from brainmass.dynamics.fields import Par, nonnegative, param
+from brainmass.models.own_past import OwnPast
 from brainmass.models.wilson_cowan.base import WilsonCowanBase
 
 __all__ = ["Delays"]
 
 
-class Delays(WilsonCowanBase):
-    """The time that activity takes from population to population, and the past that it reaches into."""
+class Delays(WilsonCowanBase, OwnPast):
+    """The time that activity takes from population to population."""
 
     delay_EE: Par = param(default=2.0 * u.ms, doc="delay from E to E", domain=nonnegative, in_derivative=False)
     delay_IE: Par = param(default=1.5 * u.ms, doc="delay from I to E", domain=nonnegative, in_derivative=False)
     delay_EI: Par = param(default=2.0 * u.ms, doc="delay from E to I", domain=nonnegative, in_derivative=False)
     delay_II: Par = param(default=1.5 * u.ms, doc="delay from I to I", domain=nonnegative, in_derivative=False)
 
-    _past = None
-    _step = 0.0
-
-    def __setattr__(self, key: str, value: Any) -> None:
-        if key not in Delays._params or callable(value):
-            return super().__setattr__(key, value)
-        with jax.ensure_compile_time_eval():  # delays stay numbers inside a jit: the depth of the history needs them
-            super().__setattr__(key, value)
-
-    def set_time_step(self, dt: Any) -> None:
-        """Make room for the past, in steps of `dt`; filled, where there are states, as if they had been so always."""
-        with jax.ensure_compile_time_eval():  # a model may be made inside a jit
-            delays = [getattr(self, name) for name in Delays._params]
-            if not self._checked or is_traced((dt, [delay.value() for delay in delays])):  # in a run it is arranged
-                self._check_room(dt)
-                return
-            step = float(dt.to_decimal(u.ms))
-            longest = max(float(np.max(d.value().to_decimal(u.ms))) * (2 if d.fit else 1) for d in delays)
-        depth = int(longest / step) + 2
-        if self._past is None or (self._past.depth, self._step) != (depth, step):
-            self._past, self._step = History(depth), step
-        if not self._past.is_filled and self._states.keys() <= vars(self).keys():
-            self._fill()
-
-    def _check_room(self, dt: Any) -> None:
-        """Refuse to go on without the history that steps of `dt` need, where none can be made."""
-        with jax.ensure_compile_time_eval():
-            if self._past is not None and not is_traced(dt) and float(dt.to_decimal(u.ms)) == self._step:
-                return
-            kept = "no past yet" if self._past is None else f"its past in steps of {self._step:g} ms"
-            raise ValueError(
-                f"{self._owner} has {kept}, and must know the time step, now {show(dt)}, before it is compiled. "
-                "Example: brainstate.environ.set(dt=0.1 * u.ms), then init_all_states()."
-            )
-
-    def check_given(self, name: str, value: Any) -> None:
-        """Refuse a delay given to a run that is longer than the past that is kept."""
-        if name not in Delays._params or self._past is None or is_traced(value):
-            return
-        longest = (self._past.depth - 1) * self._step
-        if (np.asarray(value.to_decimal(u.ms)) > longest * (1 + 1e-6)).any():
-            raise ValueError(
-                f"Values of `{name}` must be at most {longest:g} ms, as {self._owner} keeps no longer past: make it "
-                f"with its longest delay. Example: {name}={show(value)}."
-            )
-
-    def _fill(self) -> None:
-        self._past.fill(self._sent(self.state_values()))  # pyright: ignore[reportOptionalMemberAccess]
-
-    def init_state(self, batch_size: Any = None, *, rng: Any = None, **kwargs: Any) -> None:
-        super().init_state(batch_size, rng=rng)
-        if brainstate.environ.get("dt", default=None) is None:
-            self._past = None
-            return
-        self.set_time_step(time_step(self._owner))
-        self._fill()
-
-    def reset_state(self, *args: Any, **kwargs: Any) -> None:
-        super().reset_state()
-        if self._past is not None:
-            self._fill()
-
-    def _past_at(self, dt: Any) -> History:
-        if is_traced(self.rE.value):
-            self._check_room(dt)
-        else:
-            self.set_time_step(dt)
-        past: Any = self._past
-        if past.history.value.shape[-2] != past.depth:
-            raise ValueError(
-                f"The past of {self._owner} has {past.history.value.shape[-2]} steps, but its delays and the time step "
-                f"need {past.depth}: it is from a run with others."
-            )
-        return past
+    _delays = dict.fromkeys(("delay_EE", "delay_IE", "delay_EI", "delay_II"), 1.0)
 
     def _sent(self, values: Mapping[str, Any]) -> Any:
-        """Both rates, one after the other along one axis."""
-        batch = u.math.shape(values["rE"])[: -len(self.varshape)]
-        return jnp.concatenate([values[name].reshape(*batch, -1) for name in ("rE", "rI")], axis=-1)
+        """Both rates."""
+        return self._side_by_side([values["rE"], values["rI"]])
