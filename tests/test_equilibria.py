@@ -161,3 +161,22 @@ def test_nothing_found_is_said():
     found = fixed_points(brainmass.LinearStep(1, gamma=0.0), {"x_inp": 0.1}, n_starts=16)
     assert len(found) == 0
     assert "0 equilibria of LinearStep, from 16 starts" in repr(found)
+
+
+@pytest.mark.parametrize(("omega", "K", "tau"), [(1.0, 0.5, 2.0), (1.0, 2.0, 3.0)])
+def test_two_delayed_phase_oscillators(omega, K, tau):
+    """In phase Ω = ω - K sin Ωτ, in antiphase Ω = ω + K sin Ωτ; stable where K cos Ωτ > 0, or < 0 (Earl, Strogatz)."""
+    pair = brainmass.KuramotoNetwork(2, omega=omega, K=K, normalize_by_n=False, delay=tau * u.ms)
+    found = brainmass.phase_locked(pair)
+    grid = np.linspace(omega - K - 0.1, omega + K + 0.1, 200_001)
+    for sign, phase in (1, 0.0), (-1, np.pi):
+        f = grid - omega + sign * K * np.sin(grid * tau)
+        expected = grid[:-1][np.diff(np.sign(f)) != 0]
+        ours = np.isclose(np.abs(found.phases[:, 1]), phase, atol=1e-6)
+        np.testing.assert_allclose(found.omega[ours], expected, atol=1e-4)
+        assert (found.stable[ours] == (sign * K * np.cos(found.omega[ours] * tau) > 0)).all()
+
+
+def test_phase_locked_states_need_phases():
+    with pytest.raises(ValueError, match="must have phases as its only states, but has x"):
+        brainmass.phase_locked(brainmass.HopfStep(1))

@@ -60,6 +60,18 @@ def test_gradients_are_finite_differences(x64):
         np.testing.assert_allclose(slopes[i][entry], (loss(*up) - loss(*down)) / 2e-6, rtol=1e-5)
 
 
+def test_under_jit_in_single_precision():
+    network, A, Q = ou_network(6)
+
+    def variance(k):
+        return linear_response(network, parameters={"k": k}).covariance()[0, 0]
+
+    value, slope = jax.jit(jax.value_and_grad(variance))(1.0)
+    np.testing.assert_allclose(value, solve_continuous_lyapunov(A, -Q)[0, 0], rtol=1e-4)
+    up, down = (solve_continuous_lyapunov(A + h * (A + np.eye(6)), -Q)[0, 0] for h in (1e-5, -1e-5))
+    np.testing.assert_allclose(slope, (up - down) / 2e-5, rtol=1e-3)
+
+
 def test_lyapunov_of_stiff_and_defective_matrices(x64):
     rng = np.random.default_rng(1)
     A = np.diag([-1e-3, -1.0, -50.0, -0.1, -0.1]) + np.diag([1.0, 0.0, 0.0, 1.0], 1)  # with a Jordan block
@@ -199,3 +211,21 @@ def test_effective_connectivity_finds_directions():
 def test_what_is_refused(call, words):
     with pytest.raises((ValueError, TypeError), match=words):
         call()
+
+
+@pytest.mark.slow
+def test_functional_connectivity_of_20_regions_is_that_of_long_runs():
+    """Eight runs of 200 s of noise-driven Hopf oscillators on the bundled connectome, just below their rhythm."""
+    whole = brainmass.datasets.load_dataset("hcp_schaefer100").connectome
+    weights = np.asarray(whole.weights)[:20, :20]
+    weights = weights / np.abs(np.linalg.eigvals(weights)).max()
+    noise = {f"noise_{name}": white(20, 5e-4) for name in "xy"}
+    node = brainmass.HopfStep(20, a=-0.02, w=0.06, **noise)
+    network = brainmass.Network(node, conn=weights, coupled_var="x", k=0.05)
+    run = brainmass.Simulator(network, dt=0.5 * u.ms).run(
+        200 * u.second, transient=1 * u.second, sample_every=5 * u.ms, monitors=["x"], batch_size=8, seed=0
+    )
+    measured = np.mean([np.corrcoef(x.T) for x in np.moveaxis(np.asarray(run["x"]), 1, 0)], axis=0)
+    theory = linear_response(network, of="x").correlation()
+    assert theory[np.triu_indices(20, 1)].max() > 0.3
+    np.testing.assert_allclose(measured, theory, atol=0.02)

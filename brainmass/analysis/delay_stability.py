@@ -18,7 +18,7 @@ from brainmass.analysis.drift import Drift, as_drift
 from brainmass.dynamics.node import NeuralMassDynamics
 from brainmass.network.network import Network
 
-__all__ = ["DelayedJacobian", "characteristic_roots", "delayed_jacobian"]
+__all__ = ["DelayedJacobian", "characteristic_roots", "delayed_jacobian", "rightmost"]
 
 _LARGEST = 1200  # unknowns of the discretisation of large networks
 _ORDERS = 10, 24  # of its polynomials
@@ -41,6 +41,18 @@ class DelayedJacobian:
         self.A, self.S, self.F, self.delays, self.source = A, S, F[self.row, edge], delays[edge], source[edge]
         self.n_sources = S.shape[0]
 
+    @property
+    def parts(self) -> tuple[Any, ...]:
+        """What `of_parts` makes the same of."""
+        return self.A, self.F, self.S, self.delays, self.row, self.source
+
+    @classmethod
+    def of_parts(cls, *parts: Any) -> DelayedJacobian:
+        made = object.__new__(cls)
+        made.A, made.F, made.S, made.delays, made.row, made.source = parts
+        made.n_sources = made.S.shape[0]
+        return made
+
     def gathered(self, factors: Any) -> Any:
         """The sum of F times a factor for each of its entries, by source: shape (n, sources)."""
         weighted = self.F * factors
@@ -55,9 +67,32 @@ class DelayedJacobian:
         return self.gathered(-self.delays * jnp.exp(-z * self.delays)) @ self.S
 
 
-def delayed_jacobian(drift: Drift, x: Any, parameters: Mapping[str, Any]) -> DelayedJacobian:
-    """The linear part at the equilibrium `x`; differentiable by parameters, the speed included."""
+def delayed_jacobian(drift: Drift, x: Any, parameters: Mapping[str, Any], rotation: Any = 0.0) -> DelayedJacobian:
+    """The linear part at the equilibrium `x`; differentiable by parameters, the speed included.
+
+    With a `rotation`, in rad per ms, what arrives is that much less for each ms of its delay: phases that turn along.
+    """
     x = jnp.asarray(x)
+    A, F, S, delays = _own_parts(drift, x, parameters, rotation)
+    sources = [np.broadcast_to(s, np.shape(drift._which[key])) for key, s in _sources(drift).items()]
+    offsets = np.cumsum([0, *(s.shape[0] for s in S)])
+    source = np.concatenate([s.ravel() + o for s, o in zip(sources, offsets, strict=False)])
+    F = jnp.concatenate([f.reshape(x.size, -1) for f in F], axis=1)
+    return DelayedJacobian(A, F, jnp.concatenate(S), jnp.concatenate([jnp.ravel(d) for d in delays]), source)
+
+
+def _sources(drift: Drift) -> dict[Any, np.ndarray]:
+    return drift.equations({}, np.float64).sources()
+
+
+def _own_parts(drift: Drift, x: Any, parameters: Mapping[str, Any], rotation: Any) -> Any:
+    """By present states, by what arrives over each connection, of what is sent by states; and delays: by term."""
+    if is_traced((x, drift.parameters, dict(parameters), rotation)):
+        return _parts(drift, x, parameters, rotation)
+    return jax.jit(lambda x: _parts(drift, x, parameters, rotation))(x)
+
+
+def _parts(drift: Drift, x: Any, parameters: Mapping[str, Any], rotation: Any) -> Any:
     equations = drift.equations(parameters, x.dtype)
     sources = {key: np.broadcast_to(s, np.shape(drift._which[key])) for key, s in equations.sources().items()}
     delays = equations.delays()
@@ -68,6 +103,8 @@ def delayed_jacobian(drift: Drift, x: Any, parameters: Mapping[str, Any]) -> Del
 
     present = equations.sent(drift.unpack(x))
     arriving = {key: present[key][source] for key, source in sources.items()}
+    if not (isinstance(rotation, float) and rotation == 0):
+        arriving = {key: each - rotation * delays[key] for key, each in arriving.items()}
 
     def rates(x: Any, plain: list[Any]) -> Any:
         each = {key: _like(p, arriving[key]) for key, p in zip(sources, plain, strict=True)}
@@ -75,16 +112,7 @@ def delayed_jacobian(drift: Drift, x: Any, parameters: Mapping[str, Any]) -> Del
 
     plain = [_mantissa(arriving[key]) for key in sources]
     A, F = jax.jacrev(rates, argnums=(0, 1))(x, plain)
-    S = jax.jacfwd(sent)(x)
-    offsets = np.cumsum([0, *(s.shape[0] for s in S)])
-    flat_sources = np.concatenate([s.ravel() + o for s, o in zip(sources.values(), offsets, strict=False)])
-    return DelayedJacobian(
-        A,
-        jnp.concatenate([f.reshape(x.size, -1) for f in F], axis=1),
-        jnp.concatenate(S),
-        jnp.concatenate([jnp.ravel(delays[key]).astype(x.dtype) for key in sources]),
-        flat_sources,
-    )
+    return A, F, jax.jacfwd(sent)(x), [delays[key].astype(x.dtype) for key in sources]
 
 
 def _mantissa(x: Any) -> Any:
@@ -144,19 +172,24 @@ def characteristic_roots(
     drift = as_drift(model, inputs)
     if order is not None:
         whole(Argument("order", "characteristic_roots"), order, 2)
+    if right_of is not None:
+        number(Argument("right_of", "characteristic_roots"), right_of, "finite", np.isfinite)
     with double_precision():
         x = drift._checked(np.asarray(x, float))
         if not drift.delays.size:
             found = np.linalg.eigvals(np.asarray(drift.jacobian(x, parameters)))
         else:
-            jacobian = delayed_jacobian(drift, x, parameters)
-            longest = float(jnp.max(jacobian.delays))
-            guesses = _approximate(jacobian, longest, order)
-            if right_of is None:
-                right_of, guesses = -3.0 / longest, guesses[np.argsort(-guesses.real)][:_MOST]
-            number(Argument("right_of", "characteristic_roots"), right_of, "finite", np.isfinite)
-            found = _refined(jacobian, guesses, right_of)
+            found = rightmost(delayed_jacobian(drift, x, parameters), right_of, order)
     return found[np.lexsort((-found.imag, -found.real))]
+
+
+def rightmost(jacobian: DelayedJacobian, right_of: float | None = None, order: int | None = None) -> np.ndarray:
+    """Its characteristic roots, as `characteristic_roots` has them."""
+    longest = float(jnp.max(jacobian.delays))
+    guesses = _approximate(jacobian, longest, order)
+    if right_of is None:
+        right_of, guesses = -3.0 / longest, guesses[np.argsort(-guesses.real)][:_MOST]
+    return _refined(jacobian, guesses, right_of)
 
 
 def _approximate(jacobian: DelayedJacobian, longest: float, order: int | None) -> np.ndarray:
@@ -206,7 +239,8 @@ def _refined(jacobian: DelayedJacobian, guesses: np.ndarray, right_of: float) ->
     if len(wanted) < 2:
         wanted = guesses[:2]
     wanted = wanted[wanted.imag >= -1e-12]  # the others are their conjugates
-    values, lengths = map(np.asarray, _newton(jacobian)(jnp.asarray(wanted)))
+    padded = np.resize(wanted.astype(complex), -(-len(wanted) // 16) * 16)  # compiled for few lengths
+    values, lengths = (np.asarray(x)[: len(wanted)] for x in _newton(jacobian.parts, padded))
     kept: list[complex] = []
     for guess, z, length in zip(wanted, values, lengths, strict=True):
         near = abs(z - guess) <= 0.1 * (abs(guess) + abs(right_of))
@@ -223,19 +257,20 @@ def _is_new(z: complex, guess: complex, kept: list[complex], guesses: np.ndarray
     return same < (np.abs(guesses - z) < 1e-4 * (1 + abs(z))).sum() or same == 0
 
 
-def _newton(jacobian: DelayedJacobian) -> Any:
-    n = jacobian.A.shape[0]
+@jax.jit
+def _newton(parts: tuple[Any, ...], guesses: Any) -> tuple[Any, Any]:
+    """Where Newton's method comes to from each guess, and the length of its last step."""
+    jacobian = DelayedJacobian.of_parts(*parts)
+    eye = jnp.eye(jacobian.A.shape[0])
 
     def refine(z: Any) -> tuple[Any, Any]:
-        z = z.astype(complex)
-        left, _, right = jnp.linalg.svd(z * jnp.eye(n) - jacobian.at(z))
+        right = jnp.linalg.svd(z * eye - jacobian.at(z))[2]
         v, c = right[-1].conj(), right[-1]
         for _ in range(8):
-            M = z * jnp.eye(n) - jacobian.at(z)
-            dM = jnp.eye(n) - jacobian.slope(z)
+            M, dM = z * eye - jacobian.at(z), eye - jacobian.slope(z)
             bordered = jnp.block([[M, (dM @ v)[:, None]], [c[None, :], jnp.zeros((1, 1))]])
             step = jnp.linalg.solve(bordered, jnp.concatenate([M @ v, (c @ v - 1)[None]]))
             v, z = v - step[:-1], z - step[-1]
         return z, jnp.abs(step[-1])
 
-    return jax.jit(lambda zs: jax.lax.map(refine, zs))
+    return jax.lax.map(refine, guesses)

@@ -208,7 +208,7 @@ class Drift:
 
     def starts(self, n: int, seed: int = 0) -> np.ndarray:
         """Initial states, drawn as a run draws them, shape (n, size)."""
-        with double_precision():
+        with double_precision(), jax.ensure_compile_time_eval():
             drawn = [{p: _initial(node, seed + i) for p, node in _nodes(self.model).items()} for i in range(n)]
             flat = [self.pack({p + k: x for p, states in one.items() for k, x in states.items()}) for one in drawn]
             return np.stack([np.asarray(x) for x in flat])

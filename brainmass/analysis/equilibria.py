@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import brainunit as u
+import jax
 import numpy as np
 
 from brainmass._common.checks import is_traced, whole
@@ -209,7 +210,7 @@ def fixed_points(
     >>> import brainmass, brainunit as u
     >>> found = brainmass.fixed_points(brainmass.JansenRitStep(1), {"E_inp": 100.0 * u.Hz})
     >>> len(found), found.kinds
-    (1, ('saddle',))
+    (3, ('stable focus', 'saddle', 'saddle-focus'))
     """
     drift = as_drift(model, inputs)
     whole(Argument("n_starts", "fixed_points"), n_starts)
@@ -285,7 +286,8 @@ def _spectra(drift: Drift, x: np.ndarray, parameters: Mapping[str, Any]) -> np.n
     if drift.delays.size:
         each = [characteristic_roots(drift, point, parameters=parameters) for point in x]
     else:
-        each = [np.linalg.eigvals(np.asarray(drift.jacobian(point, parameters))) for point in x]
+        jacobian = jax.jit(lambda point: drift.jacobian(point, parameters))
+        each = [np.linalg.eigvals(np.asarray(jacobian(point))) for point in x]
     each = [values[np.lexsort((-values.imag, -values.real))].astype(complex) for values in each]
     most = max(map(len, each))
     return np.stack([np.pad(values, (0, most - len(values)), constant_values=np.nan) for values in each])

@@ -51,19 +51,21 @@ class LinearResponse:
         self.drift, self.x, self.parameters = drift, x, parameters
         self._traced = is_traced((x, drift.parameters, dict(parameters)))
         with self._precision():
-            self._assemble(of, through)
+            x = jnp.asarray(x)
+            self._delayed = delayed_jacobian(drift, x, parameters) if drift.delays.size else None
+            assemble = self._assembled if self._traced else jax.jit(self._assembled, static_argnums=(1, 2))
+            self._A, self._Q, self._C = assemble(x, of, through)
 
     def _precision(self) -> Any:
         return contextlib.nullcontext() if self._traced else double_precision()
 
-    def _assemble(self, of: Any, through: Any) -> None:
+    def _assembled(self, x: Any, of: Any, through: Any) -> tuple[Any, Any, Any]:
         """The whole linear system: the model, the coloured noises that drive it, what it drives."""
-        drift, x = self.drift, jnp.asarray(self.x)
+        drift = self.drift
         equations = drift.equations(self.parameters, x.dtype)
         noises = equations.noises()
         for key, noise in noises.items():
             _check_kind(key[1], noise)
-        self._delayed = delayed_jacobian(drift, x, self.parameters) if drift.delays.size else None
         own = drift.jacobian(x, self.parameters)
         seen = observed(drift, equations, x, of, through)
         coloured = {key: noise for key, noise in noises.items() if isinstance(noise, OUProcess)}
@@ -82,10 +84,10 @@ class LinearResponse:
             Q = Q.at[part, part].set(jnp.sqrt(rate)[:, None] * strength * jnp.sqrt(rate))
         last = slice(*ends[-2:])
         A = A.at[last, last].set(seen.A).at[last, : drift.size].set(seen.B)
-        self._A, self._Q = A, Q
         middle = jnp.zeros((seen.C.shape[0], ends[-2] - drift.size), x.dtype)
-        self._C = jnp.concatenate([seen.C, middle, seen.D], axis=1)
-        self.labels, self._equations = seen.labels, equations
+        self.labels = seen.labels
+        self._sizes = {name: node.varshape for name, node in equations.nodes.items()}
+        return A, Q, jnp.concatenate([seen.C, middle, seen.D], axis=1)
 
     def _entering(self, equations: Any, key: Any, noise: Noise, x: Any) -> Any:
         """How a sample of a noise enters the rates, shape (n, its size)."""
@@ -158,7 +160,7 @@ class LinearResponse:
                 self.drift.quantity(name, self.parameters.get(name, self.drift.parameters[name])),
             )
             prefix = name.rpartition(".")[0]
-            shape = self._equations.nodes[prefix if prefix else next(iter(self._equations.nodes))].varshape
+            shape = self._sizes[prefix if prefix else next(iter(self._sizes))]
             plain, unit = jnp.broadcast_to(u.get_mantissa(value), shape).astype(x.dtype), u.get_unit(value)
             others = {k: v for k, v in self.parameters.items() if self.drift.find(k) != name}
 
