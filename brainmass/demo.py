@@ -26,6 +26,7 @@ from brainstate.nn import Param
 from tqdm.auto import tqdm
 
 import brainmass
+from brainmass._common.typing import Array, Numbers
 from brainmass.objectives import functional_connectivity
 
 TR = 0.72 * u.second  # repetition time of the data
@@ -117,16 +118,16 @@ class Job:
             free=["conn", "w_p", "J_i", "sigma", "coupling.k"],
         )
 
-        def one(values: dict[str, Any], key: Any) -> Any:
+        def one(values: dict[str, object], key: object) -> Any:
             return run(values, key, self.settled)["bold"]
 
         return jax.vmap(one, in_axes=(None, 0))
 
-    def connectivity(self, bold: Any) -> Any:
+    def connectivity(self, bold: object) -> jax.Array:
         """The mean FC of some runs: the data are a mean of many people too."""
         return jax.vmap(functional_connectivity)(bold).mean(0)
 
-    def score(self, fc: Any) -> Any:
+    def score(self, fc: Any) -> jax.Array:
         """Correlation with the empirical FC, upper triangle."""
         return jnp.corrcoef(fc[self.upper], self.target)[0, 1]
 
@@ -148,7 +149,7 @@ def sweep(job: Job, n: int = 170, runs: int = 4) -> np.ndarray:
     """Correlation of simulated with empirical FC for every global coupling, all in one batch."""
     simulate = job.bold(n, 30)
 
-    def score(coupling: Any, keys: Any) -> Any:
+    def score(coupling: Any, keys: object) -> jax.Array:
         return job.score(job.connectivity(simulate(Brain(job.weights, coupling).values(), keys)))
 
     keys = jax.random.split(jax.random.key(job.seed + 1), runs)
@@ -220,7 +221,7 @@ def main(seed: int = 0, out: Path | str = ".") -> dict[str, Any]:
 
 
 # --- files --------------------------------------------------------------------------------------------------------
-def _write(path: Path, job: Job, scores: Any, losses: Any, brains: Any, found: Any) -> Path:
+def _write(path: Path, job: Job, scores: Array, losses: Numbers, brains: Any, found: Any) -> Path:
     arrays = {"couplings": COUPLINGS, "sweep": scores, "empirical_fc": job.data.fc}
     for name, it in found.items():
         key = name.replace(" ", "_")
@@ -233,7 +234,7 @@ def _write(path: Path, job: Job, scores: Any, losses: Any, brains: Any, found: A
     return path
 
 
-def _draw(path: Path, job: Job, scores: Any, coupling: float, losses: Any, found: Any) -> Path:
+def _draw(path: Path, job: Job, scores: Array, coupling: float, losses: Numbers, found: Any) -> Path:
     import matplotlib
 
     matplotlib.use("Agg")

@@ -20,6 +20,7 @@ from brainmass._common.files import whole_file
 from brainmass._common.messages import Argument, argument_error
 from brainmass._common.reading.packed import Npz
 from brainmass._common.reading.problems import DAMAGE
+from brainmass._common.typing import Array
 
 __all__ = ["MANIFEST", "Archive", "decode", "encode"]
 
@@ -35,7 +36,7 @@ class Archive:
     argument: tuple[str, str]  # which names the file, and what it is one of
     writer: str
 
-    def manifest(self, content: Mapping[str, Any]) -> str:
+    def manifest(self, content: Mapping[str, object]) -> str:
         return json.dumps({"format": self.kind, "version": self.version, **content})
 
     def content(self, manifest: str) -> dict[str, Any]:
@@ -79,7 +80,7 @@ class Archive:
 # spells differently.
 
 
-def _unit_facts(unit: Any) -> dict[str, Any]:
+def _unit_facts(unit: u.Unit) -> dict[str, object]:
     return {
         "name": str(unit),
         "exponents": [float(exponent) for exponent in unit.dim._dims],
@@ -88,7 +89,7 @@ def _unit_facts(unit: Any) -> dict[str, Any]:
     }
 
 
-def _unit_from(facts: Mapping[str, Any]) -> Any:
+def _unit_from(facts: Mapping[str, Any]) -> u.Unit:
     exact = u.Unit(dim=u.get_or_create_dimension(facts["exponents"]), scale=facts["scale"], factor=facts["factor"])
     try:
         named = u.parse_unit(facts["name"])
@@ -120,7 +121,7 @@ def encode(value: Any, arrays: dict[str, np.ndarray], name: str) -> dict[str, An
     )
 
 
-def _encode_array(values: np.ndarray, arrays: dict[str, np.ndarray], name: str) -> dict[str, Any]:
+def _encode_array(values: np.ndarray, arrays: dict[str, np.ndarray], name: str) -> dict[str, object]:
     if values.dtype.kind in "OUSMm":
         raise TypeError(
             f"`save` can keep arrays of numbers, but {name!r} has dtype {values.dtype}. "
@@ -147,7 +148,7 @@ def decode(code: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Any:
     return {decode(key, arrays): decode(value, arrays) for key, value in code["dict"]}
 
 
-def _restored(values: np.ndarray, dtype: Any) -> Any:
+def _restored(values: np.ndarray, dtype: Any) -> Array:
     values = values.view(dtype) if values.dtype.kind == "V" else values.astype(dtype)
     # 64-bit numbers stay in numpy where JAX, as configured, would cut them to 32
     return jnp.asarray(values) if jax.dtypes.canonicalize_dtype(dtype) == dtype else values

@@ -16,6 +16,7 @@ from jax.core import Tracer
 
 from brainmass._common.foreign import plain
 from brainmass._common.messages import argument_error, named, show, suggestion
+from brainmass._common.typing import Numbers
 
 __all__ = [
     "MOST",
@@ -38,7 +39,7 @@ MOST = 2**31 - 1
 """Sizes and numbers of steps are counted in 32 bits."""
 
 
-def one_of(what: str, value: Any, known: Iterable[str | None], *, also: str = "") -> Any:
+def one_of(what: str, value: object, known: Iterable[str | None], *, also: str = "") -> Any:
     """A name among the known ones; `also` says what else may be given, as in "a function or "."""
     known = tuple(known)
     if (value is None or isinstance(value, str)) and value in known:
@@ -56,43 +57,43 @@ def _choice(known: tuple) -> str:
     )
 
 
-def flag(what: str, value: Any) -> bool:
+def flag(what: str, value: object) -> bool:
     if not isinstance(value, bool | np.bool_):
         raise _error(what, "True or False", show(value))
     return bool(value)
 
 
-def is_function(value: Any) -> bool:
+def is_function(value: object) -> bool:
     """Whether it can be called for a value. A class is called to make an instance."""
     return callable(value) and not isinstance(value, type)
 
 
-def function(what: str, value: Any, of: str = "", *, example: str = "") -> Any:
+def function(what: str, value: object, of: str = "", *, example: str = "") -> Any:
     """Something to call, of what `of` says."""
     if not is_function(value):
         raise _error(what, f"a function{of and f' of {of}'}", show(value), example)
     return value
 
 
-def instance(what: str, value: Any, kinds: Any, must: str, *, example: str = "") -> Any:
+def instance(what: str, value: object, kinds: Any, must: str, *, example: str = "") -> Any:
     """An object of one of these classes, which `must` names."""
     if not isinstance(value, kinds):
         raise _error(what, must, show(value), example)
     return value
 
 
-def items(what: str, value: Any, of: str, *, example: str = "") -> list[Any]:
+def items(what: str, value: object, of: str, *, example: str = "") -> list[Any]:
     """The items of a list, tuple, set or iterator, of what `of` says; no text or mapping, though one can go through."""
     if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable) or isinstance(value, u.Quantity):
         raise _error(what, f"a list of {of}", show(value), example)
     return list(value)
 
 
-def is_whole(value: Any, least: int = 1, most: int = MOST) -> bool:
+def is_whole(value: object, least: int = 1, most: int = MOST) -> bool:
     return isinstance(value, int | np.integer) and not isinstance(value, bool) and bool(least <= value <= most)
 
 
-def whole(what: str, value: Any, least: int = 1, most: int = MOST, *, example: str = "") -> int:
+def whole(what: str, value: Numbers, least: int = 1, most: int = MOST, *, example: str = "") -> int:
     """A whole number."""
     if not is_whole(value, least, most):
         limit = f" of at most {most}" if is_whole(value, most, 10**4000) else ""
@@ -103,12 +104,12 @@ def whole(what: str, value: Any, least: int = 1, most: int = MOST, *, example: s
 
 def number(
     what: str,
-    value: Any,
+    value: Numbers,
     must: str = "that is finite",
     holds: Callable[[np.ndarray], Any] = np.isfinite,
     *,
     example: str = "",
-) -> Any:
+) -> Numbers:
     """One number without unit, of which `must` says what `holds` tests; a traced one as it is."""
     value = as_array(value)
     if not holds_numbers(value):
@@ -119,7 +120,7 @@ def number(
     return value if is_traced(value) else float(value)
 
 
-def numbers(what: str, value: Any, *, unit: Any = None, example: str = "") -> Any:
+def numbers(what: str, value: object, *, unit: u.Unit | None = None, example: str = "") -> Numbers:
     """A number, array or Quantity of real numbers, from whatever holds them; in `unit`, where that is given."""
     value = as_array(plain(what, value))
     if not holds_numbers(value):
@@ -132,7 +133,7 @@ def numbers(what: str, value: Any, *, unit: Any = None, example: str = "") -> An
     return value.to_decimal(unit) if isinstance(value, u.Quantity) else value
 
 
-def holds_numbers(value: Any) -> bool:
+def holds_numbers(value: object) -> bool:
     """Whether an array, a Quantity, or one number is of real numbers."""
     mantissa = u.get_mantissa(value)
     # a traced value has a dtype, but is refused by np.asarray
@@ -140,7 +141,7 @@ def holds_numbers(value: Any) -> bool:
     return jnp.issubdtype(dtype, np.floating) or jnp.issubdtype(dtype, np.integer)
 
 
-def as_array(value: Any) -> Any:
+def as_array(value: object) -> Numbers:
     """Lists as arrays; what is no array of numbers as one of objects."""
     if not isinstance(value, list | tuple):
         return value
@@ -152,11 +153,11 @@ def as_array(value: Any) -> Any:
         return np.empty(len(value), object)
 
 
-def _is_quantity(value: Any) -> bool:
+def _is_quantity(value: object) -> bool:
     return isinstance(value, u.Quantity)
 
 
-def is_traced(value: Any) -> bool:
+def is_traced(value: object) -> bool:
     """Whether the value is only known to a JAX trace, so that there is no number to look at."""
     return any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(value))
 

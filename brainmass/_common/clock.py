@@ -18,6 +18,7 @@ from jax import lax
 from brainmass._common.checks import is_traced
 from brainmass._common.precision import default_dtype
 from brainmass._common.times import milliseconds, written
+from brainmass._common.typing import Array, Numbers, Pytree
 
 __all__ = ["Double", "as_written", "moment", "of_count", "of_number", "step_in_ms", "time_at"]
 
@@ -33,7 +34,7 @@ class Double:
     __array_ufunc__ = None  # of numpy's numbers, which leave the arithmetic to this class
     __array_priority__ = 1000
 
-    def __init__(self, value: Any, rest: Any = 0.0):
+    def __init__(self, value: Numbers, rest: Numbers = 0.0):
         self.value, self.rest = value, rest
 
     def __jax_array__(self) -> Any:
@@ -43,7 +44,7 @@ class Double:
         return (self.value, self.rest), None
 
     @classmethod
-    def tree_unflatten(cls, _: Any, parts: tuple) -> Double:
+    def tree_unflatten(cls, _: object, parts: tuple) -> Double:
         return cls(*parts)
 
     shape = property(lambda self: jnp.shape(self.value))
@@ -54,7 +55,7 @@ class Double:
         return f"Double({self.value}, {self.rest})"
 
     # --- arithmetic -------------------------------------------------------------------------------------------------
-    def __add__(self, other: Any) -> Double:
+    def __add__(self, other: Numbers) -> Double:
         other = _double(other)
         total, rounding = _sum(self.value, other.value)
         return _short_sum(total, rounding + self.rest + other.rest)
@@ -62,10 +63,10 @@ class Double:
     def __neg__(self) -> Double:
         return Double(-self.value, -self.rest)
 
-    def __sub__(self, other: Any) -> Double:
+    def __sub__(self, other: object) -> Double:
         return self + -_double(other)
 
-    def __mul__(self, other: Any) -> Double:
+    def __mul__(self, other: object) -> Double:
         other = _double(other)
         product, rounding = _product(self.value, other.value)
         return _short_sum(product, rounding + (self.value * other.rest + self.rest * other.value))
@@ -90,10 +91,10 @@ class Double:
     def __rsub__(self, other: Any) -> Double:
         return -self + other
 
-    def __rmul__(self, other: Any) -> Double:
+    def __rmul__(self, other: object) -> Double:
         return self * other
 
-    def __rtruediv__(self, other: Any) -> Double:
+    def __rtruediv__(self, other: object) -> Double:
         return _double(other) / self
 
     def __pow__(self, power: Any) -> Any:
@@ -103,13 +104,13 @@ class Double:
         other = _double(other)
         return (self.value < other.value) | ((self.value == other.value) & (self.rest < other.rest))
 
-    def __gt__(self, other: Any) -> Any:
+    def __gt__(self, other: object) -> Any:
         return _double(other) < self
 
-    def __le__(self, other: Any) -> Any:
+    def __le__(self, other: object) -> Any:
         return ~(self > other)
 
-    def __ge__(self, other: Any) -> Any:
+    def __ge__(self, other: object) -> Any:
         return ~(self < other)
 
     # --- whole numbers and what is between them ---------------------------------------------------------------------
@@ -134,14 +135,14 @@ def of_number(number: float) -> Double:
     return Double(value, dtype(number - float(value)))
 
 
-def of_count(count: Any) -> Double:
+def of_count(count: Numbers) -> Double:
     """A whole number below 2^31 in size."""
     high, low = count >> 12 << 12, count & 4095
     dtype = default_dtype()
     return _short_sum(jnp.asarray(high, dtype), jnp.asarray(low, dtype))
 
 
-def as_written(x: Any) -> Double:
+def as_written(x: Numbers) -> Double:
     """A parameter as the decimal number that it was written as: 7.3 in single precision stands for 7.3.
 
     That is one of one, three or five decimals which the parameter is the nearest number to; another parameter is what
@@ -161,7 +162,7 @@ def as_written(x: Any) -> Double:
     return Double(value, rest)
 
 
-def _double(x: Any) -> Double:
+def _double(x: Numbers) -> Double:
     if isinstance(x, Double):
         return x
     if isinstance(x, int | float | np.number):
@@ -175,7 +176,7 @@ def _where(condition: Any, x: Double, y: Double) -> Double:
 
 
 # --- what rounding takes ------------------------------------------------------------------------------------------
-def _sum(a: Any, b: Any) -> tuple[Any, Any]:
+def _sum(a: Numbers, b: Numbers) -> tuple[Pytree, Pytree]:
     """The rounded sum, and what it is short of the sum."""
     total = a + b
     if total.dtype == np.float64:
@@ -184,7 +185,7 @@ def _sum(a: Any, b: Any) -> tuple[Any, Any]:
     return total, lax.stop_gradient((a - (total - of_b)) + (b - of_b))
 
 
-def _short_sum(a: Any, b: Any) -> Double:
+def _short_sum(a: Numbers, b: Numbers) -> Double:
     """The sum where `b` is less than `a` in size, or `a` is zero."""
     total = a + b
     if total.dtype == np.float64:
@@ -193,7 +194,7 @@ def _short_sum(a: Any, b: Any) -> Double:
 
 
 @jax.custom_jvp
-def _product(a: Any, b: Any) -> tuple[Any, Any]:
+def _product(a: Array, b: Array) -> tuple[Pytree, Pytree]:
     """The rounded product, and what it is short of the product.
 
     Of halves, whose products are exact: the processor may take a product and a sum as one operation, with one rounding.
@@ -214,14 +215,14 @@ def _slope_of_product(primals: tuple, tangents: tuple) -> tuple:
     return (product, rest), (a * db + da * b, jnp.zeros_like(rest))
 
 
-def _halves(a: Any) -> tuple[Any, Any]:
+def _halves(a: Numbers) -> tuple[Pytree, Pytree]:
     """Two numbers of twelve binary digits."""
     high = lax.reduce_precision(a, exponent_bits=8, mantissa_bits=11)
     return high, a - high
 
 
 # --- the time of a step -------------------------------------------------------------------------------------------
-def time_at(number: Any, dt: Any) -> Any:
+def time_at(number: Numbers, dt: Numbers) -> Numbers:
     """The start of the step of this number as a Quantity: the nearest number of this precision."""
     return u.Quantity((of_count(number) * written(dt.mantissa)).value, unit=dt.unit)
 

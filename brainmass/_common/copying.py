@@ -14,6 +14,7 @@ import brainstate
 from brainstate.nn import IdentityT, Param
 
 from brainmass._common.precision import matching_precision
+from brainmass._common.typing import Pytree
 
 __all__ = ["CopiedByParts", "register"]
 
@@ -30,11 +31,11 @@ def _with_subclasses(kind: type) -> set[type]:
     return {kind}.union(*map(_with_subclasses, kind.__subclasses__()))
 
 
-def _parts_of_state(state: Any) -> tuple:
+def _parts_of_state(state: Pytree) -> tuple:
     return _state, (type(state), state.value, _besides(state, brainstate.State(0)) | {"tag": state.tag})
 
 
-def _state(kind: type, value: Any, more: dict[str, Any]) -> Any:
+def _state(kind: type, value: object, more: dict[str, object]) -> Any:
     state = object.__new__(kind)
     brainstate.State.__init__(state, value)
     vars(state).update(more)
@@ -47,7 +48,7 @@ def _parts_of_param(param: Any) -> tuple:
     return _param, (type(param), stored, param.fit, param.reg, param.precompute, more)
 
 
-def _param(kind: type, stored: Any, fit: bool, reg: Any, precompute: Any, more: dict[str, Any]) -> Any:
+def _param(kind: type, stored: Any, fit: bool, reg: Any, precompute: Any, more: dict[str, object]) -> Any:
     """One that has this stored value, before its transform."""
     param = object.__new__(kind)
     with matching_precision():
@@ -60,7 +61,7 @@ def _param(kind: type, stored: Any, fit: bool, reg: Any, precompute: Any, more: 
     return param
 
 
-def _besides(thing: Any, plain: Any) -> dict[str, Any]:
+def _besides(thing: object, plain: object) -> dict[str, object]:
     """The attributes that a plain one has not."""
     return {name: value for name, value in vars(thing).items() if name not in vars(plain)}
 
@@ -78,7 +79,7 @@ class CopiedByParts:
         return new
 
 
-def _copied(value: Any, memo: dict[int, Any]) -> Any:
+def _copied(value: object, memo: dict[int, object]) -> Any:
     """A deep copy; brainstate's own of a parameter would share its lock, and what tells it to forget old values."""
     if isinstance(value, Param) and id(value) not in memo:
         make, parts = _parts_of_param(value)

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import brainunit as u
 import numpy as np
+from brainstate.nn import Param
 
 from brainmass._common.checks import is_traced
+from brainmass._common.typing import Numbers
 
 __all__ = ["Html", "folded", "number", "page", "parameter_words", "table"]
 
@@ -29,7 +30,7 @@ def page(title: str, subtitle: str, *parts: Html) -> str:
     return f"<div>{head}{''.join(parts)}</div>"
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[Any]], caption: str = "") -> Html:
+def table(head: Sequence[str], rows: Iterable[Sequence[object]], caption: str = "") -> Html:
     """A table without the columns that are empty; nothing if there are no rows."""
     rows = [[_text(cell) for cell in row] for row in rows]
     if not rows:
@@ -46,7 +47,7 @@ def folded(summary: str, *parts: Html) -> Html:
     return Html(f"<details><summary>{_text(summary)}</summary>{inside}</details>" if inside else "")
 
 
-def number(value: Any) -> tuple[str, str]:
+def number(value: Numbers) -> tuple[str, str]:
     """A number, or the range and shape of an array, in words; and its unit."""
     unit = "" if u.get_unit(value).has_same_dim(u.UNITLESS) else str(u.get_unit(value))
     if is_traced(value):
@@ -60,7 +61,7 @@ def number(value: Any) -> tuple[str, str]:
     return f"{numbers.min():.4g} to {numbers.max():.4g}, {numbers.shape}", unit
 
 
-def parameter_words(param: Any) -> tuple[str, str, str]:
+def parameter_words(param: Param) -> tuple[str, str, str]:
     """Value, unit, and whether it is trainable, of a `Param`."""
     return *number(param.value()), "yes" if param.fit else ""
 
@@ -69,5 +70,5 @@ def _row(kind: str, cells: Sequence[str]) -> str:
     return f"<tr>{''.join(f'<{kind} {_LEFT}>{cell}</{kind}>' for cell in cells)}</tr>"
 
 
-def _text(x: Any) -> str:
+def _text(x: Numbers) -> str:
     return x if isinstance(x, Html) else html.escape(str(x))

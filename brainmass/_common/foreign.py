@@ -20,6 +20,7 @@ import jax
 import numpy as np
 
 from brainmass._common.messages import argument_error
+from brainmass._common.typing import Array, Numbers
 
 __all__ = ["Held", "align", "as_text", "is_a", "is_foreign", "is_table", "opened", "plain", "positions", "tree"]
 
@@ -63,7 +64,7 @@ _OURS = ("brainmass", "brainstate", "brainunit", "saiunit", "jax", "jaxlib")  # 
 
 
 # --- recognising ------------------------------------------------------------------------------------------------------
-def is_a(given: Any, module: str, *names: str) -> bool:
+def is_a(given: object, module: str, *names: str) -> bool:
     """Whether it is an instance of one of these classes of a module, which is not imported for that."""
     loaded: Any = sys.modules
     for part in range(module.count(".") + 1):
@@ -73,20 +74,20 @@ def is_a(given: Any, module: str, *names: str) -> bool:
     return isinstance(given, tuple(kind for kind in found if isinstance(kind, type)))
 
 
-def is_table(given: Any) -> bool:
+def is_table(given: object) -> bool:
     """Whether it is a container with labels of its axes."""
     return is_a(given, "pandas", "DataFrame", "Series", "Index") or is_a(given, "xarray", "DataArray")
 
 
-def is_sparse(given: Any) -> bool:
+def is_sparse(given: object) -> bool:
     return "scipy.sparse" in sys.modules and sys.modules["scipy.sparse"].issparse(given)
 
 
-def is_graph(given: Any) -> bool:
+def is_graph(given: object) -> bool:
     return is_a(given, "networkx", "Graph")
 
 
-def is_foreign(given: Any) -> bool:
+def is_foreign(given: object) -> bool:
     """Whether it is a container that `opened` has to open."""
     known = isinstance(given, jax.Array | u.Quantity | str | bytes | bool | int | float | complex | list | tuple | dict)
     if given is None or known or type(given).__module__.partition(".")[0] in _OURS or isinstance(given, type):
@@ -105,7 +106,7 @@ def is_foreign(given: Any) -> bool:
 
 
 # --- opening ----------------------------------------------------------------------------------------------------------
-def opened(what: str, given: Any) -> Held:
+def opened(what: str, given: object) -> Held:
     """The numbers of a container with what it says of them; anything else as it is.
 
     `what` begins the messages, as in Argument("target", "fit").
@@ -125,7 +126,7 @@ def opened(what: str, given: Any) -> Held:
     return _in_one_order(what, held)
 
 
-def plain(what: str, given: Any, regions: Sequence[str] | None = None) -> Any:
+def plain(what: str, given: object, regions: Sequence[str] | None = None) -> Any:
     """The numbers of a container, as an array or Quantity; anything else as it is.
 
     Axes labelled with the names of `regions` are put in their order.
@@ -134,7 +135,7 @@ def plain(what: str, given: Any, regions: Sequence[str] | None = None) -> Any:
     return held.values if regions is None else align(what, held, regions).values
 
 
-def tree(what: str, given: Any, regions: Sequence[str] | None = None) -> Any:
+def tree(what: str, given: Numbers, regions: Sequence[str] | None = None) -> Numbers:
     """A structure of mappings, lists and tuples with the containers in it opened."""
     if is_a(given, "xarray", "Dataset"):
         given = {str(name): given[name] for name in given.data_vars}
@@ -148,7 +149,7 @@ def tree(what: str, given: Any, regions: Sequence[str] | None = None) -> Any:
     return plain(what, given, regions)
 
 
-def _opener(what: str, given: Any) -> Callable[[str, Any], Held]:
+def _opener(what: str, given: object) -> Callable[[str, Any], Held]:
     if is_a(given, "pandas", "DataFrame"):
         return _of_frame
     if is_a(given, "pandas", "Series", "Index"):
@@ -182,7 +183,7 @@ def _of_frame(what: str, frame: Any) -> Held:
     return Held(values, labels, (frame.index.name, frame.columns.name), _times(frame.index.to_numpy()))
 
 
-def _is_numeric(values: np.ndarray, kind: Any) -> bool:
+def _is_numeric(values: np.ndarray, kind: object) -> bool:
     if getattr(kind, "kind", values.dtype.kind) in "biuf":
         return True
     return values.dtype == object and all(isinstance(x, bool | int | float | np.number) for x in values)
@@ -223,7 +224,7 @@ def _of_data_array(what: str, array: Any) -> Held:
     return dataclasses.replace(held, times=times)
 
 
-def _times(stamps: np.ndarray, unit: str = "") -> Any:
+def _times(stamps: np.ndarray, unit: str = "") -> Numbers:
     """The times of rows, if they carry a unit."""
     if stamps.dtype.kind in "mM" and len(stamps):
         since = stamps - stamps[0] if stamps.dtype.kind == "M" else stamps
@@ -234,13 +235,13 @@ def _times(stamps: np.ndarray, unit: str = "") -> Any:
     return None
 
 
-def _with_unit(values: np.ndarray, container: Any) -> Any:
+def _with_unit(values: np.ndarray, container: object) -> Array:
     """With the unit that `attrs["units"]` of a table names, as `Result.to_xarray` writes it."""
     unit = _unit_of(getattr(container, "attrs", {}).get("units", ""))
     return values if unit is None or unit.has_same_dim(u.UNITLESS) else u.Quantity(values, unit=unit)
 
 
-def _unit_of(text: Any) -> u.Unit | None:
+def _unit_of(text: object) -> u.Unit | None:
     """The unit that a file or table names; None where it names none that is known."""
     try:
         return u.parse_unit(str(text)) if str(text).strip() else None
@@ -259,7 +260,7 @@ def _refuse_dataset(what: str, dataset: Any) -> Held:
     )
 
 
-def _refuse_graph(what: str, graph: Any) -> Held:
+def _refuse_graph(what: str, graph: object) -> Held:
     raise argument_error(
         what,
         "must be an array",
@@ -272,7 +273,7 @@ def _refuse_graph(what: str, graph: Any) -> Held:
 _LARGEST_DENSE = 2**31  # bytes
 
 
-def _of_sparse(what: str, matrix: Any) -> Held:
+def _of_sparse(what: str, matrix: Numbers) -> Held:
     size = int(np.prod([int(n) for n in matrix.shape], dtype=object)) * 8
     if size > _LARGEST_DENSE:
         raise argument_error(
@@ -396,7 +397,7 @@ def check_different(what: str, labels: Sequence[str]) -> None:
 _DIRECTIONS = set("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
-def as_text(what: str, label: Any) -> str:
+def as_text(what: str, label: object) -> str:
     """A label as a person would write it: bytes are decoded, 1001.0 is '1001'.
 
     Raises
@@ -415,7 +416,7 @@ def as_text(what: str, label: Any) -> str:
     return text
 
 
-def _written(label: Any) -> str | None:
+def _written(label: object) -> str | None:
     if isinstance(label, str):
         return str(label)
     if isinstance(label, bytes):

@@ -148,13 +148,13 @@ def argument_error(
     return error
 
 
-def show(value: Any) -> str:
+def show(value: object) -> str:
     """A value as shown in an error message: short, with its unit."""
     text = str(value).replace("\n", " ")
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def named(value: Any) -> str:
+def named(value: object) -> str:
     """A value as shown where a name is asked: text in quotes."""
     return repr(str(value)) if isinstance(value, str) else show(value)
 

@@ -23,7 +23,7 @@ def as_path(path: Any, what: str = Argument("path"), suffixes: Sequence[str] = (
     return Path(os.path.expanduser(path))
 
 
-def target_path(path: Any, what: str = Argument("path"), suffixes: Sequence[str] = (), example: str = "") -> Path:
+def target_path(path: object, what: str = Argument("path"), suffixes: Sequence[str] = (), example: str = "") -> Path:
     """The whole path of a file to write, whose folder is there."""
     target = as_path(path, what, suffixes, example).resolve()
     if not target.parent.is_dir():

@@ -16,7 +16,7 @@ def refuse_two_places(owner: str, places: Iterable[tuple[str, Any]]) -> None:
             raise two_places(owner, thing, first[id(thing)], name)
 
 
-def two_places(owner: str, thing: Any, one: str, other: str) -> ValueError:
+def two_places(owner: str, thing: object, one: str, other: str) -> ValueError:
     """The error for an object in two places."""
     return ValueError(
         f"`{one}` and `{other}` of {owner} are one and the same {type(thing).__name__}, which would take its steps "

@@ -9,6 +9,8 @@ from typing import Any
 import jax
 import numpy as np
 
+from brainmass._common.typing import Numbers
+
 __all__ = ["default_dtype", "double_precision", "doubled", "matching_precision"]
 
 
@@ -38,7 +40,7 @@ def double_precision() -> Any:
     return jax.enable_x64(True)
 
 
-def doubled(x: Any) -> np.ndarray:
+def doubled(x: Numbers) -> np.ndarray:
     """Numbers in double precision; those in single precision as the decimal numbers that they were written as."""
     x = np.asarray(x)
     return x.astype(str).astype(np.float64) if x.dtype == np.float32 else x.astype(np.float64)

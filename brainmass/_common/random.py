@@ -22,6 +22,7 @@ import numpy as np
 from jax import lax
 
 from brainmass._common.messages import Argument, argument_error
+from brainmass._common.typing import Array, ArrayLike, Numbers
 
 __all__ = ["Normals", "as_key", "fold", "fold_at_once", "keys_from", "next_key", "threefry"]
 
@@ -29,7 +30,7 @@ _ROTATIONS = (13, 15, 26, 6), (17, 29, 16, 24)
 _PARITY = np.uint32(0x1BD11BDA)
 
 
-def as_key(seed: Any) -> Any:
+def as_key(seed: Numbers) -> Numbers:
     """The two words of a key, from an int, a typed JAX key, or key data."""
     if isinstance(seed, bool) or seed is None:
         raise argument_error(
@@ -55,7 +56,7 @@ _source: ContextVar[tuple[Any, Iterator[int]] | None] = ContextVar("source of ke
 
 
 @contextmanager
-def keys_from(key: Any) -> Iterator[None]:
+def keys_from(key: Numbers) -> Iterator[None]:
     """Within it, runs without a seed have keys that follow from this one, which may be traced."""
     token = _source.set((key, itertools.count()))
     try:
@@ -64,13 +65,13 @@ def keys_from(key: Any) -> Iterator[None]:
         _source.reset(token)
 
 
-def next_key() -> Any:
+def next_key() -> Array:
     """The key of a run without a seed."""
     source = _source.get()
     return as_key(brainstate.random.split_key()) if source is None else fold(source[0], next(source[1]))
 
 
-def threefry(key: Any, high: Any, low: Any) -> tuple[jax.Array, jax.Array]:
+def threefry(key: Numbers, high: Numbers, low: Numbers) -> tuple[jax.Array, jax.Array]:
     """Two random words for each pair of counter words; `key` holds two words along its last axis."""
     schedule = key[..., 0], key[..., 1], key[..., 0] ^ key[..., 1] ^ _PARITY
     x, y = high + schedule[0], low + schedule[1]
@@ -83,7 +84,7 @@ def threefry(key: Any, high: Any, low: Any) -> tuple[jax.Array, jax.Array]:
     return x, y
 
 
-def fold(key: Any, data: Any) -> jax.Array:
+def fold(key: Numbers, data: ArrayLike) -> jax.Array:
     """The key of a substream, or of each of several, along the last axis: `jax.random.fold_in`, on key words."""
     return jnp.stack(threefry(key, jnp.uint32(0), jnp.asarray(data, jnp.uint32)))
 
@@ -99,7 +100,7 @@ class Normals:
     and one for all processes from compiling them again for each.
     """
 
-    def __init__(self, key: Any, streams: Mapping[str, int], shapes: Mapping[str, tuple[int, ...]]):
+    def __init__(self, key: Numbers, streams: Mapping[str, int], shapes: Mapping[str, tuple[int, ...]]):
         counts = [-(-math.prod(shapes[name]) // 2) for name in streams]
         keys = fold(key, np.array(list(streams.values()), np.uint32)).T
         self._keys = jnp.repeat(keys, np.array(counts), axis=0, total_repeat_length=sum(counts))
@@ -107,7 +108,7 @@ class Normals:
         ends = np.cumsum(counts).tolist()
         self._parts = {n: (end - count, end, shapes[n]) for n, count, end in zip(streams, counts, ends, strict=True)}
 
-    def rows(self, first_step: Any, n_steps: int) -> jax.Array:
+    def rows(self, first_step: Numbers, n_steps: int) -> jax.Array:
         """Those of consecutive steps, shape (n_steps, numbers)."""
         step = (jnp.asarray(first_step, jnp.uint32) + jnp.arange(n_steps, dtype=jnp.uint32))[:, None]
         step, pair = jnp.broadcast_arrays(step, self._pairs)

@@ -34,7 +34,7 @@ import sys
 import types
 import warnings
 import weakref
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -43,6 +43,8 @@ import brainunit as u
 import jax
 import numpy as np
 from brainstate.nn import Param
+
+from brainmass._common.typing import Numbers
 
 __all__ = ["Picture", "Pictures", "ByIdentity", "Seen", "Unseen", "environment", "is_known", "picture"]
 
@@ -117,7 +119,7 @@ class Seen:
             self.take(f"{path}/{name}", part)
 
     # --- containers -------------------------------------------------------------------------------------------------
-    def _quantity(self, path: str, thing: Any) -> None:
+    def _quantity(self, path: str, thing: Numbers) -> None:
         self._all(path, {"unit": thing.unit, "mantissa": thing.mantissa})
 
     def _mapping(self, path: str, thing: Any) -> None:
@@ -148,7 +150,7 @@ class Seen:
         self._all(path, {"class": type(param), **parts})
 
     # --- functions --------------------------------------------------------------------------------------------------
-    def _function(self, path: str, function: Any) -> None:
+    def _function(self, path: str, function: Callable) -> None:
         if hasattr(function, "made_of"):  # what it was made with, it keeps
             self.parts[path] = ByIdentity(function)
             return
@@ -172,7 +174,7 @@ class Seen:
         for chain in _chains(function.__code__):
             self._chain(path, function, chain)
 
-    def _chain(self, path: str, function: Any, chain: tuple[str, ...]) -> None:
+    def _chain(self, path: str, function: Callable, chain: tuple[str, ...]) -> None:
         """A global that is named, with the attributes that are asked of it where it is a module."""
         name, *attributes = chain
         if name.startswith("import "):
@@ -360,7 +362,7 @@ def _content(cell: Any) -> tuple:
         return ()
 
 
-def _named(key: Any) -> str:
+def _named(key: str) -> str:
     return key if isinstance(key, str) else repr(key)
 
 

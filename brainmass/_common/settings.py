@@ -32,7 +32,7 @@ def import_with_settings_kept(*names: str) -> list[Any]:
                 jax.config.update(name, value)
 
 
-def _of_process() -> dict[str, Any]:
+def _of_process() -> dict[str, object]:
     """All settings as they hold for the process, and not for a block of this thread alone.
 
     `jax.config.values` has what a block says, which must not be mistaken for a setting that is to be kept:
@@ -64,7 +64,7 @@ def asked_of_jax() -> dict[str, Any]:
     return {name: _like(present[name], os.environ[name.upper()]) for name in present if name.upper() in os.environ}
 
 
-def _like(present: Any, text: str) -> Any:
+def _like(present: object, text: str) -> Any:
     """The text of a variable as a value of the same kind as another, as JAX reads it."""
     if isinstance(present, bool):
         return text.lower() in ("y", "yes", "t", "true", "on", "1")

@@ -9,6 +9,7 @@ import brainunit as u
 import numpy as np
 
 from brainmass._common.messages import Argument, argument_error, show
+from brainmass._common.typing import Numbers
 
 __all__ = [
     "MOST_STEPS",
@@ -25,7 +26,7 @@ MOST_STEPS = 2**31 - 1
 """Steps are counted in 32 bits."""
 
 
-def written(number: Any) -> float:
+def written(number: object) -> float:
     """A number as a Python float; one in single precision as the decimal number that it was written as."""
     number = np.asarray(number)
     return float(str(number)) if number.dtype == np.float32 else float(number)
@@ -36,7 +37,7 @@ def many_milliseconds(times: Any) -> np.ndarray:
     return np.vectorize(written, otypes=[float])(np.asarray(times.to_decimal(u.ms)))
 
 
-def milliseconds(argument: str, time: Any, owner: str = "", *, positive: bool = False) -> float:
+def milliseconds(argument: str, time: Numbers, owner: str = "", *, positive: bool = False) -> float:
     """One finite time as a number, or an error."""
     try:
         # to_decimal compares dimensions, which takes long enough to be felt in a short run
@@ -51,14 +52,14 @@ def milliseconds(argument: str, time: Any, owner: str = "", *, positive: bool = 
     return float(number)
 
 
-def nearest_step(argument: str, time: Any, step: Any, owner: str = "") -> tuple[int, bool]:
+def nearest_step(argument: str, time: Numbers, step: Numbers, owner: str = "") -> tuple[int, bool]:
     """The number of steps in a time, rounded, and whether the time is a multiple of the step."""
     ratio = milliseconds(argument, time, owner) / milliseconds("dt", step, owner, positive=True)
     n = round(ratio)
     return n, abs(ratio - n) <= _rounding(time, step) * max(1.0, abs(ratio)) and (n != 0 or ratio == 0)
 
 
-def steps_of(argument: str, time: Any, step: Any, owner: str = "", called: str = "the time step") -> int:
+def steps_of(argument: str, time: Numbers, step: Numbers, owner: str = "", called: str = "the time step") -> int:
     """The number of steps in a time, which must be a multiple of the step."""
     n, exact = nearest_step(argument, time, step, owner)
     if not exact:
@@ -79,7 +80,7 @@ def _rounding(*times: Any) -> float:
     return 1e-5 if single else 1e-9
 
 
-def check_countable(what: str, steps: int, time: Any, dt: Any) -> None:
+def check_countable(what: str, steps: int, time: object, dt: Numbers) -> None:
     """Refuse more steps than are counted."""
     if steps > MOST_STEPS:
         raise argument_error(
@@ -94,7 +95,7 @@ def _example(argument: str) -> str:
     return f"{argument}={0.1 if argument == 'dt' else 100} * u.ms."
 
 
-def time_step(owner: str) -> Any:
+def time_step(owner: str) -> Numbers:
     """The time step of the environment, or an error that says where to set one."""
     dt = brainstate.environ.get("dt", default=None)
     if dt is None:

@@ -147,7 +147,7 @@ def _greek(word: str) -> str:
         return word
 
 
-def _default(value: Any) -> str:
+def _default(value: object) -> str:
     from brainmass.dynamics.declaration import plain_text
 
     return "-" if value is None else plain_text(value)

@@ -14,6 +14,7 @@ from jax.core import Tracer
 
 from brainmass._common.foreign import as_text, plain
 from brainmass._common.messages import Argument, argument_error, suggestion
+from brainmass._common.typing import Array, ArrayLike, Numbers, Pytree
 
 __all__ = [
     "SIDES",
@@ -64,7 +65,7 @@ def argument_of(owner: str, argument: str) -> Argument:
     return Argument(argument, owner, _MEANING[argument])
 
 
-def without_unit(owner: str, argument: str, given: Any, example: str) -> Any:
+def without_unit(owner: str, argument: str, given: object, example: str) -> Pytree:
     """What was given, if it is no quantity."""
     if isinstance(given, u.Quantity) and not given.is_unitless:
         raise argument_error(
@@ -73,7 +74,7 @@ def without_unit(owner: str, argument: str, given: Any, example: str) -> Any:
     return u.get_mantissa(given) if isinstance(given, u.Quantity) else given
 
 
-def checked_weights(owner: str, argument: str, weights: Any, example: str) -> np.ndarray:
+def checked_weights(owner: str, argument: str, weights: Pytree, example: str) -> np.ndarray:
     """Finite plain numbers, as read-only float64."""
     values = _real_array(owner, argument, without_unit(owner, argument, weights, example), example)
     example = f"{argument}=np.where(np.isfinite(W), W, 0.0), where what is not known is no connection"
@@ -81,7 +82,7 @@ def checked_weights(owner: str, argument: str, weights: Any, example: str) -> np
     return values
 
 
-def checked_lengths(owner: str, argument: str, lengths: Any, shape: tuple[int, ...]) -> u.Quantity:
+def checked_lengths(owner: str, argument: str, lengths: Numbers, shape: tuple[int, ...]) -> u.Quantity:
     """Finite nonnegative lengths of this shape."""
     example = f"{argument}=L * u.mm"
     values, unit = _with_unit_of_length(owner, argument, lengths, example)
@@ -98,14 +99,14 @@ def checked_lengths(owner: str, argument: str, lengths: Any, shape: tuple[int, .
     return u.Quantity(values, unit=unit)
 
 
-def checked_length_unit(unit: Any) -> Any:
+def checked_length_unit(unit: Any) -> u.Unit:
     """A unit of length."""
     if not isinstance(unit, u.Unit) or not unit.has_same_dim(u.mm):
         raise argument_error(Argument("length_unit"), "must be a unit of length", f"is {unit!r}", "length_unit=u.mm")
     return unit
 
 
-def checked_centres(owner: str, centres: Any, n_regions: int) -> u.Quantity | None:
+def checked_centres(owner: str, centres: Numbers, n_regions: int) -> u.Quantity | None:
     """Finite coordinates, shape (N, 3)."""
     if centres is None:
         return None
@@ -122,7 +123,7 @@ def checked_centres(owner: str, centres: Any, n_regions: int) -> u.Quantity | No
     return u.Quantity(values, unit=unit)
 
 
-def checked_labels(owner: str, labels: Any, n_regions: int) -> tuple[str, ...]:
+def checked_labels(owner: str, labels: object, n_regions: int) -> tuple[str, ...]:
     """One name per region, all different, as text; "region 0", ... if not given."""
     if labels is None:
         return tuple(f"region {i}" for i in range(n_regions))
@@ -150,7 +151,7 @@ def checked_labels(owner: str, labels: Any, n_regions: int) -> tuple[str, ...]:
     return tuple(texts)
 
 
-def checked_name(owner: str, name: Any) -> str:
+def checked_name(owner: str, name: object) -> str:
     if not isinstance(name, str):
         raise argument_error(
             argument_of(owner, "name"), "must be a string", f"is {name!r}", "name='macaque'", kind=TypeError
@@ -158,7 +159,7 @@ def checked_name(owner: str, name: Any) -> str:
     return name
 
 
-def checked_hemispheres(owner: str, hemispheres: Any, n_regions: int) -> tuple[str, ...] | None:
+def checked_hemispheres(owner: str, hemispheres: object, n_regions: int) -> tuple[str, ...] | None:
     """The side of each region; where booleans are given, True is right, as in The Virtual Brain."""
     if hemispheres is None:
         return None
@@ -174,7 +175,7 @@ def checked_hemispheres(owner: str, hemispheres: Any, n_regions: int) -> tuple[s
     return tuple(sides)
 
 
-def side_of(owner: str, argument: str, given: Any) -> str:
+def side_of(owner: str, argument: str, given: object) -> str:
     """'left', 'right' or 'midline', from one of their spellings."""
     if isinstance(given, str):
         side = _SPELLINGS.get(given.lower())
@@ -211,7 +212,7 @@ def sides_from_labels(labels: Sequence[str]) -> tuple[str, ...] | None:
     return None
 
 
-def checked_speed(owner: str, speed: Any, shape: tuple[int, ...]) -> Any:
+def checked_speed(owner: str, speed: Numbers, shape: tuple[int, ...]) -> Array:
     """A positive speed in mm/ms; it may be traced."""
     example = "delays(5 * u.meter / u.second)"
     unit = u.get_unit(speed) if isinstance(speed, u.Quantity) else None
@@ -233,7 +234,7 @@ def checked_speed(owner: str, speed: Any, shape: tuple[int, ...]) -> Any:
     return value
 
 
-def region_indices(owner: str, argument: str, regions: Any, labels: Sequence[str], example: str) -> np.ndarray:
+def region_indices(owner: str, argument: str, regions: object, labels: Sequence[str], example: str) -> np.ndarray:
     """Different regions, given by index, label or mask, as indices; at least one."""
     regions = without_unit(owner, argument, regions, example)
     given = [regions] if isinstance(regions, str) else np.asarray(regions, dtype=object).tolist()
@@ -266,7 +267,7 @@ def region_indices(owner: str, argument: str, regions: Any, labels: Sequence[str
 
 
 def _region_index(
-    owner: str, argument: str, entry: Any, labels: Sequence[str], position: dict[str, int], example: str
+    owner: str, argument: str, entry: object, labels: Sequence[str], position: dict[str, int], example: str
 ) -> int:
     n_regions = len(labels)
     if isinstance(entry, str) and entry in position:
@@ -299,7 +300,7 @@ def check_entries(owner: str, argument: str, values: np.ndarray, good: np.ndarra
         )
 
 
-def _with_unit_of_length(owner: str, argument: str, values: Any, example: str) -> tuple[np.ndarray, Any]:
+def _with_unit_of_length(owner: str, argument: str, values: ArrayLike, example: str) -> tuple[np.ndarray, Numbers]:
     unit = u.get_unit(values) if isinstance(values, u.Quantity) else None
     if unit is None or not unit.has_same_dim(u.mm):
         but = "plain numbers" if unit is None else f"in {unit}"
@@ -311,7 +312,7 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, Real | np.bool_) or np.ndim(value) > 0 and np.asarray(value).dtype.kind in "biuf"
 
 
-def _real_array(owner: str, argument: str, values: Any, example: str) -> np.ndarray:
+def _real_array(owner: str, argument: str, values: Pytree, example: str) -> np.ndarray:
     """A read-only float64 copy of `values`."""
     try:
         array = np.asarray(plain(Argument(argument, owner), values))

@@ -13,6 +13,7 @@ from brainmass._common.checks import function
 from brainmass._common.foreign import is_table
 from brainmass._common.messages import argument_error
 from brainmass._common.reading.text import TextStyle
+from brainmass._common.typing import ArrayLike, Numbers, Pytree
 from brainmass.connectome import files
 from brainmass.connectome.checks import (
     argument_of,
@@ -74,12 +75,12 @@ class Connectome(Regions):
 
     def __init__(
         self,
-        weights: Any,
-        lengths: Any = None,
+        weights: Numbers,
+        lengths: Numbers = None,
         labels: Sequence[str] | None = None,
         name: str = "connectome",
         hemispheres: Any = None,
-        centres: Any = None,
+        centres: Numbers = None,
     ) -> None:
         owner, example = type(self).__name__, "weights=np.ones((3, 3))"
         arrays = {"weights": weights, "lengths": lengths, "centres": centres, "hemispheres": hemispheres}
@@ -99,7 +100,7 @@ class Connectome(Regions):
 
     # --- containers of other libraries ------------------------------------------------------------------------------
     @classmethod
-    def from_pandas(cls, weights: Any, lengths: Any = None, *, length_unit: Any = u.mm, **regions: Any) -> Self:
+    def from_pandas(cls, weights: Numbers, lengths: Numbers = None, *, length_unit: Any = u.mm, **regions: Any) -> Self:
         """The connectome of tables with one row and one column per region; rows receive.
 
         `lengths`, `centres` and `hemispheres` are put in the order of the weights by their labels. Of a list of
@@ -156,7 +157,7 @@ class Connectome(Regions):
         path: PathLike,
         *,
         weights: str | None = None,
-        lengths: Any = None,
+        lengths: Numbers = None,
         labels: Any = None,
         centres: Any = None,
         hemispheres: Any = None,
@@ -280,7 +281,7 @@ class Connectome(Regions):
     def from_csv(
         cls,
         path: PathLike,
-        lengths: Any = None,
+        lengths: Numbers = None,
         *,
         length_unit: Any = u.mm,
         delimiter: str | None = None,
@@ -332,7 +333,7 @@ class Connectome(Regions):
         path: PathLike,
         *,
         weights: str | None = None,
-        lengths: Any = None,
+        lengths: Numbers = None,
         labels: Any = None,
         length_unit: Any = u.mm,
         name: str | None = None,
@@ -374,7 +375,7 @@ class Connectome(Regions):
         path: PathLike,
         *,
         weights: str | None = None,
-        lengths: Any = None,
+        lengths: Numbers = None,
         labels: Any = None,
         length_unit: Any = u.mm,
         name: str | None = None,
@@ -466,7 +467,7 @@ class Connectome(Regions):
         """
         return self._delays(self.lengths, speed, "Connectome(weights, lengths=L * u.mm)")
 
-    def _among(self, indices: np.ndarray) -> dict[str, Any]:
+    def _among(self, indices: np.ndarray) -> dict[str, Pytree]:
         block = np.ix_(indices, indices)
         return {"weights": self.weights[block], "lengths": None if self.lengths is None else self.lengths[block]}
 
@@ -474,7 +475,7 @@ class Connectome(Regions):
     def _strengths(self) -> np.ndarray:
         return self.weights
 
-    def _divided(self, scale: Any) -> Self:
+    def _divided(self, scale: ArrayLike) -> Self:
         return self.map_weights(lambda weights: weights / scale)
 
     def _into(self, values: np.ndarray) -> np.ndarray:

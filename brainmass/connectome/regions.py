@@ -13,6 +13,7 @@ import numpy as np
 from brainmass._common.checks import one_of
 from brainmass._common.display import folded, page, table
 from brainmass._common.messages import argument_error, counted
+from brainmass._common.typing import Array, Numbers
 from brainmass.connectome.checks import (
     argument_of,
     checked_centres,
@@ -51,11 +52,13 @@ class Regions(abc.ABC):
     # The kinds of connectome by name: each can be made from another, and none imports another's file for that.
     _kinds: ClassVar[dict[str, type[Any]]] = {}
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
+    def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
         Regions._kinds.setdefault(cls.__name__, cls)
 
-    def _set_regions(self, n_regions: int, labels: Any, name: Any, hemispheres: Any, centres: Any) -> None:
+    def _set_regions(
+        self, n_regions: int, labels: object, name: object, hemispheres: object, centres: Array | None
+    ) -> None:
         owner = type(self).__name__
         self._set(
             labels=checked_labels(owner, labels, n_regions),
@@ -64,7 +67,7 @@ class Regions(abc.ABC):
             centres=checked_centres(owner, centres, n_regions),
         )
 
-    def _set(self, **fields: Any) -> None:
+    def _set(self, **fields: object) -> None:
         for field, value in fields.items():
             object.__setattr__(self, field, value)
 
@@ -74,7 +77,7 @@ class Regions(abc.ABC):
         return len(self.labels)
 
     @classmethod
-    def _from_file(cls, path: PathLike, name: str | None, fields: dict[str, Any]) -> Self:
+    def _from_file(cls, path: PathLike, name: str | None, fields: dict[str, object]) -> Self:
         if name is not None:
             checked_name(cls.__name__, name)
         fields["name"] = name or fields.get("name") or os.path.splitext(os.path.basename(os.path.normpath(path)))[0]
@@ -84,7 +87,7 @@ class Regions(abc.ABC):
             raise type(error)(f"File {os.fspath(path)!r} does not hold a connectome. {error}") from error
 
     # --- choosing ---------------------------------------------------------------------------------------------------
-    def subnetwork(self, regions: Any) -> Self:
+    def subnetwork(self, regions: object) -> Self:
         """Return the connectome of some regions, in the order given, with the connections among them.
 
         Parameters
@@ -121,7 +124,7 @@ class Regions(abc.ABC):
             )
         return self.subnetwork([s == side for s in sides])
 
-    def permute(self, order: Any) -> Self:
+    def permute(self, order: object) -> Self:
         """Return the connectome with its regions in another order.
 
         Parameters
@@ -149,7 +152,7 @@ class Regions(abc.ABC):
         """Return the connectome with its regions in the alphabetical order of their labels."""
         return self.permute(sorted(self.labels))
 
-    def _taken(self, argument: str, regions: Any, example: str) -> Self:
+    def _taken(self, argument: str, regions: object, example: str) -> Self:
         indices = region_indices(type(self).__name__, argument, regions, self.labels, example)
         kept = {
             "labels": [self.labels[i] for i in indices],
@@ -159,10 +162,10 @@ class Regions(abc.ABC):
         return dataclasses.replace(self, **kept, **self._among(indices))
 
     @abc.abstractmethod
-    def _among(self, indices: np.ndarray) -> dict[str, Any]:
+    def _among(self, indices: np.ndarray) -> dict[str, object]:
         """The fields that hold the connections among these regions, which are numbered anew."""
 
-    def _symmetry(self, by: str | None, is_symmetric: bool, upper: Any, lower: Any) -> str | None:
+    def _symmetry(self, by: str | None, is_symmetric: bool, upper: Numbers, lower: Numbers) -> str | None:
         """How weights there and back are combined; None where nothing is to be done."""
         if by is not None:
             one_of(argument_of(type(self).__name__, "by"), by, COMBINED)
@@ -202,7 +205,7 @@ class Regions(abc.ABC):
     def _largest_weight(self) -> float:
         return float(np.abs(self._strengths).max(initial=0.0)) or 1.0
 
-    def _sums_of_rows(self) -> Any:
+    def _sums_of_rows(self) -> np.ndarray:
         sums = self._into(self._strengths)
         empty = self._into(np.abs(self._strengths)) == 0
         bad = np.flatnonzero((sums <= 0) & ~empty)
@@ -233,7 +236,7 @@ class Regions(abc.ABC):
         """The weights, in whatever shape they are kept."""
 
     @abc.abstractmethod
-    def _divided(self, scale: Any) -> Self:
+    def _divided(self, scale: object) -> Self:
         """The connectome with the weights divided by `scale`."""
 
     @abc.abstractmethod
@@ -249,7 +252,7 @@ class Regions(abc.ABC):
         """Spectral radius of the matrix with these weights."""
 
     # --- delays -----------------------------------------------------------------------------------------------------
-    def _delays(self, lengths: u.Quantity | None, speed: Any, example: str) -> u.Quantity:
+    def _delays(self, lengths: u.Quantity | None, speed: Numbers, example: str) -> u.Quantity:
         owner = type(self).__name__
         if lengths is None:
             raise ValueError(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
@@ -56,7 +55,7 @@ def listed_both_ways(
     return columns, rows, weights, np.maximum(_at(keys, length, every), _at(keys, length, columns * n + rows))
 
 
-def _at(keys: np.ndarray, values: np.ndarray, wanted: np.ndarray) -> Any:
+def _at(keys: np.ndarray, values: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     """Values by their keys; 0 where there is none."""
     if not keys.size:
         return np.zeros(wanted.shape)

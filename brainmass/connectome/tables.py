@@ -11,6 +11,7 @@ import numpy as np
 from brainmass._common.checks import instance, is_whole, items, one_of
 from brainmass._common.foreign import Held, as_text, is_graph, is_sparse, opened, plain, positions
 from brainmass._common.messages import Argument, argument_error
+from brainmass._common.typing import Numbers, Pytree
 from brainmass.connectome.checks import argument_of, without_unit
 
 __all__ = [
@@ -28,7 +29,7 @@ _REGION_AXES = {"weights": (0, 1), "lengths": (0, 1), "centres": (0,), "hemisphe
 _COUNTS = re.compile(r"\d+")
 
 
-def in_one_order(owner: str, labels: Any, arguments: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
+def in_one_order(owner: str, labels: object, arguments: Mapping[str, object]) -> tuple[Any, dict[str, Any]]:
     """Labels and arrays of regions; what comes as a table is put in one order by its labels.
 
     The order is that of `labels`, else that of the first table.
@@ -53,7 +54,7 @@ def in_one_order(owner: str, labels: Any, arguments: Mapping[str, Any]) -> tuple
     return names if labels is None else labels, {name: table.values for name, table in held.items()}
 
 
-def _read(what: str, argument: str, given: Any) -> Held:
+def _read(what: str, argument: str, given: object) -> Held:
     table = opened(what, given)
     if len(_REGION_AXES[argument]) == 2:
         return _receiving_by_row(what, table)
@@ -72,7 +73,7 @@ def _receiving_by_row(what: str, table: Held) -> Held:
     return table
 
 
-def _texts(what: str, labels: Any) -> list[str] | None:
+def _texts(what: str, labels: object) -> list[str] | None:
     """Labels given as such; None where they are of no kind that can be compared, which is refused elsewhere."""
     try:
         return [as_text(what, label) for label in np.ravel(np.asarray(opened(what, labels).values, object))]
@@ -110,7 +111,7 @@ def _few(names: Sequence[str]) -> str:
 
 # --- lists of connections ---------------------------------------------------------------------------------------------
 def named_ends(
-    what: str, source: Any, target: Any, n: int | None, labels: Any, numbering: Any = None
+    what: str, source: Numbers, target: Numbers, n: int | None, labels: object, numbering: object = None
 ) -> dict[str, Any]:
     """The arguments n, source, target and labels of `Edges`, from the ends of connections as they stand in a table.
 
@@ -142,8 +143,8 @@ def named_ends(
 
 
 def _counted_ends(
-    what: str, ends: list[list[int]], n: int | None, labels: list[str] | None, numbering: Any
-) -> dict[str, Any]:
+    what: str, ends: list[list[int]], n: int | None, labels: list[str] | None, numbering: object
+) -> dict[str, object]:
     every = [*ends[0], *ends[1]]
     n = len(labels) if n is None and labels is not None else n
     low, high = min(every, default=0), max(every, default=-1)
@@ -169,7 +170,7 @@ def _counted_ends(
     return {"n": count if n is None else n, "source": source, "target": target, "labels": labels}
 
 
-def checked_ends(argument: str, given: Any, n_edges: int, labels: tuple[str, ...]) -> np.ndarray:
+def checked_ends(argument: str, given: object, n_edges: int, labels: tuple[str, ...]) -> np.ndarray:
     """Regions by index or label as read-only indices."""
     example = f"{argument}=[0, 1, 2]"
     ends = np.asarray(without_unit("Edges", argument, plain(Argument(argument, "Edges"), given), example))
@@ -220,7 +221,7 @@ def _places(argument: str, given: list[str], labels: tuple[str, ...]) -> np.ndar
     return np.asarray([position[label] for label in given], dtype=np.int64)
 
 
-def sparse_connections(owner: str, weights: Any) -> dict[str, Any]:
+def sparse_connections(owner: str, weights: Any) -> dict[str, Pytree]:
     """The arguments of `Edges` from what a sparse matrix of scipy stores."""
     if not is_sparse(weights):
         raise argument_error(
@@ -244,7 +245,7 @@ def sparse_connections(owner: str, weights: Any) -> dict[str, Any]:
 
 
 def frame_connections(
-    owner: str, table: Any, wanted: Mapping[str, str], n: int | None, labels: Any, numbering: Any
+    owner: str, table: Numbers, wanted: Mapping[str, str], n: int | None, labels: object, numbering: object
 ) -> dict[str, Any]:
     """The arguments of `Edges` from the columns of a DataFrame, which `wanted` names: those of lengths are numbers."""
     if not hasattr(table, "columns"):

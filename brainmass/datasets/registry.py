@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from brainmass._common.checks import flag, instance
 from brainmass._common.messages import Argument, argument_error, named, nearest, suggestion
+
+if TYPE_CHECKING:
+    from brainmass.datasets.hcp import EmpiricalDataset
 
 __all__ = ["list_datasets", "load_dataset", "register_dataset"]
 
@@ -69,7 +72,7 @@ def list_datasets() -> list[tuple[str, str]]:
     return sorted((name, entry.description) for name, entry in _ENTRIES.items())
 
 
-def load_dataset(name: str) -> Any:
+def load_dataset(name: str) -> EmpiricalDataset:
     """Load a data set by name; what it returns is said by the data set's loader.
 
     Raises

@@ -14,9 +14,12 @@ from __future__ import annotations
 from typing import Any
 
 import brainstate
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+
+from brainmass._common.typing import Array, Numbers
 
 __all__ = ["Blocks", "ListBlocks", "MatrixBlocks", "by_source", "moved_on"]
 
@@ -39,7 +42,7 @@ class Blocks(brainstate.nn.Module):
         near = near if source is None else np.take_along_axis(source, near, axis=1)
         self.near_source = brainstate.LongTermState(jnp.asarray(near))
 
-    def layout(self, weights: Any) -> dict[str, Any]:
+    def layout(self, weights: Numbers) -> dict[str, Numbers]:
         """Weights and tables as they are used; a run computes it once."""
         steps = self.steps.value
         # A weight stands in one of the two tables and is zero in the other: its gradient comes back through one of
@@ -54,7 +57,9 @@ class Blocks(brainstate.nn.Module):
         }
 
     # --- a step -----------------------------------------------------------------------------------------------------
-    def step(self, table: Any, now: Any, past: Any, upcoming: Any, sent: Any) -> tuple[Any, Any, Any]:
+    def step(
+        self, table: dict[str, Array], now: Numbers, past: Numbers, upcoming: Numbers, sent: Numbers
+    ) -> tuple[Numbers, Numbers, Numbers]:
         """Past and what is under way after a step at whose start this is sent, and what arrives at its end."""
         slot = now % self.depth
         # the first steps of the ring are written at its end as well, so that no window wraps around
@@ -66,12 +71,12 @@ class Blocks(brainstate.nn.Module):
         upcoming = self._ahead(table, now, past, upcoming)
         return past, upcoming, self.arriving(table, now + 1, past, upcoming)
 
-    def arriving(self, table: Any, now: Any, past: Any, upcoming: Any) -> Any:
+    def arriving(self, table: dict[str, Array], now: Numbers, past: Numbers, upcoming: Numbers) -> Numbers:
         """What arrives at the end of the last step."""
         total = upcoming[..., 0]
         return total if not self._has_near else total + self._near_sum(table, table["near"], now, past)
 
-    def under_way(self, table: Any, now: Any, past: Any) -> Any:
+    def under_way(self, table: dict[str, Array], now: Numbers, past: Numbers) -> jax.Array:
         """What is under way at the end of the last step, from the past: to the bit what the steps worked out."""
         return lax.fori_loop(
             # The parts of the last block, each in its turn and in the same order: sums of floating point numbers
@@ -82,18 +87,18 @@ class Blocks(brainstate.nn.Module):
             self._nothing(past),
         )
 
-    def _ahead(self, table: Any, now: Any, past: Any, upcoming: Any) -> Any:
+    def _ahead(self, table: dict[str, Array], now: jax.Array, past: jax.Array, upcoming: jax.Array) -> jax.Array:
         turn, slot = now % self.block, (now + 1) % self.depth
         # each part has its turn once in a block, and then adds all that it brings to the next `block` steps
         value = self._part(table, turn, slot, past, self._nothing(past))
         return moved_on(upcoming) + value
 
-    def _near_sum(self, table: Any, weights: Any, now: Any, past: Any) -> Any:
+    def _near_sum(self, table: dict[str, Array], weights: Array, now: jax.Array, past: jax.Array) -> jax.Array:
         # shorter than a block: when a source had its turn, part of this was not sent yet
         at = _wrapped(now % self.depth - table["near_steps"], self.depth)
         return jnp.sum(weights * past[..., table["near_source"], at], axis=-1)
 
-    def _nothing(self, past: Any) -> Any:
+    def _nothing(self, past: jax.Array) -> jax.Array:
         return jnp.zeros((*past.shape[:-2], self.n_out, self.block), past.dtype)
 
     @property
@@ -101,7 +106,9 @@ class Blocks(brainstate.nn.Module):
         return self.near.value.shape[1] > 0
 
     # --- slopes in the weights --------------------------------------------------------------------------------------
-    def step_by_weights(self, table: Any, slopes: Any, now: Any, past: Any) -> tuple[Any, Any]:
+    def step_by_weights(
+        self, table: dict[str, Array], slopes: dict[str, Array], now: Numbers, past: Numbers
+    ) -> tuple[Array, Array]:
         """What a step adds to what is under way, and to what arrives at its end, from slopes of far and near weights.
 
         `past` is that at the end of the step. Linear in the slopes, and made of what JAX can transpose.
@@ -111,17 +118,21 @@ class Blocks(brainstate.nn.Module):
         added = self._part_by_weights(table, slopes["far"], now, past)
         return added, self.arriving_by_weights(table, slopes, now + 1, past, added)
 
-    def arriving_by_weights(self, table: Any, slopes: Any, now: Any, past: Any, added: Any) -> Any:
+    def arriving_by_weights(
+        self, table: dict[str, Array], slopes: dict[str, Array], now: Numbers, past: Numbers, added: Numbers
+    ) -> Array:
         total = added[..., 0]
         return total if not self._has_near else total + self._near_sum(table, slopes["near"], now, past)
 
-    def under_way_by_weights(self, table: Any, slopes: Any, now: Any, past: Any) -> Any:
-        def add(k: Any, x: Any) -> Any:
+    def under_way_by_weights(
+        self, table: dict[str, Array], slopes: dict[str, Array], now: Numbers, past: Numbers
+    ) -> jax.Array:
+        def add(k: jax.Array, x: jax.Array) -> Numbers:
             return moved_on(x) + self._part_by_weights(table, slopes["far"], now - self.block + k, past)
 
         return lax.fori_loop(0, self.block, add, self._nothing(past))
 
-    def _part_by_weights(self, table: Any, weights: Any, now: Any, past: Any) -> Any:
+    def _part_by_weights(self, table: dict[str, Numbers], weights: Numbers, now: Array, past: Numbers) -> Array:
         turn, slot = now % self.block, (now + 1) % self.depth
         source, steps, weight = self._places(table, weights, turn)
         at = jnp.stack([source, _wrapped(slot - steps, self.depth)], axis=-1).reshape(-1, 2)
@@ -129,18 +140,18 @@ class Blocks(brainstate.nn.Module):
         return jnp.sum(weight[..., None] * windows, axis=-3)
 
     # --- the two forms ----------------------------------------------------------------------------------------------
-    def _far(self, weights: Any) -> Any:
+    def _far(self, weights: Array) -> Numbers:
         """The weights of the longer delays, by place."""
         raise NotImplementedError
 
-    def _far_tables(self) -> dict[str, Any]:
+    def _far_tables(self) -> dict[str, object]:
         raise NotImplementedError
 
-    def _part(self, table: Any, turn: Any, slot: Any, past: Any, nothing: Any) -> Any:
+    def _part(self, table: Numbers, turn: object, slot: object, past: Array, nothing: object) -> Numbers:
         """What comes over the connections whose turn it is. The next step is written at `slot` of the past."""
         raise NotImplementedError
 
-    def _places(self, table: Any, weights: Any, turn: Any) -> tuple[Any, Any, Any]:
+    def _places(self, table: Numbers, weights: Array, turn: object) -> tuple[Numbers, Numbers, Numbers]:
         """Source, delay and weight of these connections, shape (places, targets)."""
         raise NotImplementedError
 
@@ -158,29 +169,31 @@ class MatrixBlocks(Blocks):
         sources[:n] = np.where(steps >= block, steps, 0).T
         self.far_steps = brainstate.LongTermState(jnp.asarray(sources))
 
-    def _far(self, weights: Any) -> Any:
+    def _far(self, weights: jax.Array) -> jax.Array:
         return jnp.pad(weights.T, ((0, len(self.far_steps.value) - weights.shape[1]), (0, 0)))
 
-    def _far_tables(self) -> dict[str, Any]:
+    def _far_tables(self) -> dict[str, Array]:
         return {"far_steps": self.far_steps.value}
 
-    def _part(self, table: Any, turn: Any, slot: Any, past: Any, nothing: Any) -> Any:
+    def _part(
+        self, table: dict[str, Numbers], turn: jax.Array, slot: jax.Array, past: jax.Array, nothing: jax.Array
+    ) -> Array:
         first = turn * self._rounds * self._at_once
 
-        def row(j: Any) -> Any:
+        def row(j: Numbers) -> Numbers:
             # the last turn may reach beyond the last source, where all weights are zero
             steps, weight = (lax.dynamic_index_in_dim(table[k], j, keepdims=False) for k in ("far_steps", "far"))
             line = lax.dynamic_index_in_dim(past, jnp.minimum(j, past.shape[-2] - 1), axis=-2, keepdims=False)
             return weight[:, None] * _windows(line, _wrapped(slot - steps, self.depth)[:, None], self.block)
 
-        def add(c: Any, total: Any) -> Any:
+        def add(c: Numbers, total: Array) -> Numbers:
             for k in range(self._at_once):
                 total = total + row(first + c * self._at_once + k)
             return total
 
         return add(0, nothing) if self._rounds == 1 else lax.fori_loop(0, self._rounds, add, nothing)
 
-    def _places(self, table: Any, weights: Any, turn: Any) -> tuple[Any, Any, Any]:
+    def _places(self, table: Numbers, weights: Numbers, turn: Numbers) -> tuple[Numbers, Numbers, Numbers]:
         n = self._rounds * self._at_once
         steps, weight = (lax.dynamic_slice_in_dim(x, turn * n, n) for x in (table["far_steps"], weights))
         source = jnp.minimum(turn * n + jnp.arange(n), self.steps.value.shape[1] - 1)
@@ -204,31 +217,33 @@ class ListBlocks(Blocks):
 
         self.far_steps, self.far_source = by_place(np.where(steps >= block, steps, 0)), by_place(source)
 
-    def _far(self, weights: Any) -> Any:
+    def _far(self, weights: jax.Array) -> jax.Array:
         weights = jnp.take_along_axis(weights, self.far.value, axis=1).T
         return jnp.pad(weights, ((0, len(self.far_steps.value) - len(weights)), (0, 0)))
 
-    def _far_tables(self) -> dict[str, Any]:
+    def _far_tables(self) -> dict[str, Array]:
         return {"far_steps": self.far_steps.value, "far_source": self.far_source.value}
 
-    def _part(self, table: Any, turn: Any, slot: Any, past: Any, nothing: Any) -> Any:
+    def _part(
+        self, table: dict[str, Numbers], turn: jax.Array, slot: Array, past: jax.Array, nothing: jax.Array
+    ) -> Array:
         n = len(table["far"]) // self.block
         first = turn * n
 
-        def place(k: Any) -> Any:
+        def place(k: Array) -> Numbers:
             tables = table["far_source"], table["far_steps"], table["far"]
             source, steps, weight = (lax.dynamic_index_in_dim(t, k, keepdims=False) for t in tables)
             at = jnp.stack([source, _wrapped(slot - steps, self.depth)], axis=-1)
             return weight[:, None] * _windows(past, at, self.block)
 
-        def add(p: Any, total: Any) -> Any:
+        def add(p: Numbers, total: Array) -> Numbers:
             for k in range(_PLACES):
                 total = total + place(first + p * _PLACES + k)
             return total
 
         return add(0, nothing) if n == _PLACES else lax.fori_loop(0, n // _PLACES, add, nothing)
 
-    def _places(self, table: Any, weights: Any, turn: Any) -> tuple[Any, Any, Any]:
+    def _places(self, table: Numbers, weights: Array, turn: object) -> tuple[Numbers, Numbers, Numbers]:
         n = len(table["far_steps"]) // self.block
         tables = table["far_source"], table["far_steps"], weights
         return tuple(lax.dynamic_slice_in_dim(x, turn * n, n) for x in tables)  # type: ignore[return-value]
@@ -247,17 +262,17 @@ def by_source(steps: np.ndarray, source: np.ndarray) -> tuple[np.ndarray, np.nda
     return delays, at
 
 
-def moved_on(upcoming: Any) -> Any:
+def moved_on(upcoming: Numbers) -> jax.Array:
     """What is under way, a step later."""
     return jnp.concatenate([upcoming[..., 1:], jnp.zeros_like(upcoming[..., :1])], axis=-1)
 
 
-def _wrapped(at: Any, depth: int) -> Any:
+def _wrapped(at: Numbers, depth: int) -> Numbers:
     """`at % depth` of places that are less than `depth` below zero; a remainder takes longer."""
     return jnp.where(at < 0, at + depth, at)
 
 
-def _windows(past: Any, at: Any, length: int) -> Any:
+def _windows(past: Numbers, at: Numbers, length: int) -> Numbers:
     """Pieces of the past along its last axis, one from each place `at`: shape (batch..., places, length).
 
     A place is one index, or one for each of the last axes, along `at`'s last. (Of a flattened past every step makes a

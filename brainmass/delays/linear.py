@@ -15,10 +15,17 @@ from jax.core import ShapedArray
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 
+from brainmass._common.typing import Array, Numbers, Pytree
+
 __all__ = ["linear"]
 
 
-def linear(there: Callable[[Any, Any], Any], back: Callable[[Any, Any], Any], known: Any, given: Any) -> Any:
+def linear(
+    there: Callable[[Numbers, Numbers], Numbers],
+    back: Callable[[Numbers, Numbers], Numbers],
+    known: Pytree,
+    given: object,
+) -> Pytree:
     """there(known, given), which is linear in `given`; its transpose is back(known, cotangents).
 
     Of operations in a row only the transpose of the whole need be right.
@@ -28,8 +35,8 @@ def linear(there: Callable[[Any, Any], Any], back: Callable[[Any, Any], Any], kn
     given, of_given = jax.tree.flatten(given)
     of_result = jax.tree.structure(jax.eval_shape(there, of_known.unflatten(known), of_given.unflatten(given)))
 
-    def flat(operation: Callable[[Any, Any], Any], of_argument: Any) -> Callable[..., list[Any]]:
-        def on_leaves(*leaves: Any) -> list[Any]:
+    def flat(operation: Callable[[Numbers, Numbers], Numbers], of_argument: Any) -> Callable[..., list[Any]]:
+        def on_leaves(*leaves: Any) -> list[Array]:
             first, rest = leaves[: len(known)], leaves[len(known) :]
             return jax.tree.leaves(operation(of_known.unflatten(first), of_argument.unflatten(rest)))
 
@@ -44,17 +51,17 @@ _linear.multiple_results = True
 
 
 @_linear.def_impl
-def _value(*leaves: Any, there: Any, back: Any, n_known: int) -> list[Any]:
+def _value(*leaves: Any, there: Any, back: object, n_known: int) -> list[Numbers]:
     return there(*leaves)
 
 
 @_linear.def_abstract_eval
-def _shape(*leaves: Any, there: Any, back: Any, n_known: int) -> list[Any]:
+def _shape(*leaves: Any, there: Any, back: Callable, n_known: int) -> list[Numbers]:
     shapes = jax.eval_shape(there, *(jax.ShapeDtypeStruct(x.shape, x.dtype) for x in leaves))
     return [ShapedArray(x.shape, x.dtype) for x in shapes]
 
 
-def _slope(leaves: Any, slopes: Any, *, there: Any, back: Any, n_known: int) -> tuple[Any, Any]:
+def _slope(leaves: Pytree, slopes: Array, *, there: Any, back: object, n_known: int) -> tuple[object, object]:
     known, given = leaves[:n_known], leaves[n_known:]
     value = _linear.bind(*leaves, there=there, back=back, n_known=n_known)
     d_given = [ad.instantiate_zeros(x) for x in slopes[n_known:]]
@@ -64,7 +71,7 @@ def _slope(leaves: Any, slopes: Any, *, there: Any, back: Any, n_known: int) -> 
     moving = [k for k, x in enumerate(slopes[:n_known]) if type(x) is not ad.Zero]
     if moving:
 
-        def of_moving(*moved: Any) -> list[Any]:
+        def of_moving(*moved: object) -> list[Numbers]:
             every = list(known)
             for k, x in zip(moving, moved, strict=True):
                 every[k] = x
@@ -75,7 +82,7 @@ def _slope(leaves: Any, slopes: Any, *, there: Any, back: Any, n_known: int) -> 
     return value, slope
 
 
-def _transpose(cotangents: Any, *leaves: Any, there: Any, back: Any, n_known: int) -> list[Any]:
+def _transpose(cotangents: Pytree, *leaves: object, there: Callable, back: Callable, n_known: int) -> list[Numbers]:
     cotangents = [ad.instantiate_zeros(x) for x in cotangents]
     # The two ways change places, so that the transpose of the transpose is the operation again.
     slopes = _linear.bind(*leaves[:n_known], *cotangents, there=back, back=there, n_known=n_known)
@@ -83,7 +90,7 @@ def _transpose(cotangents: Any, *leaves: Any, there: Any, back: Any, n_known: in
     return [None] * n_known + of_given
 
 
-def _batch(leaves: Any, axes: Any, *, there: Any, back: Any, n_known: int) -> tuple[Any, Any]:
+def _batch(leaves: Pytree, axes: Any, *, there: object, back: object, n_known: int) -> tuple[object, object]:
     # Both ways are mapped over the same axes, and of a transpose no one knows yet which cotangents will have lanes:
     # all that is given gets them, while what is known keeps its own.
     size = next(x.shape[axis] for x, axis in zip(leaves, axes, strict=True) if axis is not None)

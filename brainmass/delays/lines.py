@@ -16,6 +16,7 @@ from jax.custom_derivatives import SymbolicZero
 
 from brainmass._common.checks import numbers
 from brainmass._common.messages import argument_error, show
+from brainmass._common.typing import Array, Numbers, Pytree
 from brainmass.delays.blocks import ListBlocks, MatrixBlocks, by_source
 from brainmass.delays.linear import linear
 
@@ -32,12 +33,12 @@ __all__ = [
 ]
 
 
-def delay_steps(delays: Any, dt: Any) -> np.ndarray:
+def delay_steps(delays: Numbers, dt: Numbers) -> np.ndarray:
     """Delays in steps of `dt`, each rounded to the nearest."""
     return np.rint(np.asarray(delays.to_decimal(u.ms)) / float(dt.to_decimal(u.ms))).astype(np.int32)
 
 
-def checked_delays(what: str, delays: Any, n: int) -> u.Quantity:
+def checked_delays(what: str, delays: Numbers, n: int) -> u.Quantity:
     """Delays of connections among `n` units in ms, shape (n, n), from one for all or one for each."""
     example = f"{what.split('`')[1]}=5.0 * u.ms"
     values = np.asarray(numbers(what, delays, unit=u.ms, example=example), float)
@@ -59,11 +60,11 @@ class _Past(brainstate.nn.Module):
         return "cursor" in vars(self)
 
     @property
-    def _now(self) -> Any:
+    def _now(self) -> jax.Array:
         # lanes step together, and so the first tells for all
         return self.cursor.value.reshape(-1)[0]
 
-    def _put(self, name: str, value: Any) -> None:
+    def _put(self, name: str, value: jax.Array) -> None:
         """Write into the state that is there, which a compiled function may hold, unless it has another shape."""
         state = vars(self).get(name)
         if state is not None and u.math.shape(state.value) == u.math.shape(value):
@@ -85,20 +86,22 @@ class Line:
     the step. All arrivals have one value for each row of the weights, shape (batch..., rows).
     """
 
-    def parted(self, weights: Any, steps: Callable[[], Any]) -> tuple[Any, Any]:
+    def parted(self, weights: Numbers, steps: Callable[[], Numbers]) -> tuple[Numbers, Numbers]:
         """A table of the weights that act over delays, as the other methods take it, and the weights that act at once.
 
         None where there are none. `steps` gives the delays in steps. A run computes it once.
         """
         raise NotImplementedError
 
-    def start(self, sent: Any, table: Any) -> None:
+    def start(self, sent: Numbers, table: Numbers) -> None:
         """Start from a past in which the regions have always sent this."""
 
-    def renew(self, table: Any) -> None:
+    def renew(self, table: Pytree) -> None:
         """Before a run that goes on, under weights that may be others: work out anew what was worked out ahead."""
 
-    def arrivals(self, send: Callable[[], Any] | None, table: Any) -> Callable[[Any, Any], Any] | None:
+    def arrivals(
+        self, send: Callable[[], Numbers] | None, table: Numbers
+    ) -> Callable[[Numbers, Numbers], Numbers] | None:
         """What arrives at a stage, from what is sent there and the fraction of the step that has passed.
 
         `send` gives what is sent at the start of a step, and takes the line a step further; without it nothing changes.
@@ -106,7 +109,7 @@ class Line:
         """
         raise NotImplementedError
 
-    def of_each(self, now: Any, fraction: Any, table: Any, source: Any) -> Any:
+    def of_each(self, now: Numbers, fraction: Numbers, table: Numbers, source: Numbers) -> Numbers:
         """The activity of the source of each connection when it left, for kernels that look at both ends.
 
         `now` is that at the stage, by connection; `source` names the regions.
@@ -121,13 +124,13 @@ class Line:
 class NoDelay(Line):
     """All arrives at once."""
 
-    def parted(self, weights: Any, steps: Callable[[], Any]) -> tuple[Any, Any]:
+    def parted(self, weights: Numbers, steps: Callable[[], Numbers]) -> tuple[Numbers, Numbers]:
         return None, weights
 
-    def arrivals(self, send: Callable[[], Any] | None, table: Any) -> None:
+    def arrivals(self, send: Callable[[], Numbers] | None, table: Numbers) -> None:
         return None
 
-    def of_each(self, now: Any, fraction: Any, table: Any, source: Any) -> Any:
+    def of_each(self, now: Numbers, fraction: Numbers, table: Numbers, source: Numbers) -> Numbers:
         return now
 
 
@@ -137,18 +140,18 @@ class _WholeSteps(Line):
     steps: Any
     arriving: brainstate.ShortTermState
 
-    def layout(self, weights: Any) -> Any:
+    def layout(self, weights: Numbers) -> Numbers:
         raise NotImplementedError
 
-    def advance(self, sent: Any, weights: Any) -> tuple[Any, Any]:
+    def advance(self, sent: Numbers, weights: Numbers) -> tuple[Numbers, Numbers]:
         raise NotImplementedError
 
-    def parted(self, weights: Any, steps: Callable[[], Any]) -> tuple[Any, Any]:
+    def parted(self, weights: Numbers, steps: Callable[[], Numbers]) -> tuple[Array, Array]:
         delayed = self.steps.value > 0
         # Every connection is in one of the two products and zero in the other, whatever its weight becomes in a fit.
         return self.layout(weights * delayed), weights * ~delayed
 
-    def arrivals(self, send: Callable[[], Any] | None, table: Any) -> Callable[[Any, Any], Any]:
+    def arrivals(self, send: Callable[[], Numbers] | None, table: Pytree) -> Callable[[Numbers, Numbers], Numbers]:
         if send is None:
             start = end = self.arriving.value
         else:
@@ -166,18 +169,18 @@ class History(_Past):
         super().__init__()
         self.depth = depth
 
-    def fill(self, sent: Any) -> None:
+    def fill(self, sent: Numbers) -> None:
         """Start from a past in which this was sent always."""
         past = jax.tree.map(jnp.asarray, u.math.repeat(sent[..., None, :], self.depth, axis=-2))
         self._put("history", past)
         self._put("cursor", jnp.zeros(u.math.shape(sent)[:-1], jnp.int32))
 
-    def push(self, sent: Any) -> None:
+    def push(self, sent: Numbers) -> None:
         """Take in what is sent at the start of a step."""
         self.history.value = self.history.value.at[..., self._now % self.depth, :].set(sent)
         self.cursor.value = self.cursor.value + 1
 
-    def ago(self, steps: Any, source: Any = None) -> Any:
+    def ago(self, steps: Numbers, source: Numbers = None) -> jax.Array:
         """What was sent `steps` steps before the last push, by region; linear between steps, 0 to `depth - 1`.
 
         Whole numbers of steps are given as integers. Other numbers beyond the depth give what was sent longest ago.
@@ -193,7 +196,7 @@ class History(_Past):
         following = jnp.minimum(whole + 1, self.depth - 1)
         return (1 - part) * self.ago(whole, source) + part * self.ago(following, source)
 
-    def before(self, stage: Any, fraction: Any, steps: Any, source: Any) -> Any:
+    def before(self, stage: Numbers, fraction: Numbers, steps: Numbers, source: Numbers) -> jax.Array:
         """What was sent `steps` steps before a stage at this fraction of the step that began with the last push.
 
         `stage` is what is sent at that stage, by `source`. A delay shorter than what has passed of the step falls
@@ -213,29 +216,28 @@ class DelayLine(_WholeSteps, History):
     One gather per step suffices: what arrives at the end of a step is what arrives at the start of the next.
     """
 
-    def __init__(self, steps: np.ndarray, source: Any = None):
+    def __init__(self, steps: np.ndarray, source: Numbers = None):
         super().__init__(int(steps.max()))
         self.steps = brainstate.LongTermState(jnp.asarray(steps))
         self.source = None if source is None else brainstate.LongTermState(jnp.asarray(source))
 
-    def layout(self, weights: Any) -> Any:
+    def layout(self, weights: Numbers) -> Array:
         """The weights as `start` and `advance` take them; a run computes it once."""
         return weights
 
-    def start(self, sent: Any, weights: Any) -> None:
+    def start(self, sent: Numbers, weights: Numbers) -> None:
         """Start from a past in which the regions have always sent this. `weights` are zero where no delay is."""
         self.fill(sent)
         self._put("arriving", self._arriving(weights))
 
-    def advance(self, sent: Any, weights: Any) -> tuple[Any, Any]:
+    def advance(self, sent: Numbers, weights: Numbers) -> tuple[Numbers, Numbers]:
         """Take in what is sent at the start of a step; return what arrives at its start and at its end."""
         self.push(sent)
-        # The one gather of this step; its start was the end of the step before.
         start, end = self.arriving.value, self._arriving(weights)
         self.arriving.value = end
         return start, end
 
-    def _arriving(self, weights: Any) -> Any:
+    def _arriving(self, weights: Array) -> jax.Array:
         """Σ_j w_ij x_j(t - d_ij) at the end of the step that began with the last push, shape (batch..., N)."""
         source = jnp.arange(self.steps.value.shape[1])[None, :] if self.source is None else self.source.value
         # the end of the step is one step after the last push
@@ -282,7 +284,7 @@ class BlockedLine(_WholeSteps, _Past):
     def steps(self) -> Any:
         return self.there.steps
 
-    def layout(self, weights: Any) -> Any:
+    def layout(self, weights: Numbers) -> Pytree:
         """The weights as `start`, `renew` and `advance` take them; a run computes it once."""
         w = _plain(weights)
         # The adjoint sends from targets to sources, over the weights turned round.
@@ -290,7 +292,7 @@ class BlockedLine(_WholeSteps, _Past):
         tables = {"there": self.there.layout(w), "back": self.back.layout(turned)}
         return {"tables": tables, "one": u.Quantity(1.0, unit=u.get_unit(weights))}
 
-    def start(self, sent: Any, weights: Any) -> None:
+    def start(self, sent: Numbers, weights: Numbers) -> None:
         """Start from a past in which the regions have always sent this. `weights` are zero where no delay is."""
         lanes, length = u.math.shape(sent)[:-1], self.depth + self.block
         self._put("history", u.math.repeat(u.math.asarray(sent)[..., None], length, axis=-1))
@@ -302,15 +304,15 @@ class BlockedLine(_WholeSteps, _Past):
         arriving = self._renewed(weights)
         self._put("arriving", self._with_unit(arriving, weights))
 
-    def renew(self, weights: Any) -> None:
+    def renew(self, weights: Pytree) -> None:
         """Work out anew what is under way: the same numbers to the bit where the weights are the same."""
         self._renewed(weights)
 
-    def _renewed(self, weights: Any) -> Any:
+    def _renewed(self, weights: Pytree) -> jax.Array:
         self._held, arriving = _renewed(self, weights["tables"], self._now, self._held)
         return arriving
 
-    def advance(self, sent: Any, weights: Any) -> tuple[Any, Any]:
+    def advance(self, sent: Numbers, weights: Numbers) -> tuple[Numbers, Numbers]:
         """Take in what is sent at the start of a step; return what arrives at its start and at its end."""
         history = self.history.value
         sent = u.Quantity(sent).to_decimal(u.get_unit(history)).astype(_plain(history).dtype)
@@ -320,27 +322,27 @@ class BlockedLine(_WholeSteps, _Past):
         self.arriving.value = end
         return start, end
 
-    def _with_unit(self, arriving: Any, weights: Any) -> Any:
+    def _with_unit(self, arriving: jax.Array, weights: Pytree) -> jax.Array:
         unit = u.get_unit(weights["one"]) * u.get_unit(self.history.value)
         return u.maybe_decimal(u.Quantity(arriving, unit=unit))
 
     @property
-    def _held(self) -> tuple[Any, ...]:
+    def _held(self) -> tuple[Array, ...]:
         return _plain(self.history.value), self.upcoming.value, self.echo.value, self.returning.value
 
     @_held.setter
-    def _held(self, held: tuple[Any, ...]) -> None:
+    def _held(self, held: tuple[Array, ...]) -> None:
         past, self.upcoming.value, self.echo.value, self.returning.value = held
         self.history.value = u.maybe_decimal(u.Quantity(past, unit=u.get_unit(self.history.value)))
 
     # --- slopes: `known` are the tables and the number of the step --------------------------------------------------
-    def _advance(self, known: Any, given: Any) -> Any:
+    def _advance(self, known: Pytree, given: Pytree) -> Pytree:
         """A step forwards; the ways back are handed through."""
         (tables, now), ((past, upcoming, *ways_back), sent) = known, given
         past, upcoming, arriving = self.there.step(tables["there"], now, past, upcoming, sent)
         return (past, upcoming, *ways_back), arriving
 
-    def _retreat(self, known: Any, given: Any) -> Any:
+    def _retreat(self, known: Pytree, given: Pytree) -> Pytree:
         """The transpose of `_advance`: the step with this number, backwards."""
         (tables, now), ((past, upcoming, echo, returning), arriving) = known, given
         upcoming = _a_step_back(upcoming, arriving)
@@ -351,17 +353,17 @@ class BlockedLine(_WholeSteps, _Past):
         past = lax.dynamic_update_slice_in_dim(past, jnp.zeros_like(sent)[..., None], slot, axis=-1)
         return (past, upcoming, echo, returning), sent
 
-    def _work_out(self, known: Any, given: Any) -> Any:
+    def _work_out(self, known: Pytree, given: Pytree) -> Pytree:
         """What is under way, from the past: where a run begins."""
         (tables, now), (past, _, *ways_back) = known, given
         upcoming = self.there.under_way(tables["there"], now, past)
         return (past, upcoming, *ways_back), self.there.arriving(tables["there"], now, past, upcoming)
 
-    def _trace_back(self, known: Any, given: Any) -> Any:
+    def _trace_back(self, known: Pytree, given: Pytree) -> Pytree:
         """What is on its way back arrives in the past: from there on it is no matter of these weights."""
         (tables, now), ((past, _, echo, returning), arriving) = known, given
 
-        def step_back(k: Any, held: Any) -> Any:
+        def step_back(k: jax.Array, held: Pytree) -> Pytree:
             past, echo, returning = held
             last = now - 1 - k
             sent = jnp.where(k == 0, arriving, 0)
@@ -375,13 +377,13 @@ class BlockedLine(_WholeSteps, _Past):
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(0,))
-def _advanced(line: BlockedLine, tables: Any, now: Any, held: Any, sent: Any) -> Any:
+def _advanced(line: BlockedLine, tables: object, now: jax.Array, held: Pytree, sent: Array) -> Pytree:
     """What the line holds after a step, and what arrives at its end."""
     return line._advance((tables, now), (held, sent))
 
 
 @partial(_advanced.defjvp, symbolic_zeros=True)
-def _slope_of_advanced(line: BlockedLine, given: Any, slopes: Any) -> Any:
+def _slope_of_advanced(line: BlockedLine, given: Pytree, slopes: Pytree) -> Any:
     tables, now, held, sent = given
     value = _advanced(line, *given)
     d_held, d_arriving = linear(line._advance, line._retreat, (tables, now), _instantiated(slopes[2:], (held, sent)))
@@ -394,13 +396,13 @@ def _slope_of_advanced(line: BlockedLine, given: Any, slopes: Any) -> Any:
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(0,))
-def _renewed(line: BlockedLine, tables: Any, now: Any, held: Any) -> Any:
+def _renewed(line: BlockedLine, tables: object, now: jax.Array, held: Pytree) -> Pytree:
     """What the line holds as it follows from the past, and what arrived at the end of the last step."""
     return line._work_out((tables, now), held)
 
 
 @partial(_renewed.defjvp, symbolic_zeros=True)
-def _slope_of_renewed(line: BlockedLine, given: Any, slopes: Any) -> Any:
+def _slope_of_renewed(line: BlockedLine, given: Pytree, slopes: Any) -> Any:
     tables, now, held = given
     value = _renewed(line, *given)
     d_held, d_arriving = linear(line._work_out, line._trace_back, (tables, now), _instantiated(slopes[2], held))
@@ -412,7 +414,7 @@ def _slope_of_renewed(line: BlockedLine, given: Any, slopes: Any) -> Any:
     return value, (d_held, d_arriving)
 
 
-def _slopes_of_weights(slopes: Any, tables: Any) -> dict[str, Any] | None:
+def _slopes_of_weights(slopes: Any, tables: Any) -> dict[str, Array] | None:
     """Slopes of the far and near weights, or none if neither has any."""
     of_weights = {name: slopes["there"][name] for name in ("far", "near")}
     # JAX hands zeros as symbols to rules that ask for them: a fit of other parameters then has no second pass over
@@ -422,30 +424,30 @@ def _slopes_of_weights(slopes: Any, tables: Any) -> dict[str, Any] | None:
     return _instantiated(of_weights, {name: tables["there"][name] for name in of_weights})
 
 
-def _instantiated(slopes: Any, values: Any) -> Any:
+def _instantiated(slopes: Pytree, values: Pytree) -> Pytree:
     return jax.tree.map(lambda d, x: jnp.zeros_like(x) if isinstance(d, SymbolicZero) else d, slopes, values)
 
 
-def _with_upcoming(held: Any, added: Any) -> Any:
+def _with_upcoming(held: Pytree, added: Array) -> Pytree:
     past, upcoming, *ways_back = held
     return past, upcoming + added, *ways_back
 
 
-def _a_step_back(upcoming: Any, arriving: Any) -> Any:
+def _a_step_back(upcoming: jax.Array, arriving: jax.Array) -> jax.Array:
     """The transpose of `moved_on`, and of the arrival of what comes first."""
     return jnp.concatenate([jnp.zeros_like(upcoming[..., :1]), (upcoming.at[..., 0].add(arriving))[..., :-1]], axis=-1)
 
 
-def _padded(x: Any, n: int) -> Any:
+def _padded(x: Numbers, n: int) -> jax.Array:
     """With zeros for sources behind the last that has a target."""
     return jnp.pad(x, [(0, 0)] * (x.ndim - 1) + [(0, n - x.shape[-1])])
 
 
-def _plain(x: Any) -> Any:
+def _plain(x: Array) -> jax.Array:
     return jnp.asarray(u.get_mantissa(x))
 
 
-def delay_line(steps: np.ndarray, source: Any = None) -> DelayLine | BlockedLine:
+def delay_line(steps: np.ndarray, source: Numbers = None) -> DelayLine | BlockedLine:
     """The faster way to delays of this number and length.
 
     A step of a network with delays of 1 to 250 steps takes on two cores, with a gather and in blocks of 16: 25 and 7 µs
@@ -469,28 +471,30 @@ class InterpolatedLine(Line, History):
     The past is linear between the steps. It reaches back `depth - 1` steps: longer delays read what is oldest.
     """
 
-    def __init__(self, depth: int, source: Any = None):
+    def __init__(self, depth: int, source: Numbers = None):
         super().__init__(depth)
         self.source = None if source is None else brainstate.LongTermState(jnp.asarray(source))
 
-    def parted(self, weights: Any, steps: Callable[[], Any]) -> tuple[Any, Any]:
+    def parted(self, weights: Numbers, steps: Callable[[], Numbers]) -> tuple[Numbers, Numbers]:
         return {"weights": weights, "steps": steps()}, None  # in training any delay may become zero, and none is now
 
-    def start(self, sent: Any, table: Any) -> None:
+    def start(self, sent: Numbers, table: dict[str, Array]) -> None:
         self.fill(sent)
 
-    def arrivals(self, send: Callable[[], Any] | None, table: Any) -> Callable[[Any, Any], Any]:
+    def arrivals(
+        self, send: Callable[[], Numbers] | None, table: dict[str, Array]
+    ) -> Callable[[Numbers, Numbers], Numbers]:
         if send is not None:
             self.push(send())
         return lambda sent, fraction: self.arriving(table["weights"], table["steps"], sent, fraction)
 
-    def of_each(self, now: Any, fraction: Any, table: Any, source: Any) -> Any:
+    def of_each(self, now: Numbers, fraction: Numbers, table: Numbers, source: Numbers) -> Numbers:
         return self.before(now, fraction, table["steps"], source)
 
     def serves(self, depth: int) -> bool:
         return depth <= self.depth
 
-    def arriving(self, weights: Any, steps: Any, sent: Any, fraction: Any) -> Any:
+    def arriving(self, weights: Numbers, steps: Numbers, sent: Numbers, fraction: Numbers) -> Numbers:
         """Σ_j w_ij x_j(t - d_ij) at a stage at which `sent` is sent, a fraction of a step after the last push."""
         source = jnp.arange(steps.shape[1])[None, :] if self.source is None else self.source.value
         return u.math.sum(weights * self.before(sent[..., source], fraction, steps, source), axis=-1)

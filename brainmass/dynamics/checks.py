@@ -19,6 +19,7 @@ from brainstate.nn import Param, Regularization, Transform
 from brainmass._common.checks import as_array, holds_numbers, instance, is_function, is_traced, numbers
 from brainmass._common.messages import Argument, argument_error, input_named, show
 from brainmass._common.precision import default_dtype, matching_precision
+from brainmass._common.typing import Array, ArrayLike, Numbers
 from brainmass.dynamics.fields import Domain, Initializer, ParamSpec, SettingSpec, StateSpec, real
 
 __all__ = [
@@ -47,7 +48,7 @@ def as_param(owner: str, spec: ParamSpec, value: Any, shape: tuple[int, ...] | N
         return Param.init(value)
 
 
-def as_numbers(owner: str, spec: ParamSpec, value: Any, shape: tuple[int, ...] | None) -> Any:
+def as_numbers(owner: str, spec: ParamSpec, value: Numbers, shape: tuple[int, ...] | None) -> ArrayLike:
     """The checked number, quantity or array for what a user passed, or for what an initialiser returns."""
     what = Argument(spec.name, owner, spec.doc)
     if is_function(value):
@@ -63,7 +64,7 @@ def as_numbers(owner: str, spec: ParamSpec, value: Any, shape: tuple[int, ...] |
     return value
 
 
-def as_setting(owner: str, spec: SettingSpec, value: Any, shape: tuple[int, ...] = ()) -> Any:
+def as_setting(owner: str, spec: SettingSpec, value: object, shape: tuple[int, ...] = ()) -> Any:
     """The checked number, with its unit, for what a user passed."""
     what = Argument(spec.name, owner, spec.doc)
     if isinstance(value, Param) or is_traced(value):
@@ -82,7 +83,7 @@ as_regularisation = partial(instance, kinds=Regularization | None, must="a brain
 as_transform = partial(instance, kinds=Transform | None, must="a brainstate.nn.Transform or None")
 
 
-def check_param_value(name: str, spec: ParamSpec | None, present: Any, value: Any, what: str = "") -> Any:
+def check_param_value(name: str, spec: ParamSpec | None, present: Numbers, value: object, what: str = "") -> Numbers:
     """A new value for a parameter, of the same kind as its present one; errors call it `what`."""
     what = what or f"Value of parameter `{name}`"
     known = spec or ParamSpec(present, "", units=(), name=name)
@@ -91,7 +92,7 @@ def check_param_value(name: str, spec: ParamSpec | None, present: Any, value: An
     return value
 
 
-def _check_is_number(what: str, value: Any, spec: ParamSpec) -> None:
+def _check_is_number(what: str, value: object, spec: ParamSpec) -> None:
     if not holds_numbers(value):
         raise argument_error(
             what,
@@ -102,7 +103,7 @@ def _check_is_number(what: str, value: Any, spec: ParamSpec) -> None:
         )
 
 
-def _check_unit(what: str, value: Any, spec: ParamSpec) -> None:
+def _check_unit(what: str, value: object, spec: ParamSpec) -> None:
     got = u.get_unit(value)
     if not spec.units or any(got.has_same_dim(unit) for unit in spec.units):
         return
@@ -146,13 +147,13 @@ def _fits(got: tuple[int, ...], shape: tuple[int, ...]) -> bool:
         return False
 
 
-def _check_shape(what: str, value: Any, shape: tuple[int, ...]) -> None:
+def _check_shape(what: str, value: object, shape: tuple[int, ...]) -> None:
     got = u.math.shape(value)
     if not _fits(got, shape):
         raise argument_error(what, f"must be a scalar or fit the population shape {shape}", f"has shape {got}")
 
 
-def _check_domain(what: str, value: Any, domain: Domain) -> None:
+def _check_domain(what: str, value: object, domain: Domain) -> None:
     if is_traced(value):
         return
     # numpy, not jnp: a jnp comparison would turn into a tracer inside jit
@@ -167,7 +168,7 @@ def _check_domain(what: str, value: Any, domain: Domain) -> None:
     raise argument_error(what, f"must be {domain.text}", f"is {shown}{where}")
 
 
-def as_input(owner: str, port: str, unit: u.Unit, value: Any) -> Any:
+def as_input(owner: str, port: str, unit: u.Unit, value: Numbers) -> Numbers:
     """What enters an input port: a plain number is read in the port's unit, a quantity must fit it.
 
     A dimensionless port reads a rate by its magnitude in Hz.
@@ -188,7 +189,7 @@ def as_input(owner: str, port: str, unit: u.Unit, value: Any) -> Any:
     )
 
 
-def check_input_shape(owner: str, port: str, value: Any, shape: tuple[int, ...]) -> None:
+def check_input_shape(owner: str, port: str, value: Numbers, shape: tuple[int, ...]) -> None:
     """Refuse an input that would change the shape of the states."""
     got = u.math.shape(value)
     if not _fits(got, shape):
@@ -200,8 +201,13 @@ def check_input_shape(owner: str, port: str, value: Any, shape: tuple[int, ...])
 
 
 def initial_values(
-    owner: str, spec: StateSpec, argument: str, init: Initializer, shape: tuple[int, ...], rng: Any
-) -> Any:
+    owner: str,
+    spec: StateSpec,
+    argument: str,
+    init: Initializer,
+    shape: tuple[int, ...],
+    rng: brainstate.random.RandomState,
+) -> Array:
     """Initial values of a state: drawn from its initialiser, checked, in its unit, of the full shape."""
     what = Argument(argument, owner, f"initial values of {spec.doc}")
     try:
@@ -227,7 +233,7 @@ def initial_values(
     return full if unit.dim == u.DIMENSIONLESS else full * unit
 
 
-def _call_initializer(init: Initializer, shape: tuple[int, ...], rng: Any) -> Any:
+def _call_initializer(init: Initializer, shape: tuple[int, ...], rng: brainstate.random.RandomState) -> Numbers:
     """braintools' initialisers draw from the generator they are handed; a callable takes just a shape."""
     if isinstance(init, braintools.init.Initialization):
         return init(shape, rng=rng)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from typing import Any, ClassVar
 
+import brainstate
 import brainunit as u
 import jax
 import jax.numpy as jnp
@@ -17,6 +18,7 @@ from jax.lax.linalg import triangular_solve
 from brainmass._common.checks import is_traced
 from brainmass._common.messages import Argument, argument_error, show
 from brainmass._common.times import time_step
+from brainmass._common.typing import Numbers
 from brainmass.dynamics.fields import (
     Domain,
     Par,
@@ -77,7 +79,7 @@ class ColoredNoise(Noise):
     def _exponent(self) -> Any:
         return self.p.beta
 
-    def _initial(self, rng: Any) -> dict[str, Any]:
+    def _initial(self, rng: brainstate.random.RandomState) -> dict[str, Any]:
         return {"past": self._drawn(rng, _SECTIONS + (self.high is not None))}
 
     def prepare(self) -> tuple:
@@ -103,7 +105,7 @@ class ColoredNoise(Noise):
 class _FixedColor(ColoredNoise):
     beta: ClassVar[float]  # pyright: ignore[reportIncompatibleVariableOverride]
 
-    def _exponent(self) -> Any:
+    def _exponent(self) -> float:
         return self.beta
 
 
@@ -153,11 +155,11 @@ def _filter(beta: Any, low: Any, high: Any, falls_off: bool, ndim: int) -> tuple
     return rows, gain * direct, weight, jnp.sqrt(1 + jnp.sum(weight**2, axis=0))
 
 
-def _log1mexp(x: Any) -> Any:
+def _log1mexp(x: Numbers) -> jax.Array:
     """log(1 − e^−x), to all digits."""
     return jnp.where(x < 0.7, jnp.log(-jnp.expm1(-x)), jnp.log1p(-jnp.exp(-x)))
 
 
-def _product_before(x: Any) -> Any:
+def _product_before(x: Numbers) -> jax.Array:
     """For each index along the first axis the product of all before it."""
     return jnp.concatenate([jnp.ones_like(x[:1]), jnp.cumprod(x[:-1], axis=0)])

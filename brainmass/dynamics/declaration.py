@@ -6,7 +6,7 @@ import dataclasses
 import inspect
 import math
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import brainunit as u
 import numpy as np
@@ -14,9 +14,13 @@ from brainstate.nn import Param
 
 from brainmass._common.checks import MOST, is_whole
 from brainmass._common.messages import Argument, argument_error, show, suggestion
+from brainmass._common.typing import Array, ArrayLike, Numbers, Pytree
 from brainmass.dynamics.checks import as_numbers
 from brainmass.dynamics.fields import ParamSpec, SettingSpec, StateSpec, real
 from brainmass.dynamics.regime import default_method, longest_step
+
+if TYPE_CHECKING:
+    from brainmass.dynamics.node import NeuralMassDynamics
 
 
 # --- reading a declaration ----------------------------------------------------------------------------------
@@ -82,7 +86,7 @@ def _signature(rows: Mapping[str, Any]) -> inspect.Signature:
     return inspect.Signature(positional + last + [p for p in keyword if p.name != "method"])
 
 
-def bind_arguments(cls: type, args: tuple, kwargs: dict[str, Any]) -> dict[str, Any]:
+def bind_arguments(cls: type, args: tuple, kwargs: dict[str, object]) -> dict[str, Any]:
     for key in kwargs:
         if key not in cls.__signature__.parameters:
             known = ", ".join(cls.__signature__.parameters)
@@ -99,7 +103,7 @@ def bind_arguments(cls: type, args: tuple, kwargs: dict[str, Any]) -> dict[str, 
     return defaults | given
 
 
-def _checked_spellings(cls: type, given: Mapping[str, Any]) -> dict[str, Any]:
+def _checked_spellings(cls: type, given: Mapping[str, object]) -> dict[str, object]:
     """Those that are numbers, checked under the name by which they were given."""
     shape = population_shape(cls.__name__, given["in_size"]) if "in_size" in given else None
     return {
@@ -123,7 +127,7 @@ def population_shape(owner: str, in_size: Any, argument: str = "in_size") -> tup
     return tuple(int(n) for n in shape)
 
 
-def batch_shape(owner: str, batch_size: Any) -> tuple[int, ...]:
+def batch_shape(owner: str, batch_size: Numbers) -> tuple[int, ...]:
     if batch_size is None or batch_size == ():
         return ()
     shape = tuple(batch_size) if isinstance(batch_size, list | tuple) else (batch_size,)
@@ -132,7 +136,7 @@ def batch_shape(owner: str, batch_size: Any) -> tuple[int, ...]:
     return tuple(int(n) for n in shape)
 
 
-def differs(value: Any, default: Any) -> bool:
+def differs(value: Numbers, default: object) -> bool:
     if default is None or default is ...:
         return default is ...
     try:
@@ -141,7 +145,7 @@ def differs(value: Any, default: Any) -> bool:
         return True
 
 
-def plain_text(value: Any) -> str:
+def plain_text(value: object) -> str:
     """A number with its unit. Unlike `str` it does not start JAX, which an import must not do."""
     if not isinstance(value, u.Quantity):
         return str(value)
@@ -299,7 +303,7 @@ def derivative_method(cls: type) -> Callable:
     optional = (*cls._adds, *cls.further_inputs)
     ports = tuple(port for port in cls._ports if port not in optional)
 
-    def derivative(self: Any, state: tuple, t: Any, *inputs: Any) -> tuple:
+    def derivative(self: NeuralMassDynamics, state: tuple, t: Array, *inputs: ArrayLike) -> tuple:
         given = dict(zip((*ports, *optional), inputs, strict=False))
         missing = [port for port in ports if port not in given]
         if missing or len(inputs) > len(ports) + len(optional):
@@ -331,7 +335,7 @@ def update_method(cls: type) -> Callable:
         + [P(n, P.KEYWORD_ONLY, default=None) for n in cls.other_inputs]
     )
 
-    def update(self: Any, *args: Any, **kwargs: Any) -> Any:
+    def update(self: NeuralMassDynamics, *args: object, **kwargs: object) -> Pytree:
         return self._advance(bind_inputs(self, args, kwargs))
 
     update.__doc__ = (
@@ -344,7 +348,7 @@ def update_method(cls: type) -> Callable:
     return update
 
 
-def bind_inputs(node: Any, args: tuple, kwargs: Mapping[str, Any]) -> dict[str, Any]:
+def bind_inputs(node: NeuralMassDynamics, args: tuple, kwargs: Mapping[str, object]) -> dict[str, Pytree]:
     """The inputs of one step by port, from the arguments of an `update`."""
     ports = node._ports
     if len(args) > len(ports):
@@ -364,7 +368,7 @@ def bind_inputs(node: Any, args: tuple, kwargs: Mapping[str, Any]) -> dict[str, 
     return given
 
 
-def read_input(node: Any, name: str, value: Any) -> tuple[str, Any]:
+def read_input(node: Any, name: str, value: Numbers) -> tuple[str, Array]:
     """The port that an input of this name enters, and its value there."""
     if name in node._ports:
         return name, value

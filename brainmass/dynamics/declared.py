@@ -10,11 +10,13 @@ from typing import Any, ClassVar, dataclass_transform
 
 import brainstate
 import brainunit as u
+import jax
 from brainstate.nn import Param
 
 from brainmass._common.checks import instance, is_function, is_traced
 from brainmass._common.display import Html, folded, number, page, parameter_words, table
 from brainmass._common.messages import Argument, argument_error, show, suggestion
+from brainmass._common.typing import Numbers, Pytree
 from brainmass.dynamics.checks import as_param, as_setting, initial_values
 from brainmass.dynamics.declaration import (
     batch_shape,
@@ -48,7 +50,7 @@ class Values:
     def __init__(self, module: WithRows):
         self._module = module
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> jax.Array:
         return getattr(self._module, name).value()
 
 
@@ -73,7 +75,7 @@ class WithRows(_Fields):
     _checks: ClassVar[Mapping[str, Callable[[str, Any], Any]]] = {}
 
     # --- the class ------------------------------------------------------------------------------------------
-    def __init_subclass__(cls, **kwargs: Any) -> None:
+    def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
         read_declaration(cls)
         cls.__doc__ = f"{inspect.cleandoc(cls.__doc__ or '')}\n\n{doc_table(cls)}".rstrip() + "\n"
@@ -82,12 +84,12 @@ class WithRows(_Fields):
     _checked = False
     graph_invisible_attrs = ("_checked",)
 
-    def __init__(self, *args: Any, **kwargs: Any):
+    def __init__(self, *args: object, **kwargs: object):
         values = bind_arguments(type(self), args, kwargs)
         super().__init__()
         self._set_rows(values)
 
-    def _set_rows(self, values: Mapping[str, Any]) -> None:
+    def _set_rows(self, values: Mapping[str, object]) -> None:
         """Set the rows of an object that is being made, each checked by itself, then all together."""
         self._checked = True
         for key, value in values.items():
@@ -99,7 +101,7 @@ class WithRows(_Fields):
         super()._close()
 
     @classmethod
-    def translate(cls, given: dict[str, Any]) -> dict[str, Any]:
+    def translate(cls, given: dict[str, object]) -> dict[str, Any]:
         """The arguments given to the constructor, with those declared by `spelling` turned into parameters."""
         return given
 
@@ -115,12 +117,12 @@ class WithRows(_Fields):
         """The parameter values, by name."""
         return Values(self)
 
-    def shape_of(self, key: str, value: Any) -> tuple[int, ...] | None:
+    def shape_of(self, key: str, value: object) -> tuple[int, ...] | None:
         """The shape that a parameter must fit; None where it is not known yet."""
         return ()
 
     # --- setting ----------------------------------------------------------------------------------------------
-    def __setattr__(self, key: str, value: Any) -> None:
+    def __setattr__(self, key: str, value: object) -> None:
         if not self._checked:  # a copy that is put together: a run does that whenever it is traced
             object.__setattr__(self, key, value)
             return
@@ -136,7 +138,7 @@ class WithRows(_Fields):
             vars(self).update(before)
             raise
 
-    def _admitted(self, key: str, value: Any) -> Any:
+    def _admitted(self, key: str, value: object) -> Any:
         """What is set for what was given, or an error that says what may be given."""
         if key in self._params:
             if value is not None or self._params[key].default is not None:
@@ -247,7 +249,7 @@ class Declared(WithRows, brainstate.nn.Dynamics):
         """Shape of the population."""
         return self._in_size  # pyright: ignore[reportReturnType]
 
-    def shape_of(self, key: str, value: Any) -> tuple[int, ...] | None:
+    def shape_of(self, key: str, value: object) -> tuple[int, ...] | None:
         return () if key in self._settings else self.varshape
 
     # --- states ---------------------------------------------------------------------------------------------
@@ -265,7 +267,7 @@ class Declared(WithRows, brainstate.nn.Dynamics):
         for name, value in self._initial(rng).items():
             setattr(self, name, brainstate.HiddenState(value))
 
-    def reset_state(self, *args: Any, **kwargs: Any) -> None:
+    def reset_state(self, *args: object, **kwargs: object) -> None:
         """Put the states, and those of the attached noises, back to initial values; the batch stays."""
         if self._batch is None and self._states:
             raise RuntimeError(f"{self._owner} has no states to reset: call init_all_states() first.")
@@ -275,7 +277,7 @@ class Declared(WithRows, brainstate.nn.Dynamics):
             if getattr(self, noise) is not None:
                 getattr(self, noise).reset_state()
 
-    def _initial(self, rng: Any) -> dict[str, Any]:
+    def _initial(self, rng: brainstate.random.RandomState | None) -> dict[str, Pytree]:
         shape = (*(self._batch or ()), *self.varshape)
         rng = brainstate.random.DEFAULT if rng is None else rng
         return {
@@ -285,7 +287,7 @@ class Declared(WithRows, brainstate.nn.Dynamics):
     def _initializer(self, spec: StateSpec) -> tuple[str, Callable]:
         return (spec.init, getattr(self, spec.init)) if isinstance(spec.init, str) else (spec.name, spec.init)
 
-    def state_values(self) -> dict[str, Any]:
+    def state_values(self) -> dict[str, Numbers]:
         """The present values of the states, by name."""
         return {name: getattr(self, name).value for name in self._states}
 

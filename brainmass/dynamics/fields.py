@@ -123,15 +123,15 @@ if TYPE_CHECKING:
     class Par:
         """For editors: give a number, a quantity, an initialiser or a `Param`; read back a `Param`."""
 
-        def __get__(self, obj: object, owner: Any) -> Param: ...
-        def __set__(self, obj: object, value: Any) -> None: ...
+        def __get__(self, obj: object, owner: object) -> Param: ...
+        def __set__(self, obj: object, value: object) -> None: ...
 else:
     Par = Param
 
 
 def param(
     *,
-    default: Any,
+    default: object,
     doc: str,
     domain: Domain = real,
     unit: Any = None,
@@ -163,7 +163,7 @@ def param(
     return dataclasses.field(default=ParamSpec(default, doc, domain, units, in_derivative), kw_only=kw_only)
 
 
-def setting(*, default: Any, doc: str, domain: Domain = real, unit: Any = None) -> Any:
+def setting(*, default: object, doc: str, domain: Domain = real, unit: Any = None) -> Any:
     """Declare numbers that shapes depend on: they are checked as a parameter is, but are never traced or trained."""
     units = (u.get_unit(default),) if unit is None else unit if isinstance(unit, tuple) else (unit,)
     return dataclasses.field(default=SettingSpec(default, doc, domain, units))
@@ -229,7 +229,9 @@ def required(doc: str = "") -> Any:
     return dataclasses.field(metadata={"doc": doc} if doc else {})
 
 
-def option(*, default: Any, kw_only: bool = True, doc: str = "", check: Callable[[str, Any], Any] | None = None) -> Any:
+def option(
+    *, default: object, kw_only: bool = True, doc: str = "", check: Callable[[str, Any], Any] | None = None
+) -> Any:
     """Declare an argument that is neither parameter nor state.
 
     Parameters
@@ -244,7 +246,7 @@ def option(*, default: Any, kw_only: bool = True, doc: str = "", check: Callable
     return dataclasses.field(default=default, kw_only=kw_only, metadata={k: x for k, x in facts.items() if x})
 
 
-def _check_of_kind(default: Any) -> Callable[[str, Any], Any] | None:
+def _check_of_kind(default: object) -> Callable[[str, Any], Any] | None:
     """What a switch or a unit is asked."""
     if isinstance(default, bool):
         return flag

@@ -13,11 +13,12 @@ import numpy as np
 
 from brainmass._common.checks import MOST, is_function, is_traced, numbers, one_of, whole
 from brainmass._common.messages import Argument, argument_error, show
+from brainmass._common.typing import Numbers
 
 __all__ = ["bounded_input", "delay_index", "process_sequence", "sigmoid", "sys2nd"]
 
 
-def sys2nd(A: Any, a: Any, u: Any, x: Any, v: Any) -> Any:
+def sys2nd(A: Any, a: Numbers, u: Any, x: Numbers, v: Any) -> Any:
     r"""Acceleration of a second-order synapse, :math:`\dot v = A a u - 2 a v - a^2 x` with :math:`\dot x = v`.
 
     Its impulse response is :math:`A a t e^{-a t}`, with maximum :math:`A/e` at :math:`t = 1/a`; its static gain
@@ -42,7 +43,7 @@ def _numbers(owner: str, **given: Any) -> list[Any]:
     return [numbers(Argument(name, owner), value) for name, value in given.items()]
 
 
-def sigmoid(x: Any, vmax: Any, v0: Any, r: Any) -> Any:
+def sigmoid(x: Numbers, vmax: Any, v0: Any, r: Any) -> Any:
     r""":math:`v_{max}/(1 + e^{r (v_0 - x)})`: half of `vmax` at `v0`, where its slope is `r vmax/4`.
 
     `r` carries the inverse of the unit of `x`.
@@ -58,7 +59,7 @@ def sigmoid(x: Any, vmax: Any, v0: Any, r: Any) -> Any:
     return vmax * u.math.sigmoid(r * (x - v0))
 
 
-def bounded_input(x: Any, bound: Any = 500.0) -> Any:
+def bounded_input(x: Numbers, bound: object = 500.0) -> Numbers:
     r"""`bound` · tanh(`x`/`bound`): `x` while it is small, never beyond ±`bound`.
 
     A plain `bound` is read in the unit that `x` carries.
@@ -101,7 +102,7 @@ def process_sequence(data: Any, mode: Any = "stack") -> Any:
     return jax.tree.map(reduce, data, is_leaf=lambda x: isinstance(x, u.Quantity))
 
 
-def delay_index(n_hidden: int) -> Any:
+def delay_index(n_hidden: int) -> jax.Array:
     """The source of every edge: an (n, n) array of integers in which each row is 0 ... n-1."""
     # n times n of them are counted in 32 bits
     whole(Argument("n_hidden", "delay_index"), n_hidden, most=math.isqrt(MOST))

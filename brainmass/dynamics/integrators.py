@@ -14,11 +14,13 @@ from typing import Any
 
 import brainstate
 import brainunit as u
+import jax
 import jax.numpy as jnp
 import numpy as np
 from braintools import quad
 
 from brainmass._common.checks import one_of
+from brainmass._common.typing import Array, Numbers
 
 __all__ = ["METHODS", "check_method", "step", "without_turns"]
 
@@ -58,8 +60,8 @@ def step(
     method: str,
     derivative: Callable[..., State],
     state: State,
-    t: Any,
-    dt: Any,
+    t: Numbers,
+    dt: Numbers,
     inputs: Callable[[State, Any], State],
 ) -> State:
     """The state one time step later.
@@ -81,7 +83,7 @@ def step(
     if method == SYMPLECTIC:
         return _symplectic_euler(derivative, state, t, dt, inputs(state, 0.0))
 
-    def rate(stage: State, elapsed: Any) -> State:
+    def rate(stage: State, elapsed: Array) -> State:
         # Time within the step is kept apart from t: the sum would lose the fraction to rounding in long runs.
         return derivative(stage, t + elapsed, *inputs(stage, u.maybe_decimal(elapsed / dt)))
 
@@ -89,7 +91,7 @@ def step(
         return tuple(getattr(quad, METHODS[method])(rate, state, 0.0 * dt))
 
 
-def _exponential_euler(derivative: Callable, state: State, t: Any, dt: Any, inputs: State) -> State:
+def _exponential_euler(derivative: Callable, state: State, t: Array, dt: Array, inputs: State) -> State:
     """Exact for the linear part of each component's own dynamics; inputs held at the start of the step."""
 
     def component(index: int) -> Callable:
@@ -99,7 +101,7 @@ def _exponential_euler(derivative: Callable, state: State, t: Any, dt: Any, inpu
         return tuple(brainstate.nn.exp_euler_step(component(i), x) for i, x in enumerate(state))
 
 
-def _symplectic_euler(derivative: Callable, state: State, t: Any, dt: Any, inputs: State) -> State:
+def _symplectic_euler(derivative: Callable, state: State, t: object, dt: Numbers, inputs: State) -> State:
     """Euler from the last state to the first, each with the newest values: positions declared before velocities."""
     for i in reversed(range(len(state))):
         state = (*state[:i], state[i] + dt * derivative(state, t, *inputs)[i], *state[i + 1 :])
@@ -110,7 +112,7 @@ def _symplectic_euler(derivative: Callable, state: State, t: Any, dt: Any, input
 _TURN, _REST = 6.28125, 2 * np.pi - 6.28125
 
 
-def without_turns(angle: Any) -> Any:
+def without_turns(angle: Numbers) -> jax.Array:
     """An angle less the nearest number of whole turns: from -π to π, to 3e-7 in single precision."""
     turns = jnp.round(angle / (2 * np.pi))
     return (angle - turns * _TURN) - turns * _REST

@@ -28,7 +28,7 @@ class _Closing(ABCMeta):
 
     if not TYPE_CHECKING:
 
-        def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        def __call__(cls, *args: object, **kwargs: object) -> Any:
             made = super().__call__(*args, **kwargs)
             if isinstance(made, cls):
                 made._closed = True
@@ -52,23 +52,23 @@ class Closed(metaclass=_Closing):
     # What is asked of attributes that are no rows, by name: as the `check` of an option.
     _asked: ClassVar[Mapping[str, Callable[[str, Any], Any]]] = {}
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
+    def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
         if not issubclass(cls, brainstate.nn.Module):
             show_constructor(cls)
 
-    def __setattr__(self, key: str, value: Any) -> None:
+    def __setattr__(self, key: str, value: object) -> None:
         if self._closed and not key.startswith("_"):
             self._refuse_name(key, value)
             value = self._ask(**{key: value})[key] if key in self._asked else value
         super().__setattr__(key, value)
 
     @classmethod
-    def _ask(cls, **given: Any) -> dict[str, Any]:
+    def _ask(cls, **given: object) -> dict[str, object]:
         """Arguments by name, if they are what is asked of them."""
         return {key: cls._asked[key](Argument(key, cls.__name__), value) for key, value in given.items()}
 
-    def _refuse_name(self, key: str, value: Any) -> None:
+    def _refuse_name(self, key: str, value: object) -> None:
         owner, kind = type(self).__name__, _kind(type(self), key)
         if where := self._elsewhere.get(key):
             raise AttributeError(f"`{key}` of {owner} cannot be set: {where}.")
@@ -120,7 +120,7 @@ def _is_class_variable(cls: type, name: str) -> bool:
 class ShowsConstructor:
     """Gives `inspect.signature` of a class that of its constructor; brainstate's metaclass hides it otherwise."""
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
+    def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
         writer = next(c for c in cls.__mro__ if "__init__" in vars(c))
         if issubclass(writer, ShowsConstructor):
@@ -138,7 +138,7 @@ class ClosedModule(CopiedByParts, Closed, brainstate.nn.Module, metaclass=_Closi
 
     _elsewhere = fixed("in_size", "out_size", "name")
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
+    def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
         unseen = [name for base in cls.__mro__ for name in vars(base).get("graph_invisible_attrs", ())]
         cls.graph_invisible_attrs = tuple(dict.fromkeys((*unseen, "_closed")))

@@ -9,10 +9,12 @@ from typing import Any, ClassVar, Self
 
 import brainstate
 import brainunit as u
+import jax
 
 from brainmass._common.messages import Argument, argument_error, show, suggestion
 from brainmass._common.places import refuse_two_places
 from brainmass._common.precision import default_dtype
+from brainmass._common.typing import Array, Numbers, Pytree
 from brainmass.dynamics import integrators
 from brainmass.dynamics.catalogue import catalogued
 from brainmass.dynamics.checks import as_input, check_input_shape
@@ -91,7 +93,7 @@ class NeuralMassDynamics(Declared):
     _port_units: ClassVar[Mapping[str, u.Unit]] = {}
     _arguments: ClassVar[Mapping[str, tuple[str, ...]]] = {}
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
+    def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
         check_derivatives(cls)
         if not cls._states:
@@ -108,13 +110,13 @@ class NeuralMassDynamics(Declared):
         if not is_abstract(cls) and not cls.__name__.startswith("_"):
             catalogued(cls)
 
-    def __init__(self, *args: Any, **kwargs: Any):
+    def __init__(self, *args: object, **kwargs: object):
         if is_abstract(type(self)):
             raise TypeError(f"{self._owner} is a base class: write its equations in a subclass, or use one of those.")
         super().__init__(*args, **kwargs)
 
     @classmethod
-    def preset(cls, name: str, in_size: Any, **others: Any) -> Self:
+    def preset(cls, name: str, in_size: object, **others: object) -> Self:
         """A model with a named set of parameters; further arguments add to it or take its place."""
         if name not in cls.presets:
             raise ValueError(
@@ -123,7 +125,7 @@ class NeuralMassDynamics(Declared):
             )
         return cls(in_size, **{**cls.presets[name].values, **others})
 
-    def __setattr__(self, key: str, value: Any) -> None:
+    def __setattr__(self, key: str, value: object) -> None:
         if key == "noise":
             key = self._main_noise()
         elif key == "clamp" and self._checked:
@@ -149,7 +151,7 @@ class NeuralMassDynamics(Declared):
             raise AttributeError(f"{self._owner} takes no noise.")
         return next(iter(self._noises))
 
-    def _attach_noise(self, key: str, noise: Any) -> None:
+    def _attach_noise(self, key: str, noise: Noise | None) -> None:
         if noise is None:
             return
         if not isinstance(noise, Noise):
@@ -168,20 +170,20 @@ class NeuralMassDynamics(Declared):
             noise.init_state(batch_size=self._batch)
 
     # --- what a network and an observer take from a node ----------------------------------------------------
-    def source(self, name: str, values: Mapping[str, Any]) -> Any:
+    def source(self, name: str, values: Mapping[str, Numbers]) -> Numbers:
         """What the node sends to others as `name`, a state or one of `sources`, made fit for the coupling port."""
         return values[name]
 
-    def convert_input(self, name: str, value: Any) -> Any:
+    def convert_input(self, name: str, value: object) -> Any:
         """What an input of `other_inputs` is at its port."""
         return value
 
-    def activity(self) -> Any:
+    def activity(self) -> Array:
         """The present activity that a network, or a forward model, takes from this node by default."""
         first = self.output if isinstance(self.output, str) else self.output[0]
         return self.source(first, self.state_values()) if first in self._states else getattr(self, first)()
 
-    def _initial(self, rng: Any) -> dict[str, Any]:
+    def _initial(self, rng: brainstate.random.RandomState | None) -> dict[str, Pytree]:
         values = super()._initial(rng)
         shape = (*(self._batch or ()), *self.varshape)
         for port in self.remembers:
@@ -190,15 +192,15 @@ class NeuralMassDynamics(Declared):
         return values
 
     # --- motion ---------------------------------------------------------------------------------------------
-    def _rates(self, state: tuple, inputs: Mapping[str, Any]) -> tuple:
+    def _rates(self, state: tuple, inputs: Mapping[str, object]) -> tuple:
         known = {**dict(zip(self._states, state, strict=True)), **inputs}
         return tuple(getattr(self, f"d{s}")(*(known[a] for a in args)) for s, args in self._arguments.items())
 
-    def _motion(self, state: tuple, t: Any, *inputs: Any) -> tuple:
+    def _motion(self, state: tuple, t: Numbers, *inputs: Numbers) -> tuple:
         """What a step integrates: the rates of change under the inputs of a stage."""
         return type(self).derivative(self, state, t, *inputs)
 
-    def set_time_step(self, dt: Any) -> None:
+    def set_time_step(self, dt: Numbers) -> None:
         """Told the time step before a run; a node that keeps its past makes room for it."""
 
     def _own_field(self) -> Field | None:
@@ -208,19 +210,19 @@ class NeuralMassDynamics(Declared):
         """
         return None
 
-    def _own_at_rest(self, values: Mapping[str, Any], arriving: Any = None) -> Mapping[str, Any]:
+    def _own_at_rest(self, values: Mapping[str, Numbers], arriving: Numbers = None) -> Mapping[str, object]:
         """What `_own_field` adds where the states have long been these; `arriving`: where they were others before."""
         return {}
 
-    def _own_delays(self) -> tuple[Any, Any] | None:
+    def _own_delays(self) -> tuple[object, object] | None:
         """Delays in ms of what a node sends to itself, one for each connection, and where each is from; None: none."""
         return None
 
-    def _sent_to_itself(self, values: Mapping[str, Any]) -> Any:
+    def _sent_to_itself(self, values: Mapping[str, Numbers]) -> Any:
         """What arrives after `_own_delays`, shape (batch..., number of sources)."""
         raise NotImplementedError
 
-    def _advance(self, given: Mapping[str, Any], field: Field | None = None) -> Any:
+    def _advance(self, given: Mapping[str, Pytree], field: Field | None = None) -> Pytree:
         """One step of time.
 
         `given` holds the inputs of this step by port; `field(values, fraction)`, if there is one, what is
@@ -229,10 +231,10 @@ class NeuralMassDynamics(Declared):
         advance([self], [given], None if field is None else lambda values, fraction: [field(values[0], fraction)])
         return self._result()
 
-    def _read(self, port: str, value: Any) -> Any:
+    def _read(self, port: str, value: Numbers) -> Numbers:
         return as_input(self._owner, port, self._port_units[port], value)
 
-    def _held_inputs(self, given: Mapping[str, Any]) -> tuple[dict[str, Any], Field | None]:
+    def _held_inputs(self, given: Mapping[str, Pytree]) -> tuple[dict[str, object], Field | None]:
         """What enters each port through the whole step, and noise whose amplitude follows the state through it.
 
         The first is what the caller gives, plus noise; the second, if there is any, a function as of `_own_field`.
@@ -259,11 +261,13 @@ class NeuralMassDynamics(Declared):
             return held, None
         return held, lambda values, fraction: {port: entering(values) for port, entering in following}
 
-    def _noise_at_port(self, name: str, port: str, noise: Any, sample: Any, values: Mapping[str, Any]) -> Any:
+    def _noise_at_port(
+        self, name: str, port: str, noise: Noise, sample: jax.Array, values: Mapping[str, Numbers]
+    ) -> Array:
         owner = f"{self._owner}, from `{name}`,"
         return as_input(owner, port, self._port_units[port], noise.scaled(sample, values))
 
-    def _settled(self, name: str, value: Any) -> Any:
+    def _settled(self, name: str, value: jax.Array) -> jax.Array:
         """A state at the end of a step: an angle without whole turns, with `clamp` a value within its bounds."""
         spec = self._states[name]
         if spec.is_angle:
@@ -273,8 +277,8 @@ class NeuralMassDynamics(Declared):
         low, high = (u.maybe_decimal(bound * u.get_unit(value)) for bound in spec.domain.bounds)
         return u.math.clip(value, low, high)
 
-    def _result(self) -> Any:
-        def present(name: str) -> Any:
+    def _result(self) -> Pytree:
+        def present(name: str) -> jax.Array:
             value = getattr(self, name)
             return value.value if isinstance(value, brainstate.State) else value()
 

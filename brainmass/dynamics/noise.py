@@ -20,6 +20,7 @@ from brainmass._common.checks import function, numbers, one_of
 from brainmass._common.messages import Argument, argument_error
 from brainmass._common.precision import default_dtype
 from brainmass._common.times import time_step
+from brainmass._common.typing import Array, Numbers
 from brainmass.dynamics.checks import initial_values
 from brainmass.dynamics.declaration import population_shape
 from brainmass.dynamics.declared import Declared
@@ -67,7 +68,7 @@ class Noise(Declared):
     mixing: ClassVar[Any] = None
 
     @classmethod
-    def translate(cls, given: dict[str, Any]) -> dict[str, Any]:
+    def translate(cls, given: dict[str, object]) -> dict[str, Any]:
         names = given.keys() & {"covariance", "factor"}
         if not names:
             return given
@@ -86,13 +87,13 @@ class Noise(Declared):
         """Shape of the independent standard normals that a step takes."""
         return self.varshape if self.mixing is None else (*self.varshape[:-1], len(self.mixing.value))
 
-    def standard_normal(self) -> Any:
+    def standard_normal(self) -> Numbers:
         """Standard normals for this step, correlated if the noise is."""
         if self._handed is not None:
             return self._mixed(self._handed)
         return self._drawn(brainstate.random.DEFAULT)
 
-    def _drawn(self, rng: Any, *extra: int) -> Any:
+    def _drawn(self, rng: Any, *extra: int) -> Numbers:
         """Standard normals from a generator, with further axes before those of the population."""
         rng = brainstate.random.DEFAULT if rng is None else rng
         return self._mixed(rng.randn(*(self._batch or ()), *extra, *self.draw_shape, dtype=default_dtype()))
@@ -103,10 +104,10 @@ class Noise(Declared):
         spec = dataclasses.replace(self._states["x"], unit=u.get_unit(self.p.sigma))
         return initial_values(self._owner, spec, "init", init, (*(self._batch or ()), *self.varshape), rng)
 
-    def _mixed(self, z: Any) -> Any:
+    def _mixed(self, z: Numbers) -> Numbers:
         return z if self.mixing is None else _mix(z, self.mixing.value)
 
-    def scaled(self, sample: Any, values: Mapping[str, Any]) -> Any:
+    def scaled(self, sample: Numbers, values: Mapping[str, Array]) -> Numbers:
         """A sample as it enters the port of a node whose states have these values."""
         return sample if self.amplitude is None else sample * self.amplitude(values)
 
@@ -121,7 +122,7 @@ class Noise(Declared):
             )
         return True
 
-    def _mean(self) -> Any:
+    def _mean(self) -> Numbers:
         """The mean; zero, in the unit of sigma, when none was given."""
         return u.maybe_decimal(0.0 * u.get_unit(self.p.sigma)) if self.mean is None else self.p.mean
 
@@ -168,7 +169,7 @@ class WhiteNoise(Noise):
         unit="any",
     )
 
-    def update(self) -> Any:
+    def update(self) -> Numbers:
         """The next sample, shape (batch..., in_size)."""
         steps_per_ms = u.maybe_decimal(u.ms / time_step(self._owner))
         return self._mean() + self.p.sigma * (steps_per_ms**0.5 * self.standard_normal())
@@ -191,13 +192,13 @@ class OUProcess(Noise):
 
     x: HiddenState = state("present value", unit=None, start="init")
 
-    def _initial(self, rng: Any) -> dict[str, Any]:
+    def _initial(self, rng: brainstate.random.RandomState | None) -> dict[str, Numbers]:
         zero = u.math.zeros((*(self._batch or ()), *self.varshape), dtype=default_dtype())
         spread = self._drawn(rng) / 2**0.5 if self.start == "stationary" else zero
         base = self._mean() if self.init is None else self._from(self.init, rng)
         return {"x": base + self.p.sigma * spread}
 
-    def update(self) -> Any:
+    def update(self) -> Numbers:
         """The next sample, shape (batch..., in_size)."""
         p, mean = self.p, self._mean()
         decay = u.maybe_decimal(time_step(self._owner) / p.tau)
@@ -223,7 +224,7 @@ class BrownianNoise(Noise):
 
     x: HiddenState = state("present value, less the mean", unit=None, start="init")
 
-    def _initial(self, rng: Any) -> dict[str, Any]:
+    def _initial(self, rng: brainstate.random.RandomState) -> dict[str, Any]:
         return {"x": self._from(self.init, rng)}
 
     def update(self) -> Any:
@@ -247,7 +248,7 @@ def _mix(z: jax.Array, factor: jax.Array) -> jax.Array:
     return total
 
 
-def _factor(what: str, n: int, given: Any, is_covariance: bool) -> np.ndarray:
+def _factor(what: str, n: int, given: object, is_covariance: bool) -> np.ndarray:
     """The checked factor of a covariance, from either."""
     given = numbers(what, given)
     if u.get_unit(given).dim != u.DIMENSIONLESS:

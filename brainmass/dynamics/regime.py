@@ -15,6 +15,7 @@ import brainunit as u
 import numpy as np
 
 from brainmass._common.checks import is_traced
+from brainmass._common.typing import ArrayLike
 
 __all__ = ["LargestStep", "default_method", "longest_step", "warn_of_large_step"]
 
@@ -65,17 +66,17 @@ class LargestStep:
 
 
 # Written with numpy: the table of a class is made on import, which must not start JAX.
-def _in_ms(time: Any) -> np.ndarray:
+def _in_ms(time: ArrayLike) -> np.ndarray:
     if not isinstance(time, u.Quantity):
         return np.asarray(time, float)
     return np.asarray(time.mantissa, float) * (time.unit.magnitude / u.ms.magnitude)
 
 
-def _least_time(time: Any) -> float:
+def _least_time(time: ArrayLike) -> float:
     return float(_in_ms(time).min())
 
 
-def _least_inverse(rate: Any) -> float:
+def _least_inverse(rate: ArrayLike) -> float:
     per_ms = (
         rate if not isinstance(rate, u.Quantity) else np.asarray(rate.mantissa) * (rate.unit.magnitude * u.ms.magnitude)
     )

@@ -13,6 +13,6 @@ import brainstate
 __all__ = ["through_rows"]
 
 
-def through_rows(step: Callable[[Any], Any], rows: Any) -> Any:
+def through_rows(step: Callable[[Any], Any], rows: object) -> Any:
     """Call `step` on one row after the other; what it returns, stacked along the first axis."""
     return brainstate.transform.for_loop(step, rows)

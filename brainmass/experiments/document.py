@@ -160,7 +160,7 @@ class Document:
         return f"{shown}\n1 problem in {self.path}: nothing was run."
 
     # --- files that it names ------------------------------------------------------------------------------------------
-    def file(self, path: Path, name: Any) -> Any:
+    def file(self, path: Path, name: object) -> Any:
         """The path of a file or folder that is named relative to this file; its sha256 is kept."""
         if not isinstance(name, str):
             return self.complain(path, f"{self.call(path)} must be the name of a file, but is {show(name)}.")

@@ -40,7 +40,7 @@ class Fit:
         self.optimizer = self._optimizer(self.options.get("optimizer"))
         self.fitter = self._fitter()
 
-    def _space(self, given: Mapping[str, Any]) -> dict[str, Any]:
+    def _space(self, given: Mapping[str, object]) -> dict[str, object]:
         """How each parameter is fitted, checked by itself."""
         if not given and "fit" in self.document.data:
             self.document.complain(("fit",), "[fit] needs the table [fit.search_space], of what is fitted.")
@@ -68,7 +68,7 @@ class Fit:
         is_pair = isinstance(how, np.ndarray | u.Quantity | list) and len(how) == 2
         return (how[0], how[1]) if is_pair else how
 
-    def _optimizer(self, given: Any) -> Any:
+    def _optimizer(self, given: object) -> Any:
         """Several optimisers of optax as a chain of them."""
         path = ("fit", "optimizer")
         if isinstance(given, dict):

@@ -26,10 +26,10 @@ def json_schema() -> dict[str, Any]:
     }
 
 
-def _table(table: Table) -> dict[str, Any]:
+def _table(table: Table) -> dict[str, object]:
     """A table, with those within it."""
     inner = {name.rpartition(".")[2]: x for name, x in TABLES.items() if name.rpartition(".")[0] == table.name}
-    schema: dict[str, Any] = {
+    schema: dict[str, object] = {
         "type": "object",
         "description": table.says,
         "properties": {key.name: _key(key) for key in table.keys} | {name: _table(x) for name, x in inner.items()},
@@ -41,11 +41,11 @@ def _table(table: Table) -> dict[str, Any]:
     return schema | _models(table) if table.name == "model" else schema
 
 
-def _key(key: Key) -> dict[str, Any]:
+def _key(key: Key) -> dict[str, object]:
     return {**key.kind.json, "description": key.meaning}
 
 
-def _models(table: Table) -> dict[str, Any]:
+def _models(table: Table) -> dict[str, object]:
     """The classes that there are, each with its own keys."""
     models = catalogue()["model"]
     uses = {info.name: info.use_case for info in brainmass.list_models()}
@@ -64,7 +64,7 @@ def _models(table: Table) -> dict[str, Any]:
     return {"properties": properties, "allOf": cases, "oneOf": [{"required": ["type"]}, {"required": ["file"]}]}
 
 
-def _arguments(model: Any) -> dict[str, Any]:
+def _arguments(model: Any) -> dict[str, object]:
     """The parameters of a model with their meaning, and its other arguments."""
     names = [name for name in inspect.signature(model).parameters if name not in ("in_size", "name")]
     specs = model._params

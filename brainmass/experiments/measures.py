@@ -11,6 +11,7 @@ import brainunit as u
 
 from brainmass import objectives
 from brainmass._common.messages import show
+from brainmass._common.typing import Array, Numbers
 from brainmass.experiments.document import WRONG
 from brainmass.experiments.experiment import Experiment
 from brainmass.experiments.places import Path
@@ -27,7 +28,7 @@ def _of_objectives(returned: str, *first: str) -> dict[str, Any]:
 
 
 def _reduction(name: str) -> Any:
-    def reduction(x: Any, axis: int | None = None) -> Any:
+    def reduction(x: Array, axis: int | None = None) -> Any:
         return getattr(u.math, name)(x, axis=axis)
 
     reduction.__name__ = name
@@ -54,7 +55,7 @@ class Measure:
         """The objective, from a prediction and data to a number; None where there is none."""
         return SCORES[self.type](**self.arguments) if self.type in SCORES else None
 
-    def __call__(self, result: Any) -> Any:
+    def __call__(self, result: Any) -> Numbers:
         recorded = result[self.of]
         if self.band is not None:
             first, second = result.times[self.of][:2]
@@ -70,7 +71,7 @@ class Measures:
 
     by_name: Mapping[str, Measure]
 
-    def __call__(self, result: Any) -> dict[str, Any]:
+    def __call__(self, result: object) -> dict[str, Any]:
         return {name: measure(result) for name, measure in self.by_name.items()}
 
 
@@ -111,7 +112,7 @@ def read_measure(experiment: Experiment, path: Path, given: Any, *, is_loss: boo
     return measure
 
 
-def _band(experiment: Experiment, path: Path, given: Mapping[str, Any], of: str) -> Any:
+def _band(experiment: Experiment, path: Path, given: Mapping[str, object], of: str) -> Any:
     """The band of which the phases are taken; None where the monitor records phases."""
     document = experiment.document
     if "band" in given:
@@ -129,7 +130,7 @@ def _band(experiment: Experiment, path: Path, given: Mapping[str, Any], of: str)
     )
 
 
-def _recording(experiment: Experiment, path: Path, given: Mapping[str, Any]) -> Any:
+def _recording(experiment: Experiment, path: Path, given: Mapping[str, object]) -> Any:
     """The name of the monitor that it is about."""
     document = experiment.document
     if "of" not in given:

@@ -167,10 +167,10 @@ class _Scan:
         return bisect_right(self.starts, position)
 
 
-def paths_of(value: Any, path: Path = ()) -> dict[Path, Any]:
+def paths_of(value: object, path: Path = ()) -> dict[Path, Any]:
     """All that a document holds, by path: what `find_places` finds places for."""
     inner = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
-    found: dict[Path, Any] = {path: value} if path else {}
+    found: dict[Path, object] = {path: value} if path else {}
     for key, x in inner:
         found |= paths_of(x, (*path, key))
     return found

@@ -12,6 +12,7 @@ from typing import Any
 import brainunit as u
 
 import brainmass
+from brainmass._common.typing import Array
 
 __all__ = ["TABLES", "Key", "Kind", "Table"]
 
@@ -26,11 +27,11 @@ class Kind:
     json: Mapping[str, Any]
 
 
-def _is_time(x: Any) -> bool:
+def _is_time(x: Array) -> bool:
     return isinstance(x, u.Quantity) and x.unit.has_same_dim(u.ms) and x.ndim == 0
 
 
-def _is_int(x: Any) -> bool:
+def _is_int(x: Array) -> bool:
     return isinstance(x, int) and not isinstance(x, bool)
 
 

@@ -62,7 +62,7 @@ class Sweep:
         values = {name: maker.value(path, x) for name, (path, x) in written.items()}
         found, design = self.experiment.held, self.options.get("design", "grid")
 
-        def check(one: dict[str, Any]) -> Any:
+        def check(one: dict[str, object]) -> Any:
             return as_design(found, one if isinstance(design, str) else self._drawn(design, one), "grid")
 
         for name, x in values.items():

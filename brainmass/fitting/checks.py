@@ -14,6 +14,7 @@ import numpy as np
 from brainmass._common.checks import flag, function, instance, is_function, is_traced, items, number, whole
 from brainmass._common.messages import Argument, argument_error, show
 from brainmass._common.paths import as_path
+from brainmass._common.typing import ArrayLike, Numbers
 from brainmass.simulation.simulator import Simulator
 
 __all__ = ["callbacks_of", "check_finite", "check_model", "orders_of"]
@@ -32,7 +33,7 @@ def callbacks_of(owner: str, callbacks: Any) -> list[Callable[[Any], Any]]:
     return [function(f"{what}, each of them,", callback) for callback in items(what, callbacks, "functions")]
 
 
-def check_finite(what: str, tree: Any) -> None:
+def check_finite(what: str, tree: Numbers) -> None:
     """Refuse what is not made of finite numbers."""
     for leaf in jax.tree.leaves(tree):
         if is_traced(leaf):
@@ -44,7 +45,7 @@ def check_finite(what: str, tree: Any) -> None:
             raise argument_error(what, "must be finite", "holds NaN or infinity")
 
 
-def orders_of(owner: str, steps: str, n: Any, given: dict[str, Any]) -> dict[str, Any]:
+def orders_of(owner: str, steps: str, n: ArrayLike, given: dict[str, object]) -> dict[str, Any]:
     """How a fit is to go: `steps` is the argument for the number `n` of them, `given` are the others by name."""
     checks = {
         "patience": whole,

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from brainmass._common.messages import Argument, argument_error, show
+from brainmass._common.typing import Array, ArrayLike, Numbers
 from brainmass.dynamics.checks import check_param_value
 from brainmass.dynamics.declared import WithRows
 from brainmass.dynamics.fields import real
@@ -72,11 +73,11 @@ class Coordinate:
             self._set_box(self.value(low + margin), self.value(high - margin))
 
     # --- between the solver and the model -----------------------------------------------------------------------------
-    def value(self, numbers: Any) -> Any:
+    def value(self, numbers: Numbers) -> Numbers:
         numbers = jnp.asarray(numbers, self.dtype)
         return u.Quantity(numbers, unit=self.unit) if isinstance(self.like, u.Quantity) else numbers
 
-    def at(self, place: Any) -> Any:
+    def at(self, place: Numbers) -> Numbers:
         """The value at a place from 0 (low) to 1 (high)."""
         place = place.reshape(self.shape)
         if self.log:
@@ -84,14 +85,14 @@ class Coordinate:
             return self.value(jnp.exp((1 - place) * np.log(self.low) + place * np.log(self.high)))
         return self.value((1 - place) * self.low + place * self.high)
 
-    def place(self, value: Any) -> np.ndarray:
+    def place(self, value: Numbers) -> np.ndarray:
         numbers = np.clip(np.asarray(u.Quantity(value).to_decimal(self.unit), float), self.low, self.high)
         low, high = self.low, self.high
         if self.log:
             numbers, low, high = np.log(numbers), np.log(low), np.log(high)
         return np.ravel((numbers - low) / (high - low))
 
-    def kept_within(self, raw: Any) -> Any:
+    def kept_within(self, raw: Numbers) -> Array:
         """A value before its transform, moved to the nearest end where it lies beyond."""
         low, high = self.kept
         value = self.transform.forward(raw)
@@ -103,19 +104,19 @@ class Coordinate:
             raw = u.math.where(value > self.value(high), self.transform.inverse(self.value(high)), raw)
         return raw
 
-    def draws(self, key: Any, n: int) -> Any:
+    def draws(self, key: object, n: int) -> Any:
         """Values drawn from the prior; those beyond the bounds are moved to them."""
         assert self.prior is not None
         values = self.value(u.Quantity(self.prior.sample(key, (n, *self.shape))).to_decimal(self.unit))
         low, high = self.kept
         return u.math.clip(values, None if low is None else self.value(low), None if high is None else self.value(high))
 
-    def stored(self, raw: Any) -> Any:
+    def stored(self, raw: Numbers) -> Numbers:
         """What the parameter of the model stores, for numbers that were fitted."""
         raw = self.sharing.spread(raw)
         return raw if self.transform is self._own else self._own.inverse(self.transform.forward(raw))
 
-    def log_density(self, value: Any) -> Any:
+    def log_density(self, value: Numbers) -> Numbers:
         """Of the prior, else evenly within the bounds (in the logarithm where these say so)."""
         numbers = u.Quantity(value).to_decimal(self.unit)
         inside = True if self.free.bounds is None else jnp.all((numbers >= self.low) & (numbers <= self.high))
@@ -171,7 +172,7 @@ class Coordinate:
             ) from error
 
     # --- checks -------------------------------------------------------------------------------------------------------
-    def _check_transform(self, whole: Any) -> None:
+    def _check_transform(self, whole: Array) -> None:
         kind = type(self.transform).__name__
         if not all(np.isfinite(u.get_mantissa(x)).all() for x in (self.start, self.transform.forward(self.start))):
             raise argument_error(self.what, f"is {show(self.like)}, which its transform {kind} cannot give")
@@ -181,14 +182,14 @@ class Coordinate:
         if not same or not np.allclose(u.get_mantissa(one), u.get_mantissa(other), rtol=1e-3, atol=1e-6):
             raise argument_error(self.what, f"cannot be shared: its transform {kind} does not act on each number alone")
 
-    def _set_box(self, low: Any, high: Any) -> None:
+    def _set_box(self, low: ArrayLike, high: ArrayLike) -> None:
         self.low, self.high = self._checked(low), self._checked(high)
         if not (self.low < self.high).all():
             raise argument_error(self.what, "must go from low to high", f"is from {low} to {high}")
         if self.log and not (self.low > 0).all():
             raise argument_error(self.what, "must have bounds > 0 for a logarithmic scale", f"low is {low}")
 
-    def _checked(self, bound: Any) -> np.ndarray:
+    def _checked(self, bound: Numbers) -> np.ndarray:
         check_param_value(self.path, self._spec, self.like, bound, what=self.what)
         value = np.asarray(u.Quantity(bound).to_decimal(self.unit), float)
         if not np.isfinite(value).all():

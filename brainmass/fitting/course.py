@@ -13,6 +13,7 @@ import jax
 import numpy as np
 
 from brainmass._common.progress import progress_bar
+from brainmass._common.typing import Array, Numbers, Pytree
 from brainmass.fitting.outcome import FitStep
 from brainmass.fitting.saved import Saved, leaves_of, with_leaves
 
@@ -75,14 +76,14 @@ class Step:
 
     def __init__(
         self,
-        losses: Any,
+        losses: Numbers,
         place: Any,
-        key: Any,
+        key: Numbers,
         params: Callable[[Any], dict[str, Any]] = lambda place: {},
         *,
         told: Any = None,
-        norms: Any = None,
-        sizes: Any = None,
+        norms: Numbers = None,
+        sizes: Numbers = None,
         several: bool = False,
     ):
         self.losses = np.atleast_1d(np.asarray(losses, float))
@@ -98,15 +99,15 @@ class Step:
         return float(self.losses[self.best])
 
     @property
-    def place(self) -> Any:
+    def place(self) -> Pytree:
         """Where that was."""
         return self._of_best(self._places)
 
-    def params(self) -> dict[str, Any]:
+    def params(self) -> dict[str, Pytree]:
         """The parameters that callbacks are told."""
         return self._params(self._of_best(self._places if self._told is None else self._told))
 
-    def _of_best(self, places: Any) -> Any:
+    def _of_best(self, places: dict[str, Array]) -> dict[str, Array]:
         return jax.tree.map(lambda x: x[self.best], places) if self._several else places
 
 
@@ -139,7 +140,7 @@ class Course:
         )
 
     @property
-    def number(self) -> Any:
+    def number(self) -> Numbers:
         """Of the key of the next step."""
         return np.uint32(self.n_done if self.orders.fresh_noise else 0)
 
@@ -149,7 +150,7 @@ class Course:
             self._bar.update(self.n_done)
         return self
 
-    def __exit__(self, *error: Any) -> None:
+    def __exit__(self, *error: object) -> None:
         if self._bar is not None:
             self._bar.close()
         if self.orders.checkpoint is not None and self.n_done:
@@ -234,7 +235,7 @@ class Course:
         elif loss < self.best_loss:
             self.best, self.best_loss, self.best_key = step.place, loss, step.key
 
-    def chosen(self) -> tuple[float, Any, Any]:
+    def chosen(self) -> tuple[float, Numbers, Numbers]:
         """The lowest loss, with its place and key."""
         best = self.best_loss, self.best, self.best_key
         return self.last if self.last[0] < best[0] else best
@@ -274,14 +275,14 @@ class Course:
     def write(self, path: Path) -> None:
         Saved(self.problem, self.snapshot()).write(path)
 
-    def arrays(self) -> dict[str, Any]:
+    def arrays(self) -> dict[str, Pytree]:
         """What was noted, for a file."""
         out = {"losses": np.asarray(self.losses), "histories": np.asarray(self.histories)}
         out |= {"norms": np.asarray(self.norms), "marks": np.asarray([self.best_loss, self._anchor, self._anchor_step])}
         out |= {"largest": np.asarray(self._largest)} | leaves_of("best", self.best)
         return out if self.best_key is None else out | {"best_key": np.asarray(self.best_key)}
 
-    def restore(self, arrays: dict[str, Any], like: Any) -> None:
+    def restore(self, arrays: dict[str, Numbers], like: Any) -> None:
         self.losses, self.histories = arrays["losses"].tolist(), list(arrays["histories"])
         self.norms, self._largest = arrays["norms"].tolist(), float(arrays["largest"])
         self.best_loss, self._anchor, anchor_step = arrays["marks"].tolist()

@@ -65,7 +65,7 @@ class Fixed:
     """A parameter that stays as it is, even one given with `fit=True`."""
 
 
-def described(given: Mapping[str, Any] | None) -> dict[str, Free | Fixed]:
+def described(given: Mapping[str, object] | None) -> dict[str, Free | Fixed]:
     """The descriptions that a user wrote, by name."""
     if given is None:
         return {}
@@ -80,7 +80,7 @@ def described(given: Mapping[str, Any] | None) -> dict[str, Free | Fixed]:
     return {name: _as_free(name, what) for name, what in given.items()}
 
 
-def _as_free(name: str, given: Any) -> Free | Fixed:
+def _as_free(name: str, given: object) -> Free | Fixed:
     what = Argument("search_space", "Fitter", entry=name, more=f", for the parameter `{name}`,")
     if isinstance(given, Fixed):
         return given

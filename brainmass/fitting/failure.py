@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from brainmass._common.random import fold_at_once
+from brainmass._common.typing import Numbers
 from brainmass.fitting.course import Given
 from brainmass.fitting.problem import Problem
 from brainmass.fitting.rows import Rows
@@ -46,7 +47,7 @@ def of_loss(problem: Problem, given: Given) -> Failure:
     return Failure(f"{where}All states of the run are finite: it is what is made of them that gives no number.")
 
 
-def _of_row(given: Given, i: Any) -> tuple[Any, Any]:
+def _of_row(given: Given, i: object) -> tuple[Any, Any]:
     return fold_at_once(given.key, i), given.target.row(i)
 
 
@@ -54,7 +55,7 @@ def of_gradient(problem: Problem, given: Given) -> Failure:
     """By bisection: the last step whose own gradient is no number, and of which state and region."""
     probe = Probe()
 
-    def loss(theta: Any, cut: Any, nudge: Any) -> Any:
+    def loss(theta: Numbers, cut: object, nudge: Any) -> Any:
         probe.cut, probe.nudge = cut, nudge
         with context.within(probe=probe):
             return problem.loss(theta, given.fixed, given.key, given.target)
@@ -79,7 +80,7 @@ def of_gradient(problem: Problem, given: Given) -> Failure:
     return Failure(f"{text} Backwards in time it is first so in the step from {time}{_element(at(low)[1])}.")
 
 
-def _element(states: dict[str, Any]) -> str:
+def _element(states: dict[str, object]) -> str:
     for path, slope in states.items():
         if not _finite(slope):
             region = np.argwhere(~np.isfinite(np.asarray(slope)))[0]
@@ -87,5 +88,5 @@ def _element(states: dict[str, Any]) -> str:
     return ""
 
 
-def _finite(tree: Any) -> bool:
+def _finite(tree: object) -> bool:
     return all(np.isfinite(np.asarray(x)).all() for x in jax.tree.leaves(tree))

@@ -18,7 +18,7 @@ from brainmass._common.foreign import tree
 from brainmass._common.messages import Argument, argument_error, show
 from brainmass._common.paths import as_path
 from brainmass._common.random import as_key
-from brainmass._common.typing import Monitors, PathLike, Period, RunInputs, Seed, Time
+from brainmass._common.typing import Array, Monitors, Numbers, PathLike, Period, RunInputs, Seed, Time
 from brainmass.dynamics.module import Closed, fixed
 from brainmass.fitting.checks import callbacks_of, check_finite, check_model, orders_of
 from brainmass.fitting.course import Course, Given, Orders
@@ -132,7 +132,7 @@ class Fitter(Closed):
         backend: str = "grad",
         callbacks: Callable[[FitStep], Any] | Sequence[Callable[[FitStep], Any]] | None = None,
         transient: Period | None = None,
-        search_space: Mapping[str, Any] | None = None,
+        search_space: Mapping[str, object] | None = None,
         n_starts: int = 1,
         popsize: int | None = None,
         mode: str = "reverse",
@@ -189,7 +189,7 @@ class Fitter(Closed):
 
     def fit(
         self,
-        target: Any = None,
+        target: Numbers = None,
         n_steps: int | None = None,
         *,
         verbose: bool = False,
@@ -201,7 +201,7 @@ class Fitter(Closed):
         resume: PathLike | None = None,
         checkpoint: PathLike | None = None,
         checkpoint_every: float = 60.0,
-        data: Any = None,
+        data: object = None,
         batch: int | None = None,
     ) -> FitResult:
         """Fit, and leave the model with the best parameters seen.
@@ -256,14 +256,14 @@ class Fitter(Closed):
 
     def _arranged(
         self,
-        target: Any = None,
+        target: Numbers = None,
         n_steps: int | None = None,
         *,
-        seed: Any = 0,
+        seed: Seed = 0,
         data: Any = None,
         batch: Any = None,
         **how: Any,
-    ) -> tuple[Orders, Inventory, SearchSpace, Given, Any]:
+    ) -> tuple[Orders, Inventory, SearchSpace, Given, object]:
         """What a fit goes by; all errors there are before its first step."""
         minimises = isinstance(self._solver, Minimize)
         if n_steps is None:
@@ -301,13 +301,13 @@ class Fitter(Closed):
         self._problem.check(structure, *given, many=self._solver.many)
         return dataclasses.replace(orders, fresh_noise=fresh, batch=batch), found, space, given, structure
 
-    def save(self, path: Any) -> None:
+    def save(self, path: object) -> None:
         """Write the last fit to a file, from which `fit(..., resume=path)` goes on bit for bit."""
         if self._last is None:
             raise ValueError("Fitter.save needs a fit to save: call fit first, or fit(..., checkpoint=path).")
         self._last.write(as_path(path, Argument("path", "Fitter.save")))
 
-    def log_prior(self, values: Mapping[str, Any]) -> Any:
+    def log_prior(self, values: Mapping[str, object]) -> Array:
         """The log density of values of the parameters that are fitted, of which all have a prior or bounds.
 
         Bounds count as an even density within them, in the logarithm with `log`. One number where regions share it.
@@ -323,13 +323,13 @@ class Fitter(Closed):
             )
         return space.log_density(by_path)
 
-    def sample_prior(self, seed: Any, n: int) -> dict[str, Any]:
+    def sample_prior(self, seed: Seed, n: int) -> dict[str, Any]:
         """`n` draws of each parameter that is fitted, from what `log_prior` is the density of."""
         space = self._space(self._problem.inventory())
         space.check_for_density()
         return ByPath(space.sample(as_key(seed), whole(Argument("n", "sample_prior"), n)))
 
-    def check_gradient(self, target: Any = None, *, seed: Any = 0, step: float | None = None) -> GradientCheck:
+    def check_gradient(self, target: Numbers = None, *, seed: Any = 0, step: float | None = None) -> GradientCheck:
         """Compare the gradient with finite differences at the present values, along one direction per parameter.
 
         Parameters
@@ -354,7 +354,7 @@ class Fitter(Closed):
         number = self._problem.look(found, search_space=self._described, dt=brainstate.environ.get("dt", default=None))
         return found.structure, str(shapes_of(given.theta)), number
 
-    def _given(self, found: Inventory, space: SearchSpace, target: Any, seed: Any) -> Given:
+    def _given(self, found: Inventory, space: SearchSpace, target: Numbers, seed: Seed) -> Given:
         # Arguments of the compiled step, not constants in it: a second fit, after model.w = 0.4, need not compile.
         fixed = {path: x for path, x in found.raw().items() if path not in space.sides}
         return Given(space.start, fixed, as_key(seed), target)
@@ -369,7 +369,7 @@ class Fitter(Closed):
                 example="loss_fn=lambda model: rmse(predict(model), target).",
             )
 
-    def _as_predicted(self, target: Any) -> Any:
+    def _as_predicted(self, target: Numbers) -> Array | None:
         """Data in the form of what they are compared with."""
         return target if self._recorded is None else self._recorded.against(target)
 
@@ -379,7 +379,7 @@ class Fitter(Closed):
         self._solver.check(space)
         return space
 
-    def _describe(self, found: Inventory, given: Given, space: SearchSpace, fresh: bool | None) -> dict[str, Any]:
+    def _describe(self, found: Inventory, given: Given, space: SearchSpace, fresh: bool | None) -> dict[str, object]:
         return {
             "parameters": shapes_of(given.theta),
             "back end": self.backend,
@@ -403,7 +403,7 @@ class Fitter(Closed):
         # The rest of what a run is made with is told by `Recorded.describe`.
         return {"monitors": "predict/monitors", "inputs": "predict/inputs", "objective": "objective"}
 
-    def _explain(self, course: Course, given: Given, what: str, place: Any, key: Any) -> str:
+    def _explain(self, course: Course, given: Given, what: str, place: dict[str, Array], key: Numbers) -> str:
         """Where the last step went wrong."""
         target, batch = given.target, course.orders.batch
         if batch is not None:
@@ -415,7 +415,7 @@ class Fitter(Closed):
             self._failure = Failure(f"A closer look at it ended with {type(error).__name__}: {error}")
         return self._failure.text
 
-    def _finish(self, course: Course, found: Inventory, given: Given, structure: Any, raw: Any) -> FitResult:
+    def _finish(self, course: Course, found: Inventory, given: Given, structure: object, raw: object) -> FitResult:
         best, prediction = given.theta, None
         best_loss, place, key = course.chosen()
         if key is not None:
@@ -438,7 +438,7 @@ class Fitter(Closed):
             bounds=self._problem.space.bounds(),
         )
 
-    def _predict(self, course: Course, best: Any, given: Given, key: Any, structure: Any) -> Any:
+    def _predict(self, course: Course, best: Any, given: Given, key: Numbers, structure: Any) -> Numbers:
         """What the best parameters give; a warning tells of states that left their bounds there."""
         predict = self._predictions.setdefault(structure, jax.jit(lambda *args: self._problem.predicted(*args)))
         if not isinstance(given.target, Rows):
@@ -452,7 +452,7 @@ class Fitter(Closed):
         return prediction
 
 
-def _check_functions(loss_fn: Any, predict: Any, objective: Any, run: Mapping[str, Any]) -> None:
+def _check_functions(loss_fn: Callable | None, predict: Any, objective: object, run: Mapping[str, object]) -> None:
     """What does not belong to a fit of a function is refused."""
     given = (loss_fn is not None, predict is not None, objective is not None)
     if given not in [(True, False, False), (False, True, True), (False, True, False)]:
@@ -470,7 +470,7 @@ def _check_functions(loss_fn: Any, predict: Any, objective: Any, run: Mapping[st
         )
 
 
-def _recorded(simulator: Simulator, run: Mapping[str, Any], objective: Any, backend: str) -> Recorded:
+def _recorded(simulator: Simulator, run: Mapping[str, object], objective: Any, backend: str) -> Recorded:
     """The run of a fit that makes it itself."""
     if run["duration"] is None or (objective is None and backend != "optimistix"):
         raise ValueError(
@@ -481,7 +481,7 @@ def _recorded(simulator: Simulator, run: Mapping[str, Any], objective: Any, back
     return Recorded(simulator, run, objective)
 
 
-def _simulator_of(dt: Any, subject: Subject) -> Simulator:
+def _simulator_of(dt: Numbers, subject: Subject) -> Simulator:
     return Simulator(subject.model, dt)
 
 

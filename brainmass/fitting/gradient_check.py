@@ -59,7 +59,7 @@ def compare_gradients(problem: Problem, given: Given, step: float | None) -> Gra
         h = (precision ** (1 / 3) if step is None else step) * max(1e-3, float(jnp.abs(flat).max()))
 
         def difference(
-            h: float, path: str = path, flat: Any = flat, unravel: Any = unravel, signs: Any = signs
+            h: float, path: str = path, flat: object = flat, unravel: Any = unravel, signs: Any = signs
         ) -> float:
             up, down = flat + h * signs, flat - h * signs
             ends = [float(loss({**given.theta, path: unravel(x)}, *rest)) for x in (up, down)]

@@ -28,7 +28,7 @@ _OPTIONS = {
 }
 
 
-def check_options(backend: str, optimizer: Any, options: Mapping[str, Any]) -> None:
+def check_options(backend: str, optimizer: object, options: Mapping[str, object]) -> None:
     one_of(Argument("mode", "Fitter"), options["mode"], ("reverse", "forward"))
     whole(Argument("n_starts", "Fitter"), options["n_starts"])
     if options["popsize"] is not None:
@@ -49,7 +49,7 @@ def check_options(backend: str, optimizer: Any, options: Mapping[str, Any]) -> N
                 )
 
 
-def _is_given(value: Any, absent: Any) -> bool:
+def _is_given(value: object, absent: object) -> bool:
     return value is not None and not (isinstance(value, int | str) and value == absent)
 
 

@@ -14,6 +14,7 @@ from brainmass._common.display import number, page, table
 from brainmass._common.extras import import_io
 from brainmass._common.messages import Argument, show
 from brainmass._common.paths import as_path, target_path
+from brainmass._common.typing import Numbers
 from brainmass.dynamics.module import Closed
 from brainmass.fitting.description import Bounds
 from brainmass.simulation.inventory import ByPath
@@ -92,16 +93,16 @@ class FitResult(Closed):
         *,
         backend: str,
         best_loss: float,
-        best_params: dict[str, Any],
-        history: Any,
+        best_params: dict[str, Numbers],
+        history: Numbers,
         n_steps: int,
-        prediction: Any = None,
+        prediction: Numbers = None,
         optimizer: Any = None,
-        raw: Any = None,
+        raw: object = None,
         model: Any = None,
-        histories: Any = None,
-        grad_norms: Any = None,
-        divergence: Any = None,
+        histories: Numbers = None,
+        grad_norms: Numbers = None,
+        divergence: object = None,
         bounds: Mapping[str, Bounds] | None = None,
         provenance: Mapping[str, str] | None = None,
     ):
@@ -147,7 +148,7 @@ class FitResult(Closed):
     def to_xarray(self) -> Any:
         """An `xarray.Dataset`: losses over steps, each parameter with its unit, the prediction if it is one array."""
         xarray = import_io("xarray")
-        variables: dict[str, Any] = {"loss": ("step", np.asarray(self.history), {})}
+        variables: dict[str, object] = {"loss": ("step", np.asarray(self.history), {})}
         if np.ndim(self.histories) == 2:
             variables["losses"] = (("step", "start"), np.asarray(self.histories), {})
         if self.grad_norms is not None:

@@ -14,6 +14,7 @@ from jax.scipy.stats import norm
 
 from brainmass._common.checks import flag, instance, numbers
 from brainmass._common.messages import Argument, argument_error, show
+from brainmass._common.typing import Numbers
 from brainmass.dynamics.module import Closed, fixed
 
 __all__ = ["LogNormal", "Normal", "Prior"]
@@ -55,7 +56,7 @@ class Prior(Closed):
         self.unit = instance(what("unit"), unit, u.Unit, "a unit", example="unit=u.mV")
         self.distribution, self.log = distribution, flag(what("log"), log)
 
-    def log_density(self, value: Any) -> Any:
+    def log_density(self, value: Numbers) -> Any:
         """The sum over the numbers of `value` of the logarithm of their density."""
         return jnp.sum(self.distribution.log_prob(self._numbers(value)))
 
@@ -63,7 +64,7 @@ class Prior(Closed):
         """Draws of this shape, with the unit of the prior; `key` is that of JAX."""
         return self._value(self.distribution.sample(key, shape))
 
-    def quantile(self, p: Any) -> Any:
+    def quantile(self, p: Numbers) -> Any:
         """The value below which lies the share `p` of the distribution."""
         return self._value(_quantile(self.distribution, p))
 
@@ -72,7 +73,7 @@ class Prior(Closed):
         ends = _support(self.distribution)
         return (-np.inf, np.inf) if ends is None else ends
 
-    def residuals(self, value: Any) -> Any:
+    def residuals(self, value: object) -> Any:
         """Numbers whose squares add up to the negative log density, but for a constant; None where there are none."""
         residuals = getattr(self.distribution, "residuals", None)
         return None if residuals is None else residuals(self._numbers(value))
@@ -82,10 +83,10 @@ class Prior(Closed):
         probes = [np.asarray(self.distribution.sample(np.array([0, i], np.uint32), ())).tolist() for i in range(3)]
         return [type(self.distribution).__name__, str(self.unit), str(probes)]
 
-    def _numbers(self, value: Any) -> Any:
+    def _numbers(self, value: object) -> Any:
         return u.Quantity(value).to_decimal(self.unit)
 
-    def _value(self, numbers: Any) -> Any:
+    def _value(self, numbers: object) -> Any:
         return numbers if self.unit.is_unitless else u.Quantity(numbers, unit=self.unit)
 
 
@@ -98,7 +99,7 @@ class Normal(Prior):
         One for all numbers of the parameter, or one for each; `std` > 0, with the unit of the mean.
     """
 
-    def __init__(self, mean: Any, std: Any):
+    def __init__(self, mean: Numbers, std: Numbers):
         unit, mean, std = _numbers("Normal", mean=mean, std=std)
         super().__init__(_Gauss(mean, std), unit)
 
@@ -114,7 +115,7 @@ class LogNormal(Prior):
         Standard deviation of the logarithm, > 0: with 0.1, two thirds lie within about ten percent of the median.
     """
 
-    def __init__(self, median: Any, spread: Any):
+    def __init__(self, median: Any, spread: object):
         unit, median = _numbers("LogNormal", median=median)
         _, _, spread = _numbers("LogNormal", of_log=0.0, spread=spread)
         if not (median > 0).all():
@@ -123,19 +124,19 @@ class LogNormal(Prior):
 
 
 class _Gauss:
-    def __init__(self, mean: Any, std: Any):
+    def __init__(self, mean: Numbers, std: Numbers):
         self.mean, self.std = mean, std
 
-    def log_prob(self, x: Any) -> Any:
+    def log_prob(self, x: Numbers) -> Any:
         return norm.logpdf(x, self.mean, self.std)
 
-    def icdf(self, p: Any) -> Any:
+    def icdf(self, p: Numbers) -> Any:
         return norm.ppf(p, self.mean, self.std)
 
     def sample(self, key: Any, shape: tuple[int, ...]) -> Any:
         return self.mean + self.std * jax.random.normal(key, shape)
 
-    def residuals(self, x: Any) -> Any:
+    def residuals(self, x: Numbers) -> Any:
         # Solvers of least squares make the sum of squares small: z²/2 is the negative log density.
         return (x - self.mean) / self.std / np.sqrt(2)
 
@@ -143,20 +144,20 @@ class _Gauss:
 class _LogGauss:
     support = SimpleNamespace(lower_bound=0.0, upper_bound=np.inf)
 
-    def __init__(self, mean: Any, std: Any):
+    def __init__(self, mean: Numbers, std: Numbers):
         self.mean, self.std, self.of_log = mean, std, _Gauss(mean, std)
 
-    def log_prob(self, x: Any) -> Any:
+    def log_prob(self, x: Numbers) -> Any:
         # d(log x)/dx = 1/x: a density per logarithm is one per number after division by x.
         return self.of_log.log_prob(jnp.log(x)) - jnp.log(x)
 
-    def icdf(self, p: Any) -> Any:
+    def icdf(self, p: Numbers) -> Any:
         return jnp.exp(self.of_log.icdf(p))
 
     def sample(self, key: Any, shape: tuple[int, ...]) -> Any:
         return jnp.exp(self.of_log.sample(key, shape))
 
-    def residuals(self, x: Any) -> Any:
+    def residuals(self, x: Numbers) -> Any:
         """By completing the square: the density is highest where the logarithm is mean - std²."""
         return (jnp.log(x) - self.mean + self.std**2) / self.std / np.sqrt(2)
 

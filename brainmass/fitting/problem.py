@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from operator import attrgetter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import brainunit as u
 import jax
@@ -19,6 +19,7 @@ from brainmass._common.checks import is_traced
 from brainmass._common.messages import Argument, argument_error, show
 from brainmass._common.random import fold, keys_from
 from brainmass._common.same import Pictures, environment
+from brainmass._common.typing import Array, Numbers, Pytree
 from brainmass.fitting.rows import Rows
 from brainmass.fitting.space import SearchSpace
 from brainmass.simulation import context
@@ -27,6 +28,9 @@ from brainmass.simulation.inventory import ByPath, Inventory, Template, Values, 
 from brainmass.simulation.ownership import Owner, trainable_within
 from brainmass.simulation.program import note_given
 from brainmass.simulation.watch import Told, listening
+
+if TYPE_CHECKING:
+    from brainmass.dynamics.node import NeuralMassDynamics
 
 __all__ = ["Problem", "call", "norm"]
 
@@ -44,7 +48,7 @@ class Problem:
         subject: Any,
         loss_fn: Callable[..., Any] | None,
         predict: Callable[..., Any] | None,
-        objective: Callable[..., Any] | None,
+        objective: Callable | None,
         transient: int = 0,
         mode: str = "reverse",
         horizon: Any = None,
@@ -57,7 +61,7 @@ class Problem:
         self._checked: set[Any] = set()
         self._pictures, self._things = Pictures("fit"), {}
 
-    def look(self, found: Inventory, **more: Any) -> int:
+    def look(self, found: Inventory, **more: object) -> int:
         """A number that stays the same as long as the functions of the user are, and what they read."""
         functions = {"loss_fn": self._loss_fn, "predict": self.predicting, "objective": self._objective, **more}
         self._things = {**found.others, **functions, "brainstate.environ": environment()}
@@ -86,7 +90,7 @@ class Problem:
         """Whether a prediction is compared with a target, which `loss_fn` does not get."""
         return self._loss_fn is None
 
-    def loss(self, theta: Values, fixed: Values, key: Any, target: Any, plain: bool = False) -> Any:
+    def loss(self, theta: Values, fixed: Values, key: Numbers, target: Numbers, plain: bool = False) -> Numbers:
         """The loss; of rows the mean. Priors and regularisations are added once."""
         compared, penalty = self._compared(theta, fixed, key, target, plain)
         compared = u.get_mantissa(compared)
@@ -94,20 +98,20 @@ class Problem:
         # are.
         return (jnp.mean(compared, axis=0) if isinstance(target, Rows) else compared) + penalty
 
-    def losses(self, theta: Values, fixed: Values, key: Any, rows: Rows) -> Any:
+    def losses(self, theta: Values, fixed: Values, key: Numbers, rows: Rows) -> Array:
         """That of each row."""
         compared, penalty = self._compared(theta, fixed, key, rows, False)
         return u.get_mantissa(compared) + penalty
 
-    def residuals(self, theta: Values, fixed: Values, key: Any, target: Any, plain: bool = False) -> Any:
+    def residuals(self, theta: Values, fixed: Values, key: Numbers, target: object, plain: bool = False) -> Numbers:
         """What the objective gives, or how far the prediction is from the target, as one row of numbers; priors too."""
         compared, _ = self._compared(theta, fixed, key, target, plain)
         return jnp.concatenate([jnp.ravel(u.get_mantissa(compared)), *self.space.residuals(theta, plain)])
 
-    def predicted(self, theta: Values, fixed: Values, key: Any, target: Any) -> tuple[Any, list[Told]]:
+    def predicted(self, theta: Values, fixed: Values, key: Numbers, target: Rows | None) -> tuple[Any, list[Told]]:
         """What the model predicts, for each row where there are rows, and what its runs tell of their states."""
 
-        def one(key: Any, data: Any) -> Any:
+        def one(key: jax.Array, data: Array | None) -> Pytree:
             with self.calling(), listening() as told:
                 model = self.hand(self.on(theta, fixed, False)[0])
                 given = self._prediction if self._loss_fn is None else lambda *args: self._given(*args)[1]
@@ -117,7 +121,7 @@ class Problem:
             return one(key, None)
         return jax.vmap(lambda i: one(fold(key, i), target.row(i)[1]))(target.which)
 
-    def value_and_grad(self, loss: Callable[..., Any]) -> Callable[..., tuple[Any, Any]]:
+    def value_and_grad(self, loss: Callable) -> Callable[..., tuple[Any, Any]]:
         """`loss` and its gradient in the first argument, in the mode of this fit."""
         return jax.value_and_grad(loss) if self.mode == "reverse" else _forward(loss)
 
@@ -130,7 +134,9 @@ class Problem:
         _, bound = self.on(theta, self.inventory().raw(), False)
         return ByPath((path, bound.params[path].value()) for path in theta)
 
-    def check(self, structure: Any, theta: Values, fixed: Values, key: Any, target: Any, many: bool = False) -> None:
+    def check(
+        self, structure: object, theta: Values, fixed: Values, key: Numbers, target: Numbers, many: bool = False
+    ) -> None:
         """That the loss can be worked out and is one number, or, with `many`, numbers."""
         leaves, tree = jax.tree.flatten((theta, fixed, target))
         sort = structure, tree, tuple((np.shape(x), jnp.result_type(x)) for x in leaves)
@@ -141,7 +147,9 @@ class Problem:
             raise ValueError(f"The loss must be one number, but has shape {shape}: reduce it, e.g. by its mean.")
         self._checked.add(sort)
 
-    def compared(self, theta: Values, fixed: Values, key: Any, target: Any, data: Any, plain: bool) -> Any:
+    def compared(
+        self, theta: Values, fixed: Values, key: Numbers, target: Numbers, data: object, plain: bool
+    ) -> Numbers:
         """What the objective gives, without rows or of one of them."""
         copy, found = self.on(theta, fixed, plain)
         with self.owning(found):
@@ -160,13 +168,15 @@ class Problem:
         with context.within(owner=owner):
             yield
 
-    def _given(self, model: Any, key: Any, data: Any) -> tuple[Any, Any]:
+    def _given(self, model: Any, key: Numbers, data: Any) -> tuple[Pytree, Pytree]:
         """What `loss_fn` gives: the loss, and what comes with it, or None."""
         given = _call(self._loss_fn, model, key, data)  # type: ignore[arg-type]
         self._gives_more = isinstance(given, tuple) and len(given) == 2
         return given if self._gives_more else (given, None)
 
-    def _compared(self, theta: Values, fixed: Values, key: Any, target: Any, plain: bool) -> tuple[Any, Any]:
+    def _compared(
+        self, theta: Values, fixed: Values, key: jax.Array, target: Numbers, plain: bool
+    ) -> tuple[Numbers, Numbers]:
         with context.within(horizon=self.horizon), self.calling():
             if isinstance(target, Rows):
                 # the noise of a row is its own, whichever others are in its batch
@@ -185,11 +195,11 @@ class Problem:
         self.space.put(theta, found, plain)
         return copy, found
 
-    def _prediction(self, handed: Any, key: Any, data: Any) -> Any:
+    def _prediction(self, handed: NeuralMassDynamics, key: Array, data: Numbers) -> Array:
         prediction = _call(self.predicting, handed, key, data)  # type: ignore[arg-type]
         return jax.tree.map(lambda x: x[self._transient :], prediction) if self._transient else prediction
 
-    def against(self, prediction: Any, target: Any) -> Any:
+    def against(self, prediction: Numbers, target: Numbers) -> Numbers:
         """What the objective makes of a prediction."""
         try:
             return prediction - target if self._objective is None else self._objective(prediction, target)
@@ -203,18 +213,18 @@ class Problem:
             ) from error
 
 
-def norm(tree: Any) -> Any:
+def norm(tree: Pytree) -> Numbers:
     """Euclidean, over all numbers of a tree, whatever their units."""
     return jnp.sqrt(sum(jnp.sum(x**2) for x in jax.tree.leaves(tree)))
 
 
-def _forward(loss: Callable[..., Any]) -> Callable[..., tuple[Any, Any]]:
+def _forward(loss: Callable) -> Callable[..., tuple[Any, Any]]:
     """One directional derivative for each number in the first argument."""
 
-    def value_and_grad(theta: Any, *rest: Any) -> tuple[Any, Any]:
+    def value_and_grad(theta: jax.Array, *rest: object) -> tuple[Array, Array]:
         flat, unravel = ravel_pytree(theta)
 
-        def along(direction: Any) -> tuple[Any, Any]:
+        def along(direction: jax.Array) -> tuple[Numbers, Numbers]:
             return jax.jvp(lambda x: loss(unravel(x), *rest), (flat,), (direction,))
 
         # side by side in all directions, and the run itself, which depends on none of them, once
@@ -252,7 +262,7 @@ def _positional(function: Callable[..., Any]) -> int:
     return sum(p.default is p.empty or p.name == "key" for p in given)
 
 
-def _shapes(tree: Any) -> Any:
+def _shapes(tree: Array) -> Any:
     if isinstance(tree, Mapping | list | tuple):
         return show(jax.tree.map(np.shape, tree, is_leaf=lambda x: isinstance(x, u.Quantity)))
     return u.math.shape(tree)

@@ -10,6 +10,7 @@ import jax
 import numpy as np
 
 from brainmass._common.messages import Argument, argument_error, show, suggestion
+from brainmass._common.typing import Array, Numbers, Pytree
 from brainmass.dynamics.noise import Noise
 from brainmass.fitting.saved import digest
 from brainmass.forward.observer import Observer
@@ -47,7 +48,7 @@ class Recorded:
     objective : callable, mapping of them, or None
     """
 
-    def __init__(self, simulator: Simulator, settings: Mapping[str, Any], objective: Any):
+    def __init__(self, simulator: Simulator, settings: Mapping[str, Any], objective: object):
         monitors = as_monitors(settings["monitors"], simulator.model)
         inputs = _as_mapping(settings["inputs"], simulator.model)
         self.dt = simulator.dt
@@ -60,14 +61,14 @@ class Recorded:
         self.inputs = {port: _kept(x) for port, x in inputs.items() if not _is_module(x)}
 
     @staticmethod
-    def subject_of(simulator: Simulator, settings: Mapping[str, Any]) -> Subject:
+    def subject_of(simulator: Simulator, settings: Mapping[str, object]) -> Subject:
         """What such a run has parameters in."""
         inputs = _as_mapping(settings["inputs"], simulator.model)
         modules = {port: x for port, x in inputs.items() if _is_module(x)}
         return Subject(simulator.model, as_monitors(settings["monitors"], simulator.model), modules)
 
     def __call__(self, subject: Subject) -> Any:
-        observers: Mapping[str, Any] = subject.observers
+        observers: Mapping[str, object] = subject.observers
         monitors = {
             name: Monitor(observers[name] if name in observers else what, every, source)
             for name, (what, every, source) in self.monitors.items()
@@ -76,7 +77,7 @@ class Recorded:
         result = run(**self.times, monitors=monitors, inputs=self.inputs | subject.inputs)
         return {name: result[name] for name in self.compared} if len(self.compared) > 1 else result[self.compared[0]]
 
-    def against(self, target: Any) -> Any:
+    def against(self, target: Numbers) -> Any:
         """Data in the form of the prediction: by name, or of the one monitor."""
         several = len(self.compared) > 1
         if isinstance(target, Mapping) or (several and self.by_name):
@@ -99,7 +100,7 @@ class Recorded:
         return "" if time is None else f"{float(time.to_decimal(u.ms)):.9g}"
 
 
-def as_objective(objective: Any, monitors: Any) -> Any:
+def as_objective(objective: object, monitors: object) -> Any:
     """One function of prediction and target: of a mapping the sum, each of what its monitor records and its data."""
     if not isinstance(objective, Mapping):
         return objective
@@ -117,13 +118,13 @@ def as_objective(objective: Any, monitors: Any) -> Any:
                 kind=TypeError,
             )
 
-    def total(prediction: Mapping[str, Any], target: Any) -> Any:
+    def total(prediction: Mapping[str, object], target: Array) -> Any:
         return sum(function(prediction[name], target[name]) for name, function in objective.items())
 
     return total
 
 
-def _check_names(argument: str, of: str, given: Any, known: Any, all_of: bool = True) -> None:
+def _check_names(argument: str, of: str, given: object, known: Pytree, all_of: bool = True) -> None:
     """That a mapping has the names of the monitors that are compared."""
     if not isinstance(given, Mapping):
         raise argument_error(
@@ -142,25 +143,25 @@ def _check_names(argument: str, of: str, given: Any, known: Any, all_of: bool = 
         raise argument_error(Argument(argument, of), f"lacks {', '.join(missing)}")
 
 
-def _as_mapping(inputs: Any, model: Any) -> dict[str, Any]:
+def _as_mapping(inputs: Pytree, model: Any) -> dict[str, object]:
     if inputs is None or isinstance(inputs, Mapping):
         return dict(inputs or {})
     return {getattr(model, "node", model)._ports[0]: inputs}
 
 
-def _is_module(x: Any) -> bool:
+def _is_module(x: Numbers) -> bool:
     return isinstance(x, Drive | Noise | Observer)
 
 
-def _unless_module(what: Any) -> Any:
+def _unless_module(what: object) -> Any:
     return type(what).__name__ if _is_module(what) else what
 
 
-def _kept(x: Any) -> Any:
+def _kept(x: Numbers) -> Any:
     """Numbers as they are now, whatever becomes of the array that they were given in."""
     return x if callable(x) else jax.tree.map(np.array, x)
 
 
-def _words(what: Any) -> str:
+def _words(what: object) -> str:
     named = what if what is None or isinstance(what, str) else getattr(what, "__qualname__", type(what).__qualname__)
     return str(named)

@@ -9,6 +9,7 @@ import numpy as np
 
 from brainmass._common.checks import is_whole
 from brainmass._common.messages import Argument, argument_error, show
+from brainmass._common.typing import Numbers, Pytree
 
 __all__ = ["Rows", "as_rows", "chunks", "minibatch"]
 
@@ -20,11 +21,11 @@ class Rows(NamedTuple):
     target: Any
     data: Any
 
-    def row(self, i: Any) -> tuple[Any, Any]:
+    def row(self, i: Numbers) -> tuple[Pytree, Pytree]:
         return jax.tree.map(lambda x: x[i], (self.target, self.data))
 
 
-def as_rows(target: Any, data: Any, batch: int | None) -> Any:
+def as_rows(target: Numbers, data: object, batch: int | None) -> Numbers:
     """All rows; the target itself where there are none."""
     if data is None and batch is None:
         return target
@@ -49,7 +50,7 @@ def as_rows(target: Any, data: Any, batch: int | None) -> Any:
     return Rows(np.arange(n, dtype=np.int32), *as_arrays)
 
 
-def minibatch(rows: Rows, words: Any, step: int, size: int) -> Rows:
+def minibatch(rows: Rows, words: Numbers, step: int, size: int) -> Rows:
     """The rows of a step: those of all steps, one after the other, go through one random order after another.
 
     They follow from the seed and the number of the step alone.

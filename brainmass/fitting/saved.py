@@ -15,6 +15,7 @@ import numpy as np
 
 from brainmass._common.archive import Archive
 from brainmass._common.messages import Argument, argument_error
+from brainmass._common.typing import Pytree
 
 __all__ = ["Saved", "digest", "leaves_of", "shapes_of", "with_leaves"]
 
@@ -38,7 +39,7 @@ class Saved:
             return cls(content["problem"], arrays)
 
     @classmethod
-    def read_for(cls, path: Path, problem: dict[str, Any]) -> Saved:
+    def read_for(cls, path: Path, problem: dict[str, object]) -> Saved:
         """The file, which must be one of this very problem."""
         saved, present = cls.read(path), json.loads(json.dumps(problem))
         for what in dict.fromkeys([*present, *saved.problem]):
@@ -52,7 +53,7 @@ class Saved:
         return saved
 
 
-def shapes_of(tree: Any) -> Any:
+def shapes_of(tree: Pytree) -> dict[str, str]:
     """Shape, precision and unit of the arrays of a mapping, by name."""
     leaves = jax.tree.flatten_with_path(tree, is_leaf=lambda x: isinstance(x, u.Quantity))[0]
     return {
@@ -61,7 +62,7 @@ def shapes_of(tree: Any) -> Any:
     }
 
 
-def digest(tree: Any) -> str:
+def digest(tree: Pytree) -> str:
     """A short text that differs for different numbers."""
     total = hashlib.sha256(json.dumps(shapes_of(tree)).encode())
     for leaf in jax.tree.leaves(tree):
@@ -69,11 +70,11 @@ def digest(tree: Any) -> str:
     return total.hexdigest()[:16]
 
 
-def leaves_of(name: str, tree: Any) -> dict[str, np.ndarray]:
+def leaves_of(name: str, tree: Pytree) -> dict[str, np.ndarray]:
     return {f"{name}/{i}": np.asarray(leaf) for i, leaf in enumerate(jax.tree.leaves(tree))}
 
 
-def with_leaves(name: str, like: Any, arrays: dict[str, np.ndarray]) -> Any:
+def with_leaves(name: str, like: Pytree, arrays: dict[str, np.ndarray]) -> Any:
     """A tree built as another one, of stored arrays."""
     leaves, tree = jax.tree.flatten(like)
     return jax.tree.unflatten(tree, [jnp.asarray(arrays[f"{name}/{i}"]) for i in range(len(leaves))])

@@ -8,6 +8,7 @@ import brainunit as u
 import numpy as np
 
 from brainmass._common.messages import argument_error, show
+from brainmass._common.typing import Numbers
 
 __all__ = ["Sharing"]
 
@@ -44,7 +45,7 @@ class Sharing:
         _, first, group = np.unique(labels, return_index=True, return_inverse=True)
         self._group, self._count = np.argsort(np.argsort(first))[group.reshape(-1)], len(first)
 
-    def mean(self, whole: Any) -> Any:
+    def mean(self, whole: Numbers) -> Numbers:
         """What is fitted in place of the present values: their mean for each group."""
         if self._group is None:
             return whole if self._count == 0 or not self._shape else u.math.mean(whole)
@@ -52,7 +53,7 @@ class Sharing:
             return u.math.stack([whole] * self._count)  # type: ignore[operator]
         return u.math.stack([u.math.mean(whole[self._group == i]) for i in range(self._count)])  # type: ignore[arg-type]
 
-    def spread(self, x: Any) -> Any:
+    def spread(self, x: Numbers) -> Numbers:
         """For every region the number that it takes."""
         if self._group is not None:
             return x[self._group]

@@ -14,6 +14,7 @@ from jax.flatten_util import ravel_pytree
 
 from brainmass._common.messages import Argument, argument_error
 from brainmass._common.random import fold_at_once
+from brainmass._common.typing import ArrayLike, Numbers
 from brainmass.fitting.coordinate import Coordinate
 from brainmass.fitting.description import Bounds, Fixed, Free, fitted_paths
 from brainmass.simulation.inventory import Inventory, Values
@@ -65,7 +66,7 @@ class SearchSpace:
         return {path: side.kept_within(theta[path]) for path, side in self.sides.items()}
 
     # --- priors -------------------------------------------------------------------------------------------------------
-    def penalty(self, theta: Values, found: Inventory, plain: bool) -> Any:
+    def penalty(self, theta: Values, found: Inventory, plain: bool) -> ArrayLike:
         """What regularisations and priors add to the loss."""
         total, values = 0.0, self.after(theta, plain)
         for path, side in self.sides.items():
@@ -103,7 +104,7 @@ class SearchSpace:
             )
 
     # --- draws and places ---------------------------------------------------------------------------------------------
-    def sample(self, key: Any, n: int) -> Values:
+    def sample(self, key: object, n: int) -> Values:
         """`n` values of each parameter that has a prior or, evenly, bounds."""
         within = {path: side for path, side in self.sides.items() if side.prior is None and side.low is not None}
         # All at once from one generator; priors draw each from a key of its name, so that one more changes no other.
@@ -115,22 +116,22 @@ class SearchSpace:
         }
         return jax.vmap(lambda z: self._at(within, z))(jnp.asarray(places)) | drawn
 
-    def draws(self, key: Any, n: int) -> list[Values]:
+    def draws(self, key: object, n: int) -> list[Values]:
         """Stored values: drawn as above, else as they are."""
         values = self.sample(key, n)
         stored = {path: jax.vmap(self.sides[path].transform.inverse)(x) for path, x in values.items()}
         return [self.start | {path: x[i] for path, x in stored.items()} for i in range(n)]
 
-    def at(self, place: Any) -> Values:
+    def at(self, place: Numbers) -> Values:
         """Values, after their transforms, at a place in the unit cube."""
         # A place is one row: the numbers of the first parameter, then those of the second, as `place` lines them up.
         return self._at(self.sides, place)
 
-    def _at(self, sides: Mapping[str, Coordinate], place: Any) -> Values:
+    def _at(self, sides: Mapping[str, Coordinate], place: Numbers) -> Values:
         parts = np.cumsum([side.size for side in sides.values()])[:-1]
         return {path: side.at(z) for (path, side), z in zip(sides.items(), jnp.split(place, parts), strict=False)}
 
-    def stored(self, place: Any) -> Values:
+    def stored(self, place: Numbers) -> Values:
         """The same before their transforms."""
         return {path: self.sides[path].transform.inverse(value) for path, value in self.at(place).items()}
 
@@ -164,7 +165,7 @@ class Box:
         self.start, self.bounded = space.place(space.start), True
         self.values, self.stored = space.at, space.stored
 
-    def clip(self, place: Any) -> Any:
+    def clip(self, place: Numbers) -> Numbers:
         """The nearest place in the cube: some solvers look a little outside."""
         return np.clip(place, 0.0, 1.0)
 
@@ -196,14 +197,14 @@ class Stored:
         self.start, self.bounded = np.asarray(flat, float), False
         self.values = self.stored = lambda x: unravel(jnp.asarray(x, flat.dtype))
 
-    def clip(self, place: Any) -> Any:
+    def clip(self, place: Numbers) -> Numbers:
         return place
 
 
-def _arc(x: Any) -> Any:
+def _arc(x: Numbers) -> jax.Array:
     return (1 + jnp.sin(x)) / 2
 
 
-def _number(x: Any) -> Any:
+def _number(x: Numbers) -> Numbers:
     """Without its unit."""
     return getattr(x, "mantissa", x)

@@ -14,6 +14,7 @@ from braintools.init import Constant
 from brainmass._common.checks import one_of
 from brainmass._common.messages import Argument, argument_error
 from brainmass._common.times import time_step
+from brainmass._common.typing import Array, Numbers
 from brainmass.dynamics.checks import check_input_shape
 from brainmass.dynamics.fields import Domain, Initializer, Par, nonnegative, option, param, positive, state
 from brainmass.forward.observer import ScaledDrive
@@ -112,18 +113,18 @@ class BOLDSignal(ScaledDrive):
                 kind=TypeError,
             )
 
-    def __setattr__(self, key: str, value: Any) -> None:
+    def __setattr__(self, key: str, value: object) -> None:
         if self._closed:
             self._refuse_unused(key, self.output)
         super().__setattr__(key, value)
 
-    def derivative(self, y: tuple, t: Any, z: Any) -> tuple:
+    def derivative(self, y: tuple, t: object, z: Numbers) -> tuple:
         """Rates of change of (x, f, v, q), per second."""
         x, f, v, q = y
         dx, df, dv, dq = self._log_rates(y, z)
         return tuple(rate / u.second for rate in (dx, f * df, v * dv, q * dq))
 
-    def _log_rates(self, y: tuple, z: Any) -> tuple:
+    def _log_rates(self, y: tuple, z: Array) -> tuple:
         """Rates of change of (x, ln f, ln v, ln q), as plain numbers per second."""
         p = self.p
         k, gamma = plain_value(self.k, u.Hz), plain_value(self.gamma, u.Hz**2)
@@ -134,7 +135,7 @@ class BOLDSignal(ScaledDrive):
         dx = z - k * x - gamma * (f - 1)
         return dx, x / f, (f - outflow) / (tau * v), (f * extraction / q - outflow / v) / tau
 
-    def update(self, z: Any) -> Any:
+    def update(self, z: Numbers) -> Numbers:
         """Advance one time step under the drive `z`, shape (batch..., regions); returns the signal."""
         z = self.as_drive(z)
         check_input_shape(self._owner, "z", z, u.math.shape(self.x.value))
@@ -147,7 +148,7 @@ class BOLDSignal(ScaledDrive):
             getattr(self, name).value = value
         return self.bold()
 
-    def _seconds(self) -> Any:
+    def _seconds(self) -> Numbers:
         """The time step in seconds, which is what a plain number of `brainstate.environ` is taken for."""
         dt = brainstate.environ.get("dt", default=None)
         if dt is None or isinstance(dt, u.Quantity):
@@ -159,7 +160,7 @@ class BOLDSignal(ScaledDrive):
         )
         return dt
 
-    def bold(self) -> Any:
+    def bold(self) -> Numbers:
         """The BOLD signal at the present state, as a fraction of the resting signal."""
         _, _, v, q = self.state_values().values()
         return self.bold_of(v, q)
@@ -181,7 +182,7 @@ class BOLDSignal(ScaledDrive):
         return 4.3 * cycles * p.rho, p.epsilon * decay * p.rho, 1 - p.epsilon
 
 
-def _moved(y: tuple, log_rates: tuple, h: Any) -> tuple:
+def _moved(y: tuple, log_rates: tuple, h: object) -> tuple:
     """The state after `h` seconds at these rates: x shifted, the positive quantities scaled."""
     dx, *others = log_rates
     return (y[0] + h * dx, *(value * u.math.exp(h * rate) for value, rate in zip(y[1:], others, strict=True)))

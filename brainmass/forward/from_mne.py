@@ -10,6 +10,7 @@ import numpy as np
 
 from brainmass._common.checks import is_traced
 from brainmass._common.messages import Argument, argument_error
+from brainmass._common.typing import Numbers
 
 __all__ = ["check_magnitude", "gain_of_forward", "is_forward"]
 
@@ -20,11 +21,13 @@ _SI: dict[str, Any] = {"eeg": u.volt / (u.amp * u.meter), "mag": u.tesla / (u.am
 _IN_SI = {"eeg": ((10.0, 1e7), (0.0, 1e7)), "mag": ((1e-9, 1e-3), (1e-9, 1.0))}
 
 
-def is_forward(given: Any) -> bool:
+def is_forward(given: object) -> bool:
     return isinstance(given, dict) and {"sol", "src", "source_ori"} <= given.keys()
 
 
-def gain_of_forward(owner: str, forward: Any, kind: str, parcels: Any, orientations: Any) -> tuple[Any, list[str]]:
+def gain_of_forward(
+    owner: str, forward: Any, kind: str, parcels: object, orientations: object
+) -> tuple[Any, list[str]]:
     """The lead field (regions, sensors) with its unit, and the names of the sensors."""
     if not is_forward(forward):
         raise argument_error(
@@ -50,7 +53,7 @@ def _is(channel: Any, kind: str) -> bool:
     return int(channel["kind"]) == _MEG and int(channel["unit"]) == _TESLA
 
 
-def _along(owner: str, forward: Any, gain: np.ndarray, orientations: Any) -> np.ndarray:
+def _along(owner: str, forward: Any, gain: np.ndarray, orientations: object) -> np.ndarray:
     """Of dipoles along one direction per source, (sensors, sources): by default the normal of the cortex."""
     n = int(forward["nsource"])
     if int(forward["source_ori"]) == _FIXED:
@@ -81,7 +84,7 @@ def _along(owner: str, forward: Any, gain: np.ndarray, orientations: Any) -> np.
     return np.einsum("msx,sx->ms", gain, normals)
 
 
-def _weights(owner: str, forward: Any, parcels: Any, n: int) -> np.ndarray:
+def _weights(owner: str, forward: object, parcels: object, n: int) -> np.ndarray:
     """Weights (sources, regions); a region is the mean of its sources."""
     if parcels is None:
         return np.eye(n)
@@ -115,7 +118,7 @@ def _members(forward: Any, label: Any) -> np.ndarray:
     )
 
 
-def check_magnitude(what: str, values: Any, unit: Any) -> None:
+def check_magnitude(what: str, values: Numbers, unit: Any) -> None:
     """Refuse plain numbers that are of the size of those in SI units, and are none in `unit`.
 
     In V/(A m) a dipole near the cortex is seen with 10 to 300 on the scalp, in T/(A m) with about 1e-5.

@@ -17,6 +17,7 @@ from jax.scipy.special import gammaln
 from brainmass._common.messages import Argument, argument_error
 from brainmass._common.precision import default_dtype
 from brainmass._common.times import milliseconds
+from brainmass._common.typing import Array, Numbers
 from brainmass.dynamics.checks import as_input
 from brainmass.dynamics.declared import WithRows
 from brainmass.dynamics.fields import Domain, Par, param, positive, setting
@@ -45,7 +46,7 @@ class HRFKernel(WithRows):
         default=20.0 * u.second, doc="time after which the response is taken to be over", domain=positive
     )
 
-    def _admitted(self, key: str, value: Any) -> Any:
+    def _admitted(self, key: str, value: Numbers) -> Any:
         if key == "duration":
             milliseconds(key, value, self._owner, positive=True)  # or an error of its kind
         value = super()._admitted(key, value)
@@ -54,12 +55,12 @@ class HRFKernel(WithRows):
             raise argument_error(what, "must be one number, or one for each region", f"has shape {shape}")
         return value
 
-    def shape_of(self, key: str, value: Any) -> tuple[int, ...] | None:
+    def shape_of(self, key: str, value: Numbers) -> tuple[int, ...] | None:
         n = self._count({name for name in self._params if name != key})
         return None if n is None else (n,)
 
     @abstractmethod
-    def __call__(self, t: Any) -> Any: ...
+    def __call__(self, t: Numbers) -> Numbers: ...
 
     @property
     def n_regions(self) -> int | None:
@@ -74,7 +75,7 @@ class HRFKernel(WithRows):
     def _duration(self) -> float:
         return milliseconds("duration", self.duration, self._owner, positive=True)
 
-    def _seconds(self, t: Any) -> Any:
+    def _seconds(self, t: Numbers) -> jax.Array:
         time = as_input(self._owner, "t", u.ms, t).to_decimal(u.second)
         time = jnp.asarray(time, default_dtype())
         return time if self.n_regions is None else time[..., None]
@@ -98,13 +99,13 @@ class FirstOrderVolterraHRFKernel(HRFKernel):
     )
     scaling: Par = param(default=1.0 / 3.0, doc="factor")
 
-    def __call__(self, t: Any) -> Any:
+    def __call__(self, t: Numbers) -> jax.Array:
         t = self._seconds(t)
         decay, elimination = 1 / (2 * plain_value(self.tau_s, u.second)), 1 / plain_value(self.tau_f, u.second**2)
         return jnp.where(t > 0, self.scaling.value() * _oscillation(jnp.maximum(t, 0), decay, elimination), 0.0)
 
 
-def _oscillation(t: Any, decay: Any, stiffness: Any) -> Any:
+def _oscillation(t: Numbers, decay: Any, stiffness: Any) -> jax.Array:
     """exp(-decay t) sin(wt)/w with w² = stiffness - decay², also where that is not positive."""
     square = stiffness - decay**2
     x = square * t**2
@@ -132,12 +133,12 @@ class GammaHRFKernel(HRFKernel):
     n: Par = param(default=3.0, doc="phase delay", domain=_shape)
     a: Par = param(default=0.1, doc="maximum")
 
-    def __call__(self, t: Any) -> Any:
+    def __call__(self, t: Numbers) -> Array:
         n = plain_value(self.n)
         return self.a.value() * _gamma(self._seconds(t) / plain_value(self.tau, u.second), n) / _gamma(n - 1, n)
 
 
-def _gamma(x: Any, n: Any) -> Any:
+def _gamma(x: Numbers, n: Any) -> jax.Array:
     """The gamma density x^(n-1) exp(-x) / Γ(n); zero for x <= 0."""
     safe = jnp.where(x > 0, x, 1.0)
     return jnp.where(x > 0, jnp.exp((n - 1) * jnp.log(safe) - safe - gammaln(n)), 0.0)
@@ -164,12 +165,12 @@ class DoubleExponentialHRFKernel(HRFKernel):
         default=40.0 * u.second, doc="time after which the response is taken to be over", domain=positive
     )
 
-    def __call__(self, t: Any) -> Any:
+    def __call__(self, t: Numbers) -> Array:
         t = self._seconds(t)
         return self.a.value() * jnp.where(t > 0, self._raw(t), 0.0) / self._raw(self._peak())
 
-    def _raw(self, t: Any) -> Any:
-        def oscillation(amplitude: Param, tau: Param, f: Param) -> Any:
+    def _raw(self, t: Numbers) -> Numbers:
+        def oscillation(amplitude: Param, tau: Param, f: Param) -> Array:
             return (
                 plain_value(amplitude)
                 * jnp.exp(-t / plain_value(tau, u.second))
@@ -178,7 +179,7 @@ class DoubleExponentialHRFKernel(HRFKernel):
 
         return oscillation(self.amp_1, self.tau_1, self.f_1) - oscillation(self.amp_2, self.tau_2, self.f_2)
 
-    def _peak(self) -> Any:
+    def _peak(self) -> jax.Array:
         """The time of the maximum: the best of a grid, improved by Newton's method.
 
         Its own derivative is not needed: the response is flat there.
@@ -209,6 +210,6 @@ class MixtureOfGammasHRFKernel(HRFKernel):
     l: Par = param(default=1.0, doc="rate, per s", domain=positive, unit=HERTZ)  # noqa: E741
     c: Par = param(default=0.4, doc="weight of the undershoot")
 
-    def __call__(self, t: Any) -> Any:
+    def __call__(self, t: Numbers) -> Array:
         x = plain_value(self.l, u.Hz) * self._seconds(t)
         return _gamma(x, plain_value(self.a_1)) - self.c.value() * _gamma(x, plain_value(self.a_2))

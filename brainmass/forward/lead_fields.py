@@ -20,6 +20,7 @@ from brainmass._common.checks import as_array, flag, instance, is_traced, items,
 from brainmass._common.foreign import Held, as_text, opened
 from brainmass._common.messages import Argument, argument_error, show
 from brainmass._common.precision import default_dtype
+from brainmass._common.typing import Array, Numbers
 from brainmass.dynamics.checks import as_input, as_param
 from brainmass.dynamics.declaration import population_shape
 from brainmass.dynamics.declared import Declared
@@ -83,7 +84,7 @@ class LeadFieldModel(LinearObserver):
         L: Any,
         sensor_unit: u.Unit = u.mV,
         dipole_unit: u.Unit = DIPOLE,
-        scale: Any = None,
+        scale: Numbers = None,
         noise_cov: Any = None,
         *,
         name: str | None = None,
@@ -95,7 +96,7 @@ class LeadFieldModel(LinearObserver):
         self.L, self.noise_cov = L, noise_cov
         self.sensors = _sensor_names(self._owner, L if sensors is None else sensors, self.M, sensors is None)
 
-    def _admitted(self, key: str, value: Any) -> Any:
+    def _admitted(self, key: str, value: Numbers) -> Any:
         if key in ("sensor_unit", "dipole_unit"):
             instance(Argument(key, self._owner), value, u.Unit, "a unit", example=f"{key}=u.mV")
         if key == "L" and (value is not None or self._closed):
@@ -104,11 +105,11 @@ class LeadFieldModel(LinearObserver):
             value = 1.0 * value
         return super()._admitted(key, value)
 
-    def shape_of(self, key: str, value: Any) -> tuple[int, ...] | None:
+    def shape_of(self, key: str, value: Numbers) -> tuple[int, ...] | None:
         return (self.R, self.M) if key == "L" else self.varshape
 
     @property
-    def unit(self) -> Any:  # pyright: ignore[reportIncompatibleVariableOverride]
+    def unit(self) -> Numbers:  # pyright: ignore[reportIncompatibleVariableOverride]
         return self.sensor_unit
 
     @property
@@ -127,7 +128,7 @@ class LeadFieldModel(LinearObserver):
         return int(size[-1])
 
     @property
-    def noise_cov(self) -> Any:
+    def noise_cov(self) -> Numbers:
         """The covariance of the noise, or None."""
         if self.noise_factor is None:
             return None
@@ -174,7 +175,7 @@ class LeadFieldModel(LinearObserver):
         spec = dataclasses.replace(self._params["L"], doc="lead field", units=(unit,))
         return as_param(self._owner, spec, given, wanted)
 
-    def _dipoles(self, x: Any) -> Any:
+    def _dipoles(self, x: Numbers) -> Numbers:
         """Dipole moments of the regions, as plain numbers in `dipole_unit`."""
         unit = u.get_unit(x)
         if self.scale is not None:
@@ -195,23 +196,23 @@ class LeadFieldModel(LinearObserver):
             )
         return moment.to_decimal(self.dipole_unit)
 
-    def _see(self, x: Any) -> Any:
+    def _see(self, x: Numbers) -> Numbers:
         L: Any = self.L.value()
         gain = L.to_decimal(self.sensor_unit / self.dipole_unit)
         return jnp.matmul(self._dipoles(x), gain, precision=lax.Precision.HIGHEST) * self.sensor_unit
 
-    def __call__(self, x: Any) -> Any:
+    def __call__(self, x: Numbers) -> Numbers:
         """What the sensors see, shape (..., sensors), of activity of shape (..., regions)."""
         seen = super().__call__(x)
         return seen if self.noise_factor is None else seen + self._noise(u.math.shape(seen))
 
-    def _noise(self, shape: tuple[int, ...]) -> Any:
+    def _noise(self, shape: tuple[int, ...]) -> Numbers:
         """Noise of the shape (..., sensors)."""
         factor: Any = self.noise_factor
         z = self._drawn(shape)
         return jnp.matmul(z, factor.value.T, precision=lax.Precision.HIGHEST) * self.sensor_unit
 
-    def _drawn(self, shape: tuple[int, ...]) -> Any:
+    def _drawn(self, shape: tuple[int, ...]) -> Numbers:
         """Standard normals: in a run those of this update."""
         if self._handed is None:
             return brainstate.random.DEFAULT.randn(*shape, dtype=default_dtype())
@@ -223,10 +224,10 @@ class LeadFieldModel(LinearObserver):
     def takes_key(self) -> bool:
         return self.noise_factor is not None
 
-    def _initial(self, rng: Any) -> dict[str, Any]:
+    def _initial(self, rng: brainstate.random.RandomState) -> dict[str, Any]:
         return {**super()._initial(rng), "updates": jnp.zeros(self._batch or (), jnp.int32)}
 
-    def update(self, nmm_obs_or_dipoles: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
+    def update(self, nmm_obs_or_dipoles: Any) -> Numbers:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Take in the activity of one step, shape (batch..., regions); returns what the sensors see of it.
 
         Without `init_state`, outside a run, it is the same as calling the model.
@@ -268,7 +269,7 @@ class LeadFieldModel(LinearObserver):
 
     # --- from vertices to regions -----------------------------------------------------------------------------------
     @staticmethod
-    def compress_vertex_leadfield(L_vertex_3V: Any, W_vertex_to_region_3VxR: Any) -> Any:
+    def compress_vertex_leadfield(L_vertex_3V: Any, W_vertex_to_region_3VxR: Any) -> Numbers:
         """The lead field of regions, shape (sensors, regions): transposed, it is the `L` of the constructor.
 
         From that of vertices with free orientation, (sensors, 3 vertices), and weights, (3 vertices, regions).
@@ -284,7 +285,7 @@ class LeadFieldModel(LinearObserver):
     @staticmethod
     def build_fixed_orientation_weights(
         normals_V3: Any, parcel_VxR: Any, area_weights_V: Any = None, *, interleaved: bool = False
-    ) -> Any:
+    ) -> Numbers:
         """Weights (3 vertices, regions) of dipoles along the normals of the vertices.
 
         Parameters
@@ -319,7 +320,7 @@ _REGIONS = ("region", "regions", "source", "sources")
 _SENSORS = ("sensor", "sensors", "channel", "channels", "electrode", "electrodes")
 
 
-def _is_open(values: Any) -> bool:
+def _is_open(values: Array) -> bool:
     """Whether it could as well be its transpose."""
     if isinstance(values, Param) or is_traced(u.get_mantissa(values)):
         return False
@@ -327,7 +328,7 @@ def _is_open(values: Any) -> bool:
     return numbers.ndim == 2 and numbers.shape[0] == numbers.shape[1] > 1 and not np.array_equal(numbers, numbers.T)
 
 
-def _as_matrix(what: str, given: Any, rows: tuple[str, ...], columns: tuple[str, ...], asked: bool = True) -> Any:
+def _as_matrix(what: str, given: Any, rows: tuple[str, ...], columns: tuple[str, ...], asked: bool = True) -> Numbers:
     """Lists and tables as arrays, turned round where the table says so; others as they are."""
     held = opened(what, as_array(given))
     dims = [str(dim).lower() for dim in held.dims]
@@ -409,7 +410,7 @@ class LeadfieldReadout(LinearObserver):
 
     def __init__(
         self,
-        lm: Any,
+        lm: Numbers,
         y0: Any,
         cy0: Any,
         normalize: bool | str = True,
@@ -429,16 +430,16 @@ class LeadfieldReadout(LinearObserver):
         self.unit = u.get_unit(self.y0.value()) if unit is None else unit
         self.check()
 
-    def shape_of(self, key: str, value: Any) -> tuple[int, ...] | None:
+    def shape_of(self, key: str, value: Numbers) -> tuple[int, ...] | None:
         sensors, regions = tuple(self.out_size), self.varshape  # pyright: ignore[reportArgumentType]
         return (*sensors, *regions) if key == "lm" else sensors
 
-    def _admitted(self, key: str, value: Any) -> Any:
+    def _admitted(self, key: str, value: Numbers) -> Any:
         if key == "lm" and value is not None:
             value = self._of_two_axes(value)
         return super()._admitted(key, value)
 
-    def _of_two_axes(self, lm: Any) -> Any:
+    def _of_two_axes(self, lm: Numbers) -> Any:
         what = Argument("lm", self._owner, "lead field")
         lm = _as_matrix(what, lm, rows=_SENSORS, columns=_REGIONS)
         shape = u.math.shape(lm.value() if isinstance(lm, Param) else lm)
@@ -460,7 +461,7 @@ class LeadfieldReadout(LinearObserver):
     def seen_shape(self) -> tuple[int, ...]:
         return tuple(self.out_size)  # pyright: ignore[reportArgumentType]
 
-    def normalize_leadfield(self, lm: Any) -> Any:
+    def normalize_leadfield(self, lm: Numbers) -> Numbers:
         """The lead field (sensors, regions) as it is used."""
         if self.normalize:
             squares = self.normalize == "l2"
@@ -476,17 +477,17 @@ class LeadfieldReadout(LinearObserver):
             lm = u.maybe_decimal(lm / (u.math.sqrt(total) if squares else total))
         return lm - u.math.mean(lm, axis=0, keepdims=True) if self.demean else lm
 
-    def prepare(self) -> Any:
+    def prepare(self) -> Numbers:
         """The normalised lead field, which a run computes once."""
         return self.normalize_leadfield(self.lm.value())
 
-    def _see(self, x: Any) -> Any:
+    def _see(self, x: Numbers) -> Numbers:
         lead = self.prepare() if self._prepared is None else self._prepared
         gain: Any = self.cy0.value()
         seen = u.maybe_decimal(gain * u.math.matmul(x, lead.T))
         return self._in_unit(seen) - as_input(self._owner, "y0", self.unit, self.y0.value())
 
-    def update(self, x: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
+    def update(self, x: Numbers) -> Numbers:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Take in the activity of one step, shape (batch..., regions); returns what the sensors see of it.
 
         Without `init_state`, outside a run, it is the same as calling the model, and so it is for a trajectory, which

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import brainunit as u
 
+from brainmass._common.typing import Numbers
 from brainmass.dynamics.declared import Declared
 from brainmass.dynamics.fields import Par, param
 
@@ -49,11 +50,11 @@ class Observer(Declared):
         return 0
 
     @abstractmethod
-    def update(self, z: Any) -> Any:
+    def update(self, z: Numbers) -> Numbers:
         """Take in the activity `z`, shape (batch..., regions); may return what is seen of it."""
 
     @abstractmethod
-    def signal(self) -> Any:
+    def signal(self) -> Numbers:
         """What is recorded at a sample."""
 
 
@@ -70,7 +71,7 @@ class ScaledDrive(Observer):
         kw_only=True,
     )
 
-    def as_drive(self, activity: Any) -> Any:
+    def as_drive(self, activity: Numbers) -> Numbers:
         """The activity as a plain number, of order 1."""
         drive = activity if self.scale is None else self.scale.value() * activity
         unit, given = u.get_unit(drive), u.get_unit(activity)

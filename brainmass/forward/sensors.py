@@ -11,6 +11,7 @@ import numpy as np
 
 from brainmass._common.foreign import Held
 from brainmass._common.messages import Argument, argument_error, show
+from brainmass._common.typing import Numbers
 from brainmass.forward.lead_fields import DIPOLE, LeadFieldModel
 
 __all__ = ["EEGLeadFieldModel", "MEGLeadFieldModel", "SEEGLeadFieldModel"]
@@ -36,14 +37,14 @@ class _Sensors(LeadFieldModel):
         noise_cov: Any = None,
         *,
         dipole_unit: u.Unit = DIPOLE,
-        scale: Any = None,
+        scale: Numbers = None,
         name: str | None = None,
         sensors: Sequence[str] | None = None,
     ):
         unit = self._sees if sensor_unit is _ITS_OWN else sensor_unit
         super().__init__(in_size, out_size, L, unit, dipole_unit, scale, noise_cov, name=name, sensors=sensors)
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
+    def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
         shown = inspect.signature(cls)
         # what a reader is shown is the unit itself
@@ -68,9 +69,9 @@ class SEEGLeadFieldModel(EEGLeadFieldModel):
     @classmethod
     def from_positions(
         cls,
-        contacts: Any,
-        regions: Any,
-        orientations: Any = None,
+        contacts: object,
+        regions: object,
+        orientations: object = None,
         *,
         conductivity: Any = 0.3 * (u.siemens / u.meter),
         **others: Any,
@@ -139,7 +140,7 @@ def _positions(owner: str, argument: str, given: Any) -> np.ndarray:
     return points
 
 
-def _directions(owner: str, given: Any, n: int) -> np.ndarray:
+def _directions(owner: str, given: object, n: int) -> np.ndarray:
     """Unit vectors."""
     vectors = np.asarray(given, float)
     if vectors.shape != (n, 3) or not (np.linalg.norm(vectors, axis=-1) > 0).all():

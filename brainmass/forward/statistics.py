@@ -6,6 +6,7 @@ from abc import abstractmethod
 from functools import partial
 from typing import Any, ClassVar
 
+import brainstate
 import brainunit as u
 import jax
 import jax.numpy as jnp
@@ -16,6 +17,7 @@ from brainmass._common.checks import as_array, is_traced, numbers, whole
 from brainmass._common.clock import Double
 from brainmass._common.messages import Argument, argument_error, show
 from brainmass._common.precision import default_dtype
+from brainmass._common.typing import Array, Numbers, Time
 from brainmass.dynamics.checks import check_input_shape
 from brainmass.dynamics.fields import option, state
 from brainmass.forward.observer import Observer, in_words, written
@@ -35,7 +37,7 @@ __all__ = [
 ]
 
 
-def _checked_time(what: str, time: Any) -> Any:
+def _checked_time(what: str, time: object) -> Numbers:
     time = as_array(time)
     if not u.get_unit(time).has_same_dim(u.ms):
         raise argument_error(what, "must be a time", f"is {show(time)}", "every=1 * u.ms.", kind=u.UnitMismatchError)
@@ -73,13 +75,13 @@ class Statistic(Observer):
     # stops at 2^24, and a sum of that many values no longer sees the next.
     _sums: ClassVar[tuple[str, ...]] = ()
 
-    def _initial(self, rng: Any) -> dict[str, Any]:
+    def _initial(self, rng: brainstate.random.RandomState) -> dict[str, Array]:
         batch, shapes = self._batch or (), self._shapes()
         shapes |= {f"{name}_rest": shapes[name] for name in self._sums}
         zeros = {name: jnp.zeros((*batch, *shape), default_dtype()) for name, shape in shapes.items()}
         return {"count": jnp.zeros((*batch, 1), jnp.int32), **zeros}
 
-    def _add(self, name: str, x: Any) -> None:
+    def _add(self, name: str, x: jax.Array) -> None:
         """Add to a sum."""
         total = self._sum(name) + x
         getattr(self, name).value, getattr(self, f"{name}_rest").value = total.value, total.rest
@@ -87,7 +89,7 @@ class Statistic(Observer):
     def _sum(self, name: str) -> Double:
         return Double(getattr(self, name).value, getattr(self, f"{name}_rest").value)
 
-    def _per_value(self, name: str, less: int = 0) -> Any:
+    def _per_value(self, name: str, less: int = 0) -> jax.Array:
         """A sum over the number of values, or so many less; zero where there are none."""
         count = jnp.maximum(self.count.value - less, 1).astype(default_dtype())
         total = getattr(self, name).value
@@ -97,7 +99,7 @@ class Statistic(Observer):
     def _shapes(self) -> dict[str, tuple[int, ...]]:
         """Shapes of the states, without batch."""
 
-    def update(self, z: Any) -> Any:
+    def update(self, z: Numbers) -> Numbers:
         """Take in a value, shape (batch..., regions)."""
         check_input_shape(self._owner, "z", z, (*(self.count.value.shape[:-1]), *self.varshape))
         if not u.get_unit(z).has_same_dim(self.unit):
@@ -112,10 +114,10 @@ class Statistic(Observer):
         self.count.value = self.count.value + 1
 
     @abstractmethod
-    def _enter(self, x: Any) -> None:
+    def _enter(self, x: Array) -> None:
         """Take in a plain value, before it is counted."""
 
-    def signal(self) -> Any:
+    def signal(self) -> Numbers:
         """The statistic of what has entered so far."""
         count = self.count.value
         if not is_traced(count) and np.any(np.asarray(count) < self.needed):
@@ -126,7 +128,7 @@ class Statistic(Observer):
         return self._statistic()
 
     @abstractmethod
-    def _statistic(self) -> Any: ...
+    def _statistic(self) -> Numbers: ...
 
 
 class Mean(Statistic):
@@ -144,10 +146,10 @@ class Mean(Statistic):
     def _shapes(self) -> dict[str, tuple[int, ...]]:
         return {"total": self.varshape}
 
-    def _enter(self, x: Any) -> None:
+    def _enter(self, x: jax.Array) -> None:
         self._add("total", x)
 
-    def _statistic(self) -> Any:
+    def _statistic(self) -> Numbers:
         return u.maybe_decimal(self._per_value("total") * self.unit)
 
 
@@ -169,20 +171,20 @@ class Covariance(Mean):
     def _shapes(self) -> dict[str, tuple[int, ...]]:
         return {"total": self.varshape, "product": 2 * self.varshape}
 
-    def _enter(self, x: Any) -> None:
+    def _enter(self, x: jax.Array) -> None:
         before = x - self._per_value("total")
         super()._enter(x)
         after = x - self._per_value("total", less=-1)
         self._add("product", before[..., :, None] * after[..., None, :])
 
-    def _statistic(self) -> Any:
+    def _statistic(self) -> Numbers:
         return u.maybe_decimal(self._per_value("product", less=1) * self.unit**2)
 
 
 class FunctionalConnectivity(Covariance):
     """The Pearson correlation over time, shape (batch..., regions, regions); 0 where a region is constant."""
 
-    def _statistic(self) -> Any:
+    def _statistic(self) -> jax.Array:
         return correlation_of_products(self.product.value)
 
 
@@ -211,13 +213,13 @@ class OrderParameter(Statistic):
     def _shapes(self) -> dict[str, tuple[int, ...]]:
         return {"total": (1,), "square": (1,)}
 
-    def _enter(self, x: Any) -> None:
+    def _enter(self, x: Numbers) -> None:
         r = mean_resultant_length(x)[..., None]
         before = r - self._per_value("total")
         self._add("total", r)
         self._add("square", before * (r - self._per_value("total", less=-1)))
 
-    def _statistic(self) -> Any:
+    def _statistic(self) -> Numbers:
         return self._per_value("total")[..., 0]
 
 
@@ -227,7 +229,7 @@ class Metastability(OrderParameter):
     Reference: Shanahan 2010, Chaos 20:013108.
     """
 
-    def _statistic(self) -> Any:
+    def _statistic(self) -> jax.Array:
         return jnp.sqrt(jnp.maximum(self._per_value("square"), 0.0))[..., 0]
 
 
@@ -247,7 +249,7 @@ class _Windowed(Statistic):
     def _shapes(self) -> dict[str, tuple[int, ...]]:
         return {"recent": (self.window, *self.varshape)}
 
-    def _enter(self, x: Any) -> None:
+    def _enter(self, x: Numbers) -> None:
         recent = self.recent.value
         self.recent.value = jnp.concatenate([recent[..., 1:, :], x[..., None, :]], axis=-2)
         # Batches count in step: what one lane does, all do.
@@ -260,7 +262,7 @@ class _Windowed(Statistic):
             getattr(self, name).value = value
 
     @abstractmethod
-    def _take(self, kept: dict[str, Any], number: Any) -> dict[str, Any]:
+    def _take(self, kept: dict[str, object], number: object) -> dict[str, object]:
         """What is kept after the window of this number."""
 
 
@@ -291,7 +293,7 @@ class WelchSpectrum(_Windowed):
         return self.window - self.window // 2
 
     @property
-    def frequencies(self) -> Any:
+    def frequencies(self) -> Time:
         """Those of the spectrum, in Hz."""
         return np.fft.rfftfreq(self.window, self._period) * u.Hz
 
@@ -302,11 +304,11 @@ class WelchSpectrum(_Windowed):
     def _shapes(self) -> dict[str, tuple[int, ...]]:
         return {**super()._shapes(), "total": (self.window // 2 + 1, *self.varshape)}
 
-    def _take(self, kept: dict[str, Any], number: Any) -> dict[str, Any]:
+    def _take(self, kept: dict[str, object], number: object) -> dict[str, object]:
         total = Double(kept["total"], kept["total_rest"]) + periodogram(self.recent.value, self._period)
         return {"total": total.value, "total_rest": total.rest}
 
-    def _statistic(self) -> Any:
+    def _statistic(self) -> Numbers:
         segments = ((self.count.value[..., None] - self.window) // self.step + 1).astype(default_dtype())
         return u.maybe_decimal(self.total.value / segments * (self.unit**2 / u.Hz))
 
@@ -340,13 +342,13 @@ class FunctionalConnectivityDynamics(_Windowed):
         (n,) = self.varshape
         return {**super()._shapes(), "pairs": (self.windows, n * (n - 1) // 2)}
 
-    def _take(self, kept: dict[str, Any], number: Any) -> dict[str, Any]:
+    def _take(self, kept: dict[str, Any], number: Any) -> dict[str, object]:
         x = self.recent.value
         x = x - jnp.mean(x, axis=-2, keepdims=True)
         fc = correlation_of_products(jnp.swapaxes(x, -1, -2) @ x)
         return {"pairs": kept["pairs"].at[..., number, :].set(above_diagonal(fc), mode="drop")}
 
-    def _statistic(self) -> Any:
+    def _statistic(self) -> jax.Array:
         pairs = self.pairs.value
         pairs = pairs - jnp.mean(pairs, axis=-1, keepdims=True)
         return correlation_of_products(pairs @ jnp.swapaxes(pairs, -1, -2))

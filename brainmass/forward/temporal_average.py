@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
+import brainstate
 import brainunit as u
 import jax
 import jax.numpy as jnp
@@ -16,6 +17,7 @@ from brainmass._common.checks import as_array, instance, is_traced, numbers
 from brainmass._common.messages import Argument, argument_error, show
 from brainmass._common.precision import default_dtype
 from brainmass._common.times import milliseconds, steps_of, time_step
+from brainmass._common.typing import Array, Numbers, Time
 from brainmass.dynamics.checks import check_input_shape
 from brainmass.dynamics.declared import Declared
 from brainmass.dynamics.fields import state
@@ -38,19 +40,19 @@ class LinearObserver(ShowsConstructor, Observer):
 
     unit = u.UNITLESS  # of what is seen
 
-    def _admitted(self, key: str, value: Any) -> Any:
+    def _admitted(self, key: str, value: object) -> Any:
         if key == "unit":
             instance(Argument("unit", self._owner), value, u.Unit, "a unit", example="unit=u.mV")
         return super()._admitted(key, value)
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
+    def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
         if "in_size" not in inspect.signature(cls).parameters:
             rows = "Parameters\n----------\nin_size : int or tuple of int\n    Shape of the population.\n"
             cls.__doc__ = (cls.__doc__ or "").replace(rows, "")
 
     @classmethod
-    def translate(cls, given: dict[str, Any]) -> dict[str, Any]:
+    def translate(cls, given: dict[str, object]) -> dict[str, Any]:
         # The size of those that do not take it is set once their other arguments are read.
         return given if "in_size" in given else given | {"in_size": 1}
 
@@ -59,19 +61,19 @@ class LinearObserver(ShowsConstructor, Observer):
         """Shape of what is seen."""
         return self.varshape
 
-    def _initial(self, rng: Any) -> dict[str, Any]:
+    def _initial(self, rng: brainstate.random.RandomState) -> dict[str, object]:
         zeros = u.math.zeros((*(self._batch or ()), *self.seen_shape), dtype=default_dtype())
         return {"seen": u.maybe_decimal(zeros * self.unit)}
 
-    def __call__(self, x: Any) -> Any:
+    def __call__(self, x: Numbers) -> Numbers:
         """What is seen, shape (..., channels), of activity of shape (..., regions)."""
         check_regions(self._owner, x, self.varshape)
         return self._see(u.math.asarray(x))
 
-    def _see(self, x: Any) -> Any:
+    def _see(self, x: Array) -> Numbers:
         raise NotImplementedError
 
-    def update(self, z: Any) -> Any:
+    def update(self, z: Numbers) -> Numbers:
         """Take in the activity `z` of one step, shape (batch..., regions); returns what is seen of it."""
         z = u.math.asarray(z)
         batch = u.math.shape(self.seen.value)[: -len(self.seen_shape)]
@@ -79,11 +81,11 @@ class LinearObserver(ShowsConstructor, Observer):
         self.seen.value = self._see(u.math.broadcast_to(z, (*batch, *self.varshape)))
         return self.seen.value
 
-    def signal(self) -> Any:
+    def signal(self) -> Numbers:
         """What was seen at the last update, shape (batch..., channels)."""
         return self.seen.value
 
-    def _in_unit(self, x: Any) -> Any:
+    def _in_unit(self, x: Numbers) -> Numbers:
         """The activity in the unit that this observer was made for."""
         if not u.get_unit(x).has_same_dim(self.unit):
             raise u.UnitMismatchError(
@@ -114,7 +116,7 @@ class TemporalAverage(LinearObserver):
     """
 
     def __init__(
-        self, period: Any = 4.0 * u.ms, *, in_size: Any = None, unit: Any = u.UNITLESS, name: str | None = None
+        self, period: Time = 4.0 * u.ms, *, in_size: object = None, unit: Any = u.UNITLESS, name: str | None = None
     ):
         self.sized = in_size is not None
         Declared.__init__(self, period=period, in_size=in_size if self.sized else 1, unit=unit, name=name)
@@ -122,33 +124,33 @@ class TemporalAverage(LinearObserver):
     every_argument = "period"
 
     @property
-    def period(self) -> Any:
+    def period(self) -> Time:
         """Length of a window."""
         return self._period * u.ms
 
     @period.setter
-    def period(self, period: Any) -> None:
+    def period(self, period: Time) -> None:
         self._period = milliseconds("period", period, self._owner, positive=True)
 
     # A run updates it exactly so often.
     @property
-    def every(self) -> Any:
+    def every(self) -> Numbers:
         """The period over which activity is averaged."""
         return self.period
 
     @property
-    def interval(self) -> Any:  # pyright: ignore[reportIncompatibleVariableOverride]
+    def interval(self) -> Time:  # pyright: ignore[reportIncompatibleVariableOverride]
         return self.period
 
     def init_state(self, batch_size: Any = None, *, rng: Any = None, **kwargs: Any) -> None:
         check_sized(self, self.sized)
         super().init_state(batch_size, rng=rng, **kwargs)
 
-    def __call__(self, signal: Any, dt: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
+    def __call__(self, signal: Array, dt: Time) -> Numbers:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Means over the windows of a signal (time, ..., regions) with the time step `dt`."""
         return window_means(self._owner, "period", signal, self.period, dt)
 
-    def update(self, z: Any) -> Any:
+    def update(self, z: Numbers) -> Numbers:
         """Take in the mean activity over one period, shape (batch..., regions); returns it."""
         check_input_shape(self._owner, "z", z, u.math.shape(self.seen.value))
         check_step(self, "period", self.period)
@@ -172,7 +174,7 @@ class SpatialAverage(LinearObserver):
     [2.0, 5.0]
     """
 
-    def __init__(self, labels: Any, weights: Any = None, *, unit: Any = u.UNITLESS, name: str | None = None):
+    def __init__(self, labels: Any, weights: Numbers = None, *, unit: Any = u.UNITLESS, name: str | None = None):
         ids, share = _shares(type(self).__name__, labels, weights)
         Declared.__init__(self, labels=None, weights=None, unit=unit, name=name)
         self.in_size = len(ids)
@@ -185,14 +187,14 @@ class SpatialAverage(LinearObserver):
     def seen_shape(self) -> tuple[int, ...]:
         return (self.n_parcels,)
 
-    def _see(self, x: Any) -> Any:
+    def _see(self, x: Array) -> Numbers:
         numbers = u.get_mantissa(self._in_unit(x))
         weighted = jnp.moveaxis(numbers * self.weights.value, -1, 0)
         means = jax.ops.segment_sum(weighted, self.labels.value, self.n_parcels)
         return u.maybe_decimal(jnp.moveaxis(means, 0, -1) * self.unit)
 
 
-def _shares(owner: str, labels: Any, weights: Any) -> tuple[np.ndarray, np.ndarray]:
+def _shares(owner: str, labels: object, weights: Array) -> tuple[np.ndarray, np.ndarray]:
     """The checked labels, and by node its share of its parcel."""
     ids = np.asarray(as_array(labels)) if isinstance(labels, list | tuple | np.ndarray | jax.Array) else np.zeros(0)
     if ids.ndim != 1 or ids.dtype.kind not in "iu" or not (ids >= 0).any():
@@ -224,7 +226,7 @@ def _shares(owner: str, labels: Any, weights: Any) -> tuple[np.ndarray, np.ndarr
 
 
 # --- time, shared with the other forward models ---------------------------------------------------------------------
-def window_means(owner: str, argument: str, signal: Any, period: Any, dt: Any) -> Any:
+def window_means(owner: str, argument: str, signal: Numbers, period: Time, dt: Time) -> Numbers:
     """Means over consecutive windows of a signal (time, ...); an incomplete last one is left out."""
     w = steps_of(argument, period, dt, owner)
     signal = u.math.asarray(signal)
@@ -238,7 +240,7 @@ def window_means(owner: str, argument: str, signal: Any, period: Any, dt: Any) -
     return u.math.mean(u.math.reshape(signal[: n * w], (n, w, *shape[1:])), axis=1)
 
 
-def check_step(observer: Observer, argument: str, period: Any) -> None:
+def check_step(observer: Observer, argument: str, period: Time) -> None:
     """Refuse an update that stands for another time than the one the observer was made for."""
     owner = type(observer).__name__
     dt = time_step(owner)
@@ -259,7 +261,7 @@ def check_sized(observer: Observer, sized: bool) -> None:
         raise ValueError(f"{owner} needs `in_size`, the number of regions, in a run. Example: {owner}(in_size=84).")
 
 
-def check_regions(owner: str, x: Any, shape: tuple[int, ...]) -> None:
+def check_regions(owner: str, x: Numbers, shape: tuple[int, ...]) -> None:
     """Refuse activity whose last axes are not those of the population."""
     got = u.math.shape(x)
     if got[max(0, len(got) - len(shape)) :] != tuple(shape):

@@ -10,6 +10,7 @@ from brainstate.nn import Param
 from braintools.init import Uniform
 
 from brainmass._common.messages import Argument, argument_error
+from brainmass._common.typing import Numbers
 from brainmass.dynamics.fields import Initializer, Par, param, positive, spelling, state
 from brainmass.dynamics.node import NeuralMassDynamics, Preset
 from brainmass.dynamics.noise import Noise
@@ -71,7 +72,7 @@ class FitzHughNagumoStep(NeuralMassDynamics):
         return (V - p.delta - p.epsilon * w) / p.tau + inp / u.ms
 
     @classmethod
-    def translate(cls, given: dict[str, Any]) -> dict[str, Any]:
+    def translate(cls, given: dict[str, object]) -> dict[str, Any]:
         classic = {name: given.pop(name) for name in ("a", "b") if name in given}
         if not classic:
             return given
@@ -84,7 +85,7 @@ class FitzHughNagumoStep(NeuralMassDynamics):
         return given | {"alpha": 1 / 3, "beta": 0.0, "gamma": 1.0, "delta": _minus(a), "epsilon": b}
 
 
-def _minus(a: Any) -> Any:
+def _minus(a: Numbers) -> Numbers:
     if isinstance(a, Param):
         raise argument_error(
             Argument("a", "FitzHughNagumoStep"),

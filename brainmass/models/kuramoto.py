@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import brainunit as u
+import jax
 import jax.numpy as jnp
 import numpy as np
 from brainstate import HiddenState
 from braintools.init import Uniform
 
+from brainmass._common.typing import Numbers
 from brainmass.dynamics.fields import Initializer, Par, option, param, state
 from brainmass.dynamics.noise import Noise
 from brainmass.dynamics.regime import LargestStep
@@ -67,14 +69,14 @@ class KuramotoNetwork(PhaseCoupled):
     def dtheta(self, theta, drive):
         return (self.p.omega + drive) / u.ms
 
-    def derivative(self, state: tuple, t: Any, theta_inp: Any = 0.0, drive: Any = 0.0) -> tuple:
+    def derivative(self, state: tuple, t: Numbers, theta_inp: Any = 0.0, drive: Numbers = 0.0) -> tuple:
         """Rate of change of the phases under the coupling of this very state. `drive` adds to the input."""
         return self._motion(state, t, theta_inp, drive + self._field(advance=False)({"theta": state[0]}, 0.0)["drive"])
 
-    def _motion(self, state: tuple, t: Any, *inputs: Any) -> tuple:
+    def _motion(self, state: tuple, t: Numbers, *inputs: Numbers) -> tuple:
         theta_inp, drive = inputs
         return (self.dtheta(state[0], theta_inp + drive),)
 
-    def order_parameter(self) -> Any:
+    def order_parameter(self) -> jax.Array:
         r"""The complex order parameter :math:`R e^{i\psi} = \frac1N \sum_j e^{i\theta_j}`, shape (batch...,)."""
         return jnp.mean(jnp.exp(1j * self.theta.value), axis=-1)

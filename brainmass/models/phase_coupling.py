@@ -16,6 +16,7 @@ from brainmass._common.checks import is_function
 from brainmass._common.messages import Argument, argument_error
 from brainmass._common.precision import default_dtype
 from brainmass._common.times import time_step
+from brainmass._common.typing import Numbers, Pytree
 from brainmass.delays.lines import DelayLine, checked_delays, delay_steps
 from brainmass.dynamics.node import NeuralMassDynamics
 from brainmass.dynamics.step import Field
@@ -37,7 +38,7 @@ class PhaseCoupled(NeuralMassDynamics):
     _prepared = None
 
     # --- weights, lags, delays ----------------------------------------------------------------------------------
-    def _admitted(self, key: str, value: Any) -> Any:
+    def _admitted(self, key: str, value: object) -> Any:
         n = self.varshape[-1]
         if key == "conn" and value is not None:
             value = _as_square(self._owner, value, n)
@@ -46,7 +47,7 @@ class PhaseCoupled(NeuralMassDynamics):
             self._line, self._line_dt = None, None
         return super()._admitted(key, value)
 
-    def shape_of(self, key: str, value: Any) -> tuple[int, ...] | None:
+    def shape_of(self, key: str, value: object) -> tuple[int, ...] | None:
         n = self.varshape[-1]
         per_edge = key == "alpha" and np.ndim(_bare(value)) == 2 and _shape(value) != self.varshape
         return (n, n) if key == "conn" or per_edge else self.varshape
@@ -66,7 +67,7 @@ class PhaseCoupled(NeuralMassDynamics):
         delayed = self._line.steps.value > 0
         return {"now": tuple(w * ~delayed for w in turned), "delayed": tuple(w * delayed for w in turned)}
 
-    def set_time_step(self, dt: Any) -> None:
+    def set_time_step(self, dt: Numbers) -> None:
         """Turn the delays into steps of `dt`."""
         if self.delay is None:
             return
@@ -95,7 +96,7 @@ class PhaseCoupled(NeuralMassDynamics):
             self.set_time_step(time_step(self._owner))
             self._fill_history()
 
-    def reset_state(self, *args: Any, **kwargs: Any) -> None:
+    def reset_state(self, *args: object, **kwargs: object) -> None:
         super().reset_state(*args, **kwargs)
         self._fill_history()
 
@@ -121,7 +122,7 @@ class PhaseCoupled(NeuralMassDynamics):
         strength = K / n if self.normalize_by_n else K
         lag = alpha if tables["now"] is None or len(tables["now"]) == 1 else 0.0
 
-        def field(values: Mapping[str, Any], fraction: Any) -> dict[str, Any]:
+        def field(values: Mapping[str, Numbers], fraction: Numbers) -> dict[str, Pytree]:
             theta = values["theta"]
             total = self._pull(tables["now"], _sent(theta)) + start + fraction * (end - start)
             here = theta + lag
@@ -129,7 +130,7 @@ class PhaseCoupled(NeuralMassDynamics):
 
         return field
 
-    def _own_at_rest(self, values: Mapping[str, Any], arriving: Any = None) -> dict[str, Any]:
+    def _own_at_rest(self, values: Mapping[str, Numbers], arriving: Numbers = None) -> dict[str, Any]:
         theta, alpha, n = values["theta"], self.p.alpha, self.varshape[-1]
         each = theta[..., None, :] if arriving is None else arriving
         here = theta[..., :, None] + (alpha if u.math.shape(alpha) == (n, n) else jnp.expand_dims(alpha, -1))
@@ -143,10 +144,10 @@ class PhaseCoupled(NeuralMassDynamics):
             return None
         return self.delay.to_decimal(u.ms), np.arange(self.varshape[-1])[None, :]
 
-    def _sent_to_itself(self, values: Mapping[str, Any]) -> Any:
+    def _sent_to_itself(self, values: Mapping[str, object]) -> Any:
         return values["theta"]
 
-    def _pull(self, weights: Any, sent: Any) -> Any:
+    def _pull(self, weights: Numbers, sent: Numbers) -> Numbers:
         if weights is None:
             total = jnp.sum(sent, axis=-1, keepdims=True)
             return total - sent if self.exclude_self else total + 0 * sent
@@ -156,17 +157,17 @@ class PhaseCoupled(NeuralMassDynamics):
 class _PhaseLine(DelayLine):
     """Sines and cosines under way, shape (batch..., 2, N)."""
 
-    def _arriving(self, weights: Any) -> Any:
+    def _arriving(self, weights: Numbers) -> Numbers:
         delayed = self.ago(self.steps.value - 1, jnp.arange(self.steps.value.shape[1])[None, :])
         return _turned([jnp.sum(w * delayed, axis=-1) for w in weights])
 
 
-def _sent(theta: Any) -> Any:
+def _sent(theta: Numbers) -> Numbers:
     """What an oscillator sends: the sine and the cosine of its phase, shape (batch..., 2, N)."""
     return jnp.stack([jnp.sin(theta), jnp.cos(theta)], axis=-2)
 
 
-def _turned(sums: list[Any]) -> Any:
+def _turned(sums: list[Any]) -> Numbers:
     r"""Σ w sin(θ - α) and Σ w cos(θ - α), from Σ w cos(α) (sin θ, cos θ) and Σ w sin(α) (sin θ, cos θ)."""
     if len(sums) == 1:
         return sums[0]
@@ -175,11 +176,11 @@ def _turned(sums: list[Any]) -> Any:
 
 
 # --- checks -------------------------------------------------------------------------------------------------------
-def _bare(value: Any) -> Any:
+def _bare(value: object) -> float:
     return u.get_mantissa(value.value() if isinstance(value, Param) else value)
 
 
-def _shape(value: Any) -> tuple[int, ...]:
+def _shape(value: object) -> tuple[int, ...]:
     return np.shape(_bare(value))
 
 

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 
 import brainstate
 import brainunit as u
+import jax
 import jax.numpy as jnp
 import numpy as np
 from brainstate.nn import Param
@@ -20,6 +21,7 @@ from brainstate.nn import Param
 from brainmass._common.checks import numbers
 from brainmass._common.messages import Argument, argument_error
 from brainmass._common.precision import default_dtype
+from brainmass._common.typing import Array, Numbers, Pytree
 from brainmass.connectome.edges import Edges
 from brainmass.connectome.given import as_connections
 from brainmass.connectome.neighbours import SplitTable
@@ -71,12 +73,12 @@ class Coupling(WithRows):
     # Lengths that came with the weights, in mm and in their layout.
     _lengths: np.ndarray | None = None
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
+    def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
         cls.pairwise = len(inspect.signature(cls.pre).parameters) > 2
         cls.needs_target = cls.needs_target or cls.pairwise
 
-    def _admitted(self, key: str, value: Any) -> Any:
+    def _admitted(self, key: str, value: object) -> Any:
         if key == "conn" and (value is not None or self._shape is not None):
             value = self._laid_out(value)
         return super()._admitted(key, value)
@@ -86,7 +88,7 @@ class Coupling(WithRows):
             return u.math.shape(value.value())
         return None if self._shape is None else (self._shape[key in self.of_sources],)
 
-    def check_given(self, name: str, value: Any) -> None:
+    def check_given(self, name: str, value: Numbers) -> None:
         """Refuse weights given to a run, or to each of several, in another layout than of those that are there."""
         shape = u.math.shape(self.conn.value()) if name == "conn" else None
         if shape is not None and u.math.shape(value)[-2:] != shape:
@@ -102,7 +104,7 @@ class Coupling(WithRows):
                 as_param(self._owner, self._params[name], getattr(self, name), self.shape_of(name, None))
 
     # --- weights ----------------------------------------------------------------------------------------------------
-    def _laid_out(self, conn: Any) -> Param:
+    def _laid_out(self, conn: object) -> Param:
         """The weights as a parameter; their layout is kept."""
         conn = as_connections(self._owner, conn)
         weights = as_weights(self._owner, conn.rows().weights if isinstance(conn, Edges) else conn)
@@ -160,7 +162,7 @@ class Coupling(WithRows):
         return self._shape
 
     @property
-    def targets(self) -> Any:
+    def targets(self) -> Numbers:
         """Which region each row of the weights is onto; None: each region has one, in order."""
         return None if self._targets is None else self._targets.value
 
@@ -169,22 +171,22 @@ class Coupling(WithRows):
         """Where in the layout of the weights a connection can be; None: everywhere."""
         return self._places
 
-    def layout(self, weights: Any) -> Any:
+    def layout(self, weights: Numbers) -> Array:
         """The weights as `sum` takes them; a run computes it once."""
         return weights if self._slots is None else u.math.transpose(weights)
 
     # --- what a target receives ---------------------------------------------------------------------------------------
-    def sum(self, weights: Any, x: Any) -> Any:
+    def sum(self, weights: Numbers, x: Numbers) -> Numbers:
         """The weighted sum over the sources, for what `layout` returned."""
         if self._slots is None:
             return product(weights, x)
         return self.by_target(gathered_product(weights, x, self._slots.value))
 
-    def strength(self, weights: Any) -> Any:
+    def strength(self, weights: Numbers) -> Numbers:
         """The summed weights of each target."""
         return self.by_target(u.math.sum(weights, axis=1))
 
-    def by_target(self, rows: Any) -> Any:
+    def by_target(self, rows: Numbers) -> Numbers:
         """What the rows of the weights bring, shape (..., rows), summed for each target: shape (..., N_out)."""
         if self.targets is None:
             return rows
@@ -195,26 +197,26 @@ class Coupling(WithRows):
         total = total.at[..., self.targets].add(values, indices_are_sorted=True)
         return u.maybe_decimal(u.Quantity(total, unit=unit))
 
-    def by_connection(self, x: Any) -> Any:
+    def by_connection(self, x: Numbers) -> np.ndarray:
         """The activity of the sources, shape (..., N_in), at each weight: shape (..., rows, width)."""
         return u.math.asarray(x)[..., np.arange(self.n_in)[None, :] if self._sources is None else self._sources]
 
-    def sum_of_pairs(self, weights: Any, x: Any, target: Any) -> Any:
+    def sum_of_pairs(self, weights: Numbers, x: Numbers, target: Numbers) -> Numbers:
         """The weighted sum of what is sent over each connection, for sources of shape (..., rows, width)."""
         here = u.math.asarray(needed(self, target))
         here = here if self.targets is None else here[..., self.targets]
         pre: Any = self.pre  # one of the user's, of source and target
         return self.by_target(u.math.sum(weights * pre(x, here[..., None]), axis=-1))
 
-    def pre(self, x: Any) -> Any:
+    def pre(self, x: Numbers) -> Array:
         """What leaves a source region."""
         return x
 
-    def post(self, total: Any, target: Any, strength: Any) -> Any:
+    def post(self, total: Numbers, target: Numbers, strength: Numbers) -> Numbers:
         """What enters a target region: from the weighted sum, its own activity, and its summed weights."""
         raise NotImplementedError
 
-    def update(self, activity: Any = None) -> Any:
+    def update(self, activity: Pytree = None) -> Numbers:
         """What each target region receives, shape (..., n_out), from `activity` or from the prefetched sources."""
         n_in = self.n_in
         weights = self.conn.value()
@@ -235,7 +237,7 @@ class Coupling(WithRows):
             raise ValueError(f"{self._owner} has no bound sources: call it with the activity, coupling(x).")
         return self.of_bound(self._owner, x=_fetch(self.x), y=_fetch(self.y))
 
-    def of_bound(self, owner: str, y: Any = None, **sources: Any) -> Any:
+    def of_bound(self, owner: str, y: Numbers = None, **sources: object) -> jax.Array:
         """What each target region receives from sources bound to connections; errors call them as they are given.
 
         Sources have shape (..., N_out, N_in), flat or not, or (N_in,) for all targets.
@@ -252,7 +254,7 @@ class Coupling(WithRows):
             total = self.by_target(u.math.sum(weights * self.pre(x), axis=-1))
         return self.post(total, y, self.strength(weights))
 
-    def _per_connection(self, what: str, x: Any) -> Any:
+    def _per_connection(self, what: str, x: Numbers) -> Array:
         """Bound sources, one for each weight."""
         x, shape = numbers(what, x), u.math.shape(self.conn.value())
         got = u.math.shape(x)
@@ -266,7 +268,7 @@ class Coupling(WithRows):
             )
         return x
 
-    def _at_targets(self, what: str, y: Any, unit: u.Unit) -> Any:
+    def _at_targets(self, what: str, y: Numbers, unit: u.Unit) -> Numbers:
         """Bound targets, like the sources."""
         y = numbers(what, needed(self, y))
         if u.math.shape(y)[-1:] not in ((), (self.n_out,)):
@@ -278,7 +280,7 @@ class Coupling(WithRows):
         return y
 
 
-def _lengths_in_mm(conn: Any, present: np.ndarray | None, dense: bool) -> np.ndarray | None:
+def _lengths_in_mm(conn: object, present: np.ndarray | None, dense: bool) -> np.ndarray | None:
     """The lengths that come with weights, in the same layout; those there are where a matrix comes without."""
     lengths = conn.rows().lengths if isinstance(conn, Edges) else getattr(conn, "lengths", None)
     if lengths is None:
@@ -286,7 +288,7 @@ def _lengths_in_mm(conn: Any, present: np.ndarray | None, dense: bool) -> np.nda
     return np.asarray(lengths.to_decimal(u.mm) if isinstance(lengths, u.Quantity) else lengths, np.float64)
 
 
-def needed(coupling: Coupling, target: Any) -> Any:
+def needed(coupling: Coupling, target: Numbers) -> Numbers:
     """The activity of the targets, for a kernel that cannot do without."""
     if target is None:
         raise ValueError(
@@ -296,11 +298,11 @@ def needed(coupling: Coupling, target: Any) -> Any:
     return target
 
 
-def _fetch(source: Any) -> Any:
+def _fetch(source: object) -> Numbers:
     return source() if callable(source) else source
 
 
-def as_weights(owner: str, conn: Any) -> Param:
+def as_weights(owner: str, conn: object) -> Param:
     """Weights as a parameter: from a matrix, a Connectome, or a Param."""
     if conn is None:
         raise TypeError(f"{owner} needs the argument `conn`, the weights: conn[i, j] is onto i from j.")
@@ -313,7 +315,7 @@ def as_weights(owner: str, conn: Any) -> Param:
     return as_param(owner, Coupling._params["conn"], conn, shape)
 
 
-def _as_matrix(what: str, weights: Any) -> Any:
+def _as_matrix(what: str, weights: Numbers) -> np.ndarray:
     """Weights as a matrix; a flat array of N * N is one, row by row."""
     shape = u.math.shape(weights)
     if len(shape) == 1 and (n := math.isqrt(shape[0])) ** 2 == shape[0] > 0:

@@ -12,6 +12,7 @@ from brainstate.nn import Param
 from brainmass._common.checks import flag, is_traced, numbers
 from brainmass._common.messages import Argument, argument_error
 from brainmass._common.precision import default_dtype
+from brainmass._common.typing import Array, Numbers
 from brainmass.dynamics.checks import as_regularisation
 from brainmass.dynamics.module import ClosedModule, ShowsConstructor, fixed
 
@@ -38,7 +39,7 @@ class EdgeWeights(ShowsConstructor, ClosedModule, Param):
         super().__init__(jnp.zeros(u.math.shape(start), default_dtype()), reg=reg, fit=fit)
         self.precompute = _Scale(start)
 
-    def set_value(self, value: Any) -> None:
+    def set_value(self, value: Numbers) -> None:
         start = self.precompute.start
         value = _checked_matrix(Argument("value", "EdgeWeights.set_value"), value)
         _check_same_edges(start, value)
@@ -47,7 +48,7 @@ class EdgeWeights(ShowsConstructor, ClosedModule, Param):
         super().set_value(u.math.log(ratio))
 
 
-def _checked_matrix(what: str, weights: Any) -> Any:
+def _checked_matrix(what: str, weights: object) -> np.ndarray:
     weights = numbers(what, getattr(weights, "weights", weights))
     if len(u.math.shape(weights)) != 2:
         raise argument_error(what, "must be a matrix (N, N)", f"has shape {u.math.shape(weights)}")
@@ -56,7 +57,7 @@ def _checked_matrix(what: str, weights: Any) -> Any:
     return u.math.asarray(weights)
 
 
-def _check_same_edges(start: Any, value: Any) -> None:
+def _check_same_edges(start: Numbers, value: Numbers) -> None:
     if u.math.shape(value) != u.math.shape(start):
         raise ValueError(f"EdgeWeights has shape {u.math.shape(start)}, but is to be set to {u.math.shape(value)}.")
     if is_traced((start, value)):
@@ -73,8 +74,8 @@ def _check_same_edges(start: Any, value: Any) -> None:
 class _Scale:
     """From log-gains to weights."""
 
-    def __init__(self, start: Any):
+    def __init__(self, start: Numbers):
         self.start = start
 
-    def __call__(self, gain: Any) -> Any:
+    def __call__(self, gain: Array) -> Numbers:
         return self.start * u.math.exp(gain)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 import jax
 import numpy as np
@@ -45,7 +45,7 @@ class Ends:
             sizes=(target.varshape[0], source.varshape[0]),
         )
 
-    def check_sent(self, name: Any, coupling: Coupling) -> None:
+    def check_sent(self, name: object, coupling: Coupling) -> None:
         if not isinstance(name, str) or name not in self.sent:
             raise argument_error(
                 Argument("coupled_var", self.owner),
@@ -66,7 +66,7 @@ class Ends:
                 "coupling='kuramoto'.",
             )
 
-    def check_port(self, name: Any) -> None:
+    def check_port(self, name: object) -> None:
         if not isinstance(name, str) or name not in self.ports:
             raise argument_error(
                 Argument("port", self.owner),

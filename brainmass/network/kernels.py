@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from brainmass._common.messages import Argument, argument_error, show, suggestion
+from brainmass._common.typing import Numbers
 from brainmass.dynamics.fields import Domain, Par, option, param
 from brainmass.network.coupling import Coupling, needed
 
@@ -42,7 +43,7 @@ class DiffusiveCoupling(Coupling):
 
     needs_target = True
 
-    def post(self, total: Any, target: Any, strength: Any) -> Any:
+    def post(self, total: Numbers, target: Numbers, strength: Numbers) -> Numbers:
         # The sum of w_ij (x_j - x_i) over j is that of w_ij x_j less x_i times that of w_ij: N differences, and not
         # N².
         return self.k.value() * (total - strength * needed(self, target))
@@ -63,7 +64,7 @@ class AdditiveCoupling(_PostSum):
 
     b: Par = param(default=0.0, doc="offset", unit="any")
 
-    def post(self, total: Any, target: Any, strength: Any) -> Any:
+    def post(self, total: Numbers, target: Numbers, strength: Numbers) -> Numbers:
         scaled, b = self.k.value() * total, self.b.value()
         unit = u.get_unit(scaled)
         if not u.get_unit(b).has_same_dim(u.UNITLESS) and not u.get_unit(b).has_same_dim(unit):
@@ -89,7 +90,7 @@ class SigmoidalCoupling(_PostSum):
     slope: Par = param(default=1.0, doc="steepness")
     midpoint: Par = param(default=0.0, doc="where half of the strength is reached")
 
-    def post(self, total: Any, target: Any, strength: Any) -> Any:
+    def post(self, total: Numbers, target: Numbers, strength: Numbers) -> Numbers:
         # An exponent has no unit: the sum is taken as a number, in the unit of the source.
         drive = self.a.value() * u.get_mantissa(total) + self.b.value() - self.midpoint.value()
         return self.k.value() * jax.nn.sigmoid(self.slope.value() * drive)
@@ -105,14 +106,14 @@ class HyperbolicTangentCoupling(_PostSum):
     k: Par = param(default=0.5, doc="global strength", unit="any")
     scale: Par = param(default=2.0, doc="gain of the sum")
 
-    def post(self, total: Any, target: Any, strength: Any) -> Any:
+    def post(self, total: Numbers, target: Numbers, strength: Numbers) -> Numbers:
         return self.k.value() * jnp.tanh(self.scale.value() * u.get_mantissa(total))
 
 
 class _PreSum(_PostSum):
     """Base of the kernels that sum a function of the sources: `k` times that sum."""
 
-    def post(self, total: Any, target: Any, strength: Any) -> Any:
+    def post(self, total: Numbers, target: Numbers, strength: Numbers) -> Numbers:
         return self.k.value() * total
 
 
@@ -132,7 +133,7 @@ class SigmoidalJansenRitCoupling(_PreSum):
 
     of_sources = ("cmin", "cmax", "midpoint", "r")
 
-    def pre(self, x: Any) -> Any:
+    def pre(self, x: Numbers) -> jax.Array:
         # Midpoint and steepness are numbers in mV, so that potentials in volt are read as what they are.
         x = x.to_decimal(u.mV) if isinstance(x, u.Quantity) and x.unit.has_same_dim(u.mV) else u.get_mantissa(x)
         low: Any = self.cmin.value()
@@ -155,7 +156,7 @@ class PreTanhCoupling(_PreSum):
 
     of_sources = ("b", "midpoint", "sigma")
 
-    def pre(self, x: Any) -> Any:
+    def pre(self, x: Numbers) -> jax.Array:
         return 1 + jnp.tanh((self.b.value() * u.get_mantissa(x) - self.midpoint.value()) / self.sigma.value())
 
 
@@ -174,7 +175,7 @@ class PreSigmoidalCoupling(_PreSum):
 
     of_sources = ("H", "Q", "G", "P", "theta")
 
-    def pre(self, x: Any) -> Any:
+    def pre(self, x: Numbers) -> jax.Array:
         p = {name: getattr(self, name).value() for name in "HQGP"}
         return p["H"] * (p["Q"] + jnp.tanh(p["G"] * (p["P"] * u.get_mantissa(x) - self.theta.value())))
 
@@ -193,43 +194,55 @@ class KuramotoCoupling(Coupling):
 
     needs_target = True
 
-    def pre(self, x: Any) -> Any:
+    def pre(self, x: Numbers) -> jax.Array:
         # sin(x_j - y) = sin x_j cos y - cos x_j sin y: what is sent does not depend on who receives it.
         return jnp.stack([jnp.sin(x), jnp.cos(x)])
 
-    def post(self, total: Any, target: Any, strength: Any) -> Any:
+    def post(self, total: Numbers, target: Numbers, strength: Numbers) -> Numbers:
         here = needed(self, target) + self.alpha.value()
         n = self.n_in if self.normalize_by_n else 1
         return self.k.value() / n * (total[0] * jnp.cos(here) - total[1] * jnp.sin(here))
 
 
-def diffusive_coupling(delayed_x: Any, y: Any, conn: Any, k: Any) -> Any:
+def diffusive_coupling(delayed_x: Numbers, y: Numbers, conn: Numbers, k: Numbers) -> jax.Array:
     """`k Σ_j w_ij (x_ij - y_i)` for sources of shape (..., N_out, N_in), flat, or (N_in,)."""
     return DiffusiveCoupling(conn=conn, k=k).of_bound("diffusive_coupling", delayed_x=delayed_x, y=y)
 
 
-def additive_coupling(delayed_x: Any, conn: Any, k: Any = 1.0, b: Any = 0.0) -> Any:
+def additive_coupling(delayed_x: Numbers, conn: Numbers, k: Numbers = 1.0, b: Numbers = 0.0) -> jax.Array:
     """`k Σ_j w_ij x_ij + b` for sources of shape (..., N_out, N_in), flat, or (N_in,)."""
     return AdditiveCoupling(conn=conn, k=k, b=b).of_bound("additive_coupling", delayed_x=delayed_x)
 
 
 def sigmoidal_coupling(
-    delayed_x: Any, conn: Any, k: Any = 1.0, a: Any = 1.0, b: Any = 0.0, slope: Any = 1.0, midpoint: Any = 0.0
-) -> Any:
+    delayed_x: Numbers,
+    conn: Numbers,
+    k: Numbers = 1.0,
+    a: Numbers = 1.0,
+    b: Numbers = 0.0,
+    slope: Numbers = 1.0,
+    midpoint: Numbers = 0.0,
+) -> jax.Array:
     """`k / (1 + exp(-slope (a Σ_j w_ij x_ij + b - midpoint)))`; sources as in `additive_coupling`."""
     kernel = SigmoidalCoupling(conn=conn, k=k, a=a, b=b, slope=slope, midpoint=midpoint)
     return kernel.of_bound("sigmoidal_coupling", delayed_x=delayed_x)
 
 
-def hyperbolic_tangent_coupling(delayed_x: Any, conn: Any, k: Any = 0.5, scale: Any = 2.0) -> Any:
+def hyperbolic_tangent_coupling(delayed_x: Numbers, conn: Numbers, k: Numbers = 0.5, scale: Numbers = 2.0) -> jax.Array:
     """`k tanh(scale Σ_j w_ij x_ij)`; sources as in `additive_coupling`."""
     kernel = HyperbolicTangentCoupling(conn=conn, k=k, scale=scale)
     return kernel.of_bound("hyperbolic_tangent_coupling", delayed_x=delayed_x)
 
 
 def sigmoidal_jansen_rit_coupling(
-    delayed_x: Any, conn: Any, k: Any = 1.0, cmin: Any = 0.0, cmax: Any = 0.005, midpoint: Any = 6.0, r: Any = 0.56
-) -> Any:
+    delayed_x: Numbers,
+    conn: Numbers,
+    k: Numbers = 1.0,
+    cmin: Numbers = 0.0,
+    cmax: Numbers = 0.005,
+    midpoint: Numbers = 6.0,
+    r: Numbers = 0.56,
+) -> jax.Array:
     """`k Σ_j w_ij (cmin + (cmax - cmin) / (1 + exp(r (midpoint - x_ij))))`; sources as in `additive_coupling`."""
     kernel = SigmoidalJansenRitCoupling(conn=conn, k=k, cmin=cmin, cmax=cmax, midpoint=midpoint, r=r)
     return kernel.of_bound("sigmoidal_jansen_rit_coupling", delayed_x=delayed_x)
@@ -248,7 +261,7 @@ COUPLINGS: dict[str, type[Coupling]] = {
 }
 
 
-def make_coupling(coupling: Any, conn: Any, k: Any, k_is_given: bool) -> Coupling:
+def make_coupling(coupling: Any, conn: object, k: object, k_is_given: bool) -> Coupling:
     """The kernel with this name, of this class, or the one that was made without weights, on these weights."""
     if isinstance(coupling, Coupling):
         return _put_on(coupling, conn, k, k_is_given)
@@ -265,7 +278,7 @@ def make_coupling(coupling: Any, conn: Any, k: Any, k_is_given: bool) -> Couplin
     return COUPLINGS[coupling](conn=conn, k=k)
 
 
-def _put_on(coupling: Coupling, conn: Any, k: Any, k_is_given: bool) -> Coupling:
+def _put_on(coupling: Coupling, conn: object, k: object, k_is_given: bool) -> Coupling:
     owner = type(coupling).__name__
     if coupling.conn is not None:
         raise argument_error(

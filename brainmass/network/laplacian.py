@@ -12,6 +12,7 @@ from brainstate.nn import IdentityT, Param
 from brainmass._common.checks import flag, is_traced, number, numbers, one_of
 from brainmass._common.messages import Argument, argument_error
 from brainmass._common.precision import default_dtype
+from brainmass._common.typing import Array, Numbers
 from brainmass.dynamics.checks import as_regularisation, as_transform
 from brainmass.dynamics.module import ClosedModule, ShowsConstructor, fixed
 
@@ -21,7 +22,7 @@ _KINDS = (None, "rw", "sym")
 
 
 def laplacian_connectivity(
-    W: Any, *, normalize: str | None = None, eps: float = 1e-12, return_diag: bool = False
+    W: Numbers, *, normalize: str | None = None, eps: float = 1e-12, return_diag: bool = False
 ) -> Any:
     r"""The matrix L of coupling by differences: :math:`(L x)_i = \sum_j w_{ij} (x_j - x_i)` without normalisation.
 
@@ -57,11 +58,11 @@ def laplacian_connectivity(
     return (laplacian, strength) if return_diag else laplacian
 
 
-def _diagonal(values: Any) -> Any:
+def _diagonal(values: Array) -> Numbers:
     return u.math.expand_dims(values, -1) * jnp.eye(u.math.shape(values)[0], dtype=u.get_mantissa(values).dtype)
 
 
-def _check(W: Any, normalize: Any, eps: Any, return_diag: Any) -> Any:
+def _check(W: Array, normalize: Any, eps: Any, return_diag: Any) -> Numbers:
     """The weights as numbers, if all is in order."""
     one_of(Argument("normalize", "a Laplacian"), normalize, _KINDS)
     number(Argument("eps", "a Laplacian"), eps, ">= 0", lambda x: x >= 0)
@@ -69,7 +70,7 @@ def _check(W: Any, normalize: Any, eps: Any, return_diag: Any) -> Any:
     return _checked_weights(Argument("W", "a Laplacian"), W)
 
 
-def _checked_weights(what: str, W: Any) -> Any:
+def _checked_weights(what: str, W: Numbers) -> Numbers:
     W = numbers(what, W)
     shape = u.math.shape(W)
     if len(shape) != 2 or shape[0] != shape[1]:
@@ -104,8 +105,8 @@ class LaplacianConnParam(ShowsConstructor, ClosedModule, Param):
 
     def __init__(
         self,
-        W: Any,
-        t: Any = None,
+        W: Numbers,
+        t: Numbers = None,
         reg: Any = None,
         mask: Any = None,
         fit: bool = True,
@@ -133,7 +134,7 @@ _MASK = Argument("mask", "LaplacianConnParam")
 class _OfGains:
     """From log-gains to a Laplacian."""
 
-    def __init__(self, weights: Any, *options: Any):
+    def __init__(self, weights: Numbers, *options: Any):
         self.weights, self.options = weights, options
 
     def __call__(self, gains: Any) -> Any:

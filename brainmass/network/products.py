@@ -13,20 +13,22 @@ import jax.numpy as jnp
 from jax import lax
 from jax.custom_derivatives import SymbolicZero
 
+from brainmass._common.typing import Array, ArrayLike, Numbers, Pytree
+
 __all__ = ["gathered_product", "product"]
 
 _FEW_ROWS = 200
 _PLACES = 4
 
 
-def product(weights: Any, x: Any) -> Any:
+def product(weights: Numbers, x: Numbers) -> Numbers:
     """Σ_j w_ij x_j for weights (N_out, N_in) and activity (..., N_in)."""
     if u.math.ndim(x) != 1:
         return u.math.matmul(x, u.math.transpose(weights))
     return _with_units(_of_vector, weights, x)
 
 
-def gathered_product(weights: Any, x: Any, sources: Any) -> Any:
+def gathered_product(weights: Numbers, x: Numbers, sources: Numbers) -> jax.Array:
     """Σ_k w_ki x[s_ki] for weights and sources (width, rows) and activity (..., N_in): shape (..., rows).
 
     Sources may be integers of any size: short ones are read sooner.
@@ -34,7 +36,7 @@ def gathered_product(weights: Any, x: Any, sources: Any) -> Any:
     return _with_units(_of_list, weights, x, sources)
 
 
-def _with_units(multiply: Any, weights: Any, x: Any, *rest: Any) -> Any:
+def _with_units(multiply: Any, weights: Numbers, x: Numbers, *rest: Any) -> jax.Array:
     unit: Any = u.get_unit(weights) * u.get_unit(x)
     weights, x = (jnp.asarray(u.get_mantissa(a)) for a in (weights, x))
     return u.maybe_decimal(u.Quantity(multiply(weights, x, *rest), unit=unit))
@@ -44,23 +46,23 @@ def _with_units(multiply: Any, weights: Any, x: Any, *rest: Any) -> Any:
 # W @ x takes a third of the time of x @ W.T at 400 regions. For lanes of a batch it is the other way round, as vmap
 # puts their axis last, and 512 lanes of 84 regions have to be turned back at every step: 160 instead of 126 µs.
 @jax.custom_batching.custom_vmap
-def _matrix_vector(weights: Any, x: Any) -> Any:
+def _matrix_vector(weights: jax.Array, x: jax.Array) -> jax.Array:
     return weights @ x
 
 
 @_matrix_vector.def_vmap
-def _matrix_lanes(_: int, batched: Any, weights: Any, x: Any) -> tuple[Any, bool]:
+def _matrix_lanes(_: int, batched: Any, weights: jax.Array, x: jax.Array) -> tuple[Array, bool]:
     if batched[0]:
         return jax.vmap(jnp.matmul, in_axes=(0, 0 if batched[1] else None))(weights, x), True
     return x @ weights.T, True
 
 
 @jax.custom_jvp
-def _of_vector(weights: Any, x: Any) -> Any:
+def _of_vector(weights: jax.Array, x: jax.Array) -> jax.Array:
     return _matrix_vector(weights, x)
 
 
-def _slope_of_vector(given: Any, slopes: Any) -> Any:
+def _slope_of_vector(given: Pytree, slopes: Numbers) -> Pytree:
     (weights, x), (d_weights, d_x) = given, slopes
     value = _of_vector(weights, x)
     slope = jnp.zeros_like(value)
@@ -76,24 +78,24 @@ _of_vector.defjvp(_slope_of_vector, symbolic_zeros=True)
 
 # --- lists of sources ---------------------------------------------------------------------------------------------
 @jax.custom_jvp
-def _of_list(weights: Any, x: Any, sources: Any) -> Any:
+def _of_list(weights: jax.Array, x: jax.Array, sources: jax.Array) -> jax.Array:
     if weights.shape[1] < _FEW_ROWS:
         return _at_once(weights, x, sources)
     return lax.platform_dependent(weights, x, sources, cpu=_place_by_place, default=_at_once)
 
 
-def _at_once(weights: Any, x: Any, sources: Any) -> Any:
+def _at_once(weights: jax.Array, x: jax.Array, sources: jax.Array) -> jax.Array:
     return jnp.sum(weights * _at(x, sources), axis=-2)
 
 
-def _place_by_place(weights: Any, x: Any, sources: Any) -> Any:
+def _place_by_place(weights: jax.Array, x: jax.Array, sources: jax.Array) -> jax.Array:
     """A few places of all rows after the other: on a CPU 4 instead of 12 ms for 5e6 connections of 10,000 regions."""
 
-    def with_place(k: Any, total: Any) -> Any:
+    def with_place(k: ArrayLike, total: jax.Array) -> jax.Array:
         weight = lax.dynamic_index_in_dim(weights, k, keepdims=False)
         return total + weight * _at(x, lax.dynamic_index_in_dim(sources, k, keepdims=False))
 
-    def with_some(p: Any, total: Any) -> Any:
+    def with_some(p: jax.Array, total: jax.Array) -> jax.Array:
         for k in range(_PLACES):
             total = with_place(p * _PLACES + k, total)
         return total
@@ -106,11 +108,11 @@ def _place_by_place(weights: Any, x: Any, sources: Any) -> Any:
     return total
 
 
-def _at(x: Any, sources: Any) -> Any:
+def _at(x: jax.Array, sources: jax.Array) -> jax.Array:
     return x.at[..., sources.astype(jnp.int32)].get(mode="promise_in_bounds")
 
 
-def _slope_of_list(given: Any, slopes: Any) -> Any:
+def _slope_of_list(given: Pytree, slopes: Numbers) -> Pytree:
     (weights, x, sources), (d_weights, d_x, _) = given, slopes
     value = _of_list(weights, x, sources)
     slope = jnp.zeros_like(value)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from brainmass._common.display import parameter_words
+from brainmass._common.typing import Numbers
 from brainmass.network.coupling import Coupling
 
 __all__ = ["described", "in_a_line", "odd_delays"]
 
 
-def described(coupling: Coupling, sent: str, port: str, n: int, delays: Any) -> dict[str, str]:
+def described(coupling: Coupling, sent: str, port: str, n: int, delays: Numbers) -> dict[str, str]:
     """In words, of `n` connections with delays in ms: None where they have none, 'traced' where they are not known."""
     strength, unit, trainable = parameter_words(coupling.k)
     return {
@@ -26,7 +25,7 @@ def described(coupling: Coupling, sent: str, port: str, n: int, delays: Any) -> 
     }
 
 
-def _range_of(delays: Any) -> str:
+def _range_of(delays: Numbers) -> str:
     if delays is None or isinstance(delays, str):
         return delays or ""
     ends = list(dict.fromkeys(f"{x:.3g}" for x in (delays.min(initial=np.inf), delays.max(initial=0.0))))

@@ -15,6 +15,7 @@ from jax.core import Tracer
 from brainmass._common import checks
 from brainmass._common.foreign import plain
 from brainmass._common.messages import Argument, argument_error, show
+from brainmass._common.typing import Array, Numbers
 
 Objective = Callable[[Any, Any], jax.Array]
 """From a prediction and data to a number, the smaller the better."""
@@ -45,11 +46,11 @@ def what(argument: str, of: str) -> Argument:
     return Argument(argument, of, _MEANING[argument])
 
 
-def flag(value: Any, argument: str, of: str) -> bool:
+def flag(value: object, argument: str, of: str) -> bool:
     return checks.flag(Argument(argument, of), value)
 
 
-def real(x: Any, argument: str, of: str, unit: u.Unit | None = None) -> jax.Array:
+def real(x: Numbers, argument: str, of: str, unit: u.Unit | None = None) -> jax.Array:
     """The numbers of `x` (in `unit`, or in its own) as a real floating-point array."""
     x = checks.as_array(plain(Argument(argument, of), x))
     if np.iscomplexobj(u.get_mantissa(x)):
@@ -73,7 +74,7 @@ def _in_precision(x: np.ndarray) -> jax.Array:
     return jnp.asarray(x.astype(jax.dtypes.canonicalize_dtype(x.dtype)))
 
 
-def series(x: Any, argument: str, of: str, unit: u.Unit | None = None) -> jax.Array:
+def series(x: Numbers, argument: str, of: str, unit: u.Unit | None = None) -> jax.Array:
     """A real array of shape (time, region) with two samples or more."""
     values = real(x, argument, of, unit)
     if values.ndim != 2 or values.shape[0] < 2:
@@ -111,7 +112,7 @@ def both_series(objective: str, call: str = "()") -> str:
     return f"{objective}{call}(signal, data) with both of shape (time, region)"
 
 
-def common_unit(prediction: Any, target: Any, objective: str, call: str = "()") -> u.Unit:
+def common_unit(prediction: Numbers, target: Numbers, objective: str, call: str = "()") -> u.Unit:
     unit_p, unit_t = u.get_unit(checks.as_array(prediction)), u.get_unit(checks.as_array(target))
     if not unit_p.has_same_dim(unit_t):
         raise argument_error(
@@ -124,8 +125,8 @@ def common_unit(prediction: Any, target: Any, objective: str, call: str = "()") 
 
 
 def series_and_matrix(
-    prediction: Any,
-    target: Any,
+    prediction: Numbers,
+    target: Numbers,
     matrix_of: Callable[[jax.Array], jax.Array],
     option: str,
     is_matrix: bool | None,
@@ -154,7 +155,7 @@ def at_least_regions(count: int, given: int, argument: str, of: str, example: st
         raise argument_error(what(argument, of), f"must have at least {count} regions", f"has {given}", example)
 
 
-def target_series(target: Any, option: str, is_matrix: bool | None, of: str) -> jax.Array:
+def target_series(target: Numbers, option: str, is_matrix: bool | None, of: str) -> jax.Array:
     """The target as a time series. One that is square could be a matrix: within a fit its numbers cannot be seen."""
     values = series(target, "target", of)
     if _is_surely_matrix(target):
@@ -174,7 +175,7 @@ def target_series(target: Any, option: str, is_matrix: bool | None, of: str) -> 
     return values
 
 
-def _is_surely_matrix(x: Any) -> bool:
+def _is_surely_matrix(x: Array) -> bool:
     """Looks at the data as given: once converted, they would be traced inside `jit`."""
     x = u.get_mantissa(checks.as_array(plain(Argument("target"), x)))
     if isinstance(x, Tracer):
@@ -185,13 +186,13 @@ def _is_surely_matrix(x: Any) -> bool:
     return bool(np.allclose(np.diag(values), 1.0) and np.allclose(values, values.T))
 
 
-def _region_matrix(target: Any, option: str, of: str) -> jax.Array:
+def _region_matrix(target: Array, option: str, of: str) -> jax.Array:
     example = f"{of}({option}=True)(signal, {option.removeprefix('target_is_')})"
     matrix = without_unit(target, "target", of, f" with {option}=True", example)
     return square(matrix, "target", of, f"(region, region) with {option}=True", example)
 
 
-def without_unit(x: Any, argument: str, of: str, when: str, example: str) -> jax.Array:
+def without_unit(x: Numbers, argument: str, of: str, when: str, example: str) -> jax.Array:
     x = checks.as_array(x)
     if not u.get_unit(x).has_same_dim(u.UNITLESS):
         raise argument_error(what(argument, of), f"must be without unit{when}", f"is in {u.get_unit(x)}", example)
@@ -204,15 +205,17 @@ def square(x: jax.Array, argument: str, of: str, axes: str, example: str) -> jax
     return x
 
 
-def flag_or_none(value: Any, argument: str, of: str) -> bool | None:
+def flag_or_none(value: object, argument: str, of: str) -> bool | None:
     return None if value is None else flag(value, argument, of)
 
 
-def number(value: Any, argument: str, of: str, must: str, holds: Callable[[np.ndarray], Any], example: str) -> float:
+def number(
+    value: Numbers, argument: str, of: str, must: str, holds: Callable[[np.ndarray], Any], example: str
+) -> float:
     return checks.number(what(argument, of), value, must, holds, example=example)
 
 
-def whole(value: Any, argument: str, of: str, least: int, example: str) -> int:
+def whole(value: Numbers, argument: str, of: str, least: int, example: str) -> int:
     """An integer, `least` or more."""
     return checks.whole(what(argument, of), value, least, example=example)
 
@@ -224,7 +227,7 @@ def long_enough(x: jax.Array, samples: int, argument: str, of: str, reason: str,
         )
 
 
-def seconds(sampling_period: Any, of: str, example: str) -> float:
+def seconds(sampling_period: Numbers, of: str, example: str) -> float:
     sampling_period = checks.as_array(sampling_period)
     if not u.get_unit(sampling_period).has_same_dim(u.second):
         raise argument_error(what("sampling_period", of), "must have unit of time", f"is {sampling_period}", example)
@@ -234,7 +237,7 @@ def seconds(sampling_period: Any, of: str, example: str) -> float:
     return float(period)
 
 
-def in_band(band: Any, frequencies: np.ndarray, of: str, example: str, remedy: str) -> np.ndarray:
+def in_band(band: object, frequencies: np.ndarray, of: str, example: str, remedy: str) -> np.ndarray:
     """Indices of the frequencies (Hz, from 0 up) that lie in a band, its ends included."""
     low, high = _band_edges(band, of, example)
     slack = 1e-6 * frequencies[1]  # a bound meant to lie on a frequency includes it

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any
+
+import jax
 
 __all__ = ["makes_objective"]
 
@@ -12,11 +13,11 @@ __all__ = ["makes_objective"]
 class _Made:
     """What a function has made, which it makes anew from a pickle."""
 
-    def __init__(self, function: Callable[..., Any], make: Callable[..., Any], args: tuple, named: dict[str, Any]):
+    def __init__(self, function: Callable, make: Callable, args: tuple, named: dict[str, object]):
         functools.update_wrapper(self, function)
         self._function, self._recipe = function, (make, args, named)
 
-    def __call__(self, *args: Any, **named: Any) -> Any:
+    def __call__(self, *args: object, **named: object) -> jax.Array:
         return self._function(*args, **named)
 
     def __reduce__(self) -> tuple:
@@ -24,11 +25,11 @@ class _Made:
         return functools.partial(make, **named), args
 
 
-def makes_objective(factory: Callable[..., Any]) -> Callable[..., Any]:
+def makes_objective(factory: Callable) -> Callable:
     """Of a function that returns a function, one whose results can be pickled."""
 
     @functools.wraps(factory)
-    def make(*args: Any, **named: Any) -> Any:
+    def make(*args: object, **named: object) -> _Made:
         return _Made(factory(*args, **named), make, args, named)
 
     return make

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from brainmass._common.messages import argument_error
+from brainmass._common.typing import Numbers
 from brainmass.objectives import _checks as check
 from brainmass.objectives._checks import Objective
 from brainmass.objectives._made import makes_objective
@@ -30,7 +31,7 @@ def combine(*weighted_objectives: tuple[Any, Objective]) -> Objective:
             "combine((1.0, fc_rmse()))",
         )
 
-    def weighted_sum(prediction: Any, target: Any) -> jax.Array:
+    def weighted_sum(prediction: Numbers, target: Numbers) -> jax.Array:
         return jnp.asarray(sum(weight * f(prediction, target) for weight, f in weighted_objectives))
 
     return weighted_sum

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import jax
 
+from brainmass._common.typing import Array, Numbers
 from brainmass.objectives import _checks as check
 from brainmass.objectives._checks import Objective
 from brainmass.objectives._made import makes_objective
 from brainmass.signals.correlation import above_diagonal, correlation, correlation_matrix, distance
 
 
-def functional_connectivity(x: Any) -> jax.Array:
+def functional_connectivity(x: Numbers) -> jax.Array:
     """Pearson correlation over time between all pairs of regions.
 
     Parameters
@@ -55,7 +54,7 @@ def fc_corr(as_loss: bool = False, *, target_is_fc: bool | None = None) -> Objec
     as_loss = check.flag(as_loss, "as_loss", "fc_corr")
     target_is_fc = check.flag_or_none(target_is_fc, "target_is_fc", "fc_corr")
 
-    def corr(prediction: Any, target: Any) -> jax.Array:
+    def corr(prediction: Array, target: Array) -> jax.Array:
         fc_p, fc_t = _two_connectivities(prediction, target, target_is_fc, "fc_corr", min_regions=3)
         r = correlation(above_diagonal(fc_p), above_diagonal(fc_t))
         return 1.0 - r if as_loss else r
@@ -84,7 +83,7 @@ def fc_rmse(*, target_is_fc: bool | None = None) -> Objective:
 
     target_is_fc = check.flag_or_none(target_is_fc, "target_is_fc", "fc_rmse")
 
-    def rmse(prediction: Any, target: Any) -> jax.Array:
+    def rmse(prediction: Array, target: Array) -> jax.Array:
         fc_p, fc_t = _two_connectivities(prediction, target, target_is_fc, "fc_rmse", min_regions=2)
         return distance(fc_p, fc_t)
 
@@ -92,7 +91,7 @@ def fc_rmse(*, target_is_fc: bool | None = None) -> Objective:
 
 
 def _two_connectivities(
-    prediction: Any, target: Any, target_is_fc: bool | None, objective: str, min_regions: int
+    prediction: Array, target: Array, target_is_fc: bool | None, objective: str, min_regions: int
 ) -> tuple[jax.Array, jax.Array]:
     pair = check.series_and_matrix(prediction, target, correlation_matrix, "target_is_fc", target_is_fc, objective)
     check.at_least_regions(min_regions, pair[0].shape[0], "prediction", objective, check.both_series(objective))

@@ -13,6 +13,7 @@ import jax
 import numpy as np
 
 from brainmass._common.messages import argument_error
+from brainmass._common.typing import Array, Numbers
 from brainmass.objectives import _checks as check
 from brainmass.objectives import distributions
 from brainmass.objectives._checks import Objective
@@ -21,7 +22,7 @@ from brainmass.signals.correlation import above_diagonal, correlation, correlati
 from brainmass.signals.windows import windows
 
 
-def fcd_matrix(x: Any, window_size: int = 30, step_size: int = 5) -> jax.Array:
+def fcd_matrix(x: Numbers, window_size: int = 30, step_size: int = 5) -> jax.Array:
     """Functional connectivity dynamics: Pearson correlation between the connectivities of all pairs of windows.
 
     Windows start at samples 0, step_size, 2 step_size, ... as long as they fit. Of each, the functional
@@ -50,7 +51,7 @@ def fcd_matrix(x: Any, window_size: int = 30, step_size: int = 5) -> jax.Array:
     return fcd_of(x, "x", window_size, step_size, "fcd_matrix")
 
 
-def fcd_of(x: Any, argument: str, window_size: int, step_size: int, of: str) -> jax.Array:
+def fcd_of(x: Numbers, argument: str, window_size: int, step_size: int, of: str) -> jax.Array:
     """The same, whose errors name the argument and the function by which `x` was given."""
     size, step = _window(window_size, step_size, of)
     return _dynamics(x, argument, size, step, 1, of)
@@ -86,7 +87,7 @@ def fcd(
         check.flag_or_none(target_is_fcd, "target_is_fcd", "fcd"),
     )
 
-    def corr(prediction: Any, target: Any = None) -> jax.Array:
+    def corr(prediction: Numbers, target: Numbers = None) -> jax.Array:
         if target is None and not as_loss:
             return _dynamics(prediction, "prediction", size, step, 1, "fcd")
         if target is None:
@@ -112,7 +113,7 @@ def fcd(
 def fcd_ks(
     window_size: int = 30,
     step_size: int = 5,
-    midpoints: Any = None,
+    midpoints: Numbers = None,
     bw_method: str | float | None = None,
     n_diag: int = 1,
     *,
@@ -154,7 +155,7 @@ def fcd_ks(
 def fcd_wasserstein(
     window_size: int = 30,
     step_size: int = 5,
-    midpoints: Any = None,
+    midpoints: Numbers = None,
     bw_method: str | float | None = None,
     n_diag: int = 1,
     *,
@@ -174,7 +175,7 @@ def _two_distributions(
     of: str,
     window_size: int,
     step_size: int,
-    midpoints: Any,
+    midpoints: Array,
     bw_method: str | float | None,
     n_diag: int,
     target_is_fcd: bool | None,
@@ -191,7 +192,7 @@ def _two_distributions(
         entries = distributions.fcd_entries(fcd, n_diag, of, argument)
         return distributions.density(entries, points, bw_method, normalize=True)
 
-    def both(prediction: Any, target: Any) -> tuple[jax.Array, jax.Array]:
+    def both(prediction: Array, target: Array) -> tuple[jax.Array, jax.Array]:
         p = _dynamics(prediction, "prediction", size, step, enough, of)
         t = _target(target, target_is_fcd, size, step, enough, of)
         return one(p, "prediction"), one(t, "target")
@@ -199,13 +200,13 @@ def _two_distributions(
     return both, points
 
 
-def _window(window_size: Any, step_size: Any, of: str) -> tuple[int, int]:
+def _window(window_size: object, step_size: object, of: str) -> tuple[int, int]:
     call = "fcd_matrix(x, window_size=30, step_size=5)" if of == "fcd_matrix" else f"{of}(window_size=30, step_size=5)"
     size = check.whole(window_size, "window_size", of, 2, call)
     return size, check.whole(step_size, "step_size", of, 1, call)
 
 
-def _dynamics(x: Any, argument: str, size: int, step: int, least_windows: int, of: str) -> jax.Array:
+def _dynamics(x: Array, argument: str, size: int, step: int, least_windows: int, of: str) -> jax.Array:
     values = check.series(x, argument, of)
     check.at_least_regions(3, values.shape[1], argument, of, check.both_series(of))
     samples = size + (least_windows - 1) * step
@@ -221,7 +222,7 @@ def _matrix(x: jax.Array, size: int, step: int) -> jax.Array:
     return correlation_matrix(in_windows.T)
 
 
-def _target(target: Any, is_fcd: bool | None, size: int, step: int, least_windows: int, of: str) -> jax.Array:
+def _target(target: Array, is_fcd: bool | None, size: int, step: int, least_windows: int, of: str) -> jax.Array:
     """The FCD of a target, which may be one already."""
     if is_fcd:
         return _given(target, of)
@@ -229,7 +230,7 @@ def _target(target: Any, is_fcd: bool | None, size: int, step: int, least_window
     return _dynamics(target, "target", size, step, least_windows, of)
 
 
-def _given(target: Any, of: str) -> jax.Array:
+def _given(target: Numbers, of: str) -> jax.Array:
     example = f"{of}(target_is_fcd=True)(signal, fcd_matrix(data))"
     values = check.without_unit(target, "target", of, " with target_is_fcd=True", example)
     if of != "fcd" and values.ndim == 1:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from numbers import Real
-from typing import Any
 
 import brainunit as u
 import jax
@@ -14,6 +13,7 @@ from jax.core import Tracer
 
 from brainmass._common.checks import numbers
 from brainmass._common.messages import argument_error
+from brainmass._common.typing import Array, Numbers
 from brainmass.objectives import _checks as check
 from brainmass.signals.correlation import above_diagonal, root
 
@@ -21,8 +21,8 @@ _EXAMPLE = "fcd_distribution(fcd_matrix(bold))"
 
 
 def fcd_distribution(
-    fcd_matrix: Any,
-    midpoints: Any = None,
+    fcd_matrix: object,
+    midpoints: Numbers = None,
     n_diag: int = 1,
     bw_method: str | float | None = None,
     normalize: bool = True,
@@ -74,7 +74,7 @@ def fcd_distribution(
     return density(entries, points, bw_method, normalize)
 
 
-def ks_distance(p: Any, q: Any) -> jax.Array:
+def ks_distance(p: Numbers, q: object) -> jax.Array:
     """Kolmogorov-Smirnov distance of two densities given at the same points, evenly spaced.
 
     The largest difference of their distribution functions `cumsum(p) / sum(p)`, in [0, 1]. The scale of a
@@ -93,7 +93,7 @@ def ks_distance(p: Any, q: Any) -> jax.Array:
     return jnp.max(jnp.abs(_difference(*_two_densities(p, q, "ks_distance"))))
 
 
-def wasserstein_1d(p: Any, q: Any, x: Any) -> jax.Array:
+def wasserstein_1d(p: Numbers, q: object, x: Numbers) -> jax.Array:
     """First Wasserstein distance (earth mover's distance) of two distributions over the same points.
 
     The integral of the absolute difference of their distribution functions, in the unit of `x`. As
@@ -161,7 +161,7 @@ def density(entries: jax.Array, points: np.ndarray, bw_method: str | float | Non
     return values / (_sum_or_one(values) * spacing) if normalize else values
 
 
-def check_bw_method(bw_method: Any, of: str) -> None:
+def check_bw_method(bw_method: object, of: str) -> None:
     known = bw_method is None or (isinstance(bw_method, str) and bw_method in ("scott", "silverman"))
     number = isinstance(bw_method, Real) and not isinstance(bw_method, bool) and float(bw_method) > 0
     if not (known or number):
@@ -173,7 +173,7 @@ def check_bw_method(bw_method: Any, of: str) -> None:
         )
 
 
-def check_midpoints(midpoints: Any, of: str) -> np.ndarray:
+def check_midpoints(midpoints: Numbers, of: str) -> np.ndarray:
     """The points as numbers, known when the objective is made."""
     if midpoints is None:
         return np.linspace(-0.99, 0.99, 100)
@@ -190,7 +190,7 @@ def check_midpoints(midpoints: Any, of: str) -> np.ndarray:
     return points
 
 
-def _is_traced(x: Any) -> bool:
+def _is_traced(x: Array) -> bool:
     return isinstance(u.get_mantissa(x), Tracer)
 
 
@@ -202,7 +202,7 @@ def _kernel_factor(bw_method: str | float | None, count: int) -> float:
     return float(bw_method)
 
 
-def _two_densities(p: Any, q: Any, of: str) -> tuple[jax.Array, jax.Array]:
+def _two_densities(p: Array, q: object, of: str) -> tuple[jax.Array, jax.Array]:
     call = "ks_distance(p, q)" if of == "ks_distance" else "wasserstein_1d(p, q, x)"
     pair = _density(p, "p", of, call), _density(q, "q", of, call)
     if pair[0].shape != pair[1].shape:
@@ -215,7 +215,7 @@ def _two_densities(p: Any, q: Any, of: str) -> tuple[jax.Array, jax.Array]:
     return pair
 
 
-def _density(values: Any, argument: str, of: str, call: str) -> jax.Array:
+def _density(values: Numbers, argument: str, of: str, call: str) -> jax.Array:
     numbers = check.real(values, argument, of)
     if numbers.ndim != 1 or numbers.size < 2:
         raise argument_error(

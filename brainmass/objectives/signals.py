@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 
+from brainmass._common.typing import Array
 from brainmass.objectives import _checks as check
 from brainmass.objectives._checks import Objective
 from brainmass.objectives._made import makes_objective
@@ -21,7 +20,7 @@ def timeseries_rmse() -> Objective:
     dimension. Its gradient at equality is 0.
     """
 
-    def rmse(prediction: Any, target: Any) -> jax.Array:
+    def rmse(prediction: jax.Array, target: jax.Array) -> jax.Array:
         unit = check.common_unit(prediction, target, "timeseries_rmse")
         p = check.real(prediction, "prediction", "timeseries_rmse", unit)
         t = check.real(target, "target", "timeseries_rmse", unit)
@@ -58,7 +57,7 @@ def cosine_sim(as_loss: bool = False, epsilon: float = 0.0) -> Objective:
     as_loss = check.flag(as_loss, "as_loss", "cosine_sim")
     epsilon = check.number(epsilon, "epsilon", "cosine_sim", ">= 0", lambda x: x >= 0, "cosine_sim(epsilon=1e-8)")
 
-    def cosine(prediction: Any, target: Any) -> jax.Array:
+    def cosine(prediction: Array, target: Array) -> jax.Array:
         p = check.real(prediction, "prediction", "cosine_sim")
         t = check.real(target, "target", "cosine_sim")
         check.same_shape(p, t, "cosine_sim")

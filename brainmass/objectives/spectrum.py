@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import brainunit as u
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from brainmass._common.typing import Array, Numbers, Time
 from brainmass.objectives import _checks as check
 from brainmass.objectives._checks import Objective
 from brainmass.objectives._made import makes_objective
@@ -16,7 +15,7 @@ from brainmass.signals.correlation import deviations, distance
 from brainmass.signals.spectra import welch
 
 
-def power_spectral_density(x: Any, sampling_period: Any, window_size: int = 256) -> tuple[u.Quantity, u.Quantity]:
+def power_spectral_density(x: Numbers, sampling_period: Time, window_size: int = 256) -> tuple[u.Quantity, u.Quantity]:
     """One-sided power spectral density by Welch's method.
 
     The mean over windows (Hann, half overlapping, mean taken out) of their periodograms, as
@@ -54,8 +53,8 @@ def power_spectral_density(x: Any, sampling_period: Any, window_size: int = 256)
 
 @makes_objective
 def psd_rmse(
-    sampling_period: Any,
-    band: Any = None,
+    sampling_period: Time,
+    band: object = None,
     window_size: int = 256,
     *,
     log: bool = True,
@@ -108,7 +107,7 @@ def psd_rmse(
     floor = check.number(floor, "floor", of, "> 0", lambda x: x > 0, f"{of}(0.72 * u.second, floor=1e-6)")
     log, normalize = check.flag(log, "log", of), check.flag(normalize, "normalize", of)
 
-    def spectrum(x: Any, argument: str, unit: u.Unit | None) -> jax.Array:
+    def spectrum(x: Array, argument: str, unit: u.Unit | None) -> jax.Array:
         values = check.series(x, argument, of, unit)
         _check_length(values, size, argument, of, f"{of}(0.72 * u.second, window_size=128)")
         if not normalize:
@@ -116,7 +115,7 @@ def psd_rmse(
         density = welch(deviations(values)[0], period, size)[chosen]  # of order 1, that no square under- or overflows
         return density / _or_one(jnp.mean(density, axis=0))
 
-    def rmse(prediction: Any, target: Any) -> jax.Array:
+    def rmse(prediction: Array, target: Array) -> jax.Array:
         unit = None if normalize else check.common_unit(prediction, target, of, call)
         p, t = spectrum(prediction, "prediction", unit), spectrum(target, "target", unit)
         check.same_regions(p, t, of, call)

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from brainmass._common.messages import argument_error
+from brainmass._common.typing import Array, Numbers, Time
 from brainmass.objectives import _checks as check
 from brainmass.objectives._checks import Objective
 from brainmass.objectives._made import makes_objective
@@ -16,7 +17,7 @@ from brainmass.signals.correlation import deviations, distance, root_mean_square
 from brainmass.signals.phases import analytic, mean_resultant_length, phase_locking
 
 
-def analytic_signal(x: Any) -> jax.Array:
+def analytic_signal(x: Numbers) -> jax.Array:
     """The signal plus i times its Hilbert transform over time, as `scipy.signal.hilbert(x, axis=0)`.
 
     Parameters
@@ -32,7 +33,7 @@ def analytic_signal(x: Any) -> jax.Array:
     return analytic(check.series(x, "x", "analytic_signal"))
 
 
-def instantaneous_phase(x: Any, band: Any = None, sampling_period: Any = None) -> jax.Array:
+def instantaneous_phase(x: Numbers, band: Any = None, sampling_period: Numbers = None) -> jax.Array:
     """Phase of the analytic signal of `x` about its mean over time, in radians.
 
     Meaningful for signals of a narrow frequency band: those that have others need `band`.
@@ -63,7 +64,7 @@ def instantaneous_phase(x: Any, band: Any = None, sampling_period: Any = None) -
     return jnp.where(zero, 0.0, jnp.arctan2(z.imag, jnp.where(zero, 1.0, z.real)))
 
 
-def order_parameter(phases: Any) -> jax.Array:
+def order_parameter(phases: Numbers) -> jax.Array:
     r"""Kuramoto order parameter :math:`|\frac1R \sum_r e^{i\theta_r(t)}|`: synchrony at each time.
 
     Parameters
@@ -79,7 +80,7 @@ def order_parameter(phases: Any) -> jax.Array:
     return _order_parameter(phases, "order_parameter")
 
 
-def metastability(phases: Any) -> jax.Array:
+def metastability(phases: Numbers) -> jax.Array:
     """Standard deviation over time of the Kuramoto order parameter (divided by T, not T - 1).
 
     Shanahan 2010, Chaos 20:013108.
@@ -98,7 +99,7 @@ def metastability(phases: Any) -> jax.Array:
     return root_mean_square(r - jnp.mean(r))
 
 
-def phase_locking_value(x: Any) -> jax.Array:
+def phase_locking_value(x: Numbers) -> jax.Array:
     r"""Phase-locking value :math:`|\frac1T \sum_t e^{i(\theta_r(t) - \theta_s(t))}|` of all pairs of regions.
 
     Lachaux et al. 1999, Hum. Brain Mapp. 8:194, over time rather than trials. The phases are those of
@@ -144,7 +145,7 @@ def plv_rmse(*, target_is_plv: bool | None = None) -> Objective:
 
     target_is_plv = check.flag_or_none(target_is_plv, "target_is_plv", "plv_rmse")
 
-    def rmse(prediction: Any, target: Any) -> jax.Array:
+    def rmse(prediction: Array, target: Array) -> jax.Array:
         pair = check.series_and_matrix(prediction, target, phase_locking, "target_is_plv", target_is_plv, "plv_rmse")
         check.at_least_regions(2, pair[0].shape[0], "prediction", "plv_rmse", check.both_series("plv_rmse"))
         return distance(*pair)
@@ -152,7 +153,7 @@ def plv_rmse(*, target_is_plv: bool | None = None) -> Objective:
     return rmse
 
 
-def _chosen(count: int, band: Any, sampling_period: Any) -> np.ndarray | None:
+def _chosen(count: int, band: object, sampling_period: Time) -> np.ndarray | None:
     """Which of the frequencies of a series, 0 included, lie in a band; None: all."""
     of, call = "instantaneous_phase", "instantaneous_phase(x, band=(8 * u.Hz, 12 * u.Hz), sampling_period=1 * u.ms)"
     if (band is None) != (sampling_period is None):
@@ -165,7 +166,7 @@ def _chosen(count: int, band: Any, sampling_period: Any) -> np.ndarray | None:
     return check.in_band(band, frequencies, of, call, "a longer series")
 
 
-def _order_parameter(phases: Any, of: str) -> jax.Array:
+def _order_parameter(phases: Array, of: str) -> jax.Array:
     example = f"{of}(instantaneous_phase(x))"
     theta = check.series(check.without_unit(phases, "phases", of, "", example), "phases", of)
     return mean_resultant_length(theta)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
@@ -52,14 +53,14 @@ def install(package: ModuleType) -> None:
 def set_module_as(module: str) -> Any:
     """A decorator that gives a function another `__module__`."""
 
-    def decorate(function: Any) -> Any:
+    def decorate(function: object) -> Any:
         function.__module__ = module
         return function
 
     return decorate
 
 
-def _add(kind: type, name: str, read: Any) -> None:
+def _add(kind: type, name: str, read: Callable) -> None:
     if name in vars(kind):
         raise TypeError(f"{kind.__name__} has `{name}` itself: take it out of brainmass.published.")
     setattr(kind, name, property(read, doc=_READ.format(name)))

@@ -17,6 +17,7 @@ from braintools.init import Constant
 
 from brainmass._common.messages import Argument, argument_error, show
 from brainmass._common.times import time_step
+from brainmass._common.typing import Numbers
 from brainmass.dynamics.node import NeuralMassDynamics
 from brainmass.network.coupling import Coupling, as_weights
 from brainmass.network.kernels import make_coupling
@@ -36,7 +37,7 @@ class WiredNetwork(brainstate.nn.Module):
         self,
         node: Any,
         *,
-        conn: Any,
+        conn: object,
         coupled_var: str,
         distance: Any = None,
         speed: Any = None,
@@ -69,13 +70,13 @@ class WiredNetwork(brainstate.nn.Module):
         """The number of regions."""
         return int(np.prod(self.node.varshape))
 
-    def update(self, *inputs: Any) -> Any:
+    def update(self, *inputs: Numbers) -> Any:
         """Advance one time step; returns what the node returns."""
         current = self.coupling()
         return self.node(current if self.noise is None else current + self.noise(), *inputs)  # it feeds the delays
 
 
-def _within(conn: Any, n: int, self_connection: bool) -> Any:
+def _within(conn: object, n: int, self_connection: bool) -> Numbers:
     """The weights between n regions."""
     weights = as_weights("Network", conn)
     shape = u.math.shape(weights.value())
@@ -95,7 +96,7 @@ def _within(conn: Any, n: int, self_connection: bool) -> Any:
     return weights.value() * (1.0 - np.eye(n))
 
 
-def _delays(distance: Any, speed: Any, n: int) -> Any:
+def _delays(distance: object, speed: Any, n: int) -> Any:
     if distance is None:
         raise argument_error(Argument("speed", "Network"), "needs the lengths of the connections: give `distance`")
     if isinstance(speed, Param):
@@ -122,7 +123,7 @@ def _delays(distance: Any, speed: Any, n: int) -> Any:
 def install(package: ModuleType) -> None:
     """Let `Network` make one of these where it is given a node that is not the package's."""
 
-    def made(cls: type, node: Any = None, *args: Any, **kwargs: Any) -> Any:
+    def made(cls: type, node: Any = None, *args: object, **kwargs: object) -> Any:
         foreign = isinstance(node, brainstate.nn.Dynamics) and not isinstance(node, NeuralMassDynamics)
         return object.__new__(WiredNetwork if foreign and cls is package.Network else cls)
 

@@ -54,7 +54,7 @@ def present() -> Context:
 
 
 @contextmanager
-def within(**said: Any) -> Iterator[Context]:
+def within(**said: object) -> Iterator[Context]:
     """Within it this holds as well as what is said around it: fields of `Context` by name."""
     token = _context.set(dataclasses.replace(present(), **said))
     try:

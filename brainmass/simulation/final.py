@@ -14,6 +14,7 @@ import numpy as np
 
 from brainmass._common.checks import is_traced
 from brainmass._common.messages import Argument, argument_error, show
+from brainmass._common.typing import Array, Numbers
 
 __all__ = ["Origin", "belonging", "with_origin"]
 
@@ -58,7 +59,7 @@ class Origin:
                     f"{_range(here[name])}: another speed, or other lengths"
                 )
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         # Files and other processes get numpy's arrays: JAX's belong to a device of this one.
         return {**vars(self), "delays": tuple((name, np.asarray(steps)) for name, steps in self.delays)}
 
@@ -67,17 +68,17 @@ def _a(observers: Mapping[str, str], name: str) -> str:
     return f"a {observers[name]}" if name in observers else "no forward model"
 
 
-def _same_delays(one: Any, other: Any) -> bool:
+def _same_delays(one: Numbers, other: Numbers) -> bool:
     return one is other or (np.shape(one) == np.shape(other) and np.array_equal(np.asarray(one), np.asarray(other)))
 
 
-def _range(steps: Any) -> str:
+def _range(steps: Numbers) -> str:
     delayed = np.asarray(steps)
     delayed = delayed[delayed > 0]
     return f"{delayed.min()} to {delayed.max()}" if delayed.size else "no"
 
 
-def with_origin(final: Mapping[str, Any], origin: Origin) -> dict[str, Any]:
+def with_origin(final: Mapping[str, Array], origin: Origin) -> dict[str, Numbers]:
     """The final state with its time in ms, and what it is from."""
     step = final["step"]
     # From the integer step, once: a running sum of 36 million times 0.1 ms drifts.
@@ -85,7 +86,7 @@ def with_origin(final: Mapping[str, Any], origin: Origin) -> dict[str, Any]:
     return {**final, TIME: u.Quantity(time, unit=u.ms), ORIGIN: origin}
 
 
-def belonging(state: Any, shapes: Mapping[str, tuple[int, ...]], origin: Origin) -> dict[str, Any]:
+def belonging(state: object, shapes: Mapping[str, tuple[int, ...]], origin: Origin) -> dict[str, Array]:
     """A state given to a run of this origin whose states have these shapes, for one lane; as the run takes it.
 
     Raises
@@ -110,7 +111,7 @@ def belonging(state: Any, shapes: Mapping[str, tuple[int, ...]], origin: Origin)
     return {name: state[name] for name in _NEEDED}
 
 
-def _check_states(state: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]]) -> None:
+def _check_states(state: Mapping[str, Numbers], shapes: Mapping[str, tuple[int, ...]]) -> None:
     states = state["states"]
     missing = [path for path in shapes if path not in states]
     if missing or len(states) != len(shapes):

@@ -12,7 +12,6 @@ import re
 import types
 import warnings
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import brainstate
 import jax
@@ -24,7 +23,7 @@ from brainmass.simulation.inventory import TRANSIENT_ATTRIBUTES, Inventory
 __all__ = ["digest", "lasting", "plan_of", "within"]
 
 
-def digest(thing: Any) -> str:
+def digest(thing: object) -> str:
     """A short text that is equal for things that are made alike."""
     hasher = hashlib.sha256()
     for path, text in lasting({"it": thing}).items():
@@ -33,7 +32,7 @@ def digest(thing: Any) -> str:
 
 
 def lasting(
-    things: Mapping[str, Any], besides: Callable[[str], bool] = lambda path: False, what: str = ""
+    things: Mapping[str, object], besides: Callable[[str], bool] = lambda path: False, what: str = ""
 ) -> dict[str, str]:
     """Things by name as texts by path, without what lies at the paths `besides`.
 
@@ -72,20 +71,20 @@ class _Lasting(Seen):
         super().__init__()
         self.hidden: list[str] = []
 
-    def take(self, path: str, thing: Any) -> None:
+    def take(self, path: str, thing: object) -> None:
         try:
             super().take(path, thing.thing if isinstance(thing, ByIdentity) else thing)
         except Unseen as way:
             self.hidden.append(str(way))
             self.parts[path] = "not seen", str(way)
 
-    def _state(self, path: str, thing: Any) -> None:
+    def _state(self, path: str, thing: object) -> None:
         if isinstance(thing, brainstate.ParamState | brainstate.LongTermState):
             super()._state(path, thing)
         else:
             self.parts[path] = type(thing)
 
-    def _function(self, path: str, function: Any) -> None:
+    def _function(self, path: str, function: Callable) -> None:
         made = getattr(function, "made_of", None)
         if made is None:
             super()._function(path, function)
@@ -93,7 +92,7 @@ class _Lasting(Seen):
             self._all(path, made)
 
 
-def _text(part: Any) -> str:
+def _text(part: object) -> str:
     """What is compared, in words without places in memory."""
     if isinstance(part, ByIdentity):
         return _text_of_one(part.thing)
@@ -112,7 +111,7 @@ def _without_places(text: str) -> str:
     return re.sub(r" at 0x[0-9a-f]+", "", text)
 
 
-def _text_of_one(thing: Any) -> str:
+def _text_of_one(thing: object) -> str:
     """Of a thing that is like itself alone within a process."""
     if isinstance(thing, jax.Array):
         if jax.numpy.issubdtype(thing.dtype, jax.dtypes.prng_key):

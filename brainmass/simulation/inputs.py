@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import brainunit as u
 import jax
@@ -17,10 +17,14 @@ from brainmass._common import checks
 from brainmass._common.checks import is_function, is_traced, numbers
 from brainmass._common.foreign import plain
 from brainmass._common.messages import Argument, argument_error, input_named, show, suggestion
+from brainmass._common.typing import Numbers, Pytree
 from brainmass.dynamics.noise import Noise
 from brainmass.forward.observer import in_words
 from brainmass.stimuli.algebra import Drive
 from brainmass.stimuli.waveforms import Stimulus
+
+if TYPE_CHECKING:
+    from brainmass._common.copying import CopiedByParts
 
 __all__ = ["Inputs", "arguments_of", "as_inputs"]
 
@@ -55,23 +59,23 @@ class Inputs:
         return tuple(self.series), tuple(self.constants), tuple(self.functions)
 
     @staticmethod
-    def rows(arrays: dict[str, dict[str, Any]], first: Any, n: int) -> dict[str, Any]:
+    def rows(arrays: dict[str, dict[str, Any]], first: Numbers, n: int) -> dict[str, Pytree]:
         """The rows of the series for `n` steps."""
         return jax.tree.map(lambda x: lax.dynamic_slice_in_dim(x, first, n), arrays["series"])
 
     def at(
         self,
         arrays: dict[str, dict[str, Any]],
-        row: dict[str, Any],
-        i: Any,
-        t: Any,
-        model: Any,
-        modules: dict[str, Any],
+        row: dict[str, object],
+        i: Numbers,
+        t: Numbers,
+        model: CopiedByParts,
+        modules: dict[str, Pytree],
     ) -> tuple[tuple, dict[str, Any]]:
         """All inputs of one step, by position and by name; `model` and the `modules` are those of this step."""
         known = {"i": i, "t": t, "model": model}
 
-        def value(function: Callable[..., Any]) -> Any:
+        def value(function: Callable) -> Any:
             return function(*(known[name] for name in arguments_of(function)))
 
         named = {
@@ -111,7 +115,7 @@ def arguments_of(function: Callable[..., Any]) -> tuple[str, ...]:
     )
 
 
-def as_inputs(inputs: Any, model: Any, n_steps: int) -> Inputs:
+def as_inputs(inputs: Pytree, model: Any, n_steps: int) -> Inputs:
     """Inputs from what a user may write; checked against the ports of the model where it declares any."""
     if inputs is None:
         return Inputs()
@@ -166,7 +170,7 @@ def _first_input(model: Any) -> str:
     return ports[0]
 
 
-def _finite(name: str, value: Any) -> Any:
+def _finite(name: str, value: object) -> Any:
     value = numbers(input_named(name), value)
     mantissa = u.get_mantissa(value)
     xp = jnp if isinstance(mantissa, jax.Array) else np
@@ -175,7 +179,7 @@ def _finite(name: str, value: Any) -> Any:
     return u.math.asarray(value)
 
 
-def _check_module(name: str, drive: Any, node: Any, port: str) -> None:
+def _check_module(name: str, drive: Numbers, node: Any, port: str) -> None:
     population = getattr(node, "varshape", drive.varshape)
     if drive.varshape != population:
         raise argument_error(
@@ -212,12 +216,12 @@ def _strength_of(drive: Drive | Noise) -> str:
     return "`sigma`" if isinstance(drive, Noise) else "`amplitude`" if isinstance(drive, Stimulus) else "parts"
 
 
-def _inputs_of(node: Any) -> tuple[tuple[str, ...], Mapping[str, str]]:
+def _inputs_of(node: object) -> tuple[tuple[str, ...], Mapping[str, str]]:
     """The ports of a node, and the other names that they have; of a module that declares none, nothing."""
     return tuple(getattr(node, "_ports", ())), getattr(node, "other_inputs", {})
 
 
-def _is_series(port: str, value: Any, population: tuple[int, ...] | None, n_steps: int) -> bool:
+def _is_series(port: str, value: object, population: tuple[int, ...] | None, n_steps: int) -> bool:
     """Whether the first axis of an input is time; a shape that could be both is refused."""
     shape = u.math.shape(value)
     if population is None:  # a module that does not say what it takes

@@ -10,7 +10,7 @@ import functools
 import inspect
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import brainstate
 import brainunit as u
@@ -23,9 +23,13 @@ from brainmass._common.messages import Argument, argument_error, suggestion
 from brainmass._common.places import two_places
 from brainmass._common.precision import default_dtype
 from brainmass._common.same import ByIdentity, is_known
+from brainmass._common.typing import Array, Numbers
 from brainmass.dynamics.noise import Noise
 from brainmass.forward.observer import Observer
 from brainmass.stimuli.algebra import Drive
+
+if TYPE_CHECKING:
+    from brainmass.delays.lines import Line
 
 __all__ = [
     "TRANSIENT_ATTRIBUTES",
@@ -48,7 +52,7 @@ Values = dict[str, Any]
 class ByPath(dict[str, Any]):
     """Things of parameters by whole path; what is read may be named by an ending that tells it from the others."""
 
-    def __missing__(self, name: str) -> Any:
+    def __missing__(self, name: str) -> Array:
         try:
             return self[_find("fitted parameter", name, self)]
         except ValueError as error:
@@ -59,7 +63,7 @@ class ByPath(dict[str, Any]):
         return tuple((jax.tree_util.DictKey(name), self[name]) for name in names), names
 
     @classmethod
-    def tree_unflatten(cls, names: tuple[str, ...], values: Iterable[Any]) -> ByPath:
+    def tree_unflatten(cls, names: tuple[str, ...], values: Iterable[Array]) -> ByPath:
         return cls(zip(names, values, strict=True))
 
 
@@ -117,17 +121,17 @@ class Inventory:
         return _find("state", name, self.states)
 
 
-def _stored(param: Param) -> Any:
+def _stored(param: Param) -> Array:
     value = param.val
     value = value.value if isinstance(value, brainstate.State) else value
     return jax.tree.map(_strong, value) if _is_weak(getattr(value, "mantissa", value)) else value
 
 
-def _is_weak(x: Any) -> bool:
+def _is_weak(x: Array) -> bool:
     return isinstance(x, int | float) or getattr(x, "weak_type", False)
 
 
-def _strong(x: Any) -> Any:
+def _strong(x: Numbers) -> np.ndarray:
     """A number as an array of the usual type: a program is compiled for types, a plain number has another."""
     return np.asarray(x, default_dtype()) if isinstance(x, int | float) else x.astype(x.dtype)
 
@@ -148,7 +152,7 @@ def _find(kind: str, name: str, known: Mapping[str, Any]) -> str:
     raise argument_error(Argument(name, text=repr(name)), f"could be any of {full}: write the whole path")
 
 
-def inventory(root: Any) -> Inventory:
+def inventory(root: object) -> Inventory:
     """List what a module and its submodules hold, and a hashable description of all else about them."""
     lister = _Lister()
     lister.take(root, "", None, None)
@@ -163,11 +167,11 @@ class _Lister:
         self.found, self.structure = Inventory(), []
         self._first: dict[int, str] = {}  # where parameters and modules stood first, by their identity
 
-    def take(self, thing: Any, path: str, owner: Any, key: Any) -> None:
+    def take(self, thing: object, path: str, owner: object, key: object) -> None:
         """List a thing that `owner` holds under `key`."""
         getattr(self, f"_{_kind(type(thing))}")(thing, path, owner, key)
 
-    def _param(self, param: Param, path: str, owner: Any, key: Any) -> None:
+    def _param(self, param: Param, path: str, owner: object, key: str) -> None:
         same_as = self._first.setdefault(id(param), path)
         self.structure += (key, type(param), type(param.t), same_as)
         if type(param.t) is not IdentityT:
@@ -177,13 +181,13 @@ class _Lister:
         if same_as == path:
             self.found.params[path] = param
 
-    def _table(self, table: brainstate.State, path: str, owner: Any, key: Any) -> None:
+    def _table(self, table: brainstate.State, path: str, owner: Line, key: str) -> None:
         self.found.tables[path], self.found.owners[path] = table, (owner, key)
 
-    def _state(self, state: brainstate.State, path: str, owner: Any, key: Any) -> None:
+    def _state(self, state: brainstate.State, path: str, owner: object, key: str) -> None:
         self.found.states[path] = (owner, key, state)
 
-    def _container(self, container: Any, path: str, owner: Any, key: Any) -> None:
+    def _container(self, container: Any, path: str, owner: object, key: str) -> None:
         if not _holds_nodes(container):
             return self._constant(container, path, owner, key)
         self.structure += (key, len(container))
@@ -191,13 +195,13 @@ class _Lister:
             self.take(value, f"{path}.{name}", container, name)
         return None
 
-    def _constant(self, thing: Any, path: str, owner: Any, key: Any) -> None:
+    def _constant(self, thing: object, path: str, owner: object, key: str) -> None:
         stand_in = constant(thing)
         if stand_in is None and thing is not None:
             self.found.others[path] = thing
         self.structure += (key, stand_in)
 
-    def _module(self, module: Any, path: str, owner: Any, key: Any) -> None:
+    def _module(self, module: object, path: str, owner: object, key: object) -> None:
         same_as = self._first.setdefault(id(module), path)
         self.structure += (key, type(module))
         if not is_known(type(module)):

@@ -18,6 +18,7 @@ import numpy as np
 
 from brainmass._common.checks import is_traced
 from brainmass._common.machine import usable_cores
+from brainmass._common.typing import Pytree
 
 __all__ = ["Lanes"]
 
@@ -32,13 +33,13 @@ class Lanes:
     among the cores.
     """
 
-    def __init__(self, function: Callable[..., Any], in_axes: Any, out_axes: Any):
+    def __init__(self, function: Callable, in_axes: Any, out_axes: object):
         self.in_axes, self.out_axes = in_axes, out_axes
         self.mapped = jax.vmap(function, in_axes, out_axes)
         self.together = jax.jit(self.mapped)
         self._compiled: set[int] = set()
 
-    def __call__(self, *args: Any) -> Any:
+    def __call__(self, *args: object) -> Any:
         counts: list[int] = []
         _along(self.in_axes, lambda axis, x: counts.append(x.shape[axis]), args)
         lanes, cores = counts[0], usable_cores()
@@ -48,7 +49,7 @@ class Lanes:
         parts = cores * -(-lanes // (cores * _MOST_IN_A_PART))
         return self._in_parts(args, lanes, -(-lanes // parts), cores)
 
-    def _in_parts(self, args: Any, lanes: int, size: int, cores: int) -> Any:
+    def _in_parts(self, args: Pytree, lanes: int, size: int, cores: int) -> Any:
         def part(start: int) -> Any:
             which = np.minimum(np.arange(start, start + size), lanes - 1)  # the last part is filled up
             return jax.block_until_ready(
@@ -65,16 +66,16 @@ class Lanes:
             done += pool.map(lambda context, start: context.run(part, start), contexts, starts)
         last = range(lanes - size * (len(done) - 1))
 
-        def joined(axis: int, *xs: Any) -> Any:
+        def joined(axis: int, *xs: Any) -> jax.Array:
             return jnp.asarray(np.concatenate([*xs[:-1], np.take(xs[-1], last, axis)], axis))
 
         return _along(self.out_axes, joined, *done)
 
 
-def _along(axes: Any, f: Callable[..., Any], *trees: Any) -> Any:
+def _along(axes: object, f: Callable, *trees: object) -> Any:
     """`f(axis, *leaves)` for every array that has lanes; the others as in the first tree. `axes` is a prefix."""
 
-    def with_axis(axis: int | None, *parts: Any) -> Any:
+    def with_axis(axis: int | None, *parts: object) -> Any:
         return parts[0] if axis is None else jax.tree.map(lambda *xs: f(axis, *xs), *parts)
 
     return jax.tree.map(with_axis, axes, *trees, is_leaf=lambda axis: axis is None)

@@ -16,6 +16,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from brainmass._common.typing import Array, Numbers, Pytree
 from brainmass.simulation.plan import Plan
 
 __all__ = ["Machine", "run"]
@@ -47,7 +48,7 @@ class Machine:
     watch: Callable[[Carry, Any, int], Carry] = lambda carry, i, n: carry
 
 
-def run(machine: Machine, plan: Plan, carry: Carry, start: Any) -> tuple[Carry, Samples]:
+def run(machine: Machine, plan: Plan, carry: Carry, start: Numbers) -> tuple[Carry, Samples]:
     """Advance from step `start` through the plan. Samples have shape (n_samples, ...) for each monitor."""
     if plan.horizon is not None:
         machine = replace(machine, step=_cut(machine.step, plan.horizon, start))
@@ -60,7 +61,7 @@ def run(machine: Machine, plan: Plan, carry: Carry, start: Any) -> tuple[Carry, 
     return carry, {n: jax.tree.map(lambda x, s=strides[n]: x[s - 1 :: s], rows) for n, rows in samples.items()}
 
 
-def _cut(step: Callable[[Carry, Any], Carry], horizon: int, start: Any) -> Callable[[Carry, Any], Carry]:
+def _cut(step: Callable[[Carry, Any], Carry], horizon: int, start: object) -> Callable[[Carry, Any], Carry]:
     """A step that takes what it starts from as constant every `horizon` steps, but not at the very start."""
 
     def cut_step(carry: Carry, x: tuple) -> Carry:
@@ -93,7 +94,7 @@ class _Stretch:
     def __init__(self, machine: Machine, plan: Plan, *, record: bool):
         self.machine, self.plan, self.record = machine, plan, record
 
-    def stretch(self, level: int, carry: Carry, todo: Any, n: int) -> tuple[Carry, Samples]:
+    def stretch(self, level: int, carry: Carry, todo: Pytree, n: int) -> tuple[Carry, Samples]:
         """`n` steps, in units of this level and of those below it."""
         pieces = []
         for lower in range(level, self.lowest - 1, -1):
@@ -106,7 +107,7 @@ class _Stretch:
         carry, samples = self.rest(carry, todo, n)
         return carry, _joined([*pieces, samples])
 
-    def unit(self, level: int, carry: Carry, todo: Any) -> tuple[Carry, Samples]:
+    def unit(self, level: int, carry: Carry, todo: Pytree) -> tuple[Carry, Samples]:
         carry, samples = self.stretch(level - 1, carry, todo, self.plan.levels[level])
         return self.events(level, carry, samples)
 
@@ -122,15 +123,15 @@ class _Stretch:
             samples = samples | rows
         return carry, samples
 
-    def units(self, todo: Any, count: int, length: int) -> Any:
+    def units(self, todo: object, count: int, length: int) -> Any:
         """What is to do in the first `count` units of this length, stacked."""
         raise NotImplementedError
 
-    def after(self, todo: Any, n: int) -> Any:
+    def after(self, todo: object, n: int) -> Any:
         """What is to do after `n` steps."""
         raise NotImplementedError
 
-    def rest(self, carry: Carry, todo: Any, n: int) -> tuple[Carry, Samples]:
+    def rest(self, carry: Carry, todo: object, n: int) -> tuple[Carry, Samples]:
         """`n` steps that are no unit."""
         raise NotImplementedError
 
@@ -143,25 +144,25 @@ class _OfBlocks(_Stretch):
         self.lowest = plan.levels.index(plan.block)
         self.within = _OfSteps(machine, plan, record=record)
 
-    def advance(self, carry: Carry, first: Any, n: int) -> tuple[Carry, Samples]:
+    def advance(self, carry: Carry, first: Numbers, n: int) -> tuple[Carry, Samples]:
         return self.stretch(len(self.plan.levels) - 1, carry, first, n)
 
-    def units(self, todo: Any, count: int, length: int) -> Any:
+    def units(self, todo: Numbers, count: int, length: int) -> Numbers:
         return todo + length * jnp.arange(count, dtype=jnp.int32)
 
-    def after(self, todo: Any, n: int) -> Any:
+    def after(self, todo: Numbers, n: int) -> Array:
         return todo + n
 
-    def unit(self, level: int, carry: Carry, todo: Any) -> tuple[Carry, Samples]:
+    def unit(self, level: int, carry: Carry, todo: Numbers) -> tuple[Carry, Samples]:
         # what is due at the end of a block is a part of it, which a gradient recomputes with the rest
         return self.rest(carry, todo, self.plan.block) if level == self.lowest else super().unit(level, carry, todo)
 
-    def rest(self, carry: Carry, todo: Any, n: int) -> tuple[Carry, Samples]:
+    def rest(self, carry: Carry, todo: Numbers, n: int) -> tuple[Carry, Samples]:
         """A block, whole or shorter."""
         if n == 0:
             return carry, {}
 
-        def block(carry: Carry, first: Any) -> tuple[Carry, Samples]:
+        def block(carry: Carry, first: jax.Array) -> tuple[Carry, Samples]:
             numbers = first + jnp.arange(n, dtype=jnp.int32)
             at_hand = numbers, self.machine.draws(first, n), self.machine.inputs(first, n)
             carry, samples = self.within.stretch(self.lowest, carry, at_hand, n)
@@ -177,13 +178,13 @@ class _OfSteps(_Stretch):
 
     lowest = 0
 
-    def units(self, todo: Any, count: int, length: int) -> Any:
+    def units(self, todo: Pytree, count: int, length: int) -> Pytree:
         return jax.tree.map(lambda x: x[: count * length].reshape(count, length, *x.shape[1:]), todo)
 
-    def after(self, todo: Any, n: int) -> Any:
+    def after(self, todo: Pytree, n: int) -> Pytree:
         return jax.tree.map(lambda x: x[n:], todo)
 
-    def rest(self, carry: Carry, todo: Any, n: int) -> tuple[Carry, Samples]:
+    def rest(self, carry: Carry, todo: Pytree, n: int) -> tuple[Carry, Samples]:
         """Steps, after which nothing is due."""
         if n == 0:
             return carry, {}
@@ -193,7 +194,7 @@ class _OfSteps(_Stretch):
         return lax.scan(lambda c, x: (self.machine.step(c, x), None), carry, todo)[0], {}
 
 
-def _scan(unit: Callable[[Carry, Any], tuple[Carry, Samples]], carry: Carry, xs: Any) -> tuple[Carry, Samples]:
+def _scan(unit: Callable[[Carry, Any], tuple[Carry, Samples]], carry: Carry, xs: Pytree) -> tuple[Carry, Samples]:
     """Scan over units, and line their samples up along one time axis."""
     count = len(jax.tree.leaves(xs)[0])
     # As above: one unit needs no loop.
@@ -209,5 +210,5 @@ def _joined(pieces: list[Samples]) -> Samples:
     return {name: _concatenated([piece[name] for piece in pieces if name in piece]) for name in names}
 
 
-def _concatenated(rows: list[Any]) -> Any:
+def _concatenated(rows: list[Array]) -> Array:
     return rows[0] if len(rows) == 1 else jax.tree.map(lambda *x: jnp.concatenate(x), *rows)

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import brainstate
 
 from brainmass._common.checks import is_function, items
 from brainmass._common.messages import Argument, ArgumentError, argument_error, monitor_named, show, suggestion
 from brainmass._common.places import refuse_two_places
+from brainmass._common.typing import Numbers
 from brainmass.forward.observer import Observer
+
+if TYPE_CHECKING:
+    from brainmass._common.copying import CopiedByParts
 
 __all__ = ["Monitor", "as_monitors", "feeders", "sensors_of"]
 
@@ -86,7 +90,7 @@ def feeders(monitors: Mapping[str, Monitor]) -> dict[str, str]:
 class Returned:
     """Stands for what the model's `update` returned."""
 
-    def __call__(self, model: Any) -> Any:
+    def __call__(self, model: object) -> Any:
         raise TypeError("What `update` returned is known to the run alone.")
 
 
@@ -102,7 +106,7 @@ def returned_names(model: Any) -> Any:
     return getattr(model, "output", None) if generated else None
 
 
-def _recorded_by_default(model: Any) -> dict[str, Any]:
+def _recorded_by_default(model: CopiedByParts) -> dict[str, Any]:
     """All states, and what the model returns."""
     names, output = default_monitors(model), returned_names(model)
     if output is not None:
@@ -136,7 +140,7 @@ def as_monitors(monitors: Any, model: Any) -> dict[str, Monitor]:
 _MONITORS = Argument("monitors", "run")
 
 
-def _as_monitor(name: Any, what: Any) -> Monitor:
+def _as_monitor(name: object, what: str) -> Monitor:
     try:
         return what if isinstance(what, Monitor) else Monitor(what)
     except ArgumentError as error:
@@ -144,7 +148,7 @@ def _as_monitor(name: Any, what: Any) -> Monitor:
         raise argument_error(of, error.rule, error.given, error.example, kind=TypeError) from None
 
 
-def sensors_of(modules: Mapping[str, Any]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+def sensors_of(modules: Mapping[str, object]) -> tuple[tuple[str, tuple[str, ...]], ...]:
     """The names of the sensors of each forward model of a run that has some, by monitor."""
     found = {path.removeprefix("observers."): module for path, module in modules.items() if path[:10] == "observers."}
     named = {name: getattr(module, "sensors", None) for name, module in found.items()}
@@ -163,7 +167,7 @@ def default_monitors(model: Any) -> list[str]:
     return names
 
 
-def _of_function(model: Any, what: Callable[[Any], Any]) -> Any:
+def _of_function(model: object, what: Callable[[Any], Any]) -> Any:
     try:
         return what(model)
     except brainstate.TraceContextError as error:  # brainstate's own generator stands outside of a run
@@ -174,7 +178,7 @@ def _of_function(model: Any, what: Callable[[Any], Any]) -> Any:
         ) from error
 
 
-def read(model: Any, what: Any, sources: Sequence[str] = ()) -> Any:
+def read(model: CopiedByParts, what: Any, sources: Sequence[str] = ()) -> Numbers:
     """The present value of a state, of what a node returns, by name, or of a function of the model.
 
     `sources` are named in the error as well.
@@ -197,7 +201,7 @@ def read(model: Any, what: Any, sources: Sequence[str] = ()) -> Any:
     )
 
 
-def check_phases(name: str, monitor: Monitor, model: Any) -> None:
+def check_phases(name: str, monitor: Monitor, model: CopiedByParts) -> None:
     """Refuse a state that is no phase where a forward model takes phases; what a function returns is the user's."""
     if not getattr(monitor.what, "takes_phases", False) or callable(monitor.source):
         return
@@ -217,14 +221,14 @@ def check_phases(name: str, monitor: Monitor, model: Any) -> None:
         )
 
 
-def _sent_by_default(model: Any) -> str:
+def _sent_by_default(model: object) -> str:
     """The name of the state that is the activity of a model of one population, if it is one."""
     populations = getattr(model, "populations", {})
     output = getattr(getattr(model, "node", model), "output", "") if len(populations) < 2 else ""
     return output if isinstance(output, str) else output[0]
 
 
-def _find(model: Any, path: str) -> tuple[Any, Any]:
+def _find(model: CopiedByParts, path: str) -> tuple[object, object]:
     """What stands under a dotted name, else under a plain one in the node of a network; and whose it is."""
     for start in (model, getattr(model, "node", None)) if "." not in path else (model,):
         owner, target = None, start
@@ -235,11 +239,11 @@ def _find(model: Any, path: str) -> tuple[Any, Any]:
     return None, None
 
 
-def _outputs(owner: Any) -> tuple[str, ...]:
+def _outputs(owner: object) -> tuple[str, ...]:
     output = getattr(owner, "output", ())
     return (output,) if isinstance(output, str) else output
 
 
-def _path_to(model: Any, owner: Any) -> str:
+def _path_to(model: object, owner: object) -> str:
     parts = {**getattr(model, "populations", {}), "node": getattr(model, "node", None)}
     return next((f"model.{name}" for name, part in parts.items() if part is owner), "model")

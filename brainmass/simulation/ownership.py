@@ -10,6 +10,7 @@ from brainstate.nn import Param
 
 from brainmass._common.checks import is_traced
 from brainmass._common.messages import show
+from brainmass._common.typing import Array
 from brainmass.dynamics.noise import Noise
 from brainmass.forward.observer import Observer
 from brainmass.simulation.inventory import Inventory, inventory
@@ -49,7 +50,7 @@ class Owner:
         )
 
 
-def _number(param: Param) -> Any:
+def _number(param: Param) -> Array:
     """As it is stored, without its unit: the object itself."""
     value = param.val
     value = value.value if isinstance(value, brainstate.State) else value

@@ -9,7 +9,6 @@ import warnings
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
 
 import brainunit as u
 import numpy as np
@@ -17,6 +16,7 @@ import numpy as np
 from brainmass._common.checks import whole
 from brainmass._common.messages import Argument, argument_error, monitor_named, show
 from brainmass._common.times import check_countable, milliseconds, nearest_step, steps_of
+from brainmass._common.typing import Numbers
 
 __all__ = ["Plan", "check_dt", "interval_in_steps", "make_plan", "steps_in", "steps_of_run", "steps_of_transient"]
 
@@ -52,7 +52,7 @@ class Plan:
         return (self.n_steps - self.transient) // self.periods[name]
 
 
-def check_dt(dt: Any) -> Any:
+def check_dt(dt: Numbers) -> Numbers:
     """A positive, finite scalar time, or an error."""
     value = milliseconds("dt", dt)
     if not value > 0:
@@ -60,7 +60,7 @@ def check_dt(dt: Any) -> Any:
     return dt
 
 
-def steps_in(argument: str, duration: Any, dt: Any, owner: str = "", *, minimum: int = 0) -> int:
+def steps_in(argument: str, duration: Numbers, dt: Numbers, owner: str = "", *, minimum: int = 0) -> int:
     """The number of steps in a duration, which must be a multiple of the step; an int is taken as that number."""
     if isinstance(duration, int | np.integer) and not isinstance(duration, bool):
         n = int(duration)
@@ -70,13 +70,13 @@ def steps_in(argument: str, duration: Any, dt: Any, owner: str = "", *, minimum:
     return _at_least(minimum, argument, n, duration)
 
 
-def _at_least(minimum: int, argument: str, n: int, given: Any) -> int:
+def _at_least(minimum: int, argument: str, n: int, given: object) -> int:
     if n < minimum:
         raise argument_error(Argument(argument), f"must be at least {minimum} time step(s) long", f"is {show(given)}")
     return n
 
 
-def steps_of_run(duration: Any, dt: Any) -> int:
+def steps_of_run(duration: Numbers, dt: Numbers) -> int:
     """The number of whole steps in the length of a run; a plain number is in ms, and both are said in a warning."""
     if _is_number(duration):
         _warn(f"{Argument('duration', 'run')} has no unit and is read as {duration} ms: write {duration} * u.ms.")
@@ -90,7 +90,7 @@ def steps_of_run(duration: Any, dt: Any) -> int:
     return _at_least(1, "duration", n, duration)
 
 
-def steps_of_transient(transient: Any, dt: Any) -> int:
+def steps_of_transient(transient: object, dt: Numbers) -> int:
     """The number of steps in the unrecorded beginning; of a time between two steps the nearer, with a warning."""
     if transient is None or isinstance(transient, int | np.integer):
         return steps_in("transient", transient or 0, dt)
@@ -101,11 +101,11 @@ def steps_of_transient(transient: Any, dt: Any) -> int:
     return _at_least(0, "transient", n, transient)
 
 
-def _odd(argument: str, time: Any, dt: Any) -> str:
+def _odd(argument: str, time: object, dt: Numbers) -> str:
     return f"{Argument(argument, 'run')} is {show(time)}, no multiple of the time step {show(dt)}"
 
 
-def _is_number(time: Any) -> bool:
+def _is_number(time: Numbers) -> bool:
     return isinstance(time, int | float | np.number) and not isinstance(time, bool)
 
 
@@ -113,7 +113,7 @@ def _warn(text: str) -> None:
     warnings.warn(text, UserWarning, stacklevel=6)
 
 
-def interval_in_steps(interval: Any, dt: Any) -> int:
+def interval_in_steps(interval: Numbers, dt: Numbers) -> int:
     """The number of whole steps in an interval, at least one."""
     # 0.3 ms / 0.1 ms is 2.9999999999999996: the small number lets it count as three.
     return max(1, int(milliseconds("interval", interval) / milliseconds("dt", dt) + 1e-6))

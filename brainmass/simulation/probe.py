@@ -9,6 +9,8 @@ import brainunit as u
 import jax.numpy as jnp
 import numpy as np
 
+from brainmass._common.typing import Numbers
+
 __all__ = ["Probe"]
 
 
@@ -35,7 +37,7 @@ class Probe:
     states: dict[str, Any] = field(default_factory=dict)
     n_runs: int = 0
 
-    def note(self, n_steps: int, dt: Any, states: dict[str, Any]) -> None:
+    def note(self, n_steps: int, dt: Numbers, states: dict[str, Any]) -> None:
         if n_steps > self.n_steps:
             floats = {p: x for p, x in states.items() if jnp.issubdtype(u.get_mantissa(x).dtype, jnp.floating)}
             self.n_steps, self.dt = n_steps, dt
@@ -44,7 +46,7 @@ class Probe:
     def nudged(self, states: dict[str, Any], here: Any) -> dict[str, Any]:
         """States with the nudge, where `here`; another run's states are left."""
 
-        def moved(path: str, x: Any) -> Any:
+        def moved(path: str, x: Numbers) -> Any:
             by = self.nudge.get(path)
             if by is None or by.shape != u.math.shape(x):
                 return x

@@ -16,6 +16,7 @@ from brainmass._common.clock import Double, time_at
 from brainmass._common.messages import argument_error, monitor_named
 from brainmass._common.random import Normals, fold
 from brainmass._common.same import Pictures
+from brainmass._common.typing import Array, Numbers, Pytree
 from brainmass.dynamics.declared import Declared
 from brainmass.forward.observer import Observer
 from brainmass.simulation import context, loop
@@ -69,7 +70,7 @@ class Resumes(Protocol):
 class KnowsWhatIsGiven(Protocol):
     """A module for which it matters that a run is given other values of its parameters than it has."""
 
-    def note_given(self, params: Collection[Any]) -> None: ...
+    def note_given(self, params: Collection[object]) -> None: ...
 
 
 def note_given(found: Inventory, paths: Collection[str]) -> None:
@@ -89,12 +90,12 @@ class Program:
         self,
         bundle: Bundle,
         plan: Plan,
-        dt: Any,
+        dt: Numbers,
         bar: ProgressBar | None,
         pictures: Pictures,
         monitors: dict[str, Monitor],
         inputs: Inputs,
-        things: Mapping[str, Any],
+        things: Mapping[str, object],
     ):
         self.plan, self.dt, self.bar, self.pictures = plan, dt, bar, pictures
         self.calls_on(monitors, inputs, things)
@@ -116,15 +117,15 @@ class Program:
         self.makes_states = bool(stateful(inventory(bundle.model)))  # else a run starts from the states it finds
         self.compiled: dict[Any, Any] = {}
 
-    def calls_on(self, monitors: dict[str, Monitor], inputs: Inputs, things: Mapping[str, Any]) -> None:
+    def calls_on(self, monitors: dict[str, Monitor], inputs: Inputs, things: Mapping[str, object]) -> None:
         """The functions of the user to call from now on; `things` are all of which it matters what they read."""
         self.monitors, self.inputs, self.things = monitors, inputs, things
 
-    def __call__(self, raw: Values, overrides: Values, key: jax.Array, state: Any, arrays: Any) -> tuple:
+    def __call__(self, raw: Values, overrides: Values, key: jax.Array, state: Pytree, arrays: object) -> tuple:
         with self.pictures.calling(self.things), brainstate.environ.context(dt=self.dt):
             return _Run(self, self.template.natural(raw, overrides), key, arrays, overrides).go(state)
 
-    def shapes(self, raw: Values, arrays: Any) -> dict[str, tuple[int, ...]]:
+    def shapes(self, raw: Values, arrays: object) -> dict[str, tuple[int, ...]]:
         """Of the states, by path, for one lane."""
         if not (self.makes_states and self.initialises_from_key):
             return self.states
@@ -134,7 +135,7 @@ class Program:
             self._shapes = {path: u.math.shape(x) for path, x in like.items()}
         return self._shapes
 
-    def random_parts(self, raw: Values, arrays: Any, starts: bool) -> list[str]:
+    def random_parts(self, raw: Values, arrays: object, starts: bool) -> list[str]:
         """What draws random numbers in a run, in words; initial values only in one that `starts` from them."""
         found = self.template.build()[1]
         parts = [f"the noise `{path.removeprefix('model.')}`" for path in found.noises]
@@ -148,7 +149,7 @@ class Program:
             closed = jax.make_jaxpr(lambda key: self._initial(raw, key, arrays))(jnp.zeros(2, jnp.uint32))
         return parts + ["the initial values"] * _depends(closed.jaxpr)
 
-    def _initial(self, raw: Values, key: jax.Array, arrays: Any) -> Values:
+    def _initial(self, raw: Values, key: jax.Array, arrays: object) -> Values:
         return _Run(self, self.template.natural(raw, {}), key, arrays, {}).initial_states()
 
     def batched(self, has_state: bool) -> Lanes:
@@ -164,10 +165,10 @@ class Gathered(NamedTuple):
     rest: Any
 
     @classmethod
-    def none(cls, zeros: Any, steps: int) -> Gathered:
+    def none(cls, zeros: Numbers, steps: int) -> Gathered:
         return cls(zeros, u.get_mantissa(zeros) if steps > _LONG else None)
 
-    def plus(self, x: Any) -> Gathered:
+    def plus(self, x: Numbers) -> Gathered:
         if self.rest is None:
             return Gathered(self.total + x, None)
         unit = u.get_unit(self.total)
@@ -198,7 +199,7 @@ class _Run:
     def bind(self, states: Values) -> tuple[Any, Inventory]:
         return self.program.template.bind(self.natural, states, self.prepared)
 
-    def go(self, state: Any) -> tuple:
+    def go(self, state: Pytree) -> tuple:
         start = jnp.int32(0) if state is None else state["step"]
         states = self.initial_states() if state is None else self.resumed(state["states"])
         self.start = start
@@ -229,7 +230,7 @@ class _Run:
         (states, _, watched), samples = loop.run(machine, self.plan, carry, start)
         return samples, {"step": start + self.plan.n_steps, "key": self.key, "states": states}, watched
 
-    def initial_states(self, given: Mapping[str, Any] = MappingProxyType({})) -> Values:
+    def initial_states(self, given: Mapping[str, object] = MappingProxyType({})) -> Values:
         """Those of all modules; where those of the model are `given`, of the forward models and of what drives it."""
         bundle, found = self.program.template.bind(self.natural, prepared=self.prepared)
         if given:
@@ -249,7 +250,7 @@ class _Run:
         return found.state_values()
 
     # --- the parts of the machine -----------------------------------------------------------------------------------
-    def draws(self, first: Any, n: int) -> Any:
+    def draws(self, first: Numbers, n: int) -> jax.Array | None:
         return None if self.normals is None else self.normals.rows(first, n)
 
     def step(self, carry: tuple, x: tuple) -> tuple:
@@ -291,10 +292,10 @@ class _Run:
         like = jax.eval_shape(lambda: self.stepped(states, (self.start, *row))[1])
         return jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), like)
 
-    def inputs(self, first: Any, n: int) -> Any:
+    def inputs(self, first: Numbers, n: int) -> Pytree:
         return self.program.inputs.rows(self.arrays, first - self.start, n)
 
-    def activity(self, name: str, states: Values) -> Any:
+    def activity(self, name: str, states: Values) -> Array:
         """What drives an observer."""
         bundle, _ = self.bind(states)
         source = self.program.monitors[name].source
@@ -304,7 +305,7 @@ class _Run:
             raise argument_error(monitor_named(name), "needs a `source`: the model does not say what its activity is")
         return bundle.model.activity()
 
-    def driving(self, name: str, observer: Observer, states: Values) -> Any:
+    def driving(self, name: str, observer: Observer, states: Values) -> Array:
         """Zeros like what drives an observer, which must have the shape that this was made for."""
         zeros = _zeros_like(self.activity(name, states))
         if zeros.shape not in ((), (1,), observer.varshape):
@@ -335,7 +336,7 @@ class _Run:
             gathered = {**gathered, name: Gathered.none(_zeros_like(gathered[name].total), interval)}
         return states, gathered, watched
 
-    def sample(self, name: str, carry: tuple) -> Any:
+    def sample(self, name: str, carry: tuple) -> Numbers:
         what = self.program.monitors[name].what
         if what is RETURNED:
             return carry[1][_OUTPUT]
@@ -343,7 +344,7 @@ class _Run:
         value = bundle.observers[name].signal() if isinstance(what, Observer) else read(bundle.model, what)
         return jax.tree.map(u.math.asarray, value, is_leaf=lambda x: isinstance(x, u.Quantity))
 
-    def watch(self, carry: tuple, i: Any, n: int, start: Any) -> tuple:
+    def watch(self, carry: tuple, i: Numbers, n: int, start: Numbers) -> tuple:
         """Note the first block at whose end a state is not finite; move the progress bar."""
         states, gathered, watched = carry
         # NaN stays NaN: it is enough to look at the end of each block
@@ -377,7 +378,7 @@ def _holds_states(found: Inventory, module: Any) -> bool:
     return any(not isinstance(owner, Declared) for owner in owners)
 
 
-def initialise_missing(bundle: Bundle, dt: Any) -> None:
+def initialise_missing(bundle: Bundle, dt: Numbers) -> None:
     """States must exist before a module can be taken apart; the values that they get here are never used."""
     missing = states_missing(inventory(bundle))
     # A run may itself be traced, inside a fit: the states are put there at once all the same. Their values are not
@@ -399,13 +400,13 @@ def _initialised(bundle: Bundle, modules: list[Any]) -> Values:
     return inventory(bundle).state_values()
 
 
-def _is_float(x: Any) -> bool:
+def _is_float(x: Array) -> bool:
     return jnp.issubdtype(u.get_mantissa(x).dtype, jnp.floating)
 
 
-def _finite(x: Any) -> Any:
+def _finite(x: jax.Array) -> jax.Array:
     return jnp.isfinite(u.get_mantissa(x))
 
 
-def _zeros_like(x: Any) -> Any:
+def _zeros_like(x: Array) -> Array:
     return u.math.zeros_like(u.math.asarray(x))

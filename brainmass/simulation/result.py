@@ -15,6 +15,7 @@ import numpy as np
 from brainmass._common.display import folded, page, table
 from brainmass._common.messages import Argument
 from brainmass._common.paths import as_path, target_path
+from brainmass._common.typing import Array, Numbers, Pytree
 from brainmass.dynamics.module import Closed
 from brainmass.simulation import outwards, storage
 from brainmass.simulation.result_parts import (
@@ -84,12 +85,12 @@ class Result(Closed, MutableMapping[str, Any]):
 
     def __init__(
         self,
-        monitors: Mapping[str, Any],
-        times: Mapping[str, Any],
+        monitors: Mapping[str, Pytree],
+        times: Mapping[str, Pytree],
         *,
-        dt: Any,
-        duration: Any,
-        final: Any = None,
+        dt: Numbers,
+        duration: Numbers,
+        final: object = None,
         labels: tuple[str, ...] | None = None,
         provenance: Mapping[str, str] | None = None,
         sensors: Mapping[str, Sequence[str]] | None = None,
@@ -120,7 +121,7 @@ class Result(Closed, MutableMapping[str, Any]):
             return self.time
         raise KeyError(unknown_monitor(name, tuple(self)))
 
-    def __setitem__(self, name: str, value: Any) -> None:
+    def __setitem__(self, name: str, value: Numbers) -> None:
         if not isinstance(name, str):
             raise TypeError(f"An entry of a Result must have a string as its name, but has {name!r}.")
         self._assigned[name] = value
@@ -158,7 +159,7 @@ class Result(Closed, MutableMapping[str, Any]):
         return MappingProxyType(self._monitors)
 
     @property
-    def time(self) -> Any:
+    def time(self) -> Numbers:
         """Time stamps in ms, where all monitors share them."""
         if len(self._axes) == 1:
             return self._axes[0]
@@ -176,12 +177,12 @@ class Result(Closed, MutableMapping[str, Any]):
         return MappingProxyType({name: self._axes[axis] for name, axis in self._axis_of.items()})
 
     @property
-    def dt(self) -> Any:
+    def dt(self) -> Numbers:
         """Integration step."""
         return u.Quantity(*self._dt)
 
     @property
-    def duration(self) -> Any:
+    def duration(self) -> Numbers:
         """Length of the run."""
         return u.Quantity(*self._duration)
 
@@ -336,12 +337,12 @@ def _unflatten(static, children) -> Result:
 
 
 def unchecked(
-    monitors: dict[str, Any],
-    axes: tuple[Any, ...],
+    monitors: dict[str, object],
+    axes: tuple[Array, ...],
     axis_of: dict[str, int],
-    final: Any,
-    dt: tuple[float, Any],
-    duration: tuple[float, Any],
+    final: object,
+    dt: tuple[float, object],
+    duration: tuple[float, object],
     labels: tuple[str, ...] | None,
     provenance: tuple[tuple[str, str], ...],
     output: str | tuple[str, ...] | None = None,
@@ -361,11 +362,11 @@ jax.tree_util.register_pytree_with_keys(Result, _flatten, _unflatten)
 # --- the summary --------------------------------------------------------------------------------------
 
 
-def _show_time(time: tuple[float, Any]) -> str:
+def _show_time(time: tuple[float, object]) -> str:
     return f"{time[0]:.6g} {time[1]}"
 
 
-def _summary(name: str, value: Any, stamps: Any) -> tuple[str, ...]:
+def _summary(name: str, value: object, stamps: object) -> tuple[str, ...]:
     values = u.get_mantissa(value) if isinstance(value, u.Quantity) else value
     unit = str(value.unit) if isinstance(value, u.Quantity) else ""
     shape = getattr(values, "shape", None)
@@ -380,11 +381,11 @@ def _period(stamps: Any) -> str:
     return f"every {(values[-1] - values[0]) / (len(values) - 1):.4g} ms"
 
 
-def _range(values: Any) -> str:
+def _range(values: Numbers) -> str:
     return "  ".join(f"{word} {number}" for word, number in _extremes(values).items())
 
 
-def _extremes(values: Any) -> dict[str, str]:
+def _extremes(values: Numbers) -> dict[str, str]:
     if not is_concrete(values) or values.size == 0 or jnp.issubdtype(values.dtype, jax.dtypes.extended):
         return {}
     numbers = {"min": values.min(), "mean": values.mean(), "max": values.max()}

@@ -12,6 +12,7 @@ from jax.core import Tracer
 
 from brainmass._common.foreign import as_text
 from brainmass._common.messages import Argument, argument_error, suggestion
+from brainmass._common.typing import Array, Numbers
 
 __all__ = [
     "check_labels",
@@ -88,7 +89,7 @@ def _check_stamps(name: str, shape: tuple[int, ...], stamps: Any) -> None:
         )
 
 
-def scalar_time(name: str, value: Any) -> tuple[float, Any]:
+def scalar_time(name: str, value: Numbers) -> tuple[float, Any]:
     if not _is_time(value) or np.shape(u.get_mantissa(value)) != ():
         raise argument_error(
             Argument(name, "Result"),
@@ -100,7 +101,7 @@ def scalar_time(name: str, value: Any) -> tuple[float, Any]:
     return float(u.get_mantissa(value)), value.unit
 
 
-def _is_time(value: Any) -> bool:
+def _is_time(value: Numbers) -> bool:
     # comparing dimensions takes long enough to be felt in a short run
     return getattr(value, "unit", None) is u.ms or u.get_dim(value) == _TIME
 
@@ -153,7 +154,7 @@ def _in_ms(stamps: Any) -> Any:
     return u.Quantity(stamps.mantissa * (stamps.unit.magnitude / u.ms.magnitude), u.ms)
 
 
-def _same_axis(a: Any, b: Any) -> bool:
+def _same_axis(a: Array, b: Numbers) -> bool:
     a, b = u.get_mantissa(a), u.get_mantissa(b)
     if a is b:
         return True
@@ -173,7 +174,7 @@ def distinct_axes(times: Mapping[str, Any]) -> tuple[tuple[Any, ...], dict[str, 
     return tuple(axes), axis_of
 
 
-def is_concrete(value: Any) -> bool:
+def is_concrete(value: Numbers) -> bool:
     if isinstance(value, Tracer):
         return False
     return isinstance(value, np.ndarray) or (isinstance(value, jax.Array) and value.is_fully_addressable)

@@ -16,7 +16,7 @@ from brainmass._common.checks import flag, holds_numbers, instance, is_traced, i
 from brainmass._common.messages import Argument, argument_error, show
 from brainmass._common.same import Pictures, environment
 from brainmass._common.times import milliseconds
-from brainmass._common.typing import Monitors, Period, RunInputs, Seed, Time
+from brainmass._common.typing import Array, ArrayLike, Monitors, Numbers, Period, Pytree, RunInputs, Seed, Time
 from brainmass.dynamics.checks import check_param_value
 from brainmass.dynamics.declared import Declared, WithRows
 from brainmass.dynamics.module import Closed, fixed
@@ -97,7 +97,7 @@ class Simulator(Closed):
         return f"Simulator, dt={step}, of {self.model!r}"
 
     @property
-    def dt(self) -> Any:
+    def dt(self) -> Numbers:
         """The time step."""
         dt = brainstate.environ.get("dt", default=None) if self._dt is None else self._dt
         if dt is None:
@@ -108,7 +108,7 @@ class Simulator(Closed):
         return check_dt(dt)
 
     @dt.setter
-    def dt(self, dt: Any) -> None:
+    def dt(self, dt: Time) -> None:
         self._dt = None if dt is None else check_dt(dt)
 
     def run(
@@ -123,7 +123,7 @@ class Simulator(Closed):
         init_states: bool = True,
         jit: bool = True,
         seed: Seed = None,
-        state: Mapping[str, Any] | None = None,
+        state: Mapping[str, Numbers] | None = None,
         progress: bool = False,
         block: int | None = None,
         grad_horizon: Period | None = None,
@@ -245,7 +245,7 @@ class Simulator(Closed):
         """
         run = self._watched(duration, monitors, free, inputs, transient, sample_every, block, grad_horizon)
 
-        def pure_run(values: Mapping[str, Any], key: Any, state: Any = None) -> Result:
+        def pure_run(values: Mapping[str, Array], key: int, state: Pytree = None) -> Result:
             result, told = run(values, key, state)
             bad = told.watched.bad
             if (probe := context.present().probe) is not None and not is_traced(bad):
@@ -259,12 +259,12 @@ class Simulator(Closed):
 
     def _watched(
         self,
-        duration: Any,
+        duration: Numbers,
         monitors: Any,
         free: Any,
-        inputs: Any,
+        inputs: Pytree,
         transient: Any,
-        sample_every: Any,
+        sample_every: Numbers,
         block: Any = None,
         grad_horizon: Any = None,
     ) -> Callable[..., tuple[Result, Told]]:
@@ -285,7 +285,7 @@ class Simulator(Closed):
         output = returned_names(self.model) if monitors is None else None
         sensors = sensors_of(found.modules)
 
-        def run(values: Mapping[str, Any], key: Any, state: Any = None) -> tuple[Result, Told]:
+        def run(values: Mapping[str, Array], key: ArrayLike, state: Pytree = None) -> tuple[Result, Told]:
             paths = _free_paths(values, named, freed)
             overrides = {path: checked_value(found, path, values[name]) for path, name in paths.items()}
             _check_owner(found, overrides)
@@ -300,7 +300,9 @@ class Simulator(Closed):
         run.made_of = made | {"run": (program.plan, self.dt, named)}  # type: ignore[attr-defined]
         return run
 
-    def _holds(self, duration: Any, monitors: Any, inputs: Any, transient: Any = None, sample_every: Any = None) -> Any:
+    def _holds(
+        self, duration: Numbers, monitors: Any, inputs: Pytree, transient: Any = None, sample_every: Any = None
+    ) -> Any:
         """What a run holds, by path: parameters and states of the model, its inputs and its forward models."""
         return self._program(duration, inputs, monitors, transient, sample_every, False, None, None)[1]
 
@@ -313,11 +315,11 @@ class Simulator(Closed):
     # --- arranging a run --------------------------------------------------------------------------------------------
     def _program(
         self,
-        duration: Any,
-        inputs: Any,
+        duration: Numbers,
+        inputs: Pytree,
         monitors: Any,
         transient: Any,
-        every: Any,
+        every: Numbers,
         progress: bool,
         block: Any,
         horizon: Any,
@@ -374,9 +376,9 @@ class Simulator(Closed):
         self,
         plan: Plan,
         origin: Origin,
-        samples: Any,
-        final: Any,
-        start: Any,
+        samples: dict[str, Array],
+        final: Pytree,
+        start: Numbers,
         provenance: dict[str, str],
         output: Any,
         sensors: Any,
@@ -416,7 +418,7 @@ def _kind(what: Any) -> Any:
     return what if isinstance(what, str | None) else type(what)
 
 
-def _functions(watched: Mapping[str, Monitor], given: Inputs) -> dict[str, Any]:
+def _functions(watched: Mapping[str, Monitor], given: Inputs) -> dict[str, Pytree]:
     """The functions of the user in a run; where there are any, with the settings that they may ask for."""
     functions: dict[str, Any] = {f"input {name}": f for name, f in given.functions.items()}
     for name, monitor in watched.items():
@@ -425,7 +427,7 @@ def _functions(watched: Mapping[str, Monitor], given: Inputs) -> dict[str, Any]:
     return functions and functions | {"brainstate.environ": environment()}
 
 
-def _free_paths(values: Mapping[str, Any], free: Mapping[str, str], freed: Inventory) -> dict[str, str]:
+def _free_paths(values: Mapping[str, Array], free: Mapping[str, str], freed: Inventory) -> dict[str, str]:
     """By path, the names by which `values` of a pure run set parameters."""
     paths: dict[str, str] = {}
     for name in values:
@@ -446,7 +448,7 @@ def _check_owner(found: Inventory, overridden: Mapping[str, Any] = MappingProxyT
         owner.check({path: param for path, param in found.params.items() if path not in overridden})
 
 
-def checked_value(found: Inventory, path: str, value: Any) -> Any:
+def checked_value(found: Inventory, path: str, value: Numbers) -> Numbers:
     """A parameter value given to a pure run: its unit and domain are those of the declaration."""
     owner, _, name = path.rpartition(".")
     module = found.modules.get(owner)
@@ -476,7 +478,7 @@ def _compiled(program: Program, batched: bool, has_state: bool, jit: bool) -> Ca
     return program.compiled[batched, has_state]
 
 
-def _write_back(found: Inventory, states: Mapping[str, Any], lanes: tuple[int, ...]) -> None:
+def _write_back(found: Inventory, states: Mapping[str, Array], lanes: tuple[int, ...]) -> None:
     """Leave the model in the state that the run ended in."""
     for path, (_, _, state) in found.states.items():
         state.value = states[path]

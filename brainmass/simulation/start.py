@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import brainstate
 import brainunit as u
@@ -16,12 +16,16 @@ from brainmass._common.checks import is_traced, whole
 from brainmass._common.messages import Argument, argument_error
 from brainmass._common.random import as_key, fold, next_key
 from brainmass._common.times import check_countable, milliseconds
+from brainmass._common.typing import Array, ArrayLike, Numbers, Pytree
 from brainmass.dynamics.declared import Declared
 from brainmass.forward.observer import Observer
 from brainmass.simulation.final import Origin, belonging
 from brainmass.simulation.inputs import Inputs
 from brainmass.simulation.inventory import Inventory, inventory, stateful
 from brainmass.simulation.program import Bundle, Program
+
+if TYPE_CHECKING:
+    from brainmass._common.copying import CopiedByParts
 
 __all__ = ["Beginnings", "Start"]
 
@@ -66,7 +70,7 @@ class Beginnings:
         _ = self.origin, self._held
         return self
 
-    def of_run(self, state: Any, seed: Any, batch_size: int | None, init_states: bool) -> Start:
+    def of_run(self, state: Pytree, seed: Numbers, batch_size: int | None, init_states: bool) -> Start:
         """That of a call of `run`."""
         of_model = not init_states or not self.program.makes_states
         if seed is None and state is None:
@@ -90,7 +94,7 @@ class Beginnings:
         key = state["key"] if seed is None else _lane_keys(as_key(seed), lanes[0] if lanes else None)
         return Start(state, key, bool(lanes))
 
-    def of_pure(self, state: Any, key: Any) -> Start:
+    def of_pure(self, state: object, key: ArrayLike) -> Start:
         """That of a call of a pure run, which has no lanes of its own."""
         words = as_key(key)
         if state is not None:
@@ -102,10 +106,10 @@ class Beginnings:
         self._check_end(state)
         return Start(state, words, False)
 
-    def _belonging(self, state: Any) -> Any:
+    def _belonging(self, state: object) -> Pytree:
         return belonging(state, self.program.shapes(self.found.raw(), self.given.arrays), self.origin)
 
-    def _made_before(self, key: Any) -> Any:
+    def _made_before(self, key: Array) -> Any:
         """Initial states, where they may be drawn from `brainstate.random`; else None, as the program makes them."""
         if self.program.initialises_from_key or is_traced(key):
             return None
@@ -121,7 +125,7 @@ class Beginnings:
         """The states of a model that has none to make."""
         return None if stateful(inventory(self.model)) else self._of_model()
 
-    def _states_now(self, state: Any, seed: Any) -> Any:
+    def _states_now(self, state: object, seed: Numbers) -> Pytree:
         if state is not None:
             raise ValueError("Give either init_states=False or `state`, not both.")
         modules = self.found.modules.items()
@@ -132,10 +136,10 @@ class Beginnings:
         key = _lane_keys(as_key(seed), batch[0] if batch else None)
         return {"step": jnp.int32(0), "key": key, "states": self._of_model()}
 
-    def _of_model(self) -> dict[str, Any]:
+    def _of_model(self) -> dict[str, Array]:
         return {path: x for path, x in self.found.state_values().items() if path.startswith("model.")}
 
-    def _drawn_key(self, makes_states: bool) -> Any:
+    def _drawn_key(self, makes_states: bool) -> Array:
         """The key of a run without a seed. Within jax.jit none can be drawn: any will do where none is used."""
         try:
             return next_key()
@@ -150,7 +154,7 @@ class Beginnings:
             )
         return as_key(0)
 
-    def _check_end(self, state: Any) -> None:
+    def _check_end(self, state: Pytree) -> None:
         """Refuse a run that goes on beyond the steps that are counted, or the end of what drives it."""
         start = 0 if state is None or is_traced(state["step"]) else int(state["step"])
         end, step = start + self.program.plan.n_steps, milliseconds("dt", self.program.dt)
@@ -162,7 +166,7 @@ class Beginnings:
 _STEPS = ".delays.steps"  # of a projection whose delays are whole steps
 
 
-def _described(model: Any) -> str:
+def _described(model: CopiedByParts) -> str:
     node = getattr(model, "node", None)
     return type(model).__name__ if node is None else f"{type(model).__name__} of {type(node).__name__}"
 

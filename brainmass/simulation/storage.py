@@ -13,6 +13,7 @@ import numpy as np
 from brainmass._common.archive import MANIFEST, Archive, decode, encode
 from brainmass._common.extras import import_io
 from brainmass._common.netcdf import read_netcdf, write_netcdf
+from brainmass._common.typing import Numbers
 from brainmass.simulation.final import ORIGIN, Origin
 
 __all__ = ["SUFFIXES", "Recorded", "exportable", "load", "save", "to_xarray"]
@@ -95,7 +96,7 @@ def _listed(names: Any) -> str:
     return ", ".join(repr(name) for name in names)
 
 
-def _text(time: Any) -> str:
+def _text(time: Numbers) -> str:
     return f"{u.get_mantissa(time):.6g} {time.unit}"
 
 
@@ -121,13 +122,13 @@ class _Dimensions:
         return base
 
 
-def exportable(values: Any) -> np.ndarray:
+def exportable(values: Numbers) -> np.ndarray:
     values = np.asarray(values)
     narrow = values.dtype.kind == "V" or values.dtype == np.float16  # bfloat16 and kin: netCDF has none
     return values.astype(np.float32) if narrow else values
 
 
-def _stamps(axis: Any) -> np.ndarray:
+def _stamps(axis: Numbers) -> np.ndarray:
     values = np.asarray(u.get_mantissa(axis), dtype=np.float64)
     if values.ndim != 1:
         raise ValueError(
@@ -137,7 +138,7 @@ def _stamps(axis: Any) -> np.ndarray:
     return values
 
 
-def _check_no_clash(variables: Mapping[str, Any], dimensions: set[str]) -> None:
+def _check_no_clash(variables: Mapping[str, object], dimensions: set[str]) -> None:
     if clash := dimensions & set(variables):
         raise ValueError(
             f"Result.to_xarray needs the name {_listed(sorted(clash))} for a dimension, but a monitor of "
@@ -148,7 +149,7 @@ def _check_no_clash(variables: Mapping[str, Any], dimensions: set[str]) -> None:
 # --- files --------------------------------------------------------------------------------------------
 
 
-def _to_manifest(result: Recorded, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
+def _to_manifest(result: Recorded, arrays: dict[str, np.ndarray]) -> dict[str, object]:
     axes = zip(result._axes, result._axis_names(), strict=True)
     return {
         "monitors": [[n, encode(x, arrays, f"monitors/{n}")] for n, x in result.recorded.items()],
@@ -183,7 +184,7 @@ def _from_manifest(kind: Callable[..., R], manifest: Mapping[str, Any], arrays: 
     return result
 
 
-def _with_plain_origin(final: Any) -> Any:
+def _with_plain_origin(final: object) -> Any:
     """A final state of a run, with what it is from as a dict."""
     if not isinstance(final, Mapping) or not isinstance(final.get(ORIGIN), Origin):
         return final
@@ -191,7 +192,7 @@ def _with_plain_origin(final: Any) -> Any:
     return {**final, ORIGIN: {**parts, "delays": tuple((name, np.asarray(x)) for name, x in parts["delays"])}}
 
 
-def _with_origin(final: Any) -> Any:
+def _with_origin(final: object) -> Any:
     if not isinstance(final, Mapping) or not isinstance(final.get(ORIGIN), Mapping):
         return final
     return {**final, ORIGIN: Origin(**final[ORIGIN])}
@@ -223,7 +224,7 @@ def _write_netcdf(result: Recorded, path: Path) -> None:
     write_netcdf(path, dataset, said_at=MANIFEST)
 
 
-def _read_netcdf(path: Path) -> tuple[dict[str, Any], Mapping[str, np.ndarray]]:
+def _read_netcdf(path: Path) -> tuple[dict[str, object], Mapping[str, np.ndarray]]:
     with read_netcdf(path) as dataset:
         if MANIFEST not in dataset:
             raise ValueError("it has no manifest")

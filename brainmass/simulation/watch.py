@@ -17,6 +17,7 @@ from jax import lax
 
 from brainmass._common.messages import monitor_named, show
 from brainmass._common.same import ByIdentity
+from brainmass._common.typing import Array, Numbers
 from brainmass.dynamics.fields import StateSpec
 from brainmass.dynamics.node import NeuralMassDynamics
 from brainmass.simulation.inventory import Inventory, Values
@@ -160,7 +161,7 @@ def tell(told: Told) -> None:
 
 # --- divergence ---------------------------------------------------------------------------------------------------
 def raise_if_diverged(
-    bad: Mapping[str, Any], dt: Any, result: Result, batched: bool, monitors: Mapping[str, Monitor]
+    bad: Mapping[str, Array], dt: Numbers, result: Result, batched: bool, monitors: Mapping[str, Monitor]
 ) -> None:
     """Say which state became infinite or NaN first, and what to do about it."""
     first = {path: np.asarray(steps) for path, steps in bad.items()}
@@ -208,7 +209,9 @@ def _of_observer(name: str, state: str, monitor: Monitor) -> tuple[str, str]:
     )
 
 
-def _first_bad(path: str, steps: np.ndarray, dt: Any, result: Result) -> tuple[str, np.ndarray, tuple[int, ...], float]:
+def _first_bad(
+    path: str, steps: np.ndarray, dt: Numbers, result: Result
+) -> tuple[str, np.ndarray, tuple[int, ...], float]:
     """The first element of a state seen to be not finite, and the time in ms."""
     when = steps[steps >= 0].min()
     where, time = np.argwhere(steps == when)[0], float((when * dt).to_decimal(u.ms))

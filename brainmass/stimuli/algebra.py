@@ -14,6 +14,7 @@ import numpy as np
 from brainmass._common.messages import show
 from brainmass._common.places import refuse_two_places
 from brainmass._common.times import steps_of
+from brainmass._common.typing import Numbers, Time
 from brainmass.dynamics.module import Module
 from brainmass.dynamics.noise import Noise
 
@@ -27,18 +28,18 @@ class Drive(Module):
     draws: bool = False  # whether it draws random numbers
 
     @abstractmethod
-    def update(self) -> Any:
+    def update(self) -> Numbers:
         """The value in the present step, which begins at the time `t` of the environment; of the population's shape."""
 
     @property
     @abstractmethod
-    def unit(self) -> Any:
+    def unit(self) -> Numbers:
         """Its unit."""
 
     def check_duration(self, port: str, duration: float) -> None:
         """Refuse a run that ends so many ms after time zero and that it cannot drive."""
 
-    def __call__(self, t: Any) -> Any:
+    def __call__(self, t: object) -> Numbers:
         """The value at the time `t`, a Quantity."""
         if not u.get_unit(t).has_same_dim(u.ms):
             raise u.UnitMismatchError(
@@ -49,7 +50,7 @@ class Drive(Module):
         with brainstate.environ.context(t=t, i=None):
             return self.update()
 
-    def series(self, duration: Any, dt: Any) -> Any:
+    def series(self, duration: Time, dt: Time) -> Numbers:
         """The values of all steps of a run from time zero on, as an array (steps, *in_size).
 
         What draws random numbers has none: those of a run come from its key.
@@ -61,16 +62,16 @@ class Drive(Module):
             )
         n = steps_of("duration", duration, dt)
 
-        def step(i: Any) -> Any:
+        def step(i: object) -> Numbers:
             with brainstate.environ.context(i=i, t=i * dt, dt=dt):
                 return self.update()
 
         return jax.jit(jax.vmap(step))(jnp.arange(n))
 
-    def __add__(self, other: Any) -> Combined:
+    def __add__(self, other: object) -> Combined:
         return Combined(self, other, "+")
 
-    def __radd__(self, other: Any) -> Combined:
+    def __radd__(self, other: object) -> Combined:
         return Combined(other, self, "+")
 
     def __neg__(self) -> Combined:
@@ -79,20 +80,20 @@ class Drive(Module):
     def __sub__(self, other: Any) -> Combined:
         return Combined(self, Combined(-1.0, other, "*") if isinstance(other, Drive | Noise) else -1.0 * other, "+")
 
-    def __rsub__(self, other: Any) -> Combined:
+    def __rsub__(self, other: object) -> Combined:
         return Combined(other, -self, "+")
 
-    def __mul__(self, other: Any) -> Combined:
+    def __mul__(self, other: object) -> Combined:
         return Combined(self, other, "*")
 
-    def __rmul__(self, other: Any) -> Combined:
+    def __rmul__(self, other: object) -> Combined:
         return Combined(other, self, "*")
 
 
 class Combined(Drive):
     """The sum or the product of two drives, noises or numbers."""
 
-    def __init__(self, first: Any, second: Any, operation: str):
+    def __init__(self, first: object, second: object, operation: str):
         super().__init__()
         for part in first, second:
             if not isinstance(part, Drive | Noise) and (callable(part) or np.ndim(u.get_mantissa(part)) > 0):
@@ -116,7 +117,7 @@ class Combined(Drive):
         return any(isinstance(part, Noise) or (isinstance(part, Drive) and part.draws) for part in self.operands)
 
     @property
-    def unit(self) -> Any:
+    def unit(self) -> Numbers:
         first, second = _unit(self.first), _unit(self.second)
         return first if self.operation == "+" else first * second
 
@@ -125,23 +126,23 @@ class Combined(Drive):
             if isinstance(part, Drive):
                 part.check_duration(port, duration)
 
-    def update(self) -> Any:
+    def update(self) -> Numbers:
         first, second = (part.update() if isinstance(part, Drive | Noise) else part for part in self.operands)
         return first + second if self.operation == "+" else first * second
 
     @property
-    def operands(self) -> tuple[Any, Any]:
+    def operands(self) -> tuple[Numbers, Numbers]:
         return self.first, self.second
 
 
-def _noises_in(name: str, part: Any) -> list[tuple[str, Noise]]:
+def _noises_in(name: str, part: object) -> list[tuple[str, Noise]]:
     """The noises of an operand, by their places in it."""
     if not isinstance(part, Combined):
         return [(name, part)] if isinstance(part, Noise) else []
     return _noises_in(f"{name}.first", part.first) + _noises_in(f"{name}.second", part.second)
 
 
-def _unit(part: Any) -> Any:
+def _unit(part: object) -> Numbers:
     if isinstance(part, Noise):
         return u.get_unit(part.p.sigma)
     return part.unit if isinstance(part, Drive) else u.get_unit(part)

@@ -16,6 +16,7 @@ from brainmass._common.foreign import opened
 from brainmass._common.messages import Argument, argument_error, input_named
 from brainmass._common.precision import default_dtype
 from brainmass._common.times import many_milliseconds
+from brainmass._common.typing import Numbers
 from brainmass.dynamics.fields import Par, option, param, positive
 from brainmass.stimuli.waveforms import Stimulus
 
@@ -43,7 +44,7 @@ class Recording(Stimulus):
     after: str = option(default="refuse", check=partial(one_of, known=_ENDS))
     data: Any = option(default=None)
 
-    def __setattr__(self, key: str, value: Any) -> None:
+    def __setattr__(self, key: str, value: object) -> None:
         if self._checked and key == "data":
             held = opened(Argument("data", self._owner), value)
             _check_times(self._owner, held.times, self.p.every)
@@ -63,7 +64,7 @@ class Recording(Stimulus):
                 hint="Give after='zero', 'hold' or 'repeat', or a shorter run.",
             )
 
-    def course(self, since: Any) -> Any:
+    def course(self, since: Numbers) -> Numbers:
         starts = since - 0.5 * step_in_ms()  # rows stand for starts of steps, not for middles
         row, part = (starts / self.exactly("every") + 1e-4).split()  # a row begins at its time, whatever the rounding
         now = self._row(row)
@@ -71,7 +72,7 @@ class Recording(Stimulus):
             now = now + jnp.maximum(part - 1e-4, 0.0) * (self._row(row + 1) - now)
         return jnp.where(row >= 0, now, 0.0)
 
-    def _row(self, row: Any) -> Any:
+    def _row(self, row: Any) -> Numbers:
         rows = self.data.value
         n = len(rows)
         at = row % n if self.after == "repeat" else jnp.clip(row, 0, n - 1)
@@ -79,7 +80,7 @@ class Recording(Stimulus):
         return jnp.where(row < n, value, 0.0) if self.after == "zero" else value
 
 
-def _check_times(owner: str, times: Any, every: Any) -> None:
+def _check_times(owner: str, times: Numbers, every: Any) -> None:
     """The times that a table says of its rows are as far apart as is said beside it."""
     if times is None or is_traced(every) or len(times) < 2:
         return
@@ -99,7 +100,7 @@ def _check_times(owner: str, times: Any, every: Any) -> None:
         )
 
 
-def _rows(owner: str, data: Any, shape: tuple[int, ...]) -> np.ndarray:
+def _rows(owner: str, data: object, shape: tuple[int, ...]) -> np.ndarray:
     what = Argument("data", owner)
     if data is None:
         raise TypeError(f"{owner} needs the argument `data`, an array (T,) or (T, {', '.join(map(str, shape))}).")

@@ -14,6 +14,7 @@ import numpy as np
 from brainmass._common.checks import is_whole, items, number, whole
 from brainmass._common.clock import Double, as_written, moment, step_in_ms
 from brainmass._common.messages import Argument, argument_error, named, show
+from brainmass._common.typing import Array, Numbers, Time
 from brainmass.dynamics.declaration import population_shape
 from brainmass.dynamics.declared import Declared
 from brainmass.dynamics.fields import Par, nonnegative, option, param, positive, spelling
@@ -60,7 +61,7 @@ class Stimulus(Drive, Declared):
         return given | {"weights": _weights(cls.__name__, regions, n)}
 
     @property
-    def unit(self) -> Any:
+    def unit(self) -> Numbers:
         return u.get_unit(self.p.amplitude)
 
     _prepared: ClassVar[Any] = None
@@ -78,13 +79,13 @@ class Stimulus(Drive, Declared):
         """A parameter that is a time, in ms, or a rate, in Hz."""
         return (self.prepare() if self._prepared is None else self._prepared)[name]
 
-    def update(self) -> Any:
+    def update(self) -> Numbers:
         now = moment(self._owner)
         strength = self.p.amplitude * self.p.weights * self.course(now - self.exactly("onset"))
         return u.math.broadcast_to(strength, self.varshape)
 
     @abstractmethod
-    def course(self, since: Any) -> Any:
+    def course(self, since: Numbers) -> Numbers:
         """The time course, `since` ms after the onset (before it: negative)."""
 
 
@@ -106,7 +107,7 @@ def _weights(owner: str, regions: Any, n: int) -> np.ndarray:
     return weights
 
 
-def _between(since: Any, width: Any) -> Any:
+def _between(since: Numbers, width: Any) -> Array:
     return jnp.where((since >= 0) & (since < width), 1.0, 0.0)
 
 
@@ -120,7 +121,7 @@ class Pulse(Stimulus):
 
     width: Par = param(default=1.0 * u.ms, doc="duration", domain=positive)
 
-    def course(self, since: Any) -> Any:
+    def course(self, since: Numbers) -> Numbers:
         return _between(_edged(since), self.exactly("width"))
 
 
@@ -134,7 +135,7 @@ class PulseTrain(Stimulus):
     def check(self) -> None:
         _check_order(self, "width", "period")
 
-    def course(self, since: Any) -> Any:
+    def course(self, since: Numbers) -> Numbers:
         since, period = _edged(since), self.exactly("period")
         return _between(since % period, self.exactly("width")) * _first(since, period, self.count)
 
@@ -162,7 +163,7 @@ class ThetaBurst(Stimulus):
         if self.train is None and self.train_period is not None:
             raise argument_error(Argument("train_period", self._owner), "needs `train`, the duration of a train")
 
-    def course(self, since: Any) -> Any:
+    def course(self, since: Numbers) -> Numbers:
         since, burst, pulse = _edged(since), self.exactly("burst_period"), self.exactly("pulse_period")
         on = _first(since, burst, self.bursts)
         if self.train is not None:
@@ -178,7 +179,7 @@ class Sinusoid(Stimulus):
     frequency: Par = param(default=10.0 * u.Hz, doc="frequency", domain=positive)
     phase: Par = param(default=0.0, doc="phase at the onset, rad")
 
-    def course(self, since: Any) -> Any:
+    def course(self, since: Numbers) -> Numbers:
         cycles = since * self.exactly("frequency") * 1e-3
         return jnp.where(since >= 0, jnp.sin(2 * np.pi * cycles.off_whole() + self.p.phase), 0.0)
 
@@ -190,7 +191,7 @@ class Chirp(Stimulus):
     stop: Par = param(default=40.0 * u.Hz, doc="frequency at the end", domain=nonnegative)
     duration: Par = param(default=1000.0 * u.ms, doc="duration", domain=positive)
 
-    def course(self, since: Any) -> Any:
+    def course(self, since: Numbers) -> Numbers:
         start, stop, duration = map(self.exactly, ("start", "stop", "duration"))
         cycles = since * 1e-3 * (start + (stop - start) * (since / (2 * duration)))
         return jnp.sin(2 * np.pi * cycles.off_whole()) * _between(_edged(since), duration)
@@ -201,12 +202,12 @@ class Ramp(Stimulus):
 
     duration: Par = param(default=100.0 * u.ms, doc="duration of the rise", domain=positive)
 
-    def course(self, since: Any) -> Any:
+    def course(self, since: Numbers) -> Numbers:
         return jnp.clip((since / self.exactly("duration")).value, 0.0, 1.0)
 
 
 # --- checks -------------------------------------------------------------------------------------------------------
-def _first(since: Any, period: Any, count: int | None) -> Any:
+def _first(since: Time, period: Any, count: int | None) -> Array:
     """1 within the first `count` periods."""
     return _between(since, jnp.inf if count is None else count * period)
 

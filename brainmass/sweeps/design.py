@@ -14,6 +14,7 @@ from brainmass._common.checks import as_array, instance, numbers, one_of, whole
 from brainmass._common.extras import import_io
 from brainmass._common.messages import Argument, argument_error, show
 from brainmass._common.precision import default_dtype
+from brainmass._common.typing import Array, Numbers, Seed
 from brainmass.connectome.dense import Connectome
 from brainmass.network.projection import Projection
 from brainmass.simulation.inventory import Inventory
@@ -114,7 +115,7 @@ def as_design(found: Inventory, values: Any, kind: str) -> Design:
     return Design(axes, kind == "grid" or not axes)
 
 
-def _axis(found: Inventory, path: str, name: str, given: Any) -> Axis:
+def _axis(found: Inventory, path: str, name: str, given: Array) -> Axis:
     labels = None
     if isinstance(given, list | tuple) and any(isinstance(x, Connectome) for x in given):
         _check_lengths(found, path, name, given)
@@ -134,7 +135,7 @@ def _axis(found: Inventory, path: str, name: str, given: Any) -> Axis:
     return Axis(name, values, unit, labels)
 
 
-def _numbers(what: str, name: str, given: Any) -> tuple[np.ndarray, u.Unit]:
+def _numbers(what: str, name: str, given: Numbers) -> tuple[np.ndarray, u.Unit]:
     example = f'{{"{name}": [0.1, 0.2]}}'
     if isinstance(given, list | tuple) and len({u.get_unit(as_array(x)).dim for x in given}) > 1:
         raise argument_error(what, "must have one unit", f"is {show(given)}", kind=u.UnitMismatchError)
@@ -203,7 +204,7 @@ def random_design(bounds: Mapping[str, tuple[Any, Any]], n: int, seed: int = 0) 
     return _between("random_design", bounds, lambda d: np.random.default_rng(seed).random((n, d)))
 
 
-def sobol_design(bounds: Mapping[str, tuple[Any, Any]], n: int, seed: int = 0) -> dict[str, Any]:
+def sobol_design(bounds: Mapping[str, tuple[object, object]], n: int, seed: int = 0) -> dict[str, Any]:
     """Return the first `n` points of a scrambled Sobol sequence between bounds, for `sweep(..., design="list")`.
 
     They fill the space more evenly than random ones, best where `n` is a power of two. Needs scipy.
@@ -224,7 +225,7 @@ def sobol_design(bounds: Mapping[str, tuple[Any, Any]], n: int, seed: int = 0) -
     return _between("sobol_design", bounds, draw)
 
 
-def _between(owner: str, bounds: Any, draw: Any) -> dict[str, Any]:
+def _between(owner: str, bounds: Any, draw: Any) -> dict[str, object]:
     what = Argument("bounds", owner)
     if not instance(what, bounds, Mapping, 'a mapping like {"k": (0, 1)}'):
         raise argument_error(what, 'must be like {"k": (0, 1)}', "is empty")
@@ -237,7 +238,7 @@ def _between(owner: str, bounds: Any, draw: Any) -> dict[str, Any]:
     return values
 
 
-def _bounds(owner: str, name: str, pair: Any) -> tuple[float, float, u.Unit]:
+def _bounds(owner: str, name: str, pair: object) -> tuple[float, float, u.Unit]:
     what = Argument("bounds", owner, entry=name, more=f", for {name!r},")
     if not isinstance(pair, tuple | list) or len(pair) != 2:
         raise argument_error(what, "must be a pair (low, high)", f"is {show(pair)}", kind=TypeError)
@@ -247,5 +248,5 @@ def _bounds(owner: str, name: str, pair: Any) -> tuple[float, float, u.Unit]:
     return float(numbers[0]), float(numbers[1]), unit
 
 
-def _counts(owner: str, n: Any, seed: Any) -> tuple[int, int]:
+def _counts(owner: str, n: object, seed: Seed) -> tuple[int, int]:
     return whole(Argument("n", owner), n, most=_MOST_POINTS), whole(Argument("seed", owner), seed, least=0)

@@ -31,7 +31,7 @@ def identity(lane: Any, made: tuple, jobs: Any) -> dict[str, str]:
     def numbers(kind: str) -> dict[str, Any]:
         return {path: x for path, x in found.raw().items() if path.startswith(kind)}
 
-    def parts(modules: Mapping[str, Any], *kinds: str) -> Any:
+    def parts(modules: Mapping[str, object], *kinds: str) -> Any:
         return [plan_of(inventory(m)) for m in modules.values()], numbers(kinds[0]), within(read, *kinds)
 
     monitors = [(n, _known(m.what), m.every, _known(m.source)) for n, m in program.monitors.items()]
@@ -54,7 +54,7 @@ def identity(lane: Any, made: tuple, jobs: Any) -> dict[str, str]:
     return {name: digest(thing) for name, thing in things.items()} | versions
 
 
-def _known(what: Any) -> Any:
+def _known(what: object) -> Any:
     """A name, or what kind of thing it is."""
     return what if isinstance(what, str | None) else type(what).__qualname__
 

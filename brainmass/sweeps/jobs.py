@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import brainunit as u
 import jax
 import numpy as np
@@ -11,6 +9,7 @@ import numpy as np
 from brainmass._common.checks import is_whole
 from brainmass._common.messages import Argument, argument_error, show
 from brainmass._common.random import as_key, fold
+from brainmass._common.typing import Numbers
 from brainmass.sweeps.design import Design
 
 __all__ = ["Jobs", "as_seeds"]
@@ -41,7 +40,7 @@ class Jobs:
 _fold_each = jax.jit(jax.vmap(fold))
 
 
-def as_seeds(seeds: Any) -> np.ndarray:
+def as_seeds(seeds: Numbers) -> np.ndarray:
     if is_whole(seeds):
         return np.arange(seeds)
     given = np.asarray(seeds) if isinstance(seeds, list | tuple | range | np.ndarray) else np.zeros(0)

@@ -11,6 +11,7 @@ import brainunit as u
 import numpy as np
 
 from brainmass._common.extras import import_io
+from brainmass._common.typing import Array, Numbers
 from brainmass.simulation.result import Result
 from brainmass.simulation.storage import exportable
 from brainmass.sweeps.design import Design
@@ -61,7 +62,13 @@ class Layout:
 
 
 def layout(
-    design: Design, seeds: np.ndarray, result: Result, kept: Any, times: Any, labels: Any, attrs: Mapping[str, str]
+    design: Design,
+    seeds: np.ndarray,
+    result: Result,
+    kept: Any,
+    times: dict[str, Numbers],
+    labels: Any,
+    attrs: Mapping[str, str],
 ) -> Layout:
     """From the shapes of one run: of its result, or of what is `kept` instead, by name."""
     template = _template(result, {} if kept is not None else result.recorded, times)
@@ -80,7 +87,7 @@ def layout(
     return Layout((*design.dims, "seed"), (*design.shape, len(seeds)), variables, coords, attrs)
 
 
-def _template(result: Result, recorded: Mapping[str, Any], times: Mapping[str, Any]) -> Any:
+def _template(result: Result, recorded: Mapping[str, object], times: Mapping[str, Array]) -> Any:
     """The dataset of one run, with zeros in it."""
     values = {}
     times = {name: times[name] for name in recorded}
@@ -104,7 +111,7 @@ def _template(result: Result, recorded: Mapping[str, Any], times: Mapping[str, A
     ).to_xarray()
 
 
-def _measured(name: str, value: Any, n_regions: int | None) -> Variable:
+def _measured(name: str, value: object, n_regions: int | None) -> Variable:
     x = u.get_mantissa(value)
     dims = tuple(f"{name}_{i}" for i in range(x.ndim))
     if x.ndim and set(x.shape) == {n_regions} and x.ndim <= 2:

@@ -18,7 +18,7 @@ from brainmass._common.checks import flag, function, instance, whole
 from brainmass._common.extras import import_io
 from brainmass._common.messages import Argument, argument_error, show
 from brainmass._common.progress import progress_bar
-from brainmass._common.typing import Monitors, PathLike, Period, RunInputs, Time
+from brainmass._common.typing import Array, Monitors, Numbers, PathLike, Period, Pytree, RunInputs, Time
 from brainmass._common.version import __version__
 from brainmass.simulation.identity import digest
 from brainmass.simulation.lanes import Lanes
@@ -47,7 +47,7 @@ Measure = Callable[[Result], Any]
 def sweep(
     simulator: Simulator,
     duration: Time | float,
-    values: Mapping[str, Any],
+    values: Mapping[str, Numbers],
     *,
     design: str = "grid",
     seeds: int | Sequence[int] = 1,
@@ -187,10 +187,10 @@ class AllRuns:
 
 def arranged(
     simulator: Simulator,
-    duration: Any,
-    values: Mapping[str, Any],
+    duration: Numbers,
+    values: Mapping[str, Numbers],
     design: Any = "grid",
-    seeds: Any = 1,
+    seeds: Numbers = 1,
     settings: Mapping[str, Any] = MappingProxyType({}),
     measure: Measure | None = None,
     common_random_numbers: bool = False,
@@ -215,7 +215,9 @@ def arranged(
 class Lane:
     """One run: from values without units and a key to what is kept, and the first bad step of every state."""
 
-    def __init__(self, simulator: Simulator, duration: Any, settings: Mapping[str, Any], measure: Any, design: Design):
+    def __init__(
+        self, simulator: Simulator, duration: Numbers, settings: Mapping[str, Any], measure: Any, design: Design
+    ):
         self.dt = float(simulator.dt.to_decimal(u.ms))
         self.units = design.units
         self._measure = measure
@@ -239,7 +241,7 @@ class Lane:
             program.compiled[key] = make()
         return program.compiled[key]
 
-    def whole(self, values: Mapping[str, Any], key: Any) -> tuple[Result, Mapping[str, Any], Told]:
+    def whole(self, values: Mapping[str, Numbers], key: Numbers) -> tuple[Result, Mapping[str, Any], Told]:
         """The result of the run, what is kept of it, and what it tells of its states."""
         given = {n: x if (unit := self.units[n]) == u.UNITLESS else u.Quantity(x, unit=unit) for n, x in values.items()}
         result, told = self._run(given, key)
@@ -248,7 +250,7 @@ class Lane:
         with self._pictures.calling(self._things):
             return result, _named(self._measure, result), told
 
-    def __call__(self, values: Mapping[str, Any], key: Any) -> tuple[dict[str, Any], Watched]:
+    def __call__(self, values: Mapping[str, Array], key: jax.Array) -> tuple[dict[str, Any], Watched]:
         """What is kept; and by state the first bad step, and of those that have bounds the extremes."""
         _, kept, told = self.whole(values, key)
         never, (bad, least, most) = np.iinfo(np.int32).max, told.watched
@@ -259,7 +261,7 @@ class Lane:
         )
         return {name: jnp.asarray(u.get_mantissa(value)) for name, value in kept.items()}, watched
 
-    def reason(self, first: Mapping[str, Any]) -> str:
+    def reason(self, first: Mapping[str, Pytree]) -> str:
         """Why a run failed, from its first bad steps; empty if it did not."""
         path = min(first, key=lambda path: first[path], default=None)
         if path is None or first[path] == np.iinfo(np.int32).max:
@@ -312,14 +314,14 @@ def _explored(lane: Lane, jobs: Jobs, model: Any) -> tuple[Layout, int]:
     return plan, sum(x.size * x.dtype.itemsize for x in sizes)
 
 
-def _traced(lane: Lane, values: Mapping[str, Any], key: Any) -> tuple[Any, Any, Any, set[str]]:
+def _traced(lane: Lane, values: Mapping[str, Array], key: Numbers) -> tuple[Any, Any, Any, set[str]]:
     """The shapes of one run's result and of what is kept of it, its times, and which of the values it reads.
 
     A delay that a network was made for is a parameter that its program never reads.
     """
     times: dict[str, Any] = {}
 
-    def run(values: Any, key: Any) -> Any:
+    def run(values: dict[str, Array], key: jax.Array) -> Any:
         result, kept, _ = lane.whole(values, key)
         times.update(result.times)
         return result, dict(kept)
@@ -339,7 +341,7 @@ def _check_fits(plan: Layout) -> None:
         )
 
 
-def _made(simulator: Simulator, duration: Any, settings: Mapping[str, Any]) -> Any:
+def _made(simulator: Simulator, duration: Numbers, settings: Mapping[str, Any]) -> Any:
     """The program of a run, what the model, its inputs and monitors hold, and the inputs."""
     every = settings["sample_every"]
     return simulator._program(

@@ -29,7 +29,7 @@ _IDENTITY, _AT_ONCE = "brainmass_sweep", "at_once"
 _BYTES_OF_CHUNK = 1 << 20
 
 
-def as_store_path(path: Any) -> Path:
+def as_store_path(path: object) -> Path:
     return target_path(path, Argument("store", "sweep"), SUFFIXES, 'store="sweep.zarr".')
 
 
@@ -123,7 +123,7 @@ class File:
         else:
             self._group = import_io("zarr").open_group(self.folder, mode="r+")
 
-    def _create(self, attrs: dict[str, Any]) -> None:
+    def _create(self, attrs: dict[str, object]) -> None:
         """The folder with all but the results; it appears whole or not at all."""
         zarr, layout = import_io("zarr"), self.layout
         partial = self.folder.with_name(f".{self.folder.stem}.{secrets.token_hex(4)}.partial.zarr")
@@ -146,7 +146,9 @@ class File:
             shutil.rmtree(partial, ignore_errors=True)
 
     @staticmethod
-    def _array(group: Any, name: str, dims: Any, shape: Any, dtype: Any, chunks: Any, fill: Any, attrs: Any) -> Any:
+    def _array(
+        group: Any, name: str, dims: object, shape: object, dtype: object, chunks: Any, fill: object, attrs: Any
+    ) -> Any:
         chunks = tuple(max(1, n) for n in chunks)
         return group.create_array(
             name, shape=shape, dtype=dtype, chunks=chunks, fill_value=fill, dimension_names=dims, attributes=dict(attrs)

@@ -9,6 +9,7 @@ import brainunit as u
 from brainmass._common.checks import one_of
 from brainmass._common.messages import Argument, argument_error
 from brainmass._common.times import milliseconds, time_step
+from brainmass._common.typing import Numbers, Pytree, Time
 from brainmass.dynamics.node import NeuralMassDynamics
 from brainmass.models.horn.step import HORNStep
 from brainmass.training import sequence
@@ -50,7 +51,7 @@ class HORNSeqNetwork(SequenceNetwork):
 class AdditiveConn(sequence.AdditiveConn):
     __doc__ = sequence.AdditiveConn.__doc__
 
-    def __init__(self, model: NeuralMassDynamics, state: str = "y", w_init: Any = KAIMING, b_init: Any = ZERO):
+    def __init__(self, model: NeuralMassDynamics, state: str = "y", w_init: object = KAIMING, b_init: object = ZERO):
         super().__init__(model, state, w_init, b_init)
 
 
@@ -63,8 +64,8 @@ class DelayedAdditiveConn(sequence.DelayedAdditiveConn):
         delay_time: Any,
         state: str = "y",
         delay_init: Any = ZERO,
-        w_init: Any = KAIMING,
-        k: Any = 1.0,
+        w_init: object = KAIMING,
+        k: Numbers = 1.0,
     ):
         super().__init__(model, delay_time, state, delay_init, w_init, k)
 
@@ -73,7 +74,12 @@ class DelayedLaplacianConn(sequence.DelayedLaplacianConn):
     __doc__ = sequence.DelayedLaplacianConn.__doc__
 
     def __init__(
-        self, model: NeuralMassDynamics, delay_time: Any, delay_init: Any = ZERO, w_init: Any = KAIMING, k: Any = 1.0
+        self,
+        model: NeuralMassDynamics,
+        delay_time: Any,
+        delay_init: Any = ZERO,
+        w_init: object = KAIMING,
+        k: Numbers = 1.0,
     ):
         super().__init__(model, delay_time, "y", delay_init, w_init, k)
 
@@ -86,9 +92,9 @@ class _OncePerTR(sequence.DelayedAdditiveConn):
         model: NeuralMassDynamics,
         delay_time: Any,
         delay_init: Any = ZERO,
-        w_init: Any = KAIMING,
-        k: Any = 1.0,
-        tr: Any = 1.0 * u.ms,
+        w_init: object = KAIMING,
+        k: Numbers = 1.0,
+        tr: Time = 1.0 * u.ms,
     ):
         super().__init__(model, delay_time, "y", delay_init, w_init, k, period=tr)
 
@@ -164,7 +170,7 @@ class HORN_TR(Built):
         else:
             self.rec = DELAYED[rec_type](self.node, own["delay"], **start)
 
-    def update(self, inputs: Any, record_state: bool = False) -> Any:
+    def update(self, inputs: Pytree, record_state: bool = False) -> Any:
         """The positions `x` at each step of one repetition time.
 
         Parameters
@@ -187,7 +193,7 @@ class HORN_TR(Built):
         )
 
 
-def _check_rec_type(rec_type: Any, delay: Any) -> None:
+def _check_rec_type(rec_type: object, delay: object) -> None:
     one_of(Argument("rec_type", "HORN_TR"), rec_type, DELAYED)
     if delay is None and rec_type != "additive":
         raise argument_error(Argument(f"rec_type={rec_type!r}", "HORN_TR"), "has a meaning only with `delay`: give one")

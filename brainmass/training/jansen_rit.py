@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
+from brainmass._common.typing import Numbers
 from brainmass.dynamics.module import Module
 from brainmass.dynamics.node import NeuralMassDynamics
 from brainmass.models.jansen_rit.step import JansenRitStep
@@ -62,7 +63,7 @@ class LaplacianConnV2(Module):
         Initial weights of all three.
     """
 
-    def __init__(self, dynamics: NeuralMassDynamics, delays: Any, delay_init: Any = ZERO, weight: Any = KAIMING):
+    def __init__(self, dynamics: NeuralMassDynamics, delays: Numbers, delay_init: Any = ZERO, weight: object = KAIMING):
         super().__init__()
         self.dynamics, n = dynamics, dynamics.varshape[-1]
         weight = initial(self, "weight", weight)
@@ -84,12 +85,12 @@ class JansenRit2Layer(SequenceLayer):
     node_class, recurrent, port, order = JansenRitStep, "M", "M_inp", ORDER
     recorded = ("M", "E", "I")
 
-    def connect(self, own: Mapping[str, Any]) -> None:
+    def connect(self, own: Mapping[str, object]) -> None:
         if own["delay"] is None:
             raise ValueError(f"{type(self).__name__} needs the argument `delay`. Example: delay=5.0 * u.ms.")
         self.rec = LaplacianConnV2(self.node, own["delay"], own["delay_init"], own["rec_w_init"])
 
-    def received(self, drive: Any) -> dict[str, Any]:
+    def received(self, drive: Numbers) -> dict[str, Any]:
         arrived = {port: self.rec_scale * value for port, value in self.rec().items()}
         return {**arrived, "M_inp": drive + arrived["M_inp"]}
 

@@ -18,6 +18,7 @@ from brainmass._common.checks import is_function, numbers, whole
 from brainmass._common.messages import Argument, argument_error, suggestion
 from brainmass._common.precision import matching_precision
 from brainmass._common.times import time_step
+from brainmass._common.typing import Numbers, Pytree
 from brainmass.delays.lines import History, checked_delays, delay_steps
 from brainmass.dynamics.declaration import batch_shape, population_shape
 from brainmass.dynamics.module import Module, fixed
@@ -54,21 +55,21 @@ CONNECTIONS: dict[str, Any] = {
 """What a layer takes beside the arguments of its node, with defaults."""
 
 
-def over_time(node: NeuralMassDynamics, drive: Any, received: Callable[[Any], dict], recorded: Any = None) -> Any:
+def over_time(node: NeuralMassDynamics, drive: Numbers, received: Callable[[Any], dict], recorded: Any = None) -> Any:
     """The activity of a node that gets `received(row)`, by port, for each row of `drive`.
 
     With `recorded`, names of states (none: all), what they become as well: `(states by name, activity)`.
     """
     names = recorded or tuple(node._states)
 
-    def step(row: Any) -> Any:
+    def step(row: object) -> Any:
         out = node.update(**received(row))
         return out if recorded is None else ({name: getattr(node, name).value for name in names}, out)
 
     return through_rows(step, drive)
 
 
-def checked_sequence(owner: Module, node: NeuralMassDynamics, inputs: Any, n_input: int) -> Any:
+def checked_sequence(owner: Module, node: NeuralMassDynamics, inputs: object, n_input: int) -> Any:
     """The inputs, if they have the shape (time, batch..., n_input) with the batch of the node's states."""
     inputs = u.math.asarray(inputs)
     batch = u.math.shape(next(iter(node.state_values().values())))[:-1]
@@ -83,7 +84,7 @@ def checked_sequence(owner: Module, node: NeuralMassDynamics, inputs: Any, n_inp
     return inputs
 
 
-def plain(node: NeuralMassDynamics, state: str, value: Any = None) -> Any:
+def plain(node: NeuralMassDynamics, state: str, value: Numbers = None) -> Any:
     """The present value of a state, or a value like it, as a plain number in the state's unit."""
     unit = node._states[state].unit or u.UNITLESS
     return u.Quantity(getattr(node, state).value if value is None else value).to_decimal(unit)
@@ -107,7 +108,7 @@ class Initial:
 _EXAMPLE = "braintools.init.KaimingNormal()"
 
 
-def initial(owner: Any, argument: str, init: Any) -> Initial:
+def initial(owner: object, argument: str, init: Any) -> Initial:
     """The initialiser that an argument is; one that is checked already belongs to another owner."""
     return init if isinstance(init, Initial) else Initial(type(owner).__name__, argument, init)
 
@@ -137,7 +138,7 @@ class AdditiveConn(Module):
 
     _elsewhere = fixed("model", "state", "linear", "in_size", "out_size", "name")
 
-    def __init__(self, model: NeuralMassDynamics, state: str, w_init: Any = KAIMING, b_init: Any = ZERO):
+    def __init__(self, model: NeuralMassDynamics, state: str, w_init: object = KAIMING, b_init: object = ZERO):
         super().__init__()
         self.model, self.state = model, state
         n = model.varshape[-1]
@@ -148,7 +149,7 @@ class AdditiveConn(Module):
         """What arrives at each unit now."""
         return self.linear(plain(self.model, self.state))
 
-    def update_tr(self) -> Any:
+    def update_tr(self) -> float:
         """What is held through a repetition time: nothing."""
         return 0.0
 
@@ -182,8 +183,8 @@ class DelayedAdditiveConn(Module):
         delay_time: Any,
         state: str,
         delay_init: Any = ZERO,
-        w_init: Any = KAIMING,
-        k: Any = 1.0,
+        w_init: object = KAIMING,
+        k: Numbers = 1.0,
         period: Any = None,
     ):
         super().__init__()
@@ -202,7 +203,7 @@ class DelayedAdditiveConn(Module):
     def _under_way(self) -> History:
         return vars(self)["history"]
 
-    def init_state(self, batch_size: Any = None, **kwargs: Any) -> None:
+    def init_state(self, batch_size: Any = None, **kwargs: object) -> None:
         """Fill the history with what was sent before the start."""
         name = type(self).__name__
         self._steps = delay_steps(self.delay_time, time_step(name) if self.period is None else self.period)
@@ -218,7 +219,7 @@ class DelayedAdditiveConn(Module):
         arrived = self._under_way.ago(self._steps, np.arange(self._steps.shape[1])[None, :])
         return self.k * jnp.sum(self.weights() * arrived, axis=-1)
 
-    def update_tr(self) -> Any:
+    def update_tr(self) -> float:
         """What is held through a repetition time: nothing."""
         return 0.0
 
@@ -231,7 +232,7 @@ class DelayedLaplacianConn(DelayedAdditiveConn):
         return weights - u.math.diag(u.math.sum(weights, axis=1))
 
 
-def _with_unit(node: NeuralMassDynamics, state: str, value: Any) -> Any:
+def _with_unit(node: NeuralMassDynamics, state: str, value: Numbers) -> Numbers:
     unit = node._states[state].unit or u.UNITLESS
     return u.Quantity(value, unit) if u.get_unit(value).dim == u.DIMENSIONLESS else value
 
@@ -251,7 +252,7 @@ class Built(Module):
     others: ClassVar[str] = ""
     defaults: ClassVar[Mapping[str, Any]] = {**CONNECTIONS, "rec_scale": 1.0}
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
+    def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
         if cls.order:
             cls.__signature__ = cls._signature()
@@ -271,7 +272,7 @@ class Built(Module):
             + ([P(cls.others, P.VAR_KEYWORD)] if cls.others else [])
         )
 
-    def given(self, args: tuple, kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    def given(self, args: tuple, kwargs: Mapping[str, object]) -> dict[str, Any]:
         owner, signature = type(self).__name__, type(self).__signature__
         unknown = [k for k in kwargs if k not in signature.parameters]
         if unknown and not self.others:
@@ -315,7 +316,7 @@ class SequenceLayer(Built):
     port: ClassVar[str]
     recorded: ClassVar[tuple[str, ...]] = ()
 
-    def __init__(self, *args: Any, **kwargs: Any):
+    def __init__(self, *args: object, **kwargs: object):
         super().__init__()
         given = self.given(args, kwargs)
         self._refuse_what_is_ignored(given)
@@ -329,12 +330,12 @@ class SequenceLayer(Built):
         self.inp = linear(self.n_input, n_hidden, own["inp_w_init"], own["inp_b_init"])
         self.connect(own)
 
-    def _check_initialisers(self, own: dict[str, Any]) -> None:
+    def _check_initialisers(self, own: dict[str, object]) -> None:
         for key in own:
             if key.endswith("_init") and not (own[key] is None and key.endswith("b_init")):
                 own[key] = initial(self, key, own[key])
 
-    def _refuse_what_is_ignored(self, given: Mapping[str, Any]) -> None:
+    def _refuse_what_is_ignored(self, given: Mapping[str, object]) -> None:
         delayed = given.get("delay") is not None
         for key, of_delayed in ("delay_init", True), ("rec_b_init", False):
             if key in given and delayed != of_delayed and given[key] is not CONNECTIONS[key]:
@@ -347,7 +348,7 @@ class SequenceLayer(Built):
         """The units."""
         return self.node_class(n_hidden, **arguments)
 
-    def connect(self, own: Mapping[str, Any]) -> None:
+    def connect(self, own: Mapping[str, object]) -> None:
         """Make the recurrent connections."""
         self.rec = (
             AdditiveConn(self.node, self.recurrent, own["rec_w_init"], own["rec_b_init"])
@@ -355,11 +356,11 @@ class SequenceLayer(Built):
             else DelayedAdditiveConn(self.node, own["delay"], self.recurrent, own["delay_init"], own["rec_w_init"])
         )
 
-    def received(self, drive: Any) -> dict[str, Any]:
+    def received(self, drive: Numbers) -> dict[str, Any]:
         """What enters the node in one step, by port, from the weighted input of that step."""
         return {self.port: drive + self.rec_scale * self.rec()}
 
-    def update(self, inputs: Any, record_state: bool = False) -> Any:
+    def update(self, inputs: object, record_state: bool = False) -> Any:
         """The activity for a sequence, from the present state on.
 
         Parameters
@@ -395,7 +396,7 @@ class SequenceNetwork(Built):
     sizes = ("n_input", "n_hidden", "n_output")
     layer_class: ClassVar[type[SequenceLayer]]
 
-    def __init__(self, *args: Any, **kwargs: Any):
+    def __init__(self, *args: object, **kwargs: object):
         super().__init__()
         given = self.given(args, kwargs)
         what = partial(Argument, owner=type(self).__name__)
@@ -407,11 +408,11 @@ class SequenceNetwork(Built):
         offsets = None if start["inp_b_init"] is None else initial(self, "inp_b_init", start["inp_b_init"])
         self.readout = linear(hidden[-1], n_output, initial(self, "inp_w_init", start["inp_w_init"]), offsets)
 
-    def hidden_activation(self, inputs: Any) -> list[Any]:
+    def hidden_activation(self, inputs: Pytree) -> list[Any]:
         """The activity of each layer, arrays (time, batch..., units)."""
         return [out for _, out in self._through(inputs)]
 
-    def _through(self, inputs: Any) -> list[Any]:
+    def _through(self, inputs: object) -> list[Any]:
         found = []
         for layer in self.layers:
             states, out = layer.update(inputs, record_state=True)
@@ -419,7 +420,7 @@ class SequenceNetwork(Built):
             inputs = plain(layer.node, layer.recurrent, out)
         return found
 
-    def update(self, inputs: Any, record_state: bool = False) -> Any:
+    def update(self, inputs: Pytree, record_state: bool = False) -> Any:
         """The output for a sequence of shape (time, batch..., n_input), shape (batch..., n_output).
 
         With `record_state` the states of each layer as well: `([states by name], output)`.

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from brainmass._common.messages import Argument, argument_error, show
+from brainmass._common.typing import Array, Numbers, Pytree
 from brainmass.fitting.checks import check_finite
 from brainmass.fitting.problem import Problem, call
 from brainmass.fitting.recorded import Subject
@@ -27,22 +28,22 @@ class Task(Problem):
         super().__init__(Subject(model), None, predict or outputs_of, loss_fn)
         self.space: Any = Weights(trained(inventory(model)))
 
-    def outputs(self, theta: Any, fixed: Any, key: Any, inputs: Any) -> Any:
+    def outputs(self, theta: Pytree, fixed: Pytree, key: Any, inputs: Pytree) -> Any:
         """What the model makes of the inputs, samples first; layers that behave otherwise in training do not here."""
         return self._outputs(self.on(theta, fixed, False)[0].model, key, inputs, training=False)
 
-    def compared(self, theta: Any, fixed: Any, key: Any, target: Any, data: Any, plain: bool) -> Any:
+    def compared(self, theta: Numbers, fixed: Pytree, key: Any, target: Numbers, data: object, plain: bool) -> Any:
         inputs, targets = target
         copy, found = self.on(theta, fixed, plain)
         with self.owning(found):
             return self.against(self._outputs(copy.model, key, inputs, training=True), targets)
 
-    def natural(self, theta: Any) -> ByPath:
+    def natural(self, theta: Numbers) -> ByPath:
         _, bound = self.on(theta, self.inventory().raw(), False)
         return ByPath((p, bound.params[p].value() if p in bound.params else bound.tables[p].value) for p in theta)
 
-    def _outputs(self, model: Any, key: Any, inputs: Any, training: bool) -> Any:
-        def outputs(inputs: Any) -> Any:
+    def _outputs(self, model: object, key: object, inputs: object, training: bool) -> Any:
+        def outputs(inputs: object) -> Any:
             with self.calling(), brainstate.environ.context(fit=training):
                 return call(self.predicting, key, model, inputs)  # type: ignore[arg-type]
 
@@ -52,20 +53,20 @@ class Task(Problem):
 class Weights:
     """What training changes, as it is stored: in the place of the search space of a fit, and without bounds."""
 
-    def __init__(self, values: Mapping[str, Any]):
+    def __init__(self, values: Mapping[str, object]):
         self.start, self.sides = dict(values), {}
 
-    def put(self, theta: Any, found: Inventory, plain: bool) -> None:
+    def put(self, theta: Numbers, found: Inventory, plain: bool) -> None:
         """They are in the model as it was made."""
 
-    def penalty(self, theta: Any, found: Inventory, plain: bool) -> Any:
+    def penalty(self, theta: Numbers, found: Inventory, plain: bool) -> Numbers:
         return sum((found.params[path].reg_loss() for path in theta if path in found.params), 0.0)
 
-    def kept_within(self, theta: Any) -> Any:
+    def kept_within(self, theta: Numbers) -> Any:
         return theta
 
 
-def _with_draws_from(key: Any, function: Callable[[Any], Any], argument: Any) -> Any:
+def _with_draws_from(key: Any, function: Callable[[Any], Any], argument: object) -> Any:
     """`function(argument)`, with what it draws from `brainstate.random` decided by a key, which may be traced."""
     pure = brainstate.transform.StatefulFunction(function, return_only_write=False)
     draws = brainstate.random.DEFAULT
@@ -73,7 +74,7 @@ def _with_draws_from(key: Any, function: Callable[[Any], Any], argument: Any) ->
     return pure.jaxpr_call(values, argument)[1]
 
 
-def outputs_of(model: Any, inputs: Any) -> Any:
+def outputs_of(model: Any, inputs: Pytree) -> Array:
     """`model(inputs)` from fresh states, samples first; layers over a sequence are given theirs time first."""
     brainstate.nn.init_all_states(model, batch_size=length(inputs))
     if not isinstance(model, Built):
@@ -96,17 +97,17 @@ def trained(found: Inventory) -> dict[str, Any]:
 
 
 # --- samples ------------------------------------------------------------------------------------------------------
-def length(data: Any) -> int:
+def length(data: object) -> int:
     """Number of samples."""
     return np.shape(jax.tree.leaves(data)[0])[0]
 
 
-def take(data: Any, rows: Any) -> Any:
+def take(data: object, rows: object) -> Any:
     """Some of the samples."""
     return jax.tree.map(lambda x: x[rows], data)
 
 
-def check_data(inputs: Any, targets: Any, where: str = "") -> tuple[Any, Any]:
+def check_data(inputs: object, targets: object, where: str = "") -> tuple[Any, Any]:
     """Inputs and targets as arrays, if they are finite and one for one."""
     for name, given in ("inputs", inputs), ("targets", targets):
         what = Argument(f"{where or name}", f"Trainer{f' ({name})' if where else ''}")

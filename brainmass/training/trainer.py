@@ -15,6 +15,7 @@ from brainmass._common.checks import function, whole
 from brainmass._common.messages import Argument, argument_error, show
 from brainmass._common.paths import as_path
 from brainmass._common.random import as_key, fold
+from brainmass._common.typing import Array, Numbers, Pytree, Seed
 from brainmass.dynamics.module import Closed, fixed
 from brainmass.fitting.checks import callbacks_of, check_model, orders_of
 from brainmass.fitting.course import Course, Given, Orders, Step
@@ -166,18 +167,18 @@ class Trainer(Closed):
 
     def fit(
         self,
-        inputs: Any,
-        targets: Any,
+        inputs: object,
+        targets: object,
         n_epochs: int = 10,
         *,
-        held_out: tuple[Any, Any] | None = None,
-        seed: Any = 0,
+        held_out: tuple[object, object] | None = None,
+        seed: Seed = 0,
         patience: int | None = None,
         min_delta: float = 0.0,
         verbose: bool = False,
         progress: bool = False,
-        resume: Any = None,
-        checkpoint: Any = None,
+        resume: object = None,
+        checkpoint: object = None,
         checkpoint_every: float = 60.0,
     ) -> TrainResult:
         """Train, and leave the model with the parameters of the best epoch.
@@ -226,26 +227,26 @@ class Trainer(Closed):
         self._last = Saved(described, course.snapshot())
         return self._finish(course, log, found, given)
 
-    def evaluate(self, inputs: Any, targets: Any, *, seed: Any = 0) -> Score:
+    def evaluate(self, inputs: object, targets: object, *, seed: Seed = 0) -> Score:
         """Loss and metric of the model as it is."""
         data = check_data(inputs, targets)
         found, given = self._given(data, seed)
         return self._score(self._programs(found, given), given.theta, given, data)
 
-    def predict(self, inputs: Any, *, seed: Any = 0) -> Any:
+    def predict(self, inputs: object, *, seed: Seed = 0) -> Any:
         """What the model makes of inputs as it is, samples first."""
         data = check_data(inputs, inputs)
         found, given = self._given((data[0], None), seed)
         return self._outputs(self._compile(found), given.theta, given, data[0])
 
-    def save(self, path: Any) -> None:
+    def save(self, path: object) -> None:
         """Write the last training to a file, from which `fit(..., resume=path)` goes on bit for bit."""
         if self._last is None:
             raise ValueError("Trainer.save needs a training to save: call fit first, or fit(..., checkpoint=path).")
         self._last.write(as_path(path, Argument("path", "Trainer.save")))
 
     # --- an epoch ---------------------------------------------------------------------------------------------------
-    def _train(self, course: Course, log: _Log, programs: tuple, given: Given, tested: Any) -> None:
+    def _train(self, course: Course, log: _Log, programs: tuple, given: Given, tested: object) -> None:
         step, theta = programs[0], given.theta
         state = self.optimizer.init(theta)
         if course.saved is not None:
@@ -268,12 +269,14 @@ class Trainer(Closed):
             if course.ends(Step(chosen, theta, given.key, self._task.natural)):
                 break
 
-    def _step(self, theta: Any, state: Any, fixed: Any, key: Any, number: Any, data: Any, rows: Any) -> tuple:
+    def _step(
+        self, theta: Numbers, state: object, fixed: Pytree, key: Any, number: Any, data: object, rows: object
+    ) -> tuple:
         batch, space = take(data, rows), self._task.space
         theta, state, loss, *_ = self._descent._step(space, theta, state, fixed, key, number, batch)
         return theta, state, loss
 
-    def _outputs(self, programs: tuple, theta: Any, given: Given, inputs: Any) -> Any:
+    def _outputs(self, programs: tuple, theta: Array, given: Given, inputs: object) -> Any:
         """In batches of one size, for one program and bounded memory; the last is filled up with its last sample."""
         n = length(inputs)
         starts = range(0, n, self.batch_size)
@@ -283,16 +286,16 @@ class Trainer(Closed):
         ]
         return jax.tree.map(lambda *parts: jnp.concatenate(parts)[:n], *each)
 
-    def _score(self, programs: tuple, theta: Any, given: Given, data: Any) -> Score:
+    def _score(self, programs: tuple, theta: Array, given: Given, data: Any) -> Score:
         loss, metric = programs[2](self._outputs(programs, theta, given, data[0]), data[1])
         return Score(float(loss), None if metric is None else float(metric))
 
-    def _measured(self, outputs: Any, targets: Any) -> tuple[Any, Any]:
+    def _measured(self, outputs: object, targets: object) -> tuple[object, object]:
         with self._task.calling():
             return self._task.against(outputs, targets), None if self.metric is None else self.metric(outputs, targets)
 
     # --- around it --------------------------------------------------------------------------------------------------
-    def _given(self, data: Any, seed: Any) -> tuple[Inventory, Given]:
+    def _given(self, data: object, seed: Seed) -> tuple[Inventory, Given]:
         found = inventory(self.model)
         theta = trained(found)
         fixed = {path: x for path, x in found.raw().items() if path not in theta}
@@ -330,7 +333,7 @@ class Trainer(Closed):
                 raise ValueError(f"The metric must be one number, but has shape {shape}: reduce it, e.g. by its mean.")
         return self._compile(found)
 
-    def _describe(self, found: Inventory, given: Given, tested: Any) -> dict[str, Any]:
+    def _describe(self, found: Inventory, given: Given, tested: object) -> dict[str, object]:
         return {
             "parameters": shapes_of(given.theta),
             "back end": "Trainer",
@@ -380,7 +383,7 @@ class _Log:
 
 
 # --- checks -------------------------------------------------------------------------------------------------------
-def _held_out(given: Any, data: Any) -> tuple[Any, Any]:
+def _held_out(given: object, data: object) -> tuple[object, object]:
     if not isinstance(given, tuple | list) or len(given) != 2:
         raise argument_error(
             Argument("held_out", "Trainer"), "must be a pair (inputs, targets)", f"is {show(given)}", kind=TypeError

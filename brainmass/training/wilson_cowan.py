@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from brainmass._common.typing import Numbers
 from brainmass.dynamics.node import NeuralMassDynamics
 from brainmass.models.wilson_cowan.simpler_responses import WilsonCowanNoSaturationStep
 from brainmass.training import sequence
@@ -37,7 +38,7 @@ class WilsonCowanSeqNetwork(SequenceNetwork):
 class AdditiveConn(sequence.AdditiveConn):
     __doc__ = sequence.AdditiveConn.__doc__
 
-    def __init__(self, model: NeuralMassDynamics, w_init: Any = KAIMING, b_init: Any = ZERO):
+    def __init__(self, model: NeuralMassDynamics, w_init: object = KAIMING, b_init: object = ZERO):
         super().__init__(model, "rE", w_init, b_init)
 
 
@@ -45,6 +46,11 @@ class DelayedAdditiveConn(sequence.DelayedAdditiveConn):
     __doc__ = sequence.DelayedAdditiveConn.__doc__
 
     def __init__(
-        self, model: NeuralMassDynamics, delay_time: Any, delay_init: Any = ZERO, w_init: Any = KAIMING, k: Any = 1.0
+        self,
+        model: NeuralMassDynamics,
+        delay_time: Any,
+        delay_init: Any = ZERO,
+        w_init: object = KAIMING,
+        k: Numbers = 1.0,
     ):
         super().__init__(model, delay_time, "rE", delay_init, w_init, k)

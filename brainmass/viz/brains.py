@@ -21,7 +21,7 @@ __all__ = ["plot_connectome", "view_connectome"]
 
 
 def plot_connectome(
-    connectome: Connectome | Edges, *, strongest: int = 200, ax: Axes | None = None, **kwargs: Any
+    connectome: Connectome | Edges, *, strongest: int = 200, ax: Axes | None = None, **kwargs: object
 ) -> Any:
     """Draw regions and connections in a glass brain, from three sides. Needs the extra `brain` (nilearn).
 
@@ -58,7 +58,7 @@ def plot_connectome(
         return plotting.plot_connectome(adjacency, centres, axes=ax, **{"node_size": 15, **colours, **kwargs})
 
 
-def view_connectome(connectome: Connectome | Edges, *, strongest: int = 200, **kwargs: Any) -> Any:
+def view_connectome(connectome: Connectome | Edges, *, strongest: int = 200, **kwargs: object) -> Any:
     """Draw regions and connections in 3-D, to be turned with the mouse. Needs the extra `brain` (nilearn).
 
     Parameters
@@ -82,7 +82,7 @@ def view_connectome(connectome: Connectome | Edges, *, strongest: int = 200, **k
     return plotting.view_connectome(np.tril(stronger) + np.tril(stronger, -1).T, centres, **{**style, **kwargs})
 
 
-def _graph(connectome: Any, strongest: Any, of: str) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
+def _graph(connectome: object, strongest: object, of: str) -> tuple[np.ndarray, np.ndarray, dict[str, object]]:
     """Weights, row to column as nilearn reads them, of the strongest connections; coordinates in mm; colours."""
     if not isinstance(connectome, Connectome | Edges):
         raise argument_error(

@@ -11,6 +11,7 @@ import numpy as np
 from brainmass._common import checks
 from brainmass._common.extras import import_extra
 from brainmass._common.messages import Argument, argument_error
+from brainmass._common.typing import Numbers
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -42,7 +43,7 @@ SEQUENTIAL, DIVERGING = "viridis", "RdBu_r"
 _MAX_TICKS = 25
 
 
-def axes_or_new(ax: Axes | None, of: str = "", **figure: Any) -> Axes:
+def axes_or_new(ax: Axes | None, of: str = "", **figure: object) -> Axes:
     """The axes given, or those of a new figure."""
     if ax is None:
         return import_extra("viz", "matplotlib.pyplot").subplots(layout="constrained", **figure)[1]
@@ -50,7 +51,7 @@ def axes_or_new(ax: Axes | None, of: str = "", **figure: Any) -> Axes:
     return checks.instance(Argument("ax", of), ax, kind, "an Axes of matplotlib", example="ax=plt.subplot()")
 
 
-def check_looks(of: str, *, cmap: Any = None, **flags: Any) -> None:
+def check_looks(of: str, *, cmap: object = None, **flags: object) -> None:
     """Refuse a colour map that matplotlib does not know, and what is no switch."""
     for name, value in flags.items():
         checks.flag(Argument(name, of), value)
@@ -59,7 +60,7 @@ def check_looks(of: str, *, cmap: Any = None, **flags: Any) -> None:
         checks.one_of(Argument("cmap", of), cmap, list(matplotlib.colormaps), also="a Colormap, or ")
 
 
-def style(i: int, kwargs: dict[str, Any]) -> dict[str, Any]:
+def style(i: int, kwargs: dict[str, object]) -> dict[str, Any]:
     """Keywords of trace i: a colour of our cycle unless the user chose one."""
     return kwargs if {"color", "c"} & kwargs.keys() else {"color": COLORS[i % MANY], **kwargs}
 
@@ -74,7 +75,7 @@ def axis_label(name: str, unit: str) -> str:
 
 
 # --- numbers --------------------------------------------------------------------------------------------------------
-def split(x: Any, argument: str, of: str) -> tuple[np.ndarray, str]:
+def split(x: Numbers, argument: str, of: str) -> tuple[np.ndarray, str]:
     """Real numbers and the name of their unit, empty if there is none."""
     if isinstance(x, list | tuple) and any(isinstance(item, u.Quantity) for item in x):
         x = u.math.stack([u.math.asarray(item) for item in x])
@@ -106,7 +107,7 @@ def finite(values: np.ndarray, argument: str, of: str) -> np.ndarray:
     return values
 
 
-def columns(x: Any, argument: str, of: str) -> tuple[np.ndarray, str]:
+def columns(x: Numbers, argument: str, of: str) -> tuple[np.ndarray, str]:
     """One column for each region."""
     values, unit = split(x, argument, of)
     if values.ndim not in (1, 2) or values.size == 0:
@@ -119,7 +120,7 @@ def columns(x: Any, argument: str, of: str) -> tuple[np.ndarray, str]:
     return values.reshape(len(values), -1), unit
 
 
-def square(matrix: Any, argument: str, of: str) -> tuple[np.ndarray, str]:
+def square(matrix: Numbers, argument: str, of: str) -> tuple[np.ndarray, str]:
     values, unit = split(matrix, argument, of)
     if values.ndim != 2 or values.shape[0] != values.shape[1]:
         raise argument_error(
@@ -128,7 +129,7 @@ def square(matrix: Any, argument: str, of: str) -> tuple[np.ndarray, str]:
     return finite(values, argument, of), unit
 
 
-def seconds(x: Any, argument: str, of: str, example: str) -> float:
+def seconds(x: Numbers, argument: str, of: str, example: str) -> float:
     is_time = isinstance(x, u.Quantity) and x.unit.has_same_dim(u.second) and u.math.ndim(x) == 0
     value = float(x.to_decimal(u.second)) if is_time else np.nan
     if not (np.isfinite(value) and value > 0):
@@ -136,7 +137,7 @@ def seconds(x: Any, argument: str, of: str, example: str) -> float:
     return value
 
 
-def plain_length(x: Any, argument: str, of: str, example: str) -> float:
+def plain_length(x: Numbers, argument: str, of: str, example: str) -> float:
     """The length of a time that is given without unit."""
     what = Argument(argument, of, more=", without unit,")
     return checks.number(what, x, "> 0 that is finite", lambda value: np.isfinite(value) & (value > 0), example=example)

@@ -11,6 +11,7 @@ import numpy as np
 from brainmass._common.checks import instance
 from brainmass._common.extras import import_extra
 from brainmass._common.messages import Argument, argument_error
+from brainmass._common.typing import Numbers
 from brainmass.fitting.outcome import FitResult
 from brainmass.viz.drawing import (
     COLORS,
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["plot_fit", "plot_loss"]
 
 
-def plot_loss(history: Any, *, ax: Axes | None = None, label: str | None = None, **kwargs: Any) -> Axes:
+def plot_loss(history: object, *, ax: Axes | None = None, label: str | None = None, **kwargs: Any) -> Axes:
     """Draw a loss over the iterations of a fit, counted from 0.
 
     Parameters
@@ -70,8 +71,8 @@ def plot_loss(history: Any, *, ax: Axes | None = None, label: str | None = None,
 def plot_fit(
     result: FitResult,
     *,
-    target: Any = None,
-    prediction: Any = None,
+    target: Numbers = None,
+    prediction: Numbers = None,
     ax: Mapping[str, Axes] | None = None,
 ) -> dict[str, Axes]:
     """Draw a report of a fit: the course of the loss, the parameters found, and prediction beside target.
@@ -184,7 +185,7 @@ def _in_words(numbers: np.ndarray) -> str:
 
 
 # --- prediction beside target ---------------------------------------------------------------------------------------
-def _compared(prediction: Any, target: Any) -> tuple[np.ndarray, np.ndarray, str]:
+def _compared(prediction: Numbers, target: Any) -> tuple[np.ndarray, np.ndarray, str]:
     if prediction is None:
         raise argument_error(
             argument_of("target", "plot_fit"),

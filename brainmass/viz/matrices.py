@@ -9,6 +9,7 @@ import numpy as np
 
 from brainmass._common.checks import whole
 from brainmass._common.messages import Argument
+from brainmass._common.typing import Numbers
 from brainmass.connectome.dense import Connectome
 from brainmass.connectome.edges import Edges
 from brainmass.objectives import functional_connectivity
@@ -33,13 +34,13 @@ __all__ = ["plot_connectivity", "plot_functional_connectivity", "plot_functional
 
 
 def plot_connectivity(
-    matrix: Any,
+    matrix: Numbers,
     *,
     labels: Sequence[str] | None = None,
     ax: Axes | None = None,
-    cmap: Any = SEQUENTIAL,
+    cmap: object = SEQUENTIAL,
     colorbar: bool = True,
-    **kwargs: Any,
+    **kwargs: object,
 ) -> Axes:
     """Draw a connectivity matrix. Rows receive: entry [i, j] is from region j to region i.
 
@@ -79,13 +80,13 @@ def plot_connectivity(
 
 
 def plot_functional_connectivity(
-    data: Any,
+    data: object,
     *,
     is_matrix: bool = False,
     labels: Sequence[str] | None = None,
     ax: Axes | None = None,
     colorbar: bool = True,
-    **kwargs: Any,
+    **kwargs: object,
 ) -> Axes:
     """Draw functional connectivity, on colours that are symmetric about 0 and reach from -1 to 1.
 
@@ -120,7 +121,7 @@ def plot_functional_connectivity(
 
 
 def plot_functional_connectivity_dynamics(
-    data: Any,
+    data: object,
     *,
     window_size: int = 30,
     step_size: int = 5,
@@ -128,7 +129,7 @@ def plot_functional_connectivity_dynamics(
     is_matrix: bool = False,
     ax: Axes | None = None,
     colorbar: bool = True,
-    **kwargs: Any,
+    **kwargs: object,
 ) -> Axes:
     """Draw functional connectivity dynamics (FCD): the correlation of the functional connectivities of two windows.
 
@@ -173,7 +174,7 @@ def plot_functional_connectivity_dynamics(
     return ax
 
 
-def _draw_matrix(ax: Axes, values: np.ndarray, names: list[str] | None, kwargs: dict[str, Any]) -> Any:
+def _draw_matrix(ax: Axes, values: np.ndarray, names: list[str] | None, kwargs: dict[str, object]) -> Any:
     image = ax.imshow(values, **{"interpolation": "nearest", **kwargs})
     if names is not None:
         written = shown(len(names))

@@ -11,6 +11,7 @@ import numpy as np
 
 from brainmass._common.checks import instance, is_whole, items, numbers
 from brainmass._common.messages import Argument, argument_error, named, show
+from brainmass._common.typing import Array, Numbers
 from brainmass.dynamics.checks import check_input_shape
 from brainmass.dynamics.declaration import read_input
 from brainmass.dynamics.node import NeuralMassDynamics
@@ -25,7 +26,7 @@ _FINE, _COARSE = 241, 10  # points along a side, and which of them carry the vec
 _SMALLEST_ANGLE = 0.02  # in cells; nullclines that are closer to parallel are one line
 
 
-def plot_phase_portrait(x: Any, y: Any, *, ax: Axes | None = None, **kwargs: Any) -> Axes:
+def plot_phase_portrait(x: Numbers, y: Numbers, *, ax: Axes | None = None, **kwargs: Any) -> Axes:
     """Draw trajectories in the plane of two states; a dot marks each start.
 
     Parameters
@@ -66,12 +67,12 @@ def plot_phase_plane(
     x: str | None = None,
     y: str | None = None,
     *,
-    xlim: Any = None,
-    ylim: Any = None,
-    inputs: Mapping[str, Any] | None = None,
-    held: Mapping[str, Any] | None = None,
+    xlim: object = None,
+    ylim: object = None,
+    inputs: Mapping[str, object] | None = None,
+    held: Mapping[str, object] | None = None,
     region: int | tuple[int, ...] = 0,
-    trajectory: Any = None,
+    trajectory: object = None,
     ax: Axes | None = None,
 ) -> Axes:
     """Draw the vector field of a model in the plane of two states, with the nullclines, where one of them rests.
@@ -152,7 +153,7 @@ class _Plane:
 
     of = "plot_phase_plane"
 
-    def __init__(self, model: NeuralMassDynamics, x: str | None, y: str | None, region: Any):
+    def __init__(self, model: NeuralMassDynamics, x: str | None, y: str | None, region: object):
         self.model, known = model, tuple(model._states)
         if x is None and y is None and len(known) == 2:
             x, y = known
@@ -209,7 +210,7 @@ class _Plane:
             values[(slice(None), *self.index)].to(self.units[name]) if self.unit_name(name) else values[:, *self.index]
         )
 
-    def limits(self, name: str, argument: str, given: Any, trajectory: Any) -> tuple[float, float]:
+    def limits(self, name: str, argument: str, given: object, trajectory: object) -> tuple[float, float]:
         if given is None and trajectory is None:
             raise argument_error(
                 argument_of(argument, self.of),
@@ -243,7 +244,7 @@ class _Plane:
         rates = dict(zip(self.model._states, self.model._rates(state, self._entering(inputs)), strict=True))
         return [self._at_region(rates[name], self.units[name]) for name in self.names]
 
-    def _check_held(self, held: Mapping[str, Any]) -> None:
+    def _check_held(self, held: Mapping[str, object]) -> None:
         others = [name for name in self.model._states if name not in self.names]
         for key in held:
             if key not in others:
@@ -254,7 +255,7 @@ class _Plane:
                     f"held={{{others[0]!r}: 0.0}}" if others else "held=None",
                 )
 
-    def _held(self, name: str, held: Mapping[str, Any]) -> np.ndarray:
+    def _held(self, name: str, held: Mapping[str, object]) -> np.ndarray:
         if name in held:
             value = self.number("held", name, held[name])
             if value.shape:
@@ -283,7 +284,7 @@ class _Plane:
         values = np.broadcast_to(values, (*grid, *self.model.varshape))
         return u.maybe_decimal(u.math.asarray(values) * self.units[name])
 
-    def _entering(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    def _entering(self, inputs: Mapping[str, object]) -> dict[str, object]:
         model = self.model
         held = {port: u.maybe_decimal(0.0 * unit) for port, unit in model._port_units.items()}
         for name, value in inputs.items():
@@ -292,7 +293,7 @@ class _Plane:
             check_input_shape(model._owner, port, held[port], model.varshape)
         return held
 
-    def _at_region(self, rate: Any, unit: Any) -> np.ndarray:
+    def _at_region(self, rate: Array, unit: Any) -> np.ndarray:
         values = np.asarray(u.Quantity(rate).to_decimal(unit / u.ms), float)
         return values[(..., *self.index)]
 

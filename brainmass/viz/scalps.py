@@ -11,6 +11,7 @@ import numpy as np
 from brainmass._common.checks import one_of
 from brainmass._common.extras import import_extra
 from brainmass._common.messages import Argument, argument_error, show
+from brainmass._common.typing import Numbers
 from brainmass.viz.drawing import (
     DIVERGING,
     SEQUENTIAL,
@@ -32,15 +33,15 @@ _OF = "plot_topography"
 
 
 def plot_topography(
-    values: Any,
-    positions: Any,
+    values: Numbers,
+    positions: object,
     *,
     labels: Sequence[str] | None = None,
     label: str = "potential",
     ax: Axes | None = None,
-    cmap: Any = None,
+    cmap: object = None,
     colorbar: bool = True,
-    **kwargs: Any,
+    **kwargs: object,
 ) -> Axes:
     """Draw one number for each electrode as a map over the scalp, seen from above. Needs the extra `eeg` (MNE).
 
@@ -155,7 +156,7 @@ def _in_metres(positions: Any, n: int) -> np.ndarray:
     return finite(np.asarray(positions.to_decimal(u.meter), float), "positions", _OF)
 
 
-def _info(mne: Any, names: list[str], montage: Any) -> Any:
+def _info(mne: Any, names: list[str], montage: object) -> Any:
     info = mne.create_info(names, sfreq=1.0, ch_types="eeg", verbose="error")
     info.set_montage(montage, verbose="error")
     return info

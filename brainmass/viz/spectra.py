@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from brainmass._common.messages import argument_error
+from brainmass._common.typing import Numbers, Time
 from brainmass.signals.spectra import welch
 from brainmass.viz.drawing import (
     FAINT,
@@ -34,13 +35,13 @@ _EXAMPLE = "plot_power_spectrum(signal, 0.1 * u.ms)"
 
 
 def plot_power_spectrum(
-    signal: Any,
-    dt: Any,
+    signal: Numbers,
+    dt: Time,
     *,
     ax: Axes | None = None,
     loglog: bool = True,
-    window: Any = None,
-    **kwargs: Any,
+    window: object = None,
+    **kwargs: object,
 ) -> Axes:
     """Draw the one-sided power spectral density by Welch's method.
 
@@ -100,7 +101,7 @@ def _draw_spectra(ax: Axes, frequencies: np.ndarray, power: np.ndarray, kwargs: 
     ax.legend()
 
 
-def _window_size(n: int, dt: float, window: Any, length: Callable[..., float]) -> int:
+def _window_size(n: int, dt: float, window: object, length: Callable[..., float]) -> int:
     """Samples of a window."""
     of = "plot_power_spectrum"
     size = max(min(n, 256), 2 * n // 9) if window is None else round(length(window, "window", of, _EXAMPLE) / dt)

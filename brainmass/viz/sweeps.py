@@ -9,6 +9,7 @@ import numpy as np
 
 from brainmass._common.checks import as_array, number, one_of
 from brainmass._common.messages import Argument, argument_error, named
+from brainmass._common.typing import Array, Numbers
 from brainmass.viz.drawing import (
     COLORS,
     DIVERGING,
@@ -28,14 +29,14 @@ __all__ = ["plot_sweep", "plot_sweep_map"]
 
 
 def plot_sweep(
-    values: Any,
-    scores: Any,
+    values: Numbers,
+    scores: Numbers,
     *,
     ax: Axes | None = None,
-    best: Any = None,
+    best: object = None,
     xlabel: str = "parameter",
     ylabel: str = "score",
-    **kwargs: Any,
+    **kwargs: object,
 ) -> Axes:
     """Draw a score against the values of one parameter.
 
@@ -79,7 +80,7 @@ def plot_sweep(
     return ax
 
 
-def _in_unit_of(best: Any, values: Any) -> float:
+def _in_unit_of(best: object, values: Array) -> float:
     """`best` as a number in the unit of `values`; a plain number is taken to be in it."""
     unit = u.get_unit(as_array(values))
     if not isinstance(best, u.Quantity):
@@ -235,7 +236,7 @@ def _labelled(array: Any, name: str) -> str:
     return axis_label(name, "" if unit == "1" else unit)
 
 
-def _colours(numbers: Any, center: float | None, cmap: Any) -> dict[str, Any]:
+def _colours(numbers: Any, center: float | None, cmap: object) -> dict[str, Any]:
     if center is None:
         return {"cmap": SEQUENTIAL if cmap is None else cmap}
     reach = float(np.abs(numbers - center).max()) or 1.0

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from brainmass._common.messages import argument_error
+from brainmass._common.typing import Numbers
 from brainmass.viz.drawing import MANY, argument_of, axes_or_new, axis_label, columns, names_for, shown, split, style
 
 if TYPE_CHECKING:
@@ -17,12 +18,12 @@ __all__ = ["plot_timeseries"]
 
 
 def plot_timeseries(
-    signal: Any,
-    ts: Any = None,
+    signal: Numbers,
+    ts: object = None,
     *,
     labels: Sequence[str] | None = None,
     ax: Axes | None = None,
-    **kwargs: Any,
+    **kwargs: object,
 ) -> Axes:
     """Draw one or several signals over time.
 
@@ -64,7 +65,7 @@ def plot_timeseries(
     return ax
 
 
-def _times(ts: Any, n: int, of: str) -> tuple[np.ndarray, str]:
+def _times(ts: object, n: int, of: str) -> tuple[np.ndarray, str]:
     times, unit = (np.arange(n), "") if ts is None else split(ts, "ts", of)
     if times.shape != (n,):
         raise argument_error(

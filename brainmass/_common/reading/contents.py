@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from brainmass._common.reading.packed import Npz, read_npy
 from brainmass._common.reading.problems import DAMAGE, bad, unpacked
 from brainmass._common.reading.sheets import excel_rows, parquet_rows, read_cifti, read_parquet
 from brainmass._common.reading.text import Row, TextStyle, labelled_matrix, rows_of, text_of
+from brainmass._common.typing import Array, Numbers
 
 __all__ = ["Contents", "check_style", "filled", "is_list", "opened_file", "read_array", "table_rows"]
 
@@ -30,7 +31,9 @@ _SPARSE = {"format", "shape", "data"}  # what scipy's save_npz writes
 class Contents:
     """What a file holds: a `table`, or `variables` by name, of which parts of structs are named with dots."""
 
-    def __init__(self, where: Any, kind: str, table: Held | None = None, variables: Mapping[str, Any] | None = None):
+    def __init__(
+        self, where: object, kind: str, table: Held | None = None, variables: Mapping[str, object] | None = None
+    ):
         self.where, self.kind, self.table = where, kind, table
         self.variables: Mapping[str, Any] = {} if variables is None else variables
 
@@ -44,7 +47,7 @@ class Contents:
             raise bad(self.where, f"hold the variable {name!r}", f"it has {self.listing()}")
         return found[0]
 
-    def _found(self, name: str) -> tuple[Any] | None:
+    def _found(self, name: str) -> tuple[object] | None:
         if name in self.variables:
             return (self.variables[name],)
         name = name if "." in name else name.replace("/", ".")  # as HDF5 writes it
@@ -81,13 +84,13 @@ class Contents:
         return real_array(self.where, name, self.value(name))
 
 
-def _cells(value: Any) -> dict[str, Any]:
+def _cells(value: object) -> dict[str, object]:
     """The cells of a cell array by their numbers, "(1)" and so on."""
     cells = value if isinstance(value, np.ndarray) and value.dtype.kind == "O" else ()
     return {f"({i})": cell for i, cell in enumerate(cells, 1)}
 
 
-def _leaves(name: str, value: Any) -> list[tuple[str, Any]]:
+def _leaves(name: str, value: object) -> list[tuple[str, object]]:
     if not isinstance(value, Mapping):
         return [(name, value)]
     return [leaf for key, part in value.items() for leaf in _leaves(f"{name}.{key}", part)]
@@ -97,7 +100,7 @@ def _shape(value: Any) -> str:
     return value.kind if isinstance(value, Opaque) else str(np.shape(value) if not is_sparse(value) else value.shape)
 
 
-def real_array(where: Any, name: str, value: Any) -> Any:
+def real_array(where: object, name: str, value: object) -> Array:
     if is_sparse(value):
         from brainmass._common.foreign import plain
 
@@ -131,7 +134,7 @@ def _is_matrix(cell: Any) -> bool:
     return is_sparse(cell) or min(np.shape(cell)[:2], default=0) > 1
 
 
-def texts(where: Any, name: str, value: Any) -> list[str]:
+def texts(where: object, name: str, value: object) -> list[str]:
     """The strings of an array of text, of MATLAB's cells, of characters as numbers, or of one text with lines."""
     if isinstance(value, Opaque | Mapping):
         kind = value.kind if isinstance(value, Opaque) else "a struct"
@@ -154,7 +157,7 @@ def _is_code(values: np.ndarray) -> bool:
     return bool(printable.all() and (flat == 10).any() and (flat == np.round(flat)).all())
 
 
-def _cell_text(where: Any, name: str, cell: Any) -> str:
+def _cell_text(where: object, name: str, cell: object) -> str:
     while isinstance(cell, np.ndarray) and cell.size == 1:
         cell = cell.ravel()[0]
     if isinstance(cell, np.ndarray):
@@ -171,7 +174,7 @@ def _cell_text(where: Any, name: str, cell: Any) -> str:
 
 
 # --- opening ----------------------------------------------------------------------------------------------------------
-def opened_file(path: Any, style: TextStyle | None = None, sheet: Any = 0, only: Sequence[str] = ()) -> Contents:
+def opened_file(path: object, style: TextStyle | None = None, sheet: object = 0, only: Sequence[str] = ()) -> Contents:
     """What is in a file; `only` are the kinds that the caller reads."""
     path = as_path(path)
     data = unpacked(path, path.read_bytes())
@@ -183,7 +186,7 @@ def opened_file(path: Any, style: TextStyle | None = None, sheet: Any = 0, only:
     return _READ[kind](path, data, style, sheet)
 
 
-def check_kind(path: Any, kind: str, only: Sequence[str]) -> None:
+def check_kind(path: object, kind: str, only: Sequence[str]) -> None:
     """Refuse a file of another kind, with the call that reads it."""
     if kind not in READERS:
         raise bad(path, "hold a table or arrays", f"it is {kind}, {refuse_kind(kind)}")
@@ -192,7 +195,7 @@ def check_kind(path: Any, kind: str, only: Sequence[str]) -> None:
         raise bad(path, f"be {wanted}", f"it is {in_words(kind)}, which Connectome.{READERS[kind]} reads")
 
 
-def table_rows(path: Path, data: bytes, kind: str, style: TextStyle, sheet: Any) -> list[Row]:
+def table_rows(path: Path, data: bytes, kind: str, style: TextStyle, sheet: object) -> list[Row]:
     """The rows of a text, an Excel or a parquet file."""
     if kind == "parquet":
         return parquet_rows(path, data)
@@ -206,7 +209,7 @@ def is_list(row: Sequence[str]) -> bool:
     return {cell.lower() for cell in row} >= {"source", "target", "weight"}
 
 
-def check_style(path: Any, kind: str, style: TextStyle, sheet: Any) -> None:
+def check_style(path: object, kind: str, style: TextStyle, sheet: object) -> None:
     """Refuse what has no part in a file of this kind."""
     if not is_whole(sheet, 0):
         instance(Argument("sheet"), sheet, str, "the number of a sheet, from 0, or its name")
@@ -217,15 +220,15 @@ def check_style(path: Any, kind: str, style: TextStyle, sheet: Any) -> None:
         raise bad(path, f"be of a kind to which `{idle}` applies", f"it is {in_words(kind)}: leave {idle}= out")
 
 
-def filled(matrix: Any, empty: float | None) -> Any:
+def filled(matrix: Numbers, empty: float | None) -> Array:
     """With a number where there is NaN, if one is given."""
     if empty is None or is_sparse(matrix) or np.asarray(matrix).dtype.kind != "f":
         return matrix
     return np.where(np.isnan(matrix), empty, matrix)
 
 
-def _of_rows(kind: str) -> Any:
-    def read(path: Path, data: bytes, style: TextStyle, sheet: Any) -> Contents:
+def _of_rows(kind: str) -> Callable:
+    def read(path: Path, data: bytes, style: TextStyle, sheet: object) -> Contents:
         rows = table_rows(path, data, kind, style, sheet)
         if is_list(rows[0][1]):
             reader = "from_csv" if kind == "text" else "from_file"
@@ -235,14 +238,14 @@ def _of_rows(kind: str) -> Any:
     return read
 
 
-def _of_npz(path: Path, stored: Mapping[str, Any]) -> Contents:
+def _of_npz(path: Path, stored: Mapping[str, object]) -> Contents:
     if not set(stored) >= _SPARSE:
         return Contents(path, "npz", variables=stored)
     sparse = _sparse_matrix(path, stored)
     return Contents(path, "npz", Held(sparse), {"weights": sparse})
 
 
-def _sparse_matrix(path: Any, stored: Mapping[str, Any]) -> Any:
+def _sparse_matrix(path: object, stored: Mapping[str, Any]) -> Any:
     from brainmass._common.extras import import_io
 
     scipy = import_io("scipy.sparse")
@@ -263,7 +266,7 @@ def _sparse_matrix(path: Any, stored: Mapping[str, Any]) -> Any:
         raise bad(path, "be a whole sparse matrix of scipy", f"it cannot be read ({error})") from error
 
 
-def _no_contents(path: Path, data: bytes, style: TextStyle, sheet: Any) -> Contents:
+def _no_contents(path: Path, data: bytes, style: TextStyle, sheet: object) -> Contents:
     raise bad(path, "hold arrays", "it is a zip archive of other files: unpack it first")
 
 
@@ -281,18 +284,18 @@ _READ = {
 
 
 def read_array(
-    path: Any,
+    path: object,
     name: str | None = None,
     *,
-    regions: Any = None,
+    regions: object = None,
     unit: u.Unit | None = None,
     empty: float | None = None,
     delimiter: str | None = None,
     decimal: str | None = None,
     encoding: str | None = None,
     header: bool | None = None,
-    sheet: Any = 0,
-) -> Any:
+    sheet: object = 0,
+) -> Numbers:
     """The numbers of a file: text, `.npy`, `.npz`, MATLAB, HDF5, Excel, parquet or CIFTI, compressed or not.
 
     Parameters

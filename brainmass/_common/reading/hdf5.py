@@ -18,7 +18,7 @@ __all__ = ["Hdf5", "check_dataset", "check_heaps"]
 class Hdf5(Mapping[str, Any]):
     """The datasets of a file by their paths, with dots: each is read when it is asked for."""
 
-    def __init__(self, where: Any, data: bytes):
+    def __init__(self, where: object, data: bytes):
         self._h5py = import_io("h5py")
         self._where, self._size = where, len(data)
         check_heaps(where, data)
@@ -97,7 +97,7 @@ class Hdf5(Mapping[str, Any]):
 _HEAP = b"GCOL\1\0\0\0"  # a collection of texts and references of any length
 
 
-def check_heaps(where: Any, data: bytes) -> None:
+def check_heaps(where: object, data: bytes) -> None:
     """Refuse collections whose parts do not fit in: the HDF5 library never ends at one whose rest has no size.
 
     The layout is that of the HDF5 File Format Specification, "Disk Format: Level 1E - Global Heap".

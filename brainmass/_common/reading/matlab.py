@@ -24,7 +24,7 @@ class Opaque:
         self.kind = kind
 
 
-def read_matlab(where: Any, data: bytes) -> dict[str, Any]:
+def read_matlab(where: object, data: bytes) -> dict[str, Any]:
     """Variables up to version 7; a struct is a dict, a cell array a list or an array of objects."""
     scipy_io = import_io("scipy.io")
     check_layout(where, data)
@@ -40,7 +40,7 @@ def read_matlab(where: Any, data: bytes) -> dict[str, Any]:
         raise bad(where, "be a whole MATLAB file", f"it cannot be read ({error})") from error
 
 
-def tidy(value: Any) -> Any:
+def tidy(value: object) -> Any:
     """Structs of one as dicts, others as they are."""
     if type(value).__name__ in ("MatlabOpaque", "MatlabFunction"):
         return Opaque("an object of MATLAB")
@@ -48,7 +48,7 @@ def tidy(value: Any) -> Any:
         parts = [{name: tidy(one[name]) for name in value.dtype.names} for one in value.ravel()]
         return parts[0] if len(parts) == 1 else {f"({i})": part for i, part in enumerate(parts, 1)}
     if isinstance(value, np.ndarray) and value.dtype == object:
-        cells: Iterable[Any] = (tidy(cell) for cell in value.ravel(order="F"))
+        cells: Iterable[object] = (tidy(cell) for cell in value.ravel(order="F"))
         out = np.empty(value.size, object)
         out[:] = list(cells)
         return out
@@ -62,7 +62,7 @@ def tidy(value: Any) -> Any:
 
 
 # --- version 7.3 ------------------------------------------------------------------------------------------------------
-def of_hdf5(where: Any, item: Any, file: Any, depth: int = 0) -> Any:
+def of_hdf5(where: object, item: Any, file: Any, depth: int = 0) -> Any:
     """A dataset or group of a MATLAB 7.3 file as `read_matlab` gives it: MATLAB's arrays are stored transposed."""
     if depth > 20:
         raise bad(where, "be a plain MATLAB file", "its structs are nested more than 20 deep")
@@ -91,7 +91,7 @@ def of_hdf5(where: Any, item: Any, file: Any, depth: int = 0) -> Any:
     return values.T
 
 
-def _sparse(where: Any, group: Any) -> Any:
+def _sparse(where: object, group: Any) -> Any:
     sparse = import_io("scipy.sparse")
     n_rows, jc = int(group.attrs["MATLAB_sparse"]), np.asarray(group["jc"][()], np.int64)
     data = np.asarray(group["data"][()]) if "data" in group else np.zeros(0)

@@ -24,7 +24,7 @@ class _Odd(Exception):
     """What is not as it should be."""
 
 
-def check_layout(where: Any, data: bytes) -> None:
+def check_layout(where: object, data: bytes) -> None:
     """Refuse a file whose parts do not fit into each other."""
     if data[:6] != b"MATLAB":
         _check_version_4(where, data)
@@ -44,7 +44,7 @@ def check_layout(where: Any, data: bytes) -> None:
         raise bad(where, "be a whole MATLAB file", f"it cannot be read ({error})") from None
 
 
-def _unfolded(where: Any, packed: bytes, order: Any) -> bytes:
+def _unfolded(where: object, packed: bytes, order: Any) -> bytes:
     try:
         stream = zlib.decompressobj()
         start = stream.decompress(packed, 16)
@@ -112,7 +112,7 @@ def _check_matrix(data: bytes, kind: int, at: int, limit: int, order: Any, depth
 
 
 def _numbers(
-    data: bytes, at: int, limit: int, order: Any, kinds: tuple[int, ...], size: int | None = None
+    data: bytes, at: int, limit: int, order: object, kinds: tuple[int, ...], size: int | None = None
 ) -> tuple[int, int, int, int]:
     """An element of numbers of one of these kinds, and of this many bytes."""
     kind, start, end, after = _element(data, at, limit, order)
@@ -147,7 +147,7 @@ def _head_4(data: bytes, at: int) -> tuple[int, int, int, int, int, int] | None:
     return None
 
 
-def _check_version_4(where: Any, data: bytes) -> None:
+def _check_version_4(where: object, data: bytes) -> None:
     at = 0
     while at < len(data):
         head = _head_4(data, at)

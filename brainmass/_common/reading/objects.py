@@ -24,11 +24,11 @@ class _Stored:
 
     state: Any = None
 
-    def __setstate__(self, state: Any) -> None:
+    def __setstate__(self, state: object) -> None:
         self.state = state
 
 
-def _make(*_: Any) -> _Stored:
+def _make(*_: object) -> _Stored:
     return _Stored()
 
 

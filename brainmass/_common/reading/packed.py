@@ -7,6 +7,7 @@ import io
 import pickle
 import zipfile
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ __all__ = ["Npz", "read_npy", "zip_members"]
 _WHOLE = "be whole and hold plain arrays"
 
 
-def read_npy(where: Any, data: bytes, what: str = "it") -> np.ndarray:
+def read_npy(where: Path, data: bytes, what: str = "it") -> np.ndarray:
     """The array of a `.npy` file."""
     objects = _check_header(where, data[: 2**16], len(data), what)
     try:
@@ -32,7 +33,7 @@ def read_npy(where: Any, data: bytes, what: str = "it") -> np.ndarray:
         raise bad(where, _WHOLE, f"{what} cannot be read ({why})") from error
 
 
-def _check_header(where: Any, start: bytes, size: int, what: str) -> tuple[int, tuple[int, ...]] | None:
+def _check_header(where: Path, start: bytes, size: int, what: str) -> tuple[int, tuple[int, ...]] | None:
     """Refuse an array that declares more than there is; of one of objects, its place and shape."""
     try:
         length, at = (2, 10) if start[6:7] == b"\x01" else (4, 12)
@@ -59,7 +60,7 @@ def _check_header(where: Any, start: bytes, size: int, what: str) -> tuple[int, 
 class Npz(Mapping[str, Any]):
     """The arrays of an archive, each read when it is asked for."""
 
-    def __init__(self, where: Any, data: bytes):
+    def __init__(self, where: Path, data: bytes):
         self._where, self._size = where, len(data)
         try:
             self._zip = zipfile.ZipFile(io.BytesIO(data))
@@ -69,7 +70,7 @@ class Npz(Mapping[str, Any]):
         if len(self._infos) < len(self._zip.infolist()):
             raise bad(where, "be a whole npz archive", "an array is there twice")
 
-    def __getitem__(self, name: str) -> Any:
+    def __getitem__(self, name: str) -> np.ndarray:
         info = self._infos[name]
         return read_npy(self._where, _member(self._where, self._zip, info, repr(name), _WHOLE), repr(name))
 
@@ -96,7 +97,7 @@ def _member(where: Any, archive: zipfile.ZipFile, info: zipfile.ZipInfo, what: s
     return data
 
 
-def zip_members(where: Any, data: bytes) -> dict[str, Any]:
+def zip_members(where: object, data: bytes) -> dict[str, Any]:
     """Readers of the members of a zip archive, by name."""
     try:
         archive = zipfile.ZipFile(io.BytesIO(data))

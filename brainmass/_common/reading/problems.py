@@ -24,7 +24,7 @@ _RATIO = 100  # and by how much a larger one may grow
 _PIECE = 2**16  # bytes that are unpacked at a time
 
 
-def bad(where: Any, must: str, but: str) -> ValueError:
+def bad(where: object, must: str, but: str) -> ValueError:
     but = " ".join(str(but).split())  # messages of libraries may have several lines
     but = "".join(c if c.isprintable() else repr(c)[1:-1] for c in but)
     return ValueError(f"File {str(where)!r} must {must}, but {but}.")
@@ -37,7 +37,7 @@ def check_size(where: Any, declared: int, stored: int, what: str = "it") -> None
         raise bad(where, "declare no more than it holds", but)
 
 
-def unpacked(where: Any, data: bytes) -> bytes:
+def unpacked(where: object, data: bytes) -> bytes:
     """The bytes behind gzip, bzip2 or xz; others as they are."""
     stream = _stream(data[:6])
     if stream is None:

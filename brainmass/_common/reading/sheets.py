@@ -20,7 +20,7 @@ __all__ = ["excel_rows", "parquet_rows", "read_cifti", "read_parquet"]
 
 
 @contextlib.contextmanager
-def _whole(where: Any, kind: str) -> Iterator[None]:
+def _whole(where: object, kind: str) -> Iterator[None]:
     """What a library raises at a damaged file, in our words."""
     try:
         with warnings.catch_warnings():
@@ -39,7 +39,7 @@ _MOST_EMPTY = 100, 2**16  # empty cells per filled one, and at least as many
 _LOOKED_INTO = 2**23  # bytes of sheets in which merged cells are looked for
 
 
-def excel_rows(where: Any, data: bytes, style: TextStyle, sheet: Any = 0) -> list[Row]:
+def excel_rows(where: object, data: bytes, style: TextStyle, sheet: object = 0) -> list[Row]:
     """The cells of a sheet, from the first column that is filled; texts are `Quoted`."""
     openpyxl = import_extra("tables", "openpyxl")
     with _whole(where, "Excel"):
@@ -64,7 +64,7 @@ def excel_rows(where: Any, data: bytes, style: TextStyle, sheet: Any = 0) -> lis
     return tidied(where, grid, style)
 
 
-def _the_sheet(where: Any, book: Any, sheet: Any) -> Any:
+def _the_sheet(where: object, book: Any, sheet: object) -> Any:
     """The sheet of this name or number; the first one must be one that is seen."""
     sheets = book.worksheets
     names = ", ".join(repr(one.title) for one in sheets)
@@ -79,7 +79,7 @@ def _the_sheet(where: Any, book: Any, sheet: Any) -> Any:
     return chosen[0]
 
 
-def _filled_cells(where: Any, sheet: Any) -> dict[tuple[int, int], str]:
+def _filled_cells(where: object, sheet: Any) -> dict[tuple[int, int], str]:
     cells, passed = {}, 0
     for i, row in enumerate(sheet.iter_rows(), 1):
         passed += len(row)
@@ -91,7 +91,7 @@ def _filled_cells(where: Any, sheet: Any) -> dict[tuple[int, int], str]:
     return cells
 
 
-def _cell(value: Any, kind: str) -> str:
+def _cell(value: object, kind: str) -> str:
     if kind == "e":  # "#DIV/0!"
         return str(value)
     if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
@@ -100,7 +100,7 @@ def _cell(value: Any, kind: str) -> str:
 
 
 def _check_why_empty(
-    where: Any, openpyxl: Any, data: bytes, title: str, empty: set[tuple[int, int]], size: int
+    where: object, openpyxl: Any, data: bytes, title: str, empty: set[tuple[int, int]], size: int
 ) -> None:
     """Refuse cells that only look empty: formulas without their value, and parts of merged cells."""
     whole = size < _LOOKED_INTO
@@ -119,7 +119,7 @@ def _check_why_empty(
 
 
 # --- parquet ----------------------------------------------------------------------------------------------------------
-def _frame(where: Any, data: bytes) -> Any:
+def _frame(where: object, data: bytes) -> Any:
     pandas = import_extra("tables", "pandas", "pyarrow")
     with _whole(where, "parquet"):
         declared = import_extra("tables", "pyarrow.parquet").ParquetFile(io.BytesIO(data)).metadata
@@ -127,7 +127,7 @@ def _frame(where: Any, data: bytes) -> Any:
         return pandas.read_parquet(io.BytesIO(data), engine="pyarrow")
 
 
-def read_parquet(where: Any, data: bytes) -> Held:
+def read_parquet(where: object, data: bytes) -> Held:
     """A table of numbers, whose rows are named by its index or by its one column of text."""
     frame = _frame(where, data)
     if {str(name).lower() for name in frame.columns} >= {"source", "target", "weight"}:
@@ -141,7 +141,7 @@ def read_parquet(where: Any, data: bytes) -> Held:
         return opened(f"File {str(where)!r}", frame)
 
 
-def parquet_rows(where: Any, data: bytes) -> list[Row]:
+def parquet_rows(where: object, data: bytes) -> list[Row]:
     """The rows of a table with their heads, as those of a text."""
     frame = _frame(where, data)
     head: list[str] = [Quoted(name) for name in frame.columns]
@@ -158,7 +158,7 @@ def _of_frame(value: Any) -> str:
 
 
 # --- CIFTI ------------------------------------------------------------------------------------------------------------
-def read_cifti(where: Any, data: bytes) -> Held:
+def read_cifti(where: object, data: bytes) -> Held:
     """A matrix or series of parcels, with their names."""
     nibabel = import_extra("brain", "nibabel")
     with _whole(where, "CIFTI"), nibabel.imageglobals.LoggingOutputSuppressor():

@@ -9,7 +9,6 @@ import dataclasses
 import re
 import warnings
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -60,7 +59,7 @@ class TextStyle:
 _CONTROLS = re.compile(rb"[\x00-\x08\x0b\x0e-\x1f\x7f]")
 
 
-def text_of(where: Any, data: bytes, encoding: str | None = None) -> str:
+def text_of(where: object, data: bytes, encoding: str | None = None) -> str:
     """The text of a file in UTF-8, UTF-16 with its mark, or the code page of western Windows, which is told."""
     if encoding is not None:
         return _decoded(where, data, encoding)
@@ -86,7 +85,7 @@ def text_of(where: Any, data: bytes, encoding: str | None = None) -> str:
     return text
 
 
-def _decoded(where: Any, data: bytes, encoding: str) -> str:
+def _decoded(where: object, data: bytes, encoding: str) -> str:
     try:
         return data.decode(encoding).removeprefix("\ufeff")
     except (UnicodeError, LookupError) as error:
@@ -106,7 +105,7 @@ _COMMENTS = ("#", "%")
 _MARKS = "\t;, "
 
 
-def rows_of(where: Any, text: str, style: TextStyle = TextStyle()) -> list[Row]:
+def rows_of(where: object, text: str, style: TextStyle = TextStyle()) -> list[Row]:
     """The lines that are neither empty nor comments, in cells."""
     filled = [(i, line) for i, line in enumerate(_lines(text), 1) if line.strip()]
     lines = [(i, line) for i, line in filled if line.lstrip()[0] not in _COMMENTS]
@@ -124,7 +123,7 @@ def rows_of(where: Any, text: str, style: TextStyle = TextStyle()) -> list[Row]:
 
 
 def _with_names_in_comments(
-    where: Any, rows: list[Row], comments: list[tuple[int, str]], style: TextStyle, delimiter: str
+    where: object, rows: list[Row], comments: list[tuple[int, str]], style: TextStyle, delimiter: str
 ) -> list[Row]:
     """Comments that may be none: names over the columns, as of numpy's savetxt, and rows whose name has a '#'."""
     for i, line in comments:
@@ -157,7 +156,7 @@ def _with_names_in_comments(
     return rows
 
 
-def tidied(where: Any, rows: list[Row], style: TextStyle, delimiter: str = "") -> list[Row]:
+def tidied(where: object, rows: list[Row], style: TextStyle, delimiter: str = "") -> list[Row]:
     """Cells without needless quotes, and numbers as Python writes them."""
     return _with_exponents(_with_points(where, _without_needless_quotes(rows), style, delimiter))
 
@@ -169,14 +168,14 @@ def _lines(text: str) -> list[str]:
 _CELL = re.compile(r'\s*"((?:[^"]|"")*)"\s*(?=(?P<mark>.)|$)', re.DOTALL)
 
 
-def cells_of(where: Any, number: int, line: str, delimiter: str) -> list[str]:
+def cells_of(where: object, number: int, line: str, delimiter: str) -> list[str]:
     """The cells of a line; those in quotes are `Quoted`, with all their blanks."""
     if '"' not in line:
         return line.split() if delimiter == " " else [cell.strip() for cell in line.split(delimiter)]
     return list(_quoted_cells(where, number, line, delimiter))
 
 
-def _quoted_cells(where: Any, number: int, line: str, delimiter: str) -> Iterator[str]:
+def _quoted_cells(where: object, number: int, line: str, delimiter: str) -> Iterator[str]:
     at, end = 0, len(line.rstrip(" " if delimiter != " " else None))
     while at <= end:
         if delimiter == " ":
@@ -214,7 +213,7 @@ _GROUPED = re.compile(r"[-+]?[1-9]\d{0,2}(?:(?:,\d{3})+\.\d+|(?:\.\d{3})+,\d+)")
 _THOUSANDS = {mark: re.compile(rf"[-+]?[1-9]\d{{0,2}}(?:{re.escape(mark)}\d{{3}})+") for mark in (",", ".")}
 
 
-def _delimiter(where: Any, lines: Sequence[tuple[int, str]], style: TextStyle) -> str:
+def _delimiter(where: object, lines: Sequence[tuple[int, str]], style: TextStyle) -> str:
     """The mark that cuts the lines into most numbers, in rows of equal length."""
     best, found = (0.0, 0.0), None
     for mark in _MARKS:
@@ -226,7 +225,7 @@ def _delimiter(where: Any, lines: Sequence[tuple[int, str]], style: TextStyle) -
     return found or next((mark for mark in "\t;," if mark in lines[0][1]), " ")
 
 
-def _score(where: Any, lines: Sequence[tuple[int, str]], mark: str) -> tuple[float, float]:
+def _score(where: object, lines: Sequence[tuple[int, str]], mark: str) -> tuple[float, float]:
     try:
         rows = [cells_of(where, i, line, mark) for i, line in lines]
     except ValueError:
@@ -246,7 +245,7 @@ def _looks_like_number(cell: str) -> bool:
     return _is_plain_number(cell) or any(form.fullmatch(cell) for form in (_COMMA_NUMBER, _GROUPED, _FORTRAN))
 
 
-def _with_points(where: Any, rows: list[Row], style: TextStyle, delimiter: str) -> list[Row]:
+def _with_points(where: object, rows: list[Row], style: TextStyle, delimiter: str) -> list[Row]:
     """With decimal points where there were commas, and without the marks of thousands."""
     if style.decimal is not None:
         return [(i, [_plainly(cell, style.decimal) for cell in cells]) for i, cells in rows]
@@ -267,7 +266,7 @@ def _with_points(where: Any, rows: list[Row], style: TextStyle, delimiter: str) 
 _ONE_MARK = "have one decimal mark: say decimal=',' or decimal='.'"
 
 
-def _ask_for_thousands(where: Any, rows: list[Row]) -> None:
+def _ask_for_thousands(where: object, rows: list[Row]) -> None:
     """Where all that looks like a decimal could as well be thousands, beside whole numbers: 1.500 and 500."""
     cells = [(i, cell) for i, row in rows for cell in row if not isinstance(cell, Quoted)]
     for mark in _THOUSANDS:
@@ -320,7 +319,7 @@ def is_number(cell: str) -> bool:
     return not isinstance(cell, Quoted) and _is_plain_number(cell)
 
 
-def numbers(where: Any, rows: Sequence[Row], first_column: int = 1, empty: float | None = None) -> np.ndarray:
+def numbers(where: object, rows: Sequence[Row], first_column: int = 1, empty: float | None = None) -> np.ndarray:
     """Rows of equal length as a matrix."""
     first, width = rows[0][0], len(rows[0][1])
     for i, cells in rows:
@@ -339,7 +338,7 @@ def _counted(cells: Sequence[str]) -> str:
     return "1 cell" if len(cells) == 1 else f"{len(cells)} cells"
 
 
-def _number(where: Any, row: int, column: int, cell: str, empty: float | None) -> float:
+def _number(where: object, row: int, column: int, cell: str, empty: float | None) -> float:
     if empty is not None and cell.lower() in _MISSING:
         return float(empty)
     if is_number(cell):
@@ -353,7 +352,7 @@ def cut_short(rows: Sequence[Row], number: int, shorter: bool) -> str:
 
 
 # --- matrices with labels ---------------------------------------------------------------------------------------------
-def labelled_matrix(where: Any, rows: list[Row], style: TextStyle = TextStyle()) -> Held:
+def labelled_matrix(where: object, rows: list[Row], style: TextStyle = TextStyle()) -> Held:
     """A matrix, and the labels in its first row and perhaps its first column."""
     (first, head), body = rows[0], rows[1:]
     if style.header is False:
@@ -397,7 +396,7 @@ def _is_corner(head: list[str], body: list[Row]) -> bool:
     return len(body) != len(head) - 1 or [cells[0] for _, cells in body] == head[1:]
 
 
-def _without_header(where: Any, rows: list[Row], style: TextStyle) -> Held:
+def _without_header(where: object, rows: list[Row], style: TextStyle) -> Held:
     """Numbers alone, or with a name at the start of every row."""
     if all(len(cells) > 1 and not is_number(cells[0]) and cells[0].lower() not in _MISSING for _, cells in rows):
         names = [str(cells[0]) for _, cells in rows]
@@ -420,7 +419,7 @@ def _counts_its_edges(matrix: np.ndarray) -> bool:
 
 
 def _checked_width(
-    where: Any, first: int, labels: list[str], body: list[Row], matrix: np.ndarray, names: list[str] | None
+    where: object, first: int, labels: list[str], body: list[Row], matrix: np.ndarray, names: list[str] | None
 ) -> Held:
     if len(labels) != matrix.shape[1]:
         but = f"row {first} has {len(labels)} labels and row {body[0][0]} {matrix.shape[1]} numbers"

@@ -18,6 +18,7 @@ from brainmass._common.paths import as_path
 from brainmass._common.reading.contents import Contents, check_style, filled, opened_file, real_array, texts
 from brainmass._common.reading.problems import bad
 from brainmass._common.reading.text import TextStyle
+from brainmass._common.typing import Array, Numbers, PathLike
 from brainmass.connectome.files.regions import named_or_path, numbered, region_argument, sides_of
 from brainmass.connectome.symmetry import mirrored, triangle
 
@@ -59,7 +60,7 @@ def given_by(how: Mapping[str, Any]) -> Given:
     return Given(**said, style=TextStyle(**{name: x for name, x in how.items() if name in style}))
 
 
-def read_dense(path: Any, given: Given, only: Sequence[str] = ()) -> dict[str, Any]:
+def read_dense(path: PathLike, given: Given, only: Sequence[str] = ()) -> dict[str, Any]:
     """Weights, and what else is known of the regions."""
     contents = opened_file(path, given.style, given.sheet, only)
     check_style(contents.where, contents.kind, given.style, given.sheet)
@@ -123,7 +124,7 @@ def _said_of_regions(contents: Contents, given: Given) -> dict[str, Any]:
     return {a: region_argument(a, x, contents, given.length_unit) for a, x in said.items() if x is not None}
 
 
-def _square(contents: Contents, matrix: Any) -> Any:
+def _square(contents: Contents, matrix: Array) -> Any:
     """Without the columns that are no rows: CONN names rows and columns apart."""
     if np.ndim(matrix) != 2 or matrix.shape[0] >= matrix.shape[1] or not contents.has("names2"):
         return matrix
@@ -234,7 +235,7 @@ def finished(where: Any, fields: dict[str, Any], given: Given) -> dict[str, Any]
     return fields
 
 
-def _numbered_table(where: Any, table: Any, given: Given) -> Any:
+def _numbered_table(where: Any, table: Numbers, given: Given) -> Any:
     if not isinstance(table, Held) or not table.labels:
         return table
     labels = []
@@ -282,16 +283,16 @@ def _check_lengths_shape(where: Any, fields: dict[str, Any], given: Given) -> No
         raise bad(given.lengths, f"be of the shape of {str(where)!r}", but)
 
 
-def _values(table: Any) -> np.ndarray:
+def _values(table: Numbers) -> np.ndarray:
     values = table.values if isinstance(table, Held) else table
     return values.toarray() if is_sparse(values) and values.shape[0] < 5000 else np.asarray(values)
 
 
-def _plain(lengths: Any) -> np.ndarray:
+def _plain(lengths: Numbers) -> np.ndarray:
     return np.asarray(u.get_mantissa(lengths.values if isinstance(lengths, Held) else lengths))
 
 
-def _mirrored_table(table: Any) -> Any:
+def _mirrored_table(table: Numbers) -> Any:
     if isinstance(table, Held):
         return dataclasses.replace(table, values=_mirrored_table(table.values))
     values = table.toarray() if is_sparse(table) else table

@@ -15,6 +15,7 @@ from brainmass._common.reading.contents import Contents, check_kind, check_style
 from brainmass._common.reading.kinds import in_words, kind_of
 from brainmass._common.reading.problems import bad, unpacked
 from brainmass._common.reading.text import Quoted, Row, TextStyle, cut_short, is_number, numbers
+from brainmass._common.typing import PathLike
 from brainmass.connectome.files.dense import Given, chosen, labels_and_places, region_fields
 from brainmass.connectome.files.regions import region_argument
 from brainmass.connectome.tables import named_ends
@@ -25,7 +26,7 @@ __all__ = ["edge_rows", "read_connections", "read_edge_list", "read_edges_npz"]
 _TABLES = ("text", "xlsx", "parquet")
 
 
-def read_connections(path: Any, given: Given, n: int | None, numbering: Any) -> dict[str, Any] | None:
+def read_connections(path: PathLike, given: Given, n: int | None, numbering: Any) -> dict[str, Any] | None:
     """The arguments of Edges from a list of connections, or a sparse matrix, of any kind; None of what is neither."""
     path = as_path(path)
     data = b"" if path.is_dir() else unpacked(path, path.read_bytes())
@@ -80,7 +81,7 @@ def _of_variables(contents: Contents, given: Given) -> dict[str, Any] | None:
 
 
 def read_edge_list(
-    path: Any, n: int | None, labels: Any, numbering: Any, length_unit: Any, style: TextStyle
+    path: PathLike, n: int | None, labels: Any, numbering: Any, length_unit: Any, style: TextStyle
 ) -> dict[str, Any]:
     """The columns source, target, weight and length of a text; a row with a source alone names a region."""
     path = as_path(path)
@@ -91,7 +92,7 @@ def read_edge_list(
 
 
 def _edge_list(
-    path: Any, rows: list[Row], n: int | None, labels: Any, numbering: Any, length_unit: Any, empty: float | None
+    path: PathLike, rows: list[Row], n: int | None, labels: Any, numbering: Any, length_unit: Any, empty: float | None
 ) -> dict[str, Any]:
     columns = _columns(path, rows)
     regions, body = _regions_first(rows[1:], columns)
@@ -118,7 +119,7 @@ def _regions_first(body: list[Row], columns: dict[str, int]) -> tuple[list[str],
     return regions, [row for row, is_region in zip(body, alone, strict=True) if not is_region]
 
 
-def _names(path: Any, body: list[Row], columns: dict[str, int]) -> list[str] | None:
+def _names(path: PathLike, body: list[Row], columns: dict[str, int]) -> list[str] | None:
     """Ends that are names, in the order in which they first appear; None where all are whole numbers."""
     cells = [(i, c[columns[end]]) for i, c in body for end in ("source", "target")]
     if cells and all(isinstance(cell, Quoted) or not is_number(cell) for _, cell in cells):
@@ -138,7 +139,7 @@ _WITHOUT_NAMES = (
 _COLUMNS = ("source", "target", "weight", "length")
 
 
-def _columns(path: Any, rows: list[Row]) -> dict[str, int]:
+def _columns(path: PathLike, rows: list[Row]) -> dict[str, int]:
     """Where the columns are, by their names."""
     head = [cell.lower() for cell in rows[0][1]]
     missing = [name for name in ("source", "target", "weight") if name not in head]
@@ -156,7 +157,7 @@ def _columns(path: Any, rows: list[Row]) -> dict[str, int]:
     return {name: place for place, name in enumerate(head)}
 
 
-def _column(path: Any, body: list[Row], place: int, empty: float | None) -> np.ndarray:
+def _column(path: PathLike, body: list[Row], place: int, empty: float | None) -> np.ndarray:
     cells = [(i, [cells[place]]) for i, cells in body]
     return numbers(path, cells, place + 1, empty)[:, 0] if cells else np.zeros(0)
 
@@ -172,7 +173,7 @@ def edge_rows(edges: Any, lengths: list[float] | None) -> list[list[Any]]:
     return [list(columns), *alone, *map(list, zip(*columns.values(), strict=True))]
 
 
-def read_edges_npz(path: Any) -> dict[str, Any]:
+def read_edges_npz(path: PathLike) -> dict[str, Any]:
     """What was written of a list of connections."""
     return _listed(opened_file(path, only=("npz",)))
 

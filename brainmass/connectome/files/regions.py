@@ -23,7 +23,7 @@ __all__ = ["centres_of_rows", "labels_of_file", "named_or_path", "numbered", "re
 _HEADS = ("label", "labels", "name", "names", "region", "regions", "roi", "rois")
 
 
-def named_or_path(argument: str, given: Any, contents: Contents | None) -> tuple[str, Any]:
+def named_or_path(argument: str, given: object, contents: Contents | None) -> tuple[str, Any]:
     """Whether an argument is a 'name' of a variable, a 'path', or the 'values' themselves."""
     if isinstance(given, str) and contents is not None and contents.has(given):
         return "name", given
@@ -114,7 +114,7 @@ def _labels_of_arrays(contents: Contents) -> list[str]:
     return texts(contents.where, name, contents.value(name))
 
 
-def centres_of_rows(where: Any, rows: list[tuple[int, list[str]]]) -> tuple[list[str] | None, np.ndarray]:
+def centres_of_rows(where: object, rows: list[tuple[int, list[str]]]) -> tuple[list[str] | None, np.ndarray]:
     """Label (of one or several words), x, y, z, and perhaps more, which is not read; in any order under a head."""
     first = [str(cell).lower() for cell in rows[0][1]]
     if {"x", "y", "z"} <= set(first) and all(len(cells) == len(first) for _, cells in rows):
@@ -129,7 +129,7 @@ def centres_of_rows(where: Any, rows: list[tuple[int, list[str]]]) -> tuple[list
 
 
 def _under_a_head(
-    where: Any, rows: list[tuple[int, list[str]]], head: list[str]
+    where: object, rows: list[tuple[int, list[str]]], head: list[str]
 ) -> tuple[list[str] | None, np.ndarray]:
     """Columns by their names: x, y, z, and that of the labels."""
     if len(set(head)) < len(head):
@@ -150,7 +150,7 @@ def _place(cells: Sequence[str]) -> int:
     return 1
 
 
-def numbered(where: Any, labels: Sequence[str], number_repeated: bool) -> list[str]:
+def numbered(where: object, labels: Sequence[str], number_repeated: bool) -> list[str]:
     """Labels that differ from each other: those that are there several times are numbered where that is asked for."""
     times = Counter(labels)
     repeated = next((label for label, n in times.items() if n > 1), None)

@@ -16,6 +16,7 @@ from brainmass._common.reading.kinds import kind_of
 from brainmass._common.reading.packed import zip_members
 from brainmass._common.reading.problems import bad, unpacked
 from brainmass._common.reading.text import TextStyle, numbers, rows_of, text_of
+from brainmass._common.typing import PathLike
 from brainmass.connectome.files.dense import Given, finished, read_dense
 from brainmass.connectome.files.regions import centres_of_rows, region_argument
 
@@ -32,13 +33,13 @@ _UNITS = {"um": u.um, "mm": u.mm, "cm": u.cm, "m": u.meter}
 _BLANKS = TextStyle()
 
 
-def is_tvb(path: Any) -> bool:
+def is_tvb(path: PathLike) -> bool:
     """Whether it is a folder, or an archive of text files with the names of The Virtual Brain."""
     path = as_path(path)
     return path.is_dir() or kind_of(path.read_bytes()) == "tvb"
 
 
-def read_tvb(path: Any, given: Given, length_unit: Any) -> dict[str, Any]:
+def read_tvb(path: PathLike, given: Given, length_unit: Any) -> dict[str, Any]:
     """The arguments of a Connectome."""
     path = as_path(path)
     if not path.is_dir():
@@ -100,7 +101,7 @@ def _members(path: Any, given: Given) -> dict[str, tuple[str, Callable[[], bytes
 
 
 def _one(
-    path: Any, part: str, several: dict[str, Callable[[], bytes]], given: Given
+    path: PathLike, part: str, several: dict[str, Callable[[], bytes]], given: Given
 ) -> tuple[str, Callable[[], bytes]]:
     """The file of a part: the one there is, the one that was said, or one of several with the same content."""
     said = getattr(given, part, None)

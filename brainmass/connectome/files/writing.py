@@ -15,6 +15,7 @@ from brainmass._common.extras import import_io
 from brainmass._common.files import whole_file
 from brainmass._common.messages import Argument
 from brainmass._common.paths import as_path, target_path
+from brainmass._common.typing import PathLike
 from brainmass.connectome.files.lists import edge_rows
 from brainmass.connectome.files.tvb import tvb_tables
 
@@ -47,13 +48,13 @@ def _region_variables(regions: Any) -> dict[str, Any]:
     return variables
 
 
-def write_npz(path: Any, variables: Mapping[str, Any]) -> None:
+def write_npz(path: object, variables: Mapping[str, Any]) -> None:
     """An archive of numpy arrays."""
     with whole(path, ".npz") as partial, open(partial, "xb") as file:
         np.savez(file, **variables)
 
 
-def write_mat(path: Any, variables: Mapping[str, Any]) -> None:
+def write_mat(path: object, variables: Mapping[str, Any]) -> None:
     """A MATLAB file; strings become cells."""
     scipy_io = import_io("scipy.io")
     cells = {name: value.astype(object) if value.dtype.kind == "U" else value for name, value in variables.items()}
@@ -80,25 +81,25 @@ def write_csv(path: Any, lengths: Any, centres: Any, connectome: Any) -> None:
         _write_table(file, rows)
 
 
-def write_edge_list(path: Any, edges: Any) -> None:
+def write_edge_list(path: PathLike, edges: Any) -> None:
     """The columns source, target, weight and length in mm; regions by label."""
     _write_table(path, edge_rows(edges, None if edges.length is None else in_mm(edges.length).tolist()))
 
 
-def _write_table(path: Any, rows: Iterable[Sequence[Any]]) -> None:
+def _write_table(path: object, rows: Iterable[Sequence[object]]) -> None:
     """Names in quotes, so that they are names whatever they look like; numbers without."""
     with whole(path) as partial, open(partial, "w", newline="", encoding="utf-8") as file:
         for row in rows:
             file.write(",".join(_cell(cell) for cell in row) + "\n")
 
 
-def _cell(value: Any) -> str:
+def _cell(value: object) -> str:
     if isinstance(value, str):
         return '"' + value.replace('"', '""') + '"'
     return "" if value is None else repr(value)
 
 
-def write_tvb(path: Any, connectome: Any) -> None:
+def write_tvb(path: object, connectome: object) -> None:
     """A zip archive of text files."""
     tables = tvb_tables(connectome)
     with whole(path, ".zip") as partial, zipfile.ZipFile(partial, "x", zipfile.ZIP_DEFLATED) as archive:
@@ -107,6 +108,6 @@ def write_tvb(path: Any, connectome: Any) -> None:
         archive.writestr("info.txt", 'weights_unit = "au"\nlength_unit = "mm"\n')
 
 
-def whole(path: Any, suffix: str | None = None) -> contextlib.AbstractContextManager[Path]:
+def whole(path: object, suffix: str | None = None) -> contextlib.AbstractContextManager[Path]:
     """A path to write to; the file appears under its name when all is written, or not at all."""
     return whole_file(target_path(path, suffixes=() if suffix is None else (suffix,)))

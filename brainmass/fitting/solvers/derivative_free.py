@@ -7,12 +7,14 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
 from brainmass._common.extras import import_fit
 from brainmass._common.messages import Argument, argument_error, nearest, show
 from brainmass._common.random import fold
+from brainmass._common.typing import Array, Numbers, Pytree
 from brainmass.fitting.course import Course, Given, Step
 from brainmass.fitting.problem import Problem
 from brainmass.fitting.solvers.journal import Journal
@@ -36,7 +38,7 @@ class _Generations(ABC):
     def check(self, space: SearchSpace) -> None:
         Box(space)
 
-    def run(self, course: Course, structure: Any, given: Given, space: SearchSpace) -> Any:
+    def run(self, course: Course, structure: object, given: Given, space: SearchSpace) -> Any:
         box = Box(space)
         if structure not in self._compiled:
             # Candidates and losses have lanes; what is fixed, key, number and target are the same for all of a
@@ -47,7 +49,15 @@ class _Generations(ABC):
         course.snapshot = journal.arrays
         return self._search(_Generation(self, course, self._compiled[structure], given, box, journal), box, given)
 
-    def _loss(self, space: SearchSpace, place: Any, fixed: Any, key: Any, number: Any, target: Any) -> tuple[Any, Any]:
+    def _loss(
+        self,
+        space: SearchSpace,
+        place: jax.Array,
+        fixed: dict[str, Array],
+        key: jax.Array,
+        number: jax.Array,
+        target: jax.Array | None,
+    ) -> tuple[Array, Array]:
         key = fold(key, number)
         return self.problem.loss(space.at(place), fixed, key, target, plain=True), key
 
@@ -69,7 +79,7 @@ class _Generation:
     def __call__(self, places: np.ndarray) -> np.ndarray:
         losses, key = self._journal.ask(places, self._find)
 
-        def params(place: Any) -> dict[str, Any]:
+        def params(place: Numbers) -> dict[str, Pytree]:
             return self._solver.problem.natural(self._box.stored(place))
 
         step = Step(losses, _numbers(places), key, params, several=True)
@@ -79,7 +89,7 @@ class _Generation:
         # Strategies rank candidates, and NaN has no rank: large, so that the search turns away from there.
         return np.where(np.isfinite(losses), losses, _NO_LOSS)
 
-    def _find(self, places: np.ndarray) -> tuple[Any, Any]:
+    def _find(self, places: np.ndarray) -> tuple[Array, Array]:
         given = self._given
         return self._losses(_numbers(places), given.fixed, given.key, self.course.number, given.target)
 
@@ -157,7 +167,7 @@ class DifferentialEvolution(_Generations):
 _SETTINGS = {"nevergrad": ("n_sample",), "scipy": ("tol", "options")}
 
 
-def from_dictionary(backend: str, optimizer: Any, popsize: Any) -> tuple[Any, Any, dict[str, Any]]:
+def from_dictionary(backend: str, optimizer: object, popsize: Numbers) -> tuple[Any, Any, dict[str, Any]]:
     """Optimiser, size of a generation and other settings, from what may be a dictionary of them."""
     if not isinstance(optimizer, Mapping) or backend not in _SETTINGS:
         return optimizer, popsize, {}
@@ -183,7 +193,7 @@ def _numbers(places: np.ndarray) -> np.ndarray:
     return np.asarray(places, jnp.result_type(float))
 
 
-def _nevergrad_optimizer(optimizer: Any) -> Any:
+def _nevergrad_optimizer(optimizer: object) -> Any:
     ng = import_fit("nevergrad")
     if isinstance(optimizer, str):
         known = {name.lower(): name for name in ng.optimizers.registry}
@@ -210,5 +220,5 @@ def _nevergrad_optimizer(optimizer: Any) -> Any:
     )
 
 
-def _name(optimizer: Any) -> str:
+def _name(optimizer: type) -> str:
     return optimizer.__name__ if isinstance(optimizer, type) else str(optimizer)

@@ -13,6 +13,7 @@ import optax
 
 from brainmass._common.messages import Argument, argument_error, show
 from brainmass._common.random import fold, fold_at_once
+from brainmass._common.typing import Array, Numbers, Pytree
 from brainmass.fitting.course import Course, Given, Step
 from brainmass.fitting.problem import Problem, norm
 from brainmass.fitting.rows import chunks, minibatch
@@ -98,15 +99,15 @@ class GradientDescent:
             judge(theta, at_end=True)
         return state
 
-    def stored(self, place: Any) -> Any:
+    def stored(self, place: dict[str, Numbers]) -> Pytree:
         return place
 
     def _step(
-        self, space: SearchSpace, theta: Any, state: Any, fixed: Any, key: Any, number: Any, target: Any
+        self, space: SearchSpace, theta: Pytree, state: Pytree, fixed: Pytree, key: Numbers, number: Array, target: Any
     ) -> tuple:
         key = fold(key, number)
 
-        def loss_at(theta: Any) -> Any:
+        def loss_at(theta: Pytree) -> Numbers:
             return self.problem.loss(theta, fixed, key, target)
 
         if self._searches:  # which has been where the step begins
@@ -120,7 +121,7 @@ class GradientDescent:
         theta = optax.apply_updates(theta, updates)
         return space.kept_within(theta), state, loss, sizes, key
 
-    def _starts(self, given: Given, space: SearchSpace) -> Any:
+    def _starts(self, given: Given, space: SearchSpace) -> Pytree:
         """The present values first, then others drawn from priors and bounds."""
         # A start beyond the bounds is moved to them first: its loss would count as the best of a place that is not
         # allowed.
@@ -133,7 +134,7 @@ class GradientDescent:
 class _Judge:
     """How good parameters are on all rows, where a step sees a minibatch of them."""
 
-    def __init__(self, solver: GradientDescent, course: Course, structure: Any, given: Given):
+    def __init__(self, solver: GradientDescent, course: Course, structure: object, given: Given):
         self._course, self._given, self._several = course, given, solver.n_starts > 1
         if ("losses", structure) not in solver._compiled:
             losses = partial(solver.problem.losses)
@@ -147,7 +148,7 @@ class _Judge:
         """Those of the next step."""
         return minibatch(self._given.target, self._given.key, self._course.n_done, self._size)
 
-    def __call__(self, theta: Any, at_end: bool = False) -> None:
+    def __call__(self, theta: Pytree, at_end: bool = False) -> None:
         """At the same key throughout; at the start, after a pass through the rows, and when a fit ends elsewhere."""
         given, course = self._given, self._course
         if (course.n_done % self._steps == 0) == at_end:
@@ -158,14 +159,14 @@ class _Judge:
         course.judge(Step(losses, theta, key, several=self._several), at_end)
 
 
-def _searches_along_lines(state: Any) -> bool:
+def _searches_along_lines(state: object) -> bool:
     """Whether the state of an optimiser has that of a line search, which needs the loss itself."""
     kinds = optax.ScaleByZoomLinesearchState, optax.ScaleByBacktrackingLinesearchState
     parts = jax.tree.leaves(state, is_leaf=lambda part: isinstance(part, kinds))
     return any(isinstance(part, kinds) for part in parts)
 
 
-def _as_optax(optimizer: Any) -> Any:
+def _as_optax(optimizer: object) -> Any:
     if optimizer is None:
         return optax.adam(1e-2)
     inner = getattr(optimizer, "tx", optimizer)  # braintools' optimisers hold an optax one

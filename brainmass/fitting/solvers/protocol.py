@@ -46,7 +46,7 @@ class Solver(Protocol):
         """What makes two such solvers the same, in terms of JSON."""
         ...
 
-    def run(self, course: Course, structure: Any, given: Given, space: SearchSpace) -> Any:
+    def run(self, course: Course, structure: object, given: Given, space: SearchSpace) -> Any:
         """Go on until `course` ends.
 
         `structure` is a hashable key: what was compiled for one structure serves for it alone. Each step is told by

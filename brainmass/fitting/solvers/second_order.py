@@ -14,6 +14,7 @@ import numpy as np
 from brainmass._common.extras import import_fit
 from brainmass._common.messages import Argument, argument_error, show, suggestion
 from brainmass._common.random import fold, fold_at_once
+from brainmass._common.typing import Array, Numbers, Pytree
 from brainmass.fitting.course import Course, Given, Step
 from brainmass.fitting.problem import Problem
 from brainmass.fitting.saved import leaves_of, with_leaves
@@ -111,11 +112,11 @@ class Minimize:
         course.snapshot = journal.arrays
         over = course.over
 
-        def find(place: np.ndarray) -> Any:
+        def find(place: np.ndarray) -> Pytree:
             place = np.asarray(at.clip(place), jnp.result_type(float))
             return self._compiled[structure](place, given.fixed, given.key, course.number, given.target)
 
-        def loss(place: np.ndarray) -> Any:
+        def loss(place: np.ndarray) -> Pytree:
             nonlocal over
             if over:
                 raise StopIteration
@@ -146,11 +147,18 @@ class Minimize:
         return lowest
 
     def _find(
-        self, at: Any, wants_gradient: bool, place: Any, fixed: Any, key: Any, number: Any, target: Any
-    ) -> tuple[Any, Any, Any]:
+        self,
+        at: Any,
+        wants_gradient: bool,
+        place: Array,
+        fixed: dict[str, Numbers],
+        key: Array,
+        number: jax.Array,
+        target: Numbers,
+    ) -> tuple[Array, Array, Array]:
         key = fold(key, number)
 
-        def loss(place: Any) -> Any:
+        def loss(place: Array) -> Numbers:
             return self.problem.loss(at.values(place), fixed, key, target, plain=at.plain)
 
         if wants_gradient:
@@ -219,17 +227,17 @@ class LeastSquares:
             over = over or bool(finished)
         return equinox.combine(arrays, programs)
 
-    def _residuals(self, at: Stored | Arcs, place: Any, args: Any) -> tuple[Any, Any]:
+    def _residuals(self, at: Stored | Arcs, place: jax.Array, args: Pytree) -> tuple[Array, Array]:
         fixed, key, target = args
         residuals = self.problem.residuals(at.values(place), fixed, fold(key, 0), target, plain=at.plain)
         return residuals, jnp.sum(residuals**2)
 
-    def _first(self, at: Stored | Arcs, place: Any, args: Any) -> Any:
+    def _first(self, at: Stored | Arcs, place: Array, args: Pytree) -> Any:
         function = partial(self._residuals, at)
         shapes = jax.eval_shape(function, place, args)
         return self.optimizer.init(function, place, args, {}, *shapes, frozenset())
 
-    def _step(self, at: Stored | Arcs, place: Any, args: Any, state: Any) -> tuple[Any, Any, Any]:
+    def _step(self, at: Stored | Arcs, place: Array, args: Pytree, state: Pytree) -> tuple[Pytree, Pytree, Pytree]:
         """The place left is the last that was accepted; the state knows its loss, and where to look next."""
         given = partial(self._residuals, at), place, args, {}
         place, state, _ = self.optimizer.step(*given, state, frozenset())

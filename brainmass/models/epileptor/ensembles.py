@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from brainstate import HiddenState
 from braintools.init import Constant
 
+from brainmass._common.typing import Numbers
 from brainmass.dynamics.declared import Declared
 from brainmass.dynamics.fields import Initializer, state
 from brainmass.dynamics.noise import Noise
@@ -33,7 +32,7 @@ class Ensembles(Declared):
     y2: HiddenState = state("recovery variable of the second ensemble")
     g: HiddenState = state("low-passed x1")
 
-    def lfp(self) -> Any:
+    def lfp(self) -> Numbers:
         """Local field potential, x2 - x1."""
         present = self.state_values()
         return present["x2"] - present["x1"]

@@ -11,6 +11,7 @@ import numpy as np
 
 from brainmass._common.checks import is_traced
 from brainmass._common.messages import Argument, argument_error
+from brainmass._common.typing import Numbers
 from brainmass.dynamics.declared import WithRows
 from brainmass.dynamics.fields import Par, nonnegative, param, required
 
@@ -50,7 +51,7 @@ class LaplacianConnectivity(WithRows):
 
     _pairs: ClassVar[Any] = None
 
-    def _admitted(self, key: str, value: Any) -> Any:
+    def _admitted(self, key: str, value: object) -> Any:
         if key == "sc":
             shape = _check_connectivity(value)
             if self._pairs not in (None, shape):
@@ -60,7 +61,7 @@ class LaplacianConnectivity(WithRows):
             self._pairs = shape  # pyright: ignore[reportAttributeAccessIssue]
         return super()._admitted(key, value)
 
-    def shape_of(self, key: str, value: Any) -> tuple[int, ...] | None:
+    def shape_of(self, key: str, value: Numbers) -> tuple[int, ...] | None:
         return self._pairs[:1] if key.startswith("g_") else self._pairs
 
     def weights(self) -> tuple[Any, Any, Any]:
@@ -69,7 +70,7 @@ class LaplacianConnectivity(WithRows):
         mask = 1.0 if self.mask is None else self.mask.value()
         return tuple(B / jnp.linalg.norm(B) * mask for B in ((lateral + lateral.T) / 2, forward, backward))
 
-    def _gained(self, w: Any) -> Any:
+    def _gained(self, w: Any) -> Numbers:
         """exp(w) · SC up to a factor, which the norm takes out; without it large log-gains would overflow."""
         sc: Any = self.sc.value()
         w = jnp.where(sc > 0, w, -jnp.inf)
@@ -89,12 +90,12 @@ class LaplacianConnectivity(WithRows):
         return (lateral - own_l * M) * u.mV, (forward - own_f * eeg) * u.Hz, (own_b * eeg - backward) * u.mV
 
 
-def in_mV(x: Any) -> Any:
+def in_mV(x: Numbers) -> Numbers:
     """A voltage as a number in mV; plain numbers are that already."""
     return x.to_decimal(u.mV) if isinstance(x, u.Quantity) else x
 
 
-def _check_connectivity(sc: Any) -> tuple[int, ...]:
+def _check_connectivity(sc: object) -> tuple[int, ...]:
     shape = u.math.shape(sc)
     if len(shape) != 2 or shape[0] != shape[1]:
         raise argument_error(Argument("sc", "LaplacianConnectivity"), "must be a square matrix", f"has shape {shape}")

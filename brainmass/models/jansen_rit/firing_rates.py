@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import brainunit as u
 
+from brainmass._common.typing import Array, Numbers
 from brainmass.dynamics.functions import bounded_input
 
 __all__ = ["Identity"]
@@ -14,10 +13,10 @@ __all__ = ["Identity"]
 class Identity:
     """Returns what it is given; takes any arguments and ignores them."""
 
-    def __init__(self, *args: Any, **kwargs: Any):
+    def __init__(self, *args: object, **kwargs: object):
         pass
 
-    def __call__(self, x: Any) -> Any:
+    def __call__(self, x: Numbers) -> Numbers:
         return x
 
     def __repr__(self) -> str:
@@ -30,6 +29,6 @@ class Identity:
         return hash(Identity)
 
 
-def saturated_rate(rate: Any) -> Any:
+def saturated_rate(rate: Numbers) -> Array:
     """500 tanh(`rate`/500), in Hz."""
     return bounded_input(rate, 500.0 * u.Hz)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import brainunit as u
 
+from brainmass._common.typing import Numbers
 from brainmass.dynamics.fields import Par, nonnegative, param, positive
 from brainmass.dynamics.functions import sigmoid, sys2nd
 from brainmass.dynamics.node import NeuralMassDynamics, Preset
@@ -90,5 +90,5 @@ class JansenRitStep(Potentials, NeuralMassDynamics):
         """The potential of pyramidal cells, in mV."""
         return self.source("eeg", self.state_values())
 
-    def source(self, name: str, values: Mapping[str, Any]) -> Any:
+    def source(self, name: str, values: Mapping[str, Numbers]) -> Numbers:
         return values["E"] - values["I"] if name == "eeg" else values[name]

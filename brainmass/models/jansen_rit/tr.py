@@ -13,6 +13,7 @@ from braintools.init import Constant
 from brainmass._common.checks import flag, function
 from brainmass._common.messages import Argument, argument_error
 from brainmass._common.times import time_step
+from brainmass._common.typing import Numbers, Time
 from brainmass.delays.lines import History, delay_steps
 from brainmass.dynamics.catalogue import catalogued
 from brainmass.dynamics.checks import as_input, check_input_shape, initial_values
@@ -34,7 +35,7 @@ ZERO = Constant(0.0)
 class DelayedSource(History):
     """M of the other regions as it was one conduction delay ago, from samples at every repetition time."""
 
-    def __init__(self, delay: Any, tr: Any):
+    def __init__(self, delay: Any, tr: Time):
         super().__init__(1)
         self.delay, self.tr = delay, tr
 
@@ -43,18 +44,18 @@ class DelayedSource(History):
         plain = u.get_unit(self.delay).dim == u.DIMENSIONLESS
         return delay_steps(self.delay * time_step("JansenRitTR") if plain else self.delay, self.tr)
 
-    def start(self, sent: Any) -> None:
+    def start(self, sent: Numbers) -> None:
         """Start from a past in which this was sent always."""
         self.depth = int(self.steps().max()) + 1
         self.fill(sent)
 
-    def restart(self, sent: Any) -> None:
+    def restart(self, sent: Numbers) -> None:
         """The same in the states that are there, which compiled functions hold."""
         fresh = History(self.depth)
         fresh.fill(sent)
         self.history.value, self.cursor.value = fresh.history.value, fresh.cursor.value
 
-    def update(self) -> Any:
+    def update(self) -> Numbers:
         """What arrives over each edge, shape (..., N, N)."""
         steps = self.steps()
         if steps.max() >= self.depth:
@@ -136,7 +137,7 @@ class JansenRitTR(ShowsConstructor, WithRows, brainstate.nn.Dynamics):
         in_size: Any,
         delay: Any,
         sc: Any,
-        k: Any,
+        k: Numbers,
         w_ll: Any,
         w_ff: Any,
         w_bb: Any,
@@ -177,7 +178,7 @@ class JansenRitTR(ShowsConstructor, WithRows, brainstate.nn.Dynamics):
         if self.k is None:
             raise TypeError("JansenRitTR needs the argument `k`, the gain of the input. Example: k=1.0.")
 
-    def shape_of(self, key: str, value: Any) -> tuple[int, ...] | None:
+    def shape_of(self, key: str, value: object) -> tuple[int, ...] | None:
         shape: Any = self.varshape  # it has one axis
         return {"delay": (*shape, *shape), "tr": ()}.get(key, shape)
 
@@ -186,17 +187,17 @@ class JansenRitTR(ShowsConstructor, WithRows, brainstate.nn.Dynamics):
         brainstate.nn.init_all_states(self.step, batch_size=batch_size, rng=rng)
         self.delayed.start(self._past(rng))
 
-    def reset_state(self, *args: Any, **kwargs: Any) -> None:
+    def reset_state(self, *args: object, **kwargs: object) -> None:
         """Back to the initial values, with the batch as it was."""
         self.step.reset_state()
         self.delayed.restart(self._past(None))
 
-    def _past(self, rng: Any) -> Any:
+    def _past(self, rng: Any) -> Numbers:
         rng = brainstate.random.DEFAULT if rng is None else rng
         spec, shape = JansenRitStep._states["M"], u.math.shape(self.step.M.value)
         return in_mV(initial_values("JansenRitTR", spec, "delay_init", self.delay_init, shape, rng))
 
-    def update(self, input: Any, record_state: bool = False, iter_input: bool = False) -> Any:
+    def update(self, input: object, record_state: bool = False, iter_input: bool = False) -> Any:
         """Advance one repetition time.
 
         Parameters
@@ -221,14 +222,14 @@ class JansenRitTR(ShowsConstructor, WithRows, brainstate.nn.Dynamics):
         self.delayed.push(in_mV(self.step.M.value))
         arriving = self.connectivity.update_tr()
 
-        def inner_step(row: Any) -> None:
+        def inner_step(row: object) -> None:
             self._inner_step(row if iter_input else input, arriving)
 
         through_rows(inner_step, input if iter_input else np.arange(n))
         eeg = in_mV(self.step.eeg())
         return (eeg, self.step.state_values()) if record_state else eeg
 
-    def _inner_step(self, stimulus: Any, arriving: Any) -> None:
+    def _inner_step(self, stimulus: object, arriving: Numbers) -> None:
         M_inp, E_inp, I_inp = self.connectivity.update(arriving)
         drive = as_input("JansenRitTR", "input", u.mV, stimulus)
         check_input_shape("JansenRitTR", "input", drive, u.math.shape(M_inp))
@@ -250,7 +251,7 @@ class JansenRitTR(ShowsConstructor, WithRows, brainstate.nn.Dynamics):
         return n
 
 
-def _of_pairs(delay: Any, pairs: tuple[int, ...]) -> Any:
+def _of_pairs(delay: object, pairs: tuple[int, ...]) -> Numbers:
     """Delays of shape (N, N), in numpy: the longest must be known while JAX traces."""
     full = np.broadcast_to(np.asarray(u.get_mantissa(delay), np.float64), pairs)
     return full if u.get_unit(delay).dim == u.DIMENSIONLESS else u.Quantity(full, unit=u.get_unit(delay))

@@ -6,13 +6,14 @@ from typing import Any
 
 import jax.numpy as jnp
 
+from brainmass._common.typing import Numbers
 from brainmass.dynamics.declared import Declared
 from brainmass.dynamics.fields import Par, param, positive
 
 __all__ = ["IonChannels", "fraction"]
 
 
-def fraction(x: Any, threshold: Any, spread: Any) -> Any:
+def fraction(x: Numbers, threshold: Any, spread: object) -> Numbers:
     """The share of channels, or of neurons, whose threshold lies below `x`."""
     return (1 + jnp.tanh((x - threshold) / spread)) / 2
 

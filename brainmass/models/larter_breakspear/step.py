@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import brainunit as u
 
+from brainmass._common.typing import Numbers
 from brainmass.dynamics.node import NeuralMassDynamics, Preset
 from brainmass.dynamics.regime import LargestStep
 from brainmass.models.larter_breakspear.channels import IonChannels, fraction
@@ -68,5 +68,5 @@ class LarterBreakspearStep(IonChannels, Populations, NeuralMassDynamics):
         p = self.p
         return p.t_scale * p.b * (p.ani * p.Iext + p.aei * V * self.QV(V)) / u.ms
 
-    def source(self, name: str, values: Mapping[str, Any]) -> Any:
+    def source(self, name: str, values: Mapping[str, object]) -> Numbers:
         return self.QV(values[name]) if name == "V" else values[name]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import brainunit as u
 from brainstate import HiddenState
 from braintools.init import Uniform
 
+from brainmass._common.typing import Array, Numbers
 from brainmass.dynamics.fields import Initializer, Par, nonnegative, param, positive, state
 from brainmass.dynamics.node import Preset
 from brainmass.dynamics.noise import Noise
@@ -87,6 +87,6 @@ class MontbrioPazoRoxinStep(VoltageScale):
         eta = p.eta if self.v_rest is None else p.eta - 0.25
         return (v**2 + eta + v_ext + p.J * rho - (pi * rho) ** 2) / p.tau
 
-    def source(self, name: str, values: Mapping[str, Any]) -> Any:
+    def source(self, name: str, values: Mapping[str, Array]) -> Numbers:
         value = values[name]
         return u.maybe_decimal(self.p.tau * value) if name == "r" else value

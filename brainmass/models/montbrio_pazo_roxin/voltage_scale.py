@@ -9,6 +9,7 @@ import numpy as np
 
 from brainmass._common.checks import is_traced
 from brainmass._common.messages import argument_error, input_named, show
+from brainmass._common.typing import Numbers
 from brainmass.dynamics.fields import Par, param, positive
 from brainmass.dynamics.node import NeuralMassDynamics
 
@@ -30,7 +31,7 @@ class VoltageScale(NeuralMassDynamics):
     )
 
     @classmethod
-    def translate(cls, given: dict[str, Any]) -> dict[str, Any]:
+    def translate(cls, given: dict[str, object]) -> dict[str, Any]:
         scale = {name: given[name] for name in ("v_rest", "v_th") if given.get(name) is not None}
         if len(scale) == 1 or (not scale and given.get("R") is not None):
             raise ValueError(
@@ -52,7 +53,7 @@ class VoltageScale(NeuralMassDynamics):
         p, span = self.p, self._span("membrane_potential()")
         return (p.v_rest + p.v_th) / 2 + span * self.v.value
 
-    def convert_input(self, name: str, value: Any) -> Any:
+    def convert_input(self, name: str, value: Numbers) -> Numbers:
         if u.get_unit(value).dim == u.DIMENSIONLESS:
             return value
         if not u.get_unit(value).has_same_dim(u.nA):
@@ -66,7 +67,7 @@ class VoltageScale(NeuralMassDynamics):
         span = self._span(f"an input `{name}` with a unit")
         return u.maybe_decimal(self.p.R * value / span)
 
-    def _span(self, purpose: str) -> Any:
+    def _span(self, purpose: str) -> Numbers:
         if self.v_rest is None:
             raise ValueError(
                 f"{self._owner} needs a voltage scale for {purpose}. Example: v_rest=-65 * u.mV, v_th=-50 * u.mV."

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any
 
 import jax
 from brainstate import HiddenState
 from braintools.init import Constant
 
+from brainmass._common.typing import Array, Numbers
 from brainmass.dynamics.fields import Initializer, nonnegative, state
 from brainmass.dynamics.node import NeuralMassDynamics
 from brainmass.dynamics.noise import Noise
@@ -19,25 +19,25 @@ __all__ = ["Populations", "WilsonCowanBase"]
 class Populations(NeuralMassDynamics):
     """Populations whose rates relax to their response to excitation, inhibition and external input."""
 
-    def F(self, x: Any, a: Any, theta: Any) -> Any:
+    def F(self, x: Numbers, a: Numbers, theta: Numbers) -> jax.Array:
         """Sigmoid of slope `a` around the threshold `theta`, shifted to be zero at zero."""
         return jax.nn.sigmoid(a * (x - theta)) - jax.nn.sigmoid(-a * theta)
 
-    def _relax(self, k: str, rate: Any, exc: Any, inh: Any, ext: Any) -> Any:
+    def _relax(self, k: str, rate: Array, exc: Numbers, inh: Numbers, ext: Numbers) -> Numbers:
         """Rate of change of population `k`."""
         return (-rate + self._available(rate) * self._response(k, exc, inh, ext)) / self._of(k, "tau")
 
-    def _response(self, k: str, exc: Any, inh: Any, ext: Any) -> Any:
+    def _response(self, k: str, exc: Array, inh: Array, ext: Array) -> jax.Array:
         return self._transfer(k, exc - inh + ext)
 
-    def _transfer(self, k: str, x: Any) -> Any:
+    def _transfer(self, k: str, x: Array) -> jax.Array:
         return self.F(x, self._of(k, "a"), self._of(k, "theta"))
 
-    def _available(self, rate: Any) -> Any:
+    def _available(self, rate: Array) -> float:
         """The share of the population that can respond."""
         return 1.0
 
-    def _of(self, k: str, name: str) -> Any:
+    def _of(self, k: str, name: str) -> Numbers:
         """A constant of population `k`."""
         return getattr(self.p, f"{name}_{k}")
 

@@ -10,6 +10,7 @@ from brainstate.nn import Param
 
 from brainmass._common.checks import is_traced
 from brainmass._common.messages import Argument, argument_error, show
+from brainmass._common.typing import Numbers
 from brainmass.dynamics.fields import spelling
 from brainmass.dynamics.node import Preset
 from brainmass.models.wilson_cowan.base import _Recurrent
@@ -54,7 +55,7 @@ class WilsonCowanStep(Sigmoids, Weights, Refractoriness, _Recurrent):
     c_II: Any = spelling("-wII: the strength onto I from I, with its sign", of="wII", default=None)
 
     @classmethod
-    def translate(cls, given: dict[str, Any]) -> dict[str, Any]:
+    def translate(cls, given: dict[str, object]) -> dict[str, Any]:
         signed = [name for name in SIGNED if name in given]
         unsigned = [name for name, _ in SIGNED.values() if name in given]
         if signed and unsigned:
@@ -66,7 +67,7 @@ class WilsonCowanStep(Sigmoids, Weights, Refractoriness, _Recurrent):
         return rest | {SIGNED[name][0]: cls._unsigned(name, given[name]) for name in signed}
 
     @classmethod
-    def _unsigned(cls, name: str, value: Any) -> Any:
+    def _unsigned(cls, name: str, value: Numbers) -> Any:
         new, sign = SIGNED[name]
         if isinstance(value, Param):
             if sign > 0:

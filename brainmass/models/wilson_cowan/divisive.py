@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+import jax
 
+from brainmass._common.typing import Array, Numbers
 from brainmass.dynamics.fields import Par, param, positive
 from brainmass.models.wilson_cowan.base import Populations, _Recurrent
 from brainmass.models.wilson_cowan.groups import Refractoriness, Sigmoids, weight
@@ -39,7 +40,7 @@ class WilsonCowanDivisiveStep(Sigmoids, DivisiveWeights, Refractoriness, Semisat
 
     use_case = "divisive normalisation of responses; control of gain by inhibition"
 
-    def _response(self, k: str, exc: Any, inh: Any, ext: Any) -> Any:
+    def _response(self, k: str, exc: Array, inh: Array, ext: Array) -> Numbers:
         return self._transfer(k, exc + ext) / (self._of(k, "sigma") + inh)
 
 
@@ -57,5 +58,5 @@ class WilsonCowanDivisiveInputStep(Sigmoids, DivisiveWeights, Refractoriness, Se
 
     use_case = "divisive normalisation of recurrent input; shunting inhibition"
 
-    def _response(self, k: str, exc: Any, inh: Any, ext: Any) -> Any:
+    def _response(self, k: str, exc: Array, inh: Array, ext: Array) -> jax.Array:
         return self._transfer(k, exc / (self._of(k, "sigma") + inh) + ext)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import brainunit as u
 
+from brainmass._common.typing import Numbers
 from brainmass.dynamics.fields import Par, param, positive
 from brainmass.dynamics.regime import LargestStep
 from brainmass.models.wilson_cowan.base import Populations, _Recurrent
@@ -31,7 +30,7 @@ class WilsonCowanSymmetricStep(Weights, Refractoriness, _Recurrent):
     a: Par = param(default=1.1, doc="slope of the sigmoid", domain=positive)
     theta: Par = param(default=3.4, doc="threshold of the sigmoid")
 
-    def _of(self, k: str, name: str) -> Any:
+    def _of(self, k: str, name: str) -> Numbers:
         return getattr(self.p, name)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import brainunit as u
 
+from brainmass._common.typing import Array, Numbers
 from brainmass.dynamics.fields import Par, nonnegative, param, positive
 from brainmass.dynamics.regime import LargestStep
 from brainmass.models.wilson_cowan.base import Populations
@@ -47,5 +48,5 @@ class Refractoriness(Populations):
 
     r: Par = param(default=1.0, doc="refractory period", domain=nonnegative)
 
-    def _available(self, rate: Any) -> Any:
+    def _available(self, rate: Array) -> Numbers:
         return 1 - self.p.r * rate

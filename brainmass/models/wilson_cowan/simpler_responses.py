@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import brainunit as u
 import jax
 
+from brainmass._common.typing import Numbers
 from brainmass.dynamics.fields import Par, param, positive
 from brainmass.dynamics.regime import LargestStep
 from brainmass.models.wilson_cowan.base import _Recurrent
@@ -48,5 +47,5 @@ class WilsonCowanLinearStep(Refractoriness, _Recurrent):
     wEI: Par = weight(1.0, "E to I")
     wII: Par = weight(0.85, "I to I")
 
-    def _transfer(self, k: str, x: Any) -> Any:
+    def _transfer(self, k: str, x: Numbers) -> jax.Array:
         return jax.nn.relu(x)

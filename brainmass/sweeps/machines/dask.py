@@ -21,7 +21,7 @@ __all__ = ["as_client", "n_workers", "on_workers"]
 _IN_FLIGHT = 2  # batches per worker: one runs, one waits
 
 
-def as_client(cluster: Any) -> Any:
+def as_client(cluster: object) -> Any:
     if not isinstance(cluster, import_extra("cluster", "distributed").Client):
         raise argument_error(
             Argument("cluster", "sweep"),
@@ -37,7 +37,7 @@ def n_workers(client: Any) -> int:
     return max(1, len(client.scheduler_info(n_workers=-1)["workers"]))
 
 
-def on_workers(client: Any, make: Any, pending: np.ndarray, at_once: int) -> Iterator[tuple]:
+def on_workers(client: Any, make: object, pending: np.ndarray, at_once: int) -> Iterator[tuple]:
     """As `Batches.of`, in the order in which batches end; `make()` makes the batches, on a worker."""
     from distributed import as_completed
 
@@ -80,12 +80,12 @@ def _run(task: bytes, runs: np.ndarray, at_once: int) -> list[tuple]:
             return batches.tried(runs, at_once)
 
 
-def _packed(task: Any) -> bytes:
+def _packed(task: object) -> bytes:
     """As bytes, functions and models included; what belongs to this process alone is made anew on a worker."""
     import cloudpickle
 
     class Pickler(cloudpickle.Pickler):
-        def reducer_override(self, obj: Any) -> Any:
+        def reducer_override(self, obj: object) -> Any:
             if isinstance(obj, type(threading.RLock())):
                 return threading.RLock, ()
             if isinstance(obj, _OF_STATES):

@@ -12,7 +12,7 @@ import numpy as np
 __all__ = ["from_first", "gathered", "in_turn"]
 
 
-def gathered(value: Any) -> list[Any]:
+def gathered(value: object) -> list[Any]:
     """What each process gives, by its number."""
     from jax.experimental.multihost_utils import process_allgather
 
