@@ -90,6 +90,7 @@ DEFAULTS = [
     Case(bm.CoombesByrneSynapseStep, None, ["cycle"], 60),
     Case(bm.CoombesByrneExcInhStep, None, ["cycle"], 600),
     Case(bm.KIonExStep, None, ["rest"], 200, window=1.0),
+    Case(bm.CostaThalamusStep, None, ["cycle"], 600, window=0.5),
     Case(bm.ThresholdLinearStep, None, ["rest"], 100, inputs={"E_inp": 100.0, "I_inp": 50.0}, window=1.0),
     Case(bm.LinearStep, None, ["rest"], 3, inputs={"x_inp": 1.0}, window=1.0),
     Case(bm.HopfieldStep, None, ["rest"], 10, {"x": [1.0], "theta": [0.5]}, {"x_inp": 0.3}, window=1.0),

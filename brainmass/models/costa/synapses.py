@@ -1,0 +1,74 @@
+"""The synapses of the thalamus: four conductances, each of second order in time."""
+
+from __future__ import annotations
+
+import brainunit as u
+import jax
+from brainstate import HiddenState
+from braintools.init import Constant
+
+from brainmass.dynamics.declared import Declared
+from brainmass.dynamics.fields import Initializer, Par, nonnegative, param, positive, state
+
+__all__ = ["Synapses"]
+
+_STEEP = u.math.pi / 3**0.5
+
+
+class Synapses(Declared):
+    """Firing rates of relay (t) and reticular (r) neurons, and what the rates leave: excitation (e), inhibition (g)."""
+
+    Q_max: Par = param(default=0.4, doc="highest firing rate, per ms", domain=positive)
+    theta: Par = param(default=-58.5, doc="firing threshold, mV")
+    sigma: Par = param(default=6.0, doc="spread of the thresholds, mV", domain=positive)
+    gamma_e: Par = param(default=0.07, doc="rate of excitatory synapses, per ms", domain=positive)
+    gamma_g: Par = param(default=0.1, doc="rate of inhibitory synapses, per ms", domain=positive)
+    N_rt: Par = param(default=3.0, doc="strength from relay to reticular neurons", domain=nonnegative)
+    N_tr: Par = param(default=5.0, doc="strength from reticular to relay neurons", domain=nonnegative)
+    N_rr: Par = param(default=25.0, doc="strength from reticular to reticular neurons", domain=nonnegative)
+    N_tp: Par = param(default=1.0, doc="strength from the cortex to relay neurons", domain=nonnegative)
+    N_rp: Par = param(default=1.0, doc="strength from the cortex to reticular neurons", domain=nonnegative)
+    init_s: Initializer = Constant(0.0)
+
+    s_et: HiddenState = state("excitation of relay neurons", start="init_s")
+    s_gt: HiddenState = state("inhibition of relay neurons", start="init_s")
+    s_er: HiddenState = state("excitation of reticular neurons", start="init_s")
+    s_gr: HiddenState = state("inhibition of reticular neurons", start="init_s")
+    x_et: HiddenState = state("rate of change of s_et, per ms", start="init_s")
+    x_gt: HiddenState = state("rate of change of s_gt, per ms", start="init_s")
+    x_er: HiddenState = state("rate of change of s_er, per ms", start="init_s")
+    x_gr: HiddenState = state("rate of change of s_gr, per ms", start="init_s")
+
+    def firing_rate(self, V):
+        """Rate in 1/ms of a population at the mean potential `V`."""
+        p = self.p
+        return p.Q_max * jax.nn.sigmoid(_STEEP * (V - p.theta) / p.sigma)
+
+    def ds_et(self, s_et, x_et):
+        return x_et / u.ms
+
+    def ds_gt(self, s_gt, x_gt):
+        return x_gt / u.ms
+
+    def ds_er(self, s_er, x_er):
+        return x_er / u.ms
+
+    def ds_gr(self, s_gr, x_gr):
+        return x_gr / u.ms
+
+    def dx_et(self, x_et, s_et, coupling):
+        return _second_order(self.p.gamma_e, self.p.N_tp * coupling, s_et, x_et)
+
+    def dx_gt(self, x_gt, s_gt, V_r):
+        return _second_order(self.p.gamma_g, self.p.N_tr * self.firing_rate(V_r), s_gt, x_gt)
+
+    def dx_er(self, x_er, s_er, V_t, coupling):
+        p = self.p
+        return _second_order(p.gamma_e, p.N_rt * self.firing_rate(V_t) + p.N_rp * coupling, s_er, x_er)
+
+    def dx_gr(self, x_gr, s_gr, V_r):
+        return _second_order(self.p.gamma_g, self.p.N_rr * self.firing_rate(V_r), s_gr, x_gr)
+
+
+def _second_order(gamma, drive, s, x):
+    return (gamma**2 * (drive - s) - 2 * gamma * x) / u.ms
