@@ -16,6 +16,7 @@ from brainmass._common.messages import Argument, argument_error, show
 from brainmass._common.precision import default_dtype
 from brainmass._common.random import as_key, fold
 from brainmass._common.times import milliseconds
+from brainmass.analysis.drift import Drift
 from brainmass.forward.statistics import Mean
 from brainmass.models.wong_wang.exc_inh import WongWangExcInhStep
 from brainmass.models.wong_wang.transfer import wong_wang_transfer
@@ -181,14 +182,8 @@ def _check_inhibition(inhibition: Any) -> None:
 
 def _check_stability(model: Any, state: Any, inhibition: Any) -> None:
     """Delays change how fast deviations grow, but not whether one does so without oscillating."""
-    model, node = _with_inhibition(model, inhibition)
-
-    def motion(state: Any) -> Any:
-        coupling, *currents = _inputs_at_rest(model, state[0])
-        rates = node.derivative((state[0], state[1]), 0.0 * u.ms, coupling, 0.0, 0.0, *currents)
-        return jnp.stack([x.to_decimal(u.kHz) for x in rates])
-
-    jacobian = np.asarray(jax.jacfwd(motion)(state)).reshape(state.size, state.size)
+    model, _ = _with_inhibition(model, inhibition)
+    jacobian = np.asarray(Drift(model).jacobian(state.ravel()))
     growth = np.real(np.linalg.eigvals(jacobian)).max()
     if growth > 0:
         raise ValueError(
