@@ -157,8 +157,8 @@ REFUSALS = [
         "unit of the state",
     ),
     (lambda: viz.plot_phase_plane(FHN, region=1, **BOX), ValueError, r"in_size=\(1,\), but is 1"),
-    (lambda: viz.plot_phase_plane(FHN, inputs={"V_in": 1.0}, **BOX), TypeError, "no input `V_in`"),
-    (lambda: viz.plot_phase_plane(FHN, inputs={"V_inp": np.ones(4)}, **BOX), ValueError, "fit the shape of the states"),
+    (lambda: viz.plot_phase_plane(FHN, inputs={"V_in": 1.0}, **BOX), ValueError, "has the inputs V_inp"),
+    (lambda: viz.plot_phase_plane(FHN, inputs={"V_inp": np.ones(4)}, **BOX), ValueError, "one value per region"),
     (
         lambda: viz.plot_phase_plane(FHN, trajectory={"V": np.ones((5, 1))}),
         ValueError,

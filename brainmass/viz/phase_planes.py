@@ -11,9 +11,8 @@ import numpy as np
 
 from brainmass._common.checks import instance, is_whole, items, numbers
 from brainmass._common.messages import Argument, argument_error, named, show
-from brainmass._common.typing import Array, Numbers
-from brainmass.dynamics.checks import check_input_shape
-from brainmass.dynamics.declaration import read_input
+from brainmass._common.typing import Numbers
+from brainmass.analysis.drift import Drift
 from brainmass.dynamics.node import NeuralMassDynamics
 from brainmass.viz.drawing import COLORS, FAINT, argument_of, axes_or_new, axis_label, columns, style
 
@@ -77,7 +76,7 @@ def plot_phase_plane(
 ) -> Axes:
     """Draw the vector field of a model in the plane of two states, with the nullclines, where one of them rests.
 
-    From the equations of the model, with its parameters as they are, without noise; recurrent input that a model
+    From the equations of the model, with its parameters as they are, noise at its mean; recurrent input that a model
     delays is taken without delay, which leaves the nullclines as they are. Where the nullclines cross, both states
     rest: a full circle is such a fixed point that is stable against small changes of the two states, an open one is
     not. It is the truth about the whole model where it has no other states, and no delays.
@@ -240,9 +239,10 @@ class _Plane:
         at = dict(zip(self.names, (xs, ys), strict=True))
         self._check_held(held)
         given = {name: at[name] if name in at else self._held(name, held) for name in self.model._states}
-        state = tuple(self._everywhere(numbers, name, xs.shape) for name, numbers in given.items())
-        rates = dict(zip(self.model._states, self.model._rates(state, self._entering(inputs)), strict=True))
-        return [self._at_region(rates[name], self.units[name]) for name in self.names]
+        drift = Drift(self.model, inputs)
+        x = drift.pack({name: self._everywhere(numbers, xs.shape) for name, numbers in given.items()})
+        rates = drift.unpack(drift(x))
+        return [np.asarray(u.get_mantissa(rates[name]), float)[(..., *self.index)] for name in self.names]
 
     def _check_held(self, held: Mapping[str, object]) -> None:
         others = [name for name in self.model._states if name not in self.names]
@@ -279,23 +279,9 @@ class _Plane:
             )
         return values[self.index]
 
-    def _everywhere(self, numbers: np.ndarray, name: str, grid: tuple[int, ...]) -> Any:
+    def _everywhere(self, numbers: np.ndarray, grid: tuple[int, ...]) -> np.ndarray:
         values = np.broadcast_to(numbers, grid).reshape(*grid, *(1 for _ in self.model.varshape))
-        values = np.broadcast_to(values, (*grid, *self.model.varshape))
-        return u.maybe_decimal(u.math.asarray(values) * self.units[name])
-
-    def _entering(self, inputs: Mapping[str, object]) -> dict[str, object]:
-        model = self.model
-        held = {port: u.maybe_decimal(0.0 * unit) for port, unit in model._port_units.items()}
-        for name, value in inputs.items():
-            port, value = read_input(model, name, value)
-            held[port] = model._read(port, value)
-            check_input_shape(model._owner, port, held[port], model.varshape)
-        return held
-
-    def _at_region(self, rate: Array, unit: Any) -> np.ndarray:
-        values = np.asarray(u.Quantity(rate).to_decimal(unit / u.ms), float)
-        return values[(..., *self.index)]
+        return np.broadcast_to(values, (*grid, *self.model.varshape))
 
 
 def _region(model: NeuralMassDynamics, region: Any) -> tuple[int, ...]:
