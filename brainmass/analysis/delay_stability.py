@@ -176,10 +176,11 @@ def characteristic_roots(
         number(Argument("right_of", "characteristic_roots"), right_of, "finite", np.isfinite)
     with double_precision():
         x = drift._checked(np.asarray(x, float))
-        if not drift.delays.size:
+        jacobian = delayed_jacobian(drift, x, parameters) if drift.delays.size else None
+        if jacobian is None or not jacobian.F.size:  # what is delayed may have no effect here, as at a coupling of zero
             found = np.linalg.eigvals(np.asarray(drift.jacobian(x, parameters)))
         else:
-            found = rightmost(delayed_jacobian(drift, x, parameters), right_of, order)
+            found = rightmost(jacobian, right_of, order)
     return found[np.lexsort((-found.imag, -found.real))]
 
 

@@ -5,6 +5,7 @@ Quantities, JAX and NumPy arrays are accepted alike; axes carry the unit. Lines 
 and on a dark page. Needs the extra `brainmass[viz]`.
 """
 
+from brainmass.viz.bifurcations import plot_bifurcation_curves, plot_bifurcations
 from brainmass.viz.brains import plot_connectome, view_connectome
 from brainmass.viz.fits import plot_fit, plot_loss
 from brainmass.viz.matrices import (
@@ -19,6 +20,8 @@ from brainmass.viz.sweeps import plot_sweep, plot_sweep_map
 from brainmass.viz.time_series import plot_timeseries
 
 __all__ = [
+    "plot_bifurcation_curves",
+    "plot_bifurcations",
     "plot_connectivity",
     "plot_connectome",
     "plot_fit",

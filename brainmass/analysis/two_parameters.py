@@ -1,0 +1,288 @@
+"""`continue_curve`: folds and Hopf points in two parameters, with the points of higher codimension on them."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from brainmass._common.checks import instance, number, whole
+from brainmass._common.messages import Argument, argument_error
+from brainmass._common.precision import double_precision
+from brainmass._common.typing import ArrayLike
+from brainmass.analysis.continuation import EquilibriumSystem, interval_of
+from brainmass.analysis.curves import Curve, located, solved_at, traced
+from brainmass.analysis.diagram import Diagram, Special
+from brainmass.analysis.normal_forms import Derivatives, lyapunov_coefficient
+
+__all__ = ["BifurcationCurve", "continue_curve"]
+
+_KINDS = ("fold", "Hopf")
+
+
+class BifurcationCurve(NamedTuple):
+    """Folds or Hopf points in the plane of two parameters.
+
+    Attributes
+    ----------
+    kind : {'fold', 'Hopf'}
+    names : (str, str)
+        Of the parameters.
+    values : array (k, 2)
+        Of both, in their units.
+    x : array (k, n)
+        The equilibrium.
+    period : array (k,) or None
+        Of Hopf points, in ms.
+    special : list of Special
+        'cusp', 'Bogdanov-Takens', 'generalised Hopf', 'zero-Hopf', with `value` and `second`.
+    ends : (str, str)
+        Why it is over.
+    """
+
+    kind: str
+    names: tuple[str, str]
+    values: np.ndarray
+    x: np.ndarray
+    period: np.ndarray | None
+    special: list[Special]
+    ends: tuple[str, str]
+
+    def __repr__(self) -> str:
+        first, second = self.names
+        lines = [f"Curve of {self.kind} points in {first} and {second}: {len(self.values)} points"]
+        lines += [f"{p.kind}  {first} = {p.value:.8g}, {second} = {p.second:.8g}" for p in self.special]
+        return "\n".join([*lines, f"It {self.ends[0]}; {self.ends[1]}."])
+
+
+def continue_curve(
+    diagram: Diagram,
+    point: Special,
+    name: str,
+    interval: tuple[ArrayLike, ArrayLike],
+    *,
+    longest_step: float = 0.02,
+    n_points: int = 2000,
+) -> BifurcationCurve:
+    r"""Follow a fold or a Hopf point while a second parameter changes, too.
+
+    A fold is where :math:`F = 0` and :math:`F_x v = 0`; a Hopf point where :math:`F = 0` and
+    :math:`(F_x^2 + \omega^2) v = 0`, which goes on through a Bogdanov-Takens point to neutral saddles (Kuznetsov 2004,
+    section 10.2): there the curve ends here.
+
+    Parameters
+    ----------
+    diagram : Diagram
+        Of equilibria over the first parameter, whose interval bounds the curve.
+    point : Special
+        A fold or a Hopf point of it.
+    name : str
+        The second parameter.
+    interval : (low, high)
+        In which its present value lies.
+    longest_step, n_points
+        As of `continue_equilibria`.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If the point is of another kind, the parameters are one, or the present value lies outside of the interval.
+    """
+    instance(Argument("diagram", "continue_curve"), diagram, Diagram, "a Diagram of continue_equilibria")
+    instance(Argument("point", "continue_curve"), point, Special, "a special point of the diagram")
+    number(Argument("longest_step", "continue_curve"), longest_step, "> 0", lambda x: x > 0)
+    whole(Argument("n_points", "continue_curve"), n_points)
+    if point.kind not in _KINDS:
+        raise argument_error(
+            Argument("point", "continue_curve"), "must be a fold or a Hopf point", f"is a {point.kind}",
+            'point=diagram.points("Hopf")[0]',
+        )  # fmt: skip
+    system, drift = diagram.system, diagram.drift
+    if drift.delays.size:
+        raise argument_error(
+            Argument("diagram", "continue_curve"), "must be of a model without conduction delays", "has delays"
+        )
+    name = drift.find(name)
+    if name == drift.find(diagram.name):
+        raise argument_error(Argument("name", "continue_curve"), "must be another parameter", f"is {name!r} again")
+    low, high = interval_of(drift, name, interval, "continue_curve")
+    with double_precision():
+        now = float(np.ravel(system.held_value(name))[0])
+        if not low <= now <= high:
+            raise argument_error(
+                Argument("interval", "continue_curve"),
+                f"must hold the present value, {now:g}",
+                f"is {low:g} to {high:g}",
+            )
+        curves = _Folds if point.kind == "fold" else _HopfPoints
+        equations = curves(system, name, (low, high), point, now)
+        return _followed(equations, diagram, longest_step, n_points)
+
+
+class _Curves:
+    """What both kinds of curves share: unknown are x, what is particular to them, and both parameters, the last two."""
+
+    kind = ""
+
+    def __init__(self, system: EquilibriumSystem, name: str, interval: tuple[float, float], point: Special, now: float):
+        self.n, self.system, self.names = len(point.x), system, (system.name, name)
+        self.box = ((system.low, system.high), interval)
+        drift, held = system.drift, system.held
+
+        def rates(x: Any, both: Any) -> Any:
+            return drift(x, held | {system.name: both[0], name: both[1]})
+
+        self.rates, self.derivatives = rates, Derivatives(rates)
+        self._residual = jax.jit(self._equations)
+        self._jacobian = jax.jit(jax.jacfwd(self._equations))
+        self._of_x = jax.jit(jax.jacfwd(rates))
+        self.first, self.scale = self._start(point, now)
+
+    def _equations(self, y: Any) -> Any:
+        raise NotImplementedError
+
+    def _start(self, point: Special, now: float) -> tuple[np.ndarray, np.ndarray]:
+        raise NotImplementedError
+
+    def _along(self, x: Any, both: Any, v: Any) -> Any:
+        return jax.jvp(lambda x: self.rates(x, both), (x,), (v,))[1]
+
+    def residual(self, y: np.ndarray) -> np.ndarray:
+        return np.asarray(self._residual(y))
+
+    def jacobian(self, y: np.ndarray) -> np.ndarray:
+        return np.asarray(self._jacobian(y))
+
+    def of_x(self, y: np.ndarray) -> np.ndarray:
+        return np.asarray(self._of_x(y[: self.n], y[-2:]))
+
+    def end(self, y: np.ndarray) -> str | None:
+        for value, (low, high), name in zip(y[-2:], self.box, self.names, strict=True):
+            if not low - 1e-12 <= value <= high + 1e-12:
+                return f"leaves {name} = {low:g} to {high:g}"
+        drift, x = self.system.drift, y[: self.n]
+        out = (x < drift.lower - 1e-9) | (x > drift.upper + 1e-9)
+        return f"leaves the domain of {drift.labels[int(out.argmax())]}" if out.any() else None
+
+    def _scale(self, more: list[float]) -> np.ndarray:
+        return np.concatenate([self.system.scale[:-1], more, [high - low for low, high in self.box]])
+
+
+class _Folds(_Curves):
+    kind = "fold"
+
+    def _equations(self, y: Any) -> Any:
+        x, v, both = y[: self.n], y[self.n : -2], y[-2:]
+        return jnp.concatenate([self.rates(x, both), self._along(x, both, v), (v @ v - 1)[None]])
+
+    def _start(self, point: Special, now: float) -> tuple[np.ndarray, np.ndarray]:
+        jacobian = self.of_x(np.concatenate([point.x, [point.value, now]]))
+        v = np.linalg.svd(jacobian)[2][-1]
+        return np.concatenate([point.x, v, [point.value, now]]), self._scale([1.0] * self.n)
+
+    def happens(self, y: np.ndarray, t: np.ndarray, before: np.ndarray) -> dict[str, float]:
+        """Functions whose sign changes at special points."""
+        values = np.linalg.eigvals(self.of_x(y))
+        # the last but one coefficient of the characteristic polynomial: zero where a second eigenvalue is
+        minors = sum(np.prod(np.delete(values, i)) for i in range(len(values)))
+        others = np.delete(values, int(np.argmin(np.abs(values))))
+        complex_ones = others[np.abs(others.imag) > 1e-9 * np.abs(values).max()]
+        tests = {"cusp": float(t[-2:] @ before[-2:]), "Bogdanov-Takens": float(np.real(minors))}
+        if len(complex_ones):
+            tests["zero-Hopf"] = float(complex_ones[np.argmin(np.abs(complex_ones.real))].real)
+        return tests
+
+
+class _HopfPoints(_Curves):
+    kind = "Hopf"
+
+    def _equations(self, y: Any) -> Any:
+        x, v, square, both = y[: self.n], y[self.n : -3], y[-3], y[-2:]
+        twice = self._along(x, both, self._along(x, both, v))
+        return jnp.concatenate([self.rates(x, both), twice + square * v, (v @ v - 1)[None], (v @ self._across)[None]])
+
+    def _start(self, point: Special, now: float) -> tuple[np.ndarray, np.ndarray]:
+        jacobian = self.of_x(np.concatenate([point.x, [point.value, now]]))
+        omega = 2 * np.pi / point.period  # pyright: ignore[reportOptionalOperand]
+        plane = np.linalg.svd(jacobian @ jacobian + omega**2 * np.eye(self.n))[2][-2:]
+        self._across = plane[0]
+        first = np.concatenate([point.x, plane[1], [omega**2, point.value, now]])
+        return first, self._scale([*[1.0] * self.n, omega**2])
+
+    def end(self, y: np.ndarray) -> str | None:
+        if y[-3] < -1e-9 * self.scale[-3]:
+            return "ends in a Bogdanov-Takens point"
+        return super().end(y)
+
+    def happens(self, y: np.ndarray, t: np.ndarray, before: np.ndarray) -> dict[str, float]:
+        jacobian = self.of_x(y)
+        values = np.linalg.eigvals(jacobian)
+        tests = {}
+        if y[-3] > 1e-6 * self.scale[-3]:
+            tests["generalised Hopf"] = lyapunov_coefficient(self.derivatives, y[: self.n], y[-2:], jacobian)[0]
+        real = values[np.abs(values.imag) < 1e-9 * np.abs(values).max()]
+        if len(real):
+            tests["zero-Hopf"] = float(real[np.argmin(np.abs(real))].real)
+        return tests
+
+
+def _followed(equations: Any, diagram: Diagram, longest: float, n_points: int) -> BifurcationCurve:
+    y = equations.first
+    row = np.eye(len(y))[-1]
+    found = solved_at(equations, y, row)
+    if found is None:
+        raise ValueError(f"No curve of {equations.kind} points is found at {equations.names[0]} = {y[-2]:.6g}.")
+    ways = [
+        traced(equations, found[0], sign * row, step=0.2 * longest, longest=longest, n_points=n_points)
+        for sign in (-1.0, 1.0)
+    ]
+    special: list[Special] = []
+    for way in ways:
+        _look(equations, way, special)
+    back, forth = ways
+    points = np.array([*back.points[:0:-1], *forth.points])
+    period = None
+    if equations.kind == "Hopf":
+        period = 2 * np.pi / np.sqrt(np.maximum(points[:, -3], 0.0) + 1e-300)
+        ended = [np.array(way.points[-1]) for way in ways if "Bogdanov" in way.end]
+        special += [s for y in ended if (s := _at_zero(equations, y)) is not None]
+    return BifurcationCurve(
+        equations.kind,
+        equations.names,
+        points[:, -2:],
+        points[:, : equations.n],
+        period,
+        special,
+        (back.end, forth.end),
+    )
+
+
+def _look(equations: Any, curve: Curve, special: list[Special]) -> None:
+    """What happens between the points of a curve."""
+    for i, step in enumerate(curve.steps):
+        y, t, after = curve.points[i], curve.tangents[i], curve.points[i + 1]
+        one = equations.happens(y, t, t)
+        other = equations.happens(after, curve.tangents[i + 1], t)
+        for kind in one.keys() & other.keys():
+            if one[kind] * other[kind] >= 0:
+                continue
+            found = located(equations, y, t, step, lambda y, s, kind=kind, t=t: equations.happens(y, s, t)[kind])
+            if found is not None:
+                special.append(_special(equations, kind, found[0]))
+
+
+def _at_zero(equations: Any, y: np.ndarray) -> Special | None:
+    """The Bogdanov-Takens point near the end of a curve of Hopf points: there the frequency is zero."""
+    row = np.zeros(len(y))
+    row[-3] = 1.0
+    guess = y.copy()
+    guess[-3] = 0.0
+    found = solved_at(equations, guess, row)
+    return None if found is None else _special(equations, "Bogdanov-Takens", found[0])
+
+
+def _special(equations: Any, kind: str, y: np.ndarray) -> Special:
+    values = np.linalg.eigvals(equations.of_x(y))
+    return Special(kind, float(y[-2]), y[: equations.n], values, 0, second=float(y[-1]))

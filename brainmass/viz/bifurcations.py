@@ -1,0 +1,129 @@
+"""Bifurcation diagrams: equilibria and cycles over a parameter, bifurcations in the plane of two."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from brainmass._common.checks import instance, one_of
+from brainmass._common.messages import Argument
+from brainmass.analysis.diagram import Branch, Diagram
+from brainmass.analysis.two_parameters import BifurcationCurve
+from brainmass.viz.drawing import COLORS, axes_or_new, axis_label
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["plot_bifurcation_curves", "plot_bifurcations"]
+
+_MARKS = {
+    "fold": "s",
+    "Hopf": "o",
+    "branch point": "D",
+    "fold of cycles": "s",
+    "period doubling": "^",
+    "torus": "v",
+    "cusp": "P",
+    "Bogdanov-Takens": "X",
+    "generalised Hopf": "*",
+    "zero-Hopf": "d",
+}
+_EQUILIBRIA, _CYCLES = COLORS[0], COLORS[1]
+
+
+def plot_bifurcations(diagram: Diagram, state: str | None = None, *, ax: Axes | None = None) -> Axes:
+    """Draw a bifurcation diagram: stable solutions as lines, unstable ones dashed, cycles by their extremes.
+
+    Parameters
+    ----------
+    diagram : Diagram
+        Of `continue_equilibria`, or `continue_cycles`.
+    state : str, optional
+        Which entry of the state is drawn, one of `diagram.drift.labels`; by default the first.
+    ax : matplotlib Axes, optional
+
+    Raises
+    ------
+    ValueError
+        If the state is not there.
+    """
+    of = "plot_bifurcations"
+    instance(Argument("diagram", of), diagram, Diagram, "a Diagram of continue_equilibria")
+    labels = diagram.drift.labels
+    state = one_of(Argument("state", of), labels[0] if state is None else state, labels)
+    entry = labels.index(state)
+    ax = axes_or_new(ax, of)
+    said: set[str] = set()
+    for branch in diagram.branches:
+        for start, stop, stable in _stretches(branch):
+            part = slice(start, stop)
+            color = _EQUILIBRIA if branch.kind == "equilibria" else _CYCLES
+            label = f"{'stable' if stable else 'unstable'} {branch.kind}"
+            for values in _shown(branch, entry):
+                new = None if label in said else label
+                said.add(label)
+                ax.plot(branch.values[part], values[part], "-" if stable else "--", color=color, label=new)
+    for point in diagram.special:
+        branch = diagram.branches[point.branch]
+        height = [point.x[entry]]
+        if branch.kind == "cycles":
+            i = int(np.argmin(np.abs(branch.values - point.value) + np.abs(branch.period - point.period)))  # pyright: ignore[reportOperatorIssue]
+            height = [values[i] for values in _shown(branch, entry)]
+        new = None if point.kind in said else point.kind
+        said.add(point.kind)
+        values = [point.value] * len(height)
+        fill = "full" if branch.kind == "equilibria" else "none"
+        ax.plot(values, height, _MARKS[point.kind], fillstyle=fill, color="#7F7F7F", linestyle="none", label=new)
+    ax.set_xlabel(axis_label(diagram.name, _words(diagram.unit)))
+    ax.set_ylabel(axis_label(state, _words(diagram.drift.units[state.partition("[")[0]])))
+    ax.legend(frameon=False)
+    return ax
+
+
+def plot_bifurcation_curves(curves: BifurcationCurve | Iterable[BifurcationCurve], *, ax: Axes | None = None) -> Axes:
+    """Draw curves of folds and Hopf points in the plane of two parameters, with what happens on them.
+
+    Parameters
+    ----------
+    curves : BifurcationCurve, or several of the same two parameters
+        Of `continue_curve`.
+    ax : matplotlib Axes, optional
+    """
+    of = "plot_bifurcation_curves"
+    curves = [curves] if isinstance(curves, BifurcationCurve) else list(curves)
+    ax = axes_or_new(ax, of)
+    said: set[str] = set()
+    for curve in curves:
+        instance(Argument("curves", of), curve, BifurcationCurve, "curves of continue_curve")
+        color = _EQUILIBRIA if curve.kind == "fold" else _CYCLES
+        ax.plot(*curve.values.T, color=color, label=None if curve.kind in said else curve.kind)
+        said.add(curve.kind)
+        for point in curve.special:
+            new = None if point.kind in said else point.kind
+            said.add(point.kind)
+            ax.plot(point.value, point.second, _MARKS[point.kind], color="#7F7F7F", linestyle="none", label=new)
+    first, second = curves[0].names
+    ax.set_xlabel(first)
+    ax.set_ylabel(second)
+    ax.legend(frameon=False)
+    return ax
+
+
+def _stretches(branch: Branch) -> Iterator[tuple[int, int, bool]]:
+    """Parts of a branch of one stability; each goes on to the first point of the next, so that no gap is left."""
+    stable = branch.stable
+    ends = [0, *(np.flatnonzero(np.diff(stable.astype(int))) + 1), len(branch)]
+    for start, stop in zip(ends, ends[1:], strict=False):
+        yield int(start), min(int(stop) + 1, len(branch)), bool(stable[start])
+
+
+def _shown(branch: Branch, entry: int) -> list[np.ndarray]:
+    if branch.low is None or branch.high is None:
+        return [branch.x[:, entry]]
+    return [branch.low[:, entry], branch.high[:, entry]]
+
+
+def _words(unit: Any) -> str:
+    return "" if unit.is_unitless else str(unit)

@@ -1,0 +1,220 @@
+"""Bifurcations against closed forms, published values and a solver of initial value problems."""
+
+import brainunit as u
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from brainstate import HiddenState
+from scipy.integrate import solve_ivp
+
+import brainmass as bm
+from brainmass.declare import Par, param, state
+
+
+class Rossler(bm.NeuralMassDynamics):
+    """Rössler 1976, Phys. Lett. A 57:397."""
+
+    a: Par = param(default=0.3, doc="a")
+    x: HiddenState = state("x", start=lambda shape: jnp.ones(shape), port="x_inp")
+    y: HiddenState = state("y", start=lambda shape: jnp.ones(shape))
+    z: HiddenState = state("z", start=lambda shape: jnp.zeros(shape))
+
+    def dx(self, x, y, z, x_inp):
+        return (-y - z + x_inp) / u.ms
+
+    def dy(self, y, x):
+        return (x + self.p.a * y) / u.ms
+
+    def dz(self, z, x):
+        return (2.0 + z * (x - 4.0)) / u.ms
+
+
+class Cross(bm.NeuralMassDynamics):
+    """x' = a x - x³, a pitchfork at a = 0."""
+
+    a: Par = param(default=-1.0, doc="a")
+    x: HiddenState = state("x", start=lambda shape: jnp.zeros(shape) + 0.1, port="x_inp")
+
+    def dx(self, x, x_inp):
+        return (self.p.a * x - x**3 + x_inp) / u.ms
+
+
+@pytest.fixture(scope="module")
+def jansen_rit():
+    return bm.continue_equilibria(bm.JansenRitStep(1), "E_inp", (-60.0, 400.0))
+
+
+def test_jansen_rit(jansen_rit):
+    """Grimbert, Faugeras 2006, Neural Comput. 18:3052, in pulses per second."""
+    np.testing.assert_allclose(jansen_rit.values("Hopf"), [-12.15, 89.83, 315.70], atol=0.005)
+    np.testing.assert_allclose(jansen_rit.values("fold"), [-41.301, 113.586], atol=0.001)
+    assert [p.criticality for p in jansen_rit.points("Hopf")] == ["subcritical", "supercritical", "supercritical"]
+    assert "fold" in repr(jansen_rit) and "113.58627" in repr(jansen_rit)
+
+
+def test_fitzhugh_nagumo():
+    """Trace zero: 1 - V² = b/τ, with V³/3 - V + (V + a)/b = I; between them the equilibrium is unstable."""
+    a, b, tau = 0.7, 0.8, 12.5
+    V = np.array([-1, 1]) * np.sqrt(1 - b / tau)
+    model = bm.FitzHughNagumoStep.preset("classic", 1)
+    diagram = bm.continue_equilibria(model, "V_inp", (0.0, 2.0))
+    np.testing.assert_allclose(diagram.values("Hopf"), V**3 / 3 - V + (V + a) / b, rtol=1e-6)
+    (branch,) = diagram.branches
+    assert np.all(
+        branch.stable == ((branch.values < diagram.values("Hopf")[0]) | (branch.values > diagram.values("Hopf")[1]))
+    )
+    omega = np.sqrt((1 - b**2 / tau) / tau)  # from the determinant
+    np.testing.assert_allclose(diagram.points("Hopf")[0].period, 2 * np.pi / omega, rtol=1e-6)
+
+
+def test_montbrio_folds_and_their_cusp():
+    """At Δ = 1 folds at J = 15 lie at η = -5.74353 and -3.13613; they meet at η = -√3, J = 7.79622."""
+    diagram = bm.continue_equilibria(bm.MontbrioPazoRoxinStep(1, J=15.0, delta=1.0), "eta", (-10.0, 0.0))
+    np.testing.assert_allclose(diagram.values("fold"), [-5.74353, -3.13613], atol=1e-5)
+    curve = bm.continue_curve(diagram, diagram.points("fold")[0], "J", (2.0, 20.0))
+    (cusp,) = curve.special
+    assert cusp.kind == "cusp"
+    np.testing.assert_allclose([cusp.value, cusp.second], [-np.sqrt(3), 7.79622], atol=1e-5)
+
+
+def test_pitchfork_and_the_branches_that_cross():
+    diagram = bm.continue_equilibria(Cross(1), "a", (-1.0, 1.0))
+    assert [p.kind for p in diagram.special] == ["branch point"]
+    np.testing.assert_allclose(diagram.values("branch point"), 0.0, atol=1e-6)
+    assert len(diagram.branches) == 2
+    ends = {round(float(branch.x[i, 0]), 6) for branch in diagram.branches for i in (0, -1)}
+    assert ends == {0.0, 1.0, -1.0}
+
+
+def test_lorenz():
+    """σ (σ + β + 3) / (σ - β - 1) = 24.7368, subcritical, at both of the equilibria that are alike."""
+    diagram = bm.continue_equilibria(bm.LorenzStep(1), "rho", (0.0, 30.0))
+    sigma, beta = 10.0, 8 / 3
+    hopf = sigma * (sigma + beta + 3) / (sigma - beta - 1)
+    np.testing.assert_allclose(diagram.values("Hopf"), [hopf, hopf], rtol=1e-7)
+    assert {p.criticality for p in diagram.points("Hopf")} == {"subcritical"}
+    np.testing.assert_allclose(diagram.values("branch point"), 1.0, atol=1e-6)
+
+
+def test_cycles_of_the_normal_form():
+    """r = √(a/β), period 2π/w, and what is left of a deviation after a turn, exp(-2 a T)."""
+    w, beta = 0.3, 2.0
+    diagram = bm.continue_equilibria(bm.HopfStep(1, w=w, beta=beta), "a", (-0.1, 0.1))
+    (point,) = diagram.points("Hopf")
+    assert point.criticality == "supercritical" and abs(point.value) < 1e-9
+    diagram = bm.continue_cycles(diagram, n_intervals=10)
+    cycles = diagram.branches[-1]
+    a = cycles.values
+    np.testing.assert_allclose(cycles.high[:, 0], np.sqrt(a / beta), rtol=2e-3, atol=1e-4)
+    np.testing.assert_allclose(cycles.period, 2 * np.pi / w, rtol=1e-6)
+    others = np.abs(cycles.eigenvalues).min(axis=1)
+    np.testing.assert_allclose(others, np.exp(-2 * a * cycles.period), rtol=1e-3, atol=1e-6)
+    assert cycles.stable[1:].all() and "leaves a" in cycles.ends[1]
+
+
+def test_fold_of_cycles_of_jansen_rit(jansen_rit):
+    """137.38 pulses per second: Grimbert, Faugeras 2006."""
+    first = jansen_rit.points("Hopf")[0]
+    diagram = bm.continue_cycles(jansen_rit, first, n_points=60)
+    np.testing.assert_allclose(diagram.values("fold of cycles"), 137.38, atol=0.005)
+
+
+def test_cycles_between_two_hopf_points_are_one_branch(jansen_rit):
+    diagram = bm.continue_cycles(jansen_rit, jansen_rit.points("Hopf")[1])
+    (cycles,) = [b for b in diagram.branches if b.kind == "cycles"]
+    assert "ends in the Hopf point at E_inp = 315.696 Hz" in cycles.ends[1]
+
+
+@pytest.mark.slow
+def test_period_doubling_of_roessler():
+    """At the value found, a multiplier of the cycle that scipy integrates is -1."""
+    diagram = bm.continue_equilibria(Rossler(1), "a", (-0.5, 0.5))
+    diagram = bm.continue_cycles(diagram, diagram.points("Hopf")[0])
+    point = diagram.points("period doubling")[0]
+    a = point.value
+
+    def rates(t, s):
+        x, y, z, *phi = s
+        jacobian = np.array([[0, -1, -1], [1, a, 0], [z, 0, x - 4]])
+        return [-y - z, x + a * y, 2 + z * (x - 4), *(jacobian @ np.reshape(phi, (3, 3))).ravel()]
+
+    end = solve_ivp(rates, (0, point.period), [*point.x, *np.eye(3).ravel()], rtol=1e-11, atol=1e-12).y[:, -1]
+    np.testing.assert_allclose(end[:3], point.x, atol=1e-3)
+    values = np.linalg.eigvals(end[3:].reshape(3, 3))
+    assert np.abs(values + 1).min() < 2e-3
+
+
+def test_a_branch_that_grows_without_end():
+    """Rössler's other equilibrium goes to infinity as a goes to zero."""
+    diagram = bm.continue_equilibria(Rossler(1), "a", (-0.5, 0.5))
+    assert sum("grows without end" in end for branch in diagram.branches for end in branch.ends) == 2
+
+
+def test_curves_of_hopf_points_meet_that_of_folds(jansen_rit):
+    """Where the frequency becomes zero, the curve ends on that of folds, in a Bogdanov-Takens point."""
+    folds = bm.continue_curve(jansen_rit, jansen_rit.points("fold")[0], "C", (50.0, 250.0))
+    points = bm.continue_curve(jansen_rit, jansen_rit.points("Hopf")[1], "C", (50.0, 250.0))
+    one, other = (
+        next((p.value, p.second) for p in curve.special if p.kind == "Bogdanov-Takens") for curve in (folds, points)
+    )
+    np.testing.assert_allclose(one, other, rtol=1e-5)
+    zeros = np.sort(np.abs(next(p for p in folds.special if p.kind == "Bogdanov-Takens").eigenvalues))
+    assert zeros[1] < 1e-3 * zeros[2]
+
+
+def test_two_coupled_regions_with_delays():
+    """Stability is that of the delayed network, at each point as `characteristic_roots` tells it."""
+    node = bm.HopfStep(2, a=0.02, w=0.2)
+    network = bm.Network(
+        node, conn=np.array([[0.0, 1.0], [1.0, 0.0]]), coupling="diffusive", coupled_var="x",
+        delay=np.array([[0.0, 7.0], [7.0, 0.0]]) * u.ms,
+    )  # fmt: skip
+    diagram = bm.continue_equilibria(network, "k", (0.0, 0.3), start={"x": [0.0, 0.0], "y": [0.0, 0.0]})
+    first, second = diagram.points("Hopf")  # one of two pairs of roots after the other
+    assert second.criticality == "" and second.period > 0
+    roots = bm.characteristic_roots(network, np.zeros(4), parameters={"k": second.value})
+    np.testing.assert_allclose(roots[0].real, 0.0, atol=1e-8)
+    np.testing.assert_allclose(second.period, 2 * np.pi / abs(roots[0].imag), rtol=1e-6)
+    assert not diagram.branches[0].stable[0] and diagram.branches[0].stable[-1]
+    with pytest.raises(ValueError, match="`diagram`.*without conduction delays"):
+        bm.continue_cycles(diagram)
+
+
+def test_outside_and_pictures(jansen_rit):
+    outside = jansen_rit.to_xarray()
+    assert set(outside.branch.values) == set(range(len(jansen_rit.branches)))
+    assert outside.attrs["parameter"] == "E_inp" and outside.E_inp.attrs["units"] == "Hz"
+    ax = bm.viz.plot_bifurcations(jansen_rit, "E")
+    labels = {line.get_label() for line in ax.lines}
+    assert {"stable equilibria", "unstable equilibria", "fold", "Hopf"} <= labels
+    assert ax.get_xlabel() == "E_inp (Hz)"
+
+
+@pytest.mark.parametrize(
+    "call, message",
+    [
+        (lambda m: bm.continue_equilibria(m, "V_imp", (0.0, 1.0)), "no parameter or input 'V_imp'.*Did you mean"),
+        (lambda m: bm.continue_equilibria(m, "V_inp", (1.0, 0.0)), "`interval`.*from low to high"),
+        (lambda m: bm.continue_equilibria(m, "V_inp", 1.0), r"`interval`.*\(low, high\)"),
+        (lambda m: bm.continue_equilibria(m, "V_inp", (0.0, 1.0), longest_step=0), "`longest_step`"),
+        (lambda m: bm.continue_equilibria(m, "alpha", (-1.0, 1.0)), "alpha.*> 0"),
+        (lambda m: bm.continue_cycles(m), "`diagram`"),
+    ],
+)
+def test_what_is_refused(call, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        call(bm.FitzHughNagumoStep.preset("classic", 1))
+
+
+def test_what_curves_refuse(jansen_rit):
+    hopf = jansen_rit.points("Hopf")[0]
+    for name, interval, message in [
+        ("E_inp", (0.0, 1.0), "`name`.*another parameter"),
+        ("C", (1.0, 2.0), "`interval`.*must hold the present value, 135"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            bm.continue_curve(jansen_rit, hopf, name, interval)
+    with pytest.raises(ValueError, match="has no 'torus'. There are 'Hopf', 'fold'"):
+        jansen_rit.points("torus")
+    with pytest.raises(ValueError, match="`hopf`.*is fold"):
+        bm.continue_cycles(jansen_rit, jansen_rit.points("fold")[0])
