@@ -26,7 +26,7 @@ from brainmass.network.network import Network
 __all__ = ["EquilibriumSystem", "continue_equilibria", "interval_of"]
 
 _HALVINGS = 14  # of a step in which several things happen
-_FAR = 1e3  # how far from the equilibria at both ends, in their scale, a branch is followed
+_FAR = 50  # how far from the equilibria at both ends, in their scale, a branch is followed
 _SAME = 1e-5  # distance, in the scale, of what is one point
 
 
