@@ -36,6 +36,8 @@ OWN_LOOPS = {"dynamics/rows.py"}
 OVER_DRAWS = {"inference/nuts.py", "inference/starts.py"}
 # The steps of a numerical method.
 ITERATIONS = {"analysis/lyapunov.py", "analysis/roots.py"}
+# Runs of the one time loop, one from where the other ended: between them deviations are rescaled.
+OVER_SEGMENTS = {"analysis/tangents.py"}
 OVER_REGIONS = {"delays/blocks.py", "delays/lines.py", "network/products.py"}
 LONGEST_MODEL = 100  # lines of a file: what can be read like the methods section of a paper
 NODES = [getattr(brainmass, info.name) for info in brainmass.list_models()]
@@ -128,7 +130,7 @@ def test_there_is_one_time_loop():
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call) and getattr(node.func, "attr", getattr(node.func, "id", "")) in LOOPS:
                 looping.add(path.relative_to(PACKAGE).as_posix())
-    assert looping == {"simulation/loop.py"} | OWN_LOOPS | OVER_DRAWS | OVER_REGIONS | ITERATIONS
+    assert looping == {"simulation/loop.py"} | OWN_LOOPS | OVER_DRAWS | OVER_REGIONS | OVER_SEGMENTS | ITERATIONS
 
 
 @pytest.mark.parametrize("model", NODES, ids=lambda model: model.__name__)

@@ -7,9 +7,11 @@ from brainmass.analysis.diagram import Branch, Diagram, Special
 from brainmass.analysis.drift import Drift
 from brainmass.analysis.effective_connectivity import EffectiveConnectivity, effective_connectivity
 from brainmass.analysis.equilibria import Equilibria, fixed_points
+from brainmass.analysis.exponents import LyapunovExponents, lyapunov_exponents
 from brainmass.analysis.feedback_inhibition import feedback_inhibition
 from brainmass.analysis.linear_response import LinearResponse, linear_response
 from brainmass.analysis.phase_locking import PhaseLocked, phase_locked
+from brainmass.analysis.sensitivity import Sensitivity, sensitivity
 from brainmass.analysis.two_parameters import BifurcationCurve, continue_curve
 
 __all__ = [
@@ -20,7 +22,9 @@ __all__ = [
     "EffectiveConnectivity",
     "Equilibria",
     "LinearResponse",
+    "LyapunovExponents",
     "PhaseLocked",
+    "Sensitivity",
     "Special",
     "characteristic_roots",
     "continue_curve",
@@ -30,5 +34,7 @@ __all__ = [
     "feedback_inhibition",
     "fixed_points",
     "linear_response",
+    "lyapunov_exponents",
     "phase_locked",
+    "sensitivity",
 ]

@@ -1,0 +1,217 @@
+"""A run in segments, and how small deviations of its states go along: what exponents and sensitivities are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import brainstate
+import brainunit as u
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from brainmass._common.checks import instance, is_traced
+from brainmass._common.messages import Argument, argument_error, show
+from brainmass._common.random import as_key
+from brainmass._common.times import milliseconds
+from brainmass._common.typing import Period, RunInputs, Seed, Time
+from brainmass.dynamics.node import NeuralMassDynamics
+from brainmass.dynamics.noise import Noise
+from brainmass.network.network import Network
+from brainmass.simulation.simulator import Simulator
+from brainmass.simulation.watch import raise_if_diverged
+
+__all__ = ["Moment", "Tangents", "simulator_of"]
+
+State = Mapping[str, Any]
+
+
+class Moment(NamedTuple):
+    """The state of the run, and deviations from it, shape (k, size), as rows."""
+
+    state: State
+    deviations: jax.Array
+
+
+class Tangents:
+    """Deviations of all that the model remembers, its delayed past included; those of noises stay zero, so that a
+    deviation meets the same noise as the run itself.
+
+    Attributes
+    ----------
+    n_steps : int
+        Of a segment.
+    size : int
+        Numbers in a deviation.
+    """
+
+    def __init__(
+        self,
+        owner: str,
+        simulator: Simulator,
+        duration: Time,
+        n_steps: int,
+        inputs: RunInputs,
+        parameters: Mapping[str, Any] | None,
+        seed: Seed,
+    ):
+        self.owner, self.simulator, self.duration, self.inputs = owner, simulator, duration, inputs
+        self.values = dict(parameters or {})
+        program, found, given = simulator._program(duration, inputs, [], None, None, False, None, None, [*self.values])
+        if given.series:
+            port = next(iter(given.series))
+            raise argument_error(
+                Argument("inputs", owner, entry=port),
+                "must hold for any time",
+                f"has one row per step for {port!r}",
+                f'inputs={{"{port}": brainmass.Recording(..., after="repeat")}}.',
+            )
+        given.check_end(program.plan.n_steps * self.dt)
+        random = program.random_parts(found.raw(), given.arrays, False)
+        if seed is None and random:
+            raise argument_error(
+                Argument("seed", owner),
+                f"must be given, as this is random: {', '.join(random[:3])}",
+                "is missing",
+                "seed=0.",
+            )
+        self.key = as_key(0 if seed is None else seed)
+        # an input of one value per region must not be taken for one row per step
+        taken = {u.math.shape(x)[:1] for x in given.constants.values()}
+        self.n_steps = n_steps + ((n_steps,) in taken and n_steps > 1)
+        self.run = self._run(self.n_steps)
+
+    def _run(self, n_steps: int) -> Callable[..., Any]:
+        run = self.simulator.pure(n_steps * self.simulator.dt, monitors=[], inputs=self.inputs, free=[*self.values])
+        return lambda values, state: run(values, self.key, state).final
+
+    @property
+    def dt(self) -> float:
+        """In ms."""
+        return milliseconds("dt", self.simulator.dt)
+
+    @property
+    def length(self) -> float:
+        """Of a segment, in ms."""
+        return self.n_steps * self.dt
+
+    def first(self, values: Mapping[str, Any]) -> State:
+        """After one segment from initial states."""
+        state = self.run(values, None)
+        return {**state, "step": jnp.asarray(state["step"], jnp.int32)}
+
+    # --- as one row of numbers ----------------------------------------------------------------------------------------
+    @cached_property
+    def _paths(self) -> dict[str, tuple[int, ...]]:
+        """What may deviate: the states of the model that are real numbers and no noise, with their shapes."""
+        found = self.simulator._holds(self.duration, [], self.inputs)
+        like = jax.eval_shape(lambda: self.first(self.values))["states"]
+        kept = {
+            path: u.math.shape(like[path])
+            for path, (owner, _, _) in found.states.items()
+            if path.startswith("model.") and not isinstance(owner, Noise)
+        }
+        return {path: shape for path, shape in kept.items() if jnp.issubdtype(_dtype(like[path]), jnp.floating)}
+
+    @property
+    def paths(self) -> list[str]:
+        return list(self._paths)
+
+    @cached_property
+    def sizes(self) -> np.ndarray:
+        """How many numbers each path has."""
+        return np.array([int(np.prod(shape)) for shape in self._paths.values()])
+
+    @property
+    def size(self) -> int:
+        return int(self.sizes.sum())
+
+    def flat(self, state: State) -> jax.Array:
+        return jnp.concatenate([jnp.ravel(u.get_mantissa(state["states"][path])) for path in self._paths])
+
+    def _with(self, state: State, x: jax.Array) -> State:
+        states = dict(state["states"])
+        parts = jnp.split(x, np.cumsum(self.sizes)[:-1].tolist())
+        for (path, shape), part in zip(self._paths.items(), parts, strict=True):
+            old = states[path]
+            new = part.reshape(shape).astype(_dtype(old))
+            states[path] = u.Quantity(new, unit=old.unit) if isinstance(old, u.Quantity) else new
+        return {**state, "states": states}
+
+    # --- along the run ------------------------------------------------------------------------------------------------
+    def along(self, values: Mapping[str, Any], moment: Moment) -> Moment:
+        """A segment later."""
+
+        def flow(x: jax.Array) -> tuple[jax.Array, State]:
+            final = self.run(values, self._with(moment.state, x))
+            return self.flat(final), final
+
+        def pushed(v: jax.Array) -> tuple[jax.Array, State]:
+            _, later, final = jax.jvp(flow, (self.flat(moment.state),), (v,), has_aux=True)
+            return later, final
+
+        later, final = jax.vmap(pushed, out_axes=(0, None))(moment.deviations)
+        return Moment(final, later)
+
+    def plainly(self, values: Mapping[str, Any], state: State, n: int, look: Callable[[jax.Array], Any]) -> Any:
+        """The state `n` segments later, and what `look` sees after each."""
+
+        def segment(state: State, _: None) -> tuple[State, Any]:
+            state = self.run(values, state)
+            return state, look(self.flat(state))
+
+        return jax.lax.scan(segment, state, None, length=n)
+
+    def stretched(
+        self, values: Mapping[str, Any], moment: Moment, n: int, rescale: Callable[[jax.Array], tuple[jax.Array, Any]]
+    ) -> tuple[Moment, Any]:
+        """`n` segments later; after each `rescale` gives the deviations to go on with, and what is kept."""
+
+        def segment(moment: Moment, _: None) -> tuple[Moment, Any]:
+            moment = self.along(values, moment)
+            deviations, kept = rescale(moment.deviations)
+            return Moment(moment.state, deviations), kept
+
+        return jax.lax.scan(segment, moment, None, length=n)
+
+    @staticmethod
+    def in_turn(follow: Callable[[State, Any], tuple[State, Any]], state: State, keys: jax.Array) -> Any:
+        """One stretch of the run for each key, from where the one before ended."""
+        return jax.lax.scan(follow, state, keys)
+
+    def check(self, found: Any, end: State) -> None:
+        """That what was found, and the state in the end, are finite. Of a run that diverged the error says where."""
+        at_end = self.flat(end)
+        if is_traced((found, at_end)) or (np.isfinite(found).all() and np.isfinite(at_end).all()):
+            return
+        run = self.simulator._watched(self.duration, [], [*self.values], self.inputs, None, None)
+        result, told = run(self.values, self.key)
+        raise_if_diverged(told.watched.bad, self.simulator.dt, result, False, {})
+        raise argument_error(
+            Argument("model", self.owner),
+            "must have equations whose derivatives are finite along the run, and deviations that do not vanish",
+            "its states are finite, and their deviations become zero, infinite or NaN: try a shorter `segment`",
+        )
+
+
+def simulator_of(owner: str, model: Any) -> Simulator:
+    """The simulator that was given, or one of the model."""
+    kinds = (Simulator, NeuralMassDynamics, Network, brainstate.nn.Module)
+    instance(Argument("model", owner), model, kinds, "a model, or a Simulator of one")
+    return model if isinstance(model, Simulator) else Simulator(model)
+
+
+def whole_steps(owner: str, name: str, period: Period, simulator: Simulator, least: int = 1) -> int:
+    """A time, or a number of steps, as a number of steps."""
+    dt = milliseconds("dt", simulator.dt)
+    n = period if isinstance(period, int | np.integer) else round(milliseconds(name, period, owner) / dt)
+    if n < least:
+        rule = "must be at least one time step" if least else "must not be negative"
+        raise argument_error(Argument(name, owner), rule, f"is {show(period)}")
+    return int(n)
+
+
+def _dtype(x: Any) -> Any:
+    return u.get_mantissa(x).dtype
