@@ -86,6 +86,22 @@ def test_pitchfork_and_the_branches_that_cross():
     assert ends == {0.0, 1.0, -1.0}
 
 
+def test_one_branch_alone():
+    diagram = bm.continue_equilibria(Cross(1), "a", (-1.0, 1.0), start={"x": 0.0}, crossing=False)
+    assert [p.kind for p in diagram.special] == ["branch point"]
+    (branch,) = diagram.branches
+    np.testing.assert_allclose(branch.x, 0.0, atol=1e-9)
+
+
+def test_steps_do_not_depend_on_the_number_of_regions():
+    one, many = (
+        bm.continue_equilibria(bm.FitzHughNagumoStep.preset("classic", n), "V_inp", (0.0, 0.3)).branches
+        for n in (1, 20)
+    )
+    assert len(one) == len(many) == 1 and abs(len(one[0]) - len(many[0])) <= 1
+    np.testing.assert_allclose(many[0].x[-1, :20], one[0].x[-1, 0], rtol=1e-9)
+
+
 def test_lorenz():
     """σ (σ + β + 3) / (σ - β - 1) = 24.7368, subcritical, at both of the equilibria that are alike."""
     diagram = bm.continue_equilibria(bm.LorenzStep(1), "rho", (0.0, 30.0))

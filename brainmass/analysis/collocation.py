@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import jax
 import numpy as np
 import scipy.sparse
 from scipy.interpolate import BarycentricInterpolator
@@ -39,8 +38,8 @@ class Cycles:
 
     Parameters
     ----------
-    rates
-        `rates(x, p)`, the drift.
+    rates, slopes
+        Of points (k, n) and a parameter, the drift and its derivatives by both; compiled.
     mesh : array (N + 1,)
         From 0 to 1, in periods.
     reference : array (N * DEGREE, n)
@@ -52,6 +51,7 @@ class Cycles:
     def __init__(
         self,
         rates: Callable[[Any, Any], Any],
+        slopes: Callable[[Any, Any], Any],
         mesh: np.ndarray,
         reference: np.ndarray,
         period: float,
@@ -65,11 +65,10 @@ class Cycles:
         n_points = len(reference)
         # so that the length of a change is its root mean square over the cycle
         self.scale = np.append(np.tile(scale_x * np.sqrt(n_points), n_points), [period, scale_p])
-        self._rates = jax.jit(jax.vmap(rates, (0, None)))
-        self._slopes = jax.jit(jax.vmap(jax.jacfwd(rates, argnums=(0, 1)), (0, None)))
-        slopes = self._at(_SLOPE_AT_GAUSS, reference) / self.widths[:, None, None]
+        self._rates, self._slopes = rates, slopes
+        along = self._at(_SLOPE_AT_GAUSS, reference) / self.widths[:, None, None]
         # the phase: the cycle less the reference has no part along it, ∫ ⟨u - u₀, u₀'⟩ dt = 0
-        weighted = slopes * (_WEIGHTS[None, :, None] * self.widths[:, None, None]) / scale_x**2
+        weighted = along * (_WEIGHTS[None, :, None] * self.widths[:, None, None]) / scale_x**2
         self._phase = self._gathered(np.einsum("gj,igk->ijk", _AT_GAUSS, weighted))
         size = np.abs(self._phase * scale_x).max() or 1.0
         self._phase, self._offset = self._phase / size, float((self._phase / size * reference).sum())

@@ -41,15 +41,24 @@ class EquilibriumSystem:
             return drift(x, held | {name: p})
 
         self.rates = jax.jit(rates)
-        self._slopes = jax.jit(jax.jacfwd(rates, argnums=(0, 1)))
+        slopes = jax.jacfwd(rates, argnums=(0, 1))
+        self._slopes = jax.jit(slopes)
+        # at several states, for cycles; compiled once for all of them
+        self.of_many = tuple(jax.jit(jax.vmap(f, (0, None))) for f in (rates, slopes))
         self.derivatives = Derivatives(rates)
         self.held = held
         size = np.abs(drift.starts(8)).max(axis=0)
-        self.scale = np.append(np.maximum(size, 1e-3 * max(size.max(), 1.0)), self.high - self.low)
+        self.sizes = np.maximum(size, 1e-3 * max(size.max(), 1.0))
 
     def wider(self, points: np.ndarray) -> None:
         """Measure states by those of equilibria, where they are larger than initial ones."""
-        self.scale[:-1] = np.maximum(self.scale[:-1], np.abs(points).max(axis=0))
+        self.sizes = np.maximum(self.sizes, np.abs(points).max(axis=0))
+
+    @property
+    def scale(self) -> np.ndarray:
+        """Of the unknowns; that of a state in many regions is its root mean square over them."""
+        entries = [part.stop - part.start for part in self.drift.slices.values()]
+        return np.append(self.sizes * np.sqrt(np.repeat(entries, entries)), self.high - self.low)
 
     def held_value(self, name: str) -> np.ndarray:
         """The present value of another parameter, in its unit."""
@@ -67,11 +76,11 @@ class EquilibriumSystem:
         margin = 1e-12 * (self.high - self.low)
         if y[-1] > self.high + margin or y[-1] < self.low - margin:
             return f"leaves {self.name} = {self.low:g} to {self.high:g}"
-        x, margins = y[:-1], 1e-9 * self.scale[:-1]
+        x, margins = y[:-1], 1e-9 * self.sizes
         out = (x < self.drift.lower - margins) | (x > self.drift.upper + margins)
         if out.any():
             return f"leaves the domain of {self.drift.labels[int(out.argmax())]}"
-        far = np.abs(x) > _FAR * self.scale[:-1]
+        far = np.abs(x) > _FAR * self.sizes
         if far.any():
             return f"grows without end in {self.drift.labels[int(far.argmax())]} at {self.name} = {y[-1]:.6g}"
         return None
@@ -93,6 +102,7 @@ def continue_equilibria(
     *,
     parameters: Mapping[str, Any] = MappingProxyType({}),
     start: Mapping[str, ArrayLike] | ArrayLike | None = None,
+    crossing: bool = True,
     longest_step: float = 0.02,
     n_points: int = 5000,
     seed: int = 0,
@@ -114,6 +124,8 @@ def continue_equilibria(
         As in `fixed_points`.
     start : mapping of states, or array, optional
         Follow the equilibrium near this state alone, at `low`.
+    crossing : bool
+        Whether branches that cross others are followed, too; of large networks that may be many.
     longest_step : float
         Of the parameter as a share of the interval, and of the states as a share of their size.
     n_points : int
@@ -152,7 +164,8 @@ def continue_equilibria(
         search = _Search(system, longest_step, n_points)
         for y in starts:
             search.follow(y)
-        search.follow_crossing()
+        if crossing:
+            search.follow_crossing()
     return Diagram(system, search.branches, search.what_happens())
 
 

@@ -119,7 +119,7 @@ class _Walk:
         shape = np.real(q * np.exp(2j * np.pi * phases)[:, None])
         # A state that is zero at rest, such as a rate of change, has no size there: it is that which the eigenvector
         # gives it beside the others.
-        scale, sizes = self.system.scale[:-1], np.abs(q)
+        scale, sizes = self.system.sizes, np.abs(q)
         ratio = np.quantile((sizes / scale)[sizes > 1e-9 * sizes.max()], 0.25)
         self.scale_x = scale = np.maximum(scale, sizes / ratio)
         shape /= np.sqrt(np.mean((shape / scale) ** 2))
@@ -129,7 +129,7 @@ class _Walk:
 
     def _cycles(self, y: np.ndarray, mesh: np.ndarray) -> Cycles:
         states = y[:-2].reshape(-1, len(self.hopf.x))
-        return Cycles(self.system.rates, mesh, states, y[-2], self.scale_x, self.system.scale[-1], self._why_it_ends)
+        return Cycles(*self.system.of_many, mesh, states, y[-2], self.scale_x, self.system.scale[-1], self._why_it_ends)
 
     def _why_it_ends(self, y: np.ndarray, size: float, turned: bool) -> str | None:
         if y[-1] > self.system.high or y[-1] < self.system.low:

@@ -102,6 +102,7 @@ class Drift:
         self._of_model()
         self._inputs = {name: _exact(x) for name, x in held_inputs(model, inputs).items()}
         self.input_names = tuple(self._inputs)
+        self._programs: dict[Callable[[Drift], Any], Any] = {}
 
     def _of_model(self) -> None:
         """What is known of the states."""
@@ -296,13 +297,15 @@ class Drift:
         """The same, without gradients by the parameters of the model."""
         fixed = copy.copy(self)
         fixed._values, fixed._inputs = jax.lax.stop_gradient((self._values, self._inputs))
+        fixed._programs = {}
         return fixed
 
     # --- compiled, for those who call it many times ---------------------------------------------------------------
-    @functools.cached_property
-    def compiled(self) -> Callable[..., Any]:
-        """`jax.jit` of the drift."""
-        return jax.jit(self.__call__)
+    def program(self, make: Callable[[Drift], Any]) -> Any:
+        """What `make(self)` compiles, made once."""
+        if make not in self._programs:
+            self._programs[make] = make(self)
+        return self._programs[make]
 
 
 def as_drift(model: Any, inputs: Mapping[str, Any] | None = None) -> Drift:

@@ -220,10 +220,11 @@ def fixed_points(
             "before, and follow it by linear_response(model, at=...)."
         )
     with double_precision():
-        x, ends, searched = _found(drift, parameters, start, n_starts, seed)
+        values = {name: drift.quantity(name, value) for name, value in parameters.items()}
+        x, ends, searched = _found(drift, values, start, n_starts, seed)
         if len(x) > _MOST_ALONG_LINES:
             raise roots.not_isolated(drift)
-        eigenvalues = _spectra(drift, x, parameters)
+        eigenvalues = _spectra(drift, x, values)
     return Equilibria(x, eigenvalues, drift, dict(parameters), ends, searched)
 
 
@@ -280,14 +281,18 @@ def _largest(drift: Drift, x: np.ndarray, parameters: Mapping[str, Any]) -> str:
     return f"{rates.max():.2g} per ms (of {drift.labels[int(rates.argmax())]})"
 
 
+def _jacobian(drift: Drift) -> Any:
+    return jax.jit(drift.jacobian)
+
+
 def _spectra(drift: Drift, x: np.ndarray, parameters: Mapping[str, Any]) -> np.ndarray:
     if not len(x):
         return np.zeros((0, drift.size), complex)
     if drift.delays.size:
         each = [characteristic_roots(drift, point, parameters=parameters) for point in x]
     else:
-        jacobian = jax.jit(lambda point: drift.jacobian(point, parameters))
-        each = [np.linalg.eigvals(np.asarray(jacobian(point))) for point in x]
+        jacobian = drift.program(_jacobian)
+        each = [np.linalg.eigvals(np.asarray(jacobian(point, parameters))) for point in x]
     each = [values[np.lexsort((-values.imag, -values.real))].astype(complex) for values in each]
     most = max(map(len, each))
     return np.stack([np.pad(values, (0, most - len(values)), constant_values=np.nan) for values in each])

@@ -77,20 +77,34 @@ def _newton_step(rates: Callable, x: Any) -> Any:
 
 def from_starts(drift: Drift, starts: np.ndarray, parameters: Parameters) -> np.ndarray:
     """The distinct roots that a search finds from these starts, shape (n_roots, n), within the domain."""
-    rates = functools.partial(drift, parameters=parameters)
-    damped = jax.jit(jax.vmap(lambda x, d: _damped_step(rates, x, d)))
-    plain = jax.jit(jax.vmap(lambda x: _newton_step(rates, x)))
-    low, high = drift.lower, drift.upper
+    damped, plain, linear = drift.program(_search)
     x, damping = jnp.asarray(starts), jnp.full(len(starts), 1e-2)
     for _ in range(_N_STEPS):
-        x, damping = damped(x, damping)
+        x, damping = damped(x, damping, parameters)
     both = jnp.concatenate([x, jnp.asarray(starts)])
     for _ in range(_N_STEPS // 3):
-        both = plain(both)[0]
-    found = distinct(drift, _converged(plain, both, low, high))
-    if not len(found) and _is_line(rates, x):
+        both = plain(both, parameters)[0]
+    found = distinct(drift, _converged(lambda x: plain(x, parameters), both, drift.lower, drift.upper))
+    if not len(found) and _is_line(x, *map(np.asarray, linear(x, parameters))):
         raise not_isolated(drift)
     return found
+
+
+def _search(drift: Drift) -> tuple[Callable, ...]:
+    """Its steps, and rates with the Jacobian, compiled for several states."""
+
+    def damped(x: Any, damping: Any, parameters: Any) -> Any:
+        return _damped_step(functools.partial(drift, parameters=parameters), x, damping)
+
+    def plain(x: Any, parameters: Any) -> Any:
+        return _newton_step(functools.partial(drift, parameters=parameters), x)
+
+    def linear(x: Any, parameters: Any) -> Any:
+        return drift(x, parameters), drift.jacobian(x, parameters)
+
+    return tuple(
+        jax.jit(jax.vmap(f, axes)) for f, axes in ((damped, (0, 0, None)), (plain, (0, None)), (linear, (0, None)))
+    )
 
 
 def not_isolated(drift: Drift) -> Exception:
@@ -100,9 +114,8 @@ def not_isolated(drift: Drift) -> Exception:
     )
 
 
-def _is_line(rates: Callable, x: Any) -> bool:
+def _is_line(x: Any, f: np.ndarray, J: np.ndarray) -> bool:
     """Whether one of these is at rest where the Jacobian is singular."""
-    f, J = np.asarray(rates(x)), np.asarray(jax.vmap(jax.jacfwd(rates))(x))
     at_rest = (np.abs(f) <= 1e-9 * (np.abs(J) * (1 + np.abs(x))[:, None, :]).sum(axis=2)).all(axis=1)
     singular = np.linalg.svd(J, compute_uv=False)
     return bool((at_rest & (singular[:, -1] <= 1e-9 * singular[:, 0])).any())
@@ -136,15 +149,21 @@ def _is_same(drift: Drift, x: np.ndarray, y: np.ndarray) -> bool:
 # --- networks -----------------------------------------------------------------------------------------------------
 def of_regions(drift: Drift, starts: np.ndarray, parameters: Parameters) -> np.ndarray:
     """The roots that regions have without coupling, where all begin alike: each region is solved by itself."""
-    entries = _entries_of_regions(drift)
     alike = starts.copy()
-    for regions in entries:
+    for regions in _entries_of_regions(drift):
         alike[:, regions] = alike[:, regions[:1]]
-    rates = functools.partial(drift, parameters=parameters, coupling=0.0)
+    step = drift.program(_step_of_regions)
+    x = jnp.asarray(alike)
+    for _ in range(_N_STEPS):
+        x = step(x, parameters)[0]
+    return distinct(drift, _converged(lambda x: step(x, parameters), x, drift.lower, drift.upper))
 
-    @jax.jit
-    @jax.vmap
-    def plain(x: Any) -> Any:
+
+def _step_of_regions(drift: Drift) -> Callable:
+    entries = _entries_of_regions(drift)
+
+    def plain(x: Any, parameters: Any) -> Any:
+        rates = functools.partial(drift, parameters=parameters, coupling=0.0)
         f = rates(x)
         columns = []
         for k in range(max(regions.shape[1] for regions in entries)):
@@ -157,10 +176,7 @@ def of_regions(drift: Drift, starts: np.ndarray, parameters: Parameters) -> np.n
         step = jnp.where(jnp.isfinite(step), step, 0.0)
         return x - step, jnp.where(f == 0, 0.0, jnp.abs(step) / (1 + jnp.abs(x)))
 
-    x = jnp.asarray(alike)
-    for _ in range(_N_STEPS):
-        x = plain(x)[0]
-    return distinct(drift, _converged(plain, x, drift.lower, drift.upper))
+    return jax.jit(jax.vmap(plain, (0, None)))
 
 
 def _entries_of_regions(drift: Drift) -> list[np.ndarray]:
@@ -174,23 +190,14 @@ def _entries_of_regions(drift: Drift) -> list[np.ndarray]:
 def along_coupling(drift: Drift, x: np.ndarray, parameters: Parameters) -> tuple[np.ndarray, np.ndarray]:
     """Roots followed from no coupling to all of it, and how far each came: 1 is all the way."""
     x = x[:_MOST_UNCOUPLED]
-
-    def corrected(x: Any, s: Any) -> tuple[Any, Any]:
-        rates = functools.partial(drift, parameters=parameters, coupling=s)
-        lengths = []
-        for _ in range(5):
-            x, step = _newton_step(rates, x)
-            lengths.append(step.max())
-        return x, jnp.stack(lengths)
-
-    correct = jax.jit(jax.vmap(corrected))
+    correct = drift.program(_corrector)
     reached, length = np.zeros(len(x)), np.full(len(x), 0.1)
     before, slope = x, np.zeros_like(x)
     going = np.ones(len(x), bool)
     while going.any():
         aim = np.minimum(reached + length, 1.0)
         guess = before + slope * (aim - reached)[:, None]
-        found, steps = map(np.asarray, correct(guess, aim))
+        found, steps = map(np.asarray, correct(guess, aim, parameters))
         # a step that leads far away leads to another branch
         good = going & (steps[:, -1] < _CONVERGED) & (steps[:, 0] < 0.3) & np.isfinite(found).all(axis=1)
         moved = (found - before) / np.maximum(aim - reached, 1e-12)[:, None]
@@ -200,3 +207,17 @@ def along_coupling(drift: Drift, x: np.ndarray, parameters: Parameters) -> tuple
         slope = np.where((~good & going)[:, None] & (length < 0.01)[:, None], 0.0, slope)
         going = (reached < 1.0) & (length > _SHORTEST)
     return before, reached
+
+
+def _corrector(drift: Drift) -> Callable:
+    """Five Newton steps at a share of the coupling, with their lengths."""
+
+    def corrected(x: Any, s: Any, parameters: Any) -> tuple[Any, Any]:
+        rates = functools.partial(drift, parameters=parameters, coupling=s)
+        lengths = []
+        for _ in range(5):
+            x, step = _newton_step(rates, x)
+            lengths.append(step.max())
+        return x, jnp.stack(lengths)
+
+    return jax.jit(jax.vmap(corrected, (0, 0, None)))
