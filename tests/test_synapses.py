@@ -1,4 +1,5 @@
-"""Synapse filters: their responses to an impulse and to a step in closed form, exact solutions of linear networks."""
+"""Synapse filters: their responses to an impulse and to a step in closed form, exact solutions of linear networks,
+equilibria and linear noise of networks that have them, by scipy."""
 
 import brainstate
 import brainunit as u
@@ -7,7 +8,8 @@ import numpy as np
 import pytest
 from brainstate.nn import Param
 from braintools.init import Constant
-from scipy.linalg import expm
+from scipy.linalg import expm, solve_continuous_lyapunov
+from scipy.optimize import root
 
 import brainmass as bm
 
@@ -117,6 +119,73 @@ def test_batches_continued_runs_and_gradients(x64):
     assert abs(slope) > 1e-5 and slope == pytest.approx(float(end(5.001) - end(4.999)) / 2e-3, rel=1e-5)
 
 
+def linear(rise, decay):
+    """The matrix of `network` with gamma -1: x, rising, filtered."""
+    eye, zero = np.eye(2), np.zeros((2, 2))
+    return np.block([[-eye, zero, eye], [W / rise, -eye / rise, zero], [zero, eye / decay, -eye / decay]])
+
+
+def test_drift_and_linear_noise_are_those_of_the_matrix():
+    net = network(bm.DoubleExponentialSynapse(tau_rise=1 * u.ms, tau_decay=4 * u.ms))
+    net.node.noise_x = bm.WhiteNoise(2, sigma=[0.5, 1.0] * u.UNITLESS)
+    drift = bm.Drift(net)
+    assert drift.names == ("x", "projections.0.synapse.rising", "projections.0.synapse.filtered")
+    np.testing.assert_allclose(drift.jacobian(np.zeros(6)), linear(1, 4), atol=1e-7)
+    other = {"tau_decay": 2 * u.ms, "gamma": -1.0}
+    np.testing.assert_allclose(drift.jacobian(np.zeros(6), other), linear(1, 2), atol=1e-7)
+    Q = np.diag([0.25, 1.0, 0, 0, 0, 0])
+    covariance = solve_continuous_lyapunov(linear(1, 4), -Q)[:2, :2]
+    np.testing.assert_allclose(bm.linear_response(net).covariance(), covariance, rtol=1e-6)
+
+
+def test_roots_under_a_delay_and_a_synapse():
+    """(1 + z)² (1 + z rise)² (1 + z decay)² = w01 w10 exp(-2 z d)."""
+    net = network(bm.DoubleExponentialSynapse(tau_rise=1 * u.ms, tau_decay=4 * u.ms), delay=3 * u.ms)
+    found = bm.characteristic_roots(net, np.zeros(6), right_of=-0.6)
+    assert len(found) > 4
+
+    def residual(z):
+        return ((1 + z) * (1 + z) * (1 + 4 * z)) ** 2 - W[0, 1] * W[1, 0] * np.exp(-6 * z)
+
+    slow = root(lambda z: residual(z[0]), [-0.05], tol=1e-12).x[0]
+    assert found[0] == pytest.approx(slow, abs=1e-7)
+    np.testing.assert_allclose([residual(z) for z in found], 0, atol=1e-6)
+
+
+@pytest.mark.parametrize(("n", "gain", "how_many"), [(2, 0.5, 1), (1, 8.0, 3)])
+def test_equilibria_of_two_populations(n, gain, how_many):
+    """All that scipy finds on the equations written out, with their eigenvalues by finite differences."""
+    nodes = {
+        "fast": bm.FitzHughNagumoStep.preset("classic", n),
+        "slow": bm.LinearStep(n, gamma=-0.1, method="heun"),
+    }
+    weights, tau = np.array([[0.7, 0.2], [0.3, 0.0]])[:n, :n], np.array([3.0, 6.0])[:n]
+    ways = dict(coupling="additive", self_connection=True)
+    there = bm.Projection(weights, coupled_var="V", source="fast", target="slow", k=0.1, synapse="nmda", **ways)
+    synapse = bm.AlphaSynapse(tau=tau * u.ms)
+    back = bm.Projection(np.eye(n), coupled_var="x", source="slow", target="fast", k=gain, synapse=synapse, **ways)
+
+    def rates(y):
+        V, w, x, r0, s0, r1, s1 = y.reshape(7, n)
+        return np.concatenate(
+            [V - V**3 / 3 - w + s1, (V + 0.7 - 0.8 * w) / 12.5, -0.1 * x + s0,
+             (0.1 * weights @ V - r0) / 2, (r0 - s0) / 100, (gain * x - r1) / tau, (r1 - s1) / tau]
+        )  # fmt: skip
+
+    expected: list = []
+    for start in np.random.default_rng(0).uniform(-3, 3, (100, 7 * n)):
+        got = root(rates, start, tol=1e-13)
+        if got.success and not any(np.allclose(got.x, other, atol=1e-6) for other in expected):
+            expected.append(got.x)
+    expected = sorted(expected, key=lambda y: tuple(y.round(9)))
+    found = bm.fixed_points(bm.Network(nodes, projections=[there, back]))
+    assert len(expected) == how_many
+    np.testing.assert_allclose(found.x, expected, atol=1e-6)
+    for values, y in zip(found.eigenvalues, expected, strict=True):
+        J = np.stack([(rates(y + d) - rates(y - d)) / 2e-6 for d in 1e-6 * np.eye(7 * n)], axis=1)
+        np.testing.assert_allclose(np.sort(values.real), np.sort(np.linalg.eigvals(J).real), atol=1e-6)
+
+
 def test_refusals():
     with pytest.raises(ValueError, match="`synapse` of Network must be one of 'alpha'.*Did you mean 'alpha'"):
         network("alfa")
@@ -129,8 +198,6 @@ def test_refusals():
     net = network("nmda")
     with pytest.raises(AttributeError, match="`synapse` of .* cannot be set"):
         net.synapse = "alpha"
-    with pytest.raises(ValueError, match="`model` of Drift must be without synapse filters"):
-        bm.Drift(net)
 
 
 def test_in_an_experiment_file(tmp_path):

@@ -22,6 +22,7 @@ from brainmass.analysis.equations import Equations, held_inputs
 from brainmass.dynamics.checks import check_input_shape, check_param_value
 from brainmass.dynamics.node import NeuralMassDynamics
 from brainmass.network.network import Network
+from brainmass.network.synapses import Synapse
 from brainmass.simulation.inventory import Template, inventory
 
 __all__ = ["Drift", "as_drift"]
@@ -51,7 +52,8 @@ class Drift:
     Attributes
     ----------
     names : tuple of str
-        The states, by name; with several populations `population.state`.
+        The states, by name; with several populations `population.state`; those of synapse filters by their path,
+        `projections.0.synapse.filtered`, in the unit of the port.
     units, shapes : dict
         Of each state.
     size : int
@@ -92,9 +94,6 @@ class Drift:
                 "Drift(brainmass.HopfStep(1))",
                 kind=TypeError,
             )
-        if isinstance(model, Network) and model._synapses():
-            rule = "must be without synapse filters, whose states are no part of a drift yet"
-            raise argument_error(Argument("model", "Drift"), rule)
         self.model = model
         self._template, self._found = Template(model), inventory(model)
         natural = self._template.natural(self._found.raw(), {})
@@ -106,15 +105,13 @@ class Drift:
 
     def _of_model(self) -> None:
         """What is known of the states."""
-        nodes = _nodes(self.model)
         self.units: dict[str, Any] = {}
         self.shapes: dict[str, tuple[int, ...]] = {}
         specs = {}
-        for prefix, node in nodes.items():
-            like = _initial(node, 0)
-            for name, spec in node._states.items():
-                self.units[prefix + name], self.shapes[prefix + name] = u.get_unit(like[name]), node.varshape
-                specs[prefix + name] = spec
+        for prefix, part in (_nodes(self.model) | _synapses(self.model)).items():
+            for name, value in _initial(part, 0).items():
+                self.units[prefix + name], self.shapes[prefix + name] = u.get_unit(value), u.math.shape(value)
+                specs[prefix + name] = part._states[name]
         self.names = tuple(self.units)
         ends = np.cumsum([0, *(int(np.prod(shape)) for shape in self.shapes.values())])
         self.slices = {name: slice(int(a), int(b)) for name, a, b in zip(self.names, ends, ends[1:], strict=False)}
@@ -210,7 +207,8 @@ class Drift:
     def starts(self, n: int, seed: int = 0) -> np.ndarray:
         """Initial states, drawn as a run draws them, shape (n, size)."""
         with double_precision(), jax.ensure_compile_time_eval():
-            drawn = [{p: _initial(node, seed + i) for p, node in _nodes(self.model).items()} for i in range(n)]
+            parts = _nodes(self.model) | _synapses(self.model)
+            drawn = [{p: _initial(part, seed + i) for p, part in parts.items()} for i in range(n)]
             flat = [self.pack({p + k: x for p, states in one.items() for k, x in states.items()}) for one in drawn]
             return np.stack([np.asarray(x) for x in flat])
 
@@ -325,7 +323,12 @@ def _nodes(model: Any) -> dict[str, NeuralMassDynamics]:
     return {f"{name}." * several: node for name, node in model.populations.items()}
 
 
-def _initial(node: NeuralMassDynamics, seed: int) -> dict[str, Any]:
+def _synapses(model: Any) -> dict[str, Synapse]:
+    """The synapse filters of a model, by the same."""
+    return {f"{path}.": synapse for path, synapse in model.synapses.items()} if isinstance(model, Network) else {}
+
+
+def _initial(node: NeuralMassDynamics | Synapse, seed: int) -> dict[str, Any]:
     """Initial values of one run, whatever batch the node has now."""
     batch, node._batch = node._batch, ()
     try:

@@ -68,6 +68,7 @@ class Equations:
         self.network = model if isinstance(model, Network) else None
         self.nodes: dict[str, NeuralMassDynamics] = model.populations if isinstance(model, Network) else {"": model}
         self.several = len(self.nodes) > 1
+        self.synapses = model.synapses if isinstance(model, Network) else {}
 
     def rates(
         self,
@@ -84,12 +85,17 @@ class Equations:
         values = self._by_node(states)
         added: list[Values] = [{} for _ in self.nodes]
         if self.network is not None:
-            added = [_times(coupling, ports) for ports in self.network.inputs_at_rest(values, arriving)]
+            filters = [{s: states[f"{path}.{s}"] for s in synapse._states} for path, synapse in self.synapses.items()]
+            added = self.network.inputs_at_rest([*values, *filters], arriving, coupling)
         rates = {}
-        for (name, node), present, network in zip(self.nodes.items(), values, added, strict=True):
+        for (name, node), present, network in zip(self.nodes.items(), values, added, strict=False):
             entering = self._entering(name, node, present, network, arriving.get(name), samples)
             motion = node._motion(tuple(present.values()), 0.0 * u.ms, *entering.values())
             rates |= {self._named(name, state): rate for state, rate in zip(node._states, motion, strict=True)}
+        for (path, synapse), brought in zip(self.synapses.items(), added[len(self.nodes) :], strict=True):
+            present = tuple(states[f"{path}.{state}"] for state in synapse._states)
+            motion = synapse._motion(present, 0.0 * u.ms, brought["arriving"])
+            rates |= {f"{path}.{state}": rate for state, rate in zip(synapse._states, motion, strict=True)}
         return rates
 
     def _entering(
@@ -160,7 +166,3 @@ class Equations:
 
     def _by_node(self, states: Values) -> list[dict[str, Any]]:
         return [{s: states[self._named(name, s)] for s in node._states} for name, node in self.nodes.items()]
-
-
-def _times(factor: Any, ports: Values) -> Values:
-    return ports if isinstance(factor, float) and factor == 1 else {port: factor * x for port, x in ports.items()}

@@ -164,14 +164,10 @@ def _step_of_regions(drift: Drift) -> Callable:
 
     def plain(x: Any, parameters: Any) -> Any:
         rates = functools.partial(drift, parameters=parameters, coupling=0.0)
-        f = rates(x)
-        columns = []
-        for k in range(max(regions.shape[1] for regions in entries)):
-            own = np.concatenate([regions[:, k] for regions in entries if k < regions.shape[1]])
-            columns.append(jax.jvp(rates, (x,), (jnp.zeros_like(x).at[own].set(1.0),))[1])
-        step = jnp.zeros_like(x)
+        f, step = rates(x), jnp.zeros_like(x)
         for regions in entries:
-            blocks = jnp.stack([c[regions] for c in columns[: regions.shape[1]]], axis=-1)
+            ones = (jnp.zeros_like(x).at[own].set(1.0) for own in regions.T)
+            blocks = jnp.stack([jax.jvp(rates, (x,), (one,))[1][regions] for one in ones], axis=-1)
             step = step.at[regions].set(jnp.linalg.solve(blocks, f[regions][..., None])[..., 0])
         step = jnp.where(jnp.isfinite(step), step, 0.0)
         return x - step, jnp.where(f == 0, 0.0, jnp.abs(step) / (1 + jnp.abs(x)))
@@ -180,7 +176,8 @@ def _step_of_regions(drift: Drift) -> Callable:
 
 
 def _entries_of_regions(drift: Drift) -> list[np.ndarray]:
-    """For each population, which entries of the flat state belong to each of its regions, shape (N, states)."""
+    """For each population and each synapse filter, which entries of the flat state belong to each of its regions,
+    shape (N, states)."""
     entries: dict[str, list[np.ndarray]] = {}
     for name, part in drift.slices.items():
         entries.setdefault(name.rpartition(".")[0], []).append(np.arange(part.start, part.stop))

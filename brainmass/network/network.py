@@ -250,8 +250,11 @@ class Network(Module):
             ends.append(getattr(self, name or self._names[0]))
         return ends[0], ends[1]
 
-    def _synapses(self) -> list[Synapse]:
-        return [projection.synapse for projection in self.projections if projection.synapse is not None]
+    @property
+    def synapses(self) -> dict[str, Synapse]:
+        """The synapse filters, by the path of their parameters."""
+        filters = {f"projections.{i}.synapse": projection.synapse for i, projection in enumerate(self.projections)}
+        return {path: synapse for path, synapse in filters.items() if synapse is not None}
 
     # --- states -----------------------------------------------------------------------------------------------------
     def set_time_step(self, dt: Any) -> None:
@@ -275,7 +278,7 @@ class Network(Module):
         """Back to the initial values, with the batch as it was."""
         for node in self.populations.values():
             node.reset_state()
-        for synapse in self._synapses():
+        for synapse in self.synapses.values():
             synapse.reset_state()
         if self.noise is not None:
             self.noise.reset_state()
@@ -294,7 +297,7 @@ class Network(Module):
         return self._summed(fields)
 
     def _summed(self, fields: list[Callable]) -> Callable[[list[dict[str, Any]], Any], list[dict[str, Any]]]:
-        nodes, synapses = list(self.populations.values()), self._synapses()
+        nodes, synapses = [*self.populations.values()], [*self.synapses.values()]
         ends = [[nodes.index(node) for node in self._ends(p)] for p in self.projections]
 
         def field(values: list[dict[str, Any]], fraction: Any) -> list[dict[str, Any]]:
@@ -325,7 +328,7 @@ class Network(Module):
             target, _, port = port.rpartition(".")
             target = target or self._names[0]
         # Nothing is sent: to look at the input must not move the past on.
-        moving = [*nodes.values(), *self._synapses()]
+        moving = [*nodes.values(), *self.synapses.values()]
         added = self._field(send=False)([thing.state_values() for thing in moving], 0.0)
         return added[list(nodes).index(target)][port or first.port]
 
@@ -334,14 +337,17 @@ class Network(Module):
         return self.inputs_at_rest([values])[0]
 
     def inputs_at_rest(
-        self, values: list[dict[str, Any]], arriving: Mapping[int, Any] = MappingProxyType({})
+        self, values: list[dict[str, Any]], arriving: Mapping[int, Any] = MappingProxyType({}), factor: Any = 1.0
     ) -> list[dict[str, Any]]:
-        """The same of each population. `arriving`: what the sources sent when it left, by number of the projection, of
-        shape (..., rows, width), where that was something else."""
+        """The same of each population, and of each synapse where `values` go on with the states of these.
+
+        `arriving`: what the sources sent when it left, by number of the projection, of shape (..., rows, width), where
+        that was something else. `factor`: of all that is sent.
+        """
 
         def field(i: int, projection: Projection) -> Callable:
             ends = self._ends(projection)
-            return lambda sending, receiving, _: projection.at_rest(ends, sending, receiving, arriving.get(i))
+            return lambda sending, receiving, _: factor * projection.at_rest(ends, sending, receiving, arriving.get(i))
 
         return self._summed([field(i, p) for i, p in enumerate(self.projections)])(values, 0.0)
 
@@ -355,7 +361,7 @@ class Network(Module):
         """Rates of change of the node's states under the coupling of this very state."""
         if len(self._names) > 1:
             raise TypeError("Network.derivative is that of one population; of several, ask each node.")
-        if self._synapses():
+        if self.synapses:
             raise TypeError(
                 "Network.derivative is that of a node's states alone, and here synapses have states as well."
             )
@@ -384,7 +390,7 @@ class Network(Module):
                 given[list(nodes).index(population)][port] = value
         if self.noise is not None:
             self._add_noise(given)
-        synapses = self._synapses()
+        synapses = self.synapses.values()
         advance([*nodes.values(), *synapses], [*given, *({} for _ in synapses)], self._field(send=True))
         results = {name: node._result() for name, node in nodes.items()}
         return next(iter(results.values())) if len(nodes) == 1 else results

@@ -72,15 +72,17 @@ class Synapse(WithRows):
     # --- states -----------------------------------------------------------------------------------------------------
     def init_state(self, batch_size: Any = None, *, rng: Any = None, **kwargs: Any) -> None:
         self._batch = batch_shape(self._owner, batch_size)
-        for name in self._states:
-            setattr(self, name, brainstate.HiddenState(self._zeros()))
+        for name, value in self._initial().items():
+            setattr(self, name, brainstate.HiddenState(value))
 
     def reset_state(self, *args: Any, **kwargs: Any) -> None:
-        for name in self._states:
-            getattr(self, name).value = self._zeros()
+        for name, value in self._initial().items():
+            getattr(self, name).value = value
 
-    def _zeros(self) -> Any:
-        return jnp.zeros((*(self._batch or ()), self._n_targets or 1), default_dtype())
+    def _initial(self, rng: Any = None) -> dict[str, Any]:
+        """Nothing has arrived."""
+        zeros = jnp.zeros((*(self._batch or ()), self._n_targets or 1), default_dtype())
+        return dict.fromkeys(self._states, zeros)
 
     def state_values(self) -> dict[str, Any]:
         """The present values of the states, by name."""
