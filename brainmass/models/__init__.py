@@ -3,6 +3,7 @@
 from brainmass.models.coombes_byrne.exc_inh import CoombesByrneExcInhStep
 from brainmass.models.coombes_byrne.step import CoombesByrneStep
 from brainmass.models.coombes_byrne.synapse import CoombesByrneSynapseStep
+from brainmass.models.costa.cortex import CostaCortexStep
 from brainmass.models.costa.thalamus import CostaThalamusStep
 from brainmass.models.dumont_gutkin.step import DumontGutkinStep
 from brainmass.models.dynamic_causal.erp_column import ERPColumnStep
@@ -52,6 +53,7 @@ __all__ = [
     "CoombesByrneExcInhStep",
     "CoombesByrneStep",
     "CoombesByrneSynapseStep",
+    "CostaCortexStep",
     "CostaThalamusStep",
     "DumontGutkinStep",
     "ERPColumnStep",

@@ -90,6 +90,12 @@ _SCENES: dict[str, dict[str, Any]] = {
         show="r",
         response=Response("eta", 1.0, 20.0, n=61, transient=50 * u.ms, duration=70 * u.ms),
     ),
+    "CostaCortexStep": dict(
+        preset="n3",
+        duration=6000 * u.ms,
+        show="V_p",
+        response=Response("g_KNa", 0.5, 3.0, n=31, transient=4000 * u.ms, duration=8000 * u.ms),
+    ),
     "CostaThalamusStep": dict(
         arguments=dict(g_LK=0.033, g_h=0.05),
         duration=6000 * u.ms,

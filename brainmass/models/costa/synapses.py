@@ -10,7 +10,7 @@ from braintools.init import Constant
 from brainmass.dynamics.declared import Declared
 from brainmass.dynamics.fields import Initializer, Par, nonnegative, param, positive, state
 
-__all__ = ["Synapses"]
+__all__ = ["Synapses", "rate_of", "second_order"]
 
 _STEEP = u.math.pi / 3**0.5
 
@@ -41,8 +41,7 @@ class Synapses(Declared):
 
     def firing_rate(self, V):
         """Rate in 1/ms of a population at the mean potential `V`."""
-        p = self.p
-        return p.Q_max * jax.nn.sigmoid(_STEEP * (V - p.theta) / p.sigma)
+        return rate_of(V, self.p.Q_max, self.p.theta, self.p.sigma)
 
     def ds_et(self, s_et, x_et):
         return x_et / u.ms
@@ -57,18 +56,24 @@ class Synapses(Declared):
         return x_gr / u.ms
 
     def dx_et(self, x_et, s_et, coupling):
-        return _second_order(self.p.gamma_e, self.p.N_tp * coupling, s_et, x_et)
+        return second_order(self.p.gamma_e, self.p.N_tp * coupling, s_et, x_et)
 
     def dx_gt(self, x_gt, s_gt, V_r):
-        return _second_order(self.p.gamma_g, self.p.N_tr * self.firing_rate(V_r), s_gt, x_gt)
+        return second_order(self.p.gamma_g, self.p.N_tr * self.firing_rate(V_r), s_gt, x_gt)
 
     def dx_er(self, x_er, s_er, V_t, coupling):
         p = self.p
-        return _second_order(p.gamma_e, p.N_rt * self.firing_rate(V_t) + p.N_rp * coupling, s_er, x_er)
+        return second_order(p.gamma_e, p.N_rt * self.firing_rate(V_t) + p.N_rp * coupling, s_er, x_er)
 
     def dx_gr(self, x_gr, s_gr, V_r):
-        return _second_order(self.p.gamma_g, self.p.N_rr * self.firing_rate(V_r), s_gr, x_gr)
+        return second_order(self.p.gamma_g, self.p.N_rr * self.firing_rate(V_r), s_gr, x_gr)
 
 
-def _second_order(gamma, drive, s, x):
+def rate_of(V, highest, threshold, spread):
+    """Rate of a population at the mean potential `V`, whose thresholds have this standard deviation."""
+    return highest * jax.nn.sigmoid(_STEEP * (V - threshold) / spread)
+
+
+def second_order(gamma, drive, s, x):
+    """The second derivative of a synapse's response `s`, whose first is `x`."""
     return (gamma**2 * (drive - s) - 2 * gamma * x) / u.ms
