@@ -141,6 +141,21 @@ def test_cycles_between_two_hopf_points_are_one_branch(jansen_rit):
     assert "ends in the Hopf point at E_inp = 315.696 Hz" in cycles.ends[1]
 
 
+def test_pictures_of_functions_of_the_states():
+    """Of a cycle of the normal form: its extremes are those of x, whatever the phase at which it begins."""
+    diagram = bm.continue_cycles(bm.continue_equilibria(bm.HopfStep(1), "a", (-0.1, 0.1)), n_intervals=10)
+
+    def twice(states):
+        return 2 * states["x"]
+
+    one, other = bm.viz.plot_bifurcations(diagram, "x"), bm.viz.plot_bifurcations(diagram, twice)
+    for a, b in zip(one.lines, other.lines, strict=True):
+        np.testing.assert_allclose(b.get_ydata(), 2 * np.asarray(a.get_ydata()), rtol=0.01, atol=1e-9)
+    assert other.get_ylabel() == "twice"
+    with pytest.raises(ValueError, match=r"`state`.*one number for each state.*gives shape \(.*, 2\)"):
+        bm.viz.plot_bifurcations(diagram, lambda states: jnp.concatenate([states["x"], states["y"]], -1))
+
+
 @pytest.mark.slow
 def test_period_doubling_of_roessler():
     """At the value found, a multiplier of the cycle that scipy integrates is -1."""

@@ -182,7 +182,7 @@ class _Walk:
     def _note(self, cycles: Cycles, y: np.ndarray, t: np.ndarray) -> None:
         low, high = cycles.extremes(y)
         self._largest = max(self._largest, self._size(cycles, y))
-        self.rows.append((y[-1], cycles.states(y)[0], cycles.multipliers(y), low, high, y[-2], t[-1]))
+        self.rows.append((y[-1], cycles.states(y), cycles.multipliers(y), low, high, y[-2], t[-1]))
 
     def _size(self, cycles: Cycles, y: np.ndarray) -> float:
         states = cycles.states(y)
@@ -219,7 +219,7 @@ class _Walk:
 
     def arrived(self) -> list[Special]:
         """The Hopf point in which the branch ends, if it does and the diagram has it."""
-        value, x = self.rows[-1][:2]
+        value, (x, *_) = self.rows[-1][:2]
         near = [
             (float(np.abs(np.append((p.x - x) / self.scale_x, (p.value - value) / self.system.scale[-1])).max()), p)
             for p in self._known
@@ -234,9 +234,11 @@ class _Walk:
         return [point]
 
     def branch(self) -> Branch:
-        values, x, multipliers, low, high, period, _ = (np.array(column) for column in zip(*self.rows, strict=True))
+        values, orbits, multipliers, low, high, period, _ = (
+            np.array(column) for column in zip(*self.rows, strict=True)
+        )
         born = f"is born in the Hopf point at {self.system.name} = {self.hopf.value:.6g}{self._unit}"
-        return Branch("cycles", values, x, multipliers, (born, self.over), low, high, period)
+        return Branch("cycles", values, orbits[:, 0], multipliers, (born, self.over), low, high, period, orbits)
 
 
 def _others(multipliers: np.ndarray) -> np.ndarray:

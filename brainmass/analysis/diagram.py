@@ -38,6 +38,8 @@ class Branch:
         Of cycles, the extremes of each state.
     period : array (k,) or None
         Of cycles, in ms.
+    orbits : array (k, m, n) or None
+        Of cycles, the flat states at m moments of one turn, closer together where they change fast.
     """
 
     kind: str
@@ -48,6 +50,7 @@ class Branch:
     low: np.ndarray | None = None
     high: np.ndarray | None = None
     period: np.ndarray | None = None
+    orbits: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.values)

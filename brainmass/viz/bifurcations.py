@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+import brainunit as u
 import numpy as np
 
 from brainmass._common.checks import instance, one_of
-from brainmass._common.messages import Argument
+from brainmass._common.messages import Argument, argument_error
+from brainmass._common.typing import ArrayLike
 from brainmass.analysis.diagram import Branch, Diagram
 from brainmass.analysis.two_parameters import BifurcationCurve
 from brainmass.viz.drawing import COLORS, axes_or_new, axis_label
@@ -33,27 +35,31 @@ _MARKS = {
 _EQUILIBRIA, _CYCLES = COLORS[0], COLORS[1]
 
 
-def plot_bifurcations(diagram: Diagram, state: str | None = None, *, ax: Axes | None = None) -> Axes:
+def plot_bifurcations(
+    diagram: Diagram,
+    state: str | Callable[[Mapping[str, Any]], ArrayLike] | None = None,
+    *,
+    ax: Axes | None = None,
+) -> Axes:
     """Draw a bifurcation diagram: stable solutions as lines, unstable ones dashed, cycles by their extremes.
 
     Parameters
     ----------
     diagram : Diagram
         Of `continue_equilibria`, or `continue_cycles`.
-    state : str, optional
-        Which entry of the state is drawn, one of `diagram.drift.labels`; by default the first.
+    state : str or function, optional
+        Which entry of the state is drawn, one of `diagram.drift.labels`, by default the first; or a function of the
+        states by name, each of shape (..., in_size), such as `lambda x: x["E"] - x["I"]`, or the mean over regions.
     ax : matplotlib Axes, optional
 
     Raises
     ------
     ValueError
-        If the state is not there.
+        If the state is not there, or the function gives more than one number for each state.
     """
     of = "plot_bifurcations"
     instance(Argument("diagram", of), diagram, Diagram, "a Diagram of continue_equilibria")
-    labels = diagram.drift.labels
-    state = one_of(Argument("state", of), labels[0] if state is None else state, labels)
-    entry = labels.index(state)
+    shown = _Shown(diagram, state)
     ax = axes_or_new(ax, of)
     said: set[str] = set()
     for branch in diagram.branches:
@@ -61,23 +67,23 @@ def plot_bifurcations(diagram: Diagram, state: str | None = None, *, ax: Axes | 
             part = slice(start, stop)
             color = _EQUILIBRIA if branch.kind == "equilibria" else _CYCLES
             label = f"{'stable' if stable else 'unstable'} {branch.kind}"
-            for values in _shown(branch, entry):
+            for values in shown.of(branch):
                 new = None if label in said else label
                 said.add(label)
                 ax.plot(branch.values[part], values[part], "-" if stable else "--", color=color, label=new)
     for point in diagram.special:
         branch = diagram.branches[point.branch]
-        height = [point.x[entry]]
+        height = [shown(point.x)]
         if branch.kind == "cycles":
             i = int(np.argmin(np.abs(branch.values - point.value) + np.abs(branch.period - point.period)))  # pyright: ignore[reportOperatorIssue]
-            height = [values[i] for values in _shown(branch, entry)]
+            height = [values[i] for values in shown.of(branch)]
         new = None if point.kind in said else point.kind
         said.add(point.kind)
         values = [point.value] * len(height)
         fill = "full" if branch.kind == "equilibria" else "none"
         ax.plot(values, height, _MARKS[point.kind], fillstyle=fill, color="#7F7F7F", linestyle="none", label=new)
     ax.set_xlabel(axis_label(diagram.name, _words(diagram.unit)))
-    ax.set_ylabel(axis_label(state, _words(diagram.drift.units[state.partition("[")[0]])))
+    ax.set_ylabel(axis_label(shown.name, _words(shown.unit)).strip())
     ax.legend(frameon=False)
     return ax
 
@@ -119,10 +125,45 @@ def _stretches(branch: Branch) -> Iterator[tuple[int, int, bool]]:
         yield int(start), min(int(stop) + 1, len(branch)), bool(stable[start])
 
 
-def _shown(branch: Branch, entry: int) -> list[np.ndarray]:
-    if branch.low is None or branch.high is None:
-        return [branch.x[:, entry]]
-    return [branch.low[:, entry], branch.high[:, entry]]
+class _Shown:
+    """What is drawn over the parameter: an entry of the state, or a function of it."""
+
+    def __init__(self, diagram: Diagram, state: Any):
+        self.drift, self.function = diagram.drift, state if callable(state) else None
+        labels = self.drift.labels
+        if self.function is None:
+            self.name = one_of(Argument("state", "plot_bifurcations"), labels[0] if state is None else state, labels)
+            self.unit, self.entry = self.drift.units[self.name.partition("[")[0]], labels.index(self.name)
+        else:
+            name = getattr(self.function, "__name__", "")
+            self.name, self.unit = (
+                name.replace("<lambda>", ""),
+                u.get_unit(self.function(self.drift.unpack(diagram.branches[0].x[0]))),
+            )
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        if self.function is None:
+            return x[..., self.entry]
+        values = np.asarray(u.Quantity(self.function(self.drift.unpack(x))).to_decimal(self.unit))
+        if values.shape == (*x.shape[:-1], 1):
+            values = values[..., 0]
+        if values.shape != x.shape[:-1]:
+            raise argument_error(
+                Argument("state", "plot_bifurcations"),
+                f"must give one number for each state, shape {x.shape[:-1]}",
+                f"gives shape {values.shape}",
+                'state=lambda x: x["E"].mean(axis=-1)',
+            )
+        return values
+
+    def of(self, branch: Branch) -> list[np.ndarray]:
+        """Of equilibria the values, of cycles the extremes."""
+        if branch.low is None or branch.high is None:
+            return [self(branch.x)]
+        if self.function is None:
+            return [self(branch.low), self(branch.high)]
+        turns = self(branch.orbits)
+        return [turns.min(axis=1), turns.max(axis=1)]
 
 
 def _words(unit: Any) -> str:
