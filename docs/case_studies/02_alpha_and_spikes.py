@@ -16,174 +16,42 @@
 #
 # $$\ddot I = B b\, C_4 S(C_3 M) - 2b \dot I - b^2 I$$
 #
-# The EEG is $y = E - I$. All that follows is in mV and seconds, in double precision, and with the paper's parameters,
-# which are the model's defaults.
+# The EEG is $y = E - I$. The paper's parameters are the model's defaults.
 
 # %%
 import brainunit as u
-import jax
-import jax.numpy as jnp
 import matplotlib.pyplot as plt
 import numpy as np
 from braintools.init import Constant
 
 import brainmass
 
-jax.config.update("jax_enable_x64", True)
 plt.rcParams["figure.constrained_layout.use"] = True
-BLUE, RED, GREEN = "#0072B2", "#D55E00", "#009E73"
-
-column = brainmass.JansenRitStep(1)
-A, B, a, b = 3.25, 22.0, 100.0, 50.0
-C1, C2, C3, C4 = 135.0, 108.0, 33.75, 33.75
-
-
-def S(v):
-    return column.S(v * u.mV).to_decimal(u.Hz)
-
+ORANGE, BLUE, GREEN = "#D55E00", "#0072B2", "#009E73"
 
 # %% [markdown]
-# ## Equilibria
+# ## Equilibria and cycles
 #
-# At rest each potential is a function of $y$, and so is the input at which the column rests there:
+# `continue_equilibria` follows what is at rest while the input changes, and finds where its stability changes. A real
+# eigenvalue changes its sign at a *fold*, where two equilibria meet, a pair of complex ones at a *Hopf* point, where
+# a rhythm begins. `continue_cycles` follows the rhythms, also those that are unstable and that no simulation shows.
 
 # %%
-y = np.linspace(-3, 10, 5001)
-M = A / a * S(y)
-I = B / b * C4 * S(C3 * M)  # noqa: E741
-E = y + I
-p = a / A * E - C2 * S(C1 * M)
+column = brainmass.JansenRitStep(1)
+diagram = brainmass.continue_equilibria(column, "E_inp", (-60 * u.Hz, 350 * u.Hz))
+diagram = brainmass.continue_cycles(diagram)
+print(diagram)
 
-# %% [markdown]
-# The Jacobian of the model's own equations, by automatic differentiation, says which of them are stable. A real
-# eigenvalue changes its sign at a *fold*, where two equilibria meet, and a pair of complex ones at a *Hopf* point,
-# where a rhythm begins.
-
-# %%
-UNITS = 3 * [u.mV] + 3 * [u.mV / u.second]
-
-
-def velocity(x, p):
-    state = tuple(value * unit for value, unit in zip(x, UNITS, strict=True))
-    rates = column.derivative(state, 0 * u.ms, 0 * u.mV, p * u.Hz, 0 * u.mV)
-    return jnp.stack(
-        [r.to_decimal(unit / u.second) for r, unit in zip(rates, UNITS, strict=True)]
-    )
-
-
-x = jnp.stack([M, E, I, 0 * M, 0 * M, 0 * M], axis=1)
-assert np.abs(jax.vmap(velocity)(x, p)).max() < 1e-9
-eigenvalues = np.linalg.eigvals(jax.jit(jax.vmap(jax.jacfwd(velocity)))(x, p))
-unstable = (eigenvalues.real > 0).sum(axis=1)
-
-
-def crossing(i):
-    return eigenvalues[i][np.abs(eigenvalues[i].real).argmin()]
-
-
-folds, hopfs = [], []
-for i in np.flatnonzero(np.diff(unstable)):
-    before, after = crossing(i), crossing(i + 1)
-    at = i + before.real / (before.real - after.real)
-    at_p, at_y = (np.interp(at, np.arange(len(y)), values) for values in (p, y))
-    if before.imag == 0:
-        folds.append((at_p, at_y))
-        print(f"fold at p = {at_p:.2f}")
-    else:
-        omega = abs(before.imag)
-        hopfs.append((at_p, at_y, omega))
-        print(f"Hopf at p = {at_p:.2f}, {omega / (2 * np.pi):.2f} Hz")
-
-published = [-12.15, 89.83, 315.70]
-assert np.allclose([at_p for at_p, *_ in hopfs], published, atol=0.01)
-assert np.allclose([at_p for at_p, _ in folds], [113.586, -41.301], atol=0.01)
+assert np.allclose(diagram.values("Hopf"), [-12.15, 89.83, 315.70], atol=0.01)
+assert np.allclose(diagram.values("fold"), [-41.301, 113.586], atol=0.001)
+assert np.allclose(diagram.values("fold of cycles"), 137.38, atol=0.01)
+equilibria, spikes, alpha = diagram.branches
 
 # %% [markdown]
 # The paper has the Hopf points at −12.15, 89.83 and 315.70, and a fold at 113.6. A
 # [continuation](https://github.com/pclus/auto-tutorial) of the same equations with AUTO has −12.148 for the first, and
 # 113.586 and −41.301 for the folds.
 #
-# ## Cycles
-#
-# A simulation shows stable cycles only. But in this model a population's synapses are a linear filter and its cells a
-# function of the present, so that a cycle of period $2\pi/\omega$ is one function $y$ that comes back to itself after a
-# walk round the loop, where a synapse multiplies the $k$th harmonic with $A a / (a + i k \omega)^2$. With $y$ at `n`
-# times this is one equation for each, `n` with the two unknowns $\omega$ and $p$ besides. Two more say where on the
-# cycle to start, and how far to go along the branch (*pseudo-arclength*, as in AUTO, so that it may turn back).
-# Newton's method does the rest.
-
-# %%
-n = 128
-harmonics = np.arange(n // 2 + 1)
-scale = np.concatenate([np.full(n, np.sqrt(n / 10)), [0.1, 5.0]])
-
-
-def synapse(rate, gain, speed, omega):
-    filtered = gain * speed / (speed + 1j * omega * harmonics) ** 2
-    return jnp.fft.irfft(filtered * jnp.fft.rfft(rate), n)
-
-
-def round_the_loop(y, omega, p):
-    M = synapse(S(y), A, a, omega)
-    E = synapse(p + C2 * S(C1 * M), A, a, omega)
-    return E - synapse(C4 * S(C3 * M), B, b, omega)
-
-
-def unpack(point):
-    point = point * scale
-    return point[:n], jnp.exp(point[n]), point[n + 1]
-
-
-@jax.jit
-def equations(point, guess, direction):
-    y, omega, p = unpack(point)
-    before, *_ = unpack(guess)
-    slope = jnp.fft.irfft(1j * harmonics * jnp.fft.rfft(before), n)
-    further = jnp.stack([slope @ (y - before) / n, direction @ (point - guess)])
-    return jnp.concatenate([y - round_the_loop(y, omega, p), further])
-
-
-jacobian = jax.jit(jax.jacfwd(equations))
-
-
-def branch(hopf, step, slowest=1.0, smallest=0.6):
-    """Cycles from a Hopf point on, each with p, frequency, lowest and highest y."""
-    at_p, at_y, omega = hopf
-    wave = np.cos(2 * np.pi * np.arange(n) / n)
-    ends = [[*(at_y + size * wave), np.log(omega), at_p] for size in (0, 0.05)]
-    last, guess = np.array(ends) / scale
-    found = [(at_p, omega / (2 * np.pi), at_y, at_y)]
-    while True:
-        direction = (guess - last) / np.linalg.norm(guess - last)
-        point = guess
-        for _ in range(6):
-            error = equations(point, guess, direction)
-            point = point - np.linalg.solve(jacobian(point, guess, direction), error)
-        assert np.abs(equations(point, guess, direction)).max() < 1e-8
-        shape, omega, at_p = unpack(point)
-        found.append((at_p, omega / (2 * np.pi), shape.min(), shape.max()))
-        shrunk = len(found) > 10 and np.ptp(shape) < smallest
-        if shrunk or found[-1][1] < slowest:
-            return np.array(found)
-        direction = point - last
-        last, guess = point, point + step * direction / np.linalg.norm(direction)
-
-
-from_first, alpha = branch(hopfs[0], 1.0), branch(hopfs[1], 1.0)
-turn = from_first[:, 0].argmax()
-unstable_cycles, spikes = from_first[: turn + 1], from_first[turn:]
-around = from_first[turn - 2 : turn + 3]
-parabola = np.polynomial.Polynomial.fit(around[:, 1], around[:, 0], 2)
-fold_of_cycles = parabola(parabola.deriv().roots()[0])
-print(f"fold of cycles at p = {fold_of_cycles:.2f}")
-for name, cycles in (("alpha", alpha), ("spikes", spikes)):
-    hertz, low, high = cycles[:, 1], *cycles[len(cycles) // 2, 2:]
-    print(
-        f"{name}: {hertz.min():.1f} to {hertz.max():.1f} Hz, half-way {low:.1f} to {high:.1f} mV"
-    )
-assert abs(fold_of_cycles - 137.38) < 0.01
-
-# %% [markdown]
 # The branch from the first Hopf point is unstable as far as 137.38, a fold of cycles (137.4 in the paper). There it
 # turns back as the spikes. Towards the fold of equilibria at 113.59 they come at ever longer intervals: the cycle is
 # about to run through the point where two equilibria will be.
@@ -195,10 +63,11 @@ assert abs(fold_of_cycles - 137.38) < 0.01
 
 # %%
 p_run = np.arange(-40.0, 341.0, 5.0)
-upper = y > folds[1][1]
-starts = [np.zeros((3, len(p_run)))]
-starts += [[np.interp(p_run, p[upper], values[upper]) for values in (M, E + 0.8, I)]]
-M0, E0, I0 = np.concatenate(starts, axis=1)
+turn = equilibria.values[:-1] > equilibria.values[1:]  # between the folds
+upper = slice(np.flatnonzero(turn)[-1] + 1, None)
+above = [np.interp(p_run, equilibria.values[upper], x[upper]) for x in equilibria.x.T]
+M0, E0, I0 = np.concatenate([np.zeros((3, len(p_run))), above[:3]], axis=1)
+E0[len(p_run) :] += 0.8
 columns = brainmass.JansenRitStep(
     2 * len(p_run),
     M_init=Constant(M0 * u.mV),
@@ -228,10 +97,11 @@ size = np.ptp(eeg, axis=0)
 spiking, rhythmic = size > 6, (size > 0.5) & (size < 6)
 seen = {}
 for name, cycles, where in (("alpha", alpha, rhythmic), ("spikes", spikes, spiking)):
-    cycles = cycles[cycles[:, 0].argsort()]
+    stable = np.flatnonzero(cycles.stable)
+    order = stable[cycles.values[stable].argsort()]
     at = [(p_run[j], frequency(eeg[:, start, j])) for start, j in np.argwhere(where)]
-    seen[name] = np.array(at)
-    off = seen[name][:, 1] - np.interp(seen[name][:, 0], cycles[:, 0], cycles[:, 1])
+    at_p, hertz = seen[name] = np.transpose(at)
+    off = hertz - np.interp(at_p, cycles.values[order], 1000 / cycles.period[order])
     print(
         f"{name}: {len(at)} columns, up to {np.abs(off).max():.3f} Hz off the theory,",
         f"by median {np.median(np.abs(off)):.4f} Hz",
@@ -242,25 +112,17 @@ for name, cycles, where in (("alpha", alpha, rhythmic), ("spikes", spikes, spiki
 figure, (left, middle, right) = plt.subplots(
     1, 3, figsize=(13, 4.4), width_ratios=(1.6, 1, 1)
 )
-left.plot(p, np.where(unstable == 0, y, np.nan), color="k", label="equilibria")
-left.plot(p, np.where(unstable > 0, y, np.nan), "--", color="0.6", label="unstable")
-for cycles, style, color, name in (
-    (alpha, "-", BLUE, "alpha"),
-    (spikes, "-", RED, "spikes"),
-    (unstable_cycles, "--", RED, "unstable"),
-):
-    at_p, hertz, low, high = cycles.T
-    left.plot(at_p, low, style, color=color, label=name)
-    left.plot(at_p, high, style, color=color)
-    middle.plot(at_p, hertz, style, color=color)
-left.plot(*np.array(folds).T, "kD", ms=6, label="folds")
-left.plot(*np.array(hopfs)[:, :2].T, "ks", ms=6, label="Hopf points")
+brainmass.viz.plot_bifurcations(diagram, lambda x: x["E"] - x["I"], ax=left)
+for cycles in (alpha, spikes):
+    for stable, style in ((cycles.stable, "-"), (~cycles.stable, "--")):
+        hertz = np.where(stable, 1000 / cycles.period, np.nan)
+        middle.plot(cycles.values, hertz, style, color=ORANGE)
 dots = dict(color=GREEN, ms=3.5, mfc="none", ls="none", mew=0.8)
 for start, marker, name in ((0, "o", "from silence"), (1, "x", "from above")):
     left.plot(p_run, eeg[..., start, :].min(axis=0), marker, **dots, label=name)
     left.plot(p_run, eeg[..., start, :].max(axis=0), marker, **dots)
 for pairs in seen.values():
-    middle.plot(*pairs.T, "o", **dots)
+    middle.plot(*pairs, "o", **dots)
 left.set(
     ylabel="EEG at rest, or its lowest and highest (mV)",
     ylim=(-2.5, 12.5),
@@ -271,7 +133,7 @@ middle.set(ylabel="frequency (Hz)", ylim=(0, 12), title="frequency of the cycles
 for ax in (left, middle):
     ax.set(xlabel="input p (pulses per second)", xlim=(-50, 340))
 column_120 = np.abs(p_run - 120).argmin()
-for start, color, name in ((0, RED, "from silence"), (1, BLUE, "from above")):
+for start, color, name in ((0, ORANGE, "from silence"), (1, BLUE, "from above")):
     shown = eeg[:2000, start, column_120]
     right.plot(np.arange(2000) / 1000, shown, color=color, label=name)
 right.set(

@@ -102,46 +102,36 @@ rates = swept["rate"].values.reshape(*shape, n).mean(axis=2)
 # %% [markdown]
 # ## Linear fluctuations
 #
-# Near a stable resting state with Jacobian $A$, white noise into the excitatory gating gives fluctuations whose
-# covariance $C$ solves $A C + C A^T + Q = 0$ (Deco et al. 2013), as if a recording never ended. The eigenvalue nearest
-# to zero says how slowly they fade. Eigenvectors give both.
-
+# Near a stable resting state white noise into the excitatory gating gives fluctuations whose covariance follows from
+# the Jacobian alone (Deco et al. 2013), as if a recording never ended: `linear_response` has their FC. The eigenvalue
+# nearest to zero says how slowly they fade ([linear noise](../linear_noise.md)).
 
 # %%
-def motion(x, G, J):
-    node = brainmass.WongWangExcInhStep(n, G=G, J_i=J)
-    S_e, S_i = x.reshape(2, n)
-    rates = node.derivative((S_e, S_i), 0 * u.ms, jnp.asarray(conn.weights) @ S_e)
-    return jnp.concatenate([rate.to_decimal(u.kHz) for rate in rates])
-
-
-motion, jacobian = jax.jit(motion), jax.jit(jax.jacfwd(motion))
-noise = np.diag(np.repeat([1.0, 0.0], n))
+drift = brainmass.Drift(brain(0.5))
 fine = np.arange(0.1, 1.31, 0.1)
 
 
+@jax.jit
 def linear(G, J, x):
-    """The resting state, fit of its FC, and time in s in which a fluctuation fades."""
-    while np.abs(motion(x, G, J)).max() > 1e-9:  # Newton's method
-        x = x - np.linalg.solve(jacobian(x, G, J), motion(x, G, J))
-    growth, V = np.linalg.eig(jacobian(x, G, J))
-    inverse = np.linalg.inv(V)
-    modes = inverse @ noise @ inverse.T / np.add.outer(growth, growth)
-    C = -(V @ modes @ V.T).real[:n, :n]
-    spread = np.sqrt(np.diag(C))
-    correlations = (C / np.outer(spread, spread))[pairs]
-    fit = np.corrcoef(correlations, empirical)[0, 1]
-    return x, fit, -1e-3 / growth.real.max()
+    """The resting state near `x`, the FC of its fluctuations and its Jacobian."""
+    values = {"G": G, "J_i": J}
+    response = brainmass.linear_response(drift, at=x, parameters=values)
+    return response.x, response.correlation(), drift.jacobian(response.x, values)
 
 
 endless, memory = {}, {}
 with jax.enable_x64(True):
-    fine_J = {"J = 1": np.ones((len(fine), n)), "balanced": inhibition(fine)}
+    fine_J = {
+        "J = 1": np.ones((len(fine), n)),
+        "balanced": np.asarray(inhibition(fine)),
+    }
     for name, rows in fine_J.items():
         x, found = np.repeat([0.165, 0.039], n), []
-        for G, row in zip(fine, np.asarray(rows), strict=True):
-            x, *numbers = linear(G, row, x)
-            found.append(numbers)
+        for G, row in zip(fine, rows, strict=True):
+            x, correlations, jacobian = linear(G, row, x)
+            r = np.corrcoef(np.asarray(correlations)[pairs], empirical)[0, 1]
+            # time in s in which a fluctuation fades
+            found.append((r, -1e-3 / np.linalg.eigvals(jacobian).real.max()))
         endless[name], memory[name] = np.array(found).T
 
 # %% [markdown]
