@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-PAGES = {"pictures"}
+PAGES = {"bifurcations", "pictures"}
 _BLOCK = re.compile(r"^```python\n(.*?)^```\n", flags=re.MULTILINE | re.DOTALL)
 
 
