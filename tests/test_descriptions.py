@@ -19,7 +19,7 @@ DESCRIPTIONS = sorted((HERE / "data" / "descriptions").glob("*.yaml"))
 NODES = [getattr(bm, info.name) for info in bm.list_models()]
 NODES = [cls for cls in NODES if issubclass(cls, bm.NeuralMassDynamics) and not is_abstract(cls)]
 # What they are beside equations.
-REFUSED = dict.fromkeys(("KuramotoNetwork", "RobinsonStep", "WilsonCowanDelayedStep"), "_motion")
+REFUSED = dict.fromkeys(("ALNStep", "KuramotoNetwork", "RobinsonStep", "WilsonCowanDelayedStep"), "_motion")
 
 
 def rates_of(cls, states, inputs, **params):

@@ -41,6 +41,8 @@ class Case:
 MPR, WC, LB = bm.MontbrioPazoRoxinStep, bm.WilsonCowanStep, bm.LarterBreakspearStep
 TWO_STATES = {"r": [0.02, 1500.0], "v": [0.02, 0.0]}
 PLANE = {"x": [0.1], "y": [0.0]}
+NEAR = {"E": [2.0], "I": [9.0], "W_e": [75.0]}
+ZERLAUT = [bm.ZerlautStep, bm.ZerlautSecondOrderStep]
 PRESETS = [
     # a quiet state of some Hz and an active one near 1000 Hz
     Case(MPR, "bistable", ["rest", "rest"], 100, TWO_STATES),
@@ -81,6 +83,7 @@ PRESETS = [
         for name in ("background", "sporadic_spikes", "slow_rhythm", "low_voltage_fast")
     ),
     Case(bm.LileyStep, "alpha", ["rest"], 1000, window=1.0),
+    *(Case(m, p, ["rest"], 300, NEAR, window=1.0) for m in ZERLAUT for p in m.presets),
 ]  # fmt: skip
 UNDELAYED = [m.name for m in bm.list_models() if m.name.startswith("WilsonCowan") and "Delayed" not in m.name]
 OF_WILSON_COWAN = [getattr(bm, name) for name in UNDELAYED]
@@ -203,7 +206,8 @@ def test_defaults_hold_up_to_the_largest_step(case):
 def test_every_preset_and_every_declared_step_is_tested():
     models = [getattr(bm, info.name) for info in bm.list_models()]
     of_presets = {(m, preset) for m in models for preset in getattr(m, "presets", {})}
-    delayed = {bm.WilsonCowanDelayedStep, bm.RobinsonStep}  # delays are not for scipy; they have tests of their own
+    # delays are not for scipy; they have tests of their own
+    delayed = {bm.WilsonCowanDelayedStep, bm.RobinsonStep, bm.ALNStep}
     assert {(m, preset) for m, preset in of_presets if m not in delayed} == {(c.model, c.preset) for c in PRESETS}
     declared = {m for m in models if getattr(m, "largest_step", None) is not None}
     elsewhere = {bm.KuramotoNetwork, *delayed}  # the first is a network
@@ -259,6 +263,14 @@ PUBLISHED = {
     (WC, "oscillatory"): dict(
         wEE=16, wIE=12, wEI=15, wII=3, a_E=1.3, theta_E=4.0, a_I=2.0, theta_I=3.7, rE_inp=1.25
     ),
+    **{
+        (m, preset): {**given, "external_input_ex_ex": drive, "external_input_in_ex": drive}
+        for m in ZERLAUT
+        for preset, drive, given in [
+            ("asynchronous", 2.5 * u.Hz, dict(Q_e=1.5 * u.nS, a_e=4 * u.nS, b_e=60 * u.pA, T=20 * u.ms)),
+            ("zerlaut_2018", 4 * u.Hz, dict(C_m=150 * u.pF, Q_e=1 * u.nS, a_e=0 * u.nS, b_e=0 * u.pA, T=5 * u.ms)),
+        ]
+    },
 }  # fmt: skip
 
 

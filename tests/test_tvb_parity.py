@@ -300,6 +300,28 @@ def zetterberg_jansen(p, y, c):
     return np.concatenate([found, [y[3] - y[5], y[7] - y[9]]])
 
 
+def zerlaut(model):
+    """TVB counts rates per ms. Its Ornstein-Uhlenbeck drift is an input here, its K_ext_i part of the drive."""
+    units = {"g_L": u.nS, "C_m": u.pF, "T": u.ms, "E_": u.mV, "b_": u.pA, "a_": u.nS, "Q_": u.nS, "tau_": u.ms}
+    units |= {"external_": u.kHz}
+
+    def derivative(p, y, c):
+        p = {**p, **{name: p["K_ext_i"] * p[name] for name in ("external_input_ex_in", "external_input_in_in")}}
+        given = {
+            name: value * next((unit for start, unit in units.items() if name.startswith(start)), u.UNITLESS)
+            for name, value in p.items()
+            if name not in ("tau_OU", "weight_noise", "K_ext_i")
+        }
+        of_ours = {"E": y[0] * u.kHz, "I": y[1] * u.kHz, "W_e": y[-3] * u.pA, "W_i": y[-2] * u.pA}
+        of_ours |= dict(zip(("C_ee", "C_ei", "C_ii"), y[2:5] * u.kHz**2, strict=True)) if len(y) == 8 else {}
+        d = of(model(y.shape[1], **given), (of_ours[name] for name in model._states), c[0] * u.kHz, 0 * u.Hz, 0 * u.Hz)
+        d = {name: x.to_decimal(u.get_unit(of_ours[name]) / u.ms) for name, x in zip(model._states, d, strict=True)}
+        names = ["E", "I", *(name for name in ("C_ee", "C_ei", "C_ii") if name in d), "W_e", "W_i"]
+        return np.stack([*(d[name] for name in names), 0 * y[0]])
+
+    return derivative
+
+
 MODELS = {
     "Generic2dOscillator": same_names(bm.Generic2dOscillatorStep),
     "WilsonCowan": wilson_cowan,
@@ -324,6 +346,8 @@ MODELS = {
     "EpileptorCodim3SlowMod": burster(bm.EpileptorCodim3SlowModStep),
     "Hopfield": hopfield,
     "ZetterbergJansen": zetterberg_jansen,
+    "ZerlautAdaptationFirstOrder": zerlaut(bm.ZerlautStep),
+    "ZerlautAdaptationSecondOrder": zerlaut(bm.ZerlautSecondOrderStep),
 }
 
 

@@ -94,6 +94,9 @@ class Drift:
                 "Drift(brainmass.HopfStep(1))",
                 kind=TypeError,
             )
+        if isinstance(model, Network) and any(node._source_needs_inputs for node in model.populations.values()):
+            rule = "must be of nodes that send what follows from their states; analyse one of these alone"
+            raise argument_error(Argument("model", "Drift"), rule)
         self.model = model
         self._template, self._found = Template(model), inventory(model)
         natural = self._template.natural(self._found.raw(), {})

@@ -112,10 +112,12 @@ class Equations:
         if self.network is not None and self.network.noise is not None:
             sample = samples.get(_OF_NETWORK, self.network.noise._mean())
             parts.append({self.network.projections[0].port: sample})
-        parts.append(node._own_at_rest(values, arriving))
-        for part in parts:
-            held = {port: x + node._read(port, part[port]) if port in part else x for port, x in held.items()}
-        return held
+        held = _added(node, held, *parts)
+        return _added(node, held, node._own_at_rest({**held, **values}, arriving))
+
+    def with_inputs(self, name: str, values: Values) -> dict[str, Any]:
+        """The states of a node, and what is held at its ports."""
+        return {**{port: self.inputs[self._named(name, port)] for port in self.nodes[name]._ports}, **values}
 
     def noises(self) -> dict[tuple[str, str], Noise]:
         """All noises, by the name of their node and their own."""
@@ -133,7 +135,7 @@ class Equations:
             sent[i] = projection._sent(self.nodes[source], values[source])
         for name, node in self.nodes.items():
             if node._own_delays() is not None:
-                sent[name] = node._sent_to_itself(values[name])
+                sent[name] = node._sent_to_itself(self.with_inputs(name, values[name]))
         return sent
 
     def delays(self) -> dict[Any, Any]:
@@ -166,3 +168,9 @@ class Equations:
 
     def _by_node(self, states: Values) -> list[dict[str, Any]]:
         return [{s: states[self._named(name, s)] for s in node._states} for name, node in self.nodes.items()]
+
+
+def _added(node: NeuralMassDynamics, held: dict[str, Any], *parts: Values) -> dict[str, Any]:
+    for part in parts:
+        held = {port: x + node._read(port, part[port]) if port in part else x for port, x in held.items()}
+    return held

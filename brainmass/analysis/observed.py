@@ -78,6 +78,7 @@ def _activity(drift: Drift, equations: Equations, of: Any) -> tuple[Callable[[An
         of = f"{first_name}.{of}" if equations.several else of
     population, _, own = str(of).rpartition(".")
     node = equations.nodes.get(population, first) if equations.several else first
+    owner = population if equations.several else first_name
     if own not in node._states and own not in node.sources or (population and population not in equations.nodes):
         raise argument_error(
             Argument("of", "linear_response"),
@@ -87,7 +88,8 @@ def _activity(drift: Drift, equations: Equations, of: Any) -> tuple[Callable[[An
 
     def activity(x: Any) -> Any:
         states = drift.unpack(x)
-        return node.source(own, {s: states[f"{population}.{s}" if equations.several else s] for s in node._states})
+        values = {s: states[f"{population}.{s}" if equations.several else s] for s in node._states}
+        return node.source(own, equations.with_inputs(owner, values))
 
     return activity, str(of)
 

@@ -154,7 +154,7 @@ class Reader:
         high = self._number(place, bounds.get("hi", np.inf), "hi")
         if not low < high:
             raise place.fault("must have a domain whose `lo` is below its `hi`", f"has {low:g} and {high:g}")
-        return _domain(low, high, bounds.get("open") == "lo")
+        return _domain(low, high, bounds.get("open", ""))
 
     # --- entries ----------------------------------------------------------------------------------------------------
     def _parameter(self, name: str, given: Table) -> Parameter:
@@ -363,15 +363,21 @@ def read_description(
     return Reader(data, Place(file, "The description"), with_units, time_unit).description()
 
 
-def _domain(low: float, high: float, is_open: bool) -> Domain:
+def _domain(low: float, high: float, ends: str) -> Domain:
+    """`ends` says which bounds are no values themselves: none, "lo" or "both"."""
+    is_open = ends in ("lo", "both")
     for known in (nonnegative, unit_interval, positive):
-        if known.bounds == (low, high) and (known is positive) == is_open:
+        if known.bounds == (low, high) and (known is positive) == is_open and ends != "both":
             return known
     contains: Callable[[np.ndarray], Any] = lambda x: np.isfinite(x) & (x >= low) & (x <= high)  # noqa: E731
     if is_open:
         contains = lambda x: np.isfinite(x) & (x > low) & (x <= high)  # noqa: E731
     text = f"between {low:g} and {high:g}" if np.isfinite(high) else f"{'>' if is_open else '>='} {low:g}"
     text = text if np.isfinite(low) else f"<= {high:g}"
+    if ends == "both":
+        closed = contains
+        contains = lambda x: closed(x) & (x < high)  # noqa: E731
+        text += ", and neither of them"
     below = (low - 1.0,) if np.isfinite(low) else ()
     above = (high + 1.0,) if np.isfinite(high) else ()
     return Domain(text, contains, (*below, *above, np.nan), (low, high))

@@ -140,7 +140,10 @@ def _domain(domain: Domain, enforce: str = "refuse") -> dict[str, Any]:
         return {}
     low, high = domain.bounds
     made = {"lo": low, "hi": high, "enforce": enforce}
-    return {"domain": made if domain.contains(np.asarray(low)) or not math.isfinite(low) else made | {"open": "lo"}}
+    if math.isfinite(low) and not domain.contains(np.asarray(low)):
+        is_open = math.isfinite(high) and not domain.contains(np.asarray(high))
+        made["open"] = "both" if is_open else "lo"
+    return {"domain": made}
 
 
 def _inputs(model: Model) -> dict[str, Any]:

@@ -87,6 +87,7 @@ class NeuralMassDynamics(Declared):
     presets: ClassVar[Mapping[str, Preset]] = {}
     largest_step: ClassVar[LargestStep | None] = None
     remembers: ClassVar[tuple[str, ...]] = ()
+    _source_needs_inputs: ClassVar[bool] = False  # states alone do not say what it sends
 
     _ports: ClassVar[tuple[str, ...]] = ()
     _adds: ClassVar[tuple[str, ...]] = ()
@@ -171,7 +172,10 @@ class NeuralMassDynamics(Declared):
 
     # --- what a network and an observer take from a node ----------------------------------------------------
     def source(self, name: str, values: Mapping[str, Numbers]) -> Numbers:
-        """What the node sends to others as `name`, a state or one of `sources`, made fit for the coupling port."""
+        """What the node sends to others as `name`, a state or one of `sources`, made fit for the coupling port.
+
+        Analyses add to the states among `values` what is held at the ports.
+        """
         return values[name]
 
     def convert_input(self, name: str, value: object) -> Any:
@@ -211,7 +215,10 @@ class NeuralMassDynamics(Declared):
         return None
 
     def _own_at_rest(self, values: Mapping[str, Numbers], arriving: Numbers = None) -> Mapping[str, object]:
-        """What `_own_field` adds where the states have long been these; `arriving`: where they were others before."""
+        """What `_own_field` adds where the states have long been these; `arriving`: where they were others before.
+
+        Beside the states, `values` has what enters the ports from elsewhere.
+        """
         return {}
 
     def _own_delays(self) -> tuple[object, object] | None:
@@ -219,7 +226,7 @@ class NeuralMassDynamics(Declared):
         return None
 
     def _sent_to_itself(self, values: Mapping[str, Numbers]) -> Any:
-        """What arrives after `_own_delays`, shape (batch..., number of sources)."""
+        """What arrives after `_own_delays`, shape (batch..., number of sources); `values` has what is held at ports."""
         raise NotImplementedError
 
     def _advance(self, given: Mapping[str, Pytree], field: Field | None = None) -> Pytree:

@@ -1,5 +1,8 @@
 """Models: the catalogue of neural masses and oscillators."""
 
+from brainmass.models.aln.fokker_planck import ExponentialNeuron
+from brainmass.models.aln.step import ALNStep
+from brainmass.models.aln.table import CascadeTable
 from brainmass.models.coombes_byrne.exc_inh import CoombesByrneExcInhStep
 from brainmass.models.coombes_byrne.step import CoombesByrneStep
 from brainmass.models.coombes_byrne.synapse import CoombesByrneSynapseStep
@@ -47,9 +50,14 @@ from brainmass.models.wong_wang.decision import WongWangStep
 from brainmass.models.wong_wang.exc_inh import WongWangExcInhStep
 from brainmass.models.wong_wang.plastic_inhibition import WongWangPlasticInhibitionStep
 from brainmass.models.wong_wang.reduced import ReducedWongWangStep
+from brainmass.models.zerlaut.second_order import ZerlautSecondOrderStep
+from brainmass.models.zerlaut.step import ZerlautStep
+from brainmass.models.zerlaut.transfer import EffectiveThreshold
 
 __all__ = [
+    "ALNStep",
     "CanonicalMicrocircuitStep",
+    "CascadeTable",
     "CoombesByrneExcInhStep",
     "CoombesByrneStep",
     "CoombesByrneSynapseStep",
@@ -57,11 +65,13 @@ __all__ = [
     "CostaThalamusStep",
     "DumontGutkinStep",
     "ERPColumnStep",
+    "EffectiveThreshold",
     "Epileptor2DStep",
     "EpileptorCodim3SlowModStep",
     "EpileptorCodim3Step",
     "EpileptorRestingStateStep",
     "EpileptorStep",
+    "ExponentialNeuron",
     "FitzHughNagumoStep",
     "Generic2dOscillatorStep",
     "HORNStep",
@@ -100,5 +110,7 @@ __all__ = [
     "WongWangPlasticInhibitionStep",
     "WongWangStep",
     "XY_Oscillator",
+    "ZerlautSecondOrderStep",
+    "ZerlautStep",
     "ZetterbergJansenStep",
 ]

@@ -39,7 +39,8 @@ class OwnPast(NeuralMassDynamics):
 
     def _arrived(self, past: History, values: Mapping[str, Any], fraction: Any) -> dict[str, Any]:
         """What arrives by port, at a stage with these values and this fraction of the step behind it."""
-        delays, source = self._own_delays()  # pyright: ignore[reportGeneralTypeIssues]
+        own: Any = self._own_delays()
+        delays, source = own
         sent = self._sent(values)[..., source]
         return dict(self._own_at_rest(values, past.before(sent, fraction, delays / self._step, source)))
 

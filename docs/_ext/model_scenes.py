@@ -64,6 +64,13 @@ def _pulse(amplitude: Any, onset: float, width: float) -> brainmass.Pulse:
 
 
 _SCENES: dict[str, dict[str, Any]] = {
+    "ALNStep": dict(
+        preset="slow_oscillation",
+        duration=3000 * u.ms,
+        dt=0.05 * u.ms,
+        show="rate_e",
+        response=Response("E_inp", -2.0, 1.0, u.mV / u.ms, n=61, transient=2000 * u.ms, duration=4000 * u.ms),
+    ),
     "CanonicalMicrocircuitStep": dict(
         inputs={"ss_inp": _pulse(100.0 * u.Hz, 20, 16)},
         duration=200 * u.ms,
@@ -241,6 +248,18 @@ _SCENES: dict[str, dict[str, Any]] = {
         duration=2000 * u.ms,
         show="lfp",
         response=Response("B", 1.0, 60.0, u.mV, n=101, transient=3000 * u.ms, duration=4000 * u.ms),
+    ),
+    "ZerlautStep": dict(
+        preset="asynchronous",
+        duration=1500 * u.ms,
+        show="E",
+        response=Response("coupling", 0.0, 10.0, u.Hz, n=41, transient=3000 * u.ms, duration=3200 * u.ms),
+    ),
+    "ZerlautSecondOrderStep": dict(
+        preset="zerlaut_2018",
+        duration=300 * u.ms,
+        show="E",
+        response=Response("coupling", 0.0, 10.0, u.Hz, n=41, transient=500 * u.ms, duration=600 * u.ms),
     ),
     "WilsonCowanStep": dict(
         preset="oscillatory",

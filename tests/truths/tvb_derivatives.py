@@ -44,6 +44,9 @@ STATES = {
     "EpileptorCodim3SlowMod": [(-1, 1), (-1, 1), (-0.5, 0.5), (0, 0.3), (0, 0.3)],
     "Hopfield": [(-1, 2), (0, 1)],
     "ZetterbergJansen": [(-1, 1), (-5, 5)] + [(-10, 10), (-5, 5)] * 4 + [(-10, 10)] * 2,
+    "ZerlautAdaptationFirstOrder": [(0, 0.05), (0, 0.05), (0, 100), (0, 10), (0, 0)],
+    # without covariances: by the rates TVB 2.10 has a thousandth of each derivative, of second ones a millionth
+    "ZerlautAdaptationSecondOrder": [(0, 0.05), (0, 0.05), (0, 0), (0, 0), (0, 0), (0, 100), (0, 10), (0, 0)],
 }
 # Parameters that stay as they are when the others are moved: brainmass has no counterpart or no use of them.
 FIXED = {
@@ -56,6 +59,9 @@ FIXED = {
     "EpileptorCodim3": ("N",),
     "EpileptorCodim3SlowMod": ("N",),
     "Hopfield": ("dynamic",),
+    # S_i has no effect in TVB's first order
+    "ZerlautAdaptationFirstOrder": ("tau_OU", "weight_noise", "S_i", "K_ext_i"),
+    "ZerlautAdaptationSecondOrder": ("tau_OU", "weight_noise", "K_ext_i"),
 }
 # The switches that are also tried the other way.
 SWITCHED = {
@@ -65,6 +71,8 @@ SWITCHED = {
     "EpileptorCodim3SlowMod": {"modification": np.array([False])},
     "Hopfield": {"dynamic": np.array([1])},
 }
+# What is a small rate, per ms: of coupling, and of parameters that are zero by default. Else 1.
+SMALL = {"ZerlautAdaptationFirstOrder": 0.01, "ZerlautAdaptationSecondOrder": 0.01}
 NO_PARAMETERS = {
     "gid",
     "variables_of_interest",
@@ -73,6 +81,8 @@ NO_PARAMETERS = {
     "state_variable_dfuns",
     "parameter_names",
     "coupling_terms",
+    "P_e",
+    "P_i",
 }
 
 
@@ -87,7 +97,10 @@ def moved(name, rng):
     for key, value in parameters(getattr(models, name)()).items():
         if key in FIXED.get(name, ()) or isinstance(value, bool):
             continue
-        given[key] = np.array([float(f"{value * rng.uniform(0.7, 1.3) if value else rng.uniform(0.1, 0.4):.3g}")])
+        number = value * rng.uniform(0.7, 1.3) if value else SMALL.get(name, 1) * rng.uniform(0.1, 0.4)
+        given[key] = np.array([float(f"{number:.3g}")])
+        if name in SMALL:  # numbers of neurons stay whole
+            given[key] = given[key].astype(type(value))
     return getattr(models, name)(**given)
 
 
@@ -99,8 +112,10 @@ def cases_of(name):
     for model in nodes:
         model.configure()
         y = np.array([np.round(rng.uniform(*span, N), 4) for span in STATES[name]])
+        # rates are positive
+        coupled, low = SMALL.get(name, 1), 0.0 if name in SMALL else -0.5
         for scale in 0.0, 1.0:
-            c = np.round(scale * rng.uniform(-0.5, 1.0, (len(model.cvar), N)), 4)
+            c = np.round(scale * coupled * rng.uniform(low, 1.0, (len(model.cvar), N)), 4)
             rates = model.dfun(y[..., None], c[..., None], local_coupling=0.0)
             yield {
                 "model": name,

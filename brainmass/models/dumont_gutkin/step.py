@@ -59,9 +59,9 @@ class DumontGutkinStep(NeuralMassDynamics, Synapses):
     tau_I: Par = param(default=10.0 * u.ms, doc="time constant of inhibitory neurons", domain=positive)
     eta_I: Par = param(default=-5.0, doc="mean excitability of inhibitory neurons")
     Delta_I: Par = param(default=1.0, doc="half-width of inhibitory neurons' excitabilities", domain=positive)
-    init_rE: Initializer = Constant(10.0 * u.Hz)
+    init_rE: Initializer = Constant(10.0 * u.Hz)  # pyright: ignore[reportArgumentType]
     init_vE: Initializer = Constant(0.0)
-    init_rI: Initializer = Constant(10.0 * u.Hz)
+    init_rI: Initializer = Constant(10.0 * u.Hz)  # pyright: ignore[reportArgumentType]
     init_vI: Initializer = Constant(0.0)
     noise_vE: Noise | None = None
     noise_vI: Noise | None = None

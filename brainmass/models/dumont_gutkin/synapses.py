@@ -21,10 +21,10 @@ class Synapses(Declared):
     wIE: Par = param(default=10.0, doc="weight from inhibitory to excitatory neurons")
     wII: Par = param(default=15.0, doc="weight from inhibitory to inhibitory neurons")
     Gamma: Par = param(default=5.0, doc="input from other regions into inhibitory neurons, as a multiple")
-    init_sEE: Initializer = Constant(0.0 * u.Hz)
-    init_sIE: Initializer = Constant(0.0 * u.Hz)
-    init_sEI: Initializer = Constant(0.0 * u.Hz)
-    init_sII: Initializer = Constant(0.0 * u.Hz)
+    init_sEE: Initializer = Constant(0.0 * u.Hz)  # pyright: ignore[reportArgumentType]
+    init_sIE: Initializer = Constant(0.0 * u.Hz)  # pyright: ignore[reportArgumentType]
+    init_sEI: Initializer = Constant(0.0 * u.Hz)  # pyright: ignore[reportArgumentType]
+    init_sII: Initializer = Constant(0.0 * u.Hz)  # pyright: ignore[reportArgumentType]
 
     sEE: HiddenState = state("synapse from excitatory to excitatory neurons", unit=u.Hz)
     sIE: HiddenState = state("synapse from inhibitory to excitatory neurons", unit=u.Hz)

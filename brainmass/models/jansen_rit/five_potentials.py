@@ -15,7 +15,7 @@ from brainmass.dynamics.noise import Noise
 __all__ = ["FivePotentials"]
 
 mV_per_ms: Any = u.mV / u.ms
-_AT_REST: Any = Constant(0.0 * u.mV)
+_AT_REST: Any = Constant(0.0 * u.mV)  # pyright: ignore[reportArgumentType]
 _STILL: Any = Constant(0.0 * mV_per_ms)
 
 

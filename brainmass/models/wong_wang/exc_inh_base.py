@@ -17,7 +17,7 @@ from brainmass.models.wong_wang.transfer import wong_wang_transfer
 
 __all__ = ["NO_CURRENT", "WongWangExcInhBase"]
 
-NO_CURRENT = 0.0 * u.nA
+NO_CURRENT: Any = 0.0 * u.nA
 
 
 class WongWangExcInhBase(NeuralMassDynamics):
