@@ -119,6 +119,12 @@ def same_names(model):
     return derivative
 
 
+def deco_balanced(p, y, c):
+    """TVB's M_i is the gain of both pools."""
+    gains = dict.fromkeys(("gain_e", "gain_i"), p["M_i"])
+    return same_names(bm.WongWangExcInhStep)({k: x for k, x in p.items() if k != "M_i"} | gains, y, c)
+
+
 def wilson_cowan(p, y, c):
     """c_xy of TVB is onto x from y. Its alpha, c, k are 1 and its theta 0 here; P and Q add to the inputs."""
     node = bm.WilsonCowanStep(
@@ -326,6 +332,7 @@ MODELS = {
     "Generic2dOscillator": same_names(bm.Generic2dOscillatorStep),
     "WilsonCowan": wilson_cowan,
     "ReducedWongWangExcInh": same_names(bm.WongWangExcInhStep),
+    "DecoBalancedExcInh": deco_balanced,
     "JansenRit": jansen_rit,
     "Epileptor": epileptor,
     "Kuramoto": kuramoto_node,

@@ -24,6 +24,7 @@ STATES = {
     "Generic2dOscillator": [(-2, 4), (-6, 6)],
     "WilsonCowan": [(0, 1), (0, 1)],
     "ReducedWongWangExcInh": [(0, 1), (0, 1)],
+    "DecoBalancedExcInh": [(0, 1), (0, 1)],
     "JansenRit": [(-1, 1), (-20, 20), (-20, 20), (-5, 5), (-5, 5), (-5, 5)],
     "Epileptor": [(-2, 1), (-20, 2), (-1, 5), (-2, 1), (0, 2), (-1, 1)],
     "Kuramoto": [(0, 2 * np.pi)],
