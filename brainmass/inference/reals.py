@@ -15,7 +15,7 @@ from brainmass.fitting.coordinate import Coordinate
 from brainmass.fitting.space import SearchSpace
 from brainmass.simulation.inventory import Values
 
-__all__ = ["Reals"]
+__all__ = ["Reals", "labels"]
 
 _DRAWS = 256  # of the prior, to tell where it is and how wide
 
@@ -109,7 +109,10 @@ class _Side:
         return jnp.sum(slope + np.log(self.scale))
 
     def names(self, path: str) -> list[str]:
-        if self.shape == ():
-            return [path]
-        places = np.ndindex(self.shape)
-        return [f"{path}[{', '.join(map(str, place))}]" for place in places] if math.prod(self.shape) > 1 else [path]
+        return labels(path, self.shape)
+
+
+def labels(path: str, shape: tuple[int, ...]) -> list[str]:
+    """A name for each number of a parameter, as `node.a[3]`."""
+    places = [f"{path}[{', '.join(map(str, place))}]" for place in np.ndindex(shape)]
+    return places if math.prod(shape) > 1 else [path]
