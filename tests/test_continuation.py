@@ -8,7 +8,7 @@ from brainstate import HiddenState
 from scipy.integrate import solve_ivp
 
 import brainmass as bm
-from brainmass.declare import Par, param, state
+from brainmass.declare import Par, nonnegative, param, state
 
 
 class Rossler(bm.NeuralMassDynamics):
@@ -37,6 +37,16 @@ class Cross(bm.NeuralMassDynamics):
 
     def dx(self, x, x_inp):
         return (self.p.a * x - x**3 + x_inp) / u.ms
+
+
+class Turn(bm.NeuralMassDynamics):
+    """r' = a + (r - 1)², with equilibria up to a = 0, one of which leaves the domain at a = -1."""
+
+    a: Par = param(default=1.0, doc="a")
+    r: HiddenState = state("r", start=lambda shape: jnp.ones(shape), port="r_inp", domain=nonnegative)
+
+    def dr(self, r, r_inp):
+        return (self.p.a + (r - 1) ** 2 + r_inp) / u.ms
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +101,22 @@ def test_one_branch_alone():
     assert [p.kind for p in diagram.special] == ["branch point"]
     (branch,) = diagram.branches
     np.testing.assert_allclose(branch.x, 0.0, atol=1e-9)
+
+
+def test_a_branch_that_leaves_the_domain_says_so():
+    """And the fold in the middle of the interval, where a search begins as well, does not make a second branch."""
+    diagram = bm.continue_equilibria(Turn(1), "a", (-2.0, 2.0))
+    (branch,) = diagram.branches
+    np.testing.assert_allclose(diagram.values("fold"), 0.0, atol=1e-9)
+    assert set(branch.ends) == {"leaves the domain of r", "leaves a = -2 to 2"}
+    assert branch.x.min() >= 0 and np.isfinite(branch.y).all() and np.isfinite(branch.eigenvalues).all()
+    # the domain ends at a = -1
+    np.testing.assert_allclose(branch.values[branch.x[:, 0].argmin()], -1.0, atol=1e-3)
+
+
+def test_without_equilibria():
+    with pytest.raises(ValueError, match="No equilibrium of Turn is found at a = 0.5, 1.25, 2: give `start`"):
+        bm.continue_equilibria(Turn(1), "a", (0.5, 2.0))
 
 
 def test_steps_do_not_depend_on_the_number_of_regions():
@@ -229,6 +255,16 @@ def test_outside_and_pictures(jansen_rit):
         (lambda m: bm.continue_equilibria(m, "V_inp", 1.0), r"`interval`.*\(low, high\)"),
         (lambda m: bm.continue_equilibria(m, "V_inp", (0.0, 1.0), longest_step=0), "`longest_step`"),
         (lambda m: bm.continue_equilibria(m, "alpha", (-1.0, 1.0)), "alpha.*> 0"),
+        (lambda m: bm.continue_equilibria(m, "alpha", (0.5, 1.0), {"V_inp": lambda t: 0.1}), "`V_inp` must be held"),
+        (lambda m: bm.continue_equilibria(m, "V_inp", (0.0, 1.0), {"V_inp": 0.5}), "`inputs`.*no effect on V_inp"),
+        (
+            lambda m: bm.continue_equilibria(m, "V_inp", (0.0, 1.0), parameters={"V_inp": 0.5}),
+            "`parameters`.*no effect on V_inp",
+        ),
+        (
+            lambda m: bm.continue_equilibria(m, "V_inp", (0.0, 1.0), start={"V": np.nan, "w": 0.0}),
+            "`start`.*not finite",
+        ),
         (lambda m: bm.continue_cycles(m), "`diagram`"),
     ],
 )

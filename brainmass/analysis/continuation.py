@@ -155,6 +155,11 @@ def continue_equilibria(
     drift = as_drift(model, inputs)
     name = drift.find(name)
     low, high = interval_of(drift, name, interval, "continue_equilibria")
+    for argument, given in ("inputs", inputs), ("parameters", parameters):
+        if isinstance(given, Mapping) and any(name == key or name.endswith(f".{key}") for key in given):
+            raise argument_error(
+                Argument(argument, "continue_equilibria"), f"has no effect on {name}, which goes through the interval"
+            )
     number(Argument("longest_step", "continue_equilibria"), longest_step, "> 0", lambda x: x > 0)
     whole(Argument("n_points", "continue_equilibria"), n_points)
     with double_precision():
@@ -215,7 +220,9 @@ class _Search:
         points = np.array([*back.points[:0:-1], *forth.points])
         tangents = np.array([*(-t for t in back.tangents[:0:-1]), *forth.tangents])
         steps = np.array([*back.steps[::-1], *forth.steps])
-        if len(points) < 2 or all(self._is_known(points[i]) for i in (0, len(points) // 2, -1)):
+        # the start itself may be a fold, where nothing tells whether it is known
+        looked_at = 0, len(back.points) // 2, len(points) - 1 - len(forth.points) // 2, -1
+        if len(points) < 2 or all(self._is_known(points[i]) for i in looked_at):
             return
         values = [self.system.eigenvalues(point) for point in points]
         most = max(map(len, values))

@@ -263,7 +263,7 @@ def _from_given(drift: Drift, parameters: Mapping[str, Any], start: Any) -> np.n
         raise argument_error(
             Argument("start", "fixed_points"),
             f"must be finite, of shape ({drift.size},) or (m, {drift.size}), or a mapping of states",
-            f"has shape {flat.shape}",
+            f"has shape {flat.shape}" if np.isfinite(flat).all() else "is not finite",
         )
     x = roots.from_starts(drift, flat, parameters)
     if not len(x):
