@@ -10,10 +10,12 @@ import brainstate
 import brainunit as u
 import jax
 import numpy as np
+from numpy.typing import NDArray
 
 __all__ = [
     "Array",
     "ArrayLike",
+    "Complex",
     "RunInputs",
     "Key",
     "Monitors",
@@ -40,6 +42,8 @@ Period = _Measured | int
 
 Array = jax.Array | np.ndarray | u.Quantity
 """Numbers, with a unit or without."""
+Complex: TypeAlias = NDArray[np.complexfloating[Any, Any]]
+"""Complex numbers, such as eigenvalues: numpy's plain `ndarray` has no real part for tools."""
 ArrayLike = Array | u.Unit | float | np.number | Sequence[Any]
 """What becomes an array: a number, a list of them, an array or a quantity."""
 Weights = ArrayLike

@@ -8,11 +8,13 @@ period and the parameter.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
+import jax
 import numpy as np
 import scipy.sparse
 from scipy.interpolate import BarycentricInterpolator
+
+from brainmass._common.typing import Complex
 
 __all__ = ["Cycles"]
 
@@ -50,8 +52,8 @@ class Cycles:
 
     def __init__(
         self,
-        rates: Callable[[Any, Any], Any],
-        slopes: Callable[[Any, Any], Any],
+        rates: Callable[[np.ndarray, float], jax.Array],
+        slopes: Callable[[np.ndarray, float], tuple[jax.Array, jax.Array]],
         mesh: np.ndarray,
         reference: np.ndarray,
         period: float,
@@ -116,7 +118,7 @@ class Cycles:
         rates = np.asarray(self._rates(at, p)).ravel()
         border = scipy.sparse.csr_matrix(np.column_stack([-rates, -period * of_p.ravel()]))
         last = scipy.sparse.csr_matrix(np.append(self._phase.ravel(), [0.0, 0.0])[None])
-        return scipy.sparse.vstack([scipy.sparse.hstack([main, border]), last], format="csr")
+        return scipy.sparse.csr_matrix(scipy.sparse.vstack([scipy.sparse.hstack([main, border]), last]))
 
     def _blocks(self, of_x: np.ndarray, period: float) -> np.ndarray:
         slopes = _SLOPE_AT_GAUSS[None] / self.widths[:, None, None]
@@ -132,7 +134,7 @@ class Cycles:
         return self._end(y, float(np.sqrt(np.mean(shape**2))), bool((shape * self._shape).sum() < 0))
 
     # --- what is read of a cycle --------------------------------------------------------------------------------------
-    def multipliers(self, y: np.ndarray) -> np.ndarray:
+    def multipliers(self, y: np.ndarray) -> Complex:
         """Floquet's, by falling size: what becomes of a small deviation in one turn. One of them is 1."""
         n, m = self.n, DEGREE
         at = self._at(_AT_GAUSS, self.states(y)).reshape(-1, n)
@@ -146,7 +148,7 @@ class Cycles:
         for part in through:
             q, r = np.linalg.qr(part @ q)
             whole = r @ whole
-        values = np.linalg.eigvals(q @ whole)
+        values: Complex = np.linalg.eigvals(q @ whole).astype(np.complex128)
         if n == 2:  # in the plane the other one follows from the mean divergence, without any rounding (Liouville)
             trace = np.trace(of_x, axis1=2, axis2=3)
             other = np.exp(y[-2] * np.einsum("i,g,ig->", self.widths, _WEIGHTS, trace))

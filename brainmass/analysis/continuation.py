@@ -13,8 +13,8 @@ import numpy as np
 from brainmass._common.checks import number, whole
 from brainmass._common.messages import Argument, argument_error, show
 from brainmass._common.precision import double_precision
-from brainmass._common.typing import ArrayLike
-from brainmass.analysis.curves import Curve, located, solved_at, tangent_at, traced
+from brainmass._common.typing import ArrayLike, Complex
+from brainmass.analysis.curves import Curve, Test, located, solved_at, tangent_at, traced
 from brainmass.analysis.delay_stability import characteristic_roots
 from brainmass.analysis.diagram import Branch, Diagram, Special
 from brainmass.analysis.drift import Drift, as_drift
@@ -37,14 +37,14 @@ class EquilibriumSystem:
         self.drift, self.name, self.low, self.high = drift, name, *interval
         held = {drift.find(key): value for key, value in parameters.items()}
 
-        def rates(x: Any, p: Any) -> Any:
+        def rates(x: jax.Array, p: jax.Array) -> jax.Array:
             return drift(x, held | {name: p})
 
         self.rates = jax.jit(rates)
         slopes = jax.jacfwd(rates, argnums=(0, 1))
         self._slopes = jax.jit(slopes)
         # at several states, for cycles; compiled once for all of them
-        self.of_many = tuple(jax.jit(jax.vmap(f, (0, None))) for f in (rates, slopes))
+        self.of_many = jax.jit(jax.vmap(rates, (0, None))), jax.jit(jax.vmap(slopes, (0, None)))
         self.derivatives = Derivatives(rates)
         self.held = held
         size = np.abs(drift.starts(8)).max(axis=0)
@@ -85,13 +85,13 @@ class EquilibriumSystem:
             return f"grows without end in {self.drift.labels[int(far.argmax())]} at {self.name} = {y[-1]:.6g}"
         return None
 
-    def eigenvalues(self, y: np.ndarray) -> np.ndarray:
+    def eigenvalues(self, y: np.ndarray) -> Complex:
         """By falling real part, per ms; with delays the rightmost characteristic roots."""
         if self.drift.delays.size:
             values = characteristic_roots(self.drift, y[:-1], parameters=self.held | {self.name: float(y[-1])})
         else:
-            values = np.linalg.eigvals(self.jacobian(y)[:, :-1])
-        return values[np.lexsort((-values.imag, -values.real))].astype(complex)
+            values = np.linalg.eigvals(self.jacobian(y)[:, :-1]).astype(np.complex128)
+        return values[np.lexsort((-values.imag, -values.real))]
 
 
 def continue_equilibria(
@@ -326,7 +326,7 @@ class _Search:
             length = float(np.linalg.norm((rest[0] - middle[0]) / self.system.scale))
             self._between(middle[0], t_middle, length, between, after, branch, depth + 1)
 
-    def _locate(self, kind: str, y: np.ndarray, t: np.ndarray, step: float, test: Any, branch: int) -> None:
+    def _locate(self, kind: str, y: np.ndarray, t: np.ndarray, step: float, test: Test, branch: int) -> None:
         found = located(self.system, y, t, step, test)
         if found is None:
             return
@@ -355,7 +355,7 @@ class _Search:
         return float(np.abs(apart).max()) < within
 
 
-def _growing(values: np.ndarray) -> int:
+def _growing(values: Complex) -> int:
     """How many deviations grow."""
     return int(np.sum(values.real > 0))
 

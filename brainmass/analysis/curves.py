@@ -19,7 +19,10 @@ from scipy.optimize import brentq
 
 Matrix: TypeAlias = np.ndarray | scipy.sparse.spmatrix
 
-__all__ = ["Curve", "System", "located", "solved_at", "tangent_at", "traced"]
+Test: TypeAlias = Callable[[np.ndarray, np.ndarray], float]
+"""A function of a point and its tangent, whose sign changes where something happens."""
+
+__all__ = ["Curve", "System", "Test", "located", "solved_at", "tangent_at", "traced"]
 
 _NEWTON = 8  # steps of the corrector
 _CONVERGED = 1e-9  # length of its last step, in the scale of the unknowns
@@ -35,8 +38,8 @@ class System(Protocol):
     a curve is over at `y`, or nothing.
     """
 
-    scale: np.ndarray
-
+    @property
+    def scale(self) -> np.ndarray: ...
     def residual(self, y: np.ndarray) -> np.ndarray: ...
     def jacobian(self, y: np.ndarray) -> Matrix: ...
     def end(self, y: np.ndarray) -> str | None: ...
@@ -50,6 +53,12 @@ class Curve:
     tangents: list[np.ndarray]
     steps: list[float]
     end: str = ""
+
+    def add(self, point: np.ndarray, tangent: np.ndarray, step: float) -> None:
+        """A point, with its tangent, one step on from the last."""
+        self.points.append(point)
+        self.tangents.append(tangent)
+        self.steps.append(step)
 
 
 def _solve(jacobian: Matrix, scale: np.ndarray, row: np.ndarray, right: np.ndarray) -> np.ndarray:
@@ -75,7 +84,7 @@ def _solve(jacobian: Matrix, scale: np.ndarray, row: np.ndarray, right: np.ndarr
     matrix, right = matrix / sizes[:, None], right / sizes
     if not np.isfinite(matrix).all():
         return np.full(len(right), np.nan)
-    *_, x, info = lapack.dgesv(matrix, right)
+    *_, x, info = lapack.dgesv(matrix, right)  # pyright: ignore[reportAttributeAccessIssue]
     return x if info == 0 else np.linalg.lstsq(matrix, right, rcond=1e-12)[0]
 
 
@@ -124,9 +133,9 @@ def traced(
                 continue
             curve.end = reason
             if reason.startswith("reaches"):
-                curve.points.append(y_new), curve.tangents.append(t_new), curve.steps.append(step)
+                curve.add(y_new, t_new, step)
             return curve
-        curve.points.append(y_new), curve.tangents.append(t_new), curve.steps.append(step)
+        curve.add(y_new, t_new, step)
         y, t = y_new, t_new
         if len(curve.points) > 4 and _is_passed(system, first, y, t, step):
             curve.end = "is closed"
@@ -154,7 +163,7 @@ def _is_passed(system: System, first: tuple, y: np.ndarray, t: np.ndarray, step:
 
 
 def located(
-    system: System, y: np.ndarray, t: np.ndarray, step: float, test: Callable[[np.ndarray, np.ndarray], float]
+    system: System, y: np.ndarray, t: np.ndarray, step: float, test: Test
 ) -> tuple[np.ndarray, np.ndarray] | None:
     """Where `test(point, tangent)` is zero, between `y` and the point one step on, at which it has another sign."""
 
@@ -165,7 +174,7 @@ def located(
         return found[0], tangent_at(system, found[0], t)
 
     try:
-        s = brentq(lambda s: test(*at(s)), 0.0, step, xtol=1e-13 * max(step, 1e-3), rtol=1e-13)
-        return at(float(s))
+        s = brentq(lambda s: test(*at(s)), 0.0, step, xtol=1e-13 * max(step, 1e-3), rtol=1e-13)  # pyright: ignore[reportArgumentType]
+        return at(float(s))  # pyright: ignore[reportArgumentType]
     except (ArithmeticError, ValueError):
         return None

@@ -13,7 +13,7 @@ from brainmass._common.messages import Argument, argument_error, show
 from brainmass._common.precision import double_precision
 from brainmass._common.typing import Time
 from brainmass.analysis.collocation import DEGREE, Cycles
-from brainmass.analysis.curves import located, solved_at, tangent_at, traced
+from brainmass.analysis.curves import Test, located, solved_at, tangent_at, traced
 from brainmass.analysis.diagram import Branch, Diagram, Special
 
 __all__ = ["continue_cycles"]
@@ -84,7 +84,7 @@ def continue_cycles(
         for point in starts:
             if any(point is other for other in ended):  # its cycles came from another one
                 continue
-            most = 100 * point.period if longest_period is None else _ms(longest_period)  # pyright: ignore[reportOptionalOperand]
+            most = 100 * point._known_period if longest_period is None else _ms(longest_period)
             walk = _Walk(diagram, point, n_intervals, longest_step, most, len(branches))
             if walk.go(n_points):
                 ended += walk.arrived()
@@ -93,11 +93,11 @@ def continue_cycles(
     return dataclasses.replace(diagram, branches=branches, special=sorted(special, key=lambda p: p.value))
 
 
-def _ms(time: Any) -> float:
+def _ms(time: Time) -> float:
     what = Argument("longest_period", "continue_cycles")
     if not u.get_unit(time).has_same_dim(u.ms):
         raise argument_error(what, "must be a time", f"is {show(time)}", "longest_period=5 * u.second")
-    return float(number(what, float(time.to_decimal(u.ms)), "> 0", lambda x: x > 0))
+    return float(number(what, float(u.Quantity(time).to_decimal(u.ms)), "> 0", lambda x: x > 0))
 
 
 class _Walk:
@@ -115,7 +115,7 @@ class _Walk:
         phases = (mesh[:-1, None] + np.diff(mesh)[:, None] * np.linspace(0, 1, DEGREE + 1)[:-1]).ravel()
         jacobian = self.system.jacobian(np.append(hopf.x, hopf.value))[:, :-1]
         values, vectors = np.linalg.eig(jacobian)
-        q = vectors[:, int(np.argmin(np.abs(values - 2j * np.pi / hopf.period)))]
+        q = vectors[:, int(np.argmin(np.abs(values - 2j * np.pi / hopf._known_period)))]
         shape = np.real(q * np.exp(2j * np.pi * phases)[:, None])
         # A state that is zero at rest, such as a rate of change, has no size there: it is that which the eigenvector
         # gives it beside the others.
@@ -124,12 +124,13 @@ class _Walk:
         self.scale_x = scale = np.maximum(scale, sizes / ratio)
         shape /= np.sqrt(np.mean((shape / scale) ** 2))
         self.mesh = mesh
-        self.first = np.append((hopf.x + _BIRTH * shape).ravel(), [hopf.period, hopf.value])
+        self.first = np.append((hopf.x + _BIRTH * shape).ravel(), [hopf._known_period, hopf.value])
         self.grown = np.append(shape.ravel(), [0.0, 0.0])
 
     def _cycles(self, y: np.ndarray, mesh: np.ndarray) -> Cycles:
         states = y[:-2].reshape(-1, len(self.hopf.x))
-        return Cycles(*self.system.of_many, mesh, states, y[-2], self.scale_x, self.system.scale[-1], self._why_it_ends)
+        rates, slopes = self.system.of_many
+        return Cycles(rates, slopes, mesh, states, y[-2], self.scale_x, self.system.scale[-1], self._why_it_ends)
 
     def _why_it_ends(self, y: np.ndarray, size: float, turned: bool) -> str | None:
         if y[-1] > self.system.high or y[-1] < self.system.low:
@@ -160,13 +161,15 @@ class _Walk:
                 self.over = curve.end
                 break
             step = min(self.longest, curve.steps[-1] * 1.4)
-            cycles, y, t = self._remeshed(cycles, curve.points[-1], curve.tangents[-1])
-            if y is None:
+            better = self._remeshed(cycles, curve.points[-1], curve.tangents[-1])
+            if better is None:
                 self.over = "no solution is found nearby"
+                break
+            cycles, y, t = better
         self.over = self.over or f"goes on: {n_points} points are reached"
         return True
 
-    def _remeshed(self, cycles: Cycles, y: np.ndarray, t: np.ndarray) -> tuple[Cycles, Any, Any]:
+    def _remeshed(self, cycles: Cycles, y: np.ndarray, t: np.ndarray) -> tuple[Cycles, np.ndarray, np.ndarray] | None:
         """The last cycle, and the direction on, on a better mesh, with that cycle as the reference of the phase."""
         mesh = cycles.better_mesh(y)
         self.scale_x = np.maximum(self.scale_x, cycles.states(y).std(axis=0))  # it has grown
@@ -177,7 +180,7 @@ class _Walk:
         like = ahead / new.scale
         like /= np.linalg.norm(like)
         found = solved_at(new, moved, like)
-        return (new, None, None) if found is None else (new, found[0], tangent_at(new, found[0], like))
+        return None if found is None else (new, found[0], tangent_at(new, found[0], like))
 
     def _note(self, cycles: Cycles, y: np.ndarray, t: np.ndarray) -> None:
         low, high = cycles.extremes(y)
@@ -204,7 +207,7 @@ class _Walk:
             k = min(_outside(one), _outside(other))
             self._locate("torus", cycles, y, t, step, lambda y, t: _beyond(cycles, y, k))
 
-    def _locate(self, kind: str, cycles: Cycles, y: np.ndarray, t: np.ndarray, step: float, test: Any) -> None:
+    def _locate(self, kind: str, cycles: Cycles, y: np.ndarray, t: np.ndarray, step: float, test: Test) -> None:
         if self._size(cycles, y) < 2 * _BIRTH:  # at birth the parameter turns: that is the Hopf point
             return
         found = located(cycles, y, t, step, test)

@@ -13,7 +13,7 @@ import numpy as np
 from brainmass._common.checks import is_traced, number, whole
 from brainmass._common.messages import Argument
 from brainmass._common.precision import double_precision
-from brainmass._common.typing import ArrayLike
+from brainmass._common.typing import ArrayLike, Complex
 from brainmass.analysis.drift import Drift, as_drift
 from brainmass.dynamics.node import NeuralMassDynamics
 from brainmass.network.network import Network
@@ -132,7 +132,7 @@ def characteristic_roots(
     parameters: Mapping[str, Any] = MappingProxyType({}),
     right_of: float | None = None,
     order: int | None = None,
-) -> np.ndarray:
+) -> Complex:
     r"""The rightmost characteristic roots of a model with delays at an equilibrium, per ms, by falling real part.
 
     The past over the longest delay is a polynomial through Chebyshev points, which turns the delayed system into an
@@ -178,13 +178,13 @@ def characteristic_roots(
         x = drift._checked(np.asarray(x, float))
         jacobian = delayed_jacobian(drift, x, parameters) if drift.delays.size else None
         if jacobian is None or not jacobian.F.size:  # what is delayed may have no effect here, as at a coupling of zero
-            found = np.linalg.eigvals(np.asarray(drift.jacobian(x, parameters)))
+            found = np.linalg.eigvals(np.asarray(drift.jacobian(x, parameters))).astype(np.complex128)
         else:
             found = rightmost(jacobian, right_of, order)
     return found[np.lexsort((-found.imag, -found.real))]
 
 
-def rightmost(jacobian: DelayedJacobian, right_of: float | None = None, order: int | None = None) -> np.ndarray:
+def rightmost(jacobian: DelayedJacobian, right_of: float | None = None, order: int | None = None) -> Complex:
     """Its characteristic roots, as `characteristic_roots` has them."""
     longest = float(jnp.max(jacobian.delays))
     guesses = _approximate(jacobian, longest, order)
@@ -193,7 +193,7 @@ def rightmost(jacobian: DelayedJacobian, right_of: float | None = None, order: i
     return _refined(jacobian, guesses, right_of)
 
 
-def _approximate(jacobian: DelayedJacobian, longest: float, order: int | None) -> np.ndarray:
+def _approximate(jacobian: DelayedJacobian, longest: float, order: int | None) -> Complex:
     """Eigenvalues of the system in which the past of what is sent is a polynomial."""
     m, n = jacobian.n_sources, jacobian.A.shape[0]
     order = order or int(np.clip((_LARGEST - n) // m, *_ORDERS))
@@ -209,7 +209,7 @@ def _approximate(jacobian: DelayedJacobian, longest: float, order: int | None) -
         whole_system[:n, n + (k - 1) * m : n + k * m] = blocks[k]
         whole_system[n + (k - 1) * m : n + k * m, :n] = D[k, 0] * S
     whole_system[n:, n:] = np.kron(D[1:, 1:], np.eye(m))
-    return np.linalg.eigvals(whole_system)
+    return np.linalg.eigvals(whole_system).astype(np.complex128)
 
 
 def chebyshev(order: int) -> tuple[np.ndarray, np.ndarray]:
@@ -233,7 +233,7 @@ def lagrange(points: np.ndarray, at: np.ndarray) -> np.ndarray:
     return np.where(hit.any(axis=0), hit.astype(float), values)
 
 
-def _refined(jacobian: DelayedJacobian, guesses: np.ndarray, right_of: float) -> np.ndarray:
+def _refined(jacobian: DelayedJacobian, guesses: Complex, right_of: float) -> Complex:
     """Roots of the characteristic equation from guesses, by Newton's method on (z - J(z)) v = 0."""
     guesses = guesses[np.argsort(-guesses.real)]
     wanted = guesses[guesses.real >= right_of - 0.1 * abs(right_of)]
@@ -252,7 +252,7 @@ def _refined(jacobian: DelayedJacobian, guesses: np.ndarray, right_of: float) ->
     return np.array([complex(z.real) for z in real] + [w for z in kept if z not in real for w in (z, z.conjugate())])
 
 
-def _is_new(z: complex, guess: complex, kept: list[complex], guesses: np.ndarray) -> bool:
+def _is_new(z: complex, guess: complex, kept: list[complex], guesses: Complex) -> bool:
     """Whether it was not found before; a root that several guesses are near is as often a root as there are those."""
     same = sum(abs(z - other) < 1e-8 * (1 + abs(z)) for other in kept)
     return same < (np.abs(guesses - z) < 1e-4 * (1 + abs(z))).sum() or same == 0
@@ -266,12 +266,13 @@ def _newton(parts: tuple[Any, ...], guesses: Any) -> tuple[Any, Any]:
 
     def refine(z: Any) -> tuple[Any, Any]:
         right = jnp.linalg.svd(z * eye - jacobian.at(z))[2]
-        v, c = right[-1].conj(), right[-1]
+        v, c, lengths = right[-1].conj(), right[-1], []
         for _ in range(8):
             M, dM = z * eye - jacobian.at(z), eye - jacobian.slope(z)
             bordered = jnp.block([[M, (dM @ v)[:, None]], [c[None, :], jnp.zeros((1, 1))]])
             step = jnp.linalg.solve(bordered, jnp.concatenate([M @ v, (c @ v - 1)[None]]))
             v, z = v - step[:-1], z - step[-1]
-        return z, jnp.abs(step[-1])
+            lengths.append(jnp.abs(step[-1]))
+        return z, lengths[-1]
 
     return jax.lax.map(refine, guesses)

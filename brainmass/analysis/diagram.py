@@ -11,6 +11,7 @@ import numpy as np
 from brainmass._common.display import page, table
 from brainmass._common.extras import import_io
 from brainmass._common.messages import named
+from brainmass._common.typing import Complex
 from brainmass.analysis.drift import Drift
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class Branch:
     kind: str
     values: np.ndarray
     x: np.ndarray
-    eigenvalues: np.ndarray
+    eigenvalues: Complex
     ends: tuple[str, str]
     low: np.ndarray | None = None
     high: np.ndarray | None = None
@@ -64,7 +65,7 @@ class Branch:
     def stable(self) -> np.ndarray:
         """Whether small deviations decay, shape (k,)."""
         if self.kind == "equilibria":
-            return ~(self.eigenvalues.real > 0).any(axis=1)
+            return ~np.any(self.eigenvalues.real > 0, axis=1)
         # one multiplier is 1, that along the cycle, up to the accuracy of the cycle
         sizes = np.sort(np.abs(self.eigenvalues), axis=1)
         return sizes[:, -1] < 1 + 1e-3 if sizes.shape[1] < 2 else (sizes[:, -1] < 1 + 1e-3) & (sizes[:, -2] < 1)
@@ -97,7 +98,7 @@ class Special:
     kind: str
     value: float
     x: np.ndarray
-    eigenvalues: np.ndarray
+    eigenvalues: Complex
     branch: int
     lyapunov: float | None = None
     period: float | None = None
@@ -109,6 +110,13 @@ class Special:
         if self.lyapunov is None:
             return ""
         return "supercritical" if self.lyapunov < 0 else "subcritical"
+
+    @property
+    def _known_period(self) -> float:
+        """The period, of a point that has one."""
+        if self.period is None:
+            raise ValueError(f"The {self.kind} at {self.value:g} has no period.")
+        return self.period
 
     @property
     def frequency(self) -> Any:

@@ -172,7 +172,7 @@ class Drift:
         model, _ = self._template.bind(values)
         return Equations(model, {name: _as(x, dtype) for name, x in inputs.items()})
 
-    def _checked(self, x: ArrayLike) -> Any:
+    def _checked(self, x: ArrayLike) -> jax.Array:
         x = jnp.asarray(x)
         x = x if jnp.issubdtype(x.dtype, jnp.floating) else x.astype(float)
         if x.shape[-1:] != (self.size,):

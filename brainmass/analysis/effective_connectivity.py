@@ -166,7 +166,7 @@ def _descended(loss: Any, gains: Any, n_steps: int, rate: float) -> tuple[Any, n
         if not np.isfinite(value):
             rate /= 2
             gains, state = best, optimiser.init(best)
-            state.hyperparams["learning_rate"] = jnp.asarray(rate)
+            state.hyperparams["learning_rate"] = jnp.asarray(rate)  # pyright: ignore[reportAttributeAccessIssue]
             continue
         losses.append(float(value))
         if value < lowest:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -83,7 +83,7 @@ class Equations:
         place of their means.
         """
         values = self._by_node(states)
-        added: list[Values] = [{} for _ in self.nodes]
+        added: Sequence[Values] = [{} for _ in self.nodes]
         if self.network is not None:
             filters = [{s: states[f"{path}.{s}"] for s in synapse._states} for path, synapse in self.synapses.items()]
             added = self.network.inputs_at_rest([*values, *filters], arriving, coupling)

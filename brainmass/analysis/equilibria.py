@@ -16,7 +16,7 @@ from brainmass._common.display import page, table
 from brainmass._common.extras import import_io
 from brainmass._common.messages import Argument, argument_error, counted
 from brainmass._common.precision import double_precision
-from brainmass._common.typing import ArrayLike
+from brainmass._common.typing import ArrayLike, Complex
 from brainmass.analysis import roots
 from brainmass.analysis.delay_stability import characteristic_roots
 from brainmass.analysis.drift import Drift, as_drift
@@ -55,7 +55,7 @@ class Equilibria:
     """
 
     x: np.ndarray
-    eigenvalues: np.ndarray
+    eigenvalues: Complex
     drift: Drift
     parameters: Mapping[str, Any]
     ends: tuple[str, ...] = ()
@@ -153,7 +153,7 @@ def _range(values: np.ndarray) -> str:
     return f"{values.min():.4g} to {values.max():.4g}"
 
 
-def _kind(eigenvalues: np.ndarray, delayed: bool) -> str:
+def _kind(eigenvalues: Complex, delayed: bool) -> str:
     values = eigenvalues[np.isfinite(eigenvalues)]
     scale = np.abs(values).max() or 1.0
     growing = values.real > _NEUTRAL * scale

@@ -185,7 +185,7 @@ def lyapunov_exponents(
     _check_rounding(found, tangents)
     xp = jnp if is_traced(found) else np
     rates = xp.asarray(found, float) / tangents.length
-    times = (left_out + 1 + np.arange(len(rates))) * tangents.length * u.ms
+    times = u.Quantity((left_out + 1 + np.arange(len(rates))) * tangents.length, unit=u.ms)
     return LyapunovExponents(rates.mean(axis=0), _standard_error(rates), rates, times)
 
 

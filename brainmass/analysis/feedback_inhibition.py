@@ -16,6 +16,7 @@ from brainmass._common.messages import Argument, argument_error, show
 from brainmass._common.precision import default_dtype
 from brainmass._common.random import as_key, fold
 from brainmass._common.times import milliseconds
+from brainmass._common.typing import Numbers
 from brainmass.analysis.drift import Drift
 from brainmass.forward.statistics import Mean
 from brainmass.models.wong_wang.exc_inh import WongWangExcInhStep
@@ -103,6 +104,7 @@ def feedback_inhibition(
     if duration is None:
         return inhibition
     _check_refinement(n_runs, n_iterations, tolerance)
+    off: Numbers = np.inf
     mean_rates = _MeanRates(model, inhibition, duration, transient, n_runs, dt)
     for i in range(n_iterations):
         ratio = jax.lax.stop_gradient(mean_rates(inhibition, fold(as_key(seed), i)) / rate)

@@ -230,7 +230,7 @@ class LinearResponse:
         return x if self._traced else np.asarray(x)
 
     def __repr__(self) -> str:
-        seen = f"{self.labels[0]} to {self.labels[-1]}" if len(self.labels) > 1 else self.labels[0]
+        seen = self.labels[0] + (f" to {self.labels[-1]}" if len(self.labels) > 1 else "")
         return f"LinearResponse of {type(self.drift.model).__name__}, seen by {len(self.labels)} ({seen})"
 
 

@@ -7,10 +7,11 @@ the drift along vectors come from JAX, exactly.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import jax
 import numpy as np
+
+from brainmass._common.typing import Array, Complex
 
 __all__ = ["Derivatives", "fold_coefficient", "lyapunov_coefficient"]
 
@@ -18,24 +19,24 @@ __all__ = ["Derivatives", "fold_coefficient", "lyapunov_coefficient"]
 class Derivatives:
     """Of a function of the state and a parameter: B(a, b) and C(a, b, c), for real vectors and for complex ones."""
 
-    def __init__(self, function: Callable[[Any, Any], Any]):
-        def along(f: Callable[[Any], Any], v: Any) -> Callable[[Any], Any]:
+    def __init__(self, function: Callable[[jax.Array, jax.Array], jax.Array]):
+        def along(f: Callable[[jax.Array], jax.Array], v: jax.Array) -> Callable[[jax.Array], jax.Array]:
             return lambda x: jax.jvp(f, (x,), (v,))[1]
 
-        def second(x: Any, p: Any, a: Any, b: Any) -> Any:
+        def second(x: jax.Array, p: jax.Array, a: jax.Array, b: jax.Array) -> jax.Array:
             return along(along(lambda x: function(x, p), a), b)(x)
 
-        def third(x: Any, p: Any, a: Any, b: Any, c: Any) -> Any:
+        def third(x: jax.Array, p: jax.Array, a: jax.Array, b: jax.Array, c: jax.Array) -> jax.Array:
             return along(along(along(lambda x: function(x, p), a), b), c)(x)
 
         self._second, self._third = jax.jit(second), jax.jit(third)
 
-    def second(self, x: Any, p: Any, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    def second(self, x: np.ndarray, p: Array | float, a: Complex, b: Complex) -> Complex:
         """B(a, b), linear in both, so that real and imaginary parts are worked out by themselves."""
         parts = [[np.asarray(self._second(x, p, v, w)) for w in (b.real, b.imag)] for v in (a.real, a.imag)]
         return parts[0][0] - parts[1][1] + 1j * (parts[0][1] + parts[1][0])
 
-    def third(self, x: Any, p: Any, q: np.ndarray) -> np.ndarray:
+    def third(self, x: np.ndarray, p: Array | float, q: Complex) -> Complex:
         """C(q, q, conj(q)): with q = a + ib it is C(aaa) + C(abb) + i (C(aab) + C(bbb))."""
         a, b = q.real, q.imag
         aaa, abb, aab, bbb = (
@@ -44,17 +45,17 @@ class Derivatives:
         return aaa + abb + 1j * (aab + bbb)
 
 
-def lyapunov_coefficient(of: Derivatives, x: np.ndarray, p: float, jacobian: np.ndarray) -> tuple[float, float]:
+def lyapunov_coefficient(of: Derivatives, x: np.ndarray, p: Array | float, jacobian: np.ndarray) -> tuple[float, float]:
     """The first Lyapunov coefficient at a Hopf point, per ms, and its angular frequency in rad/ms.
 
     Negative: a stable cycle is born (supercritical); positive: an unstable one (subcritical). Its size depends on how
     the eigenvector is scaled, here to length 1; its sign does not.
     """
-    values, right = np.linalg.eig(jacobian)
+    values, right = (x.astype(np.complex128) for x in np.linalg.eig(jacobian))
     upper = np.where(values.imag > 0, np.abs(values.real), np.inf)
     i = int(np.argmin(upper))
     omega, q = float(values[i].imag), right[:, i]
-    q = q / np.linalg.norm(q)
+    q: Complex = q / np.linalg.norm(q)
     others, left = np.linalg.eig(jacobian.T)
     w = left[:, int(np.argmin(np.abs(others + 1j * omega)))]
     w = w / np.conj(np.vdot(w, q))  # so that <w, q> = 1
@@ -65,7 +66,7 @@ def lyapunov_coefficient(of: Derivatives, x: np.ndarray, p: float, jacobian: np.
     return float(np.vdot(w, inner).real / (2 * omega)), omega
 
 
-def fold_coefficient(of: Derivatives, x: np.ndarray, p: Any, jacobian: np.ndarray) -> float:
+def fold_coefficient(of: Derivatives, x: np.ndarray, p: Array | float, jacobian: np.ndarray) -> float:
     """The quadratic coefficient at a fold; zero at a cusp. Vectors have length 1, and their signs go together."""
     left, _, right = np.linalg.svd(jacobian)
     v, w = right[-1], left[:, -1]

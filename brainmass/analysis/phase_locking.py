@@ -145,7 +145,8 @@ def _found(drift: Drift, parameters: Mapping[str, Any], n_starts: int, seed: int
     widest = np.abs(rates).max() * 1.5
     z = jnp.asarray(np.concatenate([rng.uniform(-widest, widest, (n_starts, 1)), x[:, 1:]], axis=1))
     advance = jax.jit(jax.vmap(step))
-    for _ in range(_N_STEPS):
+    z, length = advance(z)
+    for _ in range(_N_STEPS - 1):
         z, length = advance(z)
     kept: list[np.ndarray] = []
     for point in np.asarray(z)[np.asarray(length) < 1e-10]:

@@ -122,7 +122,8 @@ def _is_line(x: Any, f: np.ndarray, J: np.ndarray) -> bool:
 
 
 def _converged(plain: Callable, x: Any, low: Any, high: Any) -> np.ndarray:
-    for _ in range(_POLISH):
+    x, step = plain(x)
+    for _ in range(_POLISH - 1):
         x, step = plain(x)
     x, step = np.asarray(x), np.asarray(step)
     slack = 1e-9 * (1 + np.abs(x))

@@ -159,7 +159,7 @@ def sensitivity(
 
     end, found = followed(tangents.values)
     tangents.check(found, end)
-    times = np.arange(1, n + 1) * tangents.length * u.ms
+    times = u.Quantity(np.arange(1, n + 1) * tangents.length, unit=u.ms)
     return Sensitivity(times, np.asarray(found, float))
 
 

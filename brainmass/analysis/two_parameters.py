@@ -205,7 +205,7 @@ class _HopfPoints(_Curves):
 
     def _start(self, point: Special, now: float) -> tuple[np.ndarray, np.ndarray]:
         jacobian = self.of_x(np.concatenate([point.x, [point.value, now]]))
-        omega = 2 * np.pi / point.period  # pyright: ignore[reportOptionalOperand]
+        omega = 2 * np.pi / point._known_period
         plane = np.linalg.svd(jacobian @ jacobian + omega**2 * np.eye(self.n))[2][-2:]
         self._across = plane[0]
         first = np.concatenate([point.x, plane[1], [omega**2, point.value, now]])

@@ -13,6 +13,7 @@ import numpy as np
 from brainmass._common.checks import whole
 from brainmass._common.messages import suggestion
 from brainmass._common.reading.text import TextStyle
+from brainmass._common.typing import ArrayLike
 from brainmass.connectome import files
 from brainmass.connectome.checks import (
     argument_error,
@@ -478,7 +479,7 @@ class Edges(Regions):
     def _strengths(self) -> np.ndarray:
         return self.weight
 
-    def _divided(self, scale: Any) -> Self:
+    def _divided(self, scale: ArrayLike) -> Self:
         return dataclasses.replace(self, weight=self.weight / scale)
 
     def _into(self, values: np.ndarray) -> np.ndarray:

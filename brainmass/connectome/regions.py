@@ -13,7 +13,7 @@ import numpy as np
 from brainmass._common.checks import one_of
 from brainmass._common.display import folded, page, table
 from brainmass._common.messages import argument_error, counted
-from brainmass._common.typing import Array, Numbers
+from brainmass._common.typing import Array, ArrayLike, Numbers
 from brainmass.connectome.checks import (
     argument_of,
     checked_centres,
@@ -236,7 +236,7 @@ class Regions(abc.ABC):
         """The weights, in whatever shape they are kept."""
 
     @abc.abstractmethod
-    def _divided(self, scale: object) -> Self:
+    def _divided(self, scale: ArrayLike) -> Self:
         """The connectome with the weights divided by `scale`."""
 
     @abc.abstractmethod

@@ -140,18 +140,20 @@ class Blocks(brainstate.nn.Module):
         return jnp.sum(weight[..., None] * windows, axis=-3)
 
     # --- the two forms ----------------------------------------------------------------------------------------------
-    def _far(self, weights: Array) -> Numbers:
+    def _far(self, weights: jax.Array) -> jax.Array:
         """The weights of the longer delays, by place."""
         raise NotImplementedError
 
-    def _far_tables(self) -> dict[str, object]:
+    def _far_tables(self) -> dict[str, Array]:
         raise NotImplementedError
 
-    def _part(self, table: Numbers, turn: object, slot: object, past: Array, nothing: object) -> Numbers:
+    def _part(
+        self, table: dict[str, Numbers], turn: jax.Array, slot: jax.Array, past: jax.Array, nothing: jax.Array
+    ) -> jax.Array:
         """What comes over the connections whose turn it is. The next step is written at `slot` of the past."""
         raise NotImplementedError
 
-    def _places(self, table: Numbers, weights: Array, turn: object) -> tuple[Numbers, Numbers, Numbers]:
+    def _places(self, table: Numbers, weights: Numbers, turn: Numbers) -> tuple[Numbers, Numbers, Numbers]:
         """Source, delay and weight of these connections, shape (places, targets)."""
         raise NotImplementedError
 
@@ -177,7 +179,7 @@ class MatrixBlocks(Blocks):
 
     def _part(
         self, table: dict[str, Numbers], turn: jax.Array, slot: jax.Array, past: jax.Array, nothing: jax.Array
-    ) -> Array:
+    ) -> jax.Array:
         first = turn * self._rounds * self._at_once
 
         def row(j: Numbers) -> Numbers:
@@ -225,8 +227,8 @@ class ListBlocks(Blocks):
         return {"far_steps": self.far_steps.value, "far_source": self.far_source.value}
 
     def _part(
-        self, table: dict[str, Numbers], turn: jax.Array, slot: Array, past: jax.Array, nothing: jax.Array
-    ) -> Array:
+        self, table: dict[str, Numbers], turn: jax.Array, slot: jax.Array, past: jax.Array, nothing: jax.Array
+    ) -> jax.Array:
         n = len(table["far"]) // self.block
         first = turn * n
 

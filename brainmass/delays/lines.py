@@ -93,10 +93,10 @@ class Line:
         """
         raise NotImplementedError
 
-    def start(self, sent: Numbers, table: Numbers) -> None:
+    def start(self, sent: Numbers, table: Numbers, /) -> None:
         """Start from a past in which the regions have always sent this."""
 
-    def renew(self, table: Pytree) -> None:
+    def renew(self, table: Pytree, /) -> None:
         """Before a run that goes on, under weights that may be others: work out anew what was worked out ahead."""
 
     def arrivals(

@@ -79,7 +79,7 @@ class ColoredNoise(Noise):
     def _exponent(self) -> Any:
         return self.p.beta
 
-    def _initial(self, rng: brainstate.random.RandomState) -> dict[str, Any]:
+    def _initial(self, rng: brainstate.random.RandomState | None) -> dict[str, Numbers]:
         return {"past": self._drawn(rng, _SECTIONS + (self.high is not None))}
 
     def prepare(self) -> tuple:

@@ -232,7 +232,7 @@ class Declared(WithRows, brainstate.nn.Dynamics):
     """
 
     in_size: Any = required()
-    name: str | None = option(default=None)
+    name: str | None = option(default=None)  # pyright: ignore[reportIncompatibleMethodOverride]
 
     _first_rows = ("in_size",)
 

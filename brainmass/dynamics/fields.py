@@ -17,6 +17,7 @@ import numpy as np
 from brainstate.nn import Param
 
 from brainmass._common.checks import flag, instance
+from brainmass._common.messages import Argument
 
 __all__ = [
     "Domain",
@@ -230,7 +231,7 @@ def required(doc: str = "") -> Any:
 
 
 def option(
-    *, default: object, kw_only: bool = True, doc: str = "", check: Callable[[str, Any], Any] | None = None
+    *, default: object, kw_only: bool = True, doc: str = "", check: Callable[[Argument, Any], Any] | None = None
 ) -> Any:
     """Declare an argument that is neither parameter nor state.
 
@@ -246,7 +247,7 @@ def option(
     return dataclasses.field(default=default, kw_only=kw_only, metadata={k: x for k, x in facts.items() if x})
 
 
-def _check_of_kind(default: object) -> Callable[[str, Any], Any] | None:
+def _check_of_kind(default: object) -> Callable[[Argument, Any], Any] | None:
     """What a switch or a unit is asked."""
     if isinstance(default, bool):
         return flag

@@ -221,7 +221,7 @@ class NeuralMassDynamics(Declared):
         """
         return {}
 
-    def _own_delays(self) -> tuple[object, object] | None:
+    def _own_delays(self) -> tuple[Numbers, Numbers] | None:
         """Delays in ms of what a node sends to itself, one for each connection, and where each is from; None: none."""
         return None
 

@@ -224,7 +224,7 @@ class BrownianNoise(Noise):
 
     x: HiddenState = state("present value, less the mean", unit=None, start="init")
 
-    def _initial(self, rng: brainstate.random.RandomState) -> dict[str, Any]:
+    def _initial(self, rng: brainstate.random.RandomState | None) -> dict[str, Numbers]:
         return {"x": self._from(self.init, rng)}
 
     def update(self) -> Any:

@@ -19,7 +19,7 @@ from brainmass.dynamics.module import ClosedModule, ShowsConstructor, fixed
 __all__ = ["RegionalMap"]
 
 
-class RegionalMap(ShowsConstructor, ClosedModule, Param):
+class RegionalMap(ShowsConstructor, ClosedModule, Param):  # pyright: ignore[reportIncompatibleMethodOverride]
     r"""A parameter that follows cortical maps, :math:`p_i = T(T^{-1}(a) + \sum_k b_k\, m_{ki})`.
 
     It stands in the place of any parameter of a model. Trained are the coefficients, K + 1 of them: the first for the

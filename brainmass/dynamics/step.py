@@ -25,8 +25,9 @@ class Node(Protocol):
 
     _states: ClassVar[Mapping[str, Any]]
     remembers: ClassVar[tuple[str, ...]]
-    method: str
 
+    @property
+    def method(self) -> str: ...
     @property
     def _owner(self) -> str: ...
     def state_values(self) -> dict[str, Any]: ...

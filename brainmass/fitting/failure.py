@@ -30,7 +30,7 @@ class Failure(NamedTuple):
 
 def of_loss(problem: Problem, given: Given) -> Failure:
     """Run again what gave the loss, row by row, and watch the states at each step."""
-    probe = Probe()
+    probe, where = Probe(), ""
     rows = [None] if not isinstance(given.target, Rows) else given.target.which
     for i in rows:
         where = "" if i is None else f"Row {i}: "

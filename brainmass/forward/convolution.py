@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, ClassVar
 
+import brainstate
 import brainunit as u
 import jax
 import jax.numpy as jnp
@@ -17,6 +18,7 @@ from brainmass._common.checks import one_of
 from brainmass._common.messages import Argument, argument_error, show
 from brainmass._common.precision import default_dtype
 from brainmass._common.times import milliseconds, steps_of
+from brainmass._common.typing import Numbers, Time
 from brainmass.dynamics.checks import check_input_shape
 from brainmass.dynamics.declared import Declared
 from brainmass.dynamics.fields import Par, param, positive, real, state
@@ -158,7 +160,7 @@ class HRFBold(ShowsConstructor, ScaledDrive):
     every_argument = "downsample_period"
 
     @property
-    def every(self) -> Any:
+    def every(self) -> Time:  # pyright: ignore[reportIncompatibleVariableOverride]
         """The period of what it takes in, `downsample_period`."""
         return self.downsample_period
 
@@ -239,7 +241,7 @@ class HRFBold(ShowsConstructor, ScaledDrive):
         n, weights = math.ceil(self.length / self.stride), self.weights()
         return _padded(weights, n * self.stride).reshape(n, self.stride, *weights.shape[1:])
 
-    def _initial(self, rng: Any) -> dict[str, Any]:
+    def _initial(self, rng: brainstate.random.RandomState | None) -> dict[str, Numbers]:
         batch = self._batch or ()
         past = self._past((*batch, *self.varshape))[::-1]  # the latest row first
         table = self.prepare()

@@ -224,7 +224,7 @@ class LeadFieldModel(LinearObserver):
     def takes_key(self) -> bool:
         return self.noise_factor is not None
 
-    def _initial(self, rng: brainstate.random.RandomState) -> dict[str, Any]:
+    def _initial(self, rng: brainstate.random.RandomState | None) -> dict[str, Numbers]:
         return {**super()._initial(rng), "updates": jnp.zeros(self._batch or (), jnp.int32)}
 
     def update(self, nmm_obs_or_dipoles: Any) -> Numbers:  # pyright: ignore[reportIncompatibleMethodOverride]

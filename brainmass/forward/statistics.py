@@ -75,7 +75,7 @@ class Statistic(Observer):
     # stops at 2^24, and a sum of that many values no longer sees the next.
     _sums: ClassVar[tuple[str, ...]] = ()
 
-    def _initial(self, rng: brainstate.random.RandomState) -> dict[str, Array]:
+    def _initial(self, rng: brainstate.random.RandomState | None) -> dict[str, Array]:
         batch, shapes = self._batch or (), self._shapes()
         shapes |= {f"{name}_rest": shapes[name] for name in self._sums}
         zeros = {name: jnp.zeros((*batch, *shape), default_dtype()) for name, shape in shapes.items()}
@@ -114,7 +114,7 @@ class Statistic(Observer):
         self.count.value = self.count.value + 1
 
     @abstractmethod
-    def _enter(self, x: Array) -> None:
+    def _enter(self, x: jax.Array) -> None:
         """Take in a plain value, before it is counted."""
 
     def signal(self) -> Numbers:

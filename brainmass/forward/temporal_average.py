@@ -61,7 +61,7 @@ class LinearObserver(ShowsConstructor, Observer):
         """Shape of what is seen."""
         return self.varshape
 
-    def _initial(self, rng: brainstate.random.RandomState) -> dict[str, object]:
+    def _initial(self, rng: brainstate.random.RandomState | None) -> dict[str, Numbers]:
         zeros = u.math.zeros((*(self._batch or ()), *self.seen_shape), dtype=default_dtype())
         return {"seen": u.maybe_decimal(zeros * self.unit)}
 
@@ -134,7 +134,7 @@ class TemporalAverage(LinearObserver):
 
     # A run updates it exactly so often.
     @property
-    def every(self) -> Numbers:
+    def every(self) -> Time:  # pyright: ignore[reportIncompatibleVariableOverride]
         """The period over which activity is averaged."""
         return self.period
 

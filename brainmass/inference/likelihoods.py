@@ -14,7 +14,7 @@ from jax.scipy.stats import norm, t
 
 from brainmass._common.checks import flag, is_function
 from brainmass._common.messages import Argument, argument_error, show
-from brainmass._common.typing import Array
+from brainmass._common.typing import Array, Numbers
 from brainmass.dynamics.declared import WithRows
 from brainmass.dynamics.fields import Par, option, param, positive
 
@@ -51,7 +51,7 @@ class Likelihood(WithRows):
     )
 
     @abstractmethod
-    def pointwise(self, predicted: Array, observed: Array) -> Array:
+    def pointwise(self, predicted: Array, observed: Array) -> jax.Array:
         """The log density of each number that was observed."""
 
     @abstractmethod
@@ -69,7 +69,7 @@ class Likelihood(WithRows):
     def shape_of(self, key: str, value: Any) -> None:
         """That of a parameter is known when something is observed."""
 
-    def _as_numbers(self, x: Array, like: Array, name: str) -> Any:
+    def _as_numbers(self, x: Numbers, like: Array, name: str) -> jax.Array:
         """`x` in the unit of what is predicted; plain numbers are in it."""
         unit = u.get_unit(like)
         if u.get_unit(x).is_unitless and not isinstance(x, u.Quantity):
@@ -92,12 +92,12 @@ class Gaussian(Likelihood):
 
     _first_rows = ("sigma",)
 
-    def pointwise(self, predicted: Array, observed: Array) -> Array:
-        sigma = self._as_numbers(self.sigma.value(), predicted, "sigma")
+    def pointwise(self, predicted: Array, observed: Array) -> jax.Array:
+        sigma = self._as_numbers(self.p.sigma, predicted, "sigma")
         return norm.logpdf(_plain(observed, predicted), _plain(predicted, predicted), sigma)
 
     def draw(self, key: jax.Array, predicted: Array) -> Array:
-        sigma = self._as_numbers(self.sigma.value(), predicted, "sigma")
+        sigma = self._as_numbers(self.p.sigma, predicted, "sigma")
         return predicted + sigma * jax.random.normal(key, u.math.shape(predicted)) * u.get_unit(predicted)
 
 
@@ -113,17 +113,17 @@ class StudentT(Likelihood):
 
     _first_rows = ("sigma", "df")
 
-    def pointwise(self, predicted: Array, observed: Array) -> Array:
-        sigma = self._as_numbers(self.sigma.value(), predicted, "sigma")
-        return t.logpdf(_plain(observed, predicted), self.df.value(), _plain(predicted, predicted), sigma)
+    def pointwise(self, predicted: Array, observed: Array) -> jax.Array:
+        sigma = self._as_numbers(self.p.sigma, predicted, "sigma")
+        return t.logpdf(_plain(observed, predicted), self.p.df, _plain(predicted, predicted), sigma)
 
     def draw(self, key: jax.Array, predicted: Array) -> Array:
-        sigma = self._as_numbers(self.sigma.value(), predicted, "sigma")
-        errors = jax.random.t(key, self.df.value(), u.math.shape(predicted))
+        sigma = self._as_numbers(self.p.sigma, predicted, "sigma")
+        errors = jax.random.t(key, self.p.df, u.math.shape(predicted))
         return predicted + sigma * errors * u.get_unit(predicted)
 
 
-def _plain(x: Array, like: Array) -> Any:
+def _plain(x: Array, like: Array) -> jax.Array:
     """As numbers in the unit of the prediction."""
     return u.Quantity(x).to_decimal(u.get_unit(like)) if isinstance(x, u.Quantity) else jnp.asarray(x)
 

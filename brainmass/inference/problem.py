@@ -134,14 +134,17 @@ class Problem(Closed):
         run = dict(duration=duration, monitors=monitors, inputs=inputs, transient=transient, sample_every=sample_every)
         likelihoods = _as_mapping(likelihood)
         if predict is None:
-            predict, subject, hand = _recorded(simulator or Simulator(model), run, likelihoods)
+            runs = model if isinstance(model, Simulator) else Simulator(model)
+            predicting, subject, hand = _recorded(runs, run, likelihoods)
         else:
             _check_alone(run)
+            predicting = predict
             subject = Subject(model.model if isinstance(model, Simulator) else model)
             dt = None if simulator is None else simulator.dt
             hand = partial(_simulator_of, dt) if simulator is not None else (lambda subject: subject.model)
         self.simulator, self._key = simulator, as_key(seed)
-        self._fitted = Fitted(_Asked(subject, likelihoods), None, predict, None, hand=hand)
+        self._predicting = predicting
+        self._fitted = Fitted(_Asked(subject, likelihoods), None, predicting, None, hand=hand)
         self._described = described(search_space)
         self.observed = self._checked(likelihoods, observed)
         size = sum(side.size for side in self._found()[1].sides.values())
@@ -312,7 +315,7 @@ class Problem(Closed):
         with context.within(horizon=None), self._fitted.calling():
             copy, found = self._fitted.on({**values}, given.fixed, True)
             with self._fitted.owning(found):
-                recorded = call(self._fitted.predicting, given.key, self._fitted.hand(copy))
+                recorded = call(self._predicting, given.key, self._fitted.hand(copy))
         likelihoods = copy.likelihoods
         return likelihoods, {"": recorded} if set(likelihoods) == {""} else recorded
 

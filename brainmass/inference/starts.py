@@ -68,9 +68,9 @@ def _climb(density: Density, key: jax.Array, given: Any, n_steps: int) -> tuple[
         value, slope = value_and_grad(z, state=state)
         better = value < lowest
         seen, lowest = jnp.where(better, z, seen), jnp.where(better, value, lowest)
-        slope = jnp.where(jnp.isfinite(slope), slope, 0.0)
+        slope = jnp.where(jnp.isfinite(slope), slope, 0.0)  # pyright: ignore[reportArgumentType]
         change, state = optimizer.update(slope, state, z, value=value, grad=slope, value_fn=loss)
-        change = jnp.where(jnp.isfinite(change), change, 0.0)
+        change = jnp.where(jnp.isfinite(change), change, 0.0)  # pyright: ignore[reportArgumentType]
         return (optax.apply_updates(z, change), state, seen, lowest), None
 
     carry = starts[best], optimizer.init(starts[best]), starts[best], jnp.asarray(jnp.inf, starts.dtype)

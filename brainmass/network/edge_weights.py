@@ -19,7 +19,7 @@ from brainmass.dynamics.module import ClosedModule, ShowsConstructor, fixed
 __all__ = ["EdgeWeights"]
 
 
-class EdgeWeights(ShowsConstructor, ClosedModule, Param):
+class EdgeWeights(ShowsConstructor, ClosedModule, Param):  # pyright: ignore[reportIncompatibleMethodOverride]
     r"""Trainable weights of the edges that exist, :math:`w_{ij} e^{g_{ij}}`: zeros stay zero and no sign changes.
 
     Parameters

@@ -53,7 +53,7 @@ class _PostSum(Coupling):
     """Base of the kernels that need no targets."""
 
     # No row of theirs: to give targets to a kernel that would ignore them is then an unknown argument.
-    y: ClassVar[None] = None
+    y: ClassVar[None] = None  # pyright: ignore[reportIncompatibleVariableOverride]
 
 
 class AdditiveCoupling(_PostSum):

@@ -82,7 +82,7 @@ def _checked_weights(what: str, W: Numbers) -> Numbers:
     return W
 
 
-class LaplacianConnParam(ShowsConstructor, ClosedModule, Param):
+class LaplacianConnParam(ShowsConstructor, ClosedModule, Param):  # pyright: ignore[reportIncompatibleMethodOverride]
     r"""A trainable Laplacian: that of :math:`w_{ij} e^{g_{ij}}`, whose gains :math:`g` start from zero.
 
     Parameters

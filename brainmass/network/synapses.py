@@ -13,6 +13,7 @@ from braintools.init import Constant
 
 from brainmass._common.messages import Argument, argument_error, show, suggestion
 from brainmass._common.precision import default_dtype
+from brainmass._common.typing import Numbers
 from brainmass.dynamics.declaration import batch_shape
 from brainmass.dynamics.declared import WithRows
 from brainmass.dynamics.fields import Par, param, positive, state
@@ -36,10 +37,13 @@ class Synapse(WithRows):
 
     # What a step of time asks of whatever it steps.
     remembers: ClassVar[tuple[str, ...]] = ()
-    method: ClassVar[str] = ""
 
     _n_targets: int | None = None
     _batch: tuple[int, ...] | None = None
+
+    @property
+    def method(self) -> str:
+        return ""  # that of the network
 
     def shape_of(self, key: str, value: Any) -> tuple[int, ...] | None:
         return None if self._n_targets is None else (self._n_targets,)
@@ -98,8 +102,8 @@ class Synapse(WithRows):
     def _read(self, port: str, value: Any) -> Any:
         return value
 
-    def _motion(self, state: tuple, t: Any, arriving: Any) -> tuple:
-        (rising, filtered), (rise, decay) = state, self._times()
+    def _motion(self, state: tuple, t: Numbers, *inputs: Numbers) -> tuple:
+        (rising, filtered), (arriving,), (rise, decay) = state, inputs, self._times()
         return (arriving - rising) / rise, (rising - filtered) / decay
 
     def _settled(self, name: str, value: Any) -> Any:

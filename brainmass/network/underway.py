@@ -31,12 +31,6 @@ _ROOM = {False: 1, True: 2}  # how many times longer than at first delays may be
 class Underway(WithRows):
     """The delays of a projection: by the lengths of its connections and a conduction speed, or given as times."""
 
-    # an infinite speed is one without delays
-    speed: Par = param(
-        default=None, doc="conduction speed", domain=Domain("> 0", lambda x: x > 0, (0.0, -1.0)), unit=u.mm / u.ms
-    )
-    delay: Par = param(default=None, doc="conduction delay", domain=nonnegative, unit=u.ms)
-
     if TYPE_CHECKING:  # what a projection has
         coupling: Coupling
         delays: Any
@@ -48,6 +42,12 @@ class Underway(WithRows):
         _may_come: bool
         _distance: np.ndarray | None
         _arranged: Arranged
+
+    # an infinite speed is one without delays
+    speed: Par = param(
+        default=None, doc="conduction speed", domain=Domain("> 0", lambda x: x > 0, (0.0, -1.0)), unit=u.mm / u.ms
+    )
+    delay: Par = param(default=None, doc="conduction delay", domain=nonnegative, unit=u.ms)
 
     _steps_dt: float | None = None
 
@@ -109,7 +109,7 @@ class Underway(WithRows):
     def _delays(self) -> Any:
         """Conduction delays in ms, one per connection, in the layout of the weights."""
         if self.delay is not None:
-            return u.math.broadcast_to(self.delay.value().to_decimal(u.ms), self._exists.shape)
+            return u.math.broadcast_to(u.Quantity(self.delay.value()).to_decimal(u.ms), self._exists.shape)
         return self._lengths / self.speed.value().to_decimal(u.mm / u.ms)  # type: ignore[union-attr]
 
     def _in_steps(self) -> Any:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+from collections.abc import MutableSequence
 from types import ModuleType
 from typing import Any
 
@@ -94,7 +95,7 @@ class PublishedModule(ModuleType):
     def __init__(self, package: ModuleType, path: str):
         super().__init__(f"{package.__name__}.{path}", f"What version 0.1.1 has in brainmass.{path}.")
         self.__all__ = [name for name in PATHS[path] if not name.startswith("__")]
-        self.__path__: list[str] = []  # a package, for those that have parts
+        self.__path__: MutableSequence[str] = []  # a package, for those that have parts
         self._package, self._where = package, path
 
     def __getattr__(self, name: str) -> Any:

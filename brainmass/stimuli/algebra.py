@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import brainstate
 import brainunit as u
@@ -24,7 +24,13 @@ __all__ = ["Combined", "Drive"]
 class Drive(Module):
     """Something to put into an input port: a stimulus, or a sum or product of stimuli, noises and numbers."""
 
-    varshape: Any  # shape of the population
+    if TYPE_CHECKING:  # a stimulus has it as a module with a population
+
+        @property
+        def varshape(self) -> tuple[int, ...]:
+            """Shape of the population."""
+            ...
+
     draws: bool = False  # whether it draws random numbers
 
     @abstractmethod
@@ -109,8 +115,12 @@ class Combined(Drive):
         if len(set(sizes)) > 1:
             raise ValueError(f"Stimuli that are combined must have one `in_size`, but have {sizes[0]} and {sizes[1]}.")
         refuse_two_places(type(self).__name__, _noises_in("first", first) + _noises_in("second", second))
-        self.varshape = sizes[0]
+        self._varshape = sizes[0]
         self.first, self.second, self.operation = first, second, operation
+
+    @property
+    def varshape(self) -> tuple[int, ...]:
+        return self._varshape
 
     @property
     def draws(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]

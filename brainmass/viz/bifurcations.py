@@ -107,6 +107,8 @@ def plot_bifurcation_curves(curves: BifurcationCurve | Iterable[BifurcationCurve
         ax.plot(*curve.values.T, color=color, label=None if curve.kind in said else curve.kind)
         said.add(curve.kind)
         for point in curve.special:
+            if point.second is None:  # it is not in this plane
+                continue
             new = None if point.kind in said else point.kind
             said.add(point.kind)
             ax.plot(point.value, point.second, _MARKS[point.kind], color="#7F7F7F", linestyle="none", label=new)
@@ -162,6 +164,8 @@ class _Shown:
             return [self(branch.x)]
         if self.function is None:
             return [self(branch.low), self(branch.high)]
+        if branch.orbits is None:
+            return [self(branch.x)]
         turns = self(branch.orbits)
         return [turns.min(axis=1), turns.max(axis=1)]
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import brainunit as u
 from brainstate import HiddenState
 from braintools.init import Constant
@@ -14,9 +12,9 @@ from brainmass.dynamics.noise import Noise
 
 __all__ = ["FivePotentials"]
 
-mV_per_ms: Any = u.mV / u.ms
-_AT_REST: Any = Constant(0.0 * u.mV)  # pyright: ignore[reportArgumentType]
-_STILL: Any = Constant(0.0 * mV_per_ms)
+mV_per_ms: u.Unit = u.mV / u.ms  # pyright: ignore[reportAssignmentType]
+_AT_REST: Initializer = Constant(0.0 * u.mV)  # pyright: ignore[reportArgumentType]
+_STILL: Initializer = Constant(0.0 * mV_per_ms)  # pyright: ignore[reportArgumentType]
 
 
 class FivePotentials(Declared):

@@ -56,7 +56,7 @@ class StuartLandauStep(HopfStep):
 
     use_case = "amplitude and phase of weakly nonlinear oscillations"
 
-    beta: ClassVar[None] = None  # no parameter here
+    beta: ClassVar[None] = None  # no parameter here  # pyright: ignore[reportIncompatibleVariableOverride]
     init_y: Initializer = Uniform(0.0, 0.05)
 
     def _growth(self, x, y):

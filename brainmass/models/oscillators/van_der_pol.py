@@ -30,8 +30,8 @@ class VanDerPolStep(XY_Oscillator):
 
     mu: Par = param(default=1.0, doc="strength of the nonlinear damping", domain=positive)
 
-    def dx(self, x, y, inp):
+    def dx(self, x, y, inp):  # pyright: ignore[reportIncompatibleMethodOverride]
         return (self.p.mu * (x - x**3 / 3 - y) + inp) / u.ms
 
-    def dy(self, y, x, inp=0.0):
+    def dy(self, y, x, inp=0.0):  # pyright: ignore[reportIncompatibleMethodOverride]
         return (x / self.p.mu + inp) / u.ms

@@ -38,6 +38,6 @@ class Loop(OwnPast):
         if arriving is None:
             phi_e, Q_s = values["phi_e"], self.Q(values["V_s"])
         else:
-            arrived: Any = jnp.moveaxis(arriving, -2, 0).reshape(2, *u.math.shape(values["phi_e"])) * u.Hz
-            phi_e, Q_s = arrived
+            sent = jnp.moveaxis(arriving, -2, 0).reshape(2, *u.math.shape(values["phi_e"]))
+            phi_e, Q_s = u.Quantity(sent, unit=u.Hz)
         return {"e_inp": p.nu_es * Q_s, "r_inp": p.nu_re * phi_e, "s_inp": p.nu_se * phi_e}

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any
 
 import brainunit as u
 from brainstate import HiddenState
 from braintools.init import Constant
 
+from brainmass._common.typing import Numbers
 from brainmass.dynamics.fields import Initializer, Par, param, positive, state, unit_interval
 from brainmass.dynamics.node import NeuralMassDynamics
 from brainmass.dynamics.noise import Noise
@@ -17,7 +17,7 @@ from brainmass.models.wong_wang.transfer import wong_wang_transfer
 
 __all__ = ["NO_CURRENT", "WongWangExcInhBase"]
 
-NO_CURRENT: Any = 0.0 * u.nA
+NO_CURRENT: Numbers = 0.0 * u.nA
 
 
 class WongWangExcInhBase(NeuralMassDynamics):
@@ -64,19 +64,19 @@ class WongWangExcInhBase(NeuralMassDynamics):
     def dS_i(self, S_i, S_e, coupling, add=0.0, current_i=NO_CURRENT):
         return (-S_i / self.p.tau_i + self.p.gamma_i * self._rate_i(S_e, S_i, coupling, current_i) + add) / u.ms
 
-    def H_e(self, coupling: Any = None, current: Any = None) -> Any:
+    def H_e(self, coupling: Numbers = None, current: Numbers = None) -> Numbers:
         """Rate of the excitatory pool in Hz; network input and current as received in the last step, unless given."""
         received = self._received(coupling=coupling, current_e=current)
         return self._rate_e(self.S_e.value, self.S_i.value, self._inhibition(), *received)
 
-    def H_i(self, coupling: Any = None, current: Any = None) -> Any:
+    def H_i(self, coupling: Numbers = None, current: Numbers = None) -> Numbers:
         """Rate of the inhibitory pool in Hz; network input and current as received in the last step, unless given."""
         return self._rate_i(self.S_e.value, self.S_i.value, *self._received(coupling=coupling, current_i=current))
 
     @abstractmethod
-    def _inhibition(self) -> Any: ...
+    def _inhibition(self) -> Numbers: ...
 
-    def _received(self, **given: Any) -> list[Any]:
+    def _received(self, **given: Numbers) -> list[Numbers]:
         return [getattr(self, f"received_{p}").value if x is None else self._read(p, x) for p, x in given.items()]
 
     def _motion_e(self, S_e, S_i, J_i, coupling, current, add):

@@ -40,7 +40,7 @@ class WongWangPlasticInhibitionStep(WongWangExcInhBase):
 
     J_i: HiddenState = state("local feedback inhibition, nA", domain=nonnegative)
 
-    def dS_e(self, S_e, S_i, J_i, coupling, add=0.0, current_e=NO_CURRENT):
+    def dS_e(self, S_e, S_i, J_i, coupling, add=0.0, current_e=NO_CURRENT):  # pyright: ignore[reportIncompatibleMethodOverride]
         return self._motion_e(S_e, S_i, J_i, coupling, current_e, add)
 
     def dJ_i(self, J_i, S_e, S_i, coupling, current_e=NO_CURRENT, current_i=NO_CURRENT):
