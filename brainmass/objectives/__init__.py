@@ -12,6 +12,7 @@ from brainmass.objectives.combination import combine
 from brainmass.objectives.connectivity import fc_corr, fc_rmse, functional_connectivity
 from brainmass.objectives.connectivity_dynamics import fcd, fcd_ks, fcd_matrix, fcd_wasserstein
 from brainmass.objectives.distributions import fcd_distribution, ks_distance, wasserstein_1d
+from brainmass.objectives.filters import bandpass, filtered
 from brainmass.objectives.signals import cosine_sim, timeseries_rmse
 from brainmass.objectives.spectrum import power_spectral_density, psd_rmse
 from brainmass.objectives.synchrony import (
@@ -26,6 +27,7 @@ from brainmass.objectives.synchrony import (
 __all__ = [
     "Objective",
     "analytic_signal",
+    "bandpass",
     "combine",
     "cosine_sim",
     "fc_corr",
@@ -35,6 +37,7 @@ __all__ = [
     "fcd_ks",
     "fcd_matrix",
     "fcd_wasserstein",
+    "filtered",
     "functional_connectivity",
     "instantaneous_phase",
     "ks_distance",

@@ -22,6 +22,7 @@ Objective = Callable[[Any, Any], jax.Array]
 
 _MEANING = {
     "band": "lowest and highest frequency",
+    "bandpass": "lowest and highest frequency",
     "bw_method": "width of the smoothing kernel",
     "data": "time series",
     "epsilon": "smallest norm to divide by",
@@ -29,6 +30,7 @@ _MEANING = {
     "floor": "smallest density, relative to the mean density of the target",
     "midpoints": "where the density is evaluated",
     "n_diag": "first diagonal that counts",
+    "order": "of the filter",
     "p": "first density",
     "phases": "phases in radians",
     "prediction": "simulated signal",
@@ -36,6 +38,7 @@ _MEANING = {
     "sampling_period": "time between samples",
     "step_size": "samples from one window to the next",
     "target": "data to compare with",
+    "tr": "repetition time",
     "weighted_objectives": "pairs of weight and objective",
     "window_size": "samples in a window",
     "x": "time series",
@@ -215,9 +218,9 @@ def number(
     return checks.number(what(argument, of), value, must, holds, example=example)
 
 
-def whole(value: Numbers, argument: str, of: str, least: int, example: str) -> int:
+def whole(value: Numbers, argument: str, of: str, least: int, example: str, most: int = checks.MOST) -> int:
     """An integer, `least` or more."""
-    return checks.whole(what(argument, of), value, least, example=example)
+    return checks.whole(what(argument, of), value, least, most, example=example)
 
 
 def long_enough(x: jax.Array, samples: int, argument: str, of: str, reason: str, example: str) -> None:
@@ -227,19 +230,19 @@ def long_enough(x: jax.Array, samples: int, argument: str, of: str, reason: str,
         )
 
 
-def seconds(sampling_period: Numbers, of: str, example: str) -> float:
+def seconds(sampling_period: Numbers, of: str, example: str, argument: str = "sampling_period") -> float:
     sampling_period = checks.as_array(sampling_period)
     if not u.get_unit(sampling_period).has_same_dim(u.second):
-        raise argument_error(what("sampling_period", of), "must have unit of time", f"is {sampling_period}", example)
+        raise argument_error(what(argument, of), "must have unit of time", f"is {show(sampling_period)}", example)
     period = np.asarray(u.Quantity(sampling_period).to_decimal(u.second))
     if period.shape != () or not 0 < period < np.inf:
-        raise argument_error(what("sampling_period", of), "must be one time > 0", f"is {sampling_period}", example)
+        raise argument_error(what(argument, of), "must be one time > 0", f"is {show(sampling_period)}", example)
     return float(period)
 
 
 def in_band(band: object, frequencies: np.ndarray, of: str, example: str, remedy: str) -> np.ndarray:
     """Indices of the frequencies (Hz, from 0 up) that lie in a band, its ends included."""
-    low, high = _band_edges(band, of, example)
+    low, high = _band_edges(band, "band", of, example)
     slack = 1e-6 * frequencies[1]  # a bound meant to lie on a frequency includes it
     chosen = np.flatnonzero((frequencies >= low - slack) & (frequencies <= high + slack))
     if chosen.size == 0:
@@ -252,11 +255,22 @@ def in_band(band: object, frequencies: np.ndarray, of: str, example: str, remedy
     return chosen
 
 
-def _band_edges(band: Any, of: str, example: str) -> tuple[float, float]:
+def below_nyquist(band: object, period: float, argument: str, of: str, example: str) -> tuple[float, float]:
+    """The edges, in Hz, of a band that a filter at this sampling period can have."""
+    low, high = _band_edges(band, argument, of, example)
+    if not 0 < low < high < 0.5 / period:
+        rule = f"must lie above 0 and below half the sampling rate, {0.5 / period:g} Hz, and be wider than 0"
+        raise argument_error(what(argument, of), rule, f"is {low:g} to {high:g} Hz", example)
+    return low, high
+
+
+def _band_edges(band: Any, argument: str, of: str, example: str) -> tuple[float, float]:
     try:
         low, high = (float(u.Quantity(edge).to_decimal(u.Hz)) for edge in band)
     except (TypeError, ValueError, u.UnitMismatchError):
         low, high = np.nan, np.nan
     if not 0 <= low <= high:
-        raise argument_error(what("band", of), "must be two frequencies, the lower one first", f"is {band}", example)
+        raise argument_error(
+            what(argument, of), "must be two frequencies, the lower one first", f"is {show(band)}", example
+        )
     return low, high
