@@ -187,5 +187,8 @@ def test_connectomes_of_all_and_of_nobody(xcpd):
         read_bids(xcpd, connectomes={"01": one})
     with pytest.raises(ValueError, match="must hold connectomes"):
         read_bids(xcpd, connectomes=xcpd)  # functional connectivity is none
+    write_matrix(xcpd / "sub-01" / "ses-1" / "func", "sub-01_ses-1_task-rest_relmat.tsv", weights(0))
+    with pytest.raises(ValueError, match="must hold connectomes"):
+        read_connectivity(xcpd)  # what lies with functions is one, even if its name does not say it
     with pytest.raises(ValueError, match="'ses-1_task-rest' of '01' has 'MT'"):
         read_bids(xcpd, connectomes=Connectome(weights(0), labels=["V1", "V2", "M1"]))

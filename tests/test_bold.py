@@ -28,7 +28,11 @@ def test_cleaned_as_by_nilearn():
     bold = from_bold(x, TR, bandpass=BAND, confounds=confounds)
     expected = nilearn.signal.clean(x, standardize=None, confounds=confounds, low_pass=0.1, high_pass=0.01, t_r=0.72)
     np.testing.assert_array_equal(bold.signal, expected)
-    assert bold.band == (0.01, 0.1) and bold.repetition_time == TR and "0.01 to 0.1 Hz" in repr(bold)
+    assert (
+        bold.band == (0.01, 0.1)
+        and bold.repetition_time == TR
+        and "300 samples of 0.72 s, 4 regions, 0.01 to 0.1 Hz" in repr(bold)
+    )
 
 
 def test_the_filter_of_simulated_signals_is_that_of_data():

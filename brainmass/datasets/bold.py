@@ -99,7 +99,8 @@ class Bold:
     def __repr__(self) -> str:
         samples, regions = self.signal.shape
         band = "not filtered" if self.band is None else f"{self.band[0]:g} to {self.band[1]:g} Hz"
-        return f"Bold({samples} samples of {self.repetition_time}, {regions} regions, {band})"
+        period = self.repetition_time.to_decimal(u.second)
+        return f"Bold({samples} samples of {period:g} s, {regions} regions, {band})"
 
 
 def from_bold(
