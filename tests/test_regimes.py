@@ -98,6 +98,8 @@ DEFAULTS = [
     Case(bm.CostaThalamusStep, None, ["cycle"], 600, window=0.5),
     Case(bm.ThresholdLinearStep, None, ["rest"], 100, inputs={"E_inp": 100.0, "I_inp": 50.0}, window=1.0),
     Case(bm.LinearStep, None, ["rest"], 3, inputs={"x_inp": 1.0}, window=1.0),
+    Case(bm.StefanescuJirsaFitzHughNagumoStep, None, ["rest"], 20, {"xi_1": [0.1]}, window=1.0),
+    Case(bm.StefanescuJirsaHindmarshRoseStep, None, ["rest"], 20, {"xi_1": [0.1]}, window=1.0),
     Case(bm.HopfieldStep, None, ["rest"], 10, {"x": [1.0], "theta": [0.5]}, {"x_inp": 0.3}, window=1.0),
     Case(bm.EpileptorCodim3SlowModStep, None, ["rest"], 1500, window=1.0),  # it never repeats itself
     Case(bm.ZetterbergJansenStep, None, ["rest", "rest"], 400, inputs={"c": np.array([0.0, 200.0]) * u.Hz}, window=1.0),

@@ -328,6 +328,16 @@ def zerlaut(model):
     return derivative
 
 
+def reduced_set(model):
+    """TVB sums the modes of what arrives at the first variable, ours what is sent."""
+
+    def rates(parameters, y, c):
+        node = model(y.shape[1], **parameters)
+        return [u.Quantity(x).to_decimal(PER_MS) for x in node.derivative(tuple(y), 0.0 * u.ms, c[:3].sum(axis=0))]
+
+    return rates
+
+
 MODELS = {
     "Generic2dOscillator": same_names(bm.Generic2dOscillatorStep),
     "WilsonCowan": wilson_cowan,
@@ -352,6 +362,8 @@ MODELS = {
     "EpileptorCodim3": burster(bm.EpileptorCodim3Step),
     "EpileptorCodim3SlowMod": burster(bm.EpileptorCodim3SlowModStep),
     "Hopfield": hopfield,
+    "ReducedSetFitzHughNagumo": reduced_set(bm.StefanescuJirsaFitzHughNagumoStep),
+    "ReducedSetHindmarshRose": reduced_set(bm.StefanescuJirsaHindmarshRoseStep),
     "ZetterbergJansen": zetterberg_jansen,
     "ZerlautAdaptationFirstOrder": zerlaut(bm.ZerlautStep),
     "ZerlautAdaptationSecondOrder": zerlaut(bm.ZerlautSecondOrderStep),

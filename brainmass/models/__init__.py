@@ -36,6 +36,8 @@ from brainmass.models.oscillators.base import XY_Oscillator
 from brainmass.models.oscillators.hopf import HopfStep, StuartLandauStep
 from brainmass.models.oscillators.van_der_pol import VanDerPolStep
 from brainmass.models.robinson.step import RobinsonStep
+from brainmass.models.stefanescu_jirsa.fitzhugh_nagumo import StefanescuJirsaFitzHughNagumoStep
+from brainmass.models.stefanescu_jirsa.hindmarsh_rose import StefanescuJirsaHindmarshRoseStep
 from brainmass.models.threshold_linear import ThresholdLinearStep
 from brainmass.models.wilson_cowan.adaptive import WilsonCowanAdaptiveStep
 from brainmass.models.wilson_cowan.base import WilsonCowanBase
@@ -90,6 +92,8 @@ __all__ = [
     "MontbrioPazoRoxinStep",
     "ReducedWongWangStep",
     "RobinsonStep",
+    "StefanescuJirsaFitzHughNagumoStep",
+    "StefanescuJirsaHindmarshRoseStep",
     "StuartLandauStep",
     "ThresholdLinearStep",
     "VanDerPolStep",

@@ -237,6 +237,16 @@ _SCENES: dict[str, dict[str, Any]] = {
         show="phi_e",
         response=Response("phi_n", 0.0, 2.0, u.Hz, n=51, transient=4000 * u.ms, duration=5000 * u.ms),
     ),
+    "StefanescuJirsaFitzHughNagumoStep": dict(
+        duration=200 * u.ms,
+        show="xi_2",
+        response=Response("mu", 0.0, 1.5, n=31, transient=500 * u.ms, duration=800 * u.ms),
+    ),
+    "StefanescuJirsaHindmarshRoseStep": dict(
+        duration=1000 * u.ms,
+        show="xi_2",
+        response=Response("mu", 1.0, 4.0, n=31, transient=1000 * u.ms, duration=2000 * u.ms),
+    ),
     "StuartLandauStep": dict(duration=200 * u.ms),
     "ThresholdLinearStep": dict(
         inputs={"E_inp": 10.0, "I_inp": 1.0}, duration=200 * u.ms, plane=dict(xlim=(0.0, 1.0), ylim=(0.0, 0.6))

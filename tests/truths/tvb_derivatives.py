@@ -44,6 +44,8 @@ STATES = {
     "EpileptorCodim3": [(-1, 1), (-1, 1), (-0.5, 0.5)],
     "EpileptorCodim3SlowMod": [(-1, 1), (-1, 1), (-0.5, 0.5), (0, 0.3), (0, 0.3)],
     "Hopfield": [(-1, 2), (0, 1)],
+    "ReducedSetFitzHughNagumo": [(-1, 1)] * 4,
+    "ReducedSetHindmarshRose": [(-1, 1)] * 6,
     "ZetterbergJansen": [(-1, 1), (-5, 5)] + [(-10, 10), (-5, 5)] * 4 + [(-10, 10)] * 2,
     "ZerlautAdaptationFirstOrder": [(0, 0.05), (0, 0.05), (0, 100), (0, 10), (0, 0)],
     # without covariances: by the rates TVB 2.10 has a thousandth of each derivative, of second ones a millionth
@@ -112,19 +114,25 @@ def cases_of(name):
         nodes.append(getattr(models, name)(**SWITCHED[name]))
     for model in nodes:
         model.configure()
-        y = np.array([np.round(rng.uniform(*span, N), 4) for span in STATES[name]])
+        size = (N, model.number_of_modes)
+        y = np.array([np.round(rng.uniform(*span, size), 4) for span in STATES[name]])
         # rates are positive
         coupled, low = SMALL.get(name, 1), 0.0 if name in SMALL else -0.5
         for scale in 0.0, 1.0:
-            c = np.round(scale * coupled * rng.uniform(low, 1.0, (len(model.cvar), N)), 4)
-            rates = model.dfun(y[..., None], c[..., None], local_coupling=0.0)
+            c = np.round(scale * coupled * rng.uniform(low, 1.0, (len(model.cvar), *size)), 4)
+            rates = model.dfun(y, c, local_coupling=0.0)
             yield {
                 "model": name,
                 "parameters": parameters(model),
-                "states": y.tolist(),
-                "coupling": c.tolist(),
-                "derivatives": np.asarray(rates)[..., 0].tolist(),
+                "states": _rows(y),
+                "coupling": _rows(c),
+                "derivatives": _rows(np.asarray(rates)),
             }
+
+
+def _rows(x):
+    """A row for each variable, of several modes one for each mode of each."""
+    return np.moveaxis(x, -1, 1).reshape(-1, N).tolist()
 
 
 def main(names):
