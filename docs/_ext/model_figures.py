@@ -33,10 +33,13 @@ def drawable(name: str) -> bool:
 def draw(name: str, path: Path) -> None:
     import matplotlib.pyplot as plt
 
-    figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.4), width_ratios=(3, 2), layout="constrained")
     scene = scene_of(name)
+    n_beside = len(_beside_course(scene)) if name not in _OWN else 1
+    figure, (left, *right) = plt.subplots(
+        1, 1 + n_beside, figsize=(10, 3.4), width_ratios=(3, *[2] * n_beside), layout="constrained"
+    )
     if name in _OWN:
-        _OWN[name][0](scene, left, right)
+        _OWN[name][0](scene, left, right[0])
     elif scene.undershoots:  # which the caption says
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", r"State `r\w` .* must be >= 0", UserWarning)
@@ -48,13 +51,18 @@ def draw(name: str, path: Path) -> None:
     plt.close(figure)
 
 
-def _draw_scene(scene: Scene, left: Any, right: Any) -> None:
+def _draw_scene(scene: Scene, left: Any, beside: list[Any]) -> None:
     result = _run(scene)
     _draw_course(scene, result, left)
-    if len(scene.model._states) == 2:
-        _draw_plane(scene, result, right)
-    else:
-        _draw_response(scene, right)
+    for ax, draw_what in zip(beside, _beside_course(scene), strict=True):
+        draw_what(scene, result, ax)
+
+
+def _beside_course(scene: Scene) -> list[Callable[[Scene, Any, Any], None]]:
+    """What is drawn beside the run, from left to right."""
+    plane = [_draw_plane] if len(scene.model._states) == 2 else []
+    branches = [_draw_branches] if scene.branches is not None else []
+    return [*plane, *branches] or [_draw_response]
 
 
 # --- words ----------------------------------------------------------------------------------------------------------
@@ -64,7 +72,7 @@ def caption(name: str) -> str:
         return _OWN[name][1]
     scene = scene_of(name)
     inputs = "".join(f", {port} = {plain_text(value)}" for port, value in scene.inputs.items())
-    text = f"Left: {_written(name, scene)}{inputs}, from its default initial values. Right: {_beside(scene)}"
+    text = f"Left: {_written(name, scene)}{inputs}, from its default initial values. {_beside(scene)}"
     return f"{text} {_UNDERSHOOTS}" if scene.undershoots else text
 
 
@@ -84,13 +92,24 @@ def _written(name: str, scene: Scene) -> str:
 
 
 def _beside(scene: Scene) -> str:
+    words, pulsed = [], "" if _held(scene) == scene.inputs else " of the model without the pulse"
     if len(scene.model._states) == 2:
-        pulsed = "" if _held(scene) == scene.inputs else " of the model without the pulse"
-        return f"its course in the plane of both states, with the nullclines and the directions of motion{pulsed}."
+        words.append(
+            f"its course in the plane of both states, with the nullclines and the directions of motion{pulsed}"
+        )
+    if (branches := scene.branches) is not None:
+        words.append(
+            f"its :doc:`bifurcation diagram </bifurcations>` over ``{branches.name}``, what is unstable dashed, cycles by "
+            "their extremes"
+        )
+    if len(words) == 2:
+        return f"Middle: {words[0]}. Right: {words[1]}."
+    if words:
+        return f"Right: {words[0]}."
     response = scene.response
     assert response is not None
     return (
-        f"extrema of ``{_signals(scene)[0]}`` for {response.n} values of ``{response.name}``, "
+        f"Right: extrema of ``{_signals(scene)[0]}`` for {response.n} values of ``{response.name}``, "
         f"from {response.transient} to {response.duration}; one dot where it rests."
     )
 
@@ -138,7 +157,23 @@ def _draw_plane(scene: Scene, result: Any, ax: Any) -> None:
     ax.legend(loc="upper right", fontsize=8)
 
 
-def _draw_response(scene: Scene, ax: Any) -> None:
+def _draw_branches(scene: Scene, result: Any, ax: Any) -> None:
+    branches = scene.branches
+    assert branches is not None
+    make = partial(scene.model.preset, scene.preset) if scene.preset else scene.model
+    held = {port: value for port, value in _held(scene).items() if port != branches.name}
+    diagram = brainmass.continue_equilibria(
+        make(1, **scene.arguments), branches.name, (branches.low, branches.high), held or None
+    )
+    if len(diagram.values("Hopf")):
+        diagram = brainmass.continue_cycles(diagram)
+    viz.plot_bifurcations(diagram, branches.of, ax=ax)
+    ax.legend(fontsize=7, frameon=False)
+    if branches.shown:
+        ax.set_ylabel(f"{branches.shown} ({ax.get_ylabel().strip('()')})")
+
+
+def _draw_response(scene: Scene, result: Any, ax: Any) -> None:
     """One run, in which every region has another value."""
     response = scene.response
     assert response is not None

@@ -9,7 +9,7 @@ import numpy as np
 
 import brainmass
 
-__all__ = ["Response", "Scene", "scene_of"]
+__all__ = ["Branches", "Response", "Scene", "scene_of"]
 
 
 class Response(NamedTuple):
@@ -29,6 +29,16 @@ class Response(NamedTuple):
         return values if self.unit == u.UNITLESS else values * self.unit
 
 
+class Branches(NamedTuple):
+    """The bifurcation diagram over one parameter or input, from `low` to `high`."""
+
+    name: str
+    low: float
+    high: float
+    of: Any = None  # a state, or a function of the states
+    shown: str = ""  # in words, where it is a function
+
+
 class Scene(NamedTuple):
     """What makes a model move where its defaults let it rest, and what shows it."""
 
@@ -42,6 +52,7 @@ class Scene(NamedTuple):
     show: str | None = None  # one signal in place of all states
     plane: dict[str, Any] = {}  # limits, where the trajectory says too little
     response: Response | None = None
+    branches: Branches | None = None
     undershoots: bool = False  # rates that go below zero, where the sigmoid is shifted to be zero at zero
 
 
@@ -149,7 +160,11 @@ _SCENES: dict[str, dict[str, Any]] = {
         response=Response("x0", -2.6, -1.4, n=61, transient=4000 * u.ms, duration=10000 * u.ms),
     ),
     "FitzHughNagumoStep": dict(
-        preset="classic", inputs={"V_inp": 0.5}, duration=200 * u.ms, plane=dict(xlim=(-2.5, 2.5), ylim=(-1.0, 2.2))
+        preset="classic",
+        inputs={"V_inp": 0.5},
+        duration=200 * u.ms,
+        plane=dict(xlim=(-2.5, 2.5), ylim=(-1.0, 2.2)),
+        branches=Branches("V_inp", 0.0, 2.0),
     ),
     "Generic2dOscillatorStep": dict(
         preset="excitable",
@@ -167,7 +182,7 @@ _SCENES: dict[str, dict[str, Any]] = {
         duration=1000 * u.ms,
         dt=0.5 * u.ms,
         show="eeg",
-        response=Response("E_inp", 0.0, 400.0, u.Hz, n=101, transient=20000 * u.ms, duration=21000 * u.ms),
+        branches=Branches("E_inp", -60.0, 350.0, lambda x: x["E"] - x["I"], "eeg"),
     ),
     "KIonExStep": dict(
         arguments=dict(K_bath=15.5),
@@ -223,6 +238,7 @@ _SCENES: dict[str, dict[str, Any]] = {
         dt=0.01 * u.ms,
         show="r",
         plane=dict(xlim=(0.0 * u.kHz, 2.0 * u.kHz), ylim=(-3.0, 3.0)),
+        branches=Branches("eta", -10.0, 0.0),
     ),
     "ReducedWongWangStep": dict(
         arguments=dict(clamp=True, noise_S=_WHITE(1, sigma=0.001)),
@@ -276,6 +292,7 @@ _SCENES: dict[str, dict[str, Any]] = {
         inputs={"rE_inp": 1.25},
         duration=60 * u.ms,
         plane=dict(xlim=(0.0, 0.5), ylim=(0.0, 0.5)),
+        branches=Branches("rE_inp", 0.0, 3.0),
     ),
     "WilsonCowanAdaptiveStep": dict(
         arguments=dict(b_E=8.0), inputs={"rE_inp": 1.25}, response=Response("rE_inp", 0.0, 4.0), undershoots=True
