@@ -99,8 +99,8 @@ def _beside(scene: Scene) -> str:
         )
     if (branches := scene.branches) is not None:
         words.append(
-            f"its :doc:`bifurcation diagram </bifurcations>` over ``{branches.name}``, what is unstable dashed, cycles by "
-            "their extremes"
+            f"its :doc:`bifurcation diagram </bifurcations>` over ``{branches.name}``, what is unstable dashed, "
+            "cycles by their extremes"
         )
     if len(words) == 2:
         return f"Middle: {words[0]}. Right: {words[1]}."
