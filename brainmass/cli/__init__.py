@@ -1,4 +1,4 @@
-"""The command line: `brainmass demo`, `models`, `info`, `run`, `sweep`, `fit`."""
+"""The command line: `brainmass demo`, `models`, `info`, `run`, `sweep`, `fit`, `posterior`."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--out", type=Path, default=Path("."), help="folder for the result file and the figure")
     models = commands.add_parser("models", help="the catalogue of node models, or all about one of them")
     models.add_argument("name", nargs="?", help="e.g. JansenRitStep")
-    keys = commands.add_parser("keys", help="what may stand in an experiment file, for run, sweep and fit")
+    keys = commands.add_parser("keys", help="what may stand in an experiment file, for run, sweep, fit and posterior")
     one = keys.add_mutually_exclusive_group()
     one.add_argument("table", nargs="?", help="one of its tables, e.g. simulation")
     one.add_argument("--json-schema", action="store_true", help="the whole as a JSON schema, for editors")
@@ -63,6 +63,7 @@ _ON_FILES = {
     "run": "simulate what FILE describes",
     "sweep": "go through values of parameters; a sweep that was cut off goes on",
     "fit": "fit parameters to data; a fit that was cut off goes on",
+    "posterior": "what data say of parameters: draws from their posterior; goes on where it was cut off",
 }
 
 
@@ -98,12 +99,13 @@ def _info(given: argparse.Namespace) -> int:
 
 def _on_file(given: argparse.Namespace) -> int:
     from brainmass.cli.fitting import fit
+    from brainmass.cli.posteriors import posterior
     from brainmass.cli.running import run
     from brainmass.cli.sweeping import sweep
     from brainmass.experiments.document import ExperimentError
 
     try:
-        return {"run": run, "sweep": sweep, "fit": fit}[given.command](given)
+        return {"run": run, "sweep": sweep, "fit": fit, "posterior": posterior}[given.command](given)
     except ExperimentError as error:
         if given.traceback:
             raise

@@ -1,4 +1,4 @@
-"""An experiment file from Python: what it describes, and its run, its sweep and its fit."""
+"""An experiment file from Python: what it describes, and its run, its sweep, its fit and its posterior."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from brainmass.experiments.document import EXPECTED, Document
 from brainmass.experiments.experiment import Experiment
 from brainmass.experiments.fitting import Fit
 from brainmass.experiments.machine import devices, versions
+from brainmass.experiments.posteriors import Inferred
 from brainmass.experiments.sweeping import Sweep
 
 if TYPE_CHECKING:
@@ -138,13 +139,36 @@ class ExperimentFile:
         result.provenance = self._provenance("fit")
         return result
 
+    def posterior(
+        self, *, checkpoint: str | PathLike[str] | None = None, progress: bool = False
+    ) -> brainmass.inference.Posterior:
+        """Draw from the posterior of the parameters that the file names.
+
+        Parameters
+        ----------
+        checkpoint : path, optional
+            File to write now and then, by methods that can go on from one; they do where it is there.
+        progress : bool
+            Show a progress bar.
+        """
+        self.check("posterior")
+        options, saved = dict(self._inferred.options), {}
+        if checkpoint is not None and brainmass.inference.sampling.keeps(options.get("method", "nuts")):
+            there = as_path(checkpoint)
+            saved = {"checkpoint": there, "resume": there if there.exists() else None}
+        found = self._called(
+            lambda: brainmass.inference.sample(self._inferred.problem, **options, **saved, progress=progress)
+        )
+        found.provenance = self._provenance("posterior")
+        return found
+
     def check(self, command: str = "run") -> None:
-        """Raise an `ExperimentError` with all that is wrong with what a "run", "sweep" or "fit" of the file needs."""
+        """Raise an `ExperimentError` with all that is wrong with what a command needs, such as "fit", of the file."""
         self._plan(command)
         self._document.check()
 
     def try_out(self, command: str) -> None:
-        """Besides, what a "sweep" or "fit" says before its first run; nothing is run."""
+        """Besides, what a "sweep", "fit" or "posterior" says before its first run; nothing is run."""
         self._called(self._plan(command).try_all)
 
     def describe(self) -> list[str]:
@@ -160,8 +184,13 @@ class ExperimentFile:
     def _fit(self) -> Fit:
         return Fit(self._described)
 
+    @functools.cached_property
+    def _inferred(self) -> Inferred:
+        return Inferred(self._described)
+
     def _plan(self, command: str) -> Any:
-        return {"run": lambda: None, "sweep": lambda: self._sweep, "fit": lambda: self._fit}[command]()
+        plans = {"sweep": lambda: self._sweep, "fit": lambda: self._fit, "posterior": lambda: self._inferred}
+        return plans.get(command, lambda: None)()
 
     def _called(self, compute: Callable[[], T]) -> T:
         """What `compute()` gives; input that is found to be wrong as the run begins is told as such."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 from typing import Any
 
 import brainunit as u
@@ -16,7 +15,9 @@ from brainmass.experiments.experiment import Experiment, by_parameter
 from brainmass.experiments.measures import read_measure
 from brainmass.fitting.description import described
 
-__all__ = ["Fit"]
+__all__ = ["Fit", "read_space"]
+
+_SOUGHT = {"fit": "what is fitted", "posterior": "the priors"}
 
 _OF_FIT = ("n_steps", "seed", "fresh_noise", "patience", "min_delta")
 _OF_FITTER = ("backend", "transient", "n_starts", "popsize", "mode", "grad_horizon")
@@ -36,37 +37,14 @@ class Fit:
             self.loss = read_measure(experiment, ("fit", "loss"), tables.given("fit.loss"), is_loss=True)
             if self.loss is not WRONG and self.loss.type:
                 experiment.try_out({("fit", "loss"): self._compared})
-        self.space = self._space(tables.given("fit.search_space"))
+        self.space = read_space(experiment, "fit")
         self.optimizer = self._optimizer(self.options.get("optimizer"))
         self.fitter = self._fitter()
-
-    def _space(self, given: Mapping[str, object]) -> dict[str, object]:
-        """How each parameter is fitted, checked by itself."""
-        if not given and "fit" in self.document.data:
-            self.document.complain(("fit",), "[fit] needs the table [fit.search_space], of what is fitted.")
-        maker = self.experiment.maker("search", "prior", "transform", "regularisation")
-        written = by_parameter(("fit", "search_space"), given)
-        space = {name: self._bounds(maker.value(path, x)) for name, (path, x) in written.items()}
-        found = self.experiment.held
-        for name, how in space.items():
-            if how is not WRONG and found is not None:
-                path = written[name][0]
-                self.document.attempt(path, lambda name=name: found.find_param(name))
-                self.document.attempt(path, lambda name=name, how=how: described({name: how}))
-        return space
 
     def _compared(self, result: Any) -> Any:
         """The loss of a result, save for the samples at its beginning that it leaves out."""
         first, recorded = self.options.get("transient", 0), result[self.loss.of]
         return self.loss.score(recorded if first is WRONG else recorded[first:], self.loss.target)
-
-    @staticmethod
-    def _bounds(how: Any) -> Any:
-        """Two bounds as a pair."""
-        if isinstance(how, brainmass.Free):
-            return dataclasses.replace(how, bounds=Fit._bounds(how.bounds))
-        is_pair = isinstance(how, np.ndarray | u.Quantity | list) and len(how) == 2
-        return (how[0], how[1]) if is_pair else how
 
     def _optimizer(self, given: object) -> Any:
         """Several optimisers of optax as a chain of them."""
@@ -102,3 +80,29 @@ class Fit:
     def try_all(self) -> None:
         """What a fit says before its first step; nothing is run."""
         self.fitter._arranged(**self.arguments)
+
+
+def read_space(experiment: Experiment, table: str) -> dict[str, object]:
+    """How each parameter that is searched is described, checked by itself; of [fit] or [posterior]."""
+    document, given = experiment.document, experiment.tables.given(f"{table}.search_space")
+    if not given and table in document.data:
+        document.complain((table,), f"[{table}] needs the table [{table}.search_space], of {_SOUGHT[table]}.")
+    maker = experiment.maker("search", "prior", "transform", "regularisation")
+    written = by_parameter((table, "search_space"), given)
+    space = {name: _bounds(maker.value(path, x)) for name, (path, x) in written.items()}
+    found = experiment.held
+    for name, how in space.items():
+        # those of a likelihood are found when there is one
+        if how is not WRONG and found is not None and not name.startswith("likelihood."):
+            path = written[name][0]
+            document.attempt(path, lambda name=name: found.find_param(name))
+            document.attempt(path, lambda name=name, how=how: described({name: how}))
+    return space
+
+
+def _bounds(how: Any) -> Any:
+    """Two bounds as a pair."""
+    if isinstance(how, brainmass.Free):
+        return dataclasses.replace(how, bounds=_bounds(how.bounds))
+    is_pair = isinstance(how, np.ndarray | u.Quantity | list) and len(how) == 2
+    return (how[0], how[1]) if is_pair else how

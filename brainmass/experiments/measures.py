@@ -16,7 +16,7 @@ from brainmass.experiments.document import WRONG
 from brainmass.experiments.experiment import Experiment
 from brainmass.experiments.places import Path
 
-__all__ = ["Measure", "Measures", "read_measure"]
+__all__ = ["Measure", "Measures", "read_measure", "read_recording"]
 
 
 def _of_objectives(returned: str, *first: str) -> dict[str, Any]:
@@ -88,7 +88,7 @@ def read_measure(experiment: Experiment, path: Path, given: Any, *, is_loss: boo
             (*path, "type", str(name)), f"There is no {'objective' if is_loss else 'measure'} {name!r}", known
         )
         right = False
-    of = _recording(experiment, path, given)
+    of = read_recording(experiment, path, given)
     needs_target = name in SCORES or is_loss
     if needs_target and "target" not in given:
         right = document.complain(path, f"{name or 'A loss'} needs `target`, the data to compare with.") is not WRONG
@@ -130,7 +130,7 @@ def _band(experiment: Experiment, path: Path, given: Mapping[str, object], of: s
     )
 
 
-def _recording(experiment: Experiment, path: Path, given: Mapping[str, object]) -> Any:
+def read_recording(experiment: Experiment, path: Path, given: Mapping[str, object]) -> Any:
     """The name of the monitor that it is about."""
     document = experiment.document
     if "of" not in given:

@@ -291,5 +291,40 @@ TABLES = {
             'Two bounds; `{type = "Bounds", low = 0.01, high = 1, log = true}`; a prior, `Normal` or `LogNormal`; '
             "`Free` with all of these, `shared`, `transform` and `reg`; or `Fixed`.",
         ),
+        Table(
+            "posterior",
+            "For `brainmass posterior`: arguments of `brainmass.inference.sample`.",
+            (
+                Key("method", TEXT, says="`nuts`, the default, `smc`, `vi`, `pathfinder` or `laplace`."),
+                *_of("inference.sample", n_draws=WHOLE, n_chains=WHOLE),
+                Key("seed", WHOLE, says="Decides all that is drawn; default 0."),
+                Key("n_warmup", WHOLE, says="Of `nuts`: steps before the draws, which find step size and shape."),
+                Key("target_accept", NUMBER, says="Of `nuts`: acceptance that the step size aims at; default 0.8."),
+                Key("max_depth", WHOLE, says="Of `nuts`: most doublings of a trajectory; default 8."),
+                Key("dense_mass", FLAG, says="Of `nuts`: whether it learns correlations; default true."),
+                Key("n_moves", WHOLE, says="Of `smc`: moves at each temperature; default 10."),
+                Key("target_ess", NUMBER, says="Of `smc`: share of effective particles to keep; default 0.5."),
+                Key("family", TEXT, says="Of `vi`: `mean-field`, `full-rank` (default) or `flow`."),
+                Key("n_steps", WHOLE, says="Of `vi`: steps of the optimiser; default 1000."),
+                Key("learning_rate", NUMBER, says="Of `vi`: default 0.01."),
+                Key("n_samples", WHOLE, says="Of `vi`: runs in each step; default 8."),
+                Key("n_paths", WHOLE, says="Of `pathfinder`: default 8."),
+                Key("n_elbo", WHOLE, says="Of `pathfinder`: runs at each point of a path; default 20."),
+                Key("n_starts", WHOLE, says="Of `laplace`: searches for the peak; default 8."),
+            ),
+        ),
+        Table(
+            "posterior.likelihood",
+            "How observations scatter around what the run predicts.",
+            (),
+            "`type`, `Gaussian` or `StudentT`, with its arguments, such as `sigma`; `of`, the name of a monitor; and "
+            "`observed`, the data, in the form of what it records.",
+        ),
+        Table(
+            "posterior.search_space",
+            "The priors, as in `[fit.search_space]`; that of an error is `likelihood.sigma`.",
+            (),
+            "A prior, `Normal` or `LogNormal`; or two bounds, in which the prior is even.",
+        ),
     )
 }  # fmt: skip

@@ -1,5 +1,6 @@
 """Inference: what data say of parameters, as distributions."""
 
+from brainmass.inference.cohort import Cohort
 from brainmass.inference.information import Identifiability, identifiability
 from brainmass.inference.likelihoods import Gaussian, Likelihood, StudentT
 from brainmass.inference.posterior import Posterior
@@ -8,6 +9,7 @@ from brainmass.inference.profile import Profile, profile_likelihood
 from brainmass.inference.sampling import sample
 
 __all__ = [
+    "Cohort",
     "Gaussian",
     "Identifiability",
     "Likelihood",

@@ -21,13 +21,14 @@ from brainmass._common.paths import as_path, target_path
 from brainmass._common.random import as_key
 from brainmass._common.typing import PathLike, Seed
 from brainmass.dynamics.module import Closed
+from brainmass.inference.cohort import Cohort
 from brainmass.inference.problem import Problem
 from brainmass.simulation.inventory import ByPath
 
 __all__ = ["Posterior"]
 
 _ARCHIVE = Archive("brainmass.Posterior", 1, ("path", "Posterior.load"), "Posterior.save")
-_SAVED = ("method", "samples", "stats", "notes", "labels", "seconds", "seed")
+_SAVED = ("method", "samples", "stats", "facts", "notes", "labels", "subjects", "seconds", "seed", "provenance")
 
 
 class Posterior(Closed):
@@ -39,13 +40,19 @@ class Posterior(Closed):
         By the path of the parameter; an ending that tells it from the others will do to read one.
     stats : mapping of str to array (chain, draw)
         What the engine tells of each draw, such as `lp`, the log density, and `diverging`.
+    facts : mapping of str to number, or array
+        What it tells of the whole: of 'smc' `log_evidence`, and for each temperature `temperatures`,
+        `effective_draws`, `acceptance_rate` and `ancestors`; of 'vi' and 'pathfinder' `pareto_k` and
+        `effective_draws`, of 'vi' `elbo`.
     method : str
     notes : list of str
         What is wrong with the draws, in words; empty where nothing was found.
     seconds : float
         How long the engine worked, its compilation included.
-    problem : Problem or None
+    problem : Problem, Cohort or None
         Not in a file.
+    provenance : dict of str to str
+        Where the draws come from, as `brainmass posterior` writes it.
     """
 
     def __init__(
@@ -54,16 +61,21 @@ class Posterior(Closed):
         method: str,
         samples: Mapping[str, Any],
         stats: Mapping[str, Any] | None = None,
+        facts: Mapping[str, Any] | None = None,
         notes: list[str] | None = None,
         labels: tuple[str, ...] | None = None,
+        subjects: tuple[str, ...] | None = None,
         seconds: float = 0.0,
         seed: str = "",
-        problem: Problem | None = None,
+        provenance: Mapping[str, str] | None = None,
+        problem: Problem | Cohort | None = None,
         described: Mapping[str, Any] | None = None,
     ):
         self.method, self.samples, self.stats = method, ByPath(samples), dict(stats or {})
+        self.facts, self.provenance = dict(facts or {}), dict(provenance or {})
         self.notes, self.seconds, self.seed, self.problem = list(notes or []), seconds, seed, problem
         self.labels = None if labels is None else tuple(labels)
+        self.subjects = None if subjects is None else tuple(subjects)
         self._described = dict(described or ({} if problem is None else problem.describe()))
 
     # --- reading ----------------------------------------------------------------------------------------------------
@@ -81,7 +93,7 @@ class Posterior(Closed):
     def flat(self, name: str) -> Any:
         """All draws of a parameter, one after the other: shape (chains · draws, ...)."""
         draws = self[name]
-        return draws.reshape(-1, *u.math.shape(draws)[2:])
+        return u.math.reshape(draws, (-1, *u.math.shape(draws)[2:]))
 
     def mean(self) -> dict[str, Any]:
         """Of each parameter."""
@@ -143,16 +155,23 @@ class Posterior(Closed):
             numbers = np.asarray(u.get_mantissa(draws), float)
             for place in np.ndindex(numbers.shape[1:]):
                 x = numbers[(slice(None), *place)]
-                of = f"[{self._place(place)}]" if place else ""
+                of = f"[{self._place(name, place)}]" if place else ""
                 ess, rhat = found[name]["ess_bulk"][place], found[name]["rhat"][place]
                 spread = np.mean(x), np.std(x), *np.quantile(x, [0.05, 0.95])
                 rows.append((name + of, *(f"{v:.4g}" for v in spread), f"{ess:.0f}", f"{rhat:.3f}", unit))
         return rows
 
-    def _place(self, place: tuple[int, ...]) -> str:
-        if self.labels is not None and len(place) == 1 and place[0] < len(self.labels):
-            return self.labels[place[0]]
-        return ", ".join(map(str, place))
+    def _place(self, name: str, place: tuple[int, ...]) -> str:
+        words = list(map(str, place))
+        if self._of_subjects(name, place):
+            words[0] = self.subjects[place[0]]
+        elif self.labels is not None and len(place) == 1 and place[0] < len(self.labels):
+            words[0] = self.labels[place[0]]
+        return ", ".join(words)
+
+    def _of_subjects(self, name: str, place: tuple[int, ...]) -> bool:
+        """Whether the first of the inner axes of this parameter goes through the subjects of a cohort."""
+        return self.subjects is not None and place[0] < len(self.subjects) and not name.endswith((".mean", ".spread"))
 
     def _title(self) -> str:
         chains, draws = self.shape
@@ -168,7 +187,7 @@ class Posterior(Closed):
         return page("Posterior", self._title().partition(" ")[2], table(head, self._rows()), notes)
 
     # --- predictions --------------------------------------------------------------------------------------------------
-    def predict(self, n: int = 100, seed: Seed = 0, problem: Problem | None = None) -> dict[str, Any]:
+    def predict(self, n: int = 100, seed: Seed = 0, problem: Problem | Cohort | None = None) -> dict[str, Any]:
         """Runs of the model at `n` of the draws, all in one batch: by monitor, shape (n, time, ...).
 
         Names with `observed ` before them hold what would be observed: with the errors of the likelihood.
@@ -181,7 +200,7 @@ class Posterior(Closed):
         values = {name: self.flat(name)[chosen] for name in self}
         return problem.observations(values, of_runs)
 
-    def _problem_of(self, problem: Problem | None) -> Problem:
+    def _problem_of(self, problem: Problem | Cohort | None) -> Problem | Cohort:
         found = problem if problem is not None else self.problem
         if found is None:
             raise argument_error(
@@ -224,10 +243,13 @@ class Posterior(Closed):
             unit = {} if u.get_unit(x).is_unitless else {"units": str(u.get_unit(x))}
             variables[name] = ((*first, *inner), numbers, unit)
         used = {dim for dims, *_ in variables.values() for dim in dims}
-        coords = {"region": list(self.labels)} if self.labels is not None and "region" in used else {}
+        names = {"region": self.labels, "subject": self.subjects}
+        coords = {dim: list(of) for dim, of in names.items() if of is not None and dim in used}
         return xarray.Dataset(variables, coords, {"inference_library": "brainmass", "method": self.method})
 
     def _dim(self, name: str, axis: int, n: int) -> str:
+        if axis == 0 and self.subjects is not None and n == len(self.subjects) and self._of_subjects(name, (0,)):
+            return "subject"
         return "region" if self.labels is not None and n == len(self.labels) else f"{name}_dim_{axis}"
 
     def save(self, path: PathLike) -> None:
@@ -238,12 +260,14 @@ class Posterior(Closed):
     def _write(self, target: Any) -> None:
         arrays: dict[str, Any] = {}
         held = {name: getattr(self, name) for name in _SAVED}
-        held["samples"], held["labels"] = dict(self.samples), None if self.labels is None else list(self.labels)
+        held["samples"] = dict(self.samples)
+        for name in "labels", "subjects":
+            held[name] = None if held[name] is None else list(held[name])
         parts = {name: encode(x, arrays, name) for name, x in held.items()}
         _ARCHIVE.write(target, parts | {"problem": self._described}, arrays)
 
     @classmethod
-    def load(cls, path: PathLike, problem: Problem | None = None) -> Self:
+    def load(cls, path: PathLike, problem: Problem | Cohort | None = None) -> Self:
         """Read a file written by :meth:`save`; with a problem, which must be that of the file, to predict from it."""
         source = as_path(path, Argument("path", "Posterior.load"), (".npz",), 'Posterior.load("posterior.npz").')
         with _ARCHIVE.reading(source):
@@ -251,7 +275,7 @@ class Posterior(Closed):
             held = {name: decode(content[name], arrays) for name in _SAVED}
             described = content["problem"]
         if problem is not None:
-            instance(Argument("problem", "Posterior.load"), problem, Problem, "a Problem")
+            instance(Argument("problem", "Posterior.load"), problem, (Problem, Cohort), "a Problem or a Cohort")
             check_same(described, problem.describe(), Argument("path", "Posterior.load"), os.fspath(source))
         return cls(problem=problem, described=described, **held)
 

@@ -22,8 +22,12 @@ class Orders:
 
 @dataclass(frozen=True)
 class Drawn:
-    """Draws `z` (chain, draw, size) of unbounded numbers, what is told of each, and what is wrong with them."""
+    """Draws `z` (chain, draw, size) of unbounded numbers, what is told of each, what is wrong with them, and facts.
+
+    Facts are numbers, and lists of them, that belong to the whole, such as `pareto_k` and `log_evidence`.
+    """
 
     z: jax.Array
     stats: dict[str, Any]
     notes: list[str] = field(default_factory=list)
+    facts: dict[str, Any] = field(default_factory=dict)

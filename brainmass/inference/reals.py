@@ -18,6 +18,7 @@ from brainmass.simulation.inventory import Values
 __all__ = ["Reals", "labels"]
 
 _DRAWS = 256  # of the prior, to tell where it is and how wide
+_FAR = 10.0
 
 
 class Reals:
@@ -44,10 +45,22 @@ class Reals:
         """The numbers for these values."""
         return jnp.concatenate([side.numbers(values[path]) for path, side in self.sides.items()])
 
+    def sample(self, key: jax.Array, n: int) -> jax.Array:
+        """Numbers (n, size) of draws of the prior; those of draws that were moved to an end lie far out."""
+        rows = jax.vmap(self.row)(self.space.sample(key, n))
+        return jnp.clip(rows, -_FAR, _FAR)
+
     def log_slope(self, z: jax.Array) -> jax.Array:
         """The logarithm of how much wider values lie than the numbers: what a density is to be multiplied by."""
         sides = zip(self.sides.values(), self._parts(z), strict=True)
         return sum((side.log_slope(x) for side, x in sides), jnp.zeros(()))
+
+    def log_priors(self, z: jax.Array) -> dict[str, jax.Array]:
+        """The log density of the numbers of each parameter, before anything is observed; by path."""
+        sides = zip(self.sides.items(), self._parts(z), strict=True)
+        return {
+            path: self.space.sides[path].log_density(side.value(x)) + side.log_slope(x) for (path, side), x in sides
+        }
 
     def names(self) -> list[str]:
         """One for each number, as `node.a[3]`."""

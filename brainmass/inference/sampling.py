@@ -12,25 +12,36 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from brainmass._common.checks import flag, instance, one_of, whole
+from brainmass._common.checks import flag, instance, number, one_of, whole
 from brainmass._common.messages import Argument, argument_error, show, suggestion
 from brainmass._common.paths import as_path
 from brainmass._common.random import as_key
 from brainmass._common.typing import PathLike, Seed
+from brainmass.inference.cohort import Cohort
 from brainmass.inference.journal import Journal
 from brainmass.inference.laplace import laplace
 from brainmass.inference.nuts import nuts
+from brainmass.inference.pathfinder import pathfinder
 from brainmass.inference.posterior import Posterior
 from brainmass.inference.problem import Density, Problem
 from brainmass.inference.protocol import Drawn, Orders
+from brainmass.inference.smc import smc
+from brainmass.inference.variational import variational
 
-__all__ = ["sample"]
+__all__ = ["check_arguments", "keeps", "sample"]
 
-METHODS: dict[str, Callable[..., Drawn]] = {"nuts": nuts, "laplace": laplace}
+METHODS: dict[str, Callable[..., Drawn]] = {
+    "nuts": nuts,
+    "smc": smc,
+    "vi": variational,
+    "pathfinder": pathfinder,
+    "laplace": laplace,
+}
+_KEEPING = ("nuts", "smc", "vi")  # those that can go on from a file
 
 
 def sample(
-    problem: Problem,
+    problem: Problem | Cohort,
     n_draws: int = 1000,
     *,
     method: str = "nuts",
@@ -45,20 +56,23 @@ def sample(
 
     Parameters
     ----------
-    problem : Problem
+    problem : Problem or Cohort
     n_draws : int
         Of each chain, after the warm-up.
-    method : {'nuts', 'laplace'}
+    method : {'nuts', 'smc', 'vi', 'pathfinder', 'laplace'}
         'nuts': the No-U-Turn sampler (Hoffman and Gelman 2014), exact in the end, by gradients; options `n_warmup`,
-        `target_accept`, `max_depth`, `dense_mass`. 'laplace': the normal distribution with the curvature at the highest
-        peak; option `n_starts`. Each begins at peaks that L-BFGS finds from draws of the prior.
+        `target_accept`, `max_depth`, `dense_mass`. 'smc': adaptive tempered sequential Monte Carlo, without gradients,
+        from all of the prior, for posteriors of several modes, with the evidence; options `n_moves` at each
+        temperature, `target_ess`. 'vi': variational inference; options `family` ('mean-field', 'full-rank', 'flow'),
+        `n_steps`, `learning_rate`, `n_samples` (runs per step). 'pathfinder': multi-path Pathfinder; options `n_paths`,
+        `n_elbo`. 'laplace': the normal distribution with the curvature at the highest peak; option `n_starts`.
     n_chains : int
-        Side by side, in one program.
+        Side by side, in one program; of 'smc', populations.
     seed : int or JAX key
     progress : bool
         Show a bar.
     checkpoint : path, optional
-        File that is written after each twentieth of the draws ('nuts').
+        File that is written after each twentieth of the draws ('nuts') or steps ('vi'), or each temperature ('smc').
     resume : path, optional
         Such a file, to go on from, bit for bit; it must be of the same problem and settings.
     **options
@@ -68,7 +82,7 @@ def sample(
     -------
     Posterior
         With a warning, and `notes`, where the draws cannot be trusted: r̂ above 1.01, few effective samples,
-        divergences.
+        divergences, Pareto k̂ above 0.7. Draws of 'vi' and 'pathfinder' are drawn again by importance weights.
 
     Raises
     ------
@@ -79,12 +93,13 @@ def sample(
     --------
     >>> posterior = inference.sample(problem, 500, method="nuts", seed=1)  # doctest: +SKIP
     """
-    instance(Argument("problem", "sample"), problem, Problem, "a Problem")
-    one_of(Argument("method", "sample"), method, tuple(METHODS))
-    n_draws, n_chains = whole(Argument("n_draws", "sample"), n_draws), whole(Argument("n_chains", "sample"), n_chains)
+    instance(Argument("problem", "sample"), problem, (Problem, Cohort), "a Problem or a Cohort")
     flag(Argument("progress", "sample"), progress)
+    check_arguments(method=method, n_draws=n_draws, n_chains=n_chains, **options)
     engine = METHODS[method]
-    _check_options(method, engine, options)
+    for name, path in ("checkpoint", checkpoint), ("resume", resume):
+        if path is not None and not keeps(method):
+            raise argument_error(Argument(name, "sample"), f"has no effect on {method!r}: it is done in one go")
     key, described = as_key(seed), problem.describe()
     settings = {"method": method, "n_draws": n_draws, "n_chains": n_chains, **options, "seed": np.asarray(key).tolist()}
     journal = Journal(
@@ -103,7 +118,9 @@ def sample(
         method=method,
         samples=values,
         stats=drawn.stats,
+        facts=drawn.facts,
         labels=problem.labels,
+        subjects=problem.subjects if isinstance(problem, Cohort) else None,
         seconds=time.perf_counter() - begun,
         seed=show(seed),
         problem=problem,
@@ -113,6 +130,21 @@ def sample(
     for note in posterior.notes:
         warnings.warn(f"The draws by {method!r}: {note}.", RuntimeWarning, stacklevel=2)
     return posterior
+
+
+def keeps(method: str) -> bool:
+    """Whether a method writes what it can go on from."""
+    return method in _KEEPING
+
+
+def check_arguments(
+    *, method: str = "nuts", n_draws: int = 1000, n_chains: int = 4, seed: Seed = 0, **options: Any
+) -> None:
+    """Refuse what `sample` refuses before it begins."""
+    one_of(Argument("method", "sample"), method, tuple(METHODS))
+    whole(Argument("n_draws", "sample"), n_draws)
+    whole(Argument("n_chains", "sample"), n_chains)
+    _check_options(method, METHODS[method], options)
 
 
 def _check_options(method: str, engine: Callable[..., Drawn], options: dict[str, Any]) -> None:
@@ -125,9 +157,22 @@ def _check_options(method: str, engine: Callable[..., Drawn], options: dict[str,
                 hint=f"{suggestion(name, known)} It has {', '.join(known) or 'none'}.",
                 kind=TypeError,
             )
+        _check_option(Argument(name, "sample"), name, options[name])
 
 
-def _warn_of_noise(problem: Problem, density: Density) -> None:
+def _check_option(what: Argument, name: str, value: Any) -> None:
+    """By the kinds of names that options have."""
+    if name == "dense_mass":
+        flag(what, value)
+    elif name.startswith("target_"):
+        number(what, value, "between 0 and 1", lambda x: 0 < x < 1)
+    elif name == "learning_rate":
+        number(what, value, "positive", lambda x: x > 0)
+    elif name != "family":
+        whole(what, value)
+
+
+def _warn_of_noise(problem: Problem | Cohort, density: Density) -> None:
     """A density that another noise of the run changes is that of this noise alone."""
     other = density.given._replace(key=jax.random.fold_in(density.given.key, 1))
     value = density.program("likelihood", lambda: jax.jit(density.log_likelihood))
@@ -152,12 +197,15 @@ def _doubts(posterior: Posterior) -> list[str]:
             f"{n} of {np.size(posterior.stats['diverging'])} steps diverged: parts of the posterior were not reached; "
             "try target_accept=0.95, or other priors"
         )
-    if posterior.method != "nuts":
+    if posterior.method not in ("nuts", "smc"):
         return doubts
     found = posterior.diagnostics()
     worst = {name: float(np.max(d["rhat"])) for name, d in found.items()}
     if bad := [f"{name} {value:.3f}" for name, value in worst.items() if value > 1.01]:
-        doubts.append(f"the chains do not agree (r̂ > 1.01): {', '.join(bad)}; draw more, or warm up longer")
+        longer = "warm up longer" if posterior.method == "nuts" else "move more often"
+        doubts.append(f"the chains do not agree (r̂ > 1.01): {', '.join(bad)}; draw more, or {longer}")
+    if posterior.method != "nuts":
+        return doubts
     few = {name: float(np.min(d["ess_bulk"])) for name, d in found.items()}
     wanted = 100 * posterior.shape[0]
     if bad := [f"{name} {value:.0f}" for name, value in few.items() if value < wanted]:
