@@ -58,7 +58,7 @@ class ZerlautSecondOrderStep(AdaptiveRates, NeuralMassDynamics):
     output = "E"
     coupling_port = "coupling"
     shared_inputs = {"coupling": u.Hz}
-    largest_step = LargestStep(0.5 * u.ms, of={"T": 0.1})
+    largest_step = LargestStep(0.5 * u.ms, of={"T": 0.04})
     presets = PRESETS
 
     init_C_ee: Initializer = Constant(0.0 * u.Hz**2)  # pyright: ignore[reportArgumentType]
