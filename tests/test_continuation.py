@@ -161,6 +161,15 @@ def test_fold_of_cycles_of_jansen_rit(jansen_rit):
     np.testing.assert_allclose(diagram.values("fold of cycles"), 137.38, atol=0.005)
 
 
+def test_cycles_end_in_a_homoclinic_orbit():
+    """There the parameter converges while the period grows, which is no fold."""
+    diagram = bm.continue_equilibria(bm.WilsonCowanStep.preset("oscillatory", 1), "rE_inp", (0.0, 3.0))
+    diagram = bm.continue_cycles(diagram)
+    assert {point.kind for point in diagram.special} == {"fold", "Hopf"}
+    cycles = diagram.branches[-1]
+    assert "has a period beyond" in cycles.ends[1] and np.ptp(cycles.values[-5:]) < 1e-8
+
+
 def test_cycles_between_two_hopf_points_are_one_branch(jansen_rit):
     diagram = bm.continue_cycles(jansen_rit, jansen_rit.points("Hopf")[1])
     (cycles,) = [b for b in diagram.branches if b.kind == "cycles"]

@@ -20,6 +20,7 @@ __all__ = ["continue_cycles"]
 
 _BETWEEN_MESHES = 6  # points of the branch
 _IN_HOPF = "ends in a Hopf point"
+_ROUNDING = 1e-7  # slope of the parameter, below which, as near a homoclinic orbit, its sign says nothing
 _BIRTH = 0.01  # amplitude of the first cycle, in the scale of the states
 
 
@@ -193,7 +194,7 @@ class _Walk:
 
     def _between(self, cycles: Cycles, y: np.ndarray, t: np.ndarray, step: float) -> None:
         before, after = self.rows[-2], self.rows[-1]
-        turns = before[-1] * after[-1] < 0
+        turns = before[-1] * after[-1] < 0 and max(abs(before[-1]), abs(after[-1])) > _ROUNDING
         one, other = _others(before[2]), _others(after[2])
         change = abs(_outside(one) - _outside(other))
         if turns:
