@@ -33,7 +33,7 @@ _SAME = 1e-5  # distance, in the scale, of what is one point
 class EquilibriumSystem:
     """The equations of an equilibrium: unknown are the flat state and the parameter, as a number in its unit."""
 
-    def __init__(self, drift: Drift, name: str, interval: tuple[float, float], parameters: Mapping[str, Any]):
+    def __init__(self, drift: Drift, name: str, interval: tuple[float, float], parameters: Mapping[str, ArrayLike]):
         self.drift, self.name, self.low, self.high = drift, name, *interval
         held = {drift.find(key): value for key, value in parameters.items()}
 
@@ -100,7 +100,7 @@ def continue_equilibria(
     interval: tuple[ArrayLike, ArrayLike],
     inputs: Mapping[str, Any] | None = None,
     *,
-    parameters: Mapping[str, Any] = MappingProxyType({}),
+    parameters: Mapping[str, ArrayLike] = MappingProxyType({}),
     start: Mapping[str, ArrayLike] | ArrayLike | None = None,
     crossing: bool = True,
     longest_step: float = 0.02,

@@ -35,14 +35,14 @@ class DelayedJacobian:
     :math:`\det(z - J(z)) = 0`.
     """
 
-    def __init__(self, A: Any, F: Any, S: Any, delays: Any, source: np.ndarray):
+    def __init__(self, A: jax.Array, F: jax.Array, S: jax.Array, delays: jax.Array, source: np.ndarray):
         whole = is_traced(F)  # then it is not known which are zero
         self.row, edge = (i.ravel() for i in np.indices(F.shape)) if whole else np.nonzero(np.asarray(F))
         self.A, self.S, self.F, self.delays, self.source = A, S, F[self.row, edge], delays[edge], source[edge]
         self.n_sources = S.shape[0]
 
     @property
-    def parts(self) -> tuple[Any, ...]:
+    def parts(self) -> tuple[jax.Array | np.ndarray, ...]:
         """What `of_parts` makes the same of."""
         return self.A, self.F, self.S, self.delays, self.row, self.source
 
@@ -53,21 +53,23 @@ class DelayedJacobian:
         made.n_sources = made.S.shape[0]
         return made
 
-    def gathered(self, factors: Any) -> Any:
+    def gathered(self, factors: jax.Array) -> jax.Array:
         """The sum of F times a factor for each of its entries, by source: shape (n, sources)."""
         weighted = self.F * factors
         return jnp.zeros((self.A.shape[0], self.n_sources), weighted.dtype).at[self.row, self.source].add(weighted)
 
-    def at(self, z: Any) -> Any:
+    def at(self, z: jax.Array) -> jax.Array:
         """J(z), shape (n, n), for one complex number per ms."""
         return self.A + self.gathered(jnp.exp(-z * self.delays)) @ self.S
 
-    def slope(self, z: Any) -> Any:
+    def slope(self, z: jax.Array) -> jax.Array:
         """J'(z)."""
         return self.gathered(-self.delays * jnp.exp(-z * self.delays)) @ self.S
 
 
-def delayed_jacobian(drift: Drift, x: Any, parameters: Mapping[str, Any], rotation: Any = 0.0) -> DelayedJacobian:
+def delayed_jacobian(
+    drift: Drift, x: jax.Array, parameters: Mapping[str, ArrayLike], rotation: jax.Array | float = 0.0
+) -> DelayedJacobian:
     """The linear part at the equilibrium `x`; differentiable by parameters, the speed included.
 
     With a `rotation`, in rad per ms, what arrives is that much less for each ms of its delay: phases that turn along.
@@ -85,19 +87,19 @@ def _sources(drift: Drift) -> dict[Any, np.ndarray]:
     return drift.equations({}, np.float64).sources()
 
 
-def _own_parts(drift: Drift, x: Any, parameters: Mapping[str, Any], rotation: Any) -> Any:
+def _own_parts(drift: Drift, x: jax.Array, parameters: Mapping[str, ArrayLike], rotation: jax.Array | float) -> Any:
     """By present states, by what arrives over each connection, of what is sent by states; and delays: by term."""
     if is_traced((x, drift.parameters, dict(parameters), rotation)):
         return _parts(drift, x, parameters, rotation)
     return jax.jit(lambda x: _parts(drift, x, parameters, rotation))(x)
 
 
-def _parts(drift: Drift, x: Any, parameters: Mapping[str, Any], rotation: Any) -> Any:
+def _parts(drift: Drift, x: jax.Array, parameters: Mapping[str, ArrayLike], rotation: jax.Array | float) -> Any:
     equations = drift.equations(parameters, x.dtype)
     sources = {key: np.broadcast_to(s, np.shape(drift._which[key])) for key, s in equations.sources().items()}
     delays = equations.delays()
 
-    def sent(x: Any) -> list[Any]:
+    def sent(x: jax.Array) -> list[Any]:
         values = equations.sent(drift.unpack(x))
         return [_mantissa(values[key]) for key in sources]
 
@@ -106,7 +108,7 @@ def _parts(drift: Drift, x: Any, parameters: Mapping[str, Any], rotation: Any) -
     if not (isinstance(rotation, float) and rotation == 0):
         arriving = {key: each - rotation * delays[key] for key, each in arriving.items()}
 
-    def rates(x: Any, plain: list[Any]) -> Any:
+    def rates(x: jax.Array, plain: list[jax.Array]) -> jax.Array:
         each = {key: _like(p, arriving[key]) for key, p in zip(sources, plain, strict=True)}
         return drift._flat(equations.rates(drift.unpack(x), each))
 
@@ -115,7 +117,7 @@ def _parts(drift: Drift, x: Any, parameters: Mapping[str, Any], rotation: Any) -
     return A, F, jax.jacfwd(sent)(x), [delays[key].astype(x.dtype) for key in sources]
 
 
-def _mantissa(x: Any) -> Any:
+def _mantissa(x: jax.Array) -> Any:
     return getattr(x, "mantissa", x)
 
 
@@ -129,7 +131,7 @@ def characteristic_roots(
     x: ArrayLike,
     inputs: Mapping[str, Any] | None = None,
     *,
-    parameters: Mapping[str, Any] = MappingProxyType({}),
+    parameters: Mapping[str, ArrayLike] = MappingProxyType({}),
     right_of: float | None = None,
     order: int | None = None,
 ) -> Complex:
@@ -259,12 +261,12 @@ def _is_new(z: complex, guess: complex, kept: list[complex], guesses: Complex) -
 
 
 @jax.jit
-def _newton(parts: tuple[Any, ...], guesses: Any) -> tuple[Any, Any]:
+def _newton(parts: tuple[jax.Array, ...], guesses: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Where Newton's method comes to from each guess, and the length of its last step."""
     jacobian = DelayedJacobian.of_parts(*parts)
     eye = jnp.eye(jacobian.A.shape[0])
 
-    def refine(z: Any) -> tuple[Any, Any]:
+    def refine(z: jax.Array) -> tuple[jax.Array, jax.Array]:
         right = jnp.linalg.svd(z * eye - jacobian.at(z))[2]
         v, c, lengths = right[-1].conj(), right[-1], []
         for _ in range(8):

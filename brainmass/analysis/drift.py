@@ -17,7 +17,7 @@ import numpy as np
 from brainmass._common.checks import is_traced
 from brainmass._common.messages import Argument, argument_error, named, show, suggestion
 from brainmass._common.precision import double_precision, doubled
-from brainmass._common.typing import Array, ArrayLike
+from brainmass._common.typing import Array, ArrayLike, Numbers
 from brainmass.analysis.equations import Equations, held_inputs
 from brainmass.dynamics.checks import check_input_shape, check_param_value
 from brainmass.dynamics.node import NeuralMassDynamics
@@ -27,7 +27,7 @@ from brainmass.simulation.inventory import Template, inventory
 
 __all__ = ["Drift", "as_drift"]
 
-Parameters = Mapping[str, Any]
+Parameters = Mapping[str, ArrayLike]
 _NONE: Parameters = MappingProxyType({})
 
 
@@ -108,7 +108,7 @@ class Drift:
 
     def _of_model(self) -> None:
         """What is known of the states."""
-        self.units: dict[str, Any] = {}
+        self.units: dict[str, u.Unit] = {}
         self.shapes: dict[str, tuple[int, ...]] = {}
         specs = {}
         for prefix, part in (_nodes(self.model) | _synapses(self.model)).items():
@@ -132,7 +132,7 @@ class Drift:
         return f"Drift of {type(self.model).__name__}: {self.size} entries ({states}){delays}"
 
     # --- the function -----------------------------------------------------------------------------------------------
-    def __call__(self, x: ArrayLike, parameters: Parameters = _NONE, *, coupling: Any = 1.0) -> Any:
+    def __call__(self, x: ArrayLike, parameters: Parameters = _NONE, *, coupling: jax.Array | float = 1.0) -> jax.Array:
         """Rates of change per ms at the flat state `x`, shape (..., n), when it has been the same for long.
 
         `coupling` is a factor on all that the projections of a network send: at zero its regions are alone.
@@ -140,7 +140,7 @@ class Drift:
         x = self._checked(x)
         return self._flat(self.equations(parameters, x.dtype).rates(self.unpack(x), coupling=coupling))
 
-    def delayed(self, x: ArrayLike, past: ArrayLike, parameters: Parameters = _NONE) -> Any:
+    def delayed(self, x: ArrayLike, past: ArrayLike, parameters: Parameters = _NONE) -> jax.Array:
         """Rates of change per ms at `x`, shape (n,), with the states `past`, shape (K, n), the times `delays` ago."""
         x, past = self._checked(x), self._checked(past)
         if past.shape != (self.delays.size, self.size):
@@ -154,7 +154,7 @@ class Drift:
         arriving = {key: sent[key][self._which[key], source] for key, source in equations.sources().items()}
         return self._flat(equations.rates(self.unpack(x), arriving))
 
-    def jacobian(self, x: ArrayLike, parameters: Parameters = _NONE) -> Any:
+    def jacobian(self, x: ArrayLike, parameters: Parameters = _NONE) -> jax.Array:
         """Of `drift(x)`, shape (n, n), per ms."""
         return jax.jacfwd(lambda x: self(x, parameters))(self._checked(x))
 
@@ -181,22 +181,22 @@ class Drift:
             )
         return x
 
-    def _flat(self, rates: Mapping[str, Any]) -> Any:
-        return self._joined({name: u.Quantity(x).to_decimal(self.units[name] / u.ms) for name, x in rates.items()})
+    def _flat(self, rates: Mapping[str, Numbers]) -> jax.Array:
+        return self._joined({name: u.Quantity(x).to_decimal(self.units[name] / u.ms) for name, x in rates.items()})  # pyright: ignore[reportArgumentType]
 
-    def _joined(self, values: Mapping[str, Any]) -> Any:
+    def _joined(self, values: Mapping[str, Numbers]) -> jax.Array:
         batch = np.broadcast_shapes(*(v.shape[: v.ndim - len(self.shapes[k])] for k, v in values.items()))
         parts = [jnp.broadcast_to(values[name], (*batch, *self.shapes[name])) for name in self.names]
         return jnp.concatenate([part.reshape(*batch, -1) for part in parts], axis=-1)
 
     # --- states -----------------------------------------------------------------------------------------------------
-    def unpack(self, x: ArrayLike) -> dict[str, Any]:
+    def unpack(self, x: ArrayLike) -> dict[str, Numbers]:
         """The states by name, in their units, each of shape (..., in_size)."""
         x = self._checked(x)
         parts = {name: x[..., self.slices[name]].reshape(*x.shape[:-1], *self.shapes[name]) for name in self.names}
         return {name: u.maybe_decimal(part * self.units[name]) for name, part in parts.items()}
 
-    def pack(self, states: Mapping[str, ArrayLike]) -> Any:
+    def pack(self, states: Mapping[str, ArrayLike]) -> jax.Array:
         """The flat state, shape (..., n), from all states by name: quantities, or numbers in `units`."""
         for name in states:
             if name not in self.units:
@@ -236,11 +236,11 @@ class Drift:
             what = Argument("parameters", "Drift", entry=name, text=type(self.model).__name__)
             raise argument_error(what, f"has no parameter or input {name!r}", hint=hint) from None
 
-    def unit_of(self, name: str) -> Any:
+    def unit_of(self, name: str) -> u.Unit:
         """The unit in which plain numbers of a parameter or an input are read."""
         return u.get_unit(self.parameters[self.find(name)])
 
-    def quantity(self, name: str, value: Any) -> Any:
+    def quantity(self, name: str, value: Numbers) -> Numbers:
         """A value of a parameter, or of an input, with its unit; refused where it does not fit."""
         place, unit = self.find(name), self.unit_of(name)
         if u.get_unit(value).dim == u.DIMENSIONLESS:
@@ -256,7 +256,7 @@ class Drift:
         return check_param_value(name, spec, self.parameters[place], value)
 
     # --- delays -----------------------------------------------------------------------------------------------------
-    def delays_of(self, parameters: Parameters = _NONE) -> Any:
+    def delays_of(self, parameters: Parameters = _NONE) -> jax.Array:
         """The delays, shape (K,), in ms, with other values of parameters, such as the speed."""
         every = self.equations(parameters, jnp.result_type(float)).delays()
         flat = jnp.concatenate([jnp.zeros(1), *(jnp.ravel(every[key]) for key in self._which)])
@@ -309,7 +309,7 @@ class Drift:
         return self._programs[make]
 
 
-def as_drift(model: Any, inputs: Mapping[str, Any] | None = None) -> Drift:
+def as_drift(model: NeuralMassDynamics | Network | Drift, inputs: Mapping[str, Any] | None = None) -> Drift:
     """The drift of a model, or the one that was given."""
     if not isinstance(model, Drift):
         return Drift(model, inputs)
@@ -318,7 +318,7 @@ def as_drift(model: Any, inputs: Mapping[str, Any] | None = None) -> Drift:
     return model
 
 
-def _nodes(model: Any) -> dict[str, NeuralMassDynamics]:
+def _nodes(model: NeuralMassDynamics | Network) -> dict[str, NeuralMassDynamics]:
     """The nodes of a model, by the beginning of the names of their states."""
     if not isinstance(model, Network):
         return {"": model}
@@ -326,12 +326,12 @@ def _nodes(model: Any) -> dict[str, NeuralMassDynamics]:
     return {f"{name}." * several: node for name, node in model.populations.items()}
 
 
-def _synapses(model: Any) -> dict[str, Synapse]:
+def _synapses(model: NeuralMassDynamics | Network) -> dict[str, Synapse]:
     """The synapse filters of a model, by the same."""
     return {f"{path}.": synapse for path, synapse in model.synapses.items()} if isinstance(model, Network) else {}
 
 
-def _initial(node: NeuralMassDynamics | Synapse, seed: int) -> dict[str, Any]:
+def _initial(node: NeuralMassDynamics | Synapse, seed: int) -> dict[str, Numbers]:
     """Initial values of one run, whatever batch the node has now."""
     batch, node._batch = node._batch, ()
     try:
@@ -348,22 +348,22 @@ def _entries(name: str, shape: tuple[int, ...]) -> list[str]:
     return [f"{name}[{', '.join(map(str, index))}]" for index in np.ndindex(*shape)]
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: Numbers) -> bool:
     return u.math.ndim(value) == 0
 
 
-def _exact(x: Any) -> Any:
+def _exact(x: Numbers) -> Numbers:
     """Numbers in double precision, kept by numpy; traced ones as they are."""
     if is_traced(x):
         return x
     return u.maybe_decimal(u.Quantity(doubled(u.get_mantissa(x)), unit=u.get_unit(x)))
 
 
-def _as(x: Any, dtype: Any) -> Any:
+def _as(x: Numbers, dtype: Any) -> Numbers:
     return u.maybe_decimal(u.Quantity(jnp.asarray(u.get_mantissa(x), dtype), unit=u.get_unit(x)))
 
 
-def _decimal(what: str, value: Any, unit: Any) -> Any:
+def _decimal(what: str, value: Numbers, unit: u.Unit) -> jax.Array:
     got = u.get_unit(value)
     if got.dim == u.DIMENSIONLESS:
         return jnp.asarray(u.maybe_decimal(value), float)

@@ -43,7 +43,7 @@ class EffectiveConnectivity:
     """
 
     weights: np.ndarray
-    parameters: Mapping[str, Any]
+    parameters: Mapping[str, ArrayLike]
     correlation: np.ndarray
     lagged: np.ndarray | None
     losses: np.ndarray

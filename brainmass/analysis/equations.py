@@ -7,10 +7,12 @@ from types import MappingProxyType
 from typing import Any
 
 import brainunit as u
+import jax
 import jax.numpy as jnp
 import numpy as np
 
 from brainmass._common.messages import argument_error, input_named
+from brainmass._common.typing import Numbers
 from brainmass.dynamics.declaration import read_input
 from brainmass.dynamics.node import NeuralMassDynamics
 from brainmass.dynamics.noise import Noise
@@ -19,14 +21,14 @@ from brainmass.simulation.inputs import as_inputs
 
 __all__ = ["Equations", "held_inputs"]
 
-Values = Mapping[str, Any]
+Values = Mapping[str, Numbers]
 # What arrives with a delay, by where it arises: the number of a projection, or the name of a node that keeps its past.
 Arriving = Mapping[Any, Any]
 _NOTHING: Arriving = MappingProxyType({})
 _OF_NETWORK = ("", "noise")
 
 
-def held_inputs(model: Any, inputs: Mapping[str, Any] | None) -> dict[str, Any]:
+def held_inputs(model: Any, inputs: Mapping[str, Any] | None) -> dict[str, Numbers]:
     """What is held at each input port, by name, as quantities."""
     populations = model.populations if isinstance(model, Network) else {"node": model}
     several = len(populations) > 1
@@ -74,9 +76,9 @@ class Equations:
         self,
         states: Values,
         arriving: Arriving = _NOTHING,
-        coupling: Any = 1.0,
-        samples: Mapping[tuple[str, str], Any] = MappingProxyType({}),
-    ) -> dict[str, Any]:
+        coupling: jax.Array | float = 1.0,
+        samples: Mapping[tuple[str, str], Numbers] = MappingProxyType({}),
+    ) -> dict[str, Numbers]:
         """The rates of change of all states, by name.
 
         `coupling` is a factor on all that the network sends; `samples`, by the keys of `noises`, of what noises are in
@@ -100,7 +102,7 @@ class Equations:
 
     def _entering(
         self, name: str, node: NeuralMassDynamics, values: Values, network: Values, arriving: Any, samples: Any
-    ) -> dict[str, Any]:
+    ) -> dict[str, Numbers]:
         """What enters each port: held inputs, means of noises, the network, and what a node sends to itself."""
         held = {port: u.maybe_decimal(0.0 * unit) for port, unit in node._port_units.items()}
         parts = [{port: self.inputs[self._named(name, port)] for port in node._ports}, network]
@@ -115,7 +117,7 @@ class Equations:
         held = _added(node, held, *parts)
         return _added(node, held, node._own_at_rest({**held, **values}, arriving))
 
-    def with_inputs(self, name: str, values: Values) -> dict[str, Any]:
+    def with_inputs(self, name: str, values: Values) -> dict[str, Numbers]:
         """The states of a node, and what is held at its ports."""
         return {**{port: self.inputs[self._named(name, port)] for port in self.nodes[name]._ports}, **values}
 
@@ -166,11 +168,11 @@ class Equations:
     def _named(self, name: str, of_node: str) -> str:
         return f"{name}.{of_node}" if self.several else of_node
 
-    def _by_node(self, states: Values) -> list[dict[str, Any]]:
+    def _by_node(self, states: Values) -> list[dict[str, Numbers]]:
         return [{s: states[self._named(name, s)] for s in node._states} for name, node in self.nodes.items()]
 
 
-def _added(node: NeuralMassDynamics, held: dict[str, Any], *parts: Values) -> dict[str, Any]:
+def _added(node: NeuralMassDynamics, held: dict[str, Numbers], *parts: Values) -> dict[str, Numbers]:
     for part in parts:
         held = {port: x + node._read(port, part[port]) if port in part else x for port, x in held.items()}
     return held

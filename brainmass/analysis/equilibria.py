@@ -57,7 +57,7 @@ class Equilibria:
     x: np.ndarray
     eigenvalues: Complex
     drift: Drift
-    parameters: Mapping[str, Any]
+    parameters: Mapping[str, ArrayLike]
     ends: tuple[str, ...] = ()
     searched: str = ""
 
@@ -169,7 +169,7 @@ def fixed_points(
     model: NeuralMassDynamics | Network | Drift,
     inputs: Mapping[str, Any] | None = None,
     *,
-    parameters: Mapping[str, Any] = MappingProxyType({}),
+    parameters: Mapping[str, ArrayLike] = MappingProxyType({}),
     start: Mapping[str, ArrayLike] | ArrayLike | None = None,
     n_starts: int = 256,
     seed: int = 0,
@@ -229,7 +229,7 @@ def fixed_points(
 
 
 def _found(
-    drift: Drift, parameters: Mapping[str, Any], start: Any, n_starts: int, seed: int
+    drift: Drift, parameters: Mapping[str, ArrayLike], start: Any, n_starts: int, seed: int
 ) -> tuple[np.ndarray, tuple[str, ...], str]:
     if start is not None:
         return _from_given(drift, parameters, start), (), "from the given starts"
@@ -256,7 +256,7 @@ def _found(
     return roots.distinct(drift, followed[inside]), ends, "followed from the network without coupling"
 
 
-def _from_given(drift: Drift, parameters: Mapping[str, Any], start: Any) -> np.ndarray:
+def _from_given(drift: Drift, parameters: Mapping[str, ArrayLike], start: Any) -> np.ndarray:
     flat = drift.pack(start) if isinstance(start, Mapping) else np.asarray(start, float)
     flat = np.atleast_2d(np.asarray(flat))
     if flat.shape[-1] != drift.size or flat.ndim != 2 or not np.isfinite(flat).all():
@@ -276,7 +276,7 @@ def _from_given(drift: Drift, parameters: Mapping[str, Any], start: Any) -> np.n
     return x
 
 
-def _largest(drift: Drift, x: np.ndarray, parameters: Mapping[str, Any]) -> str:
+def _largest(drift: Drift, x: np.ndarray, parameters: Mapping[str, ArrayLike]) -> str:
     rates = np.abs(np.asarray(drift(x, parameters))).max(axis=0)
     return f"{rates.max():.2g} per ms (of {drift.labels[int(rates.argmax())]})"
 
@@ -285,7 +285,7 @@ def _jacobian(drift: Drift) -> Any:
     return jax.jit(drift.jacobian)
 
 
-def _spectra(drift: Drift, x: np.ndarray, parameters: Mapping[str, Any]) -> np.ndarray:
+def _spectra(drift: Drift, x: np.ndarray, parameters: Mapping[str, ArrayLike]) -> np.ndarray:
     if not len(x):
         return np.zeros((0, drift.size), complex)
     if drift.delays.size:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import brainunit as u
@@ -16,7 +17,7 @@ from brainmass._common.messages import Argument, argument_error, show
 from brainmass._common.precision import default_dtype
 from brainmass._common.random import as_key, fold
 from brainmass._common.times import milliseconds
-from brainmass._common.typing import Numbers
+from brainmass._common.typing import ArrayLike, Key, Numbers, Time
 from brainmass.analysis.drift import Drift
 from brainmass.forward.statistics import Mean
 from brainmass.models.wong_wang.exc_inh import WongWangExcInhStep
@@ -33,16 +34,16 @@ _RATE = 3.06 * u.Hz
 
 def feedback_inhibition(
     model: Any,
-    target: Any = _RATE,
+    target: ArrayLike = _RATE,
     *,
-    duration: Any = None,
-    transient: Any = 5.0 * u.second,
+    duration: Time | None = None,
+    transient: Time = 5.0 * u.second,
     n_runs: int = 8,
     n_iterations: int = 10,
     tolerance: float = 0.05,
-    dt: Any = None,
-    seed: Any = 0,
-) -> Any:
+    dt: Time | None = None,
+    seed: Key = 0,
+) -> jax.Array:
     r"""The inhibition `J_i` of each region with which its excitatory pool fires at the target rate.
 
     Where all rates are :math:`r`, the fixed point follows region by region: :math:`S_E` from the rate, the network
@@ -123,7 +124,7 @@ def feedback_inhibition(
 
 
 # --- the fixed point ----------------------------------------------------------------------------------------------
-def _balanced(model: Any, node: WongWangExcInhStep, rate: Any) -> tuple[Any, Any]:
+def _balanced(model: Any, node: WongWangExcInhStep, rate: jax.Array) -> tuple[jax.Array, jax.Array]:
     """The inhibition under which these rates, in Hz, are a fixed point; and this point, shape (2, N)."""
     p = node.p
     S_e = p.gamma_e * p.tau_e * rate / (1 + p.gamma_e * p.tau_e * rate)
@@ -138,13 +139,13 @@ def _balanced(model: Any, node: WongWangExcInhStep, rate: Any) -> tuple[Any, Any
 
 
 @jax.jit
-def _transfer_inverse(rate: Any, d: Any) -> Any:
+def _transfer_inverse(rate: jax.Array, d: jax.Array) -> jax.Array:
     """Where the transfer function is `rate`. It is convex: Newton's steps from the right come nearer and never pass."""
     return _root(lambda y: wong_wang_transfer(y, d) / rate - 1, rate)
 
 
 @jax.jit
-def _inhibitory_gating(excitation: Any, a: Any, b: Any, d: Any, gain: Any) -> Any:
+def _inhibitory_gating(excitation: jax.Array, a: jax.Array, b: jax.Array, d: jax.Array, gain: jax.Array) -> jax.Array:
     """Where the inhibitory gating rests. The equation is concave and grows: Newton's steps from 0 do the same."""
     shape = jnp.broadcast_shapes(*map(jnp.shape, (excitation, a, b, d, gain)))
     return _root(
@@ -152,7 +153,7 @@ def _inhibitory_gating(excitation: Any, a: Any, b: Any, d: Any, gain: Any) -> An
     )
 
 
-def _root(function: Any, start: Any) -> Any:
+def _root(function: Callable[[jax.Array], jax.Array], start: jax.Array) -> jax.Array:
     """The root of `function`, which takes each element by itself."""
     optimistix, diagonal = import_fit("optimistix"), import_fit("lineax").diagonal_tag
     precision = 8 * float(jnp.finfo(start.dtype).eps)
@@ -160,7 +161,7 @@ def _root(function: Any, start: Any) -> Any:
     return optimistix.root_find(lambda x, _: function(x), solver, start, throw=False, tags=frozenset({diagonal})).value
 
 
-def _inputs_at_rest(model: Any, S_e: Any) -> tuple[Any, Any, Any]:
+def _inputs_at_rest(model: Any, S_e: jax.Array) -> tuple[Numbers, Numbers, Numbers]:
     """What the network sends into the ports of the pools: coupling, and a current into each."""
     node = _node_of(model)
     arriving = model.input_at_rest(S_e=S_e) if isinstance(model, Network) else {}
@@ -170,7 +171,7 @@ def _inputs_at_rest(model: Any, S_e: Any) -> tuple[Any, Any, Any]:
     return coupling, current_e, current_i
 
 
-def _check_inhibition(inhibition: Any) -> None:
+def _check_inhibition(inhibition: jax.Array) -> None:
     J = np.asarray(inhibition)
     if not np.isfinite(J).all():
         raise ValueError("feedback_inhibition found no fixed point: look for extreme parameters of the model.")
@@ -182,7 +183,7 @@ def _check_inhibition(inhibition: Any) -> None:
         )
 
 
-def _check_stability(model: Any, state: Any, inhibition: Any) -> None:
+def _check_stability(model: Any, state: jax.Array, inhibition: jax.Array) -> None:
     """Delays change how fast deviations grow, but not whether one does so without oscillating."""
     model, _ = _with_inhibition(model, inhibition)
     jacobian = np.asarray(Drift(model).jacobian(state.ravel()))
@@ -195,7 +196,7 @@ def _check_stability(model: Any, state: Any, inhibition: Any) -> None:
         )
 
 
-def _with_inhibition(model: Any, inhibition: Any) -> tuple[Any, WongWangExcInhStep]:
+def _with_inhibition(model: Any, inhibition: jax.Array) -> tuple[Any, WongWangExcInhStep]:
     """A copy of the model, and its node."""
     copy, _ = Template(model).build()
     node = _node_of(copy)
@@ -207,14 +208,14 @@ def _with_inhibition(model: Any, inhibition: Any) -> tuple[Any, WongWangExcInhSt
 class _MeanRates:
     """Mean excitatory rates, in Hz, of some runs under a given inhibition."""
 
-    def __init__(self, model: Any, inhibition: Any, duration: Any, transient: Any, n_runs: int, dt: Any):
+    def __init__(self, model: Any, inhibition: jax.Array, duration: Any, transient: Any, n_runs: int, dt: Any):
         self.model, self.node = _with_inhibition(model, inhibition)
         self._simulator = Simulator(self.model, dt)
         rate = Monitor(Mean(self.node.varshape), source=lambda model: _node_of(model).H_e())
         self._settings: Any = dict(monitors={"rate": rate}, transient=transient, batch_size=n_runs)
         self._duration = (milliseconds("duration", duration) + milliseconds("transient", transient)) * u.ms
 
-    def __call__(self, inhibition: Any, key: Any) -> Any:
+    def __call__(self, inhibition: jax.Array, key: Any) -> Any:
         self.node.J_i.set_value(inhibition)
         return self._simulator.run(self._duration, seed=key, **self._settings)["rate"].mean((0, 1))
 

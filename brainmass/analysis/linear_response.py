@@ -20,6 +20,7 @@ from brainmass._common.typing import ArrayLike, Time
 from brainmass.analysis import roots
 from brainmass.analysis.delay_stability import characteristic_roots, delayed_jacobian
 from brainmass.analysis.drift import Drift, as_drift
+from brainmass.analysis.equations import Equations
 from brainmass.analysis.equilibria import Equilibria, fixed_points
 from brainmass.analysis.lyapunov import stationary_covariance
 from brainmass.analysis.observed import observed
@@ -47,7 +48,7 @@ class LinearResponse:
         What is observed.
     """
 
-    def __init__(self, drift: Drift, x: Any, parameters: Mapping[str, Any], of: Any, through: Any):
+    def __init__(self, drift: Drift, x: jax.Array, parameters: Mapping[str, ArrayLike], of: Any, through: Any):
         self.drift, self.x, self.parameters = drift, x, parameters
         self._traced = is_traced((x, drift.parameters, dict(parameters)))
         with self._precision():
@@ -59,7 +60,7 @@ class LinearResponse:
     def _precision(self) -> Any:
         return contextlib.nullcontext() if self._traced else double_precision()
 
-    def _assembled(self, x: Any, of: Any, through: Any) -> tuple[Any, Any, Any]:
+    def _assembled(self, x: jax.Array, of: Any, through: Any) -> tuple[jax.Array, jax.Array, jax.Array]:
         """The whole linear system: the model, the coloured noises that drive it, what it drives."""
         drift = self.drift
         equations = drift.equations(self.parameters, x.dtype)
@@ -89,11 +90,11 @@ class LinearResponse:
         self._sizes = {name: node.varshape for name, node in equations.nodes.items()}
         return A, Q, jnp.concatenate([seen.C, middle, seen.D], axis=1)
 
-    def _entering(self, equations: Any, key: Any, noise: Noise, x: Any) -> Any:
+    def _entering(self, equations: Equations, key: tuple[str, str], noise: Noise, x: jax.Array) -> Any:
         """How a sample of a noise enters the rates, shape (n, its size)."""
         unit, mean = u.get_unit(noise.p.sigma), noise._mean()
 
-        def rates(z: Any) -> Any:
+        def rates(z: jax.Array) -> jax.Array:
             sample = mean + u.maybe_decimal(u.Quantity(z.reshape(noise.varshape), unit=unit))
             return self.drift._flat(equations.rates(self.drift.unpack(x), samples={key: sample}))
 
@@ -129,7 +130,7 @@ class LinearResponse:
         with self._precision():
             root = self._root()
 
-            def at(f: Any) -> Any:
+            def at(f: jax.Array) -> jax.Array:
                 y = self._C @ self._solved(f, root)
                 return 2e-3 * y @ y.conj().T  # both sides; per ms is per kHz
 
@@ -140,7 +141,7 @@ class LinearResponse:
         with self._precision():
             root = self._root()
 
-            def at(f: Any) -> Any:
+            def at(f: jax.Array) -> jax.Array:
                 return 2e-3 * (jnp.abs(self._C @ self._solved(f, root)) ** 2).sum(axis=1)
 
             return self._out(jax.lax.map(at, self._per_ms(frequencies)))
@@ -164,20 +165,20 @@ class LinearResponse:
             plain, unit = jnp.broadcast_to(u.get_mantissa(value), shape).astype(x.dtype), u.get_unit(value)
             others = {k: v for k, v in self.parameters.items() if self.drift.find(k) != name}
 
-            def rates(plain: Any) -> Any:
+            def rates(plain: jax.Array) -> jax.Array:
                 return self.drift(x, {**others, name: u.maybe_decimal(u.Quantity(plain, unit=unit))})
 
             own = jax.jacfwd(rates)(plain).reshape(x.size, -1)
             B = jnp.zeros((self._A.shape[0], own.shape[1]), x.dtype).at[: x.size].set(own)
             return self._out(jax.lax.map(lambda f: self._C @ self._solved(f, B), self._per_ms(frequencies)))
 
-    def _per_ms(self, frequencies: ArrayLike) -> Any:
+    def _per_ms(self, frequencies: ArrayLike) -> jax.Array:
         f = numbers(
             Argument("frequencies", "LinearResponse"), frequencies, unit=u.Hz, example="frequencies=freqs * u.Hz"
         )
         return jnp.atleast_1d(jnp.asarray(f, self._A.dtype)) / 1000
 
-    def _solved(self, f: Any, right: Any) -> Any:
+    def _solved(self, f: jax.Array, right: jax.Array) -> jax.Array:
         """(iω - J)⁻¹ `right`, at a frequency per ms."""
         z = 2j * jnp.pi * f
         J = self._A.astype(jnp.result_type(self._A, 1j))
@@ -186,7 +187,7 @@ class LinearResponse:
             J = J.at[:n, :n].set(self._delayed.at(z))
         return jnp.linalg.solve(z * jnp.eye(J.shape[0]) - J, right.astype(J.dtype))
 
-    def _root(self) -> Any:
+    def _root(self) -> jax.Array:
         """A square root of the covariance of the noise."""
         values, vectors = jnp.linalg.eigh(jax.lax.stop_gradient(self._Q))
         held = vectors * jnp.sqrt(jnp.clip(values, 0.0))
@@ -202,11 +203,11 @@ class LinearResponse:
         scale = jnp.sqrt(jnp.linalg.norm(self._A) / jnp.linalg.norm(jnp.linalg.inv(self._A))) / (2 * np.pi)
         scale, root = jax.lax.stop_gradient(scale), self._root()
 
-        def total(n: int) -> Any:
+        def total(n: int) -> jax.Array:
             phi = np.pi * (np.arange(n) + 0.5) / n / 2  # f = scale tan φ, from 0 to infinity
             weights = scale / np.cos(phi) ** 2 * np.pi / (2 * n)
 
-            def at(given: Any) -> Any:
+            def at(given: tuple[jax.Array, jax.Array]) -> jax.Array:
                 f, weight = given
                 y = self._C @ self._solved(f, root)
                 turned = jnp.exp(2j * jnp.pi * f * lag)
@@ -226,7 +227,7 @@ class LinearResponse:
                 )
         return found
 
-    def _out(self, x: Any) -> Any:
+    def _out(self, x: jax.Array) -> Any:
         return x if self._traced else np.asarray(x)
 
     def __repr__(self) -> str:
@@ -241,7 +242,7 @@ def linear_response(
     of: str | Callable[[dict[str, Any]], Any] | None = None,
     through: Any = None,
     at: Equilibria | ArrayLike | None = None,
-    parameters: Mapping[str, Any] = MappingProxyType({}),
+    parameters: Mapping[str, ArrayLike] = MappingProxyType({}),
 ) -> LinearResponse:
     r"""Covariance, functional connectivity, spectra and transfer functions of a model around a stable equilibrium.
 
@@ -295,7 +296,7 @@ def linear_response(
     return response
 
 
-def _working_point(drift: Drift, at: Any, parameters: Mapping[str, Any]) -> Any:
+def _working_point(drift: Drift, at: Any, parameters: Mapping[str, ArrayLike]) -> Any:
     given = at.x if isinstance(at, Equilibria) else at
     if given is not None:
         given = np.asarray(given, float) if not is_traced(given) else given
@@ -342,7 +343,7 @@ def _size(noise: Noise) -> int:
     return int(np.prod(noise.varshape))
 
 
-def _strength(noise: Noise, dtype: Any) -> Any:
+def _strength(noise: Noise, dtype: np.dtype) -> Any:
     """The covariance of a noise among the regions: sigma squared where they are independent."""
     sigma = jnp.broadcast_to(u.get_mantissa(noise.p.sigma), noise.varshape).ravel().astype(dtype)
     if noise.mixing is None:

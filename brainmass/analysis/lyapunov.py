@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 
@@ -12,7 +10,7 @@ __all__ = ["stationary_covariance"]
 _DOUBLINGS = 26  # enough where the fastest and the slowest rate differ by seven orders of magnitude
 
 
-def _powers(A: Any) -> tuple[Any, Any, Any, Any]:
+def _powers(A: jax.Array) -> tuple[jax.Array, ...]:
     """Of a continuous system one in steps with the same covariance: its powers 1, 2, 4, ..., and whether it decays."""
     eye = jnp.eye(A.shape[-1], dtype=A.dtype)
     inverse = jnp.linalg.inv(A)
@@ -24,15 +22,15 @@ def _powers(A: Any) -> tuple[Any, Any, Any, Any]:
     return shift, left, powers, jnp.linalg.norm(last) < 1e-3
 
 
-def _solved(shift: Any, left: Any, powers: Any, Q: Any) -> Any:
-    def doubled(X: Any, power: Any) -> tuple[Any, None]:
+def _solved(shift: jax.Array, left: jax.Array, powers: jax.Array, Q: jax.Array) -> jax.Array:
+    def doubled(X: jax.Array, power: jax.Array) -> tuple[jax.Array, None]:
         return X + power @ X @ power.T, None
 
     return jax.lax.scan(doubled, 2 * shift * left @ Q @ left.T, powers)[0]
 
 
 @jax.custom_jvp
-def stationary_covariance(A: Any, Q: Any) -> Any:
+def stationary_covariance(A: jax.Array, Q: jax.Array) -> jax.Array:
     r"""The solution of :math:`A X + X A^\top + Q = 0`: the covariance of dx = A x dt + noise of covariance Q per ms.
 
     By Cayley's transform and Smith's doubling (Smith 1968, SIAM J. Appl. Math. 16:198): matrix products alone, which
@@ -44,7 +42,7 @@ def stationary_covariance(A: Any, Q: Any) -> Any:
 
 
 @stationary_covariance.defjvp
-def _slope(given: Any, slopes: Any) -> Any:
+def _slope(given: tuple[jax.Array, jax.Array], slopes: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
     (A, Q), (dA, dQ) = given, slopes
     shift, left, powers, decays = _powers(A)
     powers = jnp.where(decays, powers, 0.0)

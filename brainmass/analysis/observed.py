@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from brainmass._common.messages import Argument, argument_error, show
+from brainmass._common.typing import Numbers
 from brainmass.analysis.drift import Drift
 from brainmass.analysis.equations import Equations
 from brainmass.forward.balloon import BOLDSignal
@@ -22,10 +23,10 @@ __all__ = ["Observed", "observed"]
 class Observed(NamedTuple):
     """y = C x + D z, where z, of `size` entries, follows dz/dt = A z + B x; x are deviations of the model."""
 
-    C: Any
-    D: Any
-    A: Any
-    B: Any
+    C: jax.Array
+    D: jax.Array
+    A: jax.Array
+    B: jax.Array
     labels: tuple[str, ...]
 
     @property
@@ -33,11 +34,11 @@ class Observed(NamedTuple):
         return self.A.shape[0]
 
 
-def observed(drift: Drift, equations: Equations, x: Any, of: Any, through: Any) -> Observed:
+def observed(drift: Drift, equations: Equations, x: jax.Array, of: Any, through: Any) -> Observed:
     """What is seen of a model at the working point `x`."""
     activity, name = _activity(drift, equations, of)
 
-    def plain(x: Any) -> Any:
+    def plain(x: jax.Array) -> jax.Array:
         return jnp.ravel(u.get_mantissa(activity(x)))
 
     unit = u.get_unit(jax.eval_shape(activity, x))
@@ -49,7 +50,7 @@ def observed(drift: Drift, equations: Equations, x: Any, of: Any, through: Any) 
         return Observed(C, jnp.zeros((size, 0), x.dtype), nothing, jnp.zeros((0, n), x.dtype), labels)
     if isinstance(through, LeadFieldModel | LeadfieldReadout):
 
-        def seen(x: Any) -> Any:
+        def seen(x: jax.Array) -> jax.Array:
             return jnp.ravel(u.get_mantissa(through._see(activity(x))))
 
         C = jax.jacfwd(seen)(x)
@@ -66,7 +67,7 @@ def observed(drift: Drift, equations: Equations, x: Any, of: Any, through: Any) 
     )
 
 
-def _activity(drift: Drift, equations: Equations, of: Any) -> tuple[Callable[[Any], Any], str]:
+def _activity(drift: Drift, equations: Equations, of: Any) -> tuple[Callable[[jax.Array], Numbers], str]:
     """What is observed as a function of the flat state, and its name."""
     if callable(of):
         return lambda x: u.math.asarray(of(drift.unpack(x))), "y"
@@ -86,7 +87,7 @@ def _activity(drift: Drift, equations: Equations, of: Any) -> tuple[Callable[[An
             f"is {show(of)}",
         )
 
-    def activity(x: Any) -> Any:
+    def activity(x: jax.Array) -> Numbers:
         states = drift.unpack(x)
         values = {s: states[f"{population}.{s}" if equations.several else s] for s in node._states}
         return node.source(own, equations.with_inputs(owner, values))
@@ -94,7 +95,7 @@ def _activity(drift: Drift, equations: Equations, of: Any) -> tuple[Callable[[An
     return activity, str(of)
 
 
-def _blood(bold: BOLDSignal, plain: Callable, unit: Any, x: Any, size: int) -> Observed:
+def _blood(bold: BOLDSignal, plain: Callable, unit: u.Unit, x: jax.Array, size: int) -> Observed:
     if int(np.prod(bold.varshape)) != size:
         raise argument_error(
             Argument("through", "linear_response"),
@@ -102,12 +103,12 @@ def _blood(bold: BOLDSignal, plain: Callable, unit: Any, x: Any, size: int) -> O
             f"is a BOLDSignal with in_size={bold.varshape}",
         )
 
-    def drive(x: Any) -> Any:
+    def drive(x: jax.Array) -> jax.Array:
         return jnp.asarray(bold.as_drive(u.maybe_decimal(u.Quantity(plain(x).reshape(bold.varshape), unit=unit))))
 
     z = drive(x)
 
-    def rates(y: Any, z: Any) -> Any:
+    def rates(y: jax.Array, z: jax.Array) -> jax.Array:
         parts = bold.derivative(tuple(y.reshape(4, *bold.varshape)), 0.0 * u.ms, z)
         return jnp.stack([u.maybe_decimal(rate * u.ms) for rate in parts]).ravel().astype(x.dtype)
 
@@ -124,7 +125,7 @@ def _blood(bold: BOLDSignal, plain: Callable, unit: Any, x: Any, size: int) -> O
     A, of_drive = jax.jacfwd(rates, argnums=(0, 1))(y, z.astype(x.dtype))
     B = of_drive.reshape(4 * size, size) @ jax.jacfwd(drive)(x).reshape(size, -1)
 
-    def signal(y: Any) -> Any:
+    def signal(y: jax.Array) -> jax.Array:
         _, _, v, q = y.reshape(4, *bold.varshape)
         return jnp.ravel(bold.bold_of(v, q)).astype(x.dtype)
 

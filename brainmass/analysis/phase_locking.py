@@ -16,6 +16,7 @@ from brainmass._common.checks import whole
 from brainmass._common.display import page, table
 from brainmass._common.messages import Argument, argument_error
 from brainmass._common.precision import double_precision
+from brainmass._common.typing import ArrayLike
 from brainmass.analysis.delay_stability import delayed_jacobian, rightmost
 from brainmass.analysis.drift import Drift, as_drift
 from brainmass.dynamics.node import NeuralMassDynamics
@@ -81,7 +82,7 @@ def phase_locked(
     model: NeuralMassDynamics | Drift,
     inputs: Mapping[str, Any] | None = None,
     *,
-    parameters: Mapping[str, Any] = MappingProxyType({}),
+    parameters: Mapping[str, ArrayLike] = MappingProxyType({}),
     n_starts: int = 256,
     seed: int = 0,
 ) -> PhaseLocked:
@@ -125,15 +126,17 @@ def phase_locked(
     return PhaseLocked(phases, omega, growth)
 
 
-def _found(drift: Drift, parameters: Mapping[str, Any], n_starts: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def _found(
+    drift: Drift, parameters: Mapping[str, ArrayLike], n_starts: int, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
     delays = drift.delays_of(parameters) if drift.delays.size else np.zeros(0)
 
-    def residual(z: Any) -> Any:  # the frequency, and the phases of all but the first
+    def residual(z: jax.Array) -> jax.Array:  # the frequency, and the phases of all but the first
         x = jnp.concatenate([jnp.zeros(1), z[1:]])
         past = x - z[0] * jnp.asarray(delays)[:, None]
         return (drift.delayed(x, past, parameters) if drift.delays.size else drift(x, parameters)) - z[0]
 
-    def step(z: Any) -> tuple[Any, Any]:
+    def step(z: jax.Array) -> tuple[jax.Array, jax.Array]:
         change = jnp.linalg.solve(jax.jacfwd(residual)(z), residual(z))
         change = jnp.where(jnp.isfinite(change).all(), change, 0.1)
         return z - jnp.clip(change, -1.0, 1.0), jnp.abs(change).max()
@@ -163,9 +166,9 @@ def _is_same(one: np.ndarray, other: np.ndarray) -> bool:
     return abs(one[0] - other[0]) < _SAME * (1 + abs(one[0])) and turns < _SAME
 
 
-def _growth(drift: Drift, parameters: Mapping[str, Any], phases: np.ndarray, omega: float) -> float:
+def _growth(drift: Drift, parameters: Mapping[str, ArrayLike], phases: np.ndarray, omega: float) -> float:
     if drift.delays.size:
-        roots = rightmost(delayed_jacobian(drift, phases, parameters, float(omega)))
+        roots = rightmost(delayed_jacobian(drift, jnp.asarray(phases), parameters, float(omega)))
     else:
         roots = np.linalg.eigvals(np.asarray(drift.jacobian(phases, parameters)))
     others = np.delete(roots, np.argmin(np.abs(roots)))  # a common shift neither grows nor decays

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from brainmass._common.typing import ArrayLike
 from brainmass.analysis.drift import Drift
 
 __all__ = ["along_coupling", "distinct", "from_starts", "newton", "of_regions", "random_starts"]
@@ -21,14 +21,14 @@ _SAME = 1e-6  # relative distance of what is one root
 _SHORTEST = 1e-4  # step of the coupling, from 0 to 1
 _MOST_UNCOUPLED = 32
 
-Parameters = Mapping[str, Any]
+Parameters = Mapping[str, ArrayLike]
 
 
-def newton(drift: Drift, x: Any, parameters: Parameters, steps: int) -> Any:
+def newton(drift: Drift, x: jax.Array, parameters: Parameters, steps: int) -> jax.Array:
     """Some Newton steps, through the last of which gradients go: that is the implicit function theorem."""
     fixed, given = drift.held(), jax.lax.stop_gradient(dict(parameters))
 
-    def step(_: Any, x: Any) -> Any:
+    def step(_: jax.Array, x: jax.Array) -> jax.Array:
         return x - jnp.linalg.solve(fixed.jacobian(x, given), fixed(x, given))
 
     x = jax.lax.stop_gradient(jax.lax.fori_loop(0, steps, step, jax.lax.stop_gradient(x)))
@@ -54,7 +54,7 @@ def random_starts(drift: Drift, n: int, seed: int) -> np.ndarray:
     return np.clip(x, low, high)
 
 
-def _damped_step(rates: Callable, x: Any, damping: Any) -> tuple[Any, Any]:
+def _damped_step(rates: Callable, x: jax.Array, damping: jax.Array) -> tuple[jax.Array, jax.Array]:
     """A step of Levenberg and Marquardt, with rows and columns scaled so that units do not matter."""
     f, J = rates(x), jax.jacfwd(rates)(x)
     columns = jnp.abs(J).max(axis=0)
@@ -69,7 +69,7 @@ def _damped_step(rates: Callable, x: Any, damping: Any) -> tuple[Any, Any]:
     return jnp.where(better, new, x), jnp.where(better, damping / 5, jnp.minimum(damping * 4, 1e6))
 
 
-def _newton_step(rates: Callable, x: Any) -> Any:
+def _newton_step(rates: Callable, x: jax.Array) -> tuple[jax.Array, jax.Array]:
     f, J = rates(x), jax.jacfwd(rates)(x)
     step = jnp.linalg.solve(J, f)
     return jnp.where(jnp.isfinite(step).all(), x - step, x), jnp.abs(step) / (1 + jnp.abs(x))
@@ -93,13 +93,13 @@ def from_starts(drift: Drift, starts: np.ndarray, parameters: Parameters) -> np.
 def _search(drift: Drift) -> tuple[Callable, ...]:
     """Its steps, and rates with the Jacobian, compiled for several states."""
 
-    def damped(x: Any, damping: Any, parameters: Any) -> Any:
+    def damped(x: jax.Array, damping: jax.Array, parameters: Parameters) -> tuple[jax.Array, jax.Array]:
         return _damped_step(functools.partial(drift, parameters=parameters), x, damping)
 
-    def plain(x: Any, parameters: Any) -> Any:
+    def plain(x: jax.Array, parameters: Parameters) -> tuple[jax.Array, jax.Array]:
         return _newton_step(functools.partial(drift, parameters=parameters), x)
 
-    def linear(x: Any, parameters: Any) -> Any:
+    def linear(x: jax.Array, parameters: Parameters) -> tuple[jax.Array, jax.Array]:
         return drift(x, parameters), drift.jacobian(x, parameters)
 
     return tuple(
@@ -114,21 +114,21 @@ def not_isolated(drift: Drift) -> Exception:
     )
 
 
-def _is_line(x: Any, f: np.ndarray, J: np.ndarray) -> bool:
+def _is_line(x: jax.Array, f: np.ndarray, J: np.ndarray) -> bool:
     """Whether one of these is at rest where the Jacobian is singular."""
     at_rest = (np.abs(f) <= 1e-9 * (np.abs(J) * (1 + np.abs(x))[:, None, :]).sum(axis=2)).all(axis=1)
     singular = np.linalg.svd(J, compute_uv=False)
     return bool((at_rest & (singular[:, -1] <= 1e-9 * singular[:, 0])).any())
 
 
-def _converged(plain: Callable, x: Any, low: Any, high: Any) -> np.ndarray:
+def _converged(plain: Callable, x: jax.Array, low: np.ndarray, high: np.ndarray) -> np.ndarray:
     x, step = plain(x)
     for _ in range(_POLISH - 1):
         x, step = plain(x)
-    x, step = np.asarray(x), np.asarray(step)
-    slack = 1e-9 * (1 + np.abs(x))
-    good = np.isfinite(x).all(axis=1) & (step < _CONVERGED).all(axis=1)
-    return x[good & (x >= low - slack).all(axis=1) & (x <= high + slack).all(axis=1)]
+    found, step = np.asarray(x), np.asarray(step)
+    slack = 1e-9 * (1 + np.abs(found))
+    good = np.isfinite(found).all(axis=1) & (step < _CONVERGED).all(axis=1)
+    return found[good & (found >= low - slack).all(axis=1) & (found <= high + slack).all(axis=1)]
 
 
 def distinct(drift: Drift, x: np.ndarray) -> np.ndarray:
@@ -163,7 +163,7 @@ def of_regions(drift: Drift, starts: np.ndarray, parameters: Parameters) -> np.n
 def _step_of_regions(drift: Drift) -> Callable:
     entries = _entries_of_regions(drift)
 
-    def plain(x: Any, parameters: Any) -> Any:
+    def plain(x: jax.Array, parameters: Parameters) -> tuple[jax.Array, jax.Array]:
         rates = functools.partial(drift, parameters=parameters, coupling=0.0)
         f, step = rates(x), jnp.zeros_like(x)
         for regions in entries:
@@ -210,7 +210,7 @@ def along_coupling(drift: Drift, x: np.ndarray, parameters: Parameters) -> tuple
 def _corrector(drift: Drift) -> Callable:
     """Five Newton steps at a share of the coupling, with their lengths."""
 
-    def corrected(x: Any, s: Any, parameters: Any) -> tuple[Any, Any]:
+    def corrected(x: jax.Array, s: jax.Array, parameters: Parameters) -> tuple[jax.Array, jax.Array]:
         rates = functools.partial(drift, parameters=parameters, coupling=s)
         lengths = []
         for _ in range(5):

@@ -180,7 +180,7 @@ def _moments(tangents: Tangents) -> Any:
     """Mean and mean square of each state, over regions."""
     which = np.repeat(np.arange(len(tangents.sizes)), tangents.sizes)
 
-    def look(x: Any) -> Any:
+    def look(x: jax.Array) -> Any:
         sums = [jax.ops.segment_sum(y, which, len(tangents.sizes)) / tangents.sizes for y in (x, x**2)]
         return jnp.stack(sums).astype(x.dtype)
 

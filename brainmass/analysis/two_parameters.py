@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -131,7 +131,7 @@ class _Curves:
         self.box = ((system.low, system.high), interval)
         drift, held = system.drift, system.held
 
-        def rates(x: Any, both: Any) -> Any:
+        def rates(x: jax.Array, both: jax.Array) -> jax.Array:
             return drift(x, held | {system.name: both[0], name: both[1]})
 
         self.rates, self.derivatives = rates, Derivatives(rates)
@@ -140,13 +140,13 @@ class _Curves:
         self._of_x = jax.jit(jax.jacfwd(rates))
         self.first, self.scale = self._start(point, now)
 
-    def _equations(self, y: Any) -> Any:
+    def _equations(self, y: jax.Array) -> jax.Array:
         raise NotImplementedError
 
     def _start(self, point: Special, now: float) -> tuple[np.ndarray, np.ndarray]:
         raise NotImplementedError
 
-    def _along(self, x: Any, both: Any, v: Any) -> Any:
+    def _along(self, x: jax.Array, both: jax.Array, v: jax.Array) -> jax.Array:
         return jax.jvp(lambda x: self.rates(x, both), (x,), (v,))[1]
 
     def residual(self, y: np.ndarray) -> np.ndarray:
@@ -173,7 +173,7 @@ class _Curves:
 class _Folds(_Curves):
     kind = "fold"
 
-    def _equations(self, y: Any) -> Any:
+    def _equations(self, y: jax.Array) -> jax.Array:
         x, v, both = y[: self.n], y[self.n : -2], y[-2:]
         return jnp.concatenate([self.rates(x, both), self._along(x, both, v), (v @ v - 1)[None]])
 
@@ -198,7 +198,7 @@ class _Folds(_Curves):
 class _HopfPoints(_Curves):
     kind = "Hopf"
 
-    def _equations(self, y: Any) -> Any:
+    def _equations(self, y: jax.Array) -> jax.Array:
         x, v, square, both = y[: self.n], y[self.n : -3], y[-3], y[-2:]
         twice = self._along(x, both, self._along(x, both, v))
         return jnp.concatenate([self.rates(x, both), twice + square * v, (v @ v - 1)[None], (v @ self._across)[None]])
@@ -228,7 +228,7 @@ class _HopfPoints(_Curves):
         return tests
 
 
-def _followed(equations: Any, diagram: Diagram, longest: float, n_points: int) -> BifurcationCurve:
+def _followed(equations: _Folds | _HopfPoints, diagram: Diagram, longest: float, n_points: int) -> BifurcationCurve:
     y = equations.first
     row = np.eye(len(y))[-1]
     found = solved_at(equations, y, row)
@@ -259,7 +259,7 @@ def _followed(equations: Any, diagram: Diagram, longest: float, n_points: int) -
     )
 
 
-def _look(equations: Any, curve: Curve, special: list[Special]) -> None:
+def _look(equations: _Folds | _HopfPoints, curve: Curve, special: list[Special]) -> None:
     """What happens between the points of a curve."""
     for i, step in enumerate(curve.steps):
         y, t, after = curve.points[i], curve.tangents[i], curve.points[i + 1]
@@ -273,7 +273,7 @@ def _look(equations: Any, curve: Curve, special: list[Special]) -> None:
                 special.append(_special(equations, kind, found[0]))
 
 
-def _at_zero(equations: Any, y: np.ndarray) -> Special | None:
+def _at_zero(equations: _Folds | _HopfPoints, y: np.ndarray) -> Special | None:
     """The Bogdanov-Takens point near the end of a curve of Hopf points: there the frequency is zero."""
     row = np.zeros(len(y))
     row[-3] = 1.0
@@ -283,6 +283,6 @@ def _at_zero(equations: Any, y: np.ndarray) -> Special | None:
     return None if found is None else _special(equations, "Bogdanov-Takens", found[0])
 
 
-def _special(equations: Any, kind: str, y: np.ndarray) -> Special:
-    values = np.linalg.eigvals(equations.of_x(y))
+def _special(equations: _Folds | _HopfPoints, kind: str, y: np.ndarray) -> Special:
+    values = np.linalg.eigvals(equations.of_x(y)).astype(np.complex128)
     return Special(kind, float(y[-2]), y[: equations.n], values, 0, second=float(y[-1]))

@@ -253,7 +253,13 @@ class Declared(WithRows, brainstate.nn.Dynamics):
         return () if key in self._settings else self.varshape
 
     # --- states ---------------------------------------------------------------------------------------------
-    def init_state(self, batch_size: int | tuple[int, ...] | None = None, *, rng: Any = None, **kwargs: Any) -> None:
+    def init_state(
+        self,
+        batch_size: int | tuple[int, ...] | None = None,
+        *,
+        rng: brainstate.random.RandomState | None = None,
+        **kwargs: object,
+    ) -> None:
         """Allocate the states with their initial values.
 
         Parameters

@@ -120,6 +120,7 @@ class FitResult(Closed):
     @property
     def _course(self) -> str:
         first = f"{self.history[0]:.4g}" if len(self.history) else "nothing"
+        # A search by scipy has one loss a step, and no second axis.
         runs = np.shape(self.histories)[1] if np.ndim(self.histories) == 2 else 1
         beside = f", {runs} side by side" if runs > 1 else ""
         lost = "; ended by a run that diverged" if self.divergence is not None else ""
@@ -155,6 +156,7 @@ class FitResult(Closed):
             variables["grad_norm"] = ("step", np.asarray(self.grad_norms), {})
         found = {**self.best_params, **({} if self.prediction is None else {"prediction": self.prediction})}
         for name, value in found.items():
+            # A prediction may be a tree of arrays, for which a dataset has no place: it is in the file of `save`.
             numbers = np.asarray(u.get_mantissa(value)) if not isinstance(value, dict | list | tuple) else None
             if numbers is not None and numbers.dtype != object:
                 dims = [f"{name}_{i}" for i in range(numbers.ndim)]
@@ -190,6 +192,7 @@ def _in_words(bounds: Bounds | None) -> str:
         return ""
     ends = bounds.low, bounds.high
     low, high = (number(end)[0].partition(",")[0] for end in ends)
+    # Arrays are shown by their first number; a side counts as open where any of it is.
     open_below, open_above = (np.isinf(np.asarray(u.get_mantissa(end))).any() for end in ends)
     span = f"below {high}" if open_below else f"above {low}" if open_above else f"{low} to {high}"
     return f"{span}{', log' if bounds.log else ''}"

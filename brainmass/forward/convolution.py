@@ -231,7 +231,13 @@ class HRFBold(ShowsConstructor, ScaledDrive):
         return p.k_1 * p.V_0 * (convolved - p.baseline)
 
     # --- in a run ---------------------------------------------------------------------------------------------------
-    def init_state(self, batch_size: Any = None, *, rng: Any = None, **kwargs: Any) -> None:
+    def init_state(
+        self,
+        batch_size: int | tuple[int, ...] | None = None,
+        *,
+        rng: brainstate.random.RandomState | None = None,
+        **kwargs: object,
+    ) -> None:
         check_sized(self, self.sized)
         self._check_regions(self.varshape, "`in_size`")
         super().init_state(batch_size, rng=rng, **kwargs)

@@ -142,7 +142,13 @@ class TemporalAverage(LinearObserver):
     def interval(self) -> Time:  # pyright: ignore[reportIncompatibleVariableOverride]
         return self.period
 
-    def init_state(self, batch_size: Any = None, *, rng: Any = None, **kwargs: Any) -> None:
+    def init_state(
+        self,
+        batch_size: int | tuple[int, ...] | None = None,
+        *,
+        rng: brainstate.random.RandomState | None = None,
+        **kwargs: object,
+    ) -> None:
         check_sized(self, self.sized)
         super().init_state(batch_size, rng=rng, **kwargs)
 

@@ -88,7 +88,7 @@ class Identifiability:
     @property
     def flat_directions(self) -> tuple[dict[str, float], ...]:
         """Relative changes of parameters that together change nothing: of a product {a: 0.71, b: -0.71}."""
-        return tuple(self.direction(i) for i in np.flatnonzero(self.is_flat))
+        return tuple(self.direction(int(i)) for i in np.flatnonzero(self.is_flat))
 
     @property
     def relative_errors(self) -> ByPath:
@@ -205,6 +205,7 @@ def identifiability(
     x = np.asarray(asked.start, float)
     scales = asked.row.scales(x)
     eps = float(np.finfo(asked.start.dtype).eps)
+    optimum: tuple[np.ndarray, float] | None = None
     if fisher:
         assert asked.standardised is not None
         J = np.asarray(jax.jit(jax.jacfwd(asked.standardised))(asked.start), float)
@@ -216,6 +217,7 @@ def identifiability(
     else:
         value, slope, H = (np.asarray(y, float) for y in derivatives(asked.log_density)(asked.start))
         _check_finite(slope, H)
+        optimum = slope * scales, float(value)
         information, rounding = -(H + H.T) / 2, 1e4 * eps
         eigenvalues, directions = np.linalg.eigh(information * np.outer(scales, scales))
         eigenvalues, directions = eigenvalues[::-1], directions[:, ::-1]
@@ -225,8 +227,8 @@ def identifiability(
         asked.row.names, x, scales, tuple(asked.row.units), information, eigenvalues, directions,
         "fisher" if fisher else "hessian", rounding, asked.is_density,
     )  # fmt: skip
-    if not fisher:
-        _check_converged(found, slope * scales, float(value))
+    if optimum is not None:
+        _check_converged(found, *optimum)
     return found
 
 

@@ -173,7 +173,7 @@ def _outwards(climb: _Climb, kept: dict, x: float, side: np.ndarray, rejected: f
                 inside, outside, xtol=_FINE * abs(outside - inside),
             )  # fmt: skip
         last = value
-    return end
+    return end  # pyright: ignore[reportReturnType]
 
 
 class _Climb:
@@ -267,8 +267,7 @@ class _Climb:
 def _highest(function: Callable[..., Any], y: np.ndarray, args: tuple, what: str) -> tuple[np.ndarray, float]:
     """Where minus the log-likelihood, with its derivatives, is lowest, and the log-likelihood there."""
     if not y.size:
-        value = float(function(jnp.asarray(y), *args)[0])
-        return y, -_finite(value, what)
+        return y, -_finite(float(function(jnp.asarray(y), *args)[0]), what)
     seen: dict[bytes, tuple] = {}
 
     def at(y: np.ndarray) -> tuple:

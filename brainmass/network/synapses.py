@@ -74,16 +74,22 @@ class Synapse(WithRows):
         raise NotImplementedError
 
     # --- states -----------------------------------------------------------------------------------------------------
-    def init_state(self, batch_size: Any = None, *, rng: Any = None, **kwargs: Any) -> None:
+    def init_state(
+        self,
+        batch_size: int | tuple[int, ...] | None = None,
+        *,
+        rng: brainstate.random.RandomState | None = None,
+        **kwargs: object,
+    ) -> None:
         self._batch = batch_shape(self._owner, batch_size)
         for name, value in self._initial().items():
             setattr(self, name, brainstate.HiddenState(value))
 
-    def reset_state(self, *args: Any, **kwargs: Any) -> None:
+    def reset_state(self, *args: object, **kwargs: object) -> None:
         for name, value in self._initial().items():
             getattr(self, name).value = value
 
-    def _initial(self, rng: Any = None) -> dict[str, Any]:
+    def _initial(self, rng: brainstate.random.RandomState | None = None) -> dict[str, Any]:
         """Nothing has arrived."""
         zeros = jnp.zeros((*(self._batch or ()), self._n_targets or 1), default_dtype())
         return dict.fromkeys(self._states, zeros)

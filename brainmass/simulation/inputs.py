@@ -78,6 +78,8 @@ class Inputs:
         def value(function: Callable) -> Any:
             return function(*(known[name] for name in arguments_of(function)))
 
+        # What is given by hand comes as an argument of the program, so that other numbers need no new one; functions
+        # and modules are traced into the step.
         named = {
             **row,
             **arrays["constants"],
@@ -104,6 +106,7 @@ def arguments_of(function: Callable[..., Any]) -> tuple[str, ...]:
     if len(names) == 1 or (not names and spread):
         return ("t",)
     first, second = names if len(names) == 2 else (None, None)
+    # Names alone tell `lambda i, t` from `lambda t, model`; an underscore is an argument that is not looked at.
     if (first in _STEP and second in _TIME | {""}) or (first == "" and second in _TIME):
         return "i", "t"
     if (first in _TIME and second not in _STEP | _TIME) or (first == "" and second in _MODEL):
@@ -126,6 +129,7 @@ def as_inputs(inputs: Pytree, model: Any, n_steps: int) -> Inputs:
             raise argument_error(
                 Argument("inputs", "run"), "must map `population.port` to its input in this network", kind=TypeError
             )
+        # One function may return the inputs of several ports, in the order of `update`.
         given.functions[ALL] = inputs
         return given
     if not isinstance(inputs, Mapping):
@@ -173,6 +177,7 @@ def _first_input(model: Any) -> str:
 def _finite(name: str, value: object) -> Any:
     value = numbers(input_named(name), value)
     mantissa = u.get_mantissa(value)
+    # A look at an array of a device by numpy would copy all of it.
     xp = jnp if isinstance(mantissa, jax.Array) else np
     if not is_traced(value) and not xp.isfinite(mantissa).all():
         raise argument_error(input_named(name), "must be finite", f"is {show(value)}, with NaN or infinite values")
@@ -195,6 +200,7 @@ def _check_module(name: str, drive: Numbers, node: Any, port: str) -> None:
         )
     ports, others = _inputs_of(node)
     unit = u.get_unit(drive.p.sigma) if isinstance(drive, Noise) else drive.unit
+    # Units are checked on zeros, before the run: within the loop the error would come out of a trace.
     sample = u.maybe_decimal(u.Quantity(np.zeros(population), unit=unit))
     try:
         if port in others:
@@ -226,6 +232,7 @@ def _is_series(port: str, value: object, population: tuple[int, ...] | None, n_s
     shape = u.math.shape(value)
     if population is None:  # a module that does not say what it takes
         return shape[:1] == (n_steps,)
+    # 100 steps of 100 regions: neither reading is more likely, and a wrong one would pass in silence.
     fits_series = shape[:1] == (n_steps,) and shape[1:] in ((), (1,), population)
     fits_constant = shape in ((), (1,), population)
     if fits_series and fits_constant and n_steps > 1:

@@ -122,6 +122,7 @@ class Inventory:
 
 
 def _stored(param: Param) -> Array:
+    # brainstate keeps what is trained in a state of its own, and what is not as it is.
     value = param.val
     value = value.value if isinstance(value, brainstate.State) else value
     return jax.tree.map(_strong, value) if _is_weak(getattr(value, "mantissa", value)) else value
@@ -138,6 +139,7 @@ def _strong(x: Numbers) -> np.ndarray:
 
 def _find(kind: str, name: str, known: Mapping[str, Any]) -> str:
     matches = [path for path in known if path == name or path.endswith(f".{name}")]
+    # A whole path wins over longer ones that end alike: "k" of the network, though a coupling has a `k` too.
     exact = [path for path in matches if path in (name, f"model.{name}")]
     matches = exact or matches
     if len(matches) == 1:
@@ -174,6 +176,7 @@ class _Lister:
     def _param(self, param: Param, path: str, owner: object, key: str) -> None:
         same_as = self._first.setdefault(id(param), path)
         self.structure += (key, type(param), type(param.t), same_as)
+        # Transforms are functions, of which nothing tells whether two do the same: they are compared one by one.
         if type(param.t) is not IdentityT:
             self.found.others[f"{path} transform"] = param.t
         if param.precompute is not None:
@@ -188,6 +191,7 @@ class _Lister:
         self.found.states[path] = (owner, key, state)
 
     def _container(self, container: Any, path: str, owner: object, key: str) -> None:
+        # Numbers and text in a list are a setting, told apart as a whole; only what can change is gone through.
         if not _holds_nodes(container):
             return self._constant(container, path, owner, key)
         self.structure += (key, len(container))
@@ -204,9 +208,11 @@ class _Lister:
     def _module(self, module: object, path: str, owner: object, key: object) -> None:
         same_as = self._first.setdefault(id(module), path)
         self.structure += (key, type(module))
+        # The methods of a class that a user may define anew, as in a notebook, belong to what a program depends on.
         if not is_known(type(module)):
             self.found.others[f"{path} class"] = type(module)
         self.structure.append(same_as)
+        # Listed once: the two names share its states, and going on would never end where a part knows its owner.
         if same_as != path:
             self.found.again[path] = same_as
             return
@@ -291,6 +297,7 @@ class Template:
 
     def __init__(self, root: Any):
         self._definition, self._leaves = brainstate.graph.treefy_split(root)
+        # Only where a copy would name its modules otherwise is the order put back: that costs time at each rebuild.
         self._layout: Any = None
         if set(self.build()[1].modules) != set(inventory(root).modules):
             self._layout = _layout(root, set())
@@ -313,6 +320,7 @@ class Template:
 
     def natural(self, raw: Values, overrides: Values) -> Values:
         """Parameter values as the equations see them: transforms applied, overrides put in their place."""
+        # On a copy: the model of the user keeps its values.
         _, found = self.build()
         out = dict(raw)
         for path, param in found.params.items():
@@ -326,6 +334,7 @@ class Template:
         """A copy on these parameter values (as the equations see them), states, and derived tables."""
         root, found = self.build()
         for path, param in found.params.items():
+            # The values are past their transforms: one more would be applied at each reading, at each step.
             param.val, param.t, param.precompute = natural[path], IdentityT(), None
         for path, table in found.tables.items():
             _put(found.owners[path], type(table)(natural[path]))

@@ -102,6 +102,7 @@ def returned_names(model: Any) -> Any:
     populations = getattr(model, "populations", None)
     if populations is not None:
         return next(iter(populations.values())).output if len(populations) == 1 else None
+    # An `update` of the user's own may return anything, whatever `output` of its base class says.
     generated = hasattr(getattr(type(model), "update", None), "_generated")
     return getattr(model, "output", None) if generated else None
 
@@ -111,6 +112,7 @@ def _recorded_by_default(model: CopiedByParts) -> dict[str, Any]:
     names, output = default_monitors(model), returned_names(model)
     if output is not None:
         outputs = (output,) if isinstance(output, str) else output
+        # What a model returns may be one of its states: it is recorded once.
         return {name: name for name in dict.fromkeys([*names, *outputs])}
     whole = {} if len(getattr(model, "populations", ())) > 1 else {"output": RETURNED}
     return {name: name for name in names} | whole
@@ -133,6 +135,7 @@ def as_monitors(monitors: Any, model: Any) -> dict[str, Monitor]:
             )
         monitors = {name: name for name in given}
     watched = {name: _as_monitor(name, what) for name, what in monitors.items()}
+    # A forward model has states: under two names it would be moved on twice a step.
     refuse_two_places("`monitors`", [(n, m.what) for n, m in watched.items() if isinstance(m.what, Observer)])
     return watched
 
@@ -162,6 +165,7 @@ def default_monitors(model: Any) -> list[str]:
         return [f"{name}.{state}" for name, node in populations.items() for state in node._states]
     node = getattr(model, "node", model)
     names: list[str] = list(getattr(node, "_states", ()))
+    # A module without declared rows: what brainstate calls short-term is what changes in a run.
     if not names:
         names = [k for k, v in vars(node).items() if isinstance(v, brainstate.ShortTermState)]
     return names
@@ -189,6 +193,7 @@ def read(model: CopiedByParts, what: Any, sources: Sequence[str] = ()) -> Number
     name = what.rpartition(".")[2]
     if isinstance(target, brainstate.State):
         return target.value
+    # Only what the model says that it returns: any other method may draw, or move something on.
     if callable(target) and name in _outputs(owner):
         return target()
     known = [*default_monitors(model)]

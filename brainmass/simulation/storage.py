@@ -57,6 +57,7 @@ R = TypeVar("R", bound=Recorded)
 def to_xarray(result: Recorded) -> Any:
     xarray = import_io("xarray")
     axis_names = result._axis_names()
+    # Sizes, not names, decide what is a region: a monitor may be a sum over all, or a list of sensors.
     dims = _Dimensions(None if result.labels is None else len(result.labels))
     variables = {}
     for name, value in result.recorded.items():
@@ -129,6 +130,7 @@ def exportable(values: Numbers) -> np.ndarray:
 
 
 def _stamps(axis: Numbers) -> np.ndarray:
+    # In double precision whatever the run had: 0.1 ms steps of an hour are beyond the digits of a single.
     values = np.asarray(u.get_mantissa(axis), dtype=np.float64)
     if values.ndim != 1:
         raise ValueError(
@@ -155,6 +157,7 @@ def _to_manifest(result: Recorded, arrays: dict[str, np.ndarray]) -> dict[str, o
         "monitors": [[n, encode(x, arrays, f"monitors/{n}")] for n, x in result.recorded.items()],
         "output": result._output,
         "assigned": encode(result._assigned, arrays, "assigned"),
+        # Most monitors share one time axis, which is then written once.
         "axes": [encode(axis, arrays, f"times/{name}") for axis, name in axes],
         "axis_of": result._axis_of,
         "dt": encode(result.dt, arrays, "dt"),
@@ -178,6 +181,7 @@ def _from_manifest(kind: Callable[..., R], manifest: Mapping[str, Any], arrays: 
         provenance=dict(manifest["provenance"]),
         sensors=manifest.get("sensors"),
     )
+    # Older files lack the last entries. JSON has lists alone, and names of a pair are compared as a tuple.
     output = manifest.get("output")
     result._output = tuple(output) if isinstance(output, list) else output
     result._assigned = decode(manifest["assigned"], arrays) if "assigned" in manifest else {}
@@ -215,6 +219,7 @@ def _write_netcdf(result: Recorded, path: Path) -> None:
     arrays: dict[str, np.ndarray] = {}
     manifest = _to_manifest(result, arrays)
     dataset = to_xarray(result)
+    # The dataset is that of `to_xarray`, for any reader; what only `Result.load` needs lies beside it.
     extra = {name: values for name, values in arrays.items() if name.startswith(("final_state", "assigned"))}
     _check_netcdf(result, arrays, {MANIFEST, *extra})
     for name, values in extra.items():

@@ -104,6 +104,7 @@ class Minimize:
         n = course.orders.minimisations or 1
         # A transform is bound enough for one minimisation; random starts need numbers.
         at = self._place(space, n > 1 and takes_bounds)
+        # Bounded and unbounded coordinates are two programs of one structure.
         structure = structure, at.bounded
         if structure not in self._compiled:
             self._compiled[structure] = jax.jit(partial(self._find, at, wants_gradient))
@@ -112,6 +113,8 @@ class Minimize:
         course.snapshot = journal.arrays
         over = course.over
 
+        # scipy calls the loss when it likes, and cannot be stopped and resumed between two calls. So all answers are
+        # kept: a fit that goes on asks scipy anew from the start, and is told them again until it is where it was.
         def find(place: np.ndarray) -> Pytree:
             place = np.asarray(at.clip(place), jnp.result_type(float))
             return self._compiled[structure](place, given.fixed, given.key, course.number, given.target)
@@ -121,6 +124,7 @@ class Minimize:
             if over:
                 raise StopIteration
             value, gradient, key = journal.ask(place, find)
+            # scipy may write into the array that it passes.
             kept = np.array(at.clip(place), jnp.result_type(float))
             norms = np.linalg.norm(gradient) if wants_gradient else None
             sizes = np.linalg.norm(kept)
@@ -156,6 +160,7 @@ class Minimize:
         number: jax.Array,
         target: Numbers,
     ) -> tuple[Array, Array, Array]:
+        # One key for all evaluations of a minimisation: fresh noise would look to it like a rough loss.
         key = fold(key, number)
 
         def loss(place: Array) -> Numbers:
@@ -219,6 +224,7 @@ class LeastSquares:
             course.restore(course.saved.arrays, place)
             place, arrays, finished = with_leaves("state", (place, arrays, finished), course.saved.arrays)
         course.snapshot = lambda: course.arrays() | leaves_of("state", (place, arrays, finished))
+        # The noise stays the same: the trust region compares losses of two places.
         key, over = fold_at_once(given.key, 0), course.over or bool(finished)
         while not over:
             place, state, finished = step(place, args, equinox.combine(arrays, programs))

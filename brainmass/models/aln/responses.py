@@ -10,6 +10,7 @@ from brainstate import HiddenState
 from braintools.init import Constant
 
 from brainmass._common.checks import instance
+from brainmass._common.typing import Numbers
 from brainmass.dynamics.fields import Initializer, Par, nonnegative, option, param, positive, state, unit_interval
 from brainmass.dynamics.noise import Noise
 from brainmass.models.aln.synapses import Synapses
@@ -53,7 +54,7 @@ class Responses(Synapses):
     def _cascade(self) -> CascadeTable:
         return default_table() if self.table is None else self.table
 
-    def _response(self, mu: Any, k: str, *noise: Any) -> tuple[Any, Any, Any]:
+    def _response(self, mu: Numbers, k: str, *noise: Numbers) -> tuple[Numbers, Numbers, Numbers]:
         """Rate, mean potential and time constant of a population."""
         neuron = self._cascade.neuron
         sigma = self._strength(k, neuron.C / neuron.gL * u.ms, *noise)
@@ -66,10 +67,10 @@ class Responses(Synapses):
     def _response_i(self, mufi, siev, siiv, E_rate, I_rate):
         return self._response(mufi, "i", siev, siiv, E_rate, I_rate)
 
-    def rate_e(self) -> Any:
+    def rate_e(self) -> Numbers:
         """Rate of the excitatory population, in Hz."""
         return self.source("rate_e", self.state_values())
 
-    def rate_i(self) -> Any:
+    def rate_i(self) -> Numbers:
         """Rate of the inhibitory population, in Hz."""
         return self.source("rate_i", self.state_values())

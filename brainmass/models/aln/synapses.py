@@ -7,6 +7,7 @@ from typing import Any
 import brainunit as u
 import numpy as np
 
+from brainmass._common.typing import Numbers
 from brainmass.dynamics.declared import Declared
 from brainmass.dynamics.fields import Domain, Par, nonnegative, param, positive
 
@@ -50,12 +51,12 @@ class Synapses(Declared):
             mean, variance = mean + size * tau * spikes, variance + (size * tau) ** 2 * spikes
         return u.maybe_decimal(mean), variance
 
-    def _mean(self, pair: str, m: Any, *rates: Any) -> Any:
+    def _mean(self, pair: str, m: Numbers, *rates: Numbers) -> Numbers:
         """Rate of change of the mean fraction of open synapses."""
         tau = self.p.tau_se if pair[1] == "e" else self.p.tau_si
         return ((1 - m) * self._arriving(pair, *rates)[0] - m) / tau
 
-    def _variance(self, pair: str, m: Any, v: Any, *rates: Any) -> Any:
+    def _variance(self, pair: str, m: Numbers, v: Numbers, *rates: Numbers) -> Numbers:
         """Rate of change of its variance."""
         tau = self.p.tau_se if pair[1] == "e" else self.p.tau_si
         mean, variance = self._arriving(pair, *rates)

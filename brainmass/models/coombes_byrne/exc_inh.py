@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import brainunit as u
 import jax.numpy as jnp
 from brainstate import HiddenState
 from braintools.init import Constant
 
+from brainmass._common.typing import Numbers
 from brainmass.dynamics.fields import Initializer, Par, nonnegative, param, positive, state
 from brainmass.dynamics.node import NeuralMassDynamics
 from brainmass.dynamics.noise import Noise
@@ -77,11 +77,11 @@ class CoombesByrneExcInhStep(NeuralMassDynamics, Conductances):
         p = self.p
         return (self._bare(vI, rI, p.tau_I) + p.eta_I + vI_inp + self._synaptic(vI, gEI, gII)) / p.tau_I
 
-    def source(self, name: str, values: Mapping[str, Any]) -> Any:
+    def source(self, name: str, values: Mapping[str, Numbers]) -> Numbers:
         taus = {"rE": "tau_E", "rI": "tau_I"}
         return u.maybe_decimal(getattr(self.p, taus[name]) * values[name]) if name in taus else values[name]
 
-    def synchrony(self) -> tuple[Any, Any]:
+    def synchrony(self) -> tuple[Numbers, Numbers]:
         """Kuramoto's order parameter of excitatory and of inhibitory neurons, from 0 to 1."""
         rates, potentials = self.state_values(), (self.vE.value, self.vI.value)
         rhos = (self.source(name, rates) for name in ("rE", "rI"))

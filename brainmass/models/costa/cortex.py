@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import brainunit as u
 from brainstate import HiddenState
 from braintools.init import Constant
 
+from brainmass._common.typing import Numbers
 from brainmass.dynamics.fields import Initializer, Par, nonnegative, param, positive, state
 from brainmass.dynamics.node import NeuralMassDynamics, Preset
 from brainmass.dynamics.regime import LargestStep
@@ -81,7 +81,7 @@ class CostaCortexStep(NeuralMassDynamics, CorticalSynapses):
         p = self.p
         return (p.alpha_Na * self.rate_p(V_p) - p.R_pump * (_pumped(Na) - _pumped(p.Na_eq))) / p.tau_Na / u.ms
 
-    def source(self, name: str, values: Mapping[str, Any]) -> Any:
+    def source(self, name: str, values: Mapping[str, Numbers]) -> Numbers:
         rates = {"V_p": self.rate_p, "V_i": self.rate_i}
         return rates[name](values[name]) if name in rates else values[name]
 

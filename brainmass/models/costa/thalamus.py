@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import brainunit as u
 from brainstate import HiddenState
 from braintools.init import Constant
 
+from brainmass._common.typing import Numbers
 from brainmass.dynamics.fields import Initializer, Par, nonnegative, param, positive, state
 from brainmass.dynamics.node import NeuralMassDynamics
 from brainmass.dynamics.noise import Noise
@@ -67,7 +67,7 @@ class CostaThalamusStep(NeuralMassDynamics, Channels, Synapses):
         channels = p.g_LK * (V_r - p.E_K) + self._reticular_T(V_r, h_T_r)
         return (self._synaptic(V_r, s_er, s_gr) - channels / p.C_m + V_r_inp) / u.ms
 
-    def source(self, name: str, values: Mapping[str, Any]) -> Any:
+    def source(self, name: str, values: Mapping[str, Numbers]) -> Numbers:
         return self.firing_rate(values[name]) if name in ("V_t", "V_r") else values[name]
 
     def _synaptic(self, V, excitation, inhibition):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import brainunit as u
 
+from brainmass._common.typing import Numbers
 from brainmass.dynamics.fields import Par, nonnegative, param, positive
 from brainmass.dynamics.functions import sigmoid, sys2nd
 from brainmass.dynamics.node import NeuralMassDynamics
@@ -59,7 +59,7 @@ class ERPColumnStep(ERPPotentials, NeuralMassDynamics):
 
     shared_inputs = {"forward": u.Hz, "backward": u.Hz, "lateral": u.Hz}
 
-    def S(self, x: Any) -> Any:
+    def S(self, x: Numbers) -> Numbers:
         """Firing rate at the potential `x`, above that at zero."""
         p = self.p
         return sigmoid(x, p.e0, p.rho_2, p.rho_1) - sigmoid(0.0 * u.mV, p.e0, p.rho_2, p.rho_1)
@@ -76,14 +76,14 @@ class ERPColumnStep(ERPPotentials, NeuralMassDynamics):
     def dx8(self, x8, x2, x3, x7, backward, lateral):
         return self._excited(x7, x8, backward + lateral + self.p.gamma_3 * self.S(x2 - x3))
 
-    def _excited(self, x: Any, rate_of_x: Any, pulses: Any) -> Any:
+    def _excited(self, x: Numbers, rate_of_x: Numbers, pulses: Numbers) -> Numbers:
         return sys2nd(self.p.He, 1 / self.p.tau_e, pulses, x, rate_of_x)
 
-    def x0(self) -> Any:
+    def x0(self) -> Numbers:
         """The potential of pyramidal cells, in mV."""
         return self.source("x0", self.state_values())
 
-    def source(self, name: str, values: Mapping[str, Any]) -> Any:
+    def source(self, name: str, values: Mapping[str, Numbers]) -> Numbers:
         if name not in self.sources:
             return values[name]
         potential = values["x2"] - values["x3"]

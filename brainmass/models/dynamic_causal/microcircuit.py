@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import brainunit as u
 
+from brainmass._common.typing import Numbers
 from brainmass.dynamics.fields import Par, nonnegative, param, positive
 from brainmass.dynamics.functions import sigmoid, sys2nd
 from brainmass.dynamics.node import NeuralMassDynamics
@@ -65,7 +65,7 @@ class CanonicalMicrocircuitStep(Layers, NeuralMassDynamics):
     e0: Par = param(default=1.0 * u.Hz, doc="range of the firing rate", domain=positive)
     r: Par = param(default=2 / 3 / u.mV, doc="steepness of the sigmoid", domain=positive)
 
-    def S(self, v: Any) -> Any:
+    def S(self, v: Numbers) -> Numbers:
         """Firing rate at the potential `v`, above that at zero."""
         return sigmoid(v, self.p.e0, 0.0 * u.mV, self.p.r) - self.p.e0 / 2
 
@@ -89,5 +89,5 @@ class CanonicalMicrocircuitStep(Layers, NeuralMassDynamics):
         pulses = p.a_dp * forward + dp_inp - p.gamma_9 * S(v_ii) - p.gamma_10 * S(v_dp)
         return sys2nd(p.H, 1 / p.tau_dp, pulses, v_dp, w_dp)
 
-    def source(self, name: str, values: Mapping[str, Any]) -> Any:
+    def source(self, name: str, values: Mapping[str, Numbers]) -> Numbers:
         return self.S(values[name.replace("rate", "v")]) if name in self.sources else values[name]

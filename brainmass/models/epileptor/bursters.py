@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 import brainunit as u
 import jax.numpy as jnp
@@ -11,6 +10,7 @@ from brainstate import HiddenState
 from braintools.init import Constant
 
 from brainmass._common.checks import whole
+from brainmass._common.typing import Numbers
 from brainmass.dynamics.declared import Declared
 from brainmass.dynamics.fields import Initializer, option, state
 from brainmass.dynamics.noise import Noise
@@ -40,10 +40,10 @@ class Bursters(Declared):
     y: HiddenState = state("fast recovery", port="y_inp")
     z: HiddenState = state("slow variable: where on its path the fast system is", port="z_inp")
 
-    def _fast(self, x: Any, y: Any, at: Point) -> tuple[Any, Any]:
+    def _fast(self, x: Numbers, y: Numbers, at: Point) -> tuple[Numbers, Numbers]:
         return rates(x, y, at, self.p.b)
 
-    def _slow(self, x: Any, y: Any, z: Any, at: Point, x_inp: Any, z_inp: Any) -> Any:
+    def _slow(self, x: Numbers, y: Numbers, z: Numbers, at: Point, x_inp: Numbers, z_inp: Numbers) -> Numbers:
         p = self.p
         away = distance(x - resting_x(at, self.N == 1), y)
         back = p.modification * 0.1 * (z - 0.5) ** 7

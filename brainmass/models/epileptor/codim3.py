@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import brainunit as u
 
+from brainmass._common.typing import Numbers
 from brainmass.dynamics.fields import Par, param, positive, unit_interval
 from brainmass.dynamics.node import NeuralMassDynamics, Preset
 from brainmass.dynamics.regime import LargestStep
@@ -69,7 +68,7 @@ class EpileptorCodim3Step(Bursters, NeuralMassDynamics):
     def dz(self, z, x, y, x_inp, z_inp):
         return self._slow(x, y, z, self._at(z), x_inp, z_inp)
 
-    def _at(self, z: Any) -> Point:
+    def _at(self, z: Numbers) -> Point:
         p = self.p
         start = point(p.mu1_start, p.mu2_start, p.nu_start)
         return on_arc(start, point(p.mu1_stop, p.mu2_stop, p.nu_stop), z, p.R)

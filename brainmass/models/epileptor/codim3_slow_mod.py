@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import brainunit as u
 
+from brainmass._common.typing import Numbers
 from brainmass.dynamics.fields import Par, param, positive, unit_interval
 from brainmass.dynamics.node import NeuralMassDynamics
 from brainmass.dynamics.regime import LargestStep
@@ -67,7 +66,7 @@ class EpileptorCodim3SlowModStep(Bursters, Drift, NeuralMassDynamics):
     def dz(self, z, x, y, uA, uB, x_inp, z_inp):
         return self._slow(x, y, z, self._at(z, uA, uB), x_inp, z_inp)
 
-    def _at(self, z: Any, uA: Any, uB: Any) -> Point:
+    def _at(self, z: Numbers, uA: Numbers, uB: Numbers) -> Point:
         p = self.p
         first = point(p.mu1_Ain, p.mu2_Ain, p.nu_Ain), point(p.mu1_Aend, p.mu2_Aend, p.nu_Aend)
         last = point(p.mu1_Bin, p.mu2_Bin, p.nu_Bin), point(p.mu1_Bend, p.mu2_Bend, p.nu_Bend)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import brainunit as u
 from brainstate import HiddenState
 from braintools.init import Constant
 
+from brainmass._common.typing import Numbers
 from brainmass.dynamics.declared import Declared
 from brainmass.dynamics.fields import Initializer, Par, param, positive, state, unit_interval
 from brainmass.dynamics.node import Preset
@@ -84,7 +83,7 @@ class EpileptorRestingStateStep(EpileptorStep, RestingPopulation):
         ),
     }
 
-    def lfp(self) -> Any:
+    def lfp(self) -> Numbers:
         """What a contact nearby measures: the Epileptor's field and the rhythm at rest, by `share`."""
         present, share = self.state_values(), self.p.share
         return share * (present["x2"] - present["x1"]) + (1 - share) * present["x_rs"]

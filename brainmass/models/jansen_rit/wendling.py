@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import brainunit as u
 
+from brainmass._common.typing import Numbers
 from brainmass.dynamics.fields import Par, nonnegative, param, positive
 from brainmass.dynamics.functions import sigmoid, sys2nd
 from brainmass.dynamics.node import NeuralMassDynamics, Preset
@@ -69,7 +69,7 @@ class WendlingStep(FivePotentials, NeuralMassDynamics):
     v0: Par = param(default=6.0 * u.mV, doc="potential at half of the maximum firing rate")
     r: Par = param(default=0.56 / u.mV, doc="steepness of the sigmoid", domain=positive)
 
-    def S(self, v: Any) -> Any:
+    def S(self, v: Numbers) -> Numbers:
         """Firing rate at the membrane potential `v`."""
         return sigmoid(v, 2 * self.p.e0, self.p.v0, self.p.r)
 
@@ -89,11 +89,11 @@ class WendlingStep(FivePotentials, NeuralMassDynamics):
     def dy9(self, y9, y0, y4, slow_inp):
         return sys2nd(self.p.B, self.p.b, self.S(self.p.C3 * y0 + slow_inp), y4, y9)
 
-    def lfp(self) -> Any:
+    def lfp(self) -> Numbers:
         """The potential of pyramidal cells, in mV."""
         return self.source("lfp", self.state_values())
 
-    def source(self, name: str, values: Mapping[str, Any]) -> Any:
+    def source(self, name: str, values: Mapping[str, Numbers]) -> Numbers:
         if name not in self.sources:
             return values[name]
         potential = values["y1"] - values["y2"] - values["y3"]

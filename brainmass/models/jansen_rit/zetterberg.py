@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import brainunit as u
 
+from brainmass._common.typing import Numbers
 from brainmass.dynamics.fields import Par, nonnegative, param, positive
 from brainmass.dynamics.functions import sigmoid, sys2nd
 from brainmass.dynamics.node import NeuralMassDynamics
@@ -61,7 +61,7 @@ class ZetterbergJansenStep(ThreePopulations, NeuralMassDynamics):
     U: Par = param(default=120.0 * u.Hz, doc="input to stellate cells")
     Q: Par = param(default=120.0 * u.Hz, doc="input to inhibitory cells")
 
-    def S(self, v: Any) -> Any:
+    def S(self, v: Numbers) -> Numbers:
         """Firing rate at the membrane potential `v`."""
         return sigmoid(v, 2 * self.p.e0, self.p.rho_2, self.p.rho_1)
 
@@ -83,11 +83,11 @@ class ZetterbergJansenStep(ThreePopulations, NeuralMassDynamics):
     def dy5(self, y5, v4, v5):
         return sys2nd(self.p.Hi, self.p.ki, self.p.gamma_5 * self.S(v4 - v5), v5, y5)
 
-    def eeg(self) -> Any:
+    def eeg(self) -> Numbers:
         """The potential of pyramidal cells, in mV."""
         return self.source("eeg", self.state_values())
 
-    def source(self, name: str, values: Mapping[str, Any]) -> Any:
+    def source(self, name: str, values: Mapping[str, Numbers]) -> Numbers:
         if name not in self.sources:
             return values[name]
         potential = values["v2"] - values["v3"]

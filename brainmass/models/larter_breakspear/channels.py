@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import jax.numpy as jnp
 
 from brainmass._common.typing import Numbers
@@ -13,7 +11,7 @@ from brainmass.dynamics.fields import Par, param, positive
 __all__ = ["IonChannels", "fraction"]
 
 
-def fraction(x: Numbers, threshold: Any, spread: object) -> Numbers:
+def fraction(x: Numbers, threshold: Numbers, spread: object) -> Numbers:
     """The share of channels, or of neurons, whose threshold lies below `x`."""
     return (1 + jnp.tanh((x - threshold) / spread)) / 2
 

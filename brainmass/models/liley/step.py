@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import brainunit as u
 
+from brainmass._common.typing import Numbers
 from brainmass.dynamics.functions import sigmoid, sys2nd
 from brainmass.dynamics.node import NeuralMassDynamics, Preset
 from brainmass.dynamics.regime import LargestStep
@@ -48,11 +48,11 @@ class LileyStep(Cells, Drives, NeuralMassDynamics):
         )
     }
 
-    def S_e(self, h_e: Any) -> Any:
+    def S_e(self, h_e: Numbers) -> Numbers:
         """Firing rate of excitatory cells at the mean potential `h_e`."""
         return sigmoid(h_e, self.p.S_max_e, self.p.mu_e, 2**0.5 / self.p.sigma_e)
 
-    def S_i(self, h_i: Any) -> Any:
+    def S_i(self, h_i: Numbers) -> Numbers:
         """Firing rate of inhibitory cells at the mean potential `h_i`."""
         return sigmoid(h_i, self.p.S_max_i, self.p.mu_i, 2**0.5 / self.p.sigma_i)
 
@@ -90,10 +90,10 @@ class LileyStep(Cells, Drives, NeuralMassDynamics):
     def dpsi_ei(self, psi_ei, phi_ei, h_e):
         return sys2nd(self.p.N_alpha_ei * self.p.v_Lambda, self.p.v_Lambda, self.S_e(h_e), phi_ei, psi_ei)
 
-    def source(self, name: str, values: Mapping[str, Any]) -> Any:
+    def source(self, name: str, values: Mapping[str, Numbers]) -> Numbers:
         return self.S_e(values["h_e"]) if name == "rate" else values[name]
 
 
-def _weight(reversal: Any, h: Any, rest: Any) -> Any:
+def _weight(reversal: Numbers, h: Numbers, rest: Numbers) -> Numbers:
     """Driving force at the potential `h`, as a share of that at rest; its sign is that of the synapse."""
     return (reversal - h) / u.math.abs(reversal - rest)

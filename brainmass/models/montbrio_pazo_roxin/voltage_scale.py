@@ -48,7 +48,7 @@ class VoltageScale(NeuralMassDynamics):
                 f"{show(self.p.v_rest)} and {show(self.p.v_th)}."
             )
 
-    def membrane_potential(self) -> Any:
+    def membrane_potential(self) -> Numbers:
         """Mean membrane potential, as a voltage."""
         p, span = self.p, self._span("membrane_potential()")
         return (p.v_rest + p.v_th) / 2 + span * self.v.value

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import brainunit as u
 import jax.numpy as jnp
 import numpy as np
 
+from brainmass._common.typing import Numbers
 from brainmass.dynamics.functions import sigmoid
 from brainmass.models.own_past import OwnPast
 
@@ -20,19 +20,19 @@ class Loop(OwnPast):
 
     _delays = {"t0": 0.5}
 
-    def Q(self, V: Any) -> Any:
+    def Q(self, V: Numbers) -> Numbers:
         """Firing rate at the potential `V`."""
         return sigmoid(V, self.p.Q_max, self.p.theta, 1 / self.p.sigma)
 
-    def _sent(self, values: Mapping[str, Any]) -> Any:
+    def _sent(self, values: Mapping[str, Numbers]) -> Numbers:
         """`phi_e`, and the rate of relay nuclei."""
         return self._side_by_side([x.to_decimal(u.Hz) for x in (values["phi_e"], self.Q(values["V_s"]))])
 
-    def _own_delays(self) -> tuple[Any, Any]:
+    def _own_delays(self) -> tuple[Numbers, Numbers]:
         way = u.math.broadcast_to(self.p.t0 / 2, self.varshape).to_decimal(u.ms).reshape(-1)
         return jnp.stack([way, way]), np.arange(2 * way.shape[0]).reshape(2, -1)
 
-    def _own_at_rest(self, values: Mapping[str, Any], arriving: Any = None) -> dict[str, Any]:
+    def _own_at_rest(self, values: Mapping[str, Numbers], arriving: Numbers = None) -> dict[str, Numbers]:
         """What cortex and relay nuclei send each other, by port."""
         p = self.p
         if arriving is None:

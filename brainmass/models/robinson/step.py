@@ -6,6 +6,7 @@ from typing import Any
 
 import brainunit as u
 
+from brainmass._common.typing import Numbers
 from brainmass.dynamics.fields import Par, nonnegative, param, positive
 from brainmass.dynamics.regime import LargestStep
 from brainmass.models.robinson.gains import LinearTheory
@@ -78,7 +79,7 @@ class RobinsonStep(Populations, LinearTheory):
         p = self.p
         return self._response(V_s, W_s, p.nu_sr * self.Q(V_r) + p.nu_sn * (p.phi_n + n_inp) + s_inp)
 
-    def _response(self, V: Any, W: Any, drive: Any) -> Any:
+    def _response(self, V: Numbers, W: Numbers, drive: Numbers) -> Numbers:
         alpha, beta = self.p.alpha, self.p.beta
         return alpha * beta * (drive - V) - (alpha + beta) * W
 
@@ -92,5 +93,5 @@ class RobinsonStep(Populations, LinearTheory):
         given = {"s_inp": s_inp, "e_inp": e_inp, "r_inp": r_inp}
         return self._motion(state, t, *(x + loop[port] for port, x in given.items()), n_inp)
 
-    def _motion(self, state: tuple, t: Any, *inputs: Any) -> tuple:
+    def _motion(self, state: tuple, t: Numbers, *inputs: Numbers) -> tuple:
         return self._rates(state, dict(zip(self._ports, inputs, strict=True)))

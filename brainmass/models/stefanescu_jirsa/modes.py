@@ -22,9 +22,9 @@ def _thirds() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Width, mass and mean of each third, by the trapezoid rule over the quantiles."""
     z = np.array([NormalDist().inv_cdf(k / (_N + 1)) for k in range(1, _N + 1)])
     inside = np.repeat(np.eye(3), _N // 3, axis=1)
-    width = np.trapezoid(inside, z)
-    mass = np.trapezoid(inside * np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi), z)
-    return width, mass, np.trapezoid(inside * z, z) / width
+    width = np.asarray(np.trapezoid(inside, z))
+    mass = np.asarray(np.trapezoid(inside * np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi), z))
+    return width, mass, np.asarray(np.trapezoid(inside * z, z)) / width
 
 
 _WIDTH, _MASS, _MEAN = _thirds()

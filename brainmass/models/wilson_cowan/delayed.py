@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import brainunit as u
 import jax.numpy as jnp
 import numpy as np
 
+from brainmass._common.typing import Numbers
 from brainmass.models.wilson_cowan.base import _Recurrent
 from brainmass.models.wilson_cowan.delays import Delays
 from brainmass.models.wilson_cowan.groups import Refractoriness, Sigmoids, Weights
@@ -37,17 +37,17 @@ class WilsonCowanDelayedStep(Sigmoids, Weights, Refractoriness, Delays, _Recurre
 
     use_case = "rhythms from conduction and synaptic delays; delays as parameters to fit"
 
-    def derivative(self, state: tuple, t: Any, E_ext: Any, I_ext: Any) -> tuple:
+    def derivative(self, state: tuple, t: Numbers, E_ext: Numbers, I_ext: Numbers) -> tuple:
         """Rates of change of (rE, rI): from the past as it is now, or without delay where there is none yet."""
         if self._past is None or not self._past.is_filled:
             return self._rates(state, {"rE_inp": E_ext, "rI_inp": I_ext})
         arrived = self._arrived(self._past, dict(zip(self._states, state, strict=True)), 1.0)
         return self._motion(state, t, E_ext + arrived["rE_inp"], I_ext + arrived["rI_inp"])
 
-    def _motion(self, state: tuple, t: Any, *inputs: Any) -> tuple:
+    def _motion(self, state: tuple, t: Numbers, *inputs: Numbers) -> tuple:
         return tuple(self._relax(k, r, 0.0, 0.0, x) for k, r, x in zip("EI", state, inputs, strict=True))
 
-    def _own_at_rest(self, values: Mapping[str, Any], arriving: Any = None) -> dict[str, Any]:
+    def _own_at_rest(self, values: Mapping[str, Numbers], arriving: Numbers = None) -> dict[str, Numbers]:
         if arriving is None:
             arriving = self._sent(values)[..., self._own_delays()[1]]
         EE, IE, EI, II = jnp.moveaxis(arriving, -2, 0).reshape(4, *u.math.shape(values["rE"]))
@@ -55,7 +55,7 @@ class WilsonCowanDelayedStep(Sigmoids, Weights, Refractoriness, Delays, _Recurre
         exc_I, inh_I = self._onto_I(EI, II)
         return {"rE_inp": exc_E - inh_E, "rI_inp": exc_I - inh_I}
 
-    def _own_delays(self) -> tuple[Any, Any]:
+    def _own_delays(self) -> tuple[Numbers, Numbers]:
         p = self.p
         delays = [u.math.broadcast_to(d, self.varshape) for d in (p.delay_EE, p.delay_IE, p.delay_EI, p.delay_II)]
         source = np.arange(2 * int(np.prod(self.varshape))).reshape(2, -1)[[0, 1, 0, 1]]  # E, I, E, I

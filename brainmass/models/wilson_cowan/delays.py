@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import brainunit as u
 
+from brainmass._common.typing import Numbers
 from brainmass.dynamics.fields import Par, nonnegative, param
 from brainmass.models.own_past import OwnPast
 from brainmass.models.wilson_cowan.base import WilsonCowanBase
@@ -24,6 +24,6 @@ class Delays(WilsonCowanBase, OwnPast):
 
     _delays = dict.fromkeys(("delay_EE", "delay_IE", "delay_EI", "delay_II"), 1.0)
 
-    def _sent(self, values: Mapping[str, Any]) -> Any:
+    def _sent(self, values: Mapping[str, Numbers]) -> Numbers:
         """Both rates."""
         return self._side_by_side([values["rE"], values["rI"]])

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import brainunit as u
 
+from brainmass._common.typing import Numbers
 from brainmass.dynamics.fields import Par, nonnegative, param, positive
 from brainmass.dynamics.node import NeuralMassDynamics
 from brainmass.dynamics.regime import LargestStep
@@ -66,7 +65,7 @@ class WongWangStep(Pools, NeuralMassDynamics):
         """Rate of change of the gating of pool 2 that fires at the rate `r2`."""
         return self._gating(S2, r2)
 
-    def phi(self, I: Any) -> Any:  # noqa: E741
+    def phi(self, I: Numbers) -> Numbers:  # noqa: E741
         """Firing rate at the current `I`."""
         p = self.p
         return wong_wang_transfer(p.a * (I - p.theta), p.d).to(u.Hz)

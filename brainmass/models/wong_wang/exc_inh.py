@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from brainmass._common.typing import Numbers
 from brainmass.dynamics.fields import Par, param
 from brainmass.models.wong_wang.exc_inh_base import NO_CURRENT, WongWangExcInhBase
 
@@ -37,5 +36,5 @@ class WongWangExcInhStep(WongWangExcInhBase):
     def dS_e(self, S_e, S_i, coupling, add=0.0, current_e=NO_CURRENT):
         return self._motion_e(S_e, S_i, self.p.J_i, coupling, current_e, add)
 
-    def _inhibition(self) -> Any:
+    def _inhibition(self) -> Numbers:
         return self.p.J_i

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import brainunit as u
 from brainstate import HiddenState
 from braintools.init import Constant
 
+from brainmass._common.typing import Numbers
 from brainmass.dynamics.fields import Initializer, Par, nonnegative, param, positive, state
 from brainmass.models.wong_wang.exc_inh_base import NO_CURRENT, WongWangExcInhBase
 
@@ -47,5 +46,5 @@ class WongWangPlasticInhibitionStep(WongWangExcInhBase):
         rate_e = self._rate_e(S_e, S_i, J_i, coupling, current_e)
         return self.p.gamma * self._rate_i(S_e, S_i, coupling, current_i) * (rate_e - self.p.rho) / u.ms
 
-    def _inhibition(self) -> Any:
+    def _inhibition(self) -> Numbers:
         return self.J_i.value

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import brainunit as u
 from brainstate import HiddenState
 from braintools.init import Constant
 
+from brainmass._common.typing import Numbers
 from brainmass.dynamics.fields import Initializer, Par, param, positive, state, unit_interval
 from brainmass.dynamics.node import NeuralMassDynamics, Preset
 from brainmass.dynamics.noise import Noise
@@ -70,7 +69,7 @@ class ReducedWongWangStep(NeuralMassDynamics):
         p = self.p
         return -S / p.tau_S + (1 - S) * p.gamma * self._rate(S, coupling, current) + add / u.ms
 
-    def H(self, coupling: Any = None, current: Any = None) -> Any:
+    def H(self, coupling: Numbers = None, current: Numbers = None) -> Numbers:
         """Firing rate; inputs as received in the last step, unless given."""
         coupling = self.received_coupling.value if coupling is None else coupling
         return self._rate(self.S.value, coupling, self.received_current.value if current is None else current)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import brainunit as u
 import jax
@@ -11,6 +10,7 @@ import jax.numpy as jnp
 from brainstate import HiddenState
 from braintools.init import Constant
 
+from brainmass._common.typing import Numbers
 from brainmass.dynamics.fields import Initializer, state
 from brainmass.dynamics.node import NeuralMassDynamics
 from brainmass.dynamics.regime import LargestStep
@@ -19,7 +19,7 @@ from brainmass.models.zerlaut.adaptation import PRESETS, AdaptiveRates
 __all__ = ["ZerlautSecondOrderStep"]
 
 
-def _derivatives(rate: Callable, E: Any, I: Any, W: Any, drive: Any) -> tuple:  # noqa: E741
+def _derivatives(rate: Callable, E: Numbers, I: Numbers, W: Numbers, drive: Numbers) -> tuple:  # noqa: E741
     """A stationary rate F, and by the two rates: F_E, F_I, F_EE, F_EI, F_II."""
 
     def plain(E, I):  # noqa: E741

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import brainunit as u
 import numpy as np
@@ -11,6 +10,7 @@ from jax.scipy.special import erfc
 
 from brainmass._common.checks import is_traced
 from brainmass._common.messages import Argument, argument_error, show
+from brainmass._common.typing import Numbers
 
 __all__ = ["EffectiveThreshold"]
 
@@ -43,7 +43,7 @@ class EffectiveThreshold:
             raise argument_error(what, "must be 10 finite numbers, in mV", f"is {show(values)}")
         object.__setattr__(self, "coefficients", tuple(map(float, values)))
 
-    def __call__(self, mu: Any, sigma: Any, tau: Any) -> Any:
+    def __call__(self, mu: Numbers, sigma: Numbers, tau: Numbers) -> Numbers:
         """In mV, at mean and standard deviation in mV, and the autocorrelation time over that of the membrane."""
         x, y, z = (mu + 60) / 10, (sigma - 4) / 6, tau - 0.5
         P = self.coefficients
@@ -51,7 +51,7 @@ class EffectiveThreshold:
         return linear + P[4] * x**2 + P[5] * y**2 + P[6] * z**2 + P[7] * x * y + P[8] * x * z + P[9] * y * z
 
 
-def rate(threshold: EffectiveThreshold, mu: Any, sigma: Any, tau: Any, tau_m: Any) -> Any:
+def rate(threshold: EffectiveThreshold, mu: Numbers, sigma: Numbers, tau: Numbers, tau_m: Numbers) -> Numbers:
     """Firing rate of a neuron whose potential has this mean, standard deviation and autocorrelation time."""
     mu, sigma = mu.to_decimal(u.mV), sigma.to_decimal(u.mV)
     above = threshold(mu, sigma, u.maybe_decimal(tau / tau_m)) - mu
