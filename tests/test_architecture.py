@@ -33,7 +33,7 @@ LEVEL = {room: level for level, rooms in enumerate(ROOMS.split("\n")) for room i
 TOP = max(LEVEL.values()) + 1
 # For what must go through time by itself: layers over a sequence, a model whose step is a repetition time.
 OWN_LOOPS = {"dynamics/rows.py"}
-OVER_DRAWS = {"inference/nuts.py", "inference/starts.py", "inference/variational.py"}
+OVER_DRAWS = {"inference/flow.py", "inference/nuts.py", "inference/starts.py", "inference/variational.py"}
 # The steps of a numerical method.
 ITERATIONS = {"analysis/lyapunov.py", "analysis/roots.py"}
 # Runs of the one time loop, one from where the other ended: between them deviations are rescaled.

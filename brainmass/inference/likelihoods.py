@@ -3,34 +3,21 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
 from typing import Any
 
 import brainunit as u
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax.scipy.stats import norm, t
 
-from brainmass._common.checks import flag, is_function
+from brainmass._common.checks import flag
 from brainmass._common.messages import Argument, argument_error, show
 from brainmass._common.typing import Array, Numbers
 from brainmass.dynamics.declared import WithRows
 from brainmass.dynamics.fields import Par, option, param, positive
+from brainmass.inference.summary import of_recordings
 
 __all__ = ["Gaussian", "Likelihood", "StudentT"]
-
-
-def _feature(what: Argument, given: Any) -> Any:
-    if not is_function(given):
-        raise argument_error(
-            what,
-            "must be a function of a recording",
-            f"is {show(given)}",
-            "of=brainmass.objectives.functional_connectivity.",
-            kind=TypeError,
-        )
-    return given
 
 
 class Likelihood(WithRows):
@@ -41,10 +28,10 @@ class Likelihood(WithRows):
     `"likelihood.sigma"`.
     """
 
-    of: Callable[[Array], Array] | None = option(
+    of: Any = option(
         default=None,
-        check=_feature,
-        doc="What is compared: a function of the recording; by default the recording itself",
+        check=of_recordings,
+        doc="What is compared: names of features, a function of the recording; by default the recording itself",
     )
     summarised: bool = option(
         default=False, check=flag, doc="Whether `observed` is that feature already, not a recording"
@@ -98,7 +85,7 @@ class Gaussian(Likelihood):
 
     def draw(self, key: jax.Array, predicted: Array) -> Array:
         sigma = self._as_numbers(self.p.sigma, predicted, "sigma")
-        return predicted + sigma * jax.random.normal(key, u.math.shape(predicted)) * u.get_unit(predicted)
+        return _with_errors(predicted, sigma * jax.random.normal(key, u.math.shape(predicted)))
 
 
 class StudentT(Likelihood):
@@ -119,8 +106,7 @@ class StudentT(Likelihood):
 
     def draw(self, key: jax.Array, predicted: Array) -> Array:
         sigma = self._as_numbers(self.p.sigma, predicted, "sigma")
-        errors = jax.random.t(key, self.p.df, u.math.shape(predicted))
-        return predicted + sigma * errors * u.get_unit(predicted)
+        return _with_errors(predicted, sigma * jax.random.t(key, self.p.df, u.math.shape(predicted)))
 
 
 def _plain(x: Array, like: Array) -> jax.Array:
@@ -128,7 +114,6 @@ def _plain(x: Array, like: Array) -> jax.Array:
     return u.Quantity(x).to_decimal(u.get_unit(like)) if isinstance(x, u.Quantity) else jnp.asarray(x)
 
 
-def as_observed(likelihood: Likelihood, what: Argument, observed: Any) -> Any:
-    """What was observed, as what is compared."""
-    x = observed if isinstance(observed, u.Quantity) else np.asarray(observed)
-    return x if likelihood.summarised else likelihood.feature(x)
+def _with_errors(predicted: Array, errors: jax.Array) -> Any:
+    """Errors are numbers in the unit of the prediction, which stays without one where it has none."""
+    return predicted + (u.Quantity(errors, unit=predicted.unit) if isinstance(predicted, u.Quantity) else errors)

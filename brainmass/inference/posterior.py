@@ -220,7 +220,8 @@ class Posterior(Closed):
         if self.problem is not None:
             observed = {name or "y": x for name, x in self.problem.observed.items()}
             groups["observed_data"] = self._dataset(xarray, observed, ())
-            groups["log_likelihood"] = self._dataset(xarray, self._pointwise())
+            if self.problem.has_density:
+                groups["log_likelihood"] = self._dataset(xarray, self._pointwise())
         if predict:
             drawn = self.predict(predict, seed)
             drawn = {k.removeprefix("observed "): x[None] for k, x in drawn.items() if k.startswith("observed ")}

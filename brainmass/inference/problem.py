@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Any, NamedTuple
 
 import brainstate
@@ -11,7 +10,7 @@ import brainunit as u
 import jax
 import jax.numpy as jnp
 
-from brainmass._common.checks import is_function, one_of
+from brainmass._common.checks import one_of, whole
 from brainmass._common.foreign import tree
 from brainmass._common.messages import Argument, argument_error, show
 from brainmass._common.random import as_key
@@ -21,10 +20,10 @@ from brainmass.fitting.checks import check_finite, check_model
 from brainmass.fitting.description import described
 from brainmass.fitting.problem import Problem as Fitted
 from brainmass.fitting.problem import call
-from brainmass.fitting.recorded import Recorded, Subject
 from brainmass.fitting.saved import digest
 from brainmass.fitting.space import SearchSpace
 from brainmass.inference.likelihoods import Likelihood
+from brainmass.inference.predicting import Asked, Exact, Function, as_likelihoods, given_by, recorded_by
 from brainmass.inference.reals import Reals
 from brainmass.simulation import context
 from brainmass.simulation.inventory import ByPath, Inventory, Values
@@ -33,19 +32,6 @@ from brainmass.simulation.simulator import Simulator
 __all__ = ["Density", "Problem"]
 
 _FEW = 16  # numbers up to which forward mode is faster: a run that keeps nothing is some four times as fast
-
-
-class _Asked(Subject):
-    """What a fit changes, and the likelihoods, so that their parameters are named like all others."""
-
-    def __init__(self, subject: Subject, likelihood: Mapping[str, Likelihood]):
-        brainstate.nn.Module.__init__(self)
-        self.model, self.inputs, self.observers = subject.model, subject.inputs, subject.observers
-        self.likelihood = likelihood[""] if set(likelihood) == {""} else dict(likelihood)
-
-    @property
-    def likelihoods(self) -> Mapping[str, Likelihood]:
-        return self.likelihood if isinstance(self.likelihood, dict) else {"": self.likelihood}
 
 
 class Density(NamedTuple):
@@ -74,12 +60,13 @@ class Problem(Closed):
         As of `Fitter`: a prior (`brainmass.Normal`, `LogNormal`, `Prior` of any distribution of numpyro), bounds, in
         which the prior is even, or `brainmass.Free`, by the name of the parameter. That of the likelihood is
         `"likelihood.sigma"`, with several `"likelihood.bold.sigma"`.
-    likelihood : Likelihood, mapping of them, or callable
+    likelihood : Likelihood, mapping of them, or callable, optional
         How observations scatter around what the run predicts: `Gaussian`, `StudentT`, or one of your own. A mapping,
         by the names of monitors, where several were observed. A function `(predicted, observed)` that returns a log
-        density.
-    observed : array, or mapping of them
-        In the form of what the monitor records; or the feature of it, as the likelihood says.
+        density. Without one, what is recorded is what is observed, and there is no density: for `npe`.
+    observed : array, or mapping of them, optional
+        In the form of what the monitor records; or the feature of it, as the likelihood says. `npe` and `calibrate`
+        need none.
     duration, monitors, inputs, transient, sample_every : optional
         The run: arguments of `Simulator.run`.
     predict : callable, optional
@@ -116,8 +103,8 @@ class Problem(Closed):
         self,
         model: Simulator | brainstate.nn.Module,
         search_space: Mapping[str, Any],
-        likelihood: Likelihood | Mapping[str, Likelihood] | Callable[[Array, Array], Any],
-        observed: ArrayLike | Mapping[str, ArrayLike],
+        likelihood: Likelihood | Mapping[str, Likelihood] | Callable[[Array, Array], Any] | None = None,
+        observed: ArrayLike | Mapping[str, ArrayLike] | None = None,
         *,
         duration: Time | None = None,
         monitors: Monitors = None,
@@ -132,25 +119,21 @@ class Problem(Closed):
         one_of(Argument("mode", "Problem"), mode, ("reverse", "forward", None))
         simulator = model if isinstance(model, Simulator) else None
         run = dict(duration=duration, monitors=monitors, inputs=inputs, transient=transient, sample_every=sample_every)
-        likelihoods = _as_mapping(likelihood)
+        likelihoods = as_likelihoods(likelihood)
         if predict is None:
-            runs = model if isinstance(model, Simulator) else Simulator(model)
-            predicting, subject, hand = _recorded(runs, run, likelihoods)
+            asked = recorded_by(simulator or Simulator(model), run, likelihoods)
         else:
-            _check_alone(run)
-            predicting = predict
-            subject = Subject(model.model if isinstance(model, Simulator) else model)
-            dt = None if simulator is None else simulator.dt
-            hand = partial(_simulator_of, dt) if simulator is not None else (lambda subject: subject.model)
+            asked = given_by(predict, model, run, likelihoods)
         self.simulator, self._key = simulator, as_key(seed)
-        self._predicting = predicting
-        self._fitted = Fitted(_Asked(subject, likelihoods), None, predicting, None, hand=hand)
+        self._predicting = asked.predict
+        self._fitted = Fitted(Asked(asked.subject, asked.likelihoods), None, asked.predict, None, hand=asked.hand)
         self._described = described(search_space)
-        self.observed = self._checked(likelihoods, observed)
+        self._programs: dict[Any, Any] = {}
+        self.observed = self._checked(observed)
         size = sum(side.size for side in self._found()[1].sides.values())
         self.mode = mode or ("forward" if size <= _FEW else "reverse")
-        self._check()
-        self._programs: dict[Any, Any] = {}
+        if self.observed is not None and self.has_density:
+            self._check_density(self.observed)
 
     # --- what is asked ------------------------------------------------------------------------------------------------
     @property
@@ -164,9 +147,15 @@ class Problem(Closed):
         labels = getattr(self._fitted.subject.model, "labels", None)
         return None if labels is None else tuple(map(str, labels))
 
+    @property
+    def has_density(self) -> bool:
+        """Whether a likelihood was given."""
+        return not any(isinstance(x, Exact) for x in self._fitted.subject.likelihoods.values())
+
     def log_likelihood(self, values: Mapping[str, Any]) -> jax.Array:
         """The log density of what was observed, given values of the parameters; a pure function of them."""
         found, space = self._found()
+        self._check_density(self.observed)
         return self._likelihood(self._by_path(values, found, space), self._given(found, space))
 
     def log_prior(self, values: Mapping[str, Any]) -> jax.Array:
@@ -185,6 +174,7 @@ class Problem(Closed):
     def density(self) -> Density:
         """What an engine takes: the density over unbounded numbers."""
         found, space = self._found()
+        self._check_density(self.observed)
         reals = Reals(space)
 
         def log_likelihood(z: jax.Array, given: Any) -> jax.Array:
@@ -216,22 +206,28 @@ class Problem(Closed):
             Of the noise of the runs and of what is observed; each run has its own.
         """
         found, space = self._found()
-        given = self._given(found, space)
         values = self._by_path(values, found, space)
         n = u.math.shape(next(iter(values.values())))[0]
+        program = self._program("observations", lambda: jax.jit(jax.vmap(self._observation, (0, 0, None))))
+        recorded, drawn = program(values, jax.random.split(as_key(seed), n), self._given(found, space))
+        named = {name or "y": x for name, x in recorded.items()}
+        return named | {f"observed {name or 'y'}": x for name, x in drawn.items()}
 
-        def one(values: Values, key: jax.Array, given: Given) -> dict[str, Any]:
-            of_run, of_errors = jax.random.split(key)
-            likelihoods, recorded = self._predicted(values, given._replace(key=of_run))
-            drawn = {
-                f"observed {name or 'y'}": x.draw(jax.random.fold_in(of_errors, i), x.feature(recorded[name]))
-                for i, (name, x) in enumerate(likelihoods.items())
-                if not isinstance(x, _Function)
-            }
-            return {name or "y": x for name, x in recorded.items()} | drawn
+    def prior_predictive(self, n: int = 100, seed: Seed = 0) -> ByPath:
+        """Runs at `n` draws of the prior, and what is observed of them, as by `observations`; parameters too."""
+        values = self.sample_prior(whole(Argument("n", "prior_predictive"), n), seed)
+        return ByPath({**values, **self.observations(values, jax.random.fold_in(as_key(seed), 1))})
 
-        program = self._program("observations", lambda: jax.jit(jax.vmap(one, (0, 0, None))))
-        return program(values, jax.random.split(as_key(seed), n), given)
+    def _observation(self, values: Values, key: jax.Array, given: Given) -> tuple[dict[str, Any], dict[str, Any]]:
+        """What one run records, and what is observed of it, by monitor."""
+        of_run, of_errors = jax.random.split(key)
+        likelihoods, recorded = self._predicted(values, given._replace(key=of_run))
+        drawn = {
+            name: x.draw(jax.random.fold_in(of_errors, i), x.feature(recorded[name]))
+            for i, (name, x) in enumerate(likelihoods.items())
+            if not isinstance(x, Function)
+        }
+        return recorded, drawn
 
     def pointwise(self, values: Mapping[str, Any]) -> dict[str, jax.Array]:
         """The log density of each number that was observed, for many values: shape (n, ...), by monitor."""
@@ -258,10 +254,13 @@ class Problem(Closed):
 
     def replace(self, observed: ArrayLike | Mapping[str, ArrayLike]) -> Problem:
         """The same problem for another observation; programs that were compiled serve both."""
+        return self._observing(self._checked(observed))
+
+    def _observing(self, compared: dict[str, Any] | None) -> Problem:
+        """With another observation, as what is compared."""
         other = object.__new__(type(self))
         vars(other).update(vars(self))
-        vars(other)["observed"] = self._checked(self._fitted.subject.likelihoods, observed)
-        other._check()
+        vars(other)["observed"] = compared
         return other
 
     def describe(self) -> dict[str, Any]:
@@ -295,8 +294,10 @@ class Problem(Closed):
         return found, space
 
     def _given(self, found: Inventory, space: SearchSpace) -> Given:
-        fixed = {path: x for path, x in found.raw().items() if path not in space.sides}
-        return Given(fixed, self._key, self.observed)
+        return Given(self._fixed(found, space), self._key, self.observed)
+
+    def _fixed(self, found: Inventory, space: SearchSpace) -> Values:
+        return {path: x for path, x in found.raw().items() if path not in space.sides}
 
     def _by_path(self, values: Mapping[str, Any], found: Inventory, space: SearchSpace) -> Values:
         if not isinstance(values, Mapping):
@@ -324,44 +325,70 @@ class Problem(Closed):
         parts = [x.log_density(x.feature(recorded[name]), given.observed[name]) for name, x in likelihoods.items()]
         return sum(parts, jnp.zeros(()))
 
-    def _checked(self, likelihoods: Mapping[str, Likelihood], observed: Any) -> dict[str, Any]:
-        """What was observed, as what is compared, by monitor."""
-        labels = getattr(self._fitted.subject.model, "labels", None)
-        observed = tree(Argument("observed", "Problem"), observed, labels)
+    def _checked(self, observed: Any) -> dict[str, Any] | None:
+        """What was observed, as what is compared, by monitor: in the unit and shape of what is predicted."""
+        likelihoods: Mapping[str, Likelihood] = self._fitted.subject.likelihoods
+        shapes = self._shapes()
+        if observed is None:
+            return None
+        what = Argument("observed", "Problem")
+        observed = tree(what, observed, getattr(self._fitted.subject.model, "labels", None))
         if set(likelihoods) == {""} and not isinstance(observed, Mapping):
             observed = {"": observed}
-        what = Argument("observed", "Problem")
         if not isinstance(observed, Mapping) or set(observed) != set(likelihoods):
             wanted = f"must map {', '.join(likelihoods)} to what was observed"
             given = f"has {', '.join(map(str, observed))}" if isinstance(observed, Mapping) else f"is {show(observed)}"
             raise argument_error(what, wanted if set(likelihoods) != {""} else "must be one array", given)
-        for x in observed.values():
-            check_finite(what, x)
-        arrays = {name: x if isinstance(x, u.Quantity) else jnp.asarray(x) for name, x in observed.items()}
-        return {name: x if x_of.summarised else x_of.feature(x) for (name, x), x_of in _pairs(arrays, likelihoods)}
+        return {name: self._compared(name, observed[name], *shapes[name]) for name in likelihoods}
 
-    def _check(self) -> None:
-        """That what was observed fits what is predicted, and that the likelihood is one number."""
+    def _compared(self, name: str, x: Any, recorded: Any, predicted: Any) -> Any:
+        """One of them, given the shapes of what is recorded and of what of it is compared."""
+        what, likelihood = Argument("observed", "Problem"), self._fitted.subject.likelihoods[name]
+        check_finite(what, x)
+        x = x if isinstance(x, u.Quantity) else jnp.asarray(x)
+        like = predicted if likelihood.summarised else recorded
+        if isinstance(like, u.Quantity) and isinstance(x, u.Quantity) and x.unit.has_same_dim(like.unit):
+            x = x.in_unit(like.unit)
+        x = x if likelihood.summarised else likelihood.feature(x)
+        if u.math.shape(x) != u.math.shape(predicted) and not isinstance(likelihood, Function):
+            of = f" by {name!r}" if name else ""
+            wanted = f"must have the shape of what is predicted{of}, {u.math.shape(predicted)}"
+            raise argument_error(what, wanted, f"has {u.math.shape(x)}")
+        return x
+
+    def _shapes(self) -> dict[str, Any]:
+        """By monitor, of what is recorded, and of what of it is compared."""
         found, space = self._found()
-        given, start = self._given(found, space), space.after(space.start)
 
-        def features(values: Values, given: Given) -> dict[str, Any]:
-            likelihoods, recorded = self._predicted(values, given)
-            return {name: x.feature(recorded[name]) for name, x in likelihoods.items()}
+        def both(values: Values, fixed: Values) -> dict[str, Any]:
+            likelihoods, recorded = self._predicted(values, Given(fixed, self._key, None))
+            return {name: (recorded[name], x.feature(recorded[name])) for name, x in likelihoods.items()}
 
-        predicted = jax.eval_shape(features, start, given)
-        for name, x in given.observed.items():
-            if u.math.shape(x) != u.math.shape(predicted[name]) and not isinstance(
-                self._fitted.subject.likelihoods[name], _Function
-            ):
-                of = f" by {name!r}" if name else ""
-                raise argument_error(
-                    Argument("observed", "Problem"),
-                    f"must have the shape of what is predicted{of}, {u.math.shape(predicted[name])}",
-                    f"has {u.math.shape(x)}",
-                )
-        shape = jax.eval_shape(self._likelihood, start, given).shape
-        if shape != ():
+        def make() -> Any:
+            return jax.eval_shape(both, space.after(space.start), self._fixed(found, space))
+
+        return self._program("shapes", make)
+
+    def _check_density(self, observed: Any) -> None:
+        """That there is one, and that it is one number."""
+        if not self.has_density:
+            raise argument_error(
+                Argument("likelihood", "Problem"),
+                "is needed for a density",
+                "is missing",
+                "likelihood=brainmass.inference.Gaussian(0.1).",
+                hint="Without one, `npe` learns the posterior from simulations.",
+            )
+        if observed is None:
+            raise argument_error(
+                Argument("observed", "Problem"), "is needed for a density", "is missing", "problem.replace(observed)."
+            )
+        found, space = self._found()
+
+        def make() -> Any:
+            return jax.eval_shape(self._likelihood, space.after(space.start), self._given(found, space)).shape
+
+        if (shape := self._program("shape of the density", make)) != ():
             raise ValueError(f"The log density must be one number, but has shape {shape}: sum it up.")
 
 
@@ -370,90 +397,7 @@ class Given(NamedTuple):
 
     fixed: Values
     key: jax.Array
-    observed: dict[str, Any]
-
-
-class _Function(Likelihood):
-    """A log density that a user wrote."""
-
-    def __init__(self, function: Callable[[Any, Any], Any]):
-        super().__init__()
-        self._function = function
-
-    def pointwise(self, predicted: Any, observed: Any) -> Any:
-        return self._function(predicted, observed)
-
-    def draw(self, key: jax.Array, predicted: Any) -> Any:
-        raise TypeError("A log density alone has no observations to draw: give a Likelihood with `draw`.")
-
-    def log_density(self, predicted: Any, observed: Any) -> Any:
-        return self._function(predicted, observed)
-
-
-def _as_mapping(given: Any) -> dict[str, Likelihood]:
-    what = Argument("likelihood", "Problem")
-    if isinstance(given, Mapping):
-        if not given:
-            raise argument_error(what, "must hold at least one", "is empty")
-        for name, one in given.items():
-            if not isinstance(one, Likelihood):
-                raise argument_error(what, "must hold likelihoods", f"for `{name}` has {show(one)}", kind=TypeError)
-        return dict(given)
-    if isinstance(given, Likelihood):
-        return {"": given}
-    if not is_function(given) or isinstance(given, type):
-        raise argument_error(
-            what,
-            "must be a likelihood",
-            f"is {show(given)}",
-            "likelihood=brainmass.inference.Gaussian(0.1).",
-            kind=TypeError,
-        )
-    return {"": _Function(given)}
-
-
-def _pairs(arrays: Mapping[str, Any], likelihoods: Mapping[str, Likelihood]) -> Any:
-    return [((name, x), likelihoods[name]) for name, x in arrays.items()]
-
-
-def _recorded(simulator: Simulator, run: Mapping[str, Any], likelihoods: Mapping[str, Likelihood]) -> tuple:
-    if run["duration"] is None:
-        raise argument_error(
-            Argument("duration", "Problem"),
-            "is needed for the run, or `predict`",
-            "is missing",
-            "duration=1 * u.second.",
-        )
-    objective = None if set(likelihoods) == {""} else likelihoods
-    recorded = Recorded(simulator, run, objective)
-    if len(recorded.compared) > 1 and objective is None:
-        raise argument_error(
-            Argument("likelihood", "Problem"),
-            f"must map monitors to likelihoods, as there are several: {', '.join(recorded.compared)}",
-        )
-    predict = recorded if objective is None or len(recorded.compared) > 1 else partial(_by_name, recorded)
-    return predict, recorded.subject_of(simulator, run), _itself
-
-
-def _by_name(recorded: Recorded, subject: Subject) -> dict[str, Any]:
-    return {recorded.compared[0]: recorded(subject)}
-
-
-def _itself(subject: Subject) -> Subject:
-    return subject
-
-
-def _simulator_of(dt: Any, subject: Subject) -> Simulator:
-    return Simulator(subject.model, dt)
-
-
-def _check_alone(run: Mapping[str, Any]) -> None:
-    if odd := [name for name, x in run.items() if x is not None]:
-        raise argument_error(
-            Argument(odd[0], "Problem"),
-            "belongs to the run that it makes itself; `predict` makes its own",
-            hint="Leave one of the two out.",
-        )
+    observed: Any
 
 
 def _by_forward_mode(log_density: Callable[[jax.Array, Any], jax.Array]) -> Callable[[jax.Array, Any], jax.Array]:
