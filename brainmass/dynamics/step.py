@@ -9,14 +9,15 @@ import brainstate
 import brainunit as u
 
 from brainmass._common.times import time_step
+from brainmass._common.typing import Numbers
 from brainmass.dynamics import integrators
 
 __all__ = ["Field", "Ports", "advance"]
 
-Ports = Mapping[str, Any]
+Ports = Mapping[str, Numbers]
 """What enters the ports of a node, by port."""
 
-Field = Callable[[dict[str, Any], Any], Ports]
+Field = Callable[[dict[str, Numbers], Numbers], Ports]
 """From the states of a node at a stage, and the fraction of the step that has passed, to what enters its ports."""
 
 
@@ -30,18 +31,18 @@ class Node(Protocol):
     def method(self) -> str: ...
     @property
     def _owner(self) -> str: ...
-    def state_values(self) -> dict[str, Any]: ...
+    def state_values(self) -> dict[str, Numbers]: ...
     def _held_inputs(self, given: Ports) -> tuple[Ports, Field | None]: ...
     def _own_field(self) -> Field | None: ...
-    def _read(self, port: str, value: Any) -> Any: ...
-    def _motion(self, state: tuple, t: Any, *inputs: Any) -> tuple: ...
-    def _settled(self, name: str, value: Any) -> Any: ...
+    def _read(self, port: str, value: Numbers) -> Numbers: ...
+    def _motion(self, state: tuple, t: Numbers, *inputs: Numbers) -> tuple: ...
+    def _settled(self, name: str, value: Numbers) -> Numbers: ...
 
 
 def advance(
     nodes: Sequence[Node],
     given: Sequence[Ports],
-    field: Callable[[list[dict[str, Any]], Any], Sequence[Ports]] | None = None,
+    field: Callable[[list[dict[str, Numbers]], Numbers], Sequence[Ports]] | None = None,
 ) -> None:
     """One step of time of some nodes together.
 
@@ -55,7 +56,7 @@ def advance(
     held, following = zip(*(node._held_inputs(inputs) for node, inputs in zip(nodes, given, strict=True)), strict=True)
     own = [node._own_field() for node in nodes]
 
-    def entering(state: tuple, fraction: Any) -> tuple[list[Ports]]:
+    def entering(state: tuple, fraction: Numbers) -> tuple[list[Ports]]:
         """The held inputs of each node and what is added at this stage: by the network, the node itself, its noise."""
         values = _by_node(nodes, state)
         added = [[] for _ in nodes] if field is None else [[ports] for ports in field(values, fraction)]
@@ -63,7 +64,7 @@ def advance(
             parts += [adds(present, fraction) for adds in adding if adds]
         return ([_sum(*ports) for ports in zip(nodes, held, added, strict=True)],)
 
-    def motion(state: tuple, t: Any, entering: list[Ports]) -> tuple:
+    def motion(state: tuple, t: Numbers, entering: list[Ports]) -> tuple:
         of_nodes = zip(nodes, _by_node(nodes, state), entering, strict=True)
         return tuple(
             rate for node, x, ports in of_nodes for rate in node._motion(tuple(x.values()), t, *ports.values())
@@ -84,7 +85,7 @@ def _sum(node: Node, held: Ports, parts: Sequence[Ports]) -> Ports:
     return held
 
 
-def _by_node(nodes: Sequence[Node], state: tuple) -> list[dict[str, Any]]:
+def _by_node(nodes: Sequence[Node], state: tuple) -> list[dict[str, Numbers]]:
     """The states of each node by name, from those of all in a row."""
     rest = iter(state)
     return [{name: next(rest) for name in node._states} for node in nodes]

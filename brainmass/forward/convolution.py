@@ -168,7 +168,7 @@ class HRFBold(ShowsConstructor, ScaledDrive):
     def interval(self) -> Any:  # pyright: ignore[reportIncompatibleVariableOverride]
         return self.downsample_period
 
-    def weights(self) -> Any:
+    def weights(self) -> Numbers:
         """The response at the times 0, 1, 2, ... `downsample_period`, as it enters the sum.
 
         Of shape (length,), or (length, regions) where these differ.
@@ -226,7 +226,7 @@ class HRFBold(ShowsConstructor, ScaledDrive):
                 f"has {n}",
             )
 
-    def _scaled(self, convolved: Any) -> Any:
+    def _scaled(self, convolved: Numbers) -> Numbers:
         p = self.p
         return p.k_1 * p.V_0 * (convolved - p.baseline)
 
@@ -264,7 +264,7 @@ class HRFBold(ShowsConstructor, ScaledDrive):
             "passed": jnp.zeros(batch, jnp.int32),
         }
 
-    def update(self, z: Any) -> Any:
+    def update(self, z: Numbers) -> Numbers:
         """Take in the mean activity over one `downsample_period`, shape (batch..., regions); returns the signal."""
         z = self.as_drive(z)
         shape = u.math.shape(self.seen.value)
@@ -288,22 +288,22 @@ class HRFBold(ShowsConstructor, ScaledDrive):
         self.passed.value = jnp.where(complete, 0, passed)
         return self.signal()
 
-    def signal(self) -> Any:
+    def signal(self) -> Numbers:
         """The signal at the last sample, shape (batch..., regions)."""
         return self._scaled(self.seen.value)
 
 
 # --- weights of shape (..., rows), or (..., rows, regions) where regions differ ---------------------------------------
-def _padded(weights: Any, length: int) -> Any:
+def _padded(weights: Numbers, length: int) -> Any:
     return jnp.pad(weights, [(0, length - len(weights)), *[(0, 0)] * (weights.ndim - 1)])
 
 
-def _over_rows(weights: Any, ndim: int) -> Any:
+def _over_rows(weights: Numbers, ndim: int) -> Any:
     """Weights of one axis, and perhaps of regions, to multiply rows with `ndim` axes after the first."""
     return weights.reshape(len(weights), *[1] * (ndim + 1 - weights.ndim), *weights.shape[1:])
 
 
-def _summed(weights: Any, rows: Any, more: int = 0) -> Any:
+def _summed(weights: Numbers, rows: Numbers, more: int = 0) -> Any:
     """The weighted sum over rows, of weights with `more` axes before those of the rows."""
     if weights.ndim == 1 + more:
         return jnp.tensordot(weights, rows, 1)
@@ -318,14 +318,14 @@ _PADDING = {
 }
 
 
-def _by_fft(rows: Any, weights: Any, stride: int) -> Any:
+def _by_fft(rows: Numbers, weights: Numbers, stride: int) -> Any:
     """The valid part of a convolution along the first axis, without its first row: every `stride`-th."""
     n = len(rows)  # what a circular convolution wraps around lies before the valid part
     spectrum = _over_rows(jnp.fft.rfft(weights, n, axis=0), rows.ndim - 1)
     return jnp.fft.irfft(jnp.fft.rfft(rows, axis=0) * spectrum, n, axis=0)[len(weights) - 1 + stride :: stride]
 
 
-def _directly(rows: Any, weights: Any, stride: int) -> Any:
+def _directly(rows: Numbers, weights: Numbers, stride: int) -> Any:
     """The same as sums, of those rows alone."""
     series, n = jnp.moveaxis(rows[stride:], 0, -1), weights[0].size
     flat = series.reshape(-1, n, series.shape[-1])

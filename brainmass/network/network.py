@@ -14,7 +14,7 @@ from brainmass._common.checks import instance, items
 from brainmass._common.display import Html, folded, page, table
 from brainmass._common.messages import Argument, argument_error, show, suggestion
 from brainmass._common.places import refuse_two_places
-from brainmass._common.typing import ArrayLike, Speed
+from brainmass._common.typing import ArrayLike, Numbers, Speed
 from brainmass.connectome.given import Connections
 from brainmass.dynamics.declaration import bind_inputs, read_input
 from brainmass.dynamics.declared import near_name
@@ -284,25 +284,27 @@ class Network(Module):
             self.noise.reset_state()
         self.init_state()
 
-    def state_values(self) -> dict[str, Any]:
+    def state_values(self) -> dict[str, Numbers]:
         """The present values of the nodes' states, by name; with several populations by `population.state`."""
         if len(self._names) == 1:
             return getattr(self, self._names[0]).state_values()
         return {f"{n}.{s}": value for n, node in self.populations.items() for s, value in node.state_values().items()}
 
     # --- coupling ---------------------------------------------------------------------------------------------------
-    def _field(self, send: bool) -> Callable[[list[dict[str, Any]], Any], list[dict[str, Any]]]:
+    def _field(self, send: bool) -> Callable[[list[dict[str, Numbers]], Numbers], list[dict[str, Numbers]]]:
         """What the projections add to the ports of each node, from all states at a stage of the step."""
         fields = [p.field(*self._ends(p), send) for p in self.projections]
         return self._summed(fields)
 
-    def _summed(self, fields: list[Callable]) -> Callable[[list[dict[str, Any]], Any], list[dict[str, Any]]]:
+    def _summed(
+        self, fields: list[Callable]
+    ) -> Callable[[list[dict[str, Numbers]], Numbers], list[dict[str, Numbers]]]:
         nodes, synapses = [*self.populations.values()], [*self.synapses.values()]
         ends = [[nodes.index(node) for node in self._ends(p)] for p in self.projections]
 
-        def field(values: list[dict[str, Any]], fraction: Any) -> list[dict[str, Any]]:
+        def field(values: list[dict[str, Numbers]], fraction: Numbers) -> list[dict[str, Numbers]]:
             # Synapses come after the nodes; at rest they are left out, as they pass a constant unchanged.
-            added: list[dict[str, Any]] = [{} for _ in values]
+            added: list[dict[str, Numbers]] = [{} for _ in values]
             for projection, (source, target), within in zip(self.projections, ends, fields, strict=True):
                 arrives = within(values[source], values[target], fraction)
                 ports, port = added[target], projection.port
@@ -319,7 +321,7 @@ class Network(Module):
 
         return field
 
-    def coupling_input(self, port: str | None = None) -> Any:
+    def coupling_input(self, port: str | None = None) -> Numbers:
         """What the network sends into an input port at the present state, shape (batch..., N); default the first's."""
         first = self.projections[0]
         nodes = self.populations
@@ -332,13 +334,13 @@ class Network(Module):
         added = self._field(send=False)([thing.state_values() for thing in moving], 0.0)
         return added[list(nodes).index(target)][port or first.port]
 
-    def input_at_rest(self, **values: Any) -> dict[str, Any]:
+    def input_at_rest(self, **values: ArrayLike) -> dict[str, Numbers]:
         """What arrives at each input port of the one population, when its states have long been these."""
         return self.inputs_at_rest([values])[0]
 
     def inputs_at_rest(
-        self, values: list[dict[str, Any]], arriving: Mapping[int, Any] = MappingProxyType({}), factor: Any = 1.0
-    ) -> list[dict[str, Any]]:
+        self, values: list[dict[str, Numbers]], arriving: Mapping[int, Any] = MappingProxyType({}), factor: Any = 1.0
+    ) -> list[dict[str, Numbers]]:
         """The same of each population, and of each synapse where `values` go on with the states of these.
 
         `arriving`: what the sources sent when it left, by number of the projection, of shape (..., rows, width), where
@@ -351,13 +353,13 @@ class Network(Module):
 
         return self._summed([field(i, p) for i, p in enumerate(self.projections)])(values, 0.0)
 
-    def activity(self) -> Any:
+    def activity(self) -> Numbers:
         """The present activity that a forward model takes by default; that of several populations side by side."""
         each = [node.activity() for node in self.populations.values()]
         return each[0] if len(each) == 1 else u.math.concatenate(each, axis=-1)
 
     # --- motion -----------------------------------------------------------------------------------------------------
-    def derivative(self, state: tuple, t: Any, *inputs: Any) -> tuple:
+    def derivative(self, state: tuple, t: Numbers, *inputs: Numbers) -> tuple:
         """Rates of change of the node's states under the coupling of this very state."""
         if len(self._names) > 1:
             raise TypeError("Network.derivative is that of one population; of several, ask each node.")
@@ -405,7 +407,7 @@ class Network(Module):
             )
         return population, getattr(self, population), port
 
-    def _add_noise(self, given: list[dict[str, Any]]) -> None:
+    def _add_noise(self, given: list[dict[str, Numbers]]) -> None:
         node, port = getattr(self, self._names[0]), self.projections[0].port
         sample, present = node._read(port, self.noise()), given[0].get(port)  # type: ignore[misc]
         given[0][port] = sample if present is None else node._read(port, present) + sample

@@ -17,7 +17,7 @@ from brainmass._common.display import page, table
 from brainmass._common.messages import Argument, argument_error, show
 from brainmass._common.precision import default_dtype
 from brainmass._common.times import time_step
-from brainmass._common.typing import ArrayLike, Speed
+from brainmass._common.typing import ArrayLike, Numbers, Speed
 from brainmass.connectome.edges import Edges
 from brainmass.connectome.given import Connections, as_connections
 from brainmass.delays.lines import Line
@@ -38,7 +38,7 @@ __all__ = ["Projection"]
 # As an object of its own it tells whether a strength was given, which beside a kernel that has one is refused.
 _DEFAULT_STRENGTH = float("1")
 
-Values = Mapping[str, Any]
+Values = Mapping[str, Numbers]
 
 
 class Projection(ShowsConstructor, Underway):
@@ -266,7 +266,7 @@ class Projection(ShowsConstructor, Underway):
         are_gains = isinstance(conn, EdgeWeights) and conn.precompute is not None
         self._may_come = self._may_come or (not are_gains and any(param is conn for param in params))
 
-    def prepare(self) -> dict[str, Any]:
+    def prepare(self) -> dict[str, Numbers]:
         """What follows from the weights alone; a run computes it once."""
         weights = self._weights()
         delayed, now = self._line.parted(weights, self._in_steps)
@@ -286,20 +286,20 @@ class Projection(ShowsConstructor, Underway):
         return weights
 
     @property
-    def prepared(self) -> dict[str, Any]:
+    def prepared(self) -> dict[str, Numbers]:
         """What `prepare` gave, from the run if it was called there."""
         return self.prepare() if self._prepared is None else self._prepared
 
-    def _sent(self, node: NeuralMassDynamics, values: Values) -> Any:
+    def _sent(self, node: NeuralMassDynamics, values: Values) -> Numbers:
         return self._leaving(node.source(self.coupled_var, values))
 
-    def _leaving(self, x: Any) -> Any:
+    def _leaving(self, x: Numbers) -> Numbers:
         """What is sent, and kept under way: of a kernel that looks at both ends the activity itself."""
         return x if self.coupling.pairwise else self.coupling.pre(x)
 
     def field(
         self, source: NeuralMassDynamics, target: NeuralMassDynamics, advance: bool
-    ) -> Callable[[Values, Values, Any], Any]:
+    ) -> Callable[[Values, Values, Numbers], Numbers]:
         """What arrives, from the states of source and target at a stage and the fraction of the step that has passed.
 
         With `advance` the source sends now, at the start of a step; else nothing changes.
@@ -310,7 +310,7 @@ class Projection(ShowsConstructor, Underway):
         arriving = self._line.arrivals(send, tables["delayed"])
         knows_itself = self._knows_itself(target)
 
-        def field(sending: Values, receiving: Values, fraction: Any) -> Any:
+        def field(sending: Values, receiving: Values, fraction: Numbers) -> Numbers:
             here = target.source(self.coupled_var, receiving) if knows_itself else None
             if coupling.pairwise:
                 each = self._at_connections(self._sent(source, sending), fraction, tables["delayed"])
@@ -324,13 +324,13 @@ class Projection(ShowsConstructor, Underway):
 
         return field
 
-    def _at_connections(self, sent: Any, fraction: Any, table: Any) -> Any:
+    def _at_connections(self, sent: Numbers, fraction: Numbers, table: Numbers) -> Numbers:
         """The activity of the source of each connection, at the time at which it left: shape (..., rows, width)."""
         now = self.coupling.by_connection(sent)
         where = np.arange(now.shape[-1])[None, :] if self.coupling.sources is None else self.coupling.sources
         return self._line.of_each(now, fraction, table, where)
 
-    def at_rest(self, ends: tuple[Any, Any], sending: Values, receiving: Values, arriving: Any = None) -> Any:
+    def at_rest(self, ends: tuple[Any, Any], sending: Values, receiving: Values, arriving: Numbers = None) -> Numbers:
         """What arrives if both ends have long been so, or if what is `arriving`, (..., rows, width), left before."""
         source, target = ends
         weights, coupling, sent = self._weights(), self.coupling, self._sent(source, sending)

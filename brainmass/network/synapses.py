@@ -69,7 +69,7 @@ class Synapse(WithRows):
         self._n_targets = n_targets
         self.check()
 
-    def _times(self) -> tuple[Any, Any]:
+    def _times(self) -> tuple[Numbers, Numbers]:
         """Time constants of rise and decay."""
         raise NotImplementedError
 
@@ -94,25 +94,25 @@ class Synapse(WithRows):
         zeros = jnp.zeros((*(self._batch or ()), self._n_targets or 1), default_dtype())
         return dict.fromkeys(self._states, zeros)
 
-    def state_values(self) -> dict[str, Any]:
+    def state_values(self) -> dict[str, Numbers]:
         """The present values of the states, by name."""
         return {name: getattr(self, name).value for name in self._states}
 
     # --- motion, as of a node -----------------------------------------------------------------------------------------
-    def _held_inputs(self, given: Mapping[str, Any]) -> tuple[dict[str, Any], None]:
+    def _held_inputs(self, given: Mapping[str, Numbers]) -> tuple[dict[str, Numbers], None]:
         return {"arriving": 0.0}, None
 
     def _own_field(self) -> Callable | None:
         return None
 
-    def _read(self, port: str, value: Any) -> Any:
+    def _read(self, port: str, value: Numbers) -> Numbers:
         return value
 
     def _motion(self, state: tuple, t: Numbers, *inputs: Numbers) -> tuple:
         (rising, filtered), (arriving,), (rise, decay) = state, inputs, self._times()
         return (arriving - rising) / rise, (rising - filtered) / decay
 
-    def _settled(self, name: str, value: Any) -> Any:
+    def _settled(self, name: str, value: Numbers) -> Numbers:
         return value
 
 
@@ -124,7 +124,7 @@ class AlphaSynapse(Synapse):
 
     tau: Par = param(default=5.0 * u.ms, doc="time constant of rise and decay", domain=positive)
 
-    def _times(self) -> tuple[Any, Any]:
+    def _times(self) -> tuple[Numbers, Numbers]:
         return self.p.tau, self.p.tau
 
 
@@ -141,7 +141,7 @@ class DoubleExponentialSynapse(Synapse):
     tau_rise: Par = param(default=0.5 * u.ms, doc="time constant of the rise", domain=positive)
     tau_decay: Par = param(default=5.0 * u.ms, doc="time constant of the decay", domain=positive)
 
-    def _times(self) -> tuple[Any, Any]:
+    def _times(self) -> tuple[Numbers, Numbers]:
         return self.p.tau_rise, self.p.tau_decay
 
 

@@ -13,6 +13,7 @@ from brainstate.nn import Param
 
 from brainmass._common.checks import is_traced
 from brainmass._common.messages import Argument, argument_error
+from brainmass._common.typing import Numbers
 from brainmass.delays.lines import InterpolatedLine, Line, NoDelay, delay_line
 from brainmass.dynamics.declared import WithRows
 from brainmass.dynamics.fields import Domain, Par, nonnegative, param
@@ -67,7 +68,7 @@ class Underway(WithRows):
             value = as_delay(value) if key == "delay" else self._as_speed(value)
         return super()._admitted(key, value)
 
-    def _as_speed(self, speed: Any) -> Any:
+    def _as_speed(self, speed: Numbers) -> Numbers:
         if self._lengths is None:
             raise argument_error(
                 Argument("speed", "Network"), "needs lengths: give `distance`, or a Connectome that has lengths"
@@ -106,13 +107,13 @@ class Underway(WithRows):
         pace = self._pace
         return bool(pace is not None and pace.fit) if self.interpolate is None else bool(self.interpolate)
 
-    def _delays(self) -> Any:
+    def _delays(self) -> Numbers:
         """Conduction delays in ms, one per connection, in the layout of the weights."""
         if self.delay is not None:
             return u.math.broadcast_to(u.Quantity(self.delay.value()).to_decimal(u.ms), self._exists.shape)
         return self._lengths / self.speed.value().to_decimal(u.mm / u.ms)  # type: ignore[union-attr]
 
-    def _in_steps(self) -> Any:
+    def _in_steps(self) -> Numbers:
         steps = u.math.asarray(self._delays() / self._steps_dt)
         return steps if self._keeps_fractions else jnp.rint(steps)
 
