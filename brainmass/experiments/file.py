@@ -153,7 +153,7 @@ class ExperimentFile:
         """
         self.check("posterior")
         options, saved = dict(self._inferred.options), {}
-        if checkpoint is not None and brainmass.inference.sampling.keeps(options.get("method", "nuts")):
+        if checkpoint is not None and brainmass.inference.sampling.keeps(options.get("method", "nuts")):  # pyright: ignore[reportAttributeAccessIssue]
             there = as_path(checkpoint)
             saved = {"checkpoint": there, "resume": there if there.exists() else None}
         found = self._called(

@@ -58,7 +58,7 @@ class Inferred:
         parts = (self.of, self.likelihood, self.observed, *self.options.values(), *self.space.values())
         if not self.experiment.is_whole or any(part is WRONG for part in parts) or not self.space:
             return WRONG
-        checked = self.document.attempt(("posterior",), lambda: inference.sampling.check_arguments(**self.options))
+        checked = self.document.attempt(("posterior",), lambda: inference.sampling.check_arguments(**self.options))  # pyright: ignore[reportAttributeAccessIssue]
         if checked is WRONG:
             return WRONG
         run = self.experiment.of_a_run
@@ -67,7 +67,7 @@ class Inferred:
         return self.document.attempt(
             ("posterior",),
             lambda: inference.Problem(
-                self.experiment.simulator, self.space, self.likelihood, self.observed, **run
+                self.experiment.simulator, self.space, self.likelihood, self.observed, **run  # pyright: ignore[reportArgumentType]
             ),
         )  # fmt: skip
 

@@ -161,10 +161,10 @@ class _Work:
         good, there, notes = self._sorted(x)
         only = None
         if n_rounds > 1:
-            only = np.asarray(self.simulated.row(self.simulated.problem.observed))
+            only = np.asarray(self.simulated.row(self.simulated.problem.observed))  # pyright: ignore[reportArgumentType]
         return Estimator(
             self.simulated,
-            fitted,
+            fitted,  # pyright: ignore[reportArgumentType]
             np.stack([_end(x[good], np.min), _end(x[good], np.max)]),
             n_simulations=int(good.sum()),
             losses=losses,
@@ -199,7 +199,7 @@ class _Work:
 
     def _region(self, flow: Flow) -> Any:
         """Where the posterior is, but for very little of it."""
-        row = np.asarray(self.simulated.row(self.simulated.problem.observed))
+        row = np.asarray(self.simulated.row(self.simulated.problem.observed))  # pyright: ignore[reportArgumentType]
         lp = flow.draw(jax.random.fold_in(self.key, 10_000 + self.rounds), row[None], _OF_POSTERIOR)[1]
         least = jnp.quantile(lp, _OUTSIDE)
         return lambda z: flow.log_density(z, row) > least
@@ -266,7 +266,7 @@ class _Work:
             if which.any():
                 gone = [names[i] for i in np.flatnonzero(which)]
                 notes.append(f"{counted(len(gone), 'feature')} left out, {how}: {_some(gone)}")
-        return good, kept, notes
+        return good, kept, notes  # pyright: ignore[reportReturnType]
 
     # --- files --------------------------------------------------------------------------------------------------------
     def _seconds(self) -> float:

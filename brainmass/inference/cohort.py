@@ -126,7 +126,7 @@ class Cohort(Closed):
             return one.program((*place, name), make)
 
         given = one.given._replace(observed=self.observed)
-        return Density(numbers, log_likelihood, log_prior, log_density, given, program)
+        return Density(numbers, log_likelihood, log_prior, log_density, given, program)  # pyright: ignore[reportArgumentType]
 
     def describe(self) -> dict[str, Any]:
         """What a file must agree with."""

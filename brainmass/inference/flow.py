@@ -252,5 +252,5 @@ def with_leaves(tree: Pytree, leaves: list[Any]) -> Pytree:
 
 def _restored(fresh: Training, begun: Any) -> Training:
     epoch, *trees, lowest, at, losses = begun
-    parts = [with_leaves(t, leaves) for t, leaves in zip(fresh[1:4], trees, strict=True)]
-    return Training(epoch, *parts, lowest, at, [tuple(pair) for pair in losses])
+    weights, optimizer, best = (with_leaves(t, leaves) for t, leaves in zip(fresh[1:4], trees, strict=True))
+    return Training(epoch, weights, optimizer, best, lowest, at, [tuple(pair) for pair in losses])

@@ -163,7 +163,7 @@ class Posterior(Closed):
 
     def _place(self, name: str, place: tuple[int, ...]) -> str:
         words = list(map(str, place))
-        if self._of_subjects(name, place):
+        if self.subjects is not None and self._of_subjects(name, place):
             words[0] = self.subjects[place[0]]
         elif self.labels is not None and len(place) == 1 and place[0] < len(self.labels):
             words[0] = self.labels[place[0]]
@@ -218,9 +218,9 @@ class Posterior(Closed):
         arviz, xarray = import_bayes("arviz"), import_io("xarray")
         groups = {"posterior": self._dataset(xarray, self.samples), "sample_stats": self._dataset(xarray, self.stats)}
         if self.problem is not None:
-            observed = {name or "y": x for name, x in self.problem.observed.items()}
+            observed = {name or "y": x for name, x in self.problem.observed.items()}  # pyright: ignore[reportOptionalMemberAccess]
             groups["observed_data"] = self._dataset(xarray, observed, ())
-            if self.problem.has_density:
+            if getattr(self.problem, "has_density", True):  # a cohort always has one
                 groups["log_likelihood"] = self._dataset(xarray, self._pointwise())
         if predict:
             drawn = self.predict(predict, seed)

@@ -121,7 +121,8 @@ class Problem(Closed):
         run = dict(duration=duration, monitors=monitors, inputs=inputs, transient=transient, sample_every=sample_every)
         likelihoods = as_likelihoods(likelihood)
         if predict is None:
-            asked = recorded_by(simulator or Simulator(model), run, likelihoods)
+            runs = model if isinstance(model, Simulator) else Simulator(model)
+            asked = recorded_by(runs, run, likelihoods)
         else:
             asked = given_by(predict, model, run, likelihoods)
         self.simulator, self._key = simulator, as_key(seed)
