@@ -405,6 +405,25 @@ def gradient(rounds: int) -> list[str]:
     return lines
 
 
+def posteriors(rounds: int) -> list[str]:
+    """The posterior of an evoked response: David-Friston column, 10 parameters, 201 samples of 1 ms, dt 0.5 ms, Heun.
+
+    Means over the runs; the smallest effective size of the parameters, the largest rank-normalised split r̂. Whole calls
+    of `sample`, from search of the peaks and warm-up to draws. "First" compiles; of NUTS 4 chains of 200 after 200.
+    """
+    lines = [
+        "| method | run | wall, s | CPU, s | effective draws | per second | r̂ |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for case, n in ("nuts", 200), ("laplace", 500):
+        worker = Worker("posteriors.py", case, n, flags=WHOLE_LOOPS)
+        interleaved({case: worker}, max(2, rounds // 3))
+        for name, reports in ("first", worker.reports[:1]), ("further", worker.reports[1:]):
+            wall, cpu, ess, rhat = (statistics.fmean(r[key] for r in reports) for key in ("wall", "cpu", "ess", "rhat"))
+            lines.append(f"| {case} | {name} | {wall:.1f} | {cpu:.1f} | {ess:.0f} | {ess / wall:.1f} | {rhat:.3f} |")
+    return lines
+
+
 def imports(rounds: int) -> list[str]:
     """`import brainmass` against `import brainstate, braintools`, whole processes."""
     commands = {"brainmass": "import brainmass", "brainstate + braintools": "import brainstate, braintools"}
@@ -438,6 +457,7 @@ CASES = {
         memory,
         observers,
         gradient,
+        posteriors,
         imports,
     )
 }
