@@ -43,6 +43,7 @@ class Synapse(WithRows):
 
     @property
     def method(self) -> str:
+        """That of the network: a filter has none of its own."""
         return ""  # that of the network
 
     def shape_of(self, key: str, value: Any) -> tuple[int, ...] | None:

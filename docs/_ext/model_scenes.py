@@ -336,6 +336,8 @@ _SCENES: dict[str, dict[str, Any]] = {
         arguments=dict(gamma=1e-4),
         inputs={"current_e": _pulse(0.05, 3000, 6000)},
         duration=8000 * u.ms,
+        dt=0.5 * u.ms,
+        response=Response("rho", 1.0, 10.0, n=19, transient=19000 * u.ms, duration=20000 * u.ms),
     ),
     "WongWangStep": dict(inputs={"coherence": 0.2}, duration=1500 * u.ms, plane=dict(xlim=(0.0, 0.8), ylim=(0.0, 0.8))),
     "ZetterbergJansenStep": dict(
