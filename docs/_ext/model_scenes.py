@@ -260,6 +260,7 @@ _SCENES: dict[str, dict[str, Any]] = {
     ),
     "StefanescuJirsaHindmarshRoseStep": dict(
         duration=1000 * u.ms,
+        dt=0.05 * u.ms,
         show="xi_2",
         response=Response("mu", 1.0, 4.0, n=31, transient=1000 * u.ms, duration=2000 * u.ms),
     ),
