@@ -126,7 +126,9 @@ def _example(spec: ParamSpec) -> str:
     unit = u.get_unit(default)
     if unit.dim == u.DIMENSIONLESS:
         return show(default)
-    code = re.sub(r"[^\W\d]\w*", lambda symbol: f"u.{_unit_names().get(symbol[0], symbol[0])}", str(unit))
+    code = re.sub(
+        r"[^\W\d]\w*", lambda symbol: f"u.{_unit_names().get(symbol[0], symbol[0])}", str(unit).replace("^", "**")
+    )
     return f"{u.get_mantissa(default)} * {code}"
 
 

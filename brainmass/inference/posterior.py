@@ -190,7 +190,7 @@ class Posterior(Closed):
     def predict(self, n: int = 100, seed: Seed = 0, problem: Problem | Cohort | None = None) -> dict[str, Any]:
         """Runs of the model at `n` of the draws, all in one batch: by monitor, shape (n, time, ...).
 
-        Names with `observed ` before them hold what would be observed: with the errors of the likelihood.
+        Names that begin with `observed` hold what would be observed: with the errors of the likelihood.
         """
         problem = self._problem_of(problem)
         n = whole(Argument("n", "Posterior.predict"), n)
