@@ -20,6 +20,8 @@ NODES = [getattr(bm, info.name) for info in bm.list_models()]
 NODES = [cls for cls in NODES if issubclass(cls, bm.NeuralMassDynamics) and not is_abstract(cls)]
 # What they are beside equations.
 REFUSED = dict.fromkeys(("ALNStep", "KuramotoNetwork", "RobinsonStep", "WilsonCowanDelayedStep"), "_motion")
+# what the modes of a region send one another is a table of numbers
+REFUSED |= dict.fromkeys(("StefanescuJirsaFitzHughNagumoStep", "StefanescuJirsaHindmarshRoseStep"), "holds numbers")
 
 
 def rates_of(cls, states, inputs, **params):
