@@ -95,6 +95,7 @@ def test_conjugate_posterior(method, options):
     np.testing.assert_allclose([low, high], scipy.stats.norm(mean, sd).ppf([0.05, 0.95]), atol=0.3 * sd)
 
 
+@pytest.mark.slow
 def test_an_estimated_error():
     """The scale of the errors is a parameter like others; its posterior is close to the chi-squared one."""
     space = {"a": bm.Normal(0.0, 2.0), "likelihood.sigma": bm.LogNormal(0.5, 1.0)}

@@ -56,6 +56,7 @@ def test_density_is_that_of_the_hierarchy():
 
 
 @pytest.mark.filterwarnings("ignore:The draws by")
+@pytest.mark.slow
 def test_twenty_subjects():
     posterior = inference.sample(cohort(), 400, n_chains=2, seed=0, n_warmup=300)
     for name, (mean, sd) in zip(("a.mean", "a.spread"), on_a_grid(), strict=True):
@@ -69,6 +70,7 @@ def test_twenty_subjects():
 
 
 @pytest.mark.filterwarnings("ignore:The draws by")
+@pytest.mark.slow
 def test_files_predictions_and_arviz(tmp_path):
     names = tuple(f"s{i}" for i in range(SUBJECTS))
     of = cohort(subjects=names)

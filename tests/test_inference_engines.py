@@ -56,6 +56,7 @@ def test_conjugate_posterior(method, options, evidence):
 
 
 @pytest.mark.filterwarnings("ignore:The draws by")
+@pytest.mark.slow
 def test_smc_weighs_two_modes():
     """30 % of the mass lies around -3, as the density says; chains of NUTS would stay where they began."""
 

@@ -23,7 +23,10 @@ def samples(simulator, start):
     }
 
 
-@pytest.mark.parametrize("name", NAMES)
+SLOW = [pytest.param(name, marks=pytest.mark.slow) if name == "ZerlautSecondOrderStep" else name for name in NAMES]
+
+
+@pytest.mark.parametrize("name", SLOW)
 def test_a_model_late_in_a_run(name):
     try:
         simulator = bm.Simulator(made(name), dt=0.01 * u.ms)

@@ -266,6 +266,7 @@ def test_it_goes_on_where_it_stopped(at, tmp_path, monkeypatch):
         inference.npe(conjugate(DATA), 30, resume=tmp_path / "c.npz", **{**how, "n_rounds": 3})
 
 
+@pytest.mark.slow
 def test_later_rounds_are_for_one_observation():
     found = inference.npe(conjugate(DATA), 300, features=["mean"], n_rounds=2, n_epochs=60, n_layers=2, seed=0)
     mean, sd = closed_form(DATA)

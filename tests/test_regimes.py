@@ -177,7 +177,7 @@ def check_run(case, dt, times, truth):
 
 
 def steps(case):
-    largest = longest_step(case.model)
+    largest = min(longest_step(case.model), longest_step(case.node()))  # that of the preset may be shorter
     largest = largest if largest < 0.1 else int(largest * 10 + 1e-6) / 10  # at which the solution is sampled
     return sorted({min(0.1, largest), min(largest, 2.0)})
 
@@ -187,7 +187,8 @@ def named(case):
 
 
 LONG = {"chaos", "epileptogenic", "chaotic", "c2s"}
-MARKED = [pytest.param(c, marks=pytest.mark.slow) if c.preset in LONG else c for c in PRESETS]
+SLOW = {bm.ZerlautSecondOrderStep}  # its second derivatives take long to compile
+MARKED = [pytest.param(c, marks=pytest.mark.slow) if c.preset in LONG or c.model in SLOW else c for c in PRESETS]
 
 
 @pytest.mark.parametrize("case", MARKED, ids=named)

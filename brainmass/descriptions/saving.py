@@ -196,6 +196,8 @@ def _check_same(model: Model, read: Model) -> None:
 def _rates(cls: Model, seed: int, ports: tuple[str, ...]) -> np.ndarray:
     rng = np.random.default_rng(seed)
     params = {name: np.asarray(u.get_mantissa(x.default)) * rng.uniform(0.9, 1.1) for name, x in _params(cls).items()}
+    # a share that is 1 by default stays one
+    params = {name: np.clip(x, *cls._params[name].domain.bounds) for name, x in params.items()}
     params = {name: u.maybe_decimal(x * u.get_unit(cls._params[name].default)) for name, x in params.items()}
     states = []
     for x in cls._states.values():
