@@ -144,6 +144,8 @@ def test_cycles_of_the_normal_form():
     diagram = bm.continue_equilibria(bm.HopfStep(1, w=w, beta=beta), "a", (-0.1, 0.1))
     (point,) = diagram.points("Hopf")
     assert point.criticality == "supercritical" and abs(point.value) < 1e-9
+    # on the eigenvector of length 1 the amplitude is |z| with r² = 2 |z|², so that l1 = Re(G21)/2w with G21 = -4β
+    np.testing.assert_allclose(point.lyapunov, -2 * beta / w, rtol=1e-9)
     diagram = bm.continue_cycles(diagram, n_intervals=10)
     cycles = diagram.branches[-1]
     a = cycles.values
@@ -224,6 +226,9 @@ def test_curves_of_hopf_points_meet_that_of_folds(jansen_rit):
         next((p.value, p.second) for p in curve.special if p.kind == "Bogdanov-Takens") for curve in (folds, points)
     )
     np.testing.assert_allclose(one, other, rtol=1e-5)
+    hopf = jansen_rit.points("Hopf")[1]
+    near = np.argmin(np.abs(points.values - [hopf.value, 135.0]).sum(axis=1))
+    np.testing.assert_allclose(points.period[near], hopf.period, rtol=1e-6)
     zeros = np.sort(np.abs(next(p for p in folds.special if p.kind == "Bogdanov-Takens").eigenvalues))
     assert zeros[1] < 1e-3 * zeros[2]
 

@@ -21,8 +21,8 @@ def constant(model):
     return model.a.value() * jnp.ones(N)
 
 
-def conjugate(data=DATA, **more):
-    space = {"a": bm.Normal(0.0, 2.0)}
+def conjugate(data=DATA, prior_sd=2.0, **more):
+    space = {"a": bm.Normal(0.0, prior_sd)}
     return inference.Problem(bm.HopfStep(1), space, inference.Gaussian(SIGMA), data, predict=constant, **more)
 
 
@@ -93,6 +93,13 @@ def test_conjugate_posterior(method, options):
     np.testing.assert_allclose(posterior.std()["a"], sd, rtol=0.1)
     low, high = posterior.interval(0.9)["a"]
     np.testing.assert_allclose([low, high], scipy.stats.norm(mean, sd).ppf([0.05, 0.95]), atol=0.3 * sd)
+
+
+def test_a_prior_that_says_more_than_the_data():
+    posterior = inference.sample(conjugate(prior_sd=0.05), 500, method="laplace", n_starts=2)
+    mean, sd = closed_form(prior_sd=0.05)
+    np.testing.assert_allclose(posterior.mean()["a"], mean, atol=0.1 * sd)
+    np.testing.assert_allclose(posterior.std()["a"], sd, rtol=0.1)
 
 
 @pytest.mark.slow

@@ -98,8 +98,7 @@ def _info(given: argparse.Namespace) -> int:
 
 
 def _on_file(given: argparse.Namespace) -> int:
-    from brainmass.cli.fitting import fit
-    from brainmass.cli.posteriors import posterior
+    from brainmass.cli.fitting import fit, posterior
     from brainmass.cli.running import run
     from brainmass.cli.sweeping import sweep
     from brainmass.experiments.document import ExperimentError

@@ -1,23 +1,24 @@
-"""`brainmass fit FILE`."""
+"""`brainmass fit FILE` and `brainmass posterior FILE`: what takes long, and goes on from a file where it stopped."""
 
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from pathlib import Path
 
 from brainmass.cli.running import Work
 
-__all__ = ["fit"]
+__all__ = ["fit", "posterior"]
 
 
-def fit(given: argparse.Namespace) -> int:
-    """Fit the parameters that a file names, and save what was found."""
+def _found(command: str, given: argparse.Namespace) -> int:
+    """Find what a file asks for by this command, and save it."""
     work = Work(given)
-    work.file.check("fit")
-    work.write_to(Path(f"{given.file.stem}_fit.npz"), (".npz",))
+    work.file.check(command)
+    work.write_to(Path(f"{given.file.stem}_{command}.npz"), (".npz",))
     work.tell(*work.file.describe())
     if given.check:
-        work.file.try_out("fit")
+        work.file.try_out(command)
         return 0
     work.refuse_to_overwrite()
     unfinished = work.output.with_name(f"{work.output.stem}_unfinished.npz")
@@ -25,9 +26,13 @@ def fit(given: argparse.Namespace) -> int:
         unfinished.unlink(missing_ok=True)
     if unfinished.exists():
         work.tell(f"going on from {unfinished}")
-    result = work.file.fit(checkpoint=unfinished, progress=not given.quiet)
+    find = {"fit": work.file.fit, "posterior": work.file.posterior}[command]
+    result = find(checkpoint=unfinished, progress=not given.quiet)
     result.save(work.output)
     unfinished.unlink(missing_ok=True)
     work.tell(repr(result))
     work.tell_end(work.output)
     return 0
+
+
+fit, posterior = partial(_found, "fit"), partial(_found, "posterior")
