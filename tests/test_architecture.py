@@ -35,7 +35,7 @@ TOP = max(LEVEL.values()) + 1
 OWN_LOOPS = {"dynamics/rows.py"}
 OVER_DRAWS = {"inference/flow.py", "inference/nuts.py", "inference/starts.py", "inference/variational.py"}
 # The steps of a numerical method.
-ITERATIONS = {"analysis/lyapunov.py", "analysis/roots.py"}
+ITERATIONS = {"analysis/stationary_covariance.py", "analysis/roots.py"}
 # Runs of the one time loop, one from where the other ended: between them deviations are rescaled.
 OVER_SEGMENTS = {"analysis/tangents.py"}
 OVER_REGIONS = {"delays/blocks.py", "delays/lines.py", "network/products.py"}

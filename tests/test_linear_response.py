@@ -10,7 +10,7 @@ from scipy.linalg import expm, solve_continuous_lyapunov
 
 import brainmass
 from brainmass import effective_connectivity, linear_response
-from brainmass.analysis.lyapunov import stationary_covariance
+from brainmass.analysis.stationary_covariance import stationary_covariance
 
 
 def white(n, sigma=1.0, **more):

@@ -22,8 +22,8 @@ from brainmass.analysis.delay_stability import characteristic_roots, delayed_jac
 from brainmass.analysis.drift import Drift, as_drift
 from brainmass.analysis.equations import Equations
 from brainmass.analysis.equilibria import Equilibria, fixed_points
-from brainmass.analysis.lyapunov import stationary_covariance
 from brainmass.analysis.observed import observed
+from brainmass.analysis.stationary_covariance import stationary_covariance
 from brainmass.dynamics.node import NeuralMassDynamics
 from brainmass.dynamics.noise import Noise, OUProcess, WhiteNoise
 from brainmass.network.network import Network
