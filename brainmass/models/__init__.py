@@ -30,6 +30,7 @@ from brainmass.models.larter_breakspear.step import LarterBreakspearStep
 from brainmass.models.liley.step import LileyStep
 from brainmass.models.linear import LinearStep
 from brainmass.models.lorenz import LorenzStep
+from brainmass.models.montbrio_pazo_roxin.dopamine import MontbrioDopamineStep
 from brainmass.models.montbrio_pazo_roxin.slow_feedback import MontbrioAdaptationStep, MontbrioDepressionStep
 from brainmass.models.montbrio_pazo_roxin.step import MontbrioPazoRoxinStep
 from brainmass.models.oscillators.base import XY_Oscillator
@@ -89,6 +90,7 @@ __all__ = [
     "LorenzStep",
     "MontbrioAdaptationStep",
     "MontbrioDepressionStep",
+    "MontbrioDopamineStep",
     "MontbrioPazoRoxinStep",
     "ReducedWongWangStep",
     "RobinsonStep",

@@ -223,6 +223,13 @@ _SCENES: dict[str, dict[str, Any]] = {
         show="r",
         response=Response("eta", -6.0, 1.0, n=71, transient=200 * u.ms, duration=300 * u.ms),
     ),
+    "MontbrioDopamineStep": dict(
+        duration=3000 * u.ms,
+        dt=0.02 * u.ms,
+        inputs={"c_dopa": _pulse(1.0 * u.Hz, 500, 2500)},
+        show="r",
+        response=Response("c_dopa", 0.0, 0.4, u.Hz, n=41, transient=6000 * u.ms, duration=6500 * u.ms),
+    ),
     "MontbrioDepressionStep": dict(
         preset="bursting",
         duration=150 * u.ms,
