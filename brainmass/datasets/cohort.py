@@ -215,6 +215,13 @@ def _labels(subject: Subject) -> tuple[str, ...] | None:
     return next((bold.labels for bold in subject.sessions.values() if bold.labels is not None), None)
 
 
+def in_order_of(first: Cohort, other: Cohort) -> Cohort:
+    """The other, with its regions in the order of the first."""
+    n = first.fc.shape[0]
+    subjects = [_ordered(Argument("test", "in_order_of"), subject, first.labels, n) for subject in other]
+    return dataclasses.replace(other, subjects=subjects)
+
+
 def _in_one_order(what: str, subjects: Sequence[Subject]) -> tuple[Subject, ...]:
     labels = _labels(subjects[0])
     count = subjects[0].connectome or next(iter(subjects[0].sessions.values()))
