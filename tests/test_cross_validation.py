@@ -319,7 +319,7 @@ def test_regions_of_those_tested_are_put_in_the_order_of_those_fitted():
 
 def test_a_model_of_other_regions_is_told():
     fitter = Fitter(Coupled(wiring()), predict=lambda m: jnp.eye(4) * m.k.value() + 1, objective=lambda m, t: m.sum())
-    with pytest.raises(ValueError, match="must predict the FC of '01', of shape \\(6, 6\\), but predicts \\(4, 4\\)"):
+    with pytest.raises(ValueError, match="the FC of '01', of shape \\(6, 6\\), but gives one of shape \\(4, 4\\)"):
         cross_validate(fitter, cohort(3), n_steps=1, summary=lambda made: made)
     several = Fitter(Coupled(wiring()), predict=lambda m: {"x": m.k.value()}, objective=lambda m, t: m["x"])
     with pytest.raises(ValueError, match="`summary` .* must be given where a prediction is no time series"):

@@ -143,7 +143,7 @@ class _Trial:
         target, data = self._target(part.train), None
         if self._data is not None:
             target = _stacked([self._target(subject) for subject in part.train])
-            data = self._of_each(part.train)
+            data = self._of_each(list(part.train))
         self.n_data = _count(target)
         saved = {} if path is None else {"checkpoint": path, "resume": path if path.exists() else None}
         return self.fitter.fit(target, data=data, seed=self._seed, **saved, **how)

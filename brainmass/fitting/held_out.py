@@ -70,7 +70,7 @@ def folds_of(subjects: Any, folds: Any, by: str, seed: Seed) -> list[Fold]:
     return [Fold(Part(train), Part(test), by) for train, test in out]
 
 
-def _left_out(folds: Any, units: Sequence[str], by: str, seed: Seed) -> list[list[str]]:
+def _left_out(folds: Any, units: Sequence[str], by: str, seed: Seed) -> list[Any]:
     what, n = Argument("folds", _OF), len(units)
     if n < 2:
         raise argument_error(Argument("subjects", _OF), f"must have two {by}s or more", f"has {n}")
@@ -147,8 +147,8 @@ def connectivity(prediction: Any) -> Any:
 def similarity(matrix: Any, subject: Any) -> float:
     """Correlation of a matrix with the FC of a subject, above the diagonal."""
     if np.shape(matrix) != subject.fc.shape:
-        rule = f"must predict the FC of {subject.name!r}, of shape {subject.fc.shape}"
-        raise argument_error(Argument("fitter", _OF), rule, f"predicts {np.shape(matrix)}")
+        rule = f"must give of what is predicted a matrix as the FC of {subject.name!r}, of shape {subject.fc.shape}"
+        raise argument_error(Argument("summary", _OF), rule, f"gives one of shape {np.shape(matrix)}")
     above = np.triu_indices(len(subject.fc), 1)
     return float(np.corrcoef(np.asarray(matrix)[above], subject.fc[above])[0, 1])
 
