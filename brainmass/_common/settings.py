@@ -5,10 +5,14 @@ brainstate has a precision of its own, 32 bits, and sets JAX to it when it is im
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import importlib.util
 import os
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from types import ModuleType
 from typing import Any
 
 import jax
@@ -52,10 +56,38 @@ def import_brainstate() -> None:
     Where it was imported before us, JAX's setting is lost, but what the environment asks for is known.
     """
     was_there = "brainstate" in sys.modules
-    environ = import_with_settings_kept("brainstate", "braintools")[0].environ
+    with _imported_when_used("nevergrad"), _imported_when_used("scipy.stats"):
+        environ = import_with_settings_kept("brainstate", "braintools")[0].environ
     double = asked_of_jax().get(_X64) if was_there else _of_process()[_X64]
     if double and environ.get_precision() == 32:
         environ.set(precision=64)
+
+
+class _Later(ModuleType):
+    """Stands for a module, which is imported when something of it is asked for."""
+
+    def __getattr__(self, name: str) -> Any:
+        if sys.modules.get(self.__name__) is self:  # else its own import would find this
+            del sys.modules[self.__name__]
+        return getattr(importlib.import_module(self.__name__), name)
+
+
+@contextlib.contextmanager
+def _imported_when_used(name: str) -> Iterator[None]:
+    """Within, what imports this module gets one that waits.
+
+    braintools imports nevergrad for one of its optimisers, and that brings scikit-learn and pandas, and scipy.stats for
+    one of its figures: 2 of the 5.5 s that `import brainmass` took, for most runs in vain.
+    """
+    if name in sys.modules or importlib.util.find_spec(name) is None:
+        yield
+        return
+    sys.modules[name] = later = _Later(name)
+    try:
+        yield
+    finally:
+        if sys.modules.get(name) is later:
+            del sys.modules[name]
 
 
 def asked_of_jax() -> dict[str, Any]:
