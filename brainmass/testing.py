@@ -169,14 +169,19 @@ def check_table(cls: Model) -> None:
 
 def check_shapes_and_units(cls: Model) -> None:
     """A derivative has the shape of its state and its unit per time: for a vector, a batch, a sheet."""
-    for in_size, batch in ((REGIONS,), ()), ((REGIONS,), (2,)), ((2, 3), ()):
+
+    def start_and_rates(in_size: tuple[int, ...], batch: tuple[int, ...]) -> Any:
         node = cls(in_size)
-        node.init_state(batch)
-        for name, value in node.state_values().items():
-            assert u.math.shape(value) == batch + in_size, f"initial value of `{name}`"
-            assert u.get_unit(value).has_same_dim(_unit(cls._states[name])), f"unit of `{name}`"
+        node.init_state(batch, rng=brainstate.random.RandomState(0))
         rates = node.derivative(_point(cls, batch + in_size), 0.0 * u.ms, *_inputs(cls).values())
+        return node.state_values(), rates
+
+    for in_size, batch in ((REGIONS,), ()), ((REGIONS,), (2,)), ((2, 3), ()):
+        # nothing is computed, as shapes and units show without
+        start, rates = jax.eval_shape(partial(start_and_rates, in_size, batch))
         for (name, spec), rate in zip(cls._states.items(), rates, strict=True):
+            assert u.math.shape(start[name]) == batch + in_size, f"initial value of `{name}`"
+            assert u.get_unit(start[name]).has_same_dim(_unit(spec)), f"unit of `{name}`"
             assert u.math.shape(rate) == batch + in_size, f"shape of d{name}"
             assert u.get_unit(rate).has_same_dim(_unit(spec) / u.ms), f"unit of d{name}: {u.get_unit(rate)}"
 
@@ -334,9 +339,17 @@ def check_transforms(cls: Model) -> None:
         compiled = jax.jit(step)
         expected = np.stack([compiled(x) for x in values])
         np.testing.assert_allclose(expected[1], step(values[1]), rtol=1e-5, atol=1e-7)
-        np.testing.assert_allclose(jax.vmap(step)(values), expected, rtol=1e-5, atol=1e-7)
-        slope = jax.grad(lambda x: jnp.sum(jnp.sin(step(x))))(values[1])
-        along = jax.jvp(lambda x: jnp.sum(jnp.sin(step(x))), (values[1],), (jnp.ones_like(values[1]),))[1]
+
+        @jax.jit  # one program: each by itself would be compiled operation by operation, for seconds
+        def transformed(values: Any) -> Any:
+            def total(x: Any) -> Any:
+                return jnp.sum(jnp.sin(step(x)))
+
+            along = jax.jvp(total, (values[1],), (jnp.ones_like(values[1]),))[1]
+            return jax.vmap(step)(values), jax.grad(total)(values[1]), along
+
+        mapped, slope, along = transformed(values)
+        np.testing.assert_allclose(mapped, expected, rtol=1e-5, atol=1e-7)
         assert np.isfinite(slope), f"gradient in `{name}`"
         np.testing.assert_allclose(slope, along, rtol=1e-3, atol=1e-7)
 

@@ -1,6 +1,7 @@
 """Who may know whom, and where time is looped over."""
 
 import ast
+import functools
 import inspect
 import os
 import subprocess
@@ -55,10 +56,23 @@ def module_of(path):
 MODULES = {module_of(path): path for path in sorted(PACKAGE.rglob("*.py"))}
 
 
+@functools.cache
+def parsed(path):
+    return ast.parse(path.read_text())
+
+
+def statements(block):
+    """Of a block and of all within it; what an import cannot stand in is passed over, which is most of a tree."""
+    for node in block:
+        yield node
+        for inner in "body", "orelse", "handlers", "finalbody", "cases":
+            yield from statements(getattr(node, inner, ()))
+
+
 def imported(path, for_types=True):
     """Modules of the package that a file imports, at its head or within functions, and those for types alone."""
     skipped = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in statements(parsed(path).body):
         if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING" and not for_types:
             skipped |= set(node.body)
         if node in skipped:
@@ -71,7 +85,10 @@ def imported(path, for_types=True):
             yield from (name.name for name in node.names)
 
 
-KNOWN = {module: {other for other in imported(path) if other in MODULES} for module, path in MODULES.items()}
+@functools.cache
+def known():
+    """By module, those of the package that it imports."""
+    return {module: {other for other in imported(path) if other in MODULES} for module, path in MODULES.items()}
 
 
 def room_of(module):
@@ -79,7 +96,7 @@ def room_of(module):
 
 
 def imported_names(path):
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in statements(parsed(path).body):
         if isinstance(node, ast.ImportFrom):
             yield f"{node.module}."
         if isinstance(node, ast.Import | ast.ImportFrom):
@@ -94,7 +111,7 @@ def test_every_room_has_its_place():
 def test_a_room_knows_only_those_below_it(room):
     upwards = {
         (module, other)
-        for module, others in KNOWN.items()
+        for module, others in known().items()
         for other in others
         if room_of(module) == room
         and room_of(other) != room
@@ -127,7 +144,7 @@ def test_nothing_but_the_package_itself_knows_the_names_of_the_published_one():
 def test_there_is_one_time_loop():
     looping = set()
     for path in PACKAGE.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in ast.walk(parsed(path)):
             if isinstance(node, ast.Call) and getattr(node.func, "attr", getattr(node.func, "id", "")) in LOOPS:
                 looping.add(path.relative_to(PACKAGE).as_posix())
     assert looping == {"simulation/loop.py"} | OWN_LOOPS | OVER_DRAWS | OVER_REGIONS | OVER_SEGMENTS | ITERATIONS
@@ -160,12 +177,16 @@ def test_a_model_and_what_it_is_made_of_stand_in_short_files(model):
 )
 def test_import_sets_its_option_before_jax_starts_and_starts_nothing(given, expected):
     code = (
-        "import os, brainmass; from jax._src import xla_bridge; "
-        "print(xla_bridge.backends_are_initialized(), os.environ.get('XLA_FLAGS', 'none'))"
+        "import os, sys, brainmass; from jax._src import xla_bridge; "
+        "early = {'nevergrad', 'sklearn', 'scipy.stats'} & set(sys.modules); "
+        "print(xla_bridge.backends_are_initialized() or bool(early), os.environ.get('XLA_FLAGS', 'none')); "
+        "import braintools, scipy; print(braintools.optim._nevergrad_optimizer.ng.__file__, scipy.stats.norm.cdf(0.0))"
     )
     env = {k: v for k, v in os.environ.items() if k not in ("XLA_FLAGS", "BRAINMASS_WHOLE_LOOPS")} | given
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=env).stdout
-    started, flags = out.split(maxsplit=1)
+    state, waiting = out.splitlines()
+    started, flags = state.split(maxsplit=1)
     assert started == "False"
+    assert waiting.endswith("nevergrad/__init__.py 0.5")  # what was not imported is there when it is asked for
     assert expected in flags
     assert flags.count("xla_backend_extra_options") <= 1

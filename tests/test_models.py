@@ -15,18 +15,26 @@ MODELS = [getattr(brainmass, info.name) for info in brainmass.list_models() if i
 
 # Of a family whose members differ by a term or two, transformations are tried on these; on the others if one asks.
 TRIED = {"WilsonCowanStep", "WilsonCowanDelayedStep", "WilsonCowanThreePopulationStep"}
-RELATED = [m for m in MODELS if m.__name__.startswith("Wilson") and m.__name__ not in TRIED]
+RELATED = [m.__name__ for m in MODELS if m.__name__.startswith("Wilson") and m.__name__ not in TRIED]
+# What takes longer than six seconds to trace or compile. Equations of these models are compared in tests of their own.
+LONG = {
+    "check_transforms": [*RELATED, "ALNStep", "EpileptorCodim3Step", "EpileptorCodim3SlowModStep"],
+    "check_methods_agree": ["ALNStep", "StefanescuJirsaFitzHughNagumoStep", "StefanescuJirsaHindmarshRoseStep"],
+    "check_batch": ["ALNStep"],
+}
+
+
+def is_long(model, check):
+    # second derivatives of the one take long to compile, in all checks
+    return model.__name__ == "ZerlautSecondOrderStep" or model.__name__ in LONG.get(check.__name__, ())
+
+
 CASES = [
     pytest.param(
         model,
         check,
         id=f"{model.__name__}-{check.__name__}",
-        marks=[pytest.mark.slow]
-        if model.__name__ == "ZerlautSecondOrderStep"  # its second derivatives take long to compile
-        or (
-            check.__name__ == "check_transforms" and model.__name__.startswith("Wilson") and model.__name__ not in TRIED
-        )
-        else [],
+        marks=[pytest.mark.slow] if is_long(model, check) else [],
     )
     for model in MODELS
     for check in CHECKS
