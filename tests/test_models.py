@@ -1,11 +1,13 @@
 """Every model of the package, against what it declares."""
 
 import inspect
+import re
+from pathlib import Path
 
 import pytest
 
 import brainmass
-from brainmass.dynamics.catalogue import _models
+from brainmass.dynamics.catalogue import QUESTIONS, _models
 from brainmass.testing import CHECKS
 
 # A base class without equations, and a network of nodes, which has tests of its own.
@@ -55,3 +57,14 @@ def test_catalogue():
         assert row.states == tuple(model._states)
         assert model.__module__.startswith("brainmass.models")
         assert inspect.getdoc(model).splitlines()[0].endswith(".") and "Reference: " in model.__doc__
+        assert row.questions and set(row.questions) <= set(QUESTIONS), row.name
+
+
+def test_the_page_to_choose_a_model_has_each_where_the_catalogue_has_it():
+    """One row for each question, in their order, with all models that can answer it."""
+    page = (Path(__file__).parents[1] / "docs" / "choose_a_model.md").read_text()
+    rows = [line.split(" | ") for line in page.splitlines() if line.startswith("| ")][2:]
+    assert [row[0].removeprefix("| ") for row in rows] == list(QUESTIONS.values())
+    infos = brainmass.list_models()
+    for key, row in zip(QUESTIONS, rows, strict=True):
+        assert sorted(re.findall(r"`(\w+)`", row[1])) == [info.name for info in infos if key in info.questions], key

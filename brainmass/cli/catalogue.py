@@ -16,10 +16,11 @@ __all__ = ["catalogue", "describe", "keys", "keys_for_editors"]
 
 def catalogue() -> int:
     from brainmass import list_models
+    from brainmass.dynamics.catalogue import QUESTIONS
 
-    for category in "phenomenological", "physiological":
-        print(f"{category.capitalize()} models")
-        models = [m for m in list_models() if m.category == category]
+    for key, question in QUESTIONS.items():
+        print(question)
+        models = [m for m in list_models() if key in m.questions]
         rows = [(m.name, ", ".join(m.states), m.method, _step(m.largest_step), m.use_case) for m in models]
         print_table(rows, ("model", "states", "method", "step up to", "for"))
         print()

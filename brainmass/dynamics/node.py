@@ -53,7 +53,7 @@ class NeuralMassDynamics(Declared):
     that method are bound by name: a state, a port, `ext` or `inp` for the state's own port, `add` for its
     second port. Beside its rows it may set these class attributes:
 
-    - `category`, `use_case`: for the catalogue.
+    - `category`, `use_case`, `questions`: for the catalogue.
     - `output`: what `update` returns: the name of a state or of a method, or a tuple of names.
     - `coupling_port`: the port that network input enters.
     - `shared_inputs`: ports, with their units, that belong to no one state.
@@ -78,6 +78,7 @@ class NeuralMassDynamics(Declared):
 
     category: ClassVar[str] = "physiological"
     use_case: ClassVar[str] = ""
+    questions: ClassVar[tuple[str, ...]] = ()
     output: ClassVar[str | tuple[str, ...]] = ""
     coupling_port: ClassVar[str] = ""
     shared_inputs: ClassVar[Mapping[str, u.Unit]] = {}

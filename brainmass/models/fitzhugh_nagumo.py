@@ -34,6 +34,7 @@ class FitzHughNagumoStep(NeuralMassDynamics):
 
     category = "phenomenological"
     use_case = "excitability; spikes and spreading activity"
+    questions = ("chaos", "synchrony")
     output = "V"
     coupling_port = "V_inp"
     largest_step = LargestStep(0.2 * u.ms, of={"tau": 0.1})

@@ -30,6 +30,7 @@ class Generic2dOscillatorStep(NeuralMassDynamics):
 
     category = "phenomenological"
     use_case = "excitable, bistable and oscillating regimes in one plane"
+    questions = ("chaos", "synchrony")
     output = "V"
     coupling_port = "V_inp"
     largest_step = LargestStep(over={"d": 0.02, "tau": 1.0})

@@ -30,6 +30,7 @@ class HopfieldStep(NeuralMassDynamics):
 
     category = "phenomenological"
     use_case = "associative memory; multistability of a network"
+    questions = ("tasks",)
     output = "x"
     coupling_port = "x_inp"
     largest_step = LargestStep(of={"taux": 0.4, "tauT": 0.4})

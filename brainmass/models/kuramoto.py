@@ -51,6 +51,7 @@ class KuramotoNetwork(PhaseCoupled):
 
     category = "phenomenological"
     use_case = "synchronisation of rhythms; phase lags, delays"
+    questions = ("synchrony",)
     largest_step = LargestStep(over={"K": 0.2})
 
     omega: Par = param(default=0.0, doc="natural angular frequency, rad per ms")

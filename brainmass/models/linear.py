@@ -27,6 +27,7 @@ class LinearStep(NeuralMassDynamics):
 
     category = "phenomenological"
     use_case = "baseline of a network analysis; checks of coupling and noise"
+    questions = ("rest",)
     output = "x"
     coupling_port = "x_inp"
 

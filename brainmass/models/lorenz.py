@@ -27,6 +27,7 @@ class LorenzStep(NeuralMassDynamics):
 
     category = "phenomenological"
     use_case = "chaos; checks of integrators and of Lyapunov exponents"
+    questions = ("chaos",)
     output = "x"
     coupling_port = "x_inp"
     largest_step = LargestStep(0.01 * u.ms)

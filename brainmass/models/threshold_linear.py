@@ -31,6 +31,7 @@ class ThresholdLinearStep(NeuralMassDynamics):
 
     category = "phenomenological"
     use_case = "hierarchy of time scales across the cortex; large-scale rate networks"
+    questions = ("excitation and inhibition",)
     output = "E"
     coupling_port = "E_inp"
     largest_step = LargestStep(of={"tau_E": 0.1, "tau_I": 0.1})

@@ -11,6 +11,7 @@ from model_figures import caption, draw, drawable
 from reference_pages import heading, write_if_changed
 
 import brainmass
+from brainmass.dynamics.catalogue import QUESTIONS
 from brainmass.dynamics.declaration import plain_text
 from brainmass.dynamics.declared import Declared
 
@@ -52,16 +53,14 @@ def _index() -> str:
     text = (
         heading("Models") + "What `brainmass models` lists in a terminal; each page is made from its declaration.\n\n"
     )
-    for category in "phenomenological", "physiological":
+    for key, question in QUESTIONS.items():
         rows = [
             (f":doc:`{m.name} <{m.name}>`", ", ".join(m.states), m.method, _step(m.largest_step), m.use_case)
             for m in brainmass.list_models()
-            if m.category == category
+            if key in m.questions
         ]
         text += (
-            heading(category.capitalize(), "-")
-            + "\n".join(_table(("model", "states", "method", "step up to", "for"), rows))
-            + "\n"
+            heading(question, "-") + "\n".join(_table(("model", "states", "method", "step up to", "for"), rows)) + "\n"
         )
     text += heading("At a glance", "-") + "".join(_thumbnail(m.name) for m in brainmass.list_models())
     entries = "\n".join(f"   {m.name}" for m in brainmass.list_models())

@@ -48,6 +48,7 @@ class ALNStep(Responses, Delays):
     """
 
     use_case = "up and down states, fast and slow oscillations of adaptive spiking neurons; electrical stimulation"
+    questions = ("up and down", "neurons")
     output = "rate_e"
     coupling_port = "coupling"
     sources = ("rate_e", "rate_i")

@@ -38,6 +38,7 @@ class CoombesByrneExcInhStep(NeuralMassDynamics, Conductances):
     """
 
     use_case = "exact mean field of QIF neurons with synaptic kinetics; beta and gamma, synchrony that comes and goes"
+    questions = ("neurons", "excitation and inhibition")
     output = "rE"
     coupling_port = "coupling"
     shared_inputs = {"coupling": u.UNITLESS}

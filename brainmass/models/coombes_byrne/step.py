@@ -31,6 +31,7 @@ class CoombesByrneStep(NeuralMassDynamics):
     """
 
     use_case = "exact mean field of QIF neurons with conductance synapses; damped oscillations of synchrony"
+    questions = ("neurons",)
     output = "r"
     coupling_port = "v_inp"
     largest_step = LargestStep(0.1 * u.ms)

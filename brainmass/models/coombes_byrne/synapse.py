@@ -31,6 +31,7 @@ class CoombesByrneSynapseStep(NeuralMassDynamics):
     """
 
     use_case = "exact mean field of QIF neurons with synaptic kinetics; rhythms, rebound of synchrony"
+    questions = ("neurons",)
     output = "r"
     coupling_port = "v_inp"
     largest_step = LargestStep(0.01 * u.ms)

@@ -42,6 +42,7 @@ class CostaCortexStep(NeuralMassDynamics, CorticalSynapses):
     """
 
     use_case = "K-complexes and slow oscillations of the sleeping cortex"
+    questions = ("sleep", "up and down")
     output = "V_p"
     coupling_port = "coupling"
     shared_inputs = {"coupling": u.UNITLESS}

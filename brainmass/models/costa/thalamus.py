@@ -37,6 +37,7 @@ class CostaThalamusStep(NeuralMassDynamics, Channels, Synapses):
     """
 
     use_case = "sleep spindles of the thalamus"
+    questions = ("sleep",)
     output = "V_t"
     coupling_port = "coupling"
     shared_inputs = {"coupling": u.UNITLESS}

@@ -33,6 +33,7 @@ class DumontGutkinStep(NeuralMassDynamics, Synapses):
     """
 
     use_case = "exact mean field of QIF neurons; gamma rhythms from excitation and inhibition"
+    questions = ("neurons", "excitation and inhibition")
     output = "rE"
     coupling_port = "coupling"
     shared_inputs = {"coupling": u.Hz}

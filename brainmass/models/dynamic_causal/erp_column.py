@@ -39,6 +39,7 @@ class ERPColumnStep(ERPPotentials, NeuralMassDynamics):
     """
 
     use_case = "event-related potentials and fields; hierarchies of areas with forward and backward connections"
+    questions = ("evoked",)
     output = "x0"
     coupling_port = "forward"
     other_inputs = {"u": "u_inp"}

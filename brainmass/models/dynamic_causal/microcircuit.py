@@ -39,6 +39,7 @@ class CanonicalMicrocircuitStep(Layers, NeuralMassDynamics):
     """
 
     use_case = "evoked and spectral responses of layered cortex; predictive coding, forward gamma and backward beta"
+    questions = ("evoked",)
     output = "v_sp"
     coupling_port = "forward"
     sources = ("rate_ss", "rate_sp", "rate_ii", "rate_dp")

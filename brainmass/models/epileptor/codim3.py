@@ -34,6 +34,7 @@ class EpileptorCodim3Step(Bursters, NeuralMassDynamics):
 
     category = "phenomenological"
     use_case = "classes of seizures by the bifurcations at their onset and offset"
+    questions = ("seizures",)
     output = "x"
     coupling_port = "x_inp"
     largest_step = LargestStep(0.2 * u.ms)

@@ -32,6 +32,7 @@ class EpileptorCodim3SlowModStep(Bursters, Drift, NeuralMassDynamics):
 
     category = "phenomenological"
     use_case = "ultra-slow transitions between classes of seizures"
+    questions = ("seizures",)
     output = "x"
     coupling_port = "x_inp"
     largest_step = LargestStep(0.2 * u.ms)

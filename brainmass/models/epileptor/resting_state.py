@@ -68,6 +68,7 @@ class EpileptorRestingStateStep(EpileptorStep, RestingPopulation):
     """
 
     use_case = "functional connectivity at rest of brains with epilepsy, and their seizures"
+    questions = ("seizures", "rest")
     coupling_port = "x_rs_inp"
     largest_step = LargestStep(over={"tt": 0.1, "tau_rs": 2.0})
 

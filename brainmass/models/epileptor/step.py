@@ -40,6 +40,7 @@ class EpileptorStep(Ensembles, NeuralMassDynamics):
 
     category = "physiological"
     use_case = "onset, offset and spread of epileptic seizures"
+    questions = ("seizures",)
     output = "lfp"
     coupling_port = "x1_inp"
     largest_step = LargestStep(over={"tt": 0.1})

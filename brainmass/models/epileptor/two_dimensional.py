@@ -36,6 +36,7 @@ class Epileptor2DStep(NeuralMassDynamics):
 
     category = "physiological"
     use_case = "spread of seizures in a patient's brain, at their onset and offset times"
+    questions = ("seizures",)
     output = "x1"
     coupling_port = "x1_inp"
     largest_step = LargestStep(over={"tt": 0.2})

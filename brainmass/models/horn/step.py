@@ -31,6 +31,7 @@ class HORNStep(NeuralMassDynamics):
 
     category = "phenomenological"
     use_case = "oscillating recurrent networks that learn tasks"
+    questions = ("tasks",)
     output = "x"
     coupling_port = "inputs"
 

@@ -37,6 +37,7 @@ class KIonExStep(NeuralMassDynamics):
     """
 
     use_case = "firing under changed potassium: bursts, seizures, depolarisation block"
+    questions = ("seizures", "neurons", "drugs")
     output = "x"
     coupling_port = "coupling"
     shared_inputs = {"coupling": u.UNITLESS}

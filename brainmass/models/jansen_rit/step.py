@@ -41,6 +41,7 @@ class JansenRitStep(Potentials, NeuralMassDynamics):
     """
 
     use_case = "alpha rhythm and evoked potentials of a cortical column; EEG and MEG"
+    questions = ("alpha", "evoked")
     output = "eeg"
     coupling_port = "E_inp"
     other_inputs = {"p": "E_inp"}

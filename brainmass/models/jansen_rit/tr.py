@@ -115,6 +115,7 @@ class JansenRitTR(ShowsConstructor, WithRows, brainstate.nn.Dynamics):
     loops_over_time = True
     category = "physiological"
     use_case = "EEG and MEG of Jansen–Rit columns on a connectome, sampled once per repetition time"
+    questions = ("alpha", "evoked")
     output = "eeg"
     presets: ClassVar[dict[str, Any]] = {}
     _elsewhere = (

@@ -31,14 +31,14 @@ class WendlingStep(FivePotentials, NeuralMassDynamics):
         \ddot y_3 &= G g\, C_7 S(C_5 y_0 - C_6 y_4) - 2 g \dot y_3 - g^2 y_3 \\
         \ddot y_4 &= B b\, S(C_3 y_0) - 2 b \dot y_4 - b^2 y_4
 
-    with :math:`S(v) = 2 e_0/(1 + e^{r (v_0 - v)})`. The input :math:`p`, pulses per second, is noise around 90 in the
-    paper; what enters `py_inp`, `slow_inp` and `fast_inp` adds to potentials of pyramidal cells and interneurons, as an
-    electric field does. A network may send `lfp`, :math:`y_1 - y_2 - y_3`, or the pyramidal firing rate, `rate`.
+    with :math:`S(v) = 2 e_0/(1 + e^{r (v_0 - v)})`. In the paper :math:`p` is noise around 90 pulses per second. What
+    enters potentials acts as an electric field. A network may send `lfp`, :math:`y_1 - y_2 - y_3`, or `rate`, its S.
 
     Reference: Wendling, Bartolomei, Bellanger, Chauvel 2002, Eur. J. Neurosci. 15:1499.
     """
 
     use_case = "from background to seizure activity of hippocampus and cortex; fast onset activity; SEEG"
+    questions = ("seizures", "alpha")
     output = "lfp"
     coupling_port = "p"
     sources = ("lfp", "rate")

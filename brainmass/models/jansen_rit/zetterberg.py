@@ -36,6 +36,7 @@ class ZetterbergJansenStep(ThreePopulations, NeuralMassDynamics):
     """
 
     use_case = "alpha rhythm and evoked potentials of a column with input to each of its populations"
+    questions = ("alpha", "evoked")
     output = "eeg"
     coupling_port = "c"
     shared_inputs = {"c": u.Hz}

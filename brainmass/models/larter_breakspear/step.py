@@ -41,6 +41,7 @@ class LarterBreakspearStep(IonChannels, Populations, NeuralMassDynamics):
     """
 
     use_case = "fast rhythms with slow modulation; synchronisation of chaotic regions"
+    questions = ("chaos", "synchrony")
     output = "V"
     coupling_port = "V_inp"
     largest_step = LargestStep(over={"t_scale": 0.2})

@@ -36,6 +36,7 @@ class LileyStep(Cells, Drives, NeuralMassDynamics):
     """
 
     use_case = "alpha rhythm of EEG from cortex; effects of drugs and anaesthetics on synapses"
+    questions = ("alpha", "drugs")
     output = "h_e"
     coupling_port = "ee_inp"
     sources = ("rate",)

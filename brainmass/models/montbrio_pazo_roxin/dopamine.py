@@ -47,6 +47,7 @@ class MontbrioDopamineStep(NeuralMassDynamics, DopamineSynapses):
     """
 
     use_case = "exact mean field of QIF neurons under dopamine; bursts that it stills; Parkinson's disease, levodopa"
+    questions = ("neurons", "drugs")
     output = "r"
     coupling_port = "c_exc"
     largest_step = LargestStep(0.02 * u.ms)

@@ -51,6 +51,7 @@ class MontbrioAdaptationStep(MontbrioPazoRoxinStep, _SlowFeedback):
     """
 
     use_case = "exact mean field of QIF neurons that tire; population bursts, up and down states"
+    questions = ("neurons", "up and down")
     largest_step = LargestStep(of={"tau": 0.02, "tau_A": 0.1})
     presets = {
         "bursting": Preset(
@@ -78,6 +79,7 @@ class MontbrioDepressionStep(MontbrioPazoRoxinStep, _SlowFeedback):
     """
 
     use_case = "exact mean field of QIF neurons with synapses that tire; population bursts"
+    questions = ("neurons",)
     largest_step = LargestStep(of={"tau": 0.02, "tau_A": 0.1})
     presets = {
         "bursting": Preset(

@@ -43,6 +43,7 @@ class MontbrioPazoRoxinStep(VoltageScale):
     """
 
     use_case = "exact mean field of QIF (theta) neurons; bistability, damped oscillations"
+    questions = ("neurons", "rest")
     output = "r"
     coupling_port = "v_inp"
     largest_step = LargestStep(of={"tau": 0.1})

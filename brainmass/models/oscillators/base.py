@@ -26,6 +26,7 @@ class XY_Oscillator(NeuralMassDynamics):
 
     category = "phenomenological"
     use_case = "base of planar oscillators of your own"
+    questions = ("chaos",)
     output = ("x", "y")
     coupling_port = "x_inp"
 

@@ -28,6 +28,7 @@ class HopfStep(XY_Oscillator):
     """
 
     use_case = "onset of oscillations; resting-state fluctuations near criticality"
+    questions = ("rest", "synchrony")
     largest_step = LargestStep(over={"w": 0.28})
 
     a: Par = param(default=0.25, doc="bifurcation parameter, per ms")
@@ -55,6 +56,7 @@ class StuartLandauStep(HopfStep):
     """
 
     use_case = "amplitude and phase of weakly nonlinear oscillations"
+    questions = ("synchrony",)
 
     beta: ClassVar[None] = None  # no parameter here  # pyright: ignore[reportIncompatibleVariableOverride]
     init_y: Initializer = Uniform(0.0, 0.05)

@@ -26,6 +26,7 @@ class VanDerPolStep(XY_Oscillator):
     """
 
     use_case = "from harmonic to relaxation oscillations"
+    questions = ("synchrony",)
     largest_step = LargestStep(0.2 * u.ms, over={"mu": 0.2})
 
     mu: Par = param(default=1.0, doc="strength of the nonlinear damping", domain=positive)

@@ -41,6 +41,7 @@ class RobinsonStep(Populations, LinearTheory):
     """
 
     use_case = "EEG spectra and arousal: alpha rhythm, sleep spindles and seizures of the corticothalamic loop"
+    questions = ("alpha", "sleep")
     output = "phi_e"
     coupling_port = "e_inp"
     shared_inputs = {"s_inp": u.mV}

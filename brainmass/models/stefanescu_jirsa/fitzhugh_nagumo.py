@@ -36,6 +36,7 @@ class StefanescuJirsaFitzHughNagumoStep(Modes, NeuralMassDynamics):
 
     category = "phenomenological"
     use_case = "populations of neurons that differ: synchrony, clusters and rest of their modes"
+    questions = ("synchrony",)
     output = "xi_1"
     coupling_port = "coupling"
     shared_inputs = {"coupling": u.UNITLESS}

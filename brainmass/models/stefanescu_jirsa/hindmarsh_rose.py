@@ -33,6 +33,7 @@ class StefanescuJirsaHindmarshRoseStep(Modes, NeuralMassDynamics):
 
     category = "phenomenological"
     use_case = "populations of bursting neurons that differ: bursts, clusters and rest of their modes"
+    questions = ("synchrony",)
     output = "xi_1"
     coupling_port = "coupling"
     shared_inputs = {"coupling": u.UNITLESS}

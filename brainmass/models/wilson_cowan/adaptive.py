@@ -47,6 +47,7 @@ class WilsonCowanAdaptiveStep(Sigmoids, Weights, Refractoriness, AdaptationConst
     """
 
     use_case = "slow oscillations, up and down states, responses that fade under constant input"
+    questions = ("excitation and inhibition", "up and down")
 
     def drE(self, rE, rI, aE, ext):  # pyright: ignore[reportIncompatibleMethodOverride]
         return super().drE(rE, rI, ext - aE)

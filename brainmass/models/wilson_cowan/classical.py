@@ -35,6 +35,7 @@ class WilsonCowanStep(Sigmoids, Weights, Refractoriness, _Recurrent):
     """
 
     use_case = "excitation-inhibition balance, multistability, hysteresis, rhythms"
+    questions = ("excitation and inhibition",)
     presets = {
         "hysteresis": Preset(
             "the default: a quiet, a saddle and an active state",

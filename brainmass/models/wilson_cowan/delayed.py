@@ -36,6 +36,7 @@ class WilsonCowanDelayedStep(Sigmoids, Weights, Refractoriness, Delays, _Recurre
     """
 
     use_case = "rhythms from conduction and synaptic delays; delays as parameters to fit"
+    questions = ("excitation and inhibition",)
 
     def derivative(self, state: tuple, t: Numbers, E_ext: Numbers, I_ext: Numbers) -> tuple:
         """Rates of change of (rE, rI): from the past as it is now, or without delay where there is none yet."""

@@ -39,6 +39,7 @@ class WilsonCowanDivisiveStep(Sigmoids, DivisiveWeights, Refractoriness, Semisat
     """
 
     use_case = "divisive normalisation of responses; control of gain by inhibition"
+    questions = ("excitation and inhibition",)
 
     def _response(self, k: str, exc: Array, inh: Array, ext: Array) -> Numbers:
         return self._transfer(k, exc + ext) / (self._of(k, "sigma") + inh)
@@ -57,6 +58,7 @@ class WilsonCowanDivisiveInputStep(Sigmoids, DivisiveWeights, Refractoriness, Se
     """
 
     use_case = "divisive normalisation of recurrent input; shunting inhibition"
+    questions = ("excitation and inhibition",)
 
     def _response(self, k: str, exc: Array, inh: Array, ext: Array) -> jax.Array:
         return self._transfer(k, exc / (self._of(k, "sigma") + inh) + ext)

@@ -24,6 +24,7 @@ class WilsonCowanSymmetricStep(Weights, Refractoriness, _Recurrent):
     """
 
     use_case = "Wilson-Cowan dynamics with fewer parameters to fit; both populations alike"
+    questions = ("excitation and inhibition",)
     largest_step = LargestStep(of={"tau": 0.1})
 
     tau: Par = param(default=1.0 * u.ms, doc="time constant of both populations", domain=positive)
@@ -51,6 +52,7 @@ class WilsonCowanSimplifiedStep(Sigmoids, TwoStrengths, Refractoriness, _Recurre
     """
 
     use_case = "Wilson-Cowan dynamics with two strengths to fit; both populations see the same input"
+    questions = ("excitation and inhibition",)
 
     def _onto_E(self, rE, rI):
         return self.p.w_exc * rE, self.p.w_inh * rI

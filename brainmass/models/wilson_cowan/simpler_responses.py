@@ -25,6 +25,7 @@ class WilsonCowanNoSaturationStep(Sigmoids, Weights, _Recurrent):
     """
 
     use_case = "rate networks; Wilson-Cowan dynamics where refractoriness does not matter"
+    questions = ("excitation and inhibition",)
 
 
 class WilsonCowanLinearStep(Refractoriness, _Recurrent):
@@ -38,6 +39,7 @@ class WilsonCowanLinearStep(Refractoriness, _Recurrent):
     """
 
     use_case = "balance of excitation and inhibition in closed form; linear response above threshold"
+    questions = ("excitation and inhibition",)
     largest_step = LargestStep(of={"tau_E": 0.1, "tau_I": 0.1})
 
     tau_E: Par = param(default=1.0 * u.ms, doc="time constant of the excitatory population", domain=positive)

@@ -47,6 +47,7 @@ class WilsonCowanThreePopulationStep(
     """
 
     use_case = "cortical circuits with a second, slower excitatory population"
+    questions = ("excitation and inhibition",)
     largest_step = LargestStep(of={"tau_E": 0.1, "tau_I": 0.1, "tau_M": 0.1})
 
     def drE(self, rE, rI, rM, ext):

@@ -32,6 +32,7 @@ class WongWangStep(Pools, NeuralMassDynamics):
     """
 
     use_case = "perceptual decisions between two alternatives; accuracy and reaction times"
+    questions = ("decisions",)
     output = ("r1", "r2")
     coupling_port = "coherence"
     shared_inputs = {"coherence": u.UNITLESS}

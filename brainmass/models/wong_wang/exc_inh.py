@@ -26,6 +26,7 @@ class WongWangExcInhStep(WongWangExcInhBase):
     Reference: Deco et al. 2014, J. Neurosci. 34:7886; receptors: Deco et al. 2018, Curr. Biol. 28:3065.
     """
 
+    questions = ("rest", "drugs")
     _first_rows = (
         *("in_size", "a_e", "b_e", "d_e", "gamma_e", "tau_e", "w_p", "W_e"),
         *("a_i", "b_i", "d_i", "gamma_i", "tau_i", "W_i", "J_N", "J_i"),

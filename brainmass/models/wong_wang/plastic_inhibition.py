@@ -31,6 +31,7 @@ class WongWangPlasticInhibitionStep(WongWangExcInhBase):
     """
 
     use_case = "inhibition that balances itself: rates kept at a target through development, lesion, drugs"
+    questions = ("rest",)
     _first_rows = ("in_size", "S_e", "S_i")
 
     gamma: Par = param(default=1e-5, doc="speed of the plasticity, nA/(ms Hz²)", domain=positive)

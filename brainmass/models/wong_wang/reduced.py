@@ -33,6 +33,7 @@ class ReducedWongWangStep(NeuralMassDynamics):
     """
 
     use_case = "resting-state BOLD and functional connectivity with one state per region"
+    questions = ("rest",)
     output = "S"
     coupling_port = "coupling"
     further_inputs = {"current": u.nA}

@@ -55,6 +55,7 @@ class ZerlautSecondOrderStep(AdaptiveRates, NeuralMassDynamics):
     """
 
     use_case = "asynchronous irregular activity of adaptive spiking neurons, with its fluctuations of finite size"
+    questions = ("up and down", "neurons")
     output = "E"
     coupling_port = "coupling"
     shared_inputs = {"coupling": u.Hz}

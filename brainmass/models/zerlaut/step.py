@@ -31,6 +31,7 @@ class ZerlautStep(AdaptiveRates, NeuralMassDynamics):
     """
 
     use_case = "asynchronous irregular activity and slow oscillations of adaptive spiking neurons"
+    questions = ("up and down", "neurons")
     output = "E"
     coupling_port = "coupling"
     shared_inputs = {"coupling": u.Hz}
