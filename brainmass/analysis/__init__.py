@@ -12,6 +12,7 @@ from brainmass.analysis.feedback_inhibition import feedback_inhibition
 from brainmass.analysis.linear_response import LinearResponse, linear_response
 from brainmass.analysis.phase_locking import PhaseLocked, phase_locked
 from brainmass.analysis.sensitivity import Sensitivity, sensitivity
+from brainmass.analysis.sparse_connectivity import SparseConnectivity, sparse_connectivity
 from brainmass.analysis.two_parameters import BifurcationCurve, continue_curve
 
 __all__ = [
@@ -31,6 +32,8 @@ __all__ = [
     "continue_cycles",
     "continue_equilibria",
     "effective_connectivity",
+    "SparseConnectivity",
+    "sparse_connectivity",
     "feedback_inhibition",
     "fixed_points",
     "linear_response",
