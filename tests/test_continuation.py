@@ -103,6 +103,20 @@ def test_one_branch_alone():
     np.testing.assert_allclose(branch.x, 0.0, atol=1e-9)
 
 
+def test_a_search_that_is_cut_short_says_so():
+    """Of x' = a x - x³ in two regions nine states are at rest at a = 1, and at a = 0 all cross."""
+    whole = bm.continue_equilibria(Cross(2), "a", (-1.0, 1.0))
+    assert whole.end == "" and len(whole.branches) > 2
+    for n in 1, 2:
+        diagram = bm.continue_equilibria(Cross(2), "a", (-1.0, 1.0), n_branches=n)
+        assert len(diagram.branches) == n
+        assert (
+            f"n_branches={n}" in diagram.end and diagram.end in repr(diagram) and "n_branches" in diagram._repr_html_()
+        )
+    one = bm.continue_equilibria(Cross(1), "a", (-1.0, 1.0), start={"x": 0.0}, n_branches=1)
+    assert one.end == "The search ends with 1 branch, as n_branches=1: what crosses at 1 branch point is not followed."
+
+
 def test_a_branch_that_leaves_the_domain_says_so():
     """And the fold in the middle of the interval, where a search begins as well, does not make a second branch."""
     diagram = bm.continue_equilibria(Turn(1), "a", (-2.0, 2.0))

@@ -180,3 +180,51 @@ def test_two_delayed_phase_oscillators(omega, K, tau):
 def test_phase_locked_states_need_phases():
     with pytest.raises(ValueError, match="must have phases as its only states, but has x"):
         brainmass.phase_locked(brainmass.HopfStep(1))
+
+
+def test_a_run_begins_at_an_equilibrium():
+    """x' = -x - x(t - 2) + 0.6 rests at 0.3, if it was there all the time before, and stays so in each lane."""
+    loop = leaky_ring(2.0, gamma=-1.0)
+    point = fixed_points(loop, {"x_inp": 0.6})[0]
+    simulator = brainmass.Simulator(loop, dt=0.1 * u.ms)
+    kept = simulator.run(5 * u.ms, inputs={"x_inp": 0.6}, state=point.state)["x"]
+    np.testing.assert_allclose(kept, 0.3, atol=1e-6)
+    lanes = simulator.run(5 * u.ms, inputs={"x_inp": 0.6}, state=point.state, batch_size=2, seed=0)["x"]
+    assert lanes.shape == (50, 2, 1)
+    np.testing.assert_allclose(lanes, 0.3, atol=1e-6)
+    # without input x' = -x - 0.3 as long as what arrives left before
+    x = simulator.run(1 * u.ms, state=point.state)["x"][-1, 0]
+    np.testing.assert_allclose(x, 0.6 * np.exp(-1.0) - 0.3, atol=0.01)
+    with pytest.raises(ValueError, match="choose one"):
+        fixed_points(brainmass.LorenzStep(1)).state  # noqa: B018
+
+
+def test_states_by_name_of_several_populations_and_of_synapses():
+    """x decays as e^{-t}, an alpha function that holds 0.5 and 0.3 as (0.3 + 0.5 t/τ) e^{-t/τ}."""
+    parts = {name: brainmass.LinearStep(2, gamma=-1.0, method="rk4") for name in "AB"}
+    tau = 5.0
+    link = brainmass.Projection(
+        source="A", target="B", conn=np.zeros((2, 2)), coupled_var="x", coupling="additive",
+        synapse=brainmass.AlphaSynapse(tau=tau * u.ms),
+    )  # fmt: skip
+    network = brainmass.Network(parts, projections=[link])
+    state = {"A.x": [0.1, 0.2], "synapse.rising": 0.5, "synapse.filtered": 0.3}
+    simulator = brainmass.Simulator(network, dt=0.1 * u.ms)
+    result = simulator.run(2 * u.ms, state=state, seed=0)
+    np.testing.assert_allclose(result["A.x"][-1], np.exp(-2.0) * np.array([0.1, 0.2]), rtol=1e-4)
+    filtered = result.final["states"]["model.projections.0.synapse.filtered"]
+    np.testing.assert_allclose(filtered, (0.3 + 0.5 * 2 / tau) * np.exp(-2 / tau), rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("state", "error", "words"),
+    [
+        ({"z": 1.0}, ValueError, "no state 'z'. .*There are x, y"),
+        ({"x": np.ones(4)}, ValueError, r"must be a scalar or fit the population shape \(3,\)"),
+        ({"x": 1.0 * u.mV}, u.UnitMismatchError, "must have no unit"),
+        ({"x": np.nan}, ValueError, "finite"),
+    ],
+)
+def test_states_by_name_that_do_not_fit(state, error, words):
+    with pytest.raises(error, match=words):
+        brainmass.Simulator(brainmass.HopfStep(3), dt=0.1 * u.ms).run(1 * u.ms, state=state)

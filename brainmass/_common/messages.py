@@ -172,4 +172,4 @@ def nearest(given: str, known: Iterable[str], most: int = 1) -> list[str]:
 
 def counted(number: int, noun: str) -> str:
     """'1 region', '2 regions'."""
-    return f"{number} {noun}" + ("" if number == 1 else "s")
+    return f"{number} {noun}" + ("" if number == 1 else "es" if noun.endswith("ch") else "s")

@@ -11,7 +11,7 @@ import jax
 import numpy as np
 
 from brainmass._common.checks import number, whole
-from brainmass._common.messages import Argument, argument_error, show
+from brainmass._common.messages import Argument, argument_error, counted, show
 from brainmass._common.precision import double_precision
 from brainmass._common.typing import ArrayLike, Complex
 from brainmass.analysis.curves import Curve, Test, located, solved_at, tangent_at, traced
@@ -105,6 +105,7 @@ def continue_equilibria(
     crossing: bool = True,
     longest_step: float = 0.02,
     n_points: int = 5000,
+    n_branches: int = 32,
     seed: int = 0,
 ) -> Diagram:
     r"""Follow equilibria while a parameter, or what is held at an input port, goes through an interval.
@@ -125,11 +126,14 @@ def continue_equilibria(
     start : mapping of states, or array, optional
         Follow the equilibrium near this state alone, at `low`.
     crossing : bool
-        Whether branches that cross others are followed, too; of large networks that may be many.
+        Whether branches that cross others are followed, too.
     longest_step : float
         Of the parameter as a share of the interval, and of the states as a share of their size.
     n_points : int
         Largest number of points of a branch.
+    n_branches : int
+        Largest number of branches, as those that cross may be many in a network of regions that are alike. The
+        diagram's `end` says what was not followed.
     seed : int
         Decides where equilibria are looked for.
 
@@ -162,16 +166,16 @@ def continue_equilibria(
             )
     number(Argument("longest_step", "continue_equilibria"), longest_step, "> 0", lambda x: x > 0)
     whole(Argument("n_points", "continue_equilibria"), n_points)
+    whole(Argument("n_branches", "continue_equilibria"), n_branches)
     with double_precision():
         system = EquilibriumSystem(drift, name, (low, high), parameters)
         starts = _starts(system, start, seed)
         system.wider(starts[:, :-1])
-        search = _Search(system, longest_step, n_points)
-        for y in starts:
-            search.follow(y)
+        search = _Search(system, longest_step, n_points, n_branches)
+        search.follow_all(starts)
         if crossing:
             search.follow_crossing()
-    return Diagram(system, search.branches, search.what_happens())
+    return Diagram(system, search.branches, search.what_happens(), search.end)
 
 
 def interval_of(drift: Drift, name: str, interval: Any, owner: str) -> tuple[float, float]:
@@ -204,8 +208,9 @@ def _starts(system: EquilibriumSystem, start: Any, seed: int) -> np.ndarray:
 class _Search:
     """Branches that were found so far, and what happens on them."""
 
-    def __init__(self, system: EquilibriumSystem, longest: float, n_points: int):
-        self.system, self.longest, self.n_points = system, longest, n_points
+    def __init__(self, system: EquilibriumSystem, longest: float, n_points: int, n_branches: int):
+        self.system, self.longest, self.n_points, self.n_branches = system, longest, n_points, n_branches
+        self.end = ""
         self.branches: list[Branch] = []
         self.special: list[Special] = []
 
@@ -235,6 +240,12 @@ class _Search:
             else:
                 self._between(points[i], tangents[i], step, eigenvalues[i], eigenvalues[i + 1], number, 0)
 
+    def follow_all(self, starts: np.ndarray) -> None:
+        for i, y in enumerate(starts):
+            if self._is_full:
+                return self._cut_short(f"what goes through {len(starts) - i} of {len(starts)} equilibria found")
+            self.follow(y)
+
     def follow_crossing(self) -> None:
         """The branches that cross others in branch points."""
         done = 0
@@ -242,7 +253,18 @@ class _Search:
             point = self.special[done]
             done += 1
             if point.kind == "branch point":
+                if self._is_full:
+                    left = sum(p.kind == "branch point" for p in self.special[done - 1 :])
+                    return self._cut_short(f"what crosses at {counted(left, 'branch point')}")
                 self._switch(np.append(point.x, point.value), point.branch)
+
+    @property
+    def _is_full(self) -> bool:
+        return len(self.branches) >= self.n_branches
+
+    def _cut_short(self, left: str) -> None:
+        n = len(self.branches)
+        self.end = f"The search ends with {counted(n, 'branch')}, as n_branches={n}: {left} is not followed."
 
     def what_happens(self) -> list[Special]:
         """The special points; where branches cross, that one of them turns there is no fold of its own."""
@@ -334,7 +356,7 @@ class _Search:
         values = self.system.eigenvalues(point)
         if kind == "Hopf":
             crossing = values[np.argmin(np.abs(values.real) + (values.imag <= 0) * 1e300)]
-            if abs(crossing.imag) < 1e-9 * np.abs(values).max():
+            if abs(crossing.imag) <= 1e-9 * np.abs(values).max():
                 kind = "branch point"  # two real ones at once: of several states that are alike
         special = Special(kind, float(point[-1]), point[:-1], values, branch)
         if kind == "Hopf" and not self.system.drift.delays.size:

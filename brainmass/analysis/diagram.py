@@ -135,11 +135,14 @@ class Diagram:
     branches : list of Branch
     special : list of Special
         By value of the parameter.
+    end : str
+        Of a search that was cut short, why, and what it left.
     """
 
     system: Any
     branches: list[Branch]
     special: list[Special]
+    end: str = ""
 
     @property
     def drift(self) -> Drift:
@@ -221,9 +224,12 @@ class Diagram:
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         lines = ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows]
         ends = [f"Branch {i} ({b.kind}) {b.ends[0]}; {b.ends[1]}." for i, b in enumerate(self.branches)]
+        ends += [self.end] * bool(self.end)
         return "\n".join([self._title(), *(lines if self.special else ["no special points"]), *ends])
 
     def _repr_html_(self) -> str:
         head = ("", self.name, "criticality", "frequency", "branch")
         ends = [(str(i), b.kind, *b.ends) for i, b in enumerate(self.branches)]
-        return page(self._title(), "", table(head, self._rows()), table(("branch", "kind", "begins", "ends"), ends))
+        return page(
+            self._title(), self.end, table(head, self._rows()), table(("branch", "kind", "begins", "ends"), ends)
+        )

@@ -83,6 +83,13 @@ class Equilibria:
         }
 
     @property
+    def state(self) -> dict[str, Any]:
+        """Of one equilibrium, the states by name, to begin a run with: `run(duration, state=found[0].state)`."""
+        if len(self) != 1:
+            raise ValueError(f"A run begins at one equilibrium, and these are {len(self)}: choose one, found[0].state.")
+        return {name: values[0] for name, values in self.states.items()}
+
+    @property
     def stable(self) -> np.ndarray:
         """Whether all deviations decay, shape (m,)."""
         return np.array([kind.startswith("stable") for kind in self.kinds], bool)

@@ -21,7 +21,6 @@ from brainmass._common.typing import ArrayLike, Key, Numbers, Time
 from brainmass.analysis.drift import Drift
 from brainmass.forward.statistics import Mean
 from brainmass.models.wong_wang.exc_inh import WongWangExcInhStep
-from brainmass.models.wong_wang.transfer import wong_wang_transfer
 from brainmass.network.network import Network
 from brainmass.simulation.inventory import Template
 from brainmass.simulation.monitors import Monitor
@@ -46,10 +45,9 @@ def feedback_inhibition(
 ) -> jax.Array:
     r"""The inhibition `J_i` of each region with which its excitatory pool fires at the target rate.
 
-    Where all rates are :math:`r`, the fixed point follows region by region: :math:`S_E` from the rate, the network
-    input from :math:`S_E`, :math:`S_I` and the excitatory current :math:`H_E^{-1}(r)` as roots of one equation each,
-    and :math:`J_i` from the balance of the currents. Gradients go through the roots by the implicit function theorem,
-    so that the loss of a fit may contain this. The model is not changed.
+    Where all rates are :math:`r`, the fixed point follows region by region: :math:`S_E` from the rate, then
+    :math:`S_I` and :math:`J_i` as the roots of one equation of the `Drift` each. Gradients go through the roots by the
+    implicit function theorem, so that the loss of a fit may contain this. The model is not changed.
 
     Noise shifts mean rates, as the transfer function is convex. With `duration` the inhibition is therefore refined on
     runs of the model with its noise: the rate of the fixed point is moved until the mean rates are the target.
@@ -99,7 +97,8 @@ def feedback_inhibition(
     """
     node = _node_of(model)
     aim = rate = _checked_rate(target, node)
-    inhibition, state = _balanced(model, node, aim)
+    balance = _Balance(model, node)
+    inhibition, state = balance(aim)
     if not is_traced(inhibition):
         _check_stability(model, state, inhibition)
     if duration is None:
@@ -113,7 +112,7 @@ def feedback_inhibition(
         if not is_traced(off) and off <= tolerance:
             return inhibition
         aim = aim / jnp.clip(ratio, 0.5, 2.0) ** (2 / (2 + i))
-        inhibition, _ = _balanced(model, node, aim)
+        inhibition, _ = balance(aim)
     if not is_traced(off):
         raise ValueError(
             f"feedback_inhibition came no nearer to the target than {float(off):.0%} in one region, with a tolerance "
@@ -124,33 +123,33 @@ def feedback_inhibition(
 
 
 # --- the fixed point ----------------------------------------------------------------------------------------------
-def _balanced(model: Any, node: WongWangExcInhStep, rate: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """The inhibition under which these rates, in Hz, are a fixed point; and this point, shape (2, N)."""
-    p = node.p
-    S_e = p.gamma_e * p.tau_e * rate / (1 + p.gamma_e * p.tau_e * rate)
-    coupling, current_e, current_i = _inputs_at_rest(model, S_e)
-    current = (_transfer_inverse(rate, p.d_e) / p.gain_e + p.b_e) / p.a_e
-    excitation = node._excitation_i(S_e, coupling, current_i)
-    S_i = _inhibitory_gating(excitation, p.gain_i * p.a_i, p.gain_i * p.b_i, p.d_i, p.gamma_i * p.tau_i)
-    inhibition = (node._excitation_e(S_e, coupling, current_e) - current) / S_i
-    if not is_traced(inhibition):
-        _check_inhibition(inhibition)
-    return inhibition, jnp.stack([S_e, jnp.broadcast_to(S_i, S_e.shape)])
+class _Balance:
+    """The inhibition under which given rates are a fixed point, from the drift of the model."""
 
+    def __init__(self, model: Any, node: WongWangExcInhStep):
+        self._drift, self._p, self._shape = Drift(model), node.p, node.varshape
+        self._solve = jax.jit(self._solved)
 
-@jax.jit
-def _transfer_inverse(rate: jax.Array, d: jax.Array) -> jax.Array:
-    """Where the transfer function is `rate`. It is convex: Newton's steps from the right come nearer and never pass."""
-    return _root(lambda y: wong_wang_transfer(y, d) / rate - 1, rate)
+    def __call__(self, rate: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """The inhibition for these rates, in Hz, and the fixed point, shape (2, N)."""
+        inhibition, state = self._solve(rate)
+        if not is_traced(inhibition):
+            _check_inhibition(inhibition)
+        return inhibition, state
 
+    def _solved(self, rate: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """With these rates excitatory gating is known, and region by region one equation is left for each unknown."""
+        p, nothing = self._p, jnp.zeros(self._shape, rate.dtype)
+        S_e = p.gamma_e * p.tau_e * rate / (1 + p.gamma_e * p.tau_e * rate)
 
-@jax.jit
-def _inhibitory_gating(excitation: jax.Array, a: jax.Array, b: jax.Array, d: jax.Array, gain: jax.Array) -> jax.Array:
-    """Where the inhibitory gating rests. The equation is concave and grows: Newton's steps from 0 do the same."""
-    shape = jnp.broadcast_shapes(*map(jnp.shape, (excitation, a, b, d, gain)))
-    return _root(
-        lambda S_i: S_i - gain * wong_wang_transfer(a * (excitation - S_i) - b, d), jnp.zeros(shape, default_dtype())
-    )
+        def motion(S_i: jax.Array, J_i: jax.Array) -> jax.Array:
+            x = jnp.concatenate([S_e.ravel(), S_i.ravel()])
+            return self._drift(x, {"J_i": J_i}).reshape(2, *self._shape)
+
+        # Concave in S_i, and convex in J_i: Newton's steps from zero come nearer and never pass.
+        S_i = _root(lambda S_i: p.tau_i * motion(S_i, nothing)[1], nothing)
+        inhibition = _root(lambda J_i: p.tau_e * motion(S_i, J_i)[0], nothing)
+        return inhibition, jnp.stack([S_e, S_i])
 
 
 def _root(function: Callable[[jax.Array], jax.Array], start: jax.Array) -> jax.Array:
@@ -159,16 +158,6 @@ def _root(function: Callable[[jax.Array], jax.Array], start: jax.Array) -> jax.A
     precision = 8 * float(jnp.finfo(start.dtype).eps)
     solver = optimistix.Newton(rtol=precision, atol=precision)
     return optimistix.root_find(lambda x, _: function(x), solver, start, throw=False, tags=frozenset({diagonal})).value
-
-
-def _inputs_at_rest(model: Any, S_e: jax.Array) -> tuple[Numbers, Numbers, Numbers]:
-    """What the network sends into the ports of the pools: coupling, and a current into each."""
-    node = _node_of(model)
-    arriving = model.input_at_rest(S_e=S_e) if isinstance(model, Network) else {}
-    coupling, current_e, current_i = (
-        node._read(port, arriving.get(port, 0.0)) for port in ("coupling", "current_e", "current_i")
-    )
-    return coupling, current_e, current_i
 
 
 def _check_inhibition(inhibition: jax.Array) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import brainunit as u
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -40,6 +41,8 @@ class BifurcationCurve(NamedTuple):
         'cusp', 'Bogdanov-Takens', 'generalised Hopf', 'zero-Hopf', with `value` and `second`.
     ends : (str, str)
         Why it is over.
+    units : (unit, unit)
+        Of both parameters.
     """
 
     kind: str
@@ -49,6 +52,7 @@ class BifurcationCurve(NamedTuple):
     period: np.ndarray | None
     special: list[Special]
     ends: tuple[str, str]
+    units: tuple[Any, Any] = (u.UNITLESS, u.UNITLESS)
 
     def __repr__(self) -> str:
         first, second = self.names
@@ -256,6 +260,7 @@ def _followed(equations: _Folds | _HopfPoints, diagram: Diagram, longest: float,
         period,
         special,
         (back.end, forth.end),
+        tuple(diagram.drift.unit_of(name) for name in equations.names),
     )
 
 

@@ -6,6 +6,7 @@ import dataclasses
 import functools
 import inspect
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, ClassVar, dataclass_transform
 
 import brainstate
@@ -66,6 +67,7 @@ class WithRows(_Fields):
     _first_rows: ClassVar[tuple[str, ...]] = ()
     _params: ClassVar[Mapping[str, ParamSpec]] = {}
     _settings: ClassVar[Mapping[str, SettingSpec]] = {}
+    _begins: ClassVar[Mapping[str, Any]] = MappingProxyType({})  # what a run begins with, whatever initialisers say
     _states: ClassVar[Mapping[str, StateSpec]] = {}
     _starts: ClassVar[Mapping[str, Any]] = {}
     _noises: ClassVar[Mapping[str, str]] = {}
@@ -291,6 +293,8 @@ class Declared(WithRows, brainstate.nn.Dynamics):
         }
 
     def _initializer(self, spec: StateSpec) -> tuple[str, Callable]:
+        if spec.name in self._begins:
+            return spec.name, lambda shape: self._begins[spec.name]
         return (spec.init, getattr(self, spec.init)) if isinstance(spec.init, str) else (spec.name, spec.init)
 
     def state_values(self) -> dict[str, Numbers]:

@@ -334,14 +334,11 @@ class Network(Module):
         added = self._field(send=False)([thing.state_values() for thing in moving], 0.0)
         return added[list(nodes).index(target)][port or first.port]
 
-    def input_at_rest(self, **values: ArrayLike) -> dict[str, Numbers]:
-        """What arrives at each input port of the one population, when its states have long been these."""
-        return self.inputs_at_rest([values])[0]
-
     def inputs_at_rest(
         self, values: list[dict[str, Numbers]], arriving: Mapping[int, Any] = MappingProxyType({}), factor: Any = 1.0
     ) -> list[dict[str, Numbers]]:
-        """The same of each population, and of each synapse where `values` go on with the states of these.
+        """What arrives at each input port of each population, when the states of all have long been these `values`; and
+        at each synapse, where they go on with its states.
 
         `arriving`: what the sources sent when it left, by number of the projection, of shape (..., rows, width), where
         that was something else. `factor`: of all that is sent.

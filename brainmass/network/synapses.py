@@ -91,9 +91,9 @@ class Synapse(WithRows):
             getattr(self, name).value = value
 
     def _initial(self, rng: brainstate.random.RandomState | None = None) -> dict[str, Any]:
-        """Nothing has arrived."""
+        """Nothing has arrived, unless told otherwise."""
         zeros = jnp.zeros((*(self._batch or ()), self._n_targets or 1), default_dtype())
-        return dict.fromkeys(self._states, zeros)
+        return {name: zeros + u.get_mantissa(self._begins.get(name, 0.0)) for name in self._states}
 
     def state_values(self) -> dict[str, Numbers]:
         """The present values of the states, by name."""

@@ -96,7 +96,10 @@ def belonging(state: object, shapes: Mapping[str, tuple[int, ...]], origin: Orig
     """
     if not isinstance(state, Mapping) or set(_NEEDED) - set(state):
         raise argument_error(
-            Argument("state", "run"), "must be `result.final` of an earlier run", f"is {show(state)}", kind=TypeError
+            Argument("state", "run"),
+            "must be `result.final` of an earlier run, or states by name",
+            f"is {show(state)}",
+            kind=TypeError,
         )
     before = state.get(ORIGIN)
     for words in () if before is None else before.differences(origin):

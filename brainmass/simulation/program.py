@@ -150,7 +150,11 @@ class Program:
         return parts + ["the initial values"] * _depends(closed.jaxpr)
 
     def _initial(self, raw: Values, key: jax.Array, arrays: object) -> Values:
-        return _Run(self, self.template.natural(raw, {}), key, arrays, {}).initial_states()
+        return self.beginning_at({}, raw, key, arrays)
+
+    def beginning_at(self, held: Values, raw: Values, key: jax.Array, arrays: object) -> Values:
+        """Initial states, of which some, by path, are given; delays hold them as if it had been so always."""
+        return _Run(self, self.template.natural(raw, {}), key, arrays, {}).initial_states(held=held)
 
     def batched(self, has_state: bool) -> Lanes:
         """The same over lanes: keys, states and what comes out have one more axis, after time."""
@@ -230,9 +234,15 @@ class _Run:
         (states, _, watched), samples = loop.run(machine, self.plan, carry, start)
         return samples, {"step": start + self.plan.n_steps, "key": self.key, "states": states}, watched
 
-    def initial_states(self, given: Mapping[str, object] = MappingProxyType({})) -> Values:
+    def initial_states(
+        self, given: Mapping[str, object] = MappingProxyType({}), held: Mapping[str, Any] = MappingProxyType({})
+    ) -> Values:
         """Those of all modules; where those of the model are `given`, of the forward models and of what drives it."""
         bundle, found = self.program.template.bind(self.natural, prepared=self.prepared)
+        for path, value in held.items():
+            owner, _, name = path.rpartition(".")
+            module = found.modules[owner]
+            vars(module)["_begins"] = {**module._begins, name: value}
         if given:
             found.modules = {p: m for p, m in found.modules.items() if p.partition(".")[0] != "model"}
         # A generator of its own stream: initial values stay the same, whether a run has noise or not.

@@ -158,7 +158,9 @@ class Simulator(Closed):
         seed : int or JAX key, optional
             Decides random initial states and noise. Default: drawn from `brainstate.random`.
         state : optional
-            Where to go on from: `result.final` of an earlier run, whose key goes on too unless a seed is given.
+            Where to go on from: `result.final` of an earlier run, whose key goes on too unless a seed is given. Or
+            values of states by name, such as those of an equilibrium, `fixed_points(model)[0].state`: the run begins
+            there, its past as if it had always been so, with other states at their initial values.
         progress : bool
             Whether to show a progress bar.
         block : int, optional

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -17,8 +18,11 @@ from brainmass._common.messages import Argument, argument_error
 from brainmass._common.random import as_key, fold, next_key
 from brainmass._common.times import check_countable, milliseconds
 from brainmass._common.typing import Array, ArrayLike, Numbers, Pytree
+from brainmass.dynamics.checks import initial_values
 from brainmass.dynamics.declared import Declared
+from brainmass.dynamics.noise import Noise
 from brainmass.forward.observer import Observer
+from brainmass.network.synapses import Synapse
 from brainmass.simulation.final import Origin, belonging
 from brainmass.simulation.inputs import Inputs
 from brainmass.simulation.inventory import Inventory, inventory, stateful
@@ -73,6 +77,8 @@ class Beginnings:
     def of_run(self, state: Pytree, seed: Numbers, batch_size: int | None, init_states: bool) -> Start:
         """That of a call of `run`."""
         of_model = not init_states or not self.program.makes_states
+        if init_states and _is_by_name(state):
+            return self._by_name(state, self._drawn_key(True) if seed is None else seed, batch_size)
         if seed is None and state is None:
             seed = self._drawn_key(not of_model)
         if of_model and (state is None or not init_states):
@@ -105,6 +111,30 @@ class Beginnings:
             state = self._made_before(words)
         self._check_end(state)
         return Start(state, words, False)
+
+    def _by_name(self, states: Mapping[str, Any], seed: Any, batch_size: int | None) -> Start:
+        """At given values of some states of the model, the others at their initial ones; in each lane."""
+        known = {path: x for path, x in self.found.states.items() if _is_of_equations(path, x[0])}
+        by_name = Inventory(states=known)
+        held = {by_name.find_state(name): value for name, value in states.items()}
+        for path, value in held.items():
+            owner, name, _ = known[path]
+            if isinstance(owner, Declared):
+                spec, rng = owner._states[name], brainstate.random.RandomState(0)
+                initial_values(owner._owner, spec, "state", lambda _, x=value: x, owner.varshape, rng)  # or its error
+        if not self.program.initialises_from_key:
+            kind = type(self.model).__name__
+            raise argument_error(
+                Argument("state", "run"),
+                "must be `result.final` of an earlier run",
+                f"is by name, and the `init_state` of {kind} does not take `rng`",
+            )
+        lanes = None if batch_size is None else whole(Argument("batch_size", "run"), batch_size)
+        key, raw = _lane_keys(as_key(seed), lanes), self.found.raw()
+        with brainstate.environ.context(dt=self.program.dt):
+            make: Any = lambda key: self.program.beginning_at(held, raw, key, self.given.arrays)  # noqa: E731
+            found = (make if lanes is None else jax.vmap(make))(key)
+        return Start({"step": jnp.int32(0), "key": key, "states": found}, key, lanes is not None)
 
     def _belonging(self, state: object) -> Pytree:
         return belonging(state, self.program.shapes(self.found.raw(), self.given.arrays), self.origin)
@@ -161,6 +191,15 @@ class Beginnings:
         if start:
             check_countable("What `state` goes on to in run", end, u.Quantity(end * step, unit=u.ms), self.program.dt)
         self.given.check_end(end * step)
+
+
+def _is_by_name(state: object) -> bool:
+    """Whether it gives states of the model by name, and is no final state of a run."""
+    return isinstance(state, Mapping) and bool(state) and not {"step", "key", "states"} & state.keys()
+
+
+def _is_of_equations(path: str, owner: Any) -> bool:
+    return path.startswith("model.") and isinstance(owner, Declared | Synapse) and not isinstance(owner, Noise)
 
 
 _STEPS = ".delays.steps"  # of a projection whose delays are whole steps

@@ -112,9 +112,8 @@ def plot_bifurcation_curves(curves: BifurcationCurve | Iterable[BifurcationCurve
             new = None if point.kind in said else point.kind
             said.add(point.kind)
             ax.plot(point.value, point.second, _MARKS[point.kind], color="#7F7F7F", linestyle="none", label=new)
-    first, second = curves[0].names
-    ax.set_xlabel(first)
-    ax.set_ylabel(second)
+    labels = [axis_label(name, _words(unit)) for name, unit in zip(curves[0].names, curves[0].units, strict=True)]
+    ax.set(xlabel=labels[0], ylabel=labels[1])
     ax.legend(frameon=False)
     return ax
 
