@@ -260,7 +260,7 @@ def _followed(equations: _Folds | _HopfPoints, diagram: Diagram, longest: float,
         period,
         special,
         (back.end, forth.end),
-        tuple(diagram.drift.unit_of(name) for name in equations.names),
+        (diagram.drift.unit_of(equations.names[0]), diagram.drift.unit_of(equations.names[1])),
     )
 
 
