@@ -15,6 +15,7 @@ settings.import_brainstate()
 from brainmass import (
     analysis,
     connectome,
+    controlling,
     descriptions,
     dynamics,
     fitting,
@@ -40,6 +41,7 @@ from brainmass.sweeps import *
 from brainmass.fitting import *
 from brainmass.training import *
 from brainmass.analysis import *
+from brainmass.controlling import *
 from brainmass._common.reading import *
 
 if TYPE_CHECKING:  # imported when they are first asked for
@@ -59,6 +61,7 @@ __all__ += sweeps.__all__
 __all__ += fitting.__all__
 __all__ += training.__all__
 __all__ += analysis.__all__
+__all__ += controlling.__all__
 __all__ += reading.__all__
 
 xla.compile_loops_whole()

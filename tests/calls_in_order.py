@@ -136,6 +136,9 @@ def needed():
         "check_held_out": {"train": cohort, "test": brainmass.datasets.Cohort(
             [brainmass.datasets.Subject("03", brainmass.datasets.Bold(2 * signals, 1 * u.second))])},
         "read_bids": {"folder": "bids", "tr": 1 * u.second}, "read_connectivity": {"folder": "bids"},
+        "control": {"simulator": simulator(), "duration": 0.3 * u.ms, "cost": brainmass.EnergyCost(), "seed": 0},
+        "TrackingCost": {"of": "x", "target": 0.0},
+        "plot_control": {"control": brainmass.control(simulator(), 0.2 * u.ms, brainmass.EnergyCost(), seed=0)},
         "Simulator.run": {"duration": 0.5 * u.ms, "seed": 0},
         "Simulator.pure": {"duration": 0.5 * u.ms},
         "Fitter.fit": {"n_steps": 1},
@@ -232,6 +235,7 @@ NOT_CALLED = {
     "CrossValidation", "SparseConnectivity", "FitResult", "FitStep", "Result", "TrainResult",
     "ModelInfo", "Preset", "DivergenceError",
     "EmpiricalDataset", "NeuralMassDynamics", "Noise", "Observer", "Stimulus", "Coupling", "HRFKernel", "XY_Oscillator",
+    "Control", "Cost", "Validation",
     "WilsonCowanBase", "WilsonCowanThreePopBase", "list_models", "list_datasets", "view_connectome", "Objective",
 }  # fmt: skip
 METHODS = {

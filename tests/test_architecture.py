@@ -22,7 +22,7 @@ delays descriptions forward stimuli
 models network
 datasets simulation
 analysis fitting sweeps
-inference training
+controlling inference training
 declare testing viz
 demo experiments
 cli

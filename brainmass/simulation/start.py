@@ -100,10 +100,12 @@ class Beginnings:
         key = state["key"] if seed is None else _lane_keys(as_key(seed), lanes[0] if lanes else None)
         return Start(state, key, bool(lanes))
 
-    def of_pure(self, state: object, key: ArrayLike) -> Start:
+    def of_pure(self, state: Any, key: ArrayLike) -> Start:
         """That of a call of a pure run, which has no lanes of its own."""
         words = as_key(key)
-        if state is not None:
+        if _is_by_name(state):
+            state = self._by_name(state, words, None).state
+        elif state is not None:
             state = self._belonging(state)
         elif self._held is not None:
             state = {"step": jnp.int32(0), "key": words, "states": self._held}

@@ -1,0 +1,16 @@
+"""Stimulation by design: the control that brings a model where it should be, at the least cost."""
+
+from brainmass.controlling.control import control
+from brainmass.controlling.costs import Cost, EnergyCost, SmoothnessCost, SparsityCost, TrackingCost
+from brainmass.controlling.outcome import Control, Validation
+
+__all__ = [
+    "Control",
+    "Cost",
+    "EnergyCost",
+    "SmoothnessCost",
+    "SparsityCost",
+    "TrackingCost",
+    "Validation",
+    "control",
+]

@@ -1,0 +1,86 @@
+"""How the lowest cost is looked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from brainmass._common.extras import import_fit
+from brainmass._common.messages import Argument, argument_error, show
+
+__all__ = ["Found", "minimizer"]
+
+# Of scipy.optimize.minimize, by what users write: whether it takes bounds.
+METHODS = {"L-BFGS-B": True, "CG": False}
+
+
+class Found(NamedTuple):
+    """The best values, the cost at the start and after each step, and why it ended."""
+
+    values: np.ndarray
+    history: list[float]
+    ended: str
+
+
+# The cost and its gradient at some values, in a step of this number.
+Costs = Callable[[np.ndarray, int], tuple[float, np.ndarray]]
+
+
+def minimizer(optimizer: Any, n_steps: int, tolerance: float, bounds: Any) -> Callable[[np.ndarray, Costs], Found]:
+    """A function of where it starts, and of the costs."""
+    if isinstance(optimizer, str):
+        name = {"L-BFGS": "L-BFGS-B"}.get(optimizer.upper(), optimizer.upper())
+        if name not in METHODS:
+            _refuse(optimizer)
+        if bounds is not None and not METHODS[name]:
+            rule = "must be one that takes limits"
+            raise argument_error(Argument("optimizer", "control"), rule, f"is {name!r}", 'optimizer="L-BFGS-B"')
+        return lambda start, costs: _by_scipy(name, n_steps, tolerance, bounds, start, costs)
+    if not hasattr(optimizer, "init") or not hasattr(optimizer, "update"):
+        _refuse(optimizer)
+    return lambda start, costs: _by_optax(optimizer, n_steps, bounds, start, costs)
+
+
+def _refuse(optimizer: Any) -> None:
+    rule = f"must be {' or '.join(map(repr, METHODS))}, or an optimiser of optax"
+    example = 'optimizer="L-BFGS-B", or optax.adam(0.1)'
+    raise argument_error(Argument("optimizer", "control"), rule, f"is {show(optimizer)}", example)
+
+
+def _by_scipy(name: str, n_steps: int, tolerance: float, bounds: Any, start: np.ndarray, costs: Costs) -> Found:
+    optimize = import_fit("scipy.optimize")
+    history = [costs(start, 0)[0]]
+
+    def after(intermediate_result: Any) -> None:
+        history.append(float(intermediate_result.fun))
+
+    limits = {} if bounds is None else {"bounds": optimize.Bounds(*bounds, keep_feasible=True)}
+    options = {"maxiter": n_steps, "gtol": 0.0}
+    options |= {"maxfun": 20 * n_steps + 100, "ftol": tolerance} if name == "L-BFGS-B" else {}
+    found = optimize.minimize(
+        lambda x: costs(x, len(history)), start, jac=True, method=name, callback=after, options=options, **limits
+    )
+    return Found(np.asarray(found.x), history, str(found.message))
+
+
+def _by_optax(optimizer: Any, n_steps: int, bounds: Any, start: np.ndarray, costs: Costs) -> Found:
+    x, state = jnp.asarray(start, jnp.result_type(float)), optimizer.init(jnp.asarray(start, jnp.result_type(float)))
+    value, gradient = costs(np.asarray(x), 0)
+    history, best, lowest = [value], x, value
+
+    @jax.jit
+    def moved(x: jax.Array, state: Any, gradient: jax.Array) -> Any:
+        updates, state = optimizer.update(gradient, state, x)
+        x = x + updates
+        return (x if bounds is None else jnp.clip(x, *map(jnp.asarray, bounds))), state
+
+    for i in range(1, n_steps + 1):
+        x, state = moved(x, state, jnp.asarray(gradient, x.dtype))
+        value, gradient = costs(np.asarray(x), i)
+        history.append(value)
+        best, lowest = (x, value) if value < lowest else (best, lowest)
+    return Found(np.asarray(best, float), history, f"{n_steps} steps are done")
