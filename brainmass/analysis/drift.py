@@ -17,6 +17,7 @@ import numpy as np
 from brainmass._common.checks import is_traced
 from brainmass._common.messages import Argument, argument_error, named, show, suggestion
 from brainmass._common.precision import double_precision, doubled
+from brainmass._common.same import Pictures
 from brainmass._common.typing import Array, ArrayLike, Numbers
 from brainmass.analysis.equations import Equations, held_inputs
 from brainmass.dynamics.checks import check_input_shape, check_param_value
@@ -104,7 +105,7 @@ class Drift:
         self._of_model()
         self._inputs = {name: _exact(x) for name, x in held_inputs(model, inputs).items()}
         self.input_names = tuple(self._inputs)
-        self._programs: dict[Callable[[Drift], Any], Any] = {}
+        self._programs: dict[tuple[Any, ...], Any] = {}
 
     def _of_model(self) -> None:
         """What is known of the states."""
@@ -302,20 +303,38 @@ class Drift:
         return fixed
 
     # --- compiled, for those who call it many times ---------------------------------------------------------------
-    def program(self, make: Callable[[Drift], Any]) -> Any:
-        """What `make(self)` compiles, made once."""
-        if make not in self._programs:
-            self._programs[make] = make(self)
-        return self._programs[make]
+    def program(self, make: Callable[..., Any], *settings: str | None) -> Any:
+        """What `make(self, *settings)` compiles, made once."""
+        if (make, *settings) not in self._programs:
+            self._programs[make, *settings] = make(self, *settings)
+        return self._programs[make, *settings]
 
 
 def as_drift(model: NeuralMassDynamics | Network | Drift, inputs: Mapping[str, Any] | None = None) -> Drift:
     """The drift of a model, or the one that was given."""
     if not isinstance(model, Drift):
-        return Drift(model, inputs)
+        return _as_before(Drift(model, inputs))
     if inputs is not None:
         raise argument_error(Argument("inputs"), "has no effect beside a Drift, which has its inputs", kind=TypeError)
     return model
+
+
+_MOST_RECENT = 8
+_recent: list[tuple[Any, Pictures, dict[int, Drift]]] = []  # models that were analysed last, and drifts of each
+
+
+def _as_before(drift: Drift) -> Drift:
+    """One with compiled programs, where the model, a user's functions included, is still what it was; else this one."""
+    if is_traced((drift._values, drift._inputs)):
+        return drift
+    known = next((entry for entry in _recent if entry[0] is drift.model), None)
+    if known is None:
+        known = drift.model, Pictures("analysis"), {}
+        _recent[:] = [*_recent[1 - _MOST_RECENT :], known]
+    _, pictures, drifts = known
+    found = drift._found
+    things = {"structure": found.structure, "others": found.others, "values": drift._values, "inputs": drift._inputs}
+    return drifts.setdefault(pictures.number(things), drift)
 
 
 def _nodes(model: NeuralMassDynamics | Network) -> dict[str, NeuralMassDynamics]:

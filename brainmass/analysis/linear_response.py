@@ -33,6 +33,8 @@ __all__ = ["LinearResponse", "linear_response"]
 _NEWTON_STEPS = 12  # to a working point that moves with the parameters
 _FREQUENCIES = 2048  # of the integral over a spectrum, with delays
 
+_covariance = jax.jit(stationary_covariance)
+
 
 class LinearResponse:
     r"""The linear theory of a model around a working point, as `linear_response` makes it.
@@ -54,51 +56,14 @@ class LinearResponse:
         with self._precision():
             x = jnp.asarray(x)
             self._delayed = delayed_jacobian(drift, x, parameters) if drift.delays.size else None
-            assemble = self._assembled if self._traced else jax.jit(self._assembled, static_argnums=(1, 2))
-            self._A, self._Q, self._C = assemble(x, of, through)
+            reused = not self._traced and through is None and (of is None or isinstance(of, str))
+            system = drift.program(_System, of) if reused else _System(drift, of, through)
+            assemble = system.assembled if self._traced else system.compiled
+            self._A, self._Q, self._C = assemble(x, dict(parameters))
+            self.labels, self._sizes = system.labels, system.sizes
 
     def _precision(self) -> Any:
         return contextlib.nullcontext() if self._traced else double_precision()
-
-    def _assembled(self, x: jax.Array, of: Any, through: Any) -> tuple[jax.Array, jax.Array, jax.Array]:
-        """The whole linear system: the model, the coloured noises that drive it, what it drives."""
-        drift = self.drift
-        equations = drift.equations(self.parameters, x.dtype)
-        noises = equations.noises()
-        for key, noise in noises.items():
-            _check_kind(key[1], noise)
-        own = drift.jacobian(x, self.parameters)
-        seen = observed(drift, equations, x, of, through)
-        coloured = {key: noise for key, noise in noises.items() if isinstance(noise, OUProcess)}
-        widths = [drift.size, *(_size(noise) for noise in coloured.values()), seen.size]
-        ends = np.cumsum([0, *widths])
-        A = jnp.zeros((ends[-1], ends[-1]), x.dtype).at[: drift.size, : drift.size].set(own)
-        Q = jnp.zeros_like(A)
-        for key, noise in noises.items():
-            B, strength = self._entering(equations, key, noise, x), _strength(noise, x.dtype)
-            if key not in coloured:
-                Q = Q.at[: drift.size, : drift.size].add(B @ strength @ B.T)
-                continue
-            part = slice(*ends[1 + list(coloured).index(key) :][:2])
-            rate = 1 / jnp.broadcast_to(u.maybe_decimal(noise.p.tau / u.ms), noise.varshape).ravel().astype(x.dtype)
-            A = A.at[: drift.size, part].set(B).at[part, part].set(-jnp.diag(rate))
-            Q = Q.at[part, part].set(jnp.sqrt(rate)[:, None] * strength * jnp.sqrt(rate))
-        last = slice(*ends[-2:])
-        A = A.at[last, last].set(seen.A).at[last, : drift.size].set(seen.B)
-        middle = jnp.zeros((seen.C.shape[0], ends[-2] - drift.size), x.dtype)
-        self.labels = seen.labels
-        self._sizes = {name: node.varshape for name, node in equations.nodes.items()}
-        return A, Q, jnp.concatenate([seen.C, middle, seen.D], axis=1)
-
-    def _entering(self, equations: Equations, key: tuple[str, str], noise: Noise, x: jax.Array) -> Any:
-        """How a sample of a noise enters the rates, shape (n, its size)."""
-        unit, mean = u.get_unit(noise.p.sigma), noise._mean()
-
-        def rates(z: jax.Array) -> jax.Array:
-            sample = mean + u.maybe_decimal(u.Quantity(z.reshape(noise.varshape), unit=unit))
-            return self.drift._flat(equations.rates(self.drift.unpack(x), samples={key: sample}))
-
-        return jax.jacfwd(rates)(jnp.zeros(_size(noise), x.dtype))
 
     # --- in time ----------------------------------------------------------------------------------------------------
     def covariance(self, lag: Time | None = None) -> Any:
@@ -107,7 +72,7 @@ class LinearResponse:
         with self._precision():
             if self._delayed is not None:
                 return self._out(self._integrated(ms))
-            X = stationary_covariance(self._A, self._Q)
+            X = _covariance(self._A, self._Q)
             if lag is not None:
                 flow = jax.scipy.linalg.expm(self._A * abs(ms))
                 X = flow @ X if ms >= 0 else X @ flow.T
@@ -337,6 +302,56 @@ def _check_stability(response: LinearResponse) -> None:
             f"deviations from it grow by {growth:.3g} per ms: {drift.labels[0]} = {float(x[0]):.4g}, ...",
             hint="There the linear noise has no stationary law.",
         )
+
+
+class _System:
+    """The whole linear system: the model, the coloured noises that drive it, what it drives."""
+
+    labels: tuple[str, ...]
+    sizes: dict[str, tuple[int, ...]]
+
+    def __init__(self, drift: Drift, of: Any = None, through: Any = None):
+        self.drift, self.of, self.through = drift, of, through
+        self.compiled = jax.jit(self.assembled)
+
+    def assembled(self, x: jax.Array, parameters: Mapping[str, ArrayLike]) -> tuple[jax.Array, jax.Array, jax.Array]:
+        drift = self.drift
+        equations = drift.equations(parameters, x.dtype)
+        noises = equations.noises()
+        for key, noise in noises.items():
+            _check_kind(key[1], noise)
+        own = drift.jacobian(x, parameters)
+        seen = observed(drift, equations, x, self.of, self.through)
+        coloured = {key: noise for key, noise in noises.items() if isinstance(noise, OUProcess)}
+        widths = [drift.size, *(_size(noise) for noise in coloured.values()), seen.size]
+        ends = np.cumsum([0, *widths])
+        A = jnp.zeros((ends[-1], ends[-1]), x.dtype).at[: drift.size, : drift.size].set(own)
+        Q = jnp.zeros_like(A)
+        for key, noise in noises.items():
+            B, strength = self._entering(equations, key, noise, x), _strength(noise, x.dtype)
+            if key not in coloured:
+                Q = Q.at[: drift.size, : drift.size].add(B @ strength @ B.T)
+                continue
+            part = slice(*ends[1 + list(coloured).index(key) :][:2])
+            rate = 1 / jnp.broadcast_to(u.maybe_decimal(noise.p.tau / u.ms), noise.varshape).ravel().astype(x.dtype)
+            A = A.at[: drift.size, part].set(B).at[part, part].set(-jnp.diag(rate))
+            Q = Q.at[part, part].set(jnp.sqrt(rate)[:, None] * strength * jnp.sqrt(rate))
+        last = slice(*ends[-2:])
+        A = A.at[last, last].set(seen.A).at[last, : drift.size].set(seen.B)
+        middle = jnp.zeros((seen.C.shape[0], ends[-2] - drift.size), x.dtype)
+        self.labels = seen.labels
+        self.sizes = {name: node.varshape for name, node in equations.nodes.items()}
+        return A, Q, jnp.concatenate([seen.C, middle, seen.D], axis=1)
+
+    def _entering(self, equations: Equations, key: tuple[str, str], noise: Noise, x: jax.Array) -> Any:
+        """How a sample of a noise enters the rates, shape (n, its size)."""
+        unit, mean = u.get_unit(noise.p.sigma), noise._mean()
+
+        def rates(z: jax.Array) -> jax.Array:
+            sample = mean + u.maybe_decimal(u.Quantity(z.reshape(noise.varshape), unit=unit))
+            return self.drift._flat(equations.rates(self.drift.unpack(x), samples={key: sample}))
+
+        return jax.jacfwd(rates)(jnp.zeros(_size(noise), x.dtype))
 
 
 def _size(noise: Noise) -> int:

@@ -12,7 +12,7 @@ from typing import Any
 import brainstate
 import brainunit as u
 import numpy as np
-from model_scenes import Response, Scene, scene_of
+from model_scenes import Branches, Response, Scene, branches_of, scene_of
 
 import brainmass
 from brainmass import viz
@@ -34,35 +34,36 @@ def draw(name: str, path: Path) -> None:
     import matplotlib.pyplot as plt
 
     scene = scene_of(name)
-    n_beside = len(_beside_course(scene)) if name not in _OWN else 1
+    beside = _beside_course(name, scene) if name not in _OWN else []
     figure, (left, *right) = plt.subplots(
-        1, 1 + n_beside, figsize=(10, 3.4), width_ratios=(3, *[2] * n_beside), layout="constrained"
+        1, 1 + (len(beside) or 1), figsize=(10, 3.4), width_ratios=(3, *[2] * (len(beside) or 1)), layout="constrained"
     )
     if name in _OWN:
         _OWN[name][0](scene, left, right[0])
     elif scene.undershoots:  # which the caption says
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", r"State `r\w` .* must be >= 0", UserWarning)
-            _draw_scene(scene, left, right)
+            _draw_scene(scene, left, beside, right)
     else:
-        _draw_scene(scene, left, right)
+        _draw_scene(scene, left, beside, right)
     path.parent.mkdir(exist_ok=True)
     figure.savefig(path, dpi=110)
     plt.close(figure)
 
 
-def _draw_scene(scene: Scene, left: Any, beside: list[Any]) -> None:
+def _draw_scene(scene: Scene, left: Any, beside: list[Callable[[Scene, Any, Any], None]], right: list[Any]) -> None:
     result = _run(scene)
     _draw_course(scene, result, left)
-    for ax, draw_what in zip(beside, _beside_course(scene), strict=True):
+    for ax, draw_what in zip(right, beside, strict=True):
         draw_what(scene, result, ax)
 
 
-def _beside_course(scene: Scene) -> list[Callable[[Scene, Any, Any], None]]:
+def _beside_course(name: str, scene: Scene) -> list[Callable[[Scene, Any, Any], None]]:
     """What is drawn beside the run, from left to right."""
+    branches = branches_of(name)
     plane = [_draw_plane] if len(scene.model._states) == 2 else []
-    branches = [_draw_branches] if scene.branches is not None else []
-    return [*plane, *branches] or [_draw_response]
+    response = [_draw_response] if scene.response is not None else []
+    return [*plane, *response, *([partial(_draw_branches, branches)] if branches is not None else [])]
 
 
 # --- words ----------------------------------------------------------------------------------------------------------
@@ -72,7 +73,7 @@ def caption(name: str) -> str:
         return _OWN[name][1]
     scene = scene_of(name)
     inputs = "".join(f", {port} = {plain_text(value)}" for port, value in scene.inputs.items())
-    text = f"Left: {_written(name, scene)}{inputs}, from its default initial values. {_beside(scene)}"
+    text = f"Left: {_written(name, scene)}{inputs}, from its default initial values. {_beside(name, scene)}"
     return f"{text} {_UNDERSHOOTS}" if scene.undershoots else text
 
 
@@ -91,27 +92,23 @@ def _written(name: str, scene: Scene) -> str:
     return f"``{start}{', '.join([str(scene.in_size), *rest])})``"
 
 
-def _beside(scene: Scene) -> str:
+def _beside(name: str, scene: Scene) -> str:
     words, pulsed = [], "" if _held(scene) == scene.inputs else " of the model without the pulse"
     if len(scene.model._states) == 2:
         words.append(
             f"its course in the plane of both states, with the nullclines and the directions of motion{pulsed}"
         )
-    if (branches := scene.branches) is not None:
+    if (response := scene.response) is not None:
         words.append(
-            f"its :doc:`bifurcation diagram </bifurcations>` over ``{branches.name}``, what is unstable dashed, "
-            "cycles by their extremes"
+            f"extrema of ``{_signals(scene)[0]}`` for {response.n} values of ``{response.name}``, "
+            f"from {response.transient} to {response.duration}; one dot where it rests"
         )
-    if len(words) == 2:
-        return f"Middle: {words[0]}. Right: {words[1]}."
-    if words:
-        return f"Right: {words[0]}."
-    response = scene.response
-    assert response is not None
-    return (
-        f"Right: extrema of ``{_signals(scene)[0]}`` for {response.n} values of ``{response.name}``, "
-        f"from {response.transient} to {response.duration}; one dot where it rests."
-    )
+    if (branches := branches_of(name)) is not None:
+        cycles = ", cycles by their extremes" * branches.cycles
+        words.append(
+            f"its :doc:`bifurcation diagram </bifurcations>` over ``{branches.name}``, what is unstable dashed{cycles}"
+        )
+    return " ".join(f"{where}: {text}." for where, text in zip(("Middle", "Right")[-len(words) :], words, strict=True))
 
 
 def _held(scene: Scene) -> dict[str, Any]:
@@ -157,15 +154,13 @@ def _draw_plane(scene: Scene, result: Any, ax: Any) -> None:
     ax.legend(loc="upper right", fontsize=8)
 
 
-def _draw_branches(scene: Scene, result: Any, ax: Any) -> None:
-    branches = scene.branches
-    assert branches is not None
+def _draw_branches(branches: Branches, scene: Scene, result: Any, ax: Any) -> None:
     make = partial(scene.model.preset, scene.preset) if scene.preset else scene.model
     held = {port: value for port, value in _held(scene).items() if port != branches.name}
     diagram = brainmass.continue_equilibria(
         make(1, **scene.arguments), branches.name, (branches.low, branches.high), held or None
     )
-    if len(diagram.values("Hopf")):
+    if branches.cycles and len(diagram.values("Hopf")):
         diagram = brainmass.continue_cycles(diagram)
     viz.plot_bifurcations(diagram, branches.of, ax=ax)
     ax.legend(fontsize=7, frameon=False)

@@ -9,7 +9,7 @@ import numpy as np
 
 import brainmass
 
-__all__ = ["Branches", "Response", "Scene", "scene_of"]
+__all__ = ["Branches", "Response", "Scene", "branches_of", "scene_of"]
 
 
 class Response(NamedTuple):
@@ -33,10 +33,11 @@ class Branches(NamedTuple):
     """The bifurcation diagram over one parameter or input, from `low` to `high`."""
 
     name: str
-    low: float
-    high: float
+    low: Any
+    high: Any
     of: Any = None  # a state, or a function of the states
     shown: str = ""  # in words, where it is a function
+    cycles: bool = True
 
 
 class Scene(NamedTuple):
@@ -52,7 +53,6 @@ class Scene(NamedTuple):
     show: str | None = None  # one signal in place of all states
     plane: dict[str, Any] = {}  # limits, where the trajectory says too little
     response: Response | None = None
-    branches: Branches | None = None
     undershoots: bool = False  # rates that go below zero, where the sigmoid is shifted to be zero at zero
 
 
@@ -73,6 +73,26 @@ _RHYTHM = dict(wEE=16.0, wIE=12.0, wEI=15.0, wII=3.0)  # of the limit cycle of W
 def _pulse(amplitude: Any, onset: float, width: float) -> brainmass.Pulse:
     return brainmass.Pulse(1, amplitude=amplitude, onset=onset * u.ms, width=width * u.ms)
 
+
+# Of the models that have one that takes seconds: over which parameter or input of their scene.
+_BRANCHES: dict[str, Branches] = {
+    "CoombesByrneSynapseStep": Branches("eta", 1.0, 20.0),
+    "DumontGutkinStep": Branches("eta_I", 0.0, 6.0, "rI"),
+    "Epileptor2DStep": Branches("x0", -3.0, -1.0, cycles=False),
+    "FitzHughNagumoStep": Branches("V_inp", 0.0, 2.0),
+    "Generic2dOscillatorStep": Branches("I", -2.0, 6.0),
+    "HopfStep": Branches("a", -0.3, 0.3),
+    "JansenRitStep": Branches("E_inp", -60.0, 350.0, lambda x: x["E"] - x["I"], "eeg"),
+    "LarterBreakspearStep": Branches("d_V", 0.5, 0.7),
+    "LileyStep": Branches("ee_inp", -1.0, 4.0, cycles=False),
+    "LorenzStep": Branches("rho", 0.0, 30.0),
+    "MontbrioPazoRoxinStep": Branches("eta", -10.0, 0.0),
+    "ReducedWongWangStep": Branches("current", 0.0, 0.06),
+    "StuartLandauStep": Branches("a", -0.3, 0.3),
+    "WilsonCowanStep": Branches("rE_inp", 0.0, 3.0),
+    "WongWangStep": Branches("coherence", -1.0, 1.0),
+    "ZetterbergJansenStep": Branches("c", -120.0, 400.0),
+}
 
 _SCENES: dict[str, dict[str, Any]] = {
     "ALNStep": dict(
@@ -106,7 +126,6 @@ _SCENES: dict[str, dict[str, Any]] = {
         duration=20 * u.ms,
         dt=0.01 * u.ms,
         show="r",
-        response=Response("eta", 1.0, 20.0, n=61, transient=50 * u.ms, duration=70 * u.ms),
     ),
     "CostaCortexStep": dict(
         preset="n3",
@@ -124,7 +143,6 @@ _SCENES: dict[str, dict[str, Any]] = {
         preset="interneuron_gamma",
         duration=200 * u.ms,
         show="rI",
-        response=Response("eta_I", 0.0, 6.0, n=61, transient=500 * u.ms, duration=800 * u.ms),
     ),
     "Epileptor2DStep": dict(
         preset="epileptogenic", duration=6000 * u.ms, plane=dict(xlim=(-2.5, 1.0), ylim=(2.0, 5.0))
@@ -164,7 +182,6 @@ _SCENES: dict[str, dict[str, Any]] = {
         inputs={"V_inp": 0.5},
         duration=200 * u.ms,
         plane=dict(xlim=(-2.5, 2.5), ylim=(-1.0, 2.2)),
-        branches=Branches("V_inp", 0.0, 2.0),
     ),
     "Generic2dOscillatorStep": dict(
         preset="excitable",
@@ -182,7 +199,6 @@ _SCENES: dict[str, dict[str, Any]] = {
         duration=1000 * u.ms,
         dt=0.5 * u.ms,
         show="eeg",
-        branches=Branches("E_inp", -60.0, 350.0, lambda x: x["E"] - x["I"], "eeg"),
     ),
     "KIonExStep": dict(
         arguments=dict(K_bath=15.5),
@@ -245,13 +261,11 @@ _SCENES: dict[str, dict[str, Any]] = {
         dt=0.01 * u.ms,
         show="r",
         plane=dict(xlim=(0.0 * u.kHz, 2.0 * u.kHz), ylim=(-3.0, 3.0)),
-        branches=Branches("eta", -10.0, 0.0),
     ),
     "ReducedWongWangStep": dict(
         arguments=dict(clamp=True, noise_S=_WHITE(1, sigma=0.001)),
         inputs={"current": _pulse(0.03 * u.nA, 1000, 1000)},
         duration=4000 * u.ms,
-        response=Response("current", 0.0, 0.06, u.nA, n=61, transient=4000 * u.ms, duration=4010 * u.ms),
     ),
     "RobinsonStep": dict(
         preset="alpha",
@@ -300,7 +314,6 @@ _SCENES: dict[str, dict[str, Any]] = {
         inputs={"rE_inp": 1.25},
         duration=60 * u.ms,
         plane=dict(xlim=(0.0, 0.5), ylim=(0.0, 0.5)),
-        branches=Branches("rE_inp", 0.0, 3.0),
     ),
     "WilsonCowanAdaptiveStep": dict(
         arguments=dict(b_E=8.0), inputs={"rE_inp": 1.25}, response=Response("rE_inp", 0.0, 4.0), undershoots=True
@@ -368,3 +381,8 @@ for _name in "WilsonCowanDivisiveStep", "WilsonCowanDivisiveInputStep":
 def scene_of(name: str) -> Scene:
     """The scene of a model of the catalogue."""
     return Scene(**{"model": getattr(brainmass, name), **_SCENES.get(name, {})})
+
+
+def branches_of(name: str) -> Branches | None:
+    """Its bifurcation diagram, where it has one."""
+    return _BRANCHES.get(name)
