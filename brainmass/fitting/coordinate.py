@@ -128,6 +128,10 @@ class Coordinate:
             density = -jnp.sum(np.log(self.high - self.low))
         return jnp.where(inside, density, -jnp.inf)
 
+    def raw_of(self, what: str, value: Numbers) -> Numbers:
+        """The number before the transform, of a value of the parameter that `what` names in errors."""
+        return self.transform.inverse(self.value(self._checked(value, what)))
+
     def bounds(self) -> Bounds | None:
         """The box, else what the transform can give, for each of the numbers that share one; None where that is all."""
         ends = self._ends_of_transform() if self.low is None else (self.low, self.high)
@@ -189,19 +193,20 @@ class Coordinate:
         if self.log and not (self.low > 0).all():
             raise argument_error(self.what, "must have bounds > 0 for a logarithmic scale", f"low is {low}")
 
-    def _checked(self, bound: Numbers) -> np.ndarray:
-        check_param_value(self.path, self._spec, self.like, bound, what=self.what)
+    def _checked(self, bound: Numbers, what: str = "") -> np.ndarray:
+        what = what or self.what
+        check_param_value(self.path, self._spec, self.like, bound, what=what)
         value = np.asarray(u.Quantity(bound).to_decimal(self.unit), float)
         if not np.isfinite(value).all():
-            raise argument_error(self.what, f"must be {real.text}", f"is {show(bound)}")
+            raise argument_error(what, f"must be {real.text}", f"is {show(bound)}")
         try:
             value = np.broadcast_to(value, self.shape)
         except ValueError:
-            raise argument_error(self.what, f"must fit its shape {self.shape}", f"has shape {value.shape}") from None
+            raise argument_error(what, f"must fit its shape {self.shape}", f"has shape {value.shape}") from None
         back = u.get_mantissa(self.transform.forward(self.transform.inverse(self.value(value))))
         if u.math.shape(back) != self.shape or not np.allclose(back, value, rtol=1e-3, atol=1e-6):
             raise argument_error(
-                self.what,
+                what,
                 f"must lie within what its transform {type(self.transform).__name__} can give",
                 f"is {show(bound)}",
             )

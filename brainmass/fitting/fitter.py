@@ -24,6 +24,7 @@ from brainmass.fitting.checks import callbacks_of, check_finite, check_model, or
 from brainmass.fitting.course import Course, Given, Orders
 from brainmass.fitting.description import described
 from brainmass.fitting.failure import Failure, of_gradient, of_loss
+from brainmass.fitting.front import ParetoFront
 from brainmass.fitting.gradient_check import GradientCheck, compare_gradients
 from brainmass.fitting.options import BACKENDS, check_options, solver
 from brainmass.fitting.outcome import FitResult, FitStep
@@ -32,6 +33,7 @@ from brainmass.fitting.recorded import Recorded, Subject, as_objective
 from brainmass.fitting.rows import Rows, as_rows, chunks, minibatch
 from brainmass.fitting.saved import Saved, digest, shapes_of
 from brainmass.fitting.solvers.derivative_free import from_dictionary
+from brainmass.fitting.solvers.multi_objective import stacked
 from brainmass.fitting.solvers.second_order import Minimize
 from brainmass.fitting.space import SearchSpace
 from brainmass.objectives.signals import timeseries_rmse
@@ -167,9 +169,9 @@ class Fitter(Closed):
             self._recorded = predict = _recorded(simulator, run, objective, backend)
             hand, subject = _itself, predict.subject_of(simulator, run)
             objective = as_objective(objective, predict.monitors)
-        function: Any = objective
+        function: Any = stacked(objective) if backend == "pymoo" else objective
         self._problem = Problem(subject, loss_fn, predict, function, samples, mode, grad_horizon, hand)
-        self._solver = solver(backend, self._problem, optimizer, n_starts, popsize, settings)
+        self._solver = solver(backend, self._problem, optimizer, n_starts, popsize, settings, objective)
         self._callbacks = callbacks_of("Fitter", callbacks)
         self._described = described(search_space)
         self._space(self._problem.inventory())
@@ -436,6 +438,7 @@ class Fitter(Closed):
             grad_norms=np.asarray(course.norms) if course.norms else None,
             divergence=self._failure.error,
             bounds=self._problem.space.bounds(),
+            front=raw if isinstance(raw, ParetoFront) else None,
         )
 
     def _predict(self, course: Course, best: Any, given: Given, key: Numbers, structure: Any) -> Numbers:

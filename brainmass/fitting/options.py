@@ -10,19 +10,20 @@ from brainmass._common.messages import Argument, argument_error
 from brainmass.fitting.problem import Problem
 from brainmass.fitting.solvers.derivative_free import DifferentialEvolution, Nevergrad
 from brainmass.fitting.solvers.gradient import GradientDescent
+from brainmass.fitting.solvers.multi_objective import ParetoSearch
 from brainmass.fitting.solvers.protocol import Solver
 from brainmass.fitting.solvers.second_order import LeastSquares, Minimize
 
 __all__ = ["BACKENDS", "check_options", "solver"]
 
 
-BACKENDS = ("grad", "nevergrad", "scipy", "optimistix")
+BACKENDS = ("grad", "nevergrad", "scipy", "optimistix", "pymoo")
 
 
 # Back ends that take each option, with the value that stands for "not given".
 _OPTIONS = {
     "n_starts": (("grad",), 1),
-    "popsize": (("nevergrad", "scipy"), None),
+    "popsize": (("nevergrad", "scipy", "pymoo"), None),
     "mode": (("grad", "scipy"), "reverse"),
     "grad_horizon": (("grad", "scipy", "optimistix"), None),
 }
@@ -58,7 +59,13 @@ def _evolves(optimizer: Any) -> bool:
 
 
 def solver(
-    backend: str, problem: Problem, optimizer: Any, n_starts: int, popsize: int | None, settings: Mapping[str, Any]
+    backend: str,
+    problem: Problem,
+    optimizer: Any,
+    n_starts: int,
+    popsize: int | None,
+    settings: Mapping[str, Any],
+    named: Any,
 ) -> Solver:
     if backend == "grad":
         return GradientDescent(problem, optimizer, n_starts)
@@ -66,6 +73,8 @@ def solver(
         searching = Nevergrad(problem, optimizer, popsize)
         searching.settings = settings
         return searching
+    if backend == "pymoo":
+        return ParetoSearch(problem, optimizer, popsize, named)
     if backend == "optimistix":
         return LeastSquares(problem, optimizer)
     if _evolves(optimizer):

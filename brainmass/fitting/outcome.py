@@ -17,6 +17,7 @@ from brainmass._common.paths import as_path, target_path
 from brainmass._common.typing import Numbers
 from brainmass.dynamics.module import Closed
 from brainmass.fitting.description import Bounds
+from brainmass.fitting.front import ParetoFront
 from brainmass.simulation.inventory import ByPath
 
 __all__ = ["FitResult", "FitStep"]
@@ -82,6 +83,8 @@ class FitResult(Closed):
         What the model predicts at `best_params`, if the fit has a `predict`.
     divergence : DivergenceError or None
         Of the run that ended the fit, where a state became infinite or NaN: its `result` holds what was recorded.
+    front : ParetoFront or None
+        Of a search by pymoo for several objectives; `best_loss` is then the lowest weighted sum.
     optimizer, raw
         The optimiser, and its own state or result; not in a file.
     provenance : mapping of str to str
@@ -104,12 +107,14 @@ class FitResult(Closed):
         grad_norms: Numbers = None,
         divergence: object = None,
         bounds: Mapping[str, Bounds] | None = None,
+        front: ParetoFront | None = None,
         provenance: Mapping[str, str] | None = None,
     ):
         self.backend, self.best_loss, self.best_params = backend, best_loss, ByPath(best_params)
         self.history, self.n_steps, self.prediction = history, n_steps, prediction
         self.optimizer, self.raw, self.model = optimizer, raw, model
         self.histories, self.grad_norms, self.divergence = histories, grad_norms, divergence
+        self.front = front
         self.bounds, self.provenance = ByPath(bounds or {}), dict(provenance or {})
 
     def __getstate__(self) -> dict[str, Any]:
@@ -173,6 +178,7 @@ class FitResult(Closed):
         arrays: dict[str, Any] = {}
         held = {name: getattr(self, name) for name in _SAVED}
         held["bounds"] = {name: dict(vars(b)) for name, b in self.bounds.items()}
+        held["front"] = None if self.front is None else self.front.parts()
         parts = {name: encode(x, arrays, name) for name, x in held.items()}
         _ARCHIVE.write(target, parts, arrays)
 
@@ -184,7 +190,9 @@ class FitResult(Closed):
             content, arrays = _ARCHIVE.read(source)
             held: dict[str, Any] = {name: decode(content[name], arrays) for name in (*_SAVED, "bounds")}
             held["bounds"] = {name: Bounds(**b) for name, b in held["bounds"].items()}
-            return cls(**held)
+            # files of before there were fronts have none
+            front = decode(content["front"], arrays) if "front" in content else None
+            return cls(**held, front=None if front is None else ParetoFront(**front))
 
 
 def _in_words(bounds: Bounds | None) -> str:

@@ -57,6 +57,7 @@ class Problem:
         self.subject, self.mode, self.hand = subject, mode, hand
         self._loss_fn, self.predicting, self._objective = loss_fn, predict, objective
         self._transient, self.horizon = transient, horizon
+        self.shape = ()  # of the loss
         self._gives_more = False  # whether `loss_fn` returns a pair: the loss, and something to be handed back
         self._checked: set[Any] = set()
         self._pictures, self._things = Pictures("fit"), {}
@@ -143,7 +144,7 @@ class Problem:
         if sort in self._checked:
             return
         shape = jax.eval_shape(partial(self.residuals if many else self.loss), theta, fixed, key, target).shape
-        if not many and shape != ():
+        if not many and shape != self.shape:
             raise ValueError(f"The loss must be one number, but has shape {shape}: reduce it, e.g. by its mean.")
         self._checked.add(sort)
 

@@ -10,16 +10,17 @@ import jax
 import numpy as np
 
 from brainmass._common.messages import Argument, argument_error, show, suggestion
-from brainmass._common.typing import Array, Numbers, Pytree
+from brainmass._common.typing import Numbers, Pytree
 from brainmass.dynamics.noise import Noise
 from brainmass.fitting.saved import digest
 from brainmass.forward.observer import Observer
+from brainmass.objectives.combination import Several
 from brainmass.simulation.monitors import Monitor, as_monitors
 from brainmass.simulation.program import Bundle
 from brainmass.simulation.simulator import Simulator
 from brainmass.stimuli.algebra import Drive
 
-__all__ = ["Recorded", "Subject", "as_objective"]
+__all__ = ["ByMonitor", "Recorded", "Subject", "as_objective"]
 
 
 class Subject(Bundle):
@@ -55,6 +56,7 @@ class Recorded:
         self.times = {n: x for n, x in settings.items() if x is not None and n not in ("monitors", "inputs")}
         simulator.pure(**self.times, monitors=monitors, inputs=inputs)  # for its errors
         self.by_name = isinstance(objective, Mapping)
+        self._names = set(objective.names) if isinstance(objective, Several) else None
         self.compared = [*(objective if isinstance(objective, Mapping) else monitors)]
         # What has parameters is in the subject: of others, and of how they are recorded, the rest.
         self.monitors = {n: (_unless_module(m.what), m.every, m.source) for n, m in monitors.items()}
@@ -80,6 +82,8 @@ class Recorded:
     def against(self, target: Numbers) -> Any:
         """Data in the form of the prediction: by name, or of the one monitor."""
         several = len(self.compared) > 1
+        if isinstance(target, Mapping) and target.keys() == self._names:  # one for each of several objectives
+            return target
         if isinstance(target, Mapping) or (several and self.by_name):
             _check_names("target", "fit", target, self.compared)
         return target if several or not isinstance(target, Mapping) else target[self.compared[0]]
@@ -118,10 +122,31 @@ def as_objective(objective: object, monitors: object) -> Any:
                 kind=TypeError,
             )
 
-    def total(prediction: Mapping[str, object], target: Array) -> Any:
-        return sum(function(prediction[name], target[name]) for name, function in objective.items())
+    return ByMonitor(objective)
 
-    return total
+
+class ByMonitor:
+    """Objectives, each of what its monitor records and of the data of that name; several of one by 'monitor.name'."""
+
+    def __init__(self, objectives: Mapping[str, Any]):
+        self._objectives = dict(objectives)
+        self.weights: dict[str, float] = {}
+        for monitor, f in objectives.items():
+            named = f.weights if isinstance(f, Several) else {"": 1.0}
+            self.weights |= {f"{monitor}.{name}".rstrip("."): weight for name, weight in named.items()}
+
+    def each(self, prediction: Mapping[str, Any], target: Any) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for monitor, f in self._objectives.items():
+            pair = prediction[monitor], target[monitor]
+            if isinstance(f, Several):
+                found |= {f"{monitor}.{name}": value for name, value in f.each(*pair).items()}
+            else:
+                found[monitor] = f(*pair)
+        return found
+
+    def __call__(self, prediction: Mapping[str, Any], target: Any) -> Any:
+        return sum(self.weights[name] * value for name, value in self.each(prediction, target).items())
 
 
 def _check_names(argument: str, of: str, given: object, known: Pytree, all_of: bool = True) -> None:

@@ -33,6 +33,11 @@ class SearchSpace:
         self.bounded = any(side.free.bounds is not None for side in self.sides.values())
         self._regularised = {path for path, s in self.sides.items() if s.free.reg or found.params[path].reg is not None}
 
+    @property
+    def penalised(self) -> bool:
+        """Whether a prior or a regularisation adds to the loss."""
+        return bool(self._regularised) or any(side.prior is not None for side in self.sides.values())
+
     # --- between solver and model -------------------------------------------------------------------------------------
     @property
     def start(self) -> Values:

@@ -8,8 +8,8 @@ uncorrelated with all others and sends no gradient; no gradient is NaN unless th
 """
 
 from brainmass.objectives._checks import Objective
-from brainmass.objectives.combination import combine
-from brainmass.objectives.connectivity import fc_corr, fc_rmse, functional_connectivity
+from brainmass.objectives.combination import Several, combine
+from brainmass.objectives.connectivity import fc_corr, fc_mean, fc_rmse, fc_variance, functional_connectivity
 from brainmass.objectives.connectivity_dynamics import fcd, fcd_ks, fcd_matrix, fcd_wasserstein
 from brainmass.objectives.distributions import fcd_distribution, ks_distance, wasserstein_1d
 from brainmass.objectives.filters import bandpass, filtered
@@ -26,12 +26,15 @@ from brainmass.objectives.synchrony import (
 
 __all__ = [
     "Objective",
+    "Several",
     "analytic_signal",
     "bandpass",
     "combine",
     "cosine_sim",
     "fc_corr",
+    "fc_mean",
     "fc_rmse",
+    "fc_variance",
     "fcd",
     "fcd_distribution",
     "fcd_ks",

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import jax
+import jax.numpy as jnp
 
 from brainmass._common.typing import Array, Numbers
 from brainmass.objectives import _checks as check
@@ -88,6 +91,52 @@ def fc_rmse(*, target_is_fc: bool | None = None) -> Objective:
         return distance(fc_p, fc_t)
 
     return rmse
+
+
+@makes_objective
+def fc_mean(*, target_is_fc: bool | None = None) -> Objective:
+    """Difference of the mean functional connectivities, absolute: how strong connections are, over all pairs.
+
+    Parameters
+    ----------
+    target_is_fc : bool, optional
+        As in `fc_corr`.
+
+    Returns
+    -------
+    callable
+        `f(prediction, target)`, in [0, 2]; prediction of shape (T, R) with R >= 3.
+    """
+    return _moment(jnp.mean, target_is_fc, "fc_mean")
+
+
+@makes_objective
+def fc_variance(*, target_is_fc: bool | None = None) -> Objective:
+    """Difference of the variances of functional connectivity over pairs of regions, absolute: how different they are.
+
+    Parameters
+    ----------
+    target_is_fc : bool, optional
+        As in `fc_corr`.
+
+    Returns
+    -------
+    callable
+        `f(prediction, target)`, in [0, 1]; prediction of shape (T, R) with R >= 3. The variance is the mean square
+        about the mean.
+    """
+    return _moment(jnp.var, target_is_fc, "fc_variance")
+
+
+def _moment(moment: Callable[[jax.Array], jax.Array], target_is_fc: bool | None, of: str) -> Objective:
+    target_is_fc = check.flag_or_none(target_is_fc, "target_is_fc", of)
+
+    def difference(prediction: Array, target: Array) -> jax.Array:
+        pair = _two_connectivities(prediction, target, target_is_fc, of, min_regions=3)
+        p, t = (moment(above_diagonal(fc)) for fc in pair)
+        return jnp.abs(p - t)
+
+    return difference
 
 
 def _two_connectivities(

@@ -8,7 +8,7 @@ and on a dark page. Needs the extra `brainmass[viz]`.
 from brainmass.viz.bifurcations import plot_bifurcation_curves, plot_bifurcations
 from brainmass.viz.brains import plot_connectome, view_connectome
 from brainmass.viz.controls import plot_control
-from brainmass.viz.fits import plot_fit, plot_loss
+from brainmass.viz.fits import plot_fit, plot_front, plot_loss
 from brainmass.viz.matrices import (
     plot_connectivity,
     plot_functional_connectivity,
@@ -27,6 +27,7 @@ __all__ = [
     "plot_connectome",
     "plot_control",
     "plot_fit",
+    "plot_front",
     "plot_functional_connectivity",
     "plot_functional_connectivity_dynamics",
     "plot_loss",

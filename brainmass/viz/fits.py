@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import brainunit as u
 import numpy as np
 
-from brainmass._common.checks import instance
+from brainmass._common.checks import instance, one_of
 from brainmass._common.extras import import_extra
 from brainmass._common.messages import Argument, argument_error
 from brainmass._common.typing import Numbers
+from brainmass.fitting.front import ParetoFront
 from brainmass.fitting.outcome import FitResult
 from brainmass.viz.drawing import (
     COLORS,
@@ -28,7 +29,7 @@ from brainmass.viz.drawing import (
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["plot_fit", "plot_loss"]
+__all__ = ["plot_fit", "plot_front", "plot_loss"]
 
 
 def plot_loss(history: object, *, ax: Axes | None = None, label: str | None = None, **kwargs: Any) -> Axes:
@@ -63,6 +64,46 @@ def plot_loss(history: object, *, ax: Axes | None = None, label: str | None = No
     ax.plot(losses, **style(len(ax.lines), {"label": label, **kwargs}))
     ax.set_xlabel("iteration")
     ax.set_ylabel(axis_label("loss", unit))
+    if label is not None:
+        ax.legend()
+    return ax
+
+
+def plot_front(
+    front: ParetoFront, x: str | None = None, y: str | None = None, *, ax: Axes | None = None, label: str | None = None
+) -> Axes:
+    """Draw a Pareto front in two of its objectives, with the knee.
+
+    Parameters
+    ----------
+    front : ParetoFront
+    x, y : str, optional
+        Names of the objectives; by default the first two.
+    ax : matplotlib Axes, optional
+        Call again with the axes returned to compare fronts.
+    label : str, optional
+        Name of the front, shown in the legend.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If `front` is none, has no objective of that name, or has one alone.
+    """
+    instance(Argument("front", "plot_front"), front, ParetoFront, "a brainmass.ParetoFront", example="result.front")
+    if len(front.names) < 2:
+        raise argument_error(argument_of("front", "plot_front"), "must have two objectives", "has one")
+    shown = [given if name is None else name for name, given in zip((x, y), front.names, strict=False)]
+    for argument, name in zip(("x", "y"), shown, strict=True):
+        one_of(Argument(argument, "plot_front"), name, front.names)
+    if label is not None:
+        instance(Argument("label", "plot_front"), label, str, "text")
+    ax = axes_or_new(ax, "plot_front")
+    places = front.values[:, [front.names.index(name) for name in shown]]
+    color = COLORS[len(ax.lines) // 2 % len(COLORS)]
+    ax.plot(*places.T, color=color, marker=".", linestyle="none", label=label)
+    best = front.best().values
+    ax.plot(*(best[name] for name in shown), color=color, marker="o", markersize=9, fillstyle="none", linestyle="none")
+    ax.set(xlabel=shown[0], ylabel=shown[1])
     if label is not None:
         ax.legend()
     return ax

@@ -21,12 +21,12 @@ from brainmass.fitting.solvers.journal import Journal
 from brainmass.fitting.space import Box, SearchSpace
 from brainmass.simulation.lanes import Lanes
 
-__all__ = ["DifferentialEvolution", "Nevergrad", "from_dictionary"]
+__all__ = ["NO_LOSS", "DifferentialEvolution", "Generation", "Generations", "Nevergrad", "from_dictionary"]
 
-_NO_LOSS = 1e20  # what a candidate without a finite loss is given
+NO_LOSS = 1e20  # what a candidate without a finite loss is given
 
 
-class _Generations(ABC):
+class Generations(ABC):
     """A search that asks for the losses of a generation at a time."""
 
     many = False
@@ -47,7 +47,7 @@ class _Generations(ABC):
         self.stored = box.stored
         journal = Journal(None if course.saved is None else course.saved.arrays)
         course.snapshot = journal.arrays
-        return self._search(_Generation(self, course, self._compiled[structure], given, box, journal), box, given)
+        return self._search(Generation(self, course, self._compiled[structure], given, box, journal), box, given)
 
     def _loss(
         self,
@@ -61,18 +61,22 @@ class _Generations(ABC):
         key = fold(key, number)
         return self.problem.loss(space.at(place), fixed, key, target, plain=True), key
 
+    def told(self, losses: np.ndarray) -> np.ndarray:
+        """One loss for each candidate, of what is found of it."""
+        return losses
+
     @abstractmethod
     def describe(self, given: Given) -> dict[str, Any]: ...
 
     @abstractmethod
-    def _search(self, generation: _Generation, box: Box, given: Given) -> Any:
+    def _search(self, generation: Generation, box: Box, given: Given) -> Any:
         """Ask for generations until there is to be no more; what is handed back is kept as the raw result."""
 
 
-class _Generation:
+class Generation:
     """Losses of candidates, one row of the unit cube each; afterwards `over` says whether it was the last."""
 
-    def __init__(self, solver: _Generations, course: Course, losses: Lanes, given: Given, box: Box, journal: Journal):
+    def __init__(self, solver: Generations, course: Course, losses: Lanes, given: Given, box: Box, journal: Journal):
         self._solver, self.course, self._losses, self._given = solver, course, losses, given
         self._box, self._journal, self.over = box, journal, course.over
 
@@ -82,19 +86,19 @@ class _Generation:
         def params(place: Numbers) -> dict[str, Pytree]:
             return self._solver.problem.natural(self._box.stored(place))
 
-        step = Step(losses, _numbers(places), key, params, several=True)
+        step = Step(self._solver.told(losses), _numbers(places), key, params, several=True)
         self.over = self.course.ends(step, nan_ends=False, replayed=self._journal.replaying)
         if not np.isfinite(losses).any() and not self._journal.replaying:
             self.course.warn_of_lost_generation()
         # Strategies rank candidates, and NaN has no rank: large, so that the search turns away from there.
-        return np.where(np.isfinite(losses), losses, _NO_LOSS)
+        return np.where(np.isfinite(losses), losses, NO_LOSS)
 
     def _find(self, places: np.ndarray) -> tuple[Array, Array]:
         given = self._given
         return self._losses(_numbers(places), given.fixed, given.key, self.course.number, given.target)
 
 
-class Nevergrad(_Generations):
+class Nevergrad(Generations):
     """Back end 'nevergrad', by ask and tell."""
 
     fresh_noise = may_be_fresh = True
@@ -108,7 +112,7 @@ class Nevergrad(_Generations):
     def describe(self, given: Given) -> dict[str, Any]:
         return {"optimizer": _name(self._make), "popsize": self.popsize, **self.settings}
 
-    def _search(self, generation: _Generation, box: Box, given: Given) -> Any:
+    def _search(self, generation: Generation, box: Box, given: Given) -> Any:
         ng = import_fit("nevergrad")
         popsize = self.popsize or max(16, 4 + int(3 * np.log(box.start.size)))
         start = np.full_like(box.start, 0.5) if self.settings.get("from_middle") else box.start
@@ -124,7 +128,7 @@ class Nevergrad(_Generations):
         return optimizer
 
 
-class DifferentialEvolution(_Generations):
+class DifferentialEvolution(Generations):
     """Back end 'scipy', by default."""
 
     fresh_noise = may_be_fresh = False
@@ -136,7 +140,7 @@ class DifferentialEvolution(_Generations):
     def describe(self, given: Given) -> dict[str, Any]:
         return {"optimizer": "differential_evolution", "popsize": self.popsize}
 
-    def _search(self, generation: _Generation, box: Box, given: Given) -> Any:
+    def _search(self, generation: Generation, box: Box, given: Given) -> Any:
         optimize, stats = import_fit("scipy.optimize"), import_fit("scipy.stats")
         size, n_steps, words = box.start.size, generation.course.orders.n_steps, np.asarray(given.key)
         first = stats.qmc.LatinHypercube(size, rng=np.random.default_rng(words)).random(self.popsize or 15 * size)
