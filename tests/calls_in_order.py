@@ -106,6 +106,8 @@ def needed():
         "LaplacianConnParam": {"W": square()},
         "EdgeWeights": {"weights": square()},
         "RegionalMap": {"maps": np.linspace(0, 1, N), "a": 1.0},
+        "spin_test": {"x": np.arange(float(N)), "y": np.array([1.0, 0.0, 2.0]), "n": 5,
+                      "connectome": brainmass.Connectome(square(), centres=np.eye(N) * u.mm, hemispheres=["left"] * N)},
         "Recording": {"in_size": N, "data": signals},
         "SpatialAverage": {"labels": [0, 0, 1]},
         "LeadFieldModel": lead, "EEGLeadFieldModel": lead, "SEEGLeadFieldModel": lead, "MEGLeadFieldModel": magnetic,

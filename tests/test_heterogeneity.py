@@ -29,6 +29,18 @@ def test_a_transform_keeps_the_domain_and_the_level(x64):
     assert ((share > 0) & (share < 1)).all()
 
 
+def test_maps_by_name():
+    by_name = {"myelin": MAPS[0], "gradient": MAPS[1]}
+    map_ = bm.RegionalMap(by_name, a=0.2, b={"gradient": -1.0}, transform=SoftplusT(0.0))
+    same = bm.RegionalMap(MAPS, a=0.2, b=[0.0, -1.0], transform=SoftplusT(0.0))
+    np.testing.assert_array_equal(map_.value(), same.value())
+    np.testing.assert_allclose(list(map_.named.values()), [np.log(np.expm1(0.2)), 0.0, -1.0], rtol=1e-5)
+    assert list(map_.named) == ["level", "myelin", "gradient"]
+    np.testing.assert_allclose(bm.RegionalMap({"one": MAPS[0]}, a=1.0, b=2.0).value(), 1 + 2 * MAPS[0], rtol=1e-6)
+    with pytest.raises(ValueError, match="no names of maps"):
+        _ = same.named
+
+
 def test_it_is_a_parameter_of_any_model():
     node = bm.HopfStep(6, a=bm.RegionalMap(MAPS, a=0.3, b=0.1))
     result = bm.Simulator(node, dt=0.1 * u.ms).run(5 * u.ms, monitors=["x"], seed=0)
@@ -66,6 +78,10 @@ def test_slopes_in_the_coefficients(x64):
     [
         (lambda: bm.RegionalMap(MAPS, a=[1.0, 2.0]), "`a` of RegionalMap must be one number"),
         (lambda: bm.RegionalMap(MAPS, a=1.0, b=[1.0, 2.0, 3.0]), "one for each of the 2 maps, but has shape (3,)"),
+        (lambda: bm.RegionalMap({"m": MAPS[0], "n": MAPS[1][:3]}, a=1.0), "maps of one shape (N,), but 'n' has (3,)"),
+        (lambda: bm.RegionalMap({"level": MAPS[0]}, a=1.0), "other than 'level'"),
+        (lambda: bm.RegionalMap({"m": MAPS[0]}, a=1.0, b={"n": 1.0}), "may name m, but names 'n'"),
+        (lambda: bm.RegionalMap({}, a=1.0), "must hold a map, but is empty"),
         (lambda: bm.RegionalMap([0.0, np.nan], a=1.0), "must be finite, but is nan in map 0, region 1"),
         (
             lambda: bm.RegionalMap(MAPS, a=-1.0, transform=SoftplusT(0.0)),

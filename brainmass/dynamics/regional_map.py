@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import brainunit as u
@@ -28,13 +29,14 @@ class RegionalMap(ShowsConstructor, ClosedModule, Param):  # pyright: ignore[rep
 
     Parameters
     ----------
-    maps : array or table (K, N) or (N,)
+    maps : array or table (K, N) or (N,), or mapping of str to array (N,)
         Maps over the regions, plain numbers, finite; e.g. the ratio of T1w to T2w images, or the principal gradient of
         functional connectivity, standardised.
     a : number or Quantity
         The level: the value of a region where all maps are zero.
-    b : number, or array (K,)
-        Where the coefficients of the maps start. Plain numbers; with a transform, before it.
+    b : number, array (K,), or mapping of str to number
+        Where the coefficients of the maps start; by the names of maps, 0 for those that it lacks. Plain numbers; with a
+        transform, before it.
     transform : brainstate Transform, optional
     reg : brainstate Regularization, optional
         Acts on the values.
@@ -58,13 +60,15 @@ class RegionalMap(ShowsConstructor, ClosedModule, Param):  # pyright: ignore[rep
     """
 
     _asked = {"reg": as_regularisation, "transform": as_transform, "fit": flag}
-    _elsewhere = fixed("fit")
+    _elsewhere = fixed("fit", "names")
 
     def __init__(self, maps: Any, a: Any, b: Any = 0.0, transform: Any = None, reg: Any = None, fit: bool = True,
         *, rows: str | None = None, regions: Any = None,
     ):  # fmt: skip
         self._ask(reg=reg, transform=transform, fit=fit)
+        names, maps = _named(maps)
         maps, a = _checked_maps(maps, rows, regions), numbers(Argument("a", "RegionalMap"), a)
+        b = _by_name(b, names)
         b = np.asarray(numbers(Argument("b", "RegionalMap"), b, unit=u.UNITLESS))
         if b.shape not in ((), maps.shape[:1]):
             raise argument_error(
@@ -84,12 +88,26 @@ class RegionalMap(ShowsConstructor, ClosedModule, Param):  # pyright: ignore[rep
         with matching_precision():
             super().__init__(coefficients, reg=reg, fit=fit)
         self.precompute = _OfMaps(jnp.asarray(maps, float), transform, u.get_unit(a))
+        self.names = names
 
     @property
     def coefficients(self) -> Any:
         """The level, before the transform, and the coefficients of the maps: shape (K + 1,)."""
         value = self.val
         return getattr(value, "value", value)
+
+    @property
+    def named(self) -> dict[str, float]:
+        """The coefficients by the names of the maps, with the level, before the transform, as 'level'.
+
+        Raises
+        ------
+        ValueError
+            If the maps have no names.
+        """
+        if self.names is None:
+            raise ValueError('RegionalMap has no names of maps: give them, RegionalMap({"myelin": myelin}, a=1.4).')
+        return dict(zip(("level", *self.names), map(float, np.asarray(self.coefficients)), strict=True))
 
     def set_value(self, value: Any) -> None:
         raise AttributeError("The values of a RegionalMap follow from its maps: make a new one, with other a and b.")
@@ -103,6 +121,33 @@ class _OfMaps:
 
     def __call__(self, coefficients: Any) -> Any:
         return u.maybe_decimal(self.transform.forward(coefficients[0] + coefficients[1:] @ self.maps) * self.unit)
+
+
+def _named(maps: Any) -> tuple[tuple[str, ...] | None, Any]:
+    """The names of maps, where they are given by name, and the maps, one a row."""
+    if not isinstance(maps, Mapping):
+        return None, maps
+    what = Argument("maps", "RegionalMap")
+    if not maps:
+        raise argument_error(what, "must hold a map", "is empty")
+    for name, values in maps.items():
+        if not isinstance(name, str) or name == "level":
+            raise argument_error(what, "must name maps by a text other than 'level'", f"has {name!r}")
+        if np.ndim(values) != 1 or np.shape(values) != np.shape(next(iter(maps.values()))):
+            raise argument_error(what, "must hold maps of one shape (N,)", f"{name!r} has {np.shape(values)}")
+    rows = [_plain_numbers(what, values) for values in maps.values()]
+    return tuple(maps), np.stack(rows) if len(rows) > 1 else rows[0]
+
+
+def _by_name(b: Any, names: tuple[str, ...] | None) -> Any:
+    if not isinstance(b, Mapping):
+        return b
+    what = Argument("b", "RegionalMap")
+    if odd := [name for name in b if name not in (names or ())]:
+        raise argument_error(
+            what, f"may name {', '.join(names or ('no map: give maps by name',))}", f"names {odd[0]!r}"
+        )
+    return np.asarray([numbers(what, b.get(name, 0.0), unit=u.UNITLESS) for name in names or ()])
 
 
 def _checked_maps(maps: Any, rows: str | None, regions: Any) -> np.ndarray:
