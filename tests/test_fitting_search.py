@@ -302,7 +302,10 @@ NAMES = "`search_space` of Fitter"
         ({"backend": "scipy", "optimizer": "BFGS"}, "needs a method that takes bounds, but BFGS does not"),
         ({"backend": "scipy", "mode": "forward"}, "`mode` of Fitter would be ignored by differential_evolution"),
         ({"backend": "optimistix", "optimizer": "LM", "search_space": None}, "must be one of LevenbergMarquardt"),
-        ({"popsize": 4}, "`popsize` of Fitter belongs to the back ends nevergrad, scipy; 'grad' would ignore it"),
+        (
+            {"popsize": 4},
+            "`popsize` of Fitter belongs to the back ends nevergrad, scipy, pymoo; 'grad' would ignore it",
+        ),
         ({"n_starts": 0}, "`n_starts` of Fitter must be a positive int"),
         ({"n_starts": 2, "search_space": None}, "needs a `search_space` to draw starts from"),
         ({"mode": "backward"}, "`mode` of Fitter must be 'reverse' or 'forward'"),

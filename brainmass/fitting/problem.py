@@ -57,7 +57,7 @@ class Problem:
         self.subject, self.mode, self.hand = subject, mode, hand
         self._loss_fn, self.predicting, self._objective = loss_fn, predict, objective
         self._transient, self.horizon = transient, horizon
-        self.shape = ()  # of the loss
+        self.shape: tuple[int, ...] = ()  # of the loss
         self._gives_more = False  # whether `loss_fn` returns a pair: the loss, and something to be handed back
         self._checked: set[Any] = set()
         self._pictures, self._things = Pictures("fit"), {}

@@ -32,7 +32,8 @@ class ParetoSearch(Generations):
 
     def __init__(self, problem: Problem, optimizer: Any, popsize: int | None, named: Any):
         self._make = _algorithm(optimizer)
-        super().__init__(problem, "NSGA2" if optimizer is None else optimizer, popsize or 100)
+        self._size = popsize or 100
+        super().__init__(problem, "NSGA2" if optimizer is None else optimizer, self._size)
         problem.shape = (len(named.weights),)
         self.named, self._weights = named, np.asarray(list(named.weights.values()))
 
@@ -74,7 +75,7 @@ class ParetoSearch(Generations):
                 break
             places = asked.get("X").astype(float)
             # Fewer, where children are alike, are filled up: one compiled program serves.
-            filled = places[np.arange(max(self.popsize, len(places))) % len(places)]
+            filled = places[np.arange(max(self._size, len(places))) % len(places)]
             losses = generation(filled)[: len(places)]
             seen.add(places, losses)
             evaluator.eval(static(problem, F=losses), asked)
