@@ -112,7 +112,7 @@ plt.show()
 
 # %% [markdown]
 # The control pushes in the rhythm in which the active state swings, 528 Hz by its eigenvalues above, a little more each
-# time, until a last push leads past the saddle (cross). It takes about half of the energy of the best pulse.
+# time, until a last push leads past the saddle (cross). It takes little more than half of the energy of the best pulse.
 #
 # ## A network
 #
