@@ -87,7 +87,8 @@ def test_fronts_of_zitzler_deb_and_thiele(second, known, area):
 
 
 def test_the_best_of_both_is_the_lowest_weighted_sum():
-    front = search({"1": first, "2": zdt1}, 4, 40).fit(n_steps=60).front
+    front = search({"1": first, "2": lambda p, t: 10 * zdt1(p, t)}, 4, 40).fit(n_steps=60).front
+    # scaled from the best to the worst of the front
     # f1 + f2 = x + 1 - sqrt x is lowest at 1/4; 4 f1 + f2 at 1/64; each alone at its end
     assert front.best().values["1"] == pytest.approx(0.25, abs=0.04)
     assert front.best({"1": 4, "2": 1}).values["1"] == pytest.approx(1 / 64, abs=0.02)
