@@ -6,6 +6,9 @@ follow Dekker 1971, Numer. Math. 18:224, and Knuth's TAOCP 2, 4.2.2. In double p
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import brainstate
@@ -20,7 +23,18 @@ from brainmass._common.precision import default_dtype
 from brainmass._common.times import milliseconds, written
 from brainmass._common.typing import Array, Numbers, Pytree
 
-__all__ = ["Double", "as_written", "moment", "of_count", "of_number", "step_in_ms", "time_at"]
+__all__ = [
+    "Double",
+    "as_written",
+    "at_stage",
+    "moment",
+    "of_count",
+    "of_number",
+    "part_of_step",
+    "step_in_ms",
+    "time_at",
+    "time_of_stage",
+]
 
 
 @jax.tree_util.register_pytree_node_class
@@ -233,13 +247,41 @@ def step_in_ms() -> Any:
     return 0.0 if dt is None else dt.to_decimal(u.ms) if is_traced(dt) else milliseconds("dt", dt)
 
 
-def moment(owner: str) -> Double:
-    """The middle of the present step in ms, of the number `i` of the environment, or of its time `t` if it has none."""
+def moment(owner: str, part: Numbers = 0.5) -> Double:
+    """A time within the present step in ms, of the number `i` of the environment, or of its time `t` if it has none.
+
+    `part` of the step has passed; the default is its middle.
+    """
     i, t = (brainstate.environ.get(name, default=None) for name in ("i", "t"))
     if i is not None:
-        return (of_count(i) + 0.5) * step_in_ms()
+        return (of_count(i) + part) * step_in_ms()
     if t is None:
         raise ValueError(f"{owner} needs the time: call it with one, as in stimulus(5 * u.ms).")
     now = t.to_decimal(u.ms)
     known = not is_traced(now) and np.ndim(now) == 0
-    return (of_number(written(now)) if known else as_written(now)) + 0.5 * step_in_ms()
+    return (of_number(written(now)) if known else as_written(now)) + part * step_in_ms()
+
+
+# --- the stage of a step ------------------------------------------------------------------------------------------
+_part: ContextVar[Any] = ContextVar("the part of the step that has passed", default=0.0)
+
+
+@contextmanager
+def at_stage(part: Numbers) -> Iterator[None]:
+    """Within it this part of the step has passed: what follows time within a step is asked for its value there."""
+    token = _part.set(part)
+    try:
+        yield
+    finally:
+        _part.reset(token)
+
+
+def part_of_step() -> Any:
+    """The part of the present step that has passed, from 0 to 1; 0 outside of a stage."""
+    return _part.get()
+
+
+def time_of_stage() -> Any:
+    """The time of the present stage, as a Quantity in the unit of the time step."""
+    i, dt = (brainstate.environ.get(name) for name in ("i", "dt"))
+    return u.Quantity(((of_count(i) + part_of_step()) * written(dt.mantissa)).value, unit=dt.unit)

@@ -16,6 +16,7 @@ __all__ = [
     "input_named",
     "monitor_named",
     "named",
+    "parameter_named",
     "show",
     "suggestion",
 ]
@@ -59,6 +60,11 @@ def input_named(name: str, more: str = "") -> Argument:
 def monitor_named(name: str, more: str = "") -> Argument:
     """One of the `monitors` of a run."""
     return Argument("monitors", "run", entry=name, text=f"Monitor `{name}`{more}")
+
+
+def parameter_named(name: str, more: str = "") -> Argument:
+    """One of the `parameters` of a run."""
+    return Argument("parameters", "run", entry=name, text=f"Parameter `{name}`{more}")
 
 
 class ArgumentError(Exception):

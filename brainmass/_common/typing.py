@@ -70,3 +70,5 @@ Monitors = str | Iterable[str] | Mapping[str, Any] | Callable[..., Any] | None
 """What a run records: a name, names, forward models and functions by name, or one function; None for all states."""
 RunInputs = Mapping[str, Any] | Callable[..., Any] | brainstate.graph.Node | ArrayLike | None
 """What enters the input ports, by name; or what enters the first, or one function of step and time."""
+RunParameters = Mapping[str, Any] | None
+"""What parameters are in a run, by name: numbers, stimuli, functions of time."""

@@ -99,13 +99,11 @@ class Line:
     def renew(self, table: Pytree, /) -> None:
         """Before a run that goes on, under weights that may be others: work out anew what was worked out ahead."""
 
-    def arrivals(
-        self, send: Callable[[], Numbers] | None, table: Numbers
-    ) -> Callable[[Numbers, Numbers], Numbers] | None:
+    def arrivals(self, send: Callable[[], Numbers] | None, table: Numbers) -> Callable[..., Numbers] | None:
         """What arrives at a stage, from what is sent there and the fraction of the step that has passed.
 
-        `send` gives what is sent at the start of a step, and takes the line a step further; without it nothing changes.
-        None where nothing is under way.
+        What is returned takes the table as it is at that stage as well. `send` gives what is sent at the start of a
+        step, and takes the line a step further; without it nothing changes. None where nothing is under way.
         """
         raise NotImplementedError
 
@@ -151,7 +149,7 @@ class _WholeSteps(Line):
         # Every connection is in one of the two products and zero in the other, whatever its weight becomes in a fit.
         return self.layout(weights * delayed), weights * ~delayed
 
-    def arrivals(self, send: Callable[[], Numbers] | None, table: Pytree) -> Callable[[Numbers, Numbers], Numbers]:
+    def arrivals(self, send: Callable[[], Numbers] | None, table: Pytree) -> Callable[..., Numbers]:
         if send is None:
             start = end = self.arriving.value
         else:
@@ -159,7 +157,7 @@ class _WholeSteps(Line):
             # each, which keeps the order of a method of second order. To read at every stage would cost a gather
             # each.
             start, end = self.advance(send(), table)
-        return lambda sent, fraction: start + fraction * (end - start)
+        return lambda sent, fraction, _: start + fraction * (end - start)
 
 
 class History(_Past):
@@ -481,12 +479,10 @@ class InterpolatedLine(Line, History):
     def start(self, sent: Numbers, table: dict[str, Array]) -> None:
         self.fill(sent)
 
-    def arrivals(
-        self, send: Callable[[], Numbers] | None, table: dict[str, Array]
-    ) -> Callable[[Numbers, Numbers], Numbers]:
+    def arrivals(self, send: Callable[[], Numbers] | None, table: dict[str, Array]) -> Callable[..., Numbers]:
         if send is not None:
             self.push(send())
-        return lambda sent, fraction: self.arriving(table["weights"], table["steps"], sent, fraction)
+        return lambda sent, fraction, now: self.arriving(now["weights"], now["steps"], sent, fraction)
 
     def of_each(self, now: Numbers, fraction: Numbers, table: Numbers, source: Numbers) -> Numbers:
         return self.before(now, fraction, table["steps"], source)

@@ -64,6 +64,9 @@ class _Fields(ClosedModule):
 class WithRows(_Fields):
     """A module whose constructor, checks, documentation and display come from its declared fields."""
 
+    # Parameters whose shape is no matter of that of the population.
+    of_any_shape: ClassVar[tuple[str, ...]] = ()
+
     _first_rows: ClassVar[tuple[str, ...]] = ()
     _params: ClassVar[Mapping[str, ParamSpec]] = {}
     _settings: ClassVar[Mapping[str, SettingSpec]] = {}
@@ -252,7 +255,7 @@ class Declared(WithRows, brainstate.nn.Dynamics):
         return self._in_size  # pyright: ignore[reportReturnType]
 
     def shape_of(self, key: str, value: object) -> tuple[int, ...] | None:
-        return () if key in self._settings else self.varshape
+        return None if key in self.of_any_shape else () if key in self._settings else self.varshape
 
     # --- states ---------------------------------------------------------------------------------------------
     def init_state(

@@ -20,6 +20,7 @@ import numpy as np
 from braintools import quad
 
 from brainmass._common.checks import one_of
+from brainmass._common.clock import at_stage
 from brainmass._common.typing import Array, Numbers
 
 __all__ = ["METHODS", "check_method", "step", "without_turns"]
@@ -84,8 +85,10 @@ def step(
         return _symplectic_euler(derivative, state, t, dt, inputs(state, 0.0))
 
     def rate(stage: State, elapsed: Array) -> State:
-        # Time within the step is kept apart from t: the sum would lose the fraction to rounding in long runs.
-        return derivative(stage, t + elapsed, *inputs(stage, u.maybe_decimal(elapsed / dt)))
+        fraction = u.maybe_decimal(elapsed / dt)
+        with at_stage(fraction):  # parameters that move have the values of the stage
+            # Time within the step is kept apart from t: the sum would lose the fraction to rounding in long runs.
+            return derivative(stage, t + elapsed, *inputs(stage, fraction))
 
     with brainstate.environ.context(dt=dt):
         return tuple(getattr(quad, METHODS[method])(rate, state, 0.0 * dt))

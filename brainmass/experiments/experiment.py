@@ -129,6 +129,7 @@ class Experiment:
         self.model = self._network() if "network" in document.data else self.node
         self.monitors = self._monitors()
         self.inputs = self._inputs()
+        self.parameters = self._parameters()
         self.simulator = self._simulator()
 
     def maker(self, *groups: str) -> Maker:
@@ -138,7 +139,7 @@ class Experiment:
     @property
     def is_whole(self) -> bool:
         """Whether all was made that a run needs."""
-        parts = (self.model, self.monitors, self.inputs, self.simulator, *self.settings.values())
+        parts = (self.model, self.monitors, self.inputs, self.parameters, self.simulator, *self.settings.values())
         return not any(part is WRONG for part in parts)
 
     # --- the brain ----------------------------------------------------------------------------------------------------
@@ -312,6 +313,15 @@ class Experiment:
                 )
         return WRONG if WRONG in _marks(found.values()) else found
 
+    def _parameters(self) -> Any:
+        """What parameters are, or follow, by name; None: as they are."""
+        if "parameters" not in self.document.data:
+            return None
+        maker = self.maker("stimulus")
+        written = by_parameter(("parameters",), self.tables.given("parameters"))
+        found = {name: maker.value(path, x) for name, (path, x) in written.items()}
+        return WRONG if WRONG in _marks(found.values()) else found
+
     # --- the run ------------------------------------------------------------------------------------------------------
     @property
     def of_a_run(self) -> dict[str, Any]:
@@ -320,6 +330,7 @@ class Experiment:
         return {n: self.settings[n] for n in names if n in self.settings} | {
             "monitors": self.monitors,
             "inputs": self.inputs,
+            "parameters": self.parameters,
         }
 
     def _simulator(self) -> Any:
@@ -327,17 +338,18 @@ class Experiment:
         if dt is WRONG or self.model is WRONG:
             return WRONG
         simulator = self.document.attempt(("simulation",), lambda: brainmass.Simulator(self.model, dt=dt))
-        times = {n: x for n, x in self.of_a_run.items() if n not in ("monitors", "inputs")}
+        parts = ("monitors", "inputs", "parameters")
+        times = {n: x for n, x in self.of_a_run.items() if n not in parts}
         if simulator is WRONG or WRONG in _marks(times.values()) or "duration" not in times:
             return simulator
         try:
-            if self.monitors is not WRONG and self.inputs is not WRONG:
+            if not any(getattr(self, name) is WRONG for name in parts):
                 simulator.pure(**self.of_a_run)
                 return simulator
         except EXPECTED:
             pass  # which part it is, and whether there are others, is found piece by piece
         self.document.attempt(("simulation",), lambda: simulator.pure(**times, monitors=[]))
-        for name in "monitors", "inputs":
+        for name in parts:
             given = {"monitors": [], name: getattr(self, name)}
             if getattr(self, name) is not WRONG:
                 self.document.attempt((), lambda given=given: simulator.pure(**times, **given))

@@ -210,6 +210,12 @@ TABLES = {
             "table with its `type`.",
         ),
         Table(
+            "parameters",
+            "What parameters are in the run, by name, as in `[sweep.values]`: numbers, or courses that move them.",
+            others="A number, with its unit; a list of one for each region; a stimulus, a table with its `type`, as "
+            'as `{type = "Steps", values = [-0.5, 0.5], times = ["0 s", "10 s"], interpolate = true}`.',
+        ),
+        Table(
             "simulation",
             "The run: arguments of `brainmass.Simulator` and of its `run`.",
             (

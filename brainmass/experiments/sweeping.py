@@ -49,7 +49,7 @@ class Sweep:
     def try_all(self) -> None:
         """All points together, and what is made of a run; nothing is run."""
         run = self.experiment.of_a_run
-        settings = dict.fromkeys(("monitors", "inputs", "transient", "sample_every")) | run
+        settings = dict.fromkeys(("monitors", "inputs", "parameters", "transient", "sample_every")) | run
         arranged(self.experiment.simulator, settings.pop("duration"), settings=settings, **self.arguments)
 
     def _values(self) -> dict[str, Any]:

@@ -56,7 +56,7 @@ def catalogue() -> dict[str, dict[str, Callable[..., Any]]]:
         "initialiser": _classes(braintools.init, braintools.init.Initialization),
         "map": {"RegionalMap": brainmass.RegionalMap},
         "search": {x.__name__: x for x in (brainmass.Bounds, brainmass.Free, brainmass.Fixed)},
-        "prior": {x.__name__: x for x in (brainmass.Normal, brainmass.LogNormal)},
+        "prior": {x.__name__: x for x in (brainmass.Normal, brainmass.LogNormal, brainmass.RandomWalk)},
         "transform": _classes(brainstate.nn, brainstate.nn.Transform),
         "regularisation": _classes(brainstate.nn, brainstate.nn.Regularization),
         "range": {"linspace": _with_units(np.linspace), "geomspace": _with_units(np.geomspace)},
@@ -253,15 +253,15 @@ class Maker:
         values = {key: self.value((*path, key), x) for key, x in named.items()}
         specs = function._params if inspect.isclass(function) and issubclass(function, WithRows) else {}
         for key in specs.keys() & values.keys():
-            values[key] = self._checked((*path, key), owner, specs[key], values[key])
+            values[key] = self._checked((*path, key), function, specs[key], values[key])
         return values if right and WRONG not in map(_mark, values.values()) else WRONG
 
-    def _checked(self, path: Path, owner: str, spec: ParamSpec, value: Any) -> Any:
+    def _checked(self, path: Path, function: Any, spec: ParamSpec, value: Any) -> Any:
         """A parameter of a declared class, checked by itself, so that all problems are found at once."""
         if value is WRONG or self.n_regions is None:
             return value
         try:
-            as_param(owner, spec, value, (self.n_regions,))
+            as_param(function.__name__, spec, value, None if spec.name in function.of_any_shape else (self.n_regions,))
         except ArgumentError as error:
             return self.document.complain(path, f"{error.brief} Example: {spec.name} = {_in_toml(spec)}")
         except (ValueError, TypeError, u.UnitMismatchError) as error:

@@ -7,8 +7,8 @@ from brainmass.fitting.fitter import Fitter
 from brainmass.fitting.front import FrontPoint, ParetoFront
 from brainmass.fitting.generalisation import CrossValidation
 from brainmass.fitting.outcome import FitResult, FitStep
-from brainmass.fitting.priors import LogNormal, Normal, Prior
+from brainmass.fitting.priors import LogNormal, Normal, Prior, RandomWalk
 from brainmass.fitting.refine import refine_front
 
 __all__ = ["Bounds", "CrossValidation", "FitResult", "FitStep", "Fitter", "Fixed", "Free", "FrontPoint", "LogNormal"]
-__all__ += ["Normal", "ParetoFront", "Prior", "cross_validate", "fit_each", "refine_front"]
+__all__ += ["Normal", "ParetoFront", "Prior", "RandomWalk", "cross_validate", "fit_each", "refine_front"]

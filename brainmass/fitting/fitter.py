@@ -18,7 +18,7 @@ from brainmass._common.foreign import tree
 from brainmass._common.messages import Argument, argument_error, show
 from brainmass._common.paths import as_path
 from brainmass._common.random import as_key
-from brainmass._common.typing import Array, Monitors, Numbers, PathLike, Period, RunInputs, Seed, Time
+from brainmass._common.typing import Array, Monitors, Numbers, PathLike, Period, RunInputs, RunParameters, Seed, Time
 from brainmass.dynamics.module import Closed, fixed
 from brainmass.fitting.checks import callbacks_of, check_finite, check_model, orders_of
 from brainmass.fitting.course import Course, Given, Orders
@@ -75,10 +75,11 @@ class Fitter(Closed):
         'optimistix' "LevenbergMarquardt", the default, "GaussNewton", "Dogleg", or a solver. Also a dictionary: for
         'nevergrad' of `method` and `n_sample`, the size of a generation (the search then begins in the middle of
         the bounds, not at the present values); for 'scipy' of `method`, `tol` and `options`.
-    duration, monitors, inputs, sample_every : optional
+    duration, monitors, inputs, sample_every, parameters : optional
         The run whose recordings are compared with the data: arguments of `Simulator.run`. What is predicted is the
-        array of the monitor; of several, a mapping by their names. Parameters of inputs and monitors are fitted like
-        those of the model, by names such as "inputs.x_inp.amplitude" or "observers.bold.tau".
+        array of the monitor; of several, a mapping by their names. Parameters of inputs, courses and monitors are
+        fitted like those of the model, by names such as "inputs.x_inp.amplitude", "parameters.a.values" or
+        "observers.bold.tau".
     objective : callable, or mapping of them, optional
         `objective(prediction, target)`, a scalar, e.g. `brainmass.objectives.fc_corr(as_loss=True)`. A mapping from
         names of monitors to objectives: their sum, each with what the mapping `target` has under that name. Default
@@ -143,6 +144,7 @@ class Fitter(Closed):
         monitors: Monitors = None,
         inputs: RunInputs = None,
         sample_every: Period | None = None,
+        parameters: RunParameters = None,
     ):
         named = {name: x for name, x in locals().items() if name not in ("self", "model", "optimizer", "__class__")}
         self._given_as = (model, optimizer), named  # for copies
@@ -151,7 +153,8 @@ class Fitter(Closed):
         optimizer, popsize, settings = from_dictionary(backend, optimizer, popsize)
         options = dict(n_starts=n_starts, popsize=popsize, mode=mode, grad_horizon=grad_horizon)
         check_options(backend, optimizer, options)
-        run = {"duration": duration, "monitors": monitors, "inputs": inputs, "sample_every": sample_every}
+        run = dict(duration=duration, monitors=monitors, inputs=inputs, sample_every=sample_every)
+        run["parameters"] = parameters
         simulator = model if isinstance(model, Simulator) else None
         self.model: brainstate.nn.Module = model.model if isinstance(model, Simulator) else model
         self.backend = backend

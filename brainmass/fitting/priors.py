@@ -17,9 +17,10 @@ from brainmass._common.messages import Argument, argument_error, show
 from brainmass._common.typing import Numbers
 from brainmass.dynamics.module import Closed, fixed
 
-__all__ = ["LogNormal", "Normal", "Prior"]
+__all__ = ["LogNormal", "Normal", "Prior", "RandomWalk"]
 
 _NEEDED = ("log_prob", "sample")
+_SPREADS = ("std", "spread", "step")
 
 
 class Prior(Closed):
@@ -123,6 +124,45 @@ class LogNormal(Prior):
         super().__init__(_LogGauss(np.log(median), spread), unit, log=True)
 
 
+class RandomWalk(Prior):
+    """A prior of numbers in a row, each of which is near the one before it: smoothness.
+
+    The first has a normal distribution, and so has each difference between neighbours along the first axis.
+
+    Parameters
+    ----------
+    mean, std : number, Quantity or array
+        Of the first; `std` > 0.
+    step : number, Quantity or array
+        Standard deviation of the differences, > 0. Its square is one over twice the weight of a penalty on their
+        squares.
+    """
+
+    def __init__(self, mean: Numbers, std: Numbers, step: Numbers):
+        unit, mean, std, step = _numbers("RandomWalk", mean=mean, std=std, step=step)
+        super().__init__(_Walk(mean, std, step), unit)
+
+
+class _Walk:
+    def __init__(self, mean: Numbers, std: Numbers, step: Numbers):
+        self.first, self.further = _Gauss(mean, std), _Gauss(0.0, step)
+
+    def log_prob(self, x: Numbers) -> Any:
+        further = self.further.log_prob(jnp.diff(x, axis=0))
+        return jnp.concatenate([self.first.log_prob(x[:1]), further])
+
+    def sample(self, key: Any, shape: tuple[int, ...]) -> Any:
+        if not shape:
+            return self.first.sample(key, shape)
+        first, further = jax.random.split(jnp.asarray(key))
+        start = self.first.sample(first, (1, *shape[1:]))
+        steps = self.further.sample(further, (shape[0] - 1, *shape[1:]))
+        return jnp.cumsum(jnp.concatenate([start, steps]), axis=0)
+
+    def residuals(self, x: Numbers) -> Any:
+        return jnp.concatenate([self.first.residuals(x[:1]), self.further.residuals(jnp.diff(x, axis=0))])
+
+
 class _Gauss:
     def __init__(self, mean: Numbers, std: Numbers):
         self.mean, self.std = mean, std
@@ -216,8 +256,8 @@ def _numbers(owner: str, **given: Any) -> tuple:
                 Argument(name, owner), f"must {kind}{as_first}", f"is {show(value)}", kind=u.UnitMismatchError
             )
         found = np.asarray(u.Quantity(value).to_decimal(unit), float)
-        if not np.isfinite(found).all() or (name in ("std", "spread") and not (found > 0).all()):
-            rule = "> 0 and finite" if name in ("std", "spread") else "finite"
+        if not np.isfinite(found).all() or (name in _SPREADS and not (found > 0).all()):
+            rule = "> 0 and finite" if name in _SPREADS else "finite"
             raise argument_error(Argument(name, owner), f"must be {rule}", f"is {show(value)}")
         out.append(found)
     return unit, *out

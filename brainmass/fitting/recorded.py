@@ -28,9 +28,11 @@ class Subject(Bundle):
 
     transparent = "model"
 
-    def __init__(self, model: Any, monitors: Mapping[str, Monitor] | None = None, inputs: Any = None):
-        super().__init__(model, dict(monitors or {}), inputs)
-        for name in ("inputs", "observers"):
+    def __init__(
+        self, model: Any, monitors: Mapping[str, Monitor] | None = None, inputs: Any = None, parameters: Any = None
+    ):
+        super().__init__(model, dict(monitors or {}), inputs, parameters)
+        for name in ("inputs", "observers", "parameters"):
             if getattr(self, name) and name in vars(model):
                 raise ValueError(
                     f"Fitter cannot tell what the attribute `{name}` of {type(model).__name__} holds from the {name} "
@@ -45,7 +47,7 @@ class Recorded:
     ----------
     simulator : Simulator
     settings : mapping
-        Arguments of `Simulator.run`: duration, inputs, monitors, transient, sample_every.
+        Arguments of `Simulator.run`: duration, inputs, monitors, transient, sample_every, parameters.
     objective : callable, mapping of them, or None
     """
 
@@ -53,21 +55,26 @@ class Recorded:
         monitors = as_monitors(settings["monitors"], simulator.model)
         inputs = _as_mapping(settings["inputs"], simulator.model)
         self.dt = simulator.dt
-        self.times = {n: x for n, x in settings.items() if x is not None and n not in ("monitors", "inputs")}
-        simulator.pure(**self.times, monitors=monitors, inputs=inputs)  # for its errors
+        parameters = dict(settings.get("parameters") or {})
+        apart = ("monitors", "inputs", "parameters")
+        self.times = {n: x for n, x in settings.items() if x is not None and n not in apart}
+        given = settings.get("parameters")
+        simulator.pure(**self.times, monitors=monitors, inputs=inputs, parameters=given)  # for its errors
         self.by_name = isinstance(objective, Mapping)
         self._names = set(objective.names) if isinstance(objective, Several) else None
         self.compared = [*(objective if isinstance(objective, Mapping) else monitors)]
         # What has parameters is in the subject: of others, and of how they are recorded, the rest.
         self.monitors = {n: (_unless_module(m.what), m.every, m.source) for n, m in monitors.items()}
         self.inputs = {port: _kept(x) for port, x in inputs.items() if not _is_module(x)}
+        self.parameters = {name: _kept(x) for name, x in parameters.items() if not _is_module(x)}
 
     @staticmethod
     def subject_of(simulator: Simulator, settings: Mapping[str, object]) -> Subject:
         """What such a run has parameters in."""
         inputs = _as_mapping(settings["inputs"], simulator.model)
         modules = {port: x for port, x in inputs.items() if _is_module(x)}
-        return Subject(simulator.model, as_monitors(settings["monitors"], simulator.model), modules)
+        courses = {name: x for name, x in (settings.get("parameters") or {}).items() if _is_module(x)}
+        return Subject(simulator.model, as_monitors(settings["monitors"], simulator.model), modules, courses)
 
     def __call__(self, subject: Subject) -> Any:
         observers: Mapping[str, object] = subject.observers
@@ -76,7 +83,8 @@ class Recorded:
             for name, (what, every, source) in self.monitors.items()
         }
         run = Simulator(subject.model, self.dt).run
-        result = run(**self.times, monitors=monitors, inputs=self.inputs | subject.inputs)
+        given = dict(inputs=self.inputs | subject.inputs, parameters=self.parameters | subject.parameters)
+        result = run(**self.times, monitors=monitors, **given)
         return {name: result[name] for name in self.compared} if len(self.compared) > 1 else result[self.compared[0]]
 
     def against(self, target: Numbers) -> Any:
@@ -91,11 +99,12 @@ class Recorded:
     def describe(self) -> dict[str, Any]:
         """What a file must agree with."""
         times = {name: self._ms(x) for name, x in self.times.items()}
-        arrays = {port: x for port, x in self.inputs.items() if not callable(x)}
+        given = self.inputs | {f"parameters.{name}": x for name, x in self.parameters.items()}
+        arrays = {name: x for name, x in given.items() if not callable(x)}
         monitors = {
             n: [_words(what), self._ms(every), _words(source)] for n, (what, every, source) in self.monitors.items()
         }
-        inputs = {port: _words(x) for port, x in self.inputs.items() if port not in arrays}
+        inputs = {name: _words(x) for name, x in given.items() if name not in arrays}
         return {"run": [self._ms(1), times, monitors, inputs, digest(arrays)]}
 
     def _ms(self, time: Any) -> str:

@@ -14,7 +14,7 @@ from brainmass._common.checks import one_of, whole
 from brainmass._common.foreign import tree
 from brainmass._common.messages import Argument, argument_error, show
 from brainmass._common.random import as_key
-from brainmass._common.typing import Array, ArrayLike, Monitors, Period, RunInputs, Seed, Time
+from brainmass._common.typing import Array, ArrayLike, Monitors, Period, RunInputs, RunParameters, Seed, Time
 from brainmass.dynamics.module import Closed, fixed
 from brainmass.fitting.checks import check_finite, check_model
 from brainmass.fitting.description import described
@@ -67,7 +67,7 @@ class Problem(Closed):
     observed : array, or mapping of them, optional
         In the form of what the monitor records; or the feature of it, as the likelihood says. `npe` and `calibrate`
         need none.
-    duration, monitors, inputs, transient, sample_every : optional
+    duration, monitors, inputs, transient, sample_every, parameters : optional
         The run: arguments of `Simulator.run`.
     predict : callable, optional
         In place of that run, `predict(simulator)` or `predict(simulator, key)`, or of the model if one was given.
@@ -114,11 +114,13 @@ class Problem(Closed):
         predict: Callable[..., Any] | None = None,
         mode: str | None = None,
         seed: Seed = 0,
+        parameters: RunParameters = None,
     ):
         check_model("Problem", model)
         one_of(Argument("mode", "Problem"), mode, ("reverse", "forward", None))
         simulator = model if isinstance(model, Simulator) else None
         run = dict(duration=duration, monitors=monitors, inputs=inputs, transient=transient, sample_every=sample_every)
+        run["parameters"] = parameters
         likelihoods = as_likelihoods(likelihood)
         if predict is None:
             runs = model if isinstance(model, Simulator) else Simulator(model)

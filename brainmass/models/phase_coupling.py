@@ -104,6 +104,16 @@ class PhaseCoupled(NeuralMassDynamics):
         if self._line is not None:
             self._line.start(_sent(self.theta.value), self.prepare()["delayed"])
 
+    def check_moving(self, param: object) -> None:
+        """Refuse to let weights or lags move where what arrives was weighed when it left."""
+        for name in "conn", "alpha":
+            if self._line is not None and param is getattr(self, name):
+                raise argument_error(
+                    Argument("parameters", "run", entry=name, text=f"Parameter `{name}`"),
+                    "cannot move beside a `delay`",
+                    "is given a course",
+                )
+
     # --- coupling -----------------------------------------------------------------------------------------------
     def _own_field(self) -> Field:
         return self._field(advance=True)
@@ -118,12 +128,13 @@ class PhaseCoupled(NeuralMassDynamics):
             start, end = self._line.advance(_sent(self.theta.value), tables["delayed"])
         elif self._line is not None:
             start = end = self._line.arriving.value
-        K, alpha, n = self.p.K, self.p.alpha, self.varshape[-1]
-        strength = K / n if self.normalize_by_n else K
-        lag = alpha if tables["now"] is None or len(tables["now"]) == 1 else 0.0
+        n = self.varshape[-1]
 
         def field(values: Mapping[str, Numbers], fraction: Numbers) -> dict[str, Pytree]:
-            theta = values["theta"]
+            theta, K = values["theta"], self.p.K
+            strength = K / n if self.normalize_by_n else K
+            tables = self.prepare() if self._prepared is None else self._prepared  # where they move, of this stage
+            lag = self.p.alpha if tables["now"] is None or len(tables["now"]) == 1 else 0.0
             total = self._pull(tables["now"], _sent(theta)) + start + fraction * (end - start)
             here = theta + lag
             return {"drive": strength * (total[..., 0, :] * jnp.cos(here) - total[..., 1, :] * jnp.sin(here))}

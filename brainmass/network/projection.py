@@ -266,6 +266,16 @@ class Projection(ShowsConstructor, Underway):
         are_gains = isinstance(conn, EdgeWeights) and conn.precompute is not None
         self._may_come = self._may_come or (not are_gains and any(param is conn for param in params))
 
+    def check_moving(self, param: object) -> None:
+        """Refuse to let the weights of delayed connections move, where what they bring is worked out ahead."""
+        if param is self.coupling.conn and self.is_delayed and not self._keeps_fractions:
+            raise argument_error(
+                Argument("parameters", "run", entry="conn", text="Parameter `conn`"),
+                "cannot move where delays are whole steps",
+                "is given a course",
+                hint="Make it with Network(..., interpolate=True).",
+            )
+
     def prepare(self) -> dict[str, Numbers]:
         """What follows from the weights alone; a run computes it once."""
         weights = self._weights()
@@ -304,20 +314,21 @@ class Projection(ShowsConstructor, Underway):
 
         With `advance` the source sends now, at the start of a step; else nothing changes.
         """
-        tables, coupling = self.prepared, self.coupling
+        coupling = self.coupling
         send = (lambda: self._sent(source, source.state_values())) if advance else None
         # Once for the step, before its stages: the line moves on by one, and each stage reads between its two ends.
-        arriving = self._line.arrivals(send, tables["delayed"])
+        arriving = self._line.arrivals(send, self.prepared["delayed"])
         knows_itself = self._knows_itself(target)
 
         def field(sending: Values, receiving: Values, fraction: Numbers) -> Numbers:
+            tables = self.prepared  # that of the run, or, where weights move, that of the stage
             here = target.source(self.coupled_var, receiving) if knows_itself else None
             if coupling.pairwise:
                 each = self._at_connections(self._sent(source, sending), fraction, tables["delayed"])
                 total = coupling.sum_of_pairs(tables["each"], each, here)
             else:
                 sent = self._sent(source, sending)
-                parts = [] if arriving is None else [coupling.by_target(arriving(sent, fraction))]
+                parts = [] if arriving is None else [coupling.by_target(arriving(sent, fraction, tables["delayed"]))]
                 parts += [coupling.sum(tables["now"], sent)] if "now" in tables else []
                 total = functools.reduce(operator.add, parts)
             return coupling.post(total, here, tables["strength"])

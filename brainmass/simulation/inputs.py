@@ -15,6 +15,7 @@ from jax import lax
 
 from brainmass._common import checks
 from brainmass._common.checks import is_function, is_traced, numbers
+from brainmass._common.clock import at_stage
 from brainmass._common.foreign import plain
 from brainmass._common.messages import Argument, argument_error, input_named, show, suggestion
 from brainmass._common.typing import Numbers, Pytree
@@ -52,7 +53,7 @@ class Inputs:
         """Refuse a run that ends so many ms after time zero, if what drives it ends before."""
         for port, drive in self.modules.items():
             if isinstance(drive, Drive):
-                drive.check_duration(port, end)
+                drive.check_duration(input_named(port), end)
 
     @property
     def structure(self) -> tuple:
@@ -84,10 +85,16 @@ class Inputs:
             **row,
             **arrays["constants"],
             **{port: value(function) for port, function in self.functions.items()},
-            **{name: modules[name].update() for name in self.modules},
+            **{name: _value_of(modules[name]) for name in self.modules},
         }
         given = named.pop(ALL, ())
         return given if isinstance(given, tuple) else (given,), named
+
+
+def _value_of(module: Drive | Noise) -> Numbers:
+    """That of a step: of a stimulus whose parameters move, in its middle, as its own course."""
+    with at_stage(0.5 if isinstance(module, Drive) else 0.0):
+        return module.update()
 
 
 # What the arguments of a function are called, by which its two forms are told apart.

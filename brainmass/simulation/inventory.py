@@ -24,6 +24,7 @@ from brainmass._common.places import two_places
 from brainmass._common.precision import default_dtype
 from brainmass._common.same import ByIdentity, is_known
 from brainmass._common.typing import Array, Numbers
+from brainmass.dynamics.fields import ParamSpec
 from brainmass.dynamics.noise import Noise
 from brainmass.forward.observer import Observer
 from brainmass.stimuli.algebra import Drive
@@ -96,6 +97,7 @@ class Inventory:
     again: dict[str, str] = field(default_factory=dict)  # where a module stands once more, and where it stood first
     structure: tuple = ()
     others: dict[str, Any] = field(default_factory=dict)
+    moving: dict[str, ParamSpec] = field(default_factory=dict)  # those of a run that move, and have bounds to stay in
 
     def raw(self) -> Values:
         """Stored parameter values and tables: what a compiled program takes as its arguments."""

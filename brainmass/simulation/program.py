@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
@@ -12,7 +13,7 @@ import brainunit as u
 import jax
 import jax.numpy as jnp
 
-from brainmass._common.clock import Double, time_at
+from brainmass._common.clock import Double, at_stage, time_at
 from brainmass._common.messages import argument_error, monitor_named
 from brainmass._common.random import Normals, fold
 from brainmass._common.same import Pictures
@@ -20,6 +21,7 @@ from brainmass._common.typing import Array, Numbers, Pytree
 from brainmass.dynamics.declared import Declared
 from brainmass.forward.observer import Observer
 from brainmass.simulation import context, loop
+from brainmass.simulation.courses import Courses, reading
 from brainmass.simulation.inputs import Inputs
 from brainmass.simulation.inventory import (
     Inventory,
@@ -41,12 +43,19 @@ __all__ = ["Bundle", "Program", "initialise_missing", "note_given", "states_miss
 
 
 class Bundle(brainstate.nn.Module):
-    """The model, the observers and what drives it in a run, as one module."""
+    """The model, the observers, what drives it in a run and what its parameters follow, as one module."""
 
-    def __init__(self, model: Any, monitors: dict[str, Monitor], inputs: dict[str, Any] | None = None):
+    def __init__(
+        self,
+        model: Any,
+        monitors: dict[str, Monitor],
+        inputs: dict[str, Any] | None = None,
+        parameters: dict[str, Any] | None = None,
+    ):
         super().__init__()
         self.model = model
         self.inputs = dict(inputs or {})
+        self.parameters = dict(parameters or {})
         self.observers = {name: m.what for name, m in monitors.items() if isinstance(m.what, Observer)}
 
 
@@ -96,9 +105,10 @@ class Program:
         monitors: dict[str, Monitor],
         inputs: Inputs,
         things: Mapping[str, object],
+        courses: Courses,
     ):
         self.plan, self.dt, self.bar, self.pictures = plan, dt, bar, pictures
-        self.calls_on(monitors, inputs, things)
+        self.calls_on(monitors, inputs, things, courses)
         initialise_missing(bundle, dt)
         found = inventory(bundle)
         self.initialises_from_key = initialises_from_key(found)
@@ -117,9 +127,11 @@ class Program:
         self.makes_states = bool(stateful(inventory(bundle.model)))  # else a run starts from the states it finds
         self.compiled: dict[Any, Any] = {}
 
-    def calls_on(self, monitors: dict[str, Monitor], inputs: Inputs, things: Mapping[str, object]) -> None:
+    def calls_on(
+        self, monitors: dict[str, Monitor], inputs: Inputs, things: Mapping[str, object], courses: Courses
+    ) -> None:
         """The functions of the user to call from now on; `things` are all of which it matters what they read."""
-        self.monitors, self.inputs, self.things = monitors, inputs, things
+        self.monitors, self.inputs, self.things, self.courses = monitors, inputs, things, courses
 
     def __call__(self, raw: Values, overrides: Values, key: jax.Array, state: Pytree, arrays: object) -> tuple:
         with self.pictures.calling(self.things), brainstate.environ.context(dt=self.dt):
@@ -154,7 +166,9 @@ class Program:
 
     def beginning_at(self, held: Values, raw: Values, key: jax.Array, arrays: object) -> Values:
         """Initial states, of which some, by path, are given; delays hold them as if it had been so always."""
-        return _Run(self, self.template.natural(raw, {}), key, arrays, {}).initial_states(held=held)
+        run = _Run(self, self.template.natural(raw, {}), key, arrays, {})
+        with run.at(jnp.int32(0), 0.0):
+            return run.initial_states(held=held)
 
     def batched(self, has_state: bool) -> Lanes:
         """The same over lanes: keys, states and what comes out have one more axis, after time."""
@@ -189,24 +203,56 @@ class _Run:
     def __init__(self, program: Program, natural: Values, key: jax.Array, arrays: Any, overrides: Values):
         self.program, self.natural, self.key, self.arrays = program, natural, key, arrays
         self.dt, self.plan = program.dt, program.plan
-        _, found = program.template.bind(natural)
-        note_given(found, overrides)
+        self.prepared: Values = {}
+        _, found = self.bind()
+        note_given(found, (*overrides, *program.courses.moving))
         # what follows from parameters alone, such as weights without their diagonal, is worked out once for all steps
-        self.prepared = {path: m.prepare() for path, m in found.modules.items() if hasattr(m, "prepare")}
+        with self.at(jnp.int32(0), 0.0):
+            self.prepared = dict(self._fixed(found))
         shapes = {path: noise.draw_shape for path, noise in found.noises.items()}
         self.normals = Normals(key, {path: _stream(path) for path in shapes}, shapes) if shapes else None
         drawing = [path for path, m in found.modules.items() if isinstance(m, Observer) and m.takes_key]
         self.keys = {path.removeprefix("observers."): fold(key, _stream(path)) for path in drawing}
+        found.moving = program.courses.specs(found)
         self.bounded = Bounded(found)
         self.probe, self.start = context.present().probe, jnp.int32(0)
 
-    def bind(self, states: Values) -> tuple[Any, Inventory]:
-        return self.program.template.bind(self.natural, states, self.prepared)
+    def bind(self, states: Values | None = None, held: Values | None = None) -> tuple[Any, Inventory]:
+        bundle, found = self.program.template.bind(self.natural, states, self.prepared)
+        self.program.courses.put(bundle, found, held)
+        return bundle, found
+
+    @staticmethod
+    def _fixed(found: Inventory) -> Iterator[tuple[str, Any]]:
+        """What modules prepare, by path, of those that no parameter that moves has a part in."""
+        for path, module in found.modules.items():
+            if hasattr(module, "prepare"):
+                with reading() as moving:
+                    table = module.prepare()
+                if not moving.found:
+                    yield path, table
+
+    def at(self, number: Numbers, part: float) -> AbstractContextManager:
+        """Where parameters move, the time that they are read at: a part of the step with this number."""
+        if not self.program.courses.moving:
+            return nullcontext()
+        stack = ExitStack()
+        stack.enter_context(brainstate.environ.context(i=number, t=time_at(number, self.dt), dt=self.dt))
+        stack.enter_context(at_stage(part))
+        return stack
+
+    def watched_values(self, states: Values) -> tuple[Values, Values]:
+        """Of all that has bounds, states and parameters that move, after a step."""
+        if not self.program.courses.moving:
+            return self.bounded.values(states)
+        _, found = self.bind(states)
+        return self.bounded.values(states | {path: found.params[path].value() for path in self.bounded.moving})
 
     def go(self, state: Pytree) -> tuple:
         start = jnp.int32(0) if state is None else state["step"]
-        states = self.initial_states() if state is None else self.resumed(state["states"])
-        self.start = start
+        with self.at(start, 0.0):
+            states = self.initial_states() if state is None else self.resumed(state["states"])
+        self.start, moves = start, bool(self.program.courses.moving)
         if self.probe is not None:
             self.probe.note(self.plan.n_steps, self.dt, states)
         fed = self.program.fed
@@ -230,15 +276,18 @@ class _Run:
             observe={name: lambda carry, record, n=name: self.observe(n, carry, record) for name in order},
             watch=lambda carry, i, n: self.watch(carry, i, n, start),
         )
-        carry = (states, gathered, Watched(never, *self.bounded.values(states)))
-        (states, _, watched), samples = loop.run(machine, self.plan, carry, start)
+        with self.at(start, 0.0):
+            least, most = self.watched_values(states)
+        # where parameters move, what is looked at after a step is that at its end: the carry has its number
+        carry = (states, gathered, Watched(never, least, most), jnp.asarray(start, jnp.int32) if moves else None)
+        (states, _, watched, _), samples = loop.run(machine, self.plan, carry, start)
         return samples, {"step": start + self.plan.n_steps, "key": self.key, "states": states}, watched
 
     def initial_states(
         self, given: Mapping[str, object] = MappingProxyType({}), held: Mapping[str, Any] = MappingProxyType({})
     ) -> Values:
         """Those of all modules; where those of the model are `given`, of the forward models and of what drives it."""
-        bundle, found = self.program.template.bind(self.natural, prepared=self.prepared)
+        bundle, found = self.bind()
         for path, value in held.items():
             owner, _, name = path.rpartition(".")
             module = found.modules[owner]
@@ -275,17 +324,19 @@ class _Run:
         return jax.lax.cond(done >= cut, through, lambda c: jax.lax.stop_gradient(self.advance(c, x)), carry)
 
     def advance(self, carry: tuple, x: tuple) -> tuple:
-        states, gathered, watched = carry
+        states, gathered, watched, last = carry
         states, returned = self.stepped(states, x)
-        gathered = {
-            n: returned if n == _OUTPUT else so_far.plus(self.activity(n, states)) for n, so_far in gathered.items()
-        }
-        return states, gathered, watched.after(*self.bounded.values(states))
+        with self.at(x[0], 1.0):
+            gathered = {
+                n: returned if n == _OUTPUT else so_far.plus(self.activity(n, states)) for n, so_far in gathered.items()
+            }
+            watched = watched.after(*self.watched_values(states))
+        return states, gathered, watched, last if last is None else x[0]
 
     def stepped(self, states: Values, x: tuple) -> tuple[Values, Any]:
         """The states after one step, and what the model's `update` returned."""
-        number, draws, row = x
-        bundle, found = self.bind(states)
+        number, draws, (row, held) = x
+        bundle, found = self.bind(states, held)
         # a noise takes what it is handed for its draw of this step: so equations call it as they do outside of a run
         for path, normals in {} if self.normals is None else self.normals.of_row(draws).items():
             setattr(found.noises[path], "_handed", normals)  # noqa: B010
@@ -303,7 +354,16 @@ class _Run:
         return jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), like)
 
     def inputs(self, first: Numbers, n: int) -> Pytree:
-        return self.program.inputs.rows(self.arrays, first - self.start, n)
+        return self.program.inputs.rows(self.arrays, first - self.start, n), self.held(first, n)
+
+    def held(self, first: Numbers, n: int) -> Values:
+        """What holds through each of some steps, of courses: worked out for a block at once."""
+
+        def of_step(number: Numbers) -> Values:
+            with self.at(number, 0.0):
+                return self.program.courses.held(self.bind()[0])
+
+        return jax.vmap(of_step)(first + jnp.arange(n, dtype=jnp.int32)) if self.program.courses.holds else {}
 
     def activity(self, name: str, states: Values) -> Array:
         """What drives an observer."""
@@ -327,41 +387,43 @@ class _Run:
         return zeros
 
     def observe(self, name: str, carry: tuple, record: bool) -> tuple:
-        states, gathered, watched = carry
+        states, gathered, watched, last = carry
         interval, source = self.plan.observed[name], self.program.fed.get(name)
         bundle, found = self.bind(states)
         observer = bundle.observers[name]
         # in the transient a sum is yet to begin, but what has a motion of its own, such as blood flow, goes on
         if record or not observer.sums_up:
             observer._handed = self.keys.get(name)
-            if source is not None:
-                seen = bundle.observers[source].signal()
-            else:
-                seen = gathered[name].total / interval if name in gathered else self.activity(name, states)
-            # Its own step: an observer that is updated every 20 steps integrates over 20.
-            with brainstate.environ.context(dt=interval * self.dt):
-                observer.update(seen)
+            with self.at(last, 1.0):
+                if source is not None:
+                    seen = bundle.observers[source].signal()
+                else:
+                    seen = gathered[name].total / interval if name in gathered else self.activity(name, states)
+                # Its own step: an observer that is updated every 20 steps integrates over 20.
+                with brainstate.environ.context(dt=interval * self.dt):
+                    observer.update(seen)
             states = found.state_values()
         if name in gathered:
             gathered = {**gathered, name: Gathered.none(_zeros_like(gathered[name].total), interval)}
-        return states, gathered, watched
+        return states, gathered, watched, last
 
     def sample(self, name: str, carry: tuple) -> Numbers:
         what = self.program.monitors[name].what
         if what is RETURNED:
             return carry[1][_OUTPUT]
         bundle, _ = self.bind(carry[0])
-        value = bundle.observers[name].signal() if isinstance(what, Observer) else read(bundle.model, what)
+        with self.at(carry[3], 1.0):
+            value = bundle.observers[name].signal() if isinstance(what, Observer) else read(bundle.model, what)
         return jax.tree.map(u.math.asarray, value, is_leaf=lambda x: isinstance(x, u.Quantity))
 
     def watch(self, carry: tuple, i: Numbers, n: int, start: Numbers) -> tuple:
         """Note the first block at whose end a state is not finite; move the progress bar."""
-        states, gathered, watched = carry
+        states, gathered, watched, last = carry
         # NaN stays NaN: it is enough to look at the end of each block
         bad = {p: jnp.where((seen < 0) & ~_finite(states[p]), i, seen) for p, seen in watched.bad.items()}
         if self.program.bar is not None:
             self.program.bar.report(i - start, n)
-        return states, gathered, watched._replace(bad=bad)
+        return states, gathered, watched._replace(bad=bad), last
 
 
 def _depends(jaxpr: Any) -> bool:

@@ -12,18 +12,29 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from brainmass._common.checks import flag, holds_numbers, instance, is_traced, items
+from brainmass._common.checks import flag, instance, is_traced, items
 from brainmass._common.messages import Argument, argument_error, show
 from brainmass._common.same import Pictures, environment
 from brainmass._common.times import milliseconds
-from brainmass._common.typing import Array, ArrayLike, Monitors, Numbers, Period, Pytree, RunInputs, Seed, Time
-from brainmass.dynamics.checks import check_param_value
-from brainmass.dynamics.declared import Declared, WithRows
+from brainmass._common.typing import (
+    Array,
+    ArrayLike,
+    Monitors,
+    Numbers,
+    Period,
+    Pytree,
+    RunInputs,
+    RunParameters,
+    Seed,
+    Time,
+)
+from brainmass.dynamics.declared import Declared
 from brainmass.dynamics.module import Closed, fixed
 from brainmass.dynamics.node import NeuralMassDynamics
 from brainmass.dynamics.regime import warn_of_large_step
 from brainmass.forward.observer import Observer
 from brainmass.simulation import context
+from brainmass.simulation.courses import Courses, as_courses
 from brainmass.simulation.final import Origin, with_origin
 from brainmass.simulation.identity import plan_of
 from brainmass.simulation.inputs import Inputs, as_inputs
@@ -39,9 +50,10 @@ from brainmass.simulation.progress import ProgressBar
 from brainmass.simulation.result import Result, unchecked
 from brainmass.simulation.schedule import arrange
 from brainmass.simulation.start import Beginnings
+from brainmass.simulation.values import checked_value, free_paths
 from brainmass.simulation.watch import DivergenceError, Told, raise_if_diverged, tell
 
-__all__ = ["DivergenceError", "Simulator", "checked_value"]
+__all__ = ["DivergenceError", "Simulator"]
 
 _MOST_PROGRAMS = 64  # that a simulator keeps
 
@@ -127,6 +139,7 @@ class Simulator(Closed):
         progress: bool = False,
         block: int | None = None,
         grad_horizon: Period | None = None,
+        parameters: RunParameters = None,
     ) -> Result:
         """Simulate, and record what was asked for.
 
@@ -169,6 +182,11 @@ class Simulator(Closed):
         grad_horizon : Quantity or int, optional
             Truncated backpropagation through time: gradients stay within windows of this length, a time or a number of
             steps. Default that of the fit in which it runs, else gradients go back to the start.
+        parameters : mapping, optional
+            What parameters are in this run, by name, as in `pure(free=...)`, of model, coupling, noise, inputs and
+            monitors: a number; or a course, which moves them: a stimulus, or a sum with one, as in
+            `-0.5 + Ramp(1, amplitude=1.0, duration=1 * u.second)`, or a function of time. A course is evaluated at
+            every stage of the method; one with jumps, as a pulse or `Steps`, holds through each step.
 
         Returns
         -------
@@ -189,7 +207,7 @@ class Simulator(Closed):
                 Argument("init_states=False", "run"), "needs a model that has states: call init_all_states() first"
             )
         program, found, given = self._program(
-            duration, inputs, monitors, transient, sample_every, progress, block, grad_horizon
+            duration, inputs, monitors, transient, sample_every, progress, block, grad_horizon, (), parameters
         )
         _check_owner(found)
         if state is None and init_states and program.makes_states:
@@ -197,7 +215,7 @@ class Simulator(Closed):
         beginnings = Beginnings(self.model, program, found, given)
         state, key, batched = beginnings.of_run(state, seed, batch_size, init_states)
         call = _compiled(program, batched, state is not None, jit)
-        samples, final, watched = call(found.raw(), {}, key, state, given.arrays)
+        samples, final, watched = call(found.raw(), program.courses.constants, key, state, given.arrays)
         provenance = {} if seed is None or is_traced(seed) else {"seed": str(seed)}
         output = returned_names(self.model) if monitors is None else None
         start = 0 if state is None else state["step"]
@@ -226,17 +244,19 @@ class Simulator(Closed):
         sample_every: Period | None = None,
         block: int | None = None,
         grad_horizon: Period | None = None,
+        parameters: RunParameters = None,
     ) -> Callable[..., Result]:
         """The run as a pure function `f(values, key, state=None) -> Result`, safe under jit, grad and vmap.
 
         Parameters
         ----------
-        duration, monitors, inputs, transient, sample_every, block, grad_horizon
+        duration, monitors, inputs, transient, sample_every, block, grad_horizon, parameters
             As in `run`.
         free : list of str, optional
             Names of the parameters that `values` may set, as the equations see them; default the trainable ones. They
-            are those of the model ("node.a"), of what drives it ("inputs.x_inp.amplitude") and of the forward models
-            ("observers.bold.tau"); as much of the end of a name as tells it apart will do ("amplitude").
+            are those of the model ("node.a"), of what drives it ("inputs.x_inp.amplitude"), of courses
+            ("parameters.a.amplitude") and of the forward models ("observers.bold.tau"); as much of the end of a name
+            as tells it apart will do ("amplitude").
 
         Returns
         -------
@@ -245,7 +265,7 @@ class Simulator(Closed):
             of nothing that happens in the run, as a traced function cannot: run once with `run`, which tells states
             that diverge or leave their bounds.
         """
-        run = self._watched(duration, monitors, free, inputs, transient, sample_every, block, grad_horizon)
+        run = self._watched(duration, monitors, free, inputs, transient, sample_every, block, grad_horizon, parameters)
 
         def pure_run(values: Mapping[str, Array], key: int, state: Pytree = None) -> Result:
             result, told = run(values, key, state)
@@ -269,6 +289,7 @@ class Simulator(Closed):
         sample_every: Numbers,
         block: Any = None,
         grad_horizon: Any = None,
+        parameters: RunParameters = None,
     ) -> Callable[..., tuple[Result, Told]]:
         """As `pure`; besides the result, what was watched."""
         if free is not None:
@@ -277,36 +298,44 @@ class Simulator(Closed):
                 for name in items(Argument("free"), free, "names of parameters", example='free=["k"]')
             ]
         program, found, given = self._program(
-            duration, inputs, monitors, transient, sample_every, False, block, grad_horizon, free or ()
+            duration, inputs, monitors, transient, sample_every, False, block, grad_horizon, free or (), parameters
         )
         if free is None:
             free = [path.removeprefix("model.") for path, p in found.params.items() if p.fit]
         named = {name: found.find_param(name) for name in free}
         freed = Inventory(params={path: found.params[path] for path in named.values()})
+        courses = program.courses
+        courses.refuse_given(named)
         raw, beginnings = found.raw(), Beginnings(self.model, program, found, given).fixed()
         output = returned_names(self.model) if monitors is None else None
         sensors = sensors_of(found.modules)
 
         def run(values: Mapping[str, Array], key: ArrayLike, state: Pytree = None) -> tuple[Result, Told]:
-            paths = _free_paths(values, named, freed)
+            paths = free_paths(values, named, freed)
             overrides = {path: checked_value(found, path, values[name]) for path, name in paths.items()}
             _check_owner(found, overrides)
             state, words, _ = beginnings.of_pure(state, key)
-            samples, final, watched = program(raw, overrides, words, state, given.arrays)
+            samples, final, watched = program(raw, courses.constants | overrides, words, state, given.arrays)
             start = 0 if state is None else state["step"]
             result = self._result(program.plan, beginnings.origin, samples, final, start, {}, output, sensors)
             return result, Told.of(found, watched, result.labels, False)
 
         # It keeps what it was made with, whatever becomes of that.
-        made = {"structure": plan_of(found), **program.things, "numbers": (raw, given.arrays)}
+        made = {"structure": plan_of(found), **program.things, "numbers": (raw, given.arrays, courses.constants)}
         run.made_of = made | {"run": (program.plan, self.dt, named)}  # type: ignore[attr-defined]
         return run
 
     def _holds(
-        self, duration: Numbers, monitors: Any, inputs: Pytree, transient: Any = None, sample_every: Any = None
+        self,
+        duration: Numbers,
+        monitors: Any,
+        inputs: Pytree,
+        transient: Any = None,
+        sample_every: Any = None,
+        parameters: RunParameters = None,
     ) -> Any:
         """What a run holds, by path: parameters and states of the model, its inputs and its forward models."""
-        return self._program(duration, inputs, monitors, transient, sample_every, False, None, None)[1]
+        return self._program(duration, inputs, monitors, transient, sample_every, False, None, None, (), parameters)[1]
 
     def _warn_of_odd_delays(self, program: Program) -> None:
         warn = getattr(self.model, "warn_of_odd_delays", None)
@@ -326,6 +355,7 @@ class Simulator(Closed):
         block: Any,
         horizon: Any,
         free: Sequence[str] = (),
+        parameters: RunParameters = None,
     ) -> Any:
         """The program for these settings, made earlier if one fits, with what the model holds now."""
         dt, probe = self.dt, context.present().probe
@@ -343,14 +373,16 @@ class Simulator(Closed):
         if set_time_step is not None:
             set_time_step(dt)
         given = as_inputs(inputs, self.model, plan.n_steps)
+        courses = as_courses(parameters, lambda: inventory(Bundle(self.model, watched, given.modules)))
         if (owner := context.present().owner) is not None:
             watchers = [what for m in watched.values() for what in (m.what, m.source)]
-            owner.check(trainable_within([*given.functions.values(), *watchers]))
-        bundle = Bundle(self.model, watched, given.modules)
+            owner.check(trainable_within([*given.functions.values(), *courses.functions.values(), *watchers]))
+        bundle = Bundle(self.model, watched, given.modules, courses.modules)
         found = inventory(bundle)
+        found.moving = courses.specs(found)
         what = tuple((name, _kind(m.what), _kind(m.source)) for name, m in watched.items())
-        things = {**found.others, **_functions(watched, given)}
-        key = (plan, what, milliseconds("dt", dt), progress, found.structure, given.structure)
+        things = {**found.others, **_functions(watched, given, courses)}
+        key = (plan, what, milliseconds("dt", dt), progress, found.structure, given.structure, courses.structure)
         # All that decides how the program looks, and none of the numbers in it, which are arguments. A function of
         # the user is told by what it does and reads (`Pictures`): that it is the same object says too little, or too
         # much.
@@ -361,12 +393,13 @@ class Simulator(Closed):
             nodes = (m for m in found.modules.values() if isinstance(m, NeuralMassDynamics))
             warn_of_large_step(nodes, milliseconds("dt", dt), free)
             bar = ProgressBar(plan.n_steps) if progress else None
-            program = Program(bundle, plan, dt, bar, self._pictures, watched, given, things)
+            program = Program(bundle, plan, dt, bar, self._pictures, watched, given, things, courses)
             if probe is None:
                 self._keep(key, program)
             found = inventory(bundle)
+            found.moving = courses.specs(found)
         else:
-            program.calls_on(watched, given, things)
+            program.calls_on(watched, given, things, courses)
         return program, found, given
 
     def _keep(self, key: Any, program: Program) -> None:
@@ -420,51 +453,20 @@ def _kind(what: Any) -> Any:
     return what if isinstance(what, str | None) else type(what)
 
 
-def _functions(watched: Mapping[str, Monitor], given: Inputs) -> dict[str, Pytree]:
+def _functions(watched: Mapping[str, Monitor], given: Inputs, courses: Courses) -> dict[str, Pytree]:
     """The functions of the user in a run; where there are any, with the settings that they may ask for."""
     functions: dict[str, Any] = {f"input {name}": f for name, f in given.functions.items()}
+    functions |= {f"parameter {path}": f for path, f in courses.functions.items()}
     for name, monitor in watched.items():
         parts = {f"monitor {name}": monitor.what, f"source of {name}": monitor.source}
         functions |= {n: f for n, f in parts.items() if callable(f) and not isinstance(f, Observer)}
     return functions and functions | {"brainstate.environ": environment()}
 
 
-def _free_paths(values: Mapping[str, Array], free: Mapping[str, str], freed: Inventory) -> dict[str, str]:
-    """By path, the names by which `values` of a pure run set parameters."""
-    paths: dict[str, str] = {}
-    for name in values:
-        try:
-            path = free.get(name) or freed.find_param(name)
-        except ValueError:
-            may = ", ".join(free) or "nothing"
-            raise ValueError(f"`values` may set {may}, but sets {name!r}: name it in `free`.") from None
-        if path in paths:
-            raise ValueError(f"`values` sets one parameter twice, as {paths[path]!r} and {name!r}.")
-        paths[path] = name
-    return paths
-
-
 def _check_owner(found: Inventory, overridden: Mapping[str, Any] = MappingProxyType({})) -> None:
     """Within a fit, refuse trainable parameters that it does not change."""
     if (owner := context.present().owner) is not None:
         owner.check({path: param for path, param in found.params.items() if path not in overridden})
-
-
-def checked_value(found: Inventory, path: str, value: Numbers) -> Numbers:
-    """A parameter value given to a pure run: its unit and domain are those of the declaration."""
-    owner, _, name = path.rpartition(".")
-    module = found.modules.get(owner)
-    spec = module._params.get(name) if isinstance(module, WithRows) else None
-    if not holds_numbers(value):
-        raise TypeError(
-            f"Value of parameter `{path.removeprefix('model.')}` must be a number, a quantity or an array, but is "
-            f"{show(value)}."
-        )
-    value = check_param_value(path.removeprefix("model."), spec, found.params[path].value(), value)
-    check = getattr(module, "check_given", None)
-    if check is not None:
-        check(name, value)
-    return value
 
 
 # --- calling it, and what comes back ------------------------------------------------------------------------------

@@ -193,6 +193,8 @@ class Beginnings:
         if start:
             check_countable("What `state` goes on to in run", end, u.Quantity(end * step, unit=u.ms), self.program.dt)
         self.given.check_end(end * step)
+        if self.program.courses.moving:
+            self.program.courses.check(self.found, start, self.program.plan.n_steps, self.program.dt)
 
 
 def _is_by_name(state: object) -> bool:

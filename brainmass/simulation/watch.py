@@ -18,7 +18,7 @@ from jax import lax
 from brainmass._common.messages import monitor_named, show
 from brainmass._common.same import ByIdentity
 from brainmass._common.typing import Array, Numbers
-from brainmass.dynamics.fields import StateSpec
+from brainmass.dynamics.fields import ParamSpec, StateSpec
 from brainmass.dynamics.node import NeuralMassDynamics
 from brainmass.simulation.inventory import Inventory, Values
 from brainmass.simulation.monitors import Monitor, feeders
@@ -51,10 +51,11 @@ class Watched(NamedTuple):
 
 
 class Bounded:
-    """The states of a model that have bounds, in nodes that do not put them back there."""
+    """What has bounds: the states of a model, in nodes that do not put them back there, and parameters that move."""
 
     def __init__(self, found: Inventory):
-        self.specs: dict[str, StateSpec] = {
+        self.moving = tuple(found.moving)
+        self.specs: dict[str, StateSpec | ParamSpec] = dict(found.moving) | {
             f"{path}.{name}": spec
             for path, module in found.modules.items()
             if path.partition(".")[0] == "model" and isinstance(module, NeuralMassDynamics) and not module.clamp
@@ -104,25 +105,25 @@ class Told:
             if path in values and (words := _left(path, spec, side, np.asarray(values[path]), place, of))
         ]
         if left:
-            warnings.warn(
-                f"{'; '.join(left)}. clamp=True of the model puts states back to their bounds after each step; less "
-                "noise or a smaller dt keeps them in.",
-                stacklevel=stacklevel,
-            )
+            states = any(words.startswith("State") for words in left)
+            remedy = " clamp=True of the model puts states back to their bounds after each step; less noise or a "
+            warnings.warn(f"{'; '.join(left)}.{f'{remedy}smaller dt keeps them in.' * states}", stacklevel=stacklevel)
 
 
-def _left(path: str, spec: StateSpec, side: int, values: np.ndarray, place: Any, of: str) -> str:
+def _left(path: str, spec: StateSpec | ParamSpec, side: int, values: np.ndarray, place: Any, of: str) -> str:
     """What to say of values that went beyond a bound; of none nothing."""
     outside = (spec.domain.bounds[side] - values) * (1, -1)[side]
     beyond = outside > 1e-6  # less is rounding, and NaN is told as divergence
     if not beyond.any():
         return ""
     where = tuple(map(int, np.unravel_index(np.where(beyond, outside, 0).argmax(), outside.shape)))
-    value = f"{values[where]:.4g}{f' {spec.unit_words}' if spec.unit_words else ''}"
+    is_state = isinstance(spec, StateSpec)
+    words = spec.unit_words if is_state else ""
+    value = f"{values[where]:.4g}{f' {words}' if words else ''}"
     count = f"{int(beyond.sum())} of {int((~np.isnan(values)).sum())} {of}"
     return (
-        f"State `{path.removeprefix('model.')}` ({spec.doc}) must be {spec.domain.text}, but came to {value} in "
-        f"{place(where)}, and {count} were beyond that bound at some step"
+        f"{'State' if is_state else 'Parameter'} `{path.removeprefix('model.')}` ({spec.doc}) must be "
+        f"{spec.domain.text}, but came to {value} in {place(where)}, and {count} were beyond that bound at some step"
     )
 
 

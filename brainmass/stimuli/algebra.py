@@ -42,8 +42,17 @@ class Drive(Module):
     def unit(self) -> Numbers:
         """Its unit."""
 
-    def check_duration(self, port: str, duration: float) -> None:
-        """Refuse a run that ends so many ms after time zero and that it cannot drive."""
+    @property
+    def holds(self) -> bool:
+        """Whether, as a course, it has one value through each step, and not one for each stage."""
+        return True
+
+    def at_stage(self) -> Numbers:
+        """The value at the present stage of a step, for a parameter that it moves; of what jumps that of the step."""
+        return self.update()
+
+    def check_duration(self, what: str, duration: float) -> None:
+        """Refuse a run that ends so many ms after time zero and that it cannot drive; errors call it `what`."""
 
     def __call__(self, t: object) -> Numbers:
         """The value at the time `t`, a Quantity."""
@@ -127,17 +136,26 @@ class Combined(Drive):
         return any(isinstance(part, Noise) or (isinstance(part, Drive) and part.draws) for part in self.operands)
 
     @property
+    def holds(self) -> bool:
+        return all(part.holds for part in self.operands if isinstance(part, Drive))
+
+    @property
     def unit(self) -> Numbers:
         first, second = _unit(self.first), _unit(self.second)
         return first if self.operation == "+" else first * second
 
-    def check_duration(self, port: str, duration: float) -> None:
+    def check_duration(self, what: str, duration: float) -> None:
         for part in self.first, self.second:
             if isinstance(part, Drive):
-                part.check_duration(port, duration)
+                part.check_duration(what, duration)
 
     def update(self) -> Numbers:
-        first, second = (part.update() if isinstance(part, Drive | Noise) else part for part in self.operands)
+        return self._of(*(part.update() if isinstance(part, Drive | Noise) else part for part in self.operands))
+
+    def at_stage(self) -> Numbers:
+        return self._of(*(part.at_stage() if isinstance(part, Drive) else part for part in self.operands))
+
+    def _of(self, first: Numbers, second: Numbers) -> Numbers:
         return first + second if self.operation == "+" else first * second
 
     @property

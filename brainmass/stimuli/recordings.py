@@ -11,9 +11,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from brainmass._common.checks import is_traced, numbers, one_of
-from brainmass._common.clock import step_in_ms
+from brainmass._common.clock import moment, part_of_step, step_in_ms
 from brainmass._common.foreign import opened
-from brainmass._common.messages import Argument, argument_error, input_named
+from brainmass._common.messages import Argument, argument_error
 from brainmass._common.precision import default_dtype
 from brainmass._common.times import many_milliseconds
 from brainmass._common.typing import Numbers
@@ -52,17 +52,25 @@ class Recording(Stimulus):
             value = brainstate.LongTermState(jnp.asarray(_rows(self._owner, value, self.varshape), default_dtype()))
         super().__setattr__(key, value)
 
-    def check_duration(self, port: str, duration: float) -> None:
+    def check_duration(self, what: str, duration: float) -> None:
         if self.after != "refuse":
             return
         every, onset = (many_milliseconds(x) for x in (self.p.every, self.p.onset))
         length, needed = len(self.data.value) * every.max(), duration - onset.min()
         if needed > length + 1e-3 * every.max():
             raise argument_error(
-                input_named(port),
+                what,
                 f"is a {self._owner} of {length:g} ms and so ends before the run, which needs {needed:g} ms of it",
                 hint="Give after='zero', 'hold' or 'repeat', or a shorter run.",
             )
+
+    def at_stage(self) -> Numbers:
+        # `course` takes the middle of a step for its start
+        return self.update() if self.holds else self._value(moment(self._owner, part_of_step() + 0.5))
+
+    @property
+    def holds(self) -> bool:
+        return not self.interpolate
 
     def course(self, since: Numbers) -> Numbers:
         starts = since - 0.5 * step_in_ms()  # rows stand for starts of steps, not for middles

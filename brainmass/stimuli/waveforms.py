@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from brainmass._common.checks import is_whole, items, number, whole
-from brainmass._common.clock import Double, as_written, moment, step_in_ms
+from brainmass._common.clock import Double, as_written, moment, part_of_step, step_in_ms
 from brainmass._common.messages import Argument, argument_error, named, show
 from brainmass._common.typing import Array, Numbers, Time
 from brainmass.dynamics.declaration import population_shape
@@ -64,6 +64,9 @@ class Stimulus(Drive, Declared):
     def unit(self) -> Numbers:
         return u.get_unit(self.p.amplitude)
 
+    is_smooth: ClassVar[bool] = False
+    """Whether it has no jumps: a parameter that it moves then has its value at each stage, else that of the step."""
+
     _prepared: ClassVar[Any] = None
 
     def prepare(self) -> dict[str, Double]:
@@ -80,7 +83,16 @@ class Stimulus(Drive, Declared):
         return (self.prepare() if self._prepared is None else self._prepared)[name]
 
     def update(self) -> Numbers:
-        now = moment(self._owner)
+        return self._value(moment(self._owner))
+
+    def at_stage(self) -> Numbers:
+        return self.update() if self.holds else self._value(moment(self._owner, part_of_step()))
+
+    @property
+    def holds(self) -> bool:
+        return not self.is_smooth
+
+    def _value(self, now: Double) -> Numbers:
         strength = self.p.amplitude * self.p.weights * self.course(now - self.exactly("onset"))
         return u.math.broadcast_to(strength, self.varshape)
 
@@ -179,6 +191,8 @@ class Sinusoid(Stimulus):
     frequency: Par = param(default=10.0 * u.Hz, doc="frequency", domain=positive)
     phase: Par = param(default=0.0, doc="phase at the onset, rad")
 
+    is_smooth = True
+
     def course(self, since: Numbers) -> Numbers:
         cycles = since * self.exactly("frequency") * 1e-3
         return jnp.where(since >= 0, jnp.sin(2 * np.pi * cycles.off_whole() + self.p.phase), 0.0)
@@ -191,6 +205,8 @@ class Chirp(Stimulus):
     stop: Par = param(default=40.0 * u.Hz, doc="frequency at the end", domain=nonnegative)
     duration: Par = param(default=1000.0 * u.ms, doc="duration", domain=positive)
 
+    is_smooth = True
+
     def course(self, since: Numbers) -> Numbers:
         start, stop, duration = map(self.exactly, ("start", "stop", "duration"))
         cycles = since * 1e-3 * (start + (stop - start) * (since / (2 * duration)))
@@ -201,6 +217,8 @@ class Ramp(Stimulus):
     """A rise at an even rate from zero at the onset to the amplitude `duration` later, which is then held."""
 
     duration: Par = param(default=100.0 * u.ms, doc="duration of the rise", domain=positive)
+
+    is_smooth = True
 
     def course(self, since: Numbers) -> Numbers:
         return jnp.clip((since / self.exactly("duration")).value, 0.0, 1.0)

@@ -18,7 +18,7 @@ from brainmass._common.typing import Array, Numbers, Seed
 from brainmass.connectome.dense import Connectome
 from brainmass.network.projection import Projection
 from brainmass.simulation.inventory import Inventory
-from brainmass.simulation.simulator import checked_value
+from brainmass.simulation.values import checked_value
 
 __all__ = ["Axis", "Design", "as_design", "random_design", "sobol_design"]
 

@@ -23,6 +23,7 @@ def identity(lane: Any, made: tuple, jobs: Any) -> dict[str, str]:
     """
     simulator, settings, is_own = lane._simulator, lane._settings, lane._pictures.is_own
     program, found, given = made
+    courses = program.courses
     design = jobs.design
     read, measure = lasting(program.things, is_own, "sweep"), lasting(lane._things, is_own, "sweep")
     its = inventory(simulator.model)
@@ -44,6 +45,7 @@ def identity(lane: Any, made: tuple, jobs: Any) -> dict[str, str]:
         "the time step": float(simulator.dt.to_decimal(u.ms)),
         "`monitors`": (monitors, parts(observers, "observers.", "monitor ", "source of ")),
         "`inputs`": (given.structure, given.arrays, parts(given.modules, "inputs.", "input ")),
+        "`parameters`": (courses.structure, courses.constants, parts(courses.modules, "parameters.", "parameter ")),
         **{f"`{name}`": settings[name] for name in ("transient", "sample_every")},
         "`measure`": measure,
         "the parameters of the model": numbers("model."),

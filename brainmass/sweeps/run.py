@@ -18,7 +18,7 @@ from brainmass._common.checks import flag, function, instance, whole
 from brainmass._common.extras import import_io
 from brainmass._common.messages import Argument, argument_error, show
 from brainmass._common.progress import progress_bar
-from brainmass._common.typing import Array, Monitors, Numbers, PathLike, Period, Pytree, RunInputs, Time
+from brainmass._common.typing import Array, Monitors, Numbers, PathLike, Period, Pytree, RunInputs, RunParameters, Time
 from brainmass._common.version import __version__
 from brainmass.simulation.identity import digest
 from brainmass.simulation.lanes import Lanes
@@ -63,6 +63,7 @@ def sweep(
     progress: bool = False,
     cluster: Any = None,
     attrs: Mapping[str, str] | None = None,
+    parameters: RunParameters = None,
 ) -> Dataset:
     """Run a simulator for many values of its parameters, many runs at once. Needs the extra `io`.
 
@@ -72,16 +73,16 @@ def sweep(
     duration : Quantity
         Length of each run.
     values : mapping of str to array, Quantity or list
-        Values by name of the parameter, of the model (`"k"`, `"node.eta"`), of an input (`"x_inp.amplitude"`) or of a
-        monitor (`"bold.tau"`), as in `Simulator.pure(free=...)`; with units; along the first axis where each is an
-        array.
+        Values by name of the parameter, of the model (`"k"`, `"node.eta"`), of an input (`"x_inp.amplitude"`), of a
+        course (`"parameters.a.amplitude"`) or of a monitor (`"bold.tau"`), as in `Simulator.pure(free=...)`; with
+        units; along the first axis where each is an array.
         Of weights (`"conn"`) they may be connectomes; conduction lengths stay those of the network.
     design : {'grid', 'list'}
         Whether to go through all combinations, or through the values side by side; for the latter see also
         `random_design` and `sobol_design`.
     seeds : int or sequence of int
         How many runs there are at each point, with the seeds 0, 1, ..., or which seeds they have.
-    monitors, inputs, transient, sample_every
+    monitors, inputs, transient, sample_every, parameters
         As in `Simulator.run`.
     measure : callable, optional
         `measure(result)`, from the result of one run to an array, a quantity or a mapping of them, in terms of
@@ -149,7 +150,8 @@ def sweep(
         )
     path = None if store is None else as_store_path(store)
     settings = {
-        "monitors": monitors, "inputs": inputs, "transient": transient, "sample_every": sample_every
+        "monitors": monitors, "inputs": inputs, "transient": transient, "sample_every": sample_every,
+        "parameters": parameters,
     }  # fmt: skip
     all_runs = arranged(
         simulator, duration, values, design, seeds, settings, measure, common_random_numbers, at_once, path is None
@@ -235,7 +237,7 @@ class Lane:
         """What `make()` gives, made earlier if the model and all else but the values are the same."""
         program, found, given = _made(self._simulator, self._duration, self._settings)
         start = {} if program.makes_states else found.state_values()
-        numbers = digest((found.raw(), given.arrays, start))
+        numbers = digest((found.raw(), given.arrays, program.courses.constants, start))
         key = ("sweep", tuple(self.units.items()), self._pictures.number(self._things), numbers, what)
         if key not in program.compiled:
             program.compiled[key] = make()
@@ -345,8 +347,9 @@ def _made(simulator: Simulator, duration: Numbers, settings: Mapping[str, Any]) 
     """The program of a run, what the model, its inputs and monitors hold, and the inputs."""
     every = settings["sample_every"]
     return simulator._program(
-        duration, settings["inputs"], settings["monitors"], settings["transient"], every, False, None, None
-    )
+        duration, settings["inputs"], settings["monitors"], settings["transient"], every, False, None, None, (),
+        settings["parameters"],
+    )  # fmt: skip
 
 
 def _begun(
