@@ -73,7 +73,8 @@ class Recorded:
         """What such a run has parameters in."""
         inputs = _as_mapping(settings["inputs"], simulator.model)
         modules = {port: x for port, x in inputs.items() if _is_module(x)}
-        courses = {name: x for name, x in (settings.get("parameters") or {}).items() if _is_module(x)}
+        parameters: Any = settings.get("parameters") or {}
+        courses = {name: x for name, x in parameters.items() if _is_module(x)}
         return Subject(simulator.model, as_monitors(settings["monitors"], simulator.model), modules, courses)
 
     def __call__(self, subject: Subject) -> Any:
@@ -83,8 +84,8 @@ class Recorded:
             for name, (what, every, source) in self.monitors.items()
         }
         run = Simulator(subject.model, self.dt).run
-        given = dict(inputs=self.inputs | subject.inputs, parameters=self.parameters | subject.parameters)
-        result = run(**self.times, monitors=monitors, **given)
+        inputs, parameters = self.inputs | subject.inputs, self.parameters | subject.courses
+        result = run(**self.times, monitors=monitors, inputs=inputs, parameters=parameters)
         return {name: result[name] for name in self.compared} if len(self.compared) > 1 else result[self.compared[0]]
 
     def against(self, target: Numbers) -> Any:

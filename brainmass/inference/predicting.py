@@ -24,7 +24,7 @@ class Asked(Subject):
     def __init__(self, subject: Subject, likelihood: Mapping[str, Likelihood]):
         brainstate.nn.Module.__init__(self)
         self.model, self.inputs, self.observers = subject.model, subject.inputs, subject.observers
-        self.parameters = subject.parameters
+        self.parameters = subject.courses  # pyright: ignore[reportAttributeAccessIssue]
         self.likelihood = likelihood[""] if set(likelihood) == {""} else dict(likelihood)
 
     @property

@@ -80,7 +80,7 @@ class Courses:
         for path in self.moving:
             param = found.params[path]
             like = u.math.shape(param.value())
-            value: Any = self.functions.get(path) or bundle.parameters[self.names[path]].at_stage
+            value: Any = self.functions.get(path) or bundle.courses[self.names[path]].at_stage
             if held is not None and path in held:
                 value = partial(_same, held[path])
             # The one place at which a parameter of brainstate asks for its value whenever it is read.
@@ -88,7 +88,7 @@ class Courses:
 
     def held(self, bundle: Any) -> Values:
         """The values of the courses that hold through a step, in the present one."""
-        return {path: bundle.parameters[self.names[path]].at_stage() for path, x in self.drives.items() if x.holds}
+        return {path: bundle.courses[self.names[path]].at_stage() for path, x in self.drives.items() if x.holds}
 
     def specs(self, found: Inventory) -> dict[str, ParamSpec]:
         """The rows of those that move and have bounds to stay in."""

@@ -55,8 +55,14 @@ class Bundle(brainstate.nn.Module):
         super().__init__()
         self.model = model
         self.inputs = dict(inputs or {})
-        self.parameters = dict(parameters or {})
+        # under the name that users know it by, in place of a method of brainstate's modules that nothing here calls
+        self.parameters = dict(parameters or {})  # pyright: ignore[reportAttributeAccessIssue]
         self.observers = {name: m.what for name, m in monitors.items() if isinstance(m.what, Observer)}
+
+    @property
+    def courses(self) -> dict[str, Any]:
+        """What moves parameters, by name."""
+        return vars(self)["parameters"]
 
 
 _OUTPUT = " output"  # where what `update` returned stands beside what observers gather; no monitor has this name
