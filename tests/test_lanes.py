@@ -2,13 +2,16 @@
 
 import threading
 
+import brainunit as u
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import brainmass
 from brainmass.simulation import lanes
-from brainmass.simulation.lanes import Lanes
+from brainmass.simulation.inventory import inventory
+from brainmass.simulation.lanes import Lanes, lanes_at_once
 
 
 @pytest.fixture
@@ -66,3 +69,49 @@ def test_an_error_in_a_part_is_raised(four_cores):
     lines.together = broken
     with pytest.raises(RuntimeError, match="out of memory"):
         lines(1.0, x)
+
+
+@pytest.mark.parametrize("at_once", [1, 4, None])
+@pytest.mark.parametrize("n", [1, 3, 9])
+@pytest.mark.parametrize("cores", [1, 2])
+def test_lanes_in_turn_are_lanes_together(n, at_once, cores, monkeypatch):
+    monkeypatch.setattr(lanes, "usable_cores", lambda: cores)
+    x = np.arange(3 * n, dtype=np.float32).reshape(3, n)
+    out = Lanes(squares, IN, OUT, at_once)(jnp.float32(2), {"a": x})
+    np.testing.assert_array_equal(out["square"], 2 * x**2)
+    assert out["scale"] == 2
+
+
+@pytest.mark.parametrize(
+    ("n", "options", "expected"),
+    [
+        (1, None, 8),
+        (3, {}, 4),
+        (84, {}, 1),
+        (84, {"distance": 10.0 * u.mm, "speed": 4 * u.mm / u.ms}, 1),
+        (200, {}, None),
+        (200, {"distance": 10.0 * u.mm, "speed": 4 * u.mm / u.ms}, 1),
+    ],
+)
+def test_how_many_a_core_takes_at_once(n, options, expected):
+    model = brainmass.HopfStep(n)
+    if options is not None:
+        if "distance" in options:
+            options = options | {"distance": np.full((n, n), 10.0) * u.mm}
+        model = brainmass.Network(model, conn=np.ones((n, n)), coupling="diffusive", coupled_var="x", **options)
+    assert lanes_at_once(inventory(model)) == expected
+
+
+@pytest.mark.parametrize("n", [1, 3, 10])
+@pytest.mark.parametrize("delays", [False, True])
+def test_a_lane_of_a_batch_is_the_run_by_itself(n, delays):
+    """With the key of its lane, to rounding."""
+    noise = brainmass.WhiteNoise(n, sigma=0.1)
+    options = {"distance": np.full((n, n), 3.0) * u.mm, "speed": 4 * u.mm / u.ms} if delays else {}
+    node = brainmass.HopfStep(n, noise_x=noise)
+    model = brainmass.Network(node, conn=np.ones((n, n)), coupling="diffusive", coupled_var="x", k=0.1, **options)
+    simulator = brainmass.Simulator(model, dt=0.1 * u.ms)
+    batch = simulator.run(5 * u.ms, monitors=["x"], batch_size=5, seed=0)["x"]
+    for lane in 0, 4:
+        alone = simulator.run(5 * u.ms, monitors=["x"], seed=jax.random.fold_in(jax.random.PRNGKey(0), lane))["x"]
+        np.testing.assert_allclose(batch[:, lane], alone, rtol=1e-5, atol=1e-6)

@@ -17,7 +17,7 @@ from brainmass.inference.problem import Given, Problem
 from brainmass.inference.reals import Reals
 from brainmass.inference.summary import Features, as_features
 from brainmass.simulation.inventory import Values
-from brainmass.simulation.lanes import Lanes
+from brainmass.simulation.lanes import Lanes, lanes_at_once
 from brainmass.sweeps.machines.memory import runs_at_once
 
 __all__ = ["Simulated"]
@@ -96,7 +96,9 @@ class Simulated:
             finite = jnp.array([jnp.isfinite(u.get_mantissa(x)).all() for x in observed.values()]).all()
             return jnp.where(finite, self.row(observed), jnp.nan)  # a run that failed has no features
 
-        program = self.problem._program(("features", *self._words()), lambda: Lanes(one, (0, 0, None), 0))
+        program = self.problem._program(
+            ("features", *self._words()), lambda: Lanes(one, (0, 0, None), 0, lanes_at_once(found))
+        )
         x = np.zeros((0, len(self.names))) if begun is None else begun
         for first in range(len(x), n, at_once):
             which = np.minimum(np.arange(first, first + at_once), n - 1)  # the last batch is filled up

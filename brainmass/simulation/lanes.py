@@ -1,59 +1,98 @@
 """Many runs side by side: one program over lanes, and on CPU a part of the lanes for each core.
 
 XLA cuts each kernel of a program in pieces for its cores. The kernels of a network are so short that this takes longer
-than it saves: at 84 regions two cores together are slower than one. Parts of the lanes, each on a core of its own from
-the first step to the last, take half the time.
+than it saves: at 84 regions two cores together are slower than one. So each core has lanes of its own, from the first
+step to the last. It takes few of them at once, mostly one: the loop of one run is compiled whole, its states and its
+past stay in the cache, while a step of many lanes at once leaves the loop for products, and for the past of each.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
+from functools import partial
 from typing import Any
 
+import brainunit as u
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 
 from brainmass._common.checks import is_traced
 from brainmass._common.machine import usable_cores
 from brainmass._common.typing import Pytree
+from brainmass.dynamics.node import NeuralMassDynamics
+from brainmass.network.projection import Projection
+from brainmass.simulation.inventory import Inventory
 
-__all__ = ["Lanes"]
+__all__ = ["Lanes", "lanes_at_once"]
 
 # The noise of a block for more lanes than these does not stay in the cache of a core.
 _MOST_IN_A_PART = 128
+
+# Lanes that a core takes at once, by the number of regions up to which they do (µs of one core for a step and lane, of
+# 1, 4, 8 lanes at once, and all: 1 region .024, -, .010, .011; 2 regions .038, .018, .19, .16; 10 regions .19, .56,
+# .37, .33; 84 regions 1.09, 1.2, 1.0, 1.3, and with delays 1.5, 1.8, 2.2, 5.8).
+_FEW = (1, 8), (4, 4)
+# Weights of more regions than these are better read once for all lanes (200 regions: 3.9 alone, 3.1 for 32 at once;
+# 400 regions: 14.2, 7.7), unless there are delays (6.6, 19.3; 23.1, 46.9).
+_MANY = 128
+
+
+def lanes_at_once(found: Inventory) -> int | None:
+    """How many lanes one core takes at once of a run of this model; None: all that it has."""
+    nodes = [x for x in found.modules.values() if isinstance(x, NeuralMassDynamics)]
+    if not nodes:
+        return None
+    shapes = [u.math.shape(param.value()) for param in found.params.values()]
+    widest = max((min(shape[-2:]) for shape in shapes if len(shape) > 1), default=0)
+    if widest > _MANY and not any(isinstance(x, Projection) and x.is_delayed for x in found.modules.values()):
+        return None
+    regions = max(math.prod(node.in_size) for node in nodes)
+    return next((lanes for most, lanes in _FEW if regions <= most), 1)
 
 
 class Lanes:
     """`function` over lanes; `in_axes` and `out_axes` are those of `jax.vmap`.
 
-    `mapped` is the plain function, `together` that as one compiled program. A call compiles too, and divides the lanes
-    among the cores.
+    `mapped` is the plain function, `together` that as one compiled program. A call compiles too, and on CPU divides the
+    lanes among the cores, each of which takes `at_once` of its lanes after the other.
     """
 
-    def __init__(self, function: Callable, in_axes: Any, out_axes: object):
-        self.in_axes, self.out_axes = in_axes, out_axes
+    def __init__(self, function: Callable, in_axes: Any, out_axes: object, at_once: int | None = None):
+        self.in_axes, self.out_axes, self.at_once = in_axes, out_axes, at_once
         self.mapped = jax.vmap(function, in_axes, out_axes)
         self.together = jax.jit(self.mapped)
+        self._in_turn = jax.jit(partial(_in_turn, function, in_axes, out_axes, at_once))
         self._compiled: set[int] = set()
 
     def __call__(self, *args: object) -> Any:
         counts: list[int] = []
         _along(self.in_axes, lambda axis, x: counts.append(x.shape[axis]), args)
         lanes, cores = counts[0], usable_cores()
-        if cores == 1 or lanes == 1 or jax.default_backend() != "cpu" or is_traced(args):
+        if jax.default_backend() != "cpu" or is_traced(args):
             return self.together(*args)
         # As many parts for each core as it takes to keep them small: 600 lanes on two cores are six parts of 100.
         parts = cores * -(-lanes // (cores * _MOST_IN_A_PART))
-        return self._in_parts(args, lanes, -(-lanes // parts), cores)
+        size = -(-lanes // parts)
+        if self.at_once is not None and size > self.at_once:
+            size = -(-size // self.at_once) * self.at_once
+        if size >= lanes:
+            return self._part(*args)
+        return self._in_parts(args, lanes, size, cores)
+
+    @property
+    def _part(self) -> Callable[..., Any]:
+        return self.together if self.at_once is None else self._in_turn
 
     def _in_parts(self, args: Pytree, lanes: int, size: int, cores: int) -> Any:
         def part(start: int) -> Any:
             which = np.minimum(np.arange(start, start + size), lanes - 1)  # the last part is filled up
             return jax.block_until_ready(
-                self.together(*_along(self.in_axes, lambda axis, x: np.take(np.asarray(x), which, axis), args))
+                self._part(*_along(self.in_axes, lambda axis, x: np.take(np.asarray(x), which, axis), args))
             )
 
         starts, done = list(range(0, lanes, size)), []
@@ -70,6 +109,23 @@ class Lanes:
             return jnp.asarray(np.concatenate([*xs[:-1], np.take(xs[-1], last, axis)], axis))
 
         return _along(self.out_axes, joined, *done)
+
+
+def _in_turn(function: Callable, in_axes: Any, out_axes: object, at_once: int, *args: Any) -> Any:
+    """`function` over lanes, of which `at_once` go together."""
+    with_lanes: list[jax.Array] = []
+    _along(in_axes, lambda axis, x: with_lanes.append(jnp.moveaxis(x, axis, 0)), args)
+    n = len(with_lanes[0])
+
+    def one(lane: list[jax.Array]) -> Any:
+        parts = iter(lane)
+        return function(*_along(in_axes, lambda axis, x: next(parts), args))
+
+    def put(axis: int | None, found: Pytree) -> Pytree:
+        return jax.tree.map(lambda x: x[0] if axis is None else jnp.moveaxis(x, 0, axis), found)
+
+    found = lax.map(one, with_lanes, batch_size=None if at_once == 1 else min(at_once, n))
+    return jax.tree.map(put, out_axes, found, is_leaf=lambda axis: axis is None)
 
 
 def _along(axes: object, f: Callable, *trees: object) -> Any:

@@ -33,7 +33,7 @@ from brainmass.simulation.inventory import (
     stateful,
     takes_generator,
 )
-from brainmass.simulation.lanes import Lanes
+from brainmass.simulation.lanes import Lanes, lanes_at_once
 from brainmass.simulation.monitors import RETURNED, Monitor, check_phases, feeders, read
 from brainmass.simulation.plan import Plan
 from brainmass.simulation.progress import ProgressBar
@@ -131,6 +131,7 @@ class Program:
         self.states = {path: u.math.shape(x) for path, x in found.state_values().items()}
         self._shapes: dict[str, tuple[int, ...]] | None = None
         self.makes_states = bool(stateful(inventory(bundle.model)))  # else a run starts from the states it finds
+        self.at_once = lanes_at_once(found)
         self.compiled: dict[Any, Any] = {}
 
     def calls_on(
@@ -179,7 +180,8 @@ class Program:
     def batched(self, has_state: bool) -> Lanes:
         """The same over lanes: keys, states and what comes out have one more axis, after time."""
         lanes = {"step": None, "key": 0, "states": 0}
-        return Lanes(self.__call__, (None, None, 0, lanes if has_state else None, None), (1, lanes, 0))
+        into, out = (None, None, 0, lanes if has_state else None, None), (1, lanes, 0)
+        return Lanes(self.__call__, into, out, self.at_once)
 
 
 class Gathered(NamedTuple):

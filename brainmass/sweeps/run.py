@@ -229,7 +229,8 @@ class Lane:
 
     def batched(self, devices: Sequence[Any]) -> Callable[..., Any]:
         """Many runs side by side as one program."""
-        lane, program = self.remembered(len(devices), lambda: (self, _program(self, devices)))
+        at_once = _made(self._simulator, self._duration, self._settings)[0].at_once
+        lane, program = self.remembered(len(devices), lambda: (self, _program(self, devices, at_once)))
         lane._measure = self._measure  # which is alike, but may have been written anew
         return program
 
@@ -459,10 +460,10 @@ def _multiple(size: int, n: int) -> int:
     return -(-size // n) * n
 
 
-def _program(lane: Lane, devices: Sequence[Any]) -> Callable[..., Any]:
+def _program(lane: Lane, devices: Sequence[Any], at_once: int | None) -> Callable[..., Any]:
     """A batch of runs as one program; with several devices each has its share of the runs."""
     if len(devices) == 1:
-        return Lanes(lane, 0, 0)
+        return Lanes(lane, 0, 0, at_once)
     mesh = jax.sharding.Mesh(np.asarray(devices), ("runs",))
     shares = jax.sharding.PartitionSpec("runs")
     return jax.jit(jax.shard_map(jax.vmap(lane), mesh=mesh, in_specs=shares, out_specs=shares, check_vma=False))

@@ -19,7 +19,7 @@ from brainmass.fitting.course import Course, Given, Step
 from brainmass.fitting.problem import Problem
 from brainmass.fitting.solvers.journal import Journal
 from brainmass.fitting.space import Box, SearchSpace
-from brainmass.simulation.lanes import Lanes
+from brainmass.simulation.lanes import Lanes, lanes_at_once
 
 __all__ = ["NO_LOSS", "DifferentialEvolution", "Generation", "Generations", "Nevergrad", "from_dictionary"]
 
@@ -43,7 +43,9 @@ class Generations(ABC):
         if structure not in self._compiled:
             # Candidates and losses have lanes; what is fixed, key, number and target are the same for all of a
             # generation.
-            self._compiled[structure] = Lanes(partial(self._loss, space), (0, None, None, None, None), (0, None))
+            at_once = lanes_at_once(self.problem.inventory())
+            loss = partial(self._loss, space)
+            self._compiled[structure] = Lanes(loss, (0, None, None, None, None), (0, None), at_once)
         self.stored = box.stored
         journal = Journal(None if course.saved is None else course.saved.arrays)
         course.snapshot = journal.arrays

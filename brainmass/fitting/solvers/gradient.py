@@ -19,7 +19,7 @@ from brainmass.fitting.problem import Problem, norm
 from brainmass.fitting.rows import chunks, minibatch
 from brainmass.fitting.saved import digest, leaves_of, with_leaves
 from brainmass.fitting.space import SearchSpace
-from brainmass.simulation.lanes import Lanes
+from brainmass.simulation.lanes import Lanes, lanes_at_once
 
 __all__ = ["GradientDescent"]
 
@@ -68,7 +68,8 @@ class GradientDescent:
     def run(self, course: Course, structure: Any, given: Given, space: SearchSpace) -> Any:
         if structure not in self._compiled:
             step = partial(self._step, space)
-            several = Lanes(step, (0, 0, None, None, None, None), (0, 0, 0, 0, None))
+            at_once = lanes_at_once(self.problem.inventory())
+            several = Lanes(step, (0, 0, None, None, None, None), (0, 0, 0, 0, None), at_once)
             self._compiled[structure] = jax.jit(step) if self.n_starts == 1 else several
         compiled = self._compiled[structure]
         theta = self._starts(given, space)
