@@ -326,8 +326,8 @@ def test_a_run_that_raises_is_noted_and_the_others_go_on():
 def test_a_batch_for_which_there_is_no_memory_is_tried_in_halves(monkeypatch):
     sizes, make = [], run._program
 
-    def small_machine(lane, devices):
-        program = make(lane, devices)
+    def small_machine(*things):
+        program = make(*things)
 
         def call(values, keys):
             sizes.append(len(keys))

@@ -66,7 +66,7 @@ class Lanes:
         self.in_axes, self.out_axes, self.at_once = in_axes, out_axes, at_once
         self.mapped = jax.vmap(function, in_axes, out_axes)
         self.together = jax.jit(self.mapped)
-        self._in_turn = jax.jit(partial(_in_turn, function, in_axes, out_axes, at_once))
+        self._in_turn = jax.jit(partial(_in_turn, function, in_axes, out_axes, at_once or 1))
         self._compiled: set[int] = set()
 
     def __call__(self, *args: object) -> Any:
