@@ -73,7 +73,8 @@ def caption(name: str) -> str:
         return _OWN[name][1]
     scene = scene_of(name)
     inputs = "".join(f", {port} = {plain_text(value)}" for port, value in scene.inputs.items())
-    text = f"Left: {_written(name, scene)}{inputs}, from its default initial values. {_beside(name, scene)}"
+    start = "" if any(x.startswith("init_") for x in scene.arguments) else ", from its default initial values"
+    text = f"Left: {_written(name, scene)}{inputs}{start}. {_beside(name, scene)}"
     return f"{text} {_UNDERSHOOTS}" if scene.undershoots else text
 
 

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import brainunit as u
 import numpy as np
+from braintools.init import Constant
 
 import brainmass
 
@@ -299,15 +300,19 @@ _SCENES: dict[str, dict[str, Any]] = {
     ),
     "ZerlautStep": dict(
         preset="asynchronous",
+        arguments=dict(
+            init_W_e=Constant(60.0 * u.pA), init_I=Constant(12.0 * u.Hz)
+        ),  # else rates saturate for a second
         duration=1500 * u.ms,
         show="E",
-        response=Response("coupling", 0.0, 10.0, u.Hz, n=41, transient=3000 * u.ms, duration=3200 * u.ms),
+        response=Response("coupling", 0.0, 7.0, u.Hz, n=29, transient=3000 * u.ms, duration=3200 * u.ms),
     ),
     "ZerlautSecondOrderStep": dict(
         preset="zerlaut_2018",
+        arguments=dict(init_E=Constant(3.0 * u.Hz), init_I=Constant(11.0 * u.Hz)),  # far from rest it goes below zero
         duration=300 * u.ms,
         show="E",
-        response=Response("coupling", 0.0, 10.0, u.Hz, n=41, transient=500 * u.ms, duration=600 * u.ms),
+        response=Response("coupling", 0.0, 2.5, u.Hz, n=11, transient=500 * u.ms, duration=600 * u.ms),
     ),
     "WilsonCowanStep": dict(
         preset="oscillatory",
