@@ -127,6 +127,7 @@ def test_both_modes_of_gradients_are_those_of_finite_differences(x64):
         np.testing.assert_allclose(found, [(b - a) / (2 * h) for b, a in ends], rtol=1e-5)
 
 
+@pytest.mark.filterwarnings("ignore:The draws by")
 def test_other_data_need_no_other_program():
     problem = conjugate()
     inference.sample(problem, 300, n_chains=2, n_warmup=100)

@@ -21,8 +21,7 @@ def resampled(density: Density, orders: Orders, key: jax.Array, z: jax.Array, lo
     Vehtari et al. 2024, J. Mach. Learn. Res. 25:72: a shape of the tail k̂ above 0.7 says that the weights cannot be
     relied upon.
     """
-    of_z = density.program("densities", lambda: jax.jit(jax.vmap(density.log_density, (0, None))))
-    lp = np.asarray(of_z(z, density.given), float)
+    lp = np.asarray(density.at(z), float)
     ratios = np.where(np.isfinite(lp), lp, -np.inf) - np.asarray(log_q, float)
     good = np.isfinite(ratios)
     if not good.any():

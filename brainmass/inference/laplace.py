@@ -33,9 +33,8 @@ def laplace(density: Density, orders: Orders, *, n_starts: int = 8) -> Drawn:
     widths = np.where(flat, 1.0, widths)
     noise = jax.random.normal(of_draws, (orders.n_chains * orders.n_draws, density.reals.size))
     z = found.z[0] + noise @ jnp.asarray((directions / np.sqrt(widths)).T)
-    lp = density.program("densities", lambda: jax.jit(jax.vmap(density.log_density, (0, None))))
-    shape = orders.n_chains, orders.n_draws
-    return Drawn(z.reshape(*shape, -1), {"lp": lp(z, density.given).reshape(shape)}, notes)
+    z = z.reshape(orders.n_chains, orders.n_draws, -1)
+    return Drawn(z, {"lp": density.at(z)}, notes)
 
 
 def _hessian(density: Density) -> Any:

@@ -93,7 +93,7 @@ class _Side:
         self.centre, self.scale = np.zeros(self.size), np.ones(self.size)
 
     def standardise(self, draws: Any) -> None:
-        numbers = np.stack([np.asarray(self.numbers(draws[i])) for i in range(_DRAWS)])
+        numbers = np.asarray(jax.vmap(self.numbers)(draws))
         numbers = np.where(np.isfinite(numbers), numbers, np.nan)  # draws that were moved to an end
         centre, scale = np.nanmean(numbers, axis=0), np.nanstd(numbers, axis=0)
         good = np.isfinite(centre) & (scale > 0)

@@ -175,9 +175,8 @@ def _check_option(what: Argument, name: str, value: Any) -> None:
 def _warn_of_noise(problem: Problem | Cohort, density: Density) -> None:
     """A density that another noise of the run changes is that of this noise alone."""
     other = density.given._replace(key=jax.random.fold_in(density.given.key, 1))
-    value = density.program("likelihood", lambda: jax.jit(density.log_likelihood))
-    z = jnp.zeros(density.reals.size)
-    one, two = (float(value(z, given)) for given in (density.given, other))
+    z = jnp.zeros((1, density.reals.size))
+    one, two = (float(density.at(z, given)[0]) for given in (density.given, other))
     if np.isfinite([one, two]).all() and one != two:
         warnings.warn(
             "The run draws noise, and the posterior will be that for one course of this noise, which the seed of the "

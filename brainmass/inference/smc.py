@@ -61,8 +61,7 @@ def smc(density: Density, orders: Orders, *, n_moves: int = 10, target_ess: floa
             f"of the moves at temperature {where:.2g} only {low.min():.1%} were accepted: particles are copies of one "
             "another; try a larger n_moves"
         )
-    of_z = density.program("densities", lambda: jax.jit(jax.vmap(density.log_density, (0, None))))
-    lp = np.asarray(of_z(z.reshape(-1, z.shape[-1]), density.given)).reshape(n_chains, n)
+    lp = np.asarray(density.at(z))
     total = evidence.sum(0, dtype=float)
     facts = {
         "log_evidence": float(np.logaddexp.reduce(total) - np.log(n_chains)),
@@ -77,9 +76,8 @@ def smc(density: Density, orders: Orders, *, n_moves: int = 10, target_ess: floa
 def _of_prior(density: Density, key: jax.Array, n_chains: int, n: int) -> jax.Array:
     draws = density.reals.sample(key, n_chains * n)
     z = jnp.asarray(draws).reshape(n_chains, n, -1)
-    lp = density.program("few densities", lambda: jax.jit(jax.vmap(density.log_density, (0, None))))
     few = z[0, :64]
-    check_somewhere(density, few, lp(few, density.given), len(few))
+    check_somewhere(density, few, density.at(few), len(few))
     return z
 
 
