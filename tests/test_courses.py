@@ -31,11 +31,11 @@ def network(interpolate=None, **node):
     [
         ("a", [-0.1, 0.3, 0.1], None),
         ("a", [[-0.1, 0.0, 0.1], [0.3, 0.2, 0.1], [0.1, 0.1, 0.0]], None),
-        ("node.noise_x.sigma", [0.1, 0.3, 0.0], None),
-        ("coupling.k", [0.1, 1.0, 0.2], None),
+        pytest.param("node.noise_x.sigma", [0.1, 0.3, 0.0], None, marks=pytest.mark.slow),
+        pytest.param("coupling.k", [0.1, 1.0, 0.2], None, marks=pytest.mark.slow),
         ("speed", [10.0, 20.0, 40.0] * u.mm / u.ms, True),
-        ("inputs.x_inp.amplitude", [0.0, 0.5, 1.0], None),
-        ("conn", [W, 2 * W, 0.5 * W], True),
+        pytest.param("inputs.x_inp.amplitude", [0.0, 0.5, 1.0], None, marks=pytest.mark.slow),
+        pytest.param("conn", [W, 2 * W, 0.5 * W], True, marks=pytest.mark.slow),
     ],
 )
 def test_steps_are_the_runs_of_their_pieces(name, rows, interpolate):

@@ -98,7 +98,7 @@ def test_the_picture_of_the_rooms_shows_who_reaches_whom(monkeypatch):
 
     drawn = rooms.nearest(rooms.knows())
     found = {room: set() for room in order.LEVEL}
-    for module, others in order.KNOWN.items():
+    for module, others in order.known().items():
         if (room := order.room_of(module)) in found:
             found[room] |= {order.room_of(other) for other in others} & found.keys() - {room}
     assert {room: rooms.reached(drawn, room) for room in drawn} == {room: rooms.reached(found, room) for room in found}

@@ -240,7 +240,7 @@ class Killed(Exception):
     pass
 
 
-@pytest.mark.parametrize("at", [20, 85])
+@pytest.mark.parametrize("at", [pytest.param(20, marks=pytest.mark.slow), 85])
 def test_it_goes_on_where_it_stopped(at, tmp_path, monkeypatch):
     """Killed while it simulates, and while it trains in a second round."""
     monkeypatch.setattr(amortised, "_EVERY", 0.0)
