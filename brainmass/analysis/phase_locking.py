@@ -103,13 +103,13 @@ def phase_locked(
 
     Examples
     --------
-    Two oscillators that act on one another after 2 ms, Ω = ω - K sin Ωτ in phase:
+    Two oscillators that act on one another after 2 ms: in phase, where Ω = ω - K sin Ωτ, against it, and in between:
 
     >>> import brainmass, brainunit as u
     >>> pair = brainmass.KuramotoNetwork(2, omega=1.0, K=0.5, normalize_by_n=False, delay=2 * u.ms)
     >>> found = brainmass.phase_locked(pair)
     >>> len(found), found.stable.tolist()
-    (2, [False, True])
+    (4, [True, False, False, True])
     """
     drift = as_drift(model, inputs)
     whole(Argument("n_starts", "phase_locked"), n_starts)

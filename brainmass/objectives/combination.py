@@ -66,6 +66,7 @@ class Several:
     Examples
     --------
     >>> import jax
+    >>> from brainmass.objectives import Several, fc_corr, fcd_ks
     >>> simulated, measured = jax.random.normal(jax.random.key(0), (2, 200, 5))
     >>> both = Several({"fc": fc_corr(as_loss=True), "fcd": fcd_ks()}, weights={"fcd": 2.0})
     >>> {name: round(float(x), 2) for name, x in both.each(measured, measured).items()}
