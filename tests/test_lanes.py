@@ -29,14 +29,14 @@ IN, OUT = (None, {"a": 1}), {"square": 1, "scale": None}
 @pytest.mark.parametrize("n", [1, 2, 4, 7, 9, 130])
 def test_parts_join_to_the_whole(n, four_cores):
     x = np.arange(3 * n, dtype=np.float32).reshape(3, n)
-    out = Lanes(squares, IN, OUT)(jnp.float32(2), {"a": x})
+    out = Lanes(squares, IN, OUT, None)(jnp.float32(2), {"a": x})
     np.testing.assert_array_equal(out["square"], 2 * x**2)
     assert out["scale"] == 2 and isinstance(out["square"], jax.Array)
 
 
 def test_parts_run_side_by_side_and_a_part_is_not_larger_than_it_may_be(four_cores, monkeypatch):
     monkeypatch.setattr(lanes, "_MOST_IN_A_PART", 3)
-    lines = Lanes(squares, IN, OUT)
+    lines = Lanes(squares, IN, OUT, None)
     called, together = [], lines.together
     all_here = threading.Barrier(4, timeout=20)
 
@@ -54,12 +54,12 @@ def test_parts_run_side_by_side_and_a_part_is_not_larger_than_it_may_be(four_cor
 
 def test_within_a_trace_there_is_one_program(four_cores):
     x = jnp.arange(8.0).reshape(1, 8)
-    total = jax.grad(lambda s: Lanes(squares, IN, OUT)(s, {"a": x})["square"].sum())(1.0)
+    total = jax.grad(lambda s: Lanes(squares, IN, OUT, None)(s, {"a": x})["square"].sum())(1.0)
     np.testing.assert_allclose(total, (x**2).sum())
 
 
 def test_an_error_in_a_part_is_raised(four_cores):
-    lines = Lanes(squares, IN, OUT)
+    lines = Lanes(squares, IN, OUT, None)
     x = {"a": np.ones((1, 8), np.float32)}
     lines(1.0, x)
 

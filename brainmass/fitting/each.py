@@ -22,7 +22,7 @@ from brainmass.fitting.outcome import FitResult
 from brainmass.fitting.rows import Rows
 from brainmass.fitting.saved import shapes_of
 from brainmass.fitting.solvers.gradient import GradientDescent
-from brainmass.simulation.lanes import Lanes
+from brainmass.simulation.lanes import Lanes, lanes_at_once
 
 __all__ = ["Batch", "Candidate", "fit_each", "lane", "stacked"]
 
@@ -147,7 +147,8 @@ class Batch:
     def _lanes(self, kind: str, function: Any, in_axes: Any, out_axes: Any) -> Lanes:
         varying = tuple(path for path, axis in self._fixed_axes.items() if axis == 0), self._target_axis
         compiled = self._solver._compiled
-        return compiled.setdefault((kind, self._first.structure, varying), Lanes(function, in_axes, out_axes))
+        lanes = Lanes(function, in_axes, out_axes, lanes_at_once(self._solver.problem.inventory()))
+        return compiled.setdefault((kind, self._first.structure, varying), lanes)
 
     def run(self, progress: bool) -> list[Course]:
         """The course of each candidate."""

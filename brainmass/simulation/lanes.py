@@ -33,12 +33,9 @@ __all__ = ["Lanes", "lanes_at_once"]
 # The noise of a block for more lanes than these does not stay in the cache of a core.
 _MOST_IN_A_PART = 128
 
-# Lanes that a core takes at once, by the number of regions up to which they do (µs of one core for a step and lane, of
-# 1, 4, 8 lanes at once, and all: 1 region .024, -, .010, .011; 2 regions .038, .018, .19, .16; 10 regions .19, .56,
-# .37, .33; 84 regions 1.09, 1.2, 1.0, 1.3, and with delays 1.5, 1.8, 2.2, 5.8).
+# Lanes that a core takes at once, by the number of regions up to which they do; docs/why.md has what was measured.
 _FEW = (1, 8), (4, 4)
-# Weights of more regions than these are better read once for all lanes (200 regions: 3.9 alone, 3.1 for 32 at once;
-# 400 regions: 14.2, 7.7), unless there are delays (6.6, 19.3; 23.1, 46.9).
+# Weights of more regions than these are better read once for all lanes, unless there are delays.
 _MANY = 128
 
 
@@ -62,7 +59,7 @@ class Lanes:
     lanes among the cores, each of which takes `at_once` of its lanes after the other.
     """
 
-    def __init__(self, function: Callable, in_axes: Any, out_axes: object, at_once: int | None = None):
+    def __init__(self, function: Callable, in_axes: Any, out_axes: object, at_once: int | None):
         self.in_axes, self.out_axes, self.at_once = in_axes, out_axes, at_once
         self.mapped = jax.vmap(function, in_axes, out_axes)
         self.together = jax.jit(self.mapped)
