@@ -128,6 +128,7 @@ def test_smooth_controls():
     found = bm.control(simulator, 1 * u.ms, cost, state={"x": 0.0}, n_steps=500)
     t, T = np.arange(1, 21) * 0.05, 1.05
     np.testing.assert_allclose(np.asarray(found.values["x_inp"])[:, 0], 6 * t * (T - t) / T**3, atol=0.01)
+    assert found.costs["SmoothnessCost"] == pytest.approx(1e-2 * 6 / T**3, rel=0.02)  # w/2 ∫u'^2 dt of that parabola
 
 
 def test_a_function_of_the_result_is_a_cost():

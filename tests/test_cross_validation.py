@@ -325,3 +325,26 @@ def test_a_model_of_other_regions_is_told():
     with pytest.raises(ValueError, match="`summary` .* must be given where a prediction is no time series"):
         cross_validate(several, cohort(3), n_steps=1)
     assert brainmass.fitting.cross_validate is cross_validate
+
+
+def test_scores_are_of_noise_that_nothing_was_fitted_on():
+    """What is predicted shows the noise: no draw of a fit comes again."""
+    drawn = {"fit": [], "scored": []}
+
+    def predict(model, key):
+        return model.k.value() + jax.random.uniform(key, (2,))
+
+    def loss(made, target):
+        jax.debug.callback(lambda x: drawn["fit"].append(tuple(np.asarray(x).tolist())), made - made[0])
+        return jnp.sum(made**2)
+
+    def summary(made):
+        drawn["scored"].append(tuple(np.asarray(made - made[0]).tolist()))
+        return made
+
+    fitter = Fitter(Coupled(wiring()), optax.sgd(0.0), predict=predict, objective=loss)
+    cross_validate(fitter, cohort(2), n_steps=5, runs=3, summary=summary, score=lambda made, subject: 0.0)
+    jax.effects_barrier()
+    assert len(set(drawn["scored"])) == 3 and len(set(drawn["fit"])) >= 5
+    near = [np.isclose(a, b, atol=1e-5).all() for a in set(drawn["scored"]) for b in set(drawn["fit"])]
+    assert not any(near)

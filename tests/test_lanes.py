@@ -115,3 +115,10 @@ def test_a_lane_of_a_batch_is_the_run_by_itself(n, delays):
     for lane in 0, 4:
         alone = simulator.run(5 * u.ms, monitors=["x"], seed=jax.random.fold_in(jax.random.PRNGKey(0), lane))["x"]
         np.testing.assert_allclose(batch[:, lane], alone, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(("at_once", "turns"), [(1, 8), (4, 2)])
+def test_lanes_of_one_core_go_in_turns(at_once, turns):
+    of_one_core = Lanes(squares, IN, OUT, at_once)._in_turn
+    program = jax.make_jaxpr(of_one_core)(jnp.float32(2), {"a": jnp.ones((3, 8))})
+    assert f"length={turns}" in str(program)
