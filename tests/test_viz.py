@@ -136,6 +136,12 @@ def test_connectivity_of_a_connectome():
     assert tick_names(viz.plot_connectivity(conn, labels=["a", "b"]).xaxis) == ["a", "b"]
 
 
+def test_connectivity_from_one_population_onto_another_is_no_square():
+    ax = viz.plot_connectivity(X[:6] * u.nA)
+    np.testing.assert_array_equal(ax.images[0].get_array(), X[:6])
+    assert ax.get_xlim() == (-0.5, 2.5) and ax.get_ylim() == (5.5, -0.5)  # three that send, six that receive
+
+
 def test_many_labels_are_thinned_out():
     ax = viz.plot_connectivity(np.eye(100), labels=[str(i) for i in range(100)])
     assert tick_names(ax.xaxis) == [str(i) for i in range(0, 100, 4)]
@@ -251,7 +257,9 @@ REFUSALS = {
     "labels": (lambda: viz.plot_timeseries(X, labels=["a"]), "3 names, but are 1"),
     "labels ": (lambda: viz.plot_connectivity(W, labels=["a"]), "2 names, but are 1"),
     "y": (lambda: viz.plot_phase_portrait(X, X[:10]), r"shape of `x`, \(50, 3\), but is of shape \(10, 3\)"),
-    "matrix": (lambda: viz.plot_connectivity(X), r"square matrix, but is of shape \(50, 3\)"),
+    "matrix": (lambda: viz.plot_connectivity(X[0]), r"a matrix, but is of shape \(3,\)"),
+    "matrix  ": (lambda: viz.plot_connectivity(X, labels=["a"]), r"square matrix, but is of shape \(50, 3\)"),
+    "matrix   ": (lambda: viz.plot_connectivity(X[:0]), r"a matrix, but is of shape \(0, 3\)"),
     "data": (lambda: viz.plot_functional_connectivity(X, is_matrix=True), "square matrix, but"),
     "dt": (lambda: viz.plot_power_spectrum(X, -0.1), "a number > 0 that is finite, but is -0.1"),
     "dt ": (lambda: viz.plot_power_spectrum(X, 0.1 * u.mV), "positive time, but is 0.1 mV"),

@@ -32,8 +32,8 @@ __all__ = [
     "seconds",
     "shown",
     "split",
-    "square",
     "style",
+    "table",
 ]
 
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F7F7F")
@@ -120,12 +120,12 @@ def columns(x: Numbers, argument: str, of: str) -> tuple[np.ndarray, str]:
     return values.reshape(len(values), -1), unit
 
 
-def square(matrix: Numbers, argument: str, of: str) -> tuple[np.ndarray, str]:
+def table(matrix: Numbers, argument: str, of: str, square: bool = True) -> tuple[np.ndarray, str]:
+    """A matrix, finite, with rows and columns, and as many of both if `square`."""
     values, unit = split(matrix, argument, of)
-    if values.ndim != 2 or values.shape[0] != values.shape[1]:
-        raise argument_error(
-            argument_of(argument, of), "must be a square matrix", f"is of shape {values.shape}", f"{argument}=np.eye(3)"
-        )
+    if values.ndim != 2 or values.size == 0 or (square and values.shape[0] != values.shape[1]):
+        rule = "must be a square matrix" if square else "must be a matrix"
+        raise argument_error(argument_of(argument, of), rule, f"is of shape {values.shape}", f"{argument}=np.eye(3)")
     return finite(values, argument, of), unit
 
 

@@ -24,7 +24,7 @@ from brainmass.viz.drawing import (
     names_for,
     seconds,
     shown,
-    square,
+    table,
 )
 
 if TYPE_CHECKING:
@@ -47,7 +47,9 @@ def plot_connectivity(
     Parameters
     ----------
     matrix : array, Quantity, Connectome or Edges, shape (N, N)
-        Finite. Of a connectome, the weights and, unless given, the labels are taken.
+        Finite. Of a connectome, the weights and, unless given, the labels are taken. Any other table, of shape
+        (M, N), such as the weights from one population onto another or what a sweep over two parameters found, is
+        drawn, too, without labels.
     labels : N strings, optional
         Names of the regions; thinned out where more than 25.
     ax : matplotlib Axes, optional
@@ -60,14 +62,14 @@ def plot_connectivity(
     Raises
     ------
     ValueError
-        If the matrix is not square, has NaN, or there is another number of labels.
+        If the matrix has not two axes, has NaN, or there is another number of labels, or any where it is not square.
     """
     if isinstance(matrix, Edges):
         matrix = matrix.to_connectome()
     if isinstance(matrix, Connectome):
         labels = matrix.labels if labels is None else labels
         matrix = matrix.weights
-    values, unit = square(matrix, "matrix", "plot_connectivity")
+    values, unit = table(matrix, "matrix", "plot_connectivity", square=labels is not None)
     names = names_for(labels, len(values), "plot_connectivity")
     check_looks("plot_connectivity", cmap=cmap, colorbar=colorbar)
     ax = axes_or_new(ax, "plot_connectivity")
@@ -109,7 +111,7 @@ def plot_functional_connectivity(
     """
     of = "plot_functional_connectivity"
     check_looks(of, is_matrix=is_matrix, colorbar=colorbar)
-    values, _ = square(data if is_matrix else functional_connectivity(series(data, "data", of)), "data", of)
+    values, _ = table(data if is_matrix else functional_connectivity(series(data, "data", of)), "data", of)
     names = names_for(labels, len(values), of)
     ax = axes_or_new(ax, of)
     image = _draw_matrix(ax, values, names, {"cmap": DIVERGING, "vmin": -1, "vmax": 1, **kwargs})
@@ -157,7 +159,7 @@ def plot_functional_connectivity_dynamics(
     """
     of = "plot_functional_connectivity_dynamics"
     check_looks(of, is_matrix=is_matrix, colorbar=colorbar)
-    values, _ = square(data if is_matrix else fcd_of(data, "data", window_size, step_size, of), "data", of)
+    values, _ = table(data if is_matrix else fcd_of(data, "data", window_size, step_size, of), "data", of)
     label, step = "window", 1.0
     if sampling_period is not None:
         whole(Argument("step_size", of), step_size)
