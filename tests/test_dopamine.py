@@ -1,4 +1,10 @@
-"""Quadratic integrate-and-fire neurons under dopamine: single neurons, a network of them, and scipy's bifurcation."""
+"""Quadratic integrate-and-fire neurons under dopamine: single neurons, a network of them, and scipy's bifurcation.
+
+What vbjax has of the model is compared with its numbers (`tests/truths/vbjax_dopamine.py`).
+"""
+
+import json
+from pathlib import Path
 
 import brainunit as u
 import jax
@@ -11,6 +17,8 @@ from scipy.optimize import brentq, fsolve
 import brainmass as bm
 
 A, B, C, ETA, DELTA = 0.04, 5.0, 140.0, 12.0, 5.0
+UNITS = (u.kHz, u.mV, u.mV / u.ms, u.UNITLESS, u.UNITLESS, u.UNITLESS, u.UNITLESS)  # of the states
+VBJAX = json.loads((Path(__file__).parent / "truths" / "vbjax_dopamine.json").read_text())
 
 
 def rates(y, c_dopa=0.0, R_d=1.0):
@@ -37,15 +45,40 @@ def rest(c_dopa, R_d=1.0):
     return np.array([*found, 0, D, M])
 
 
+def in_numbers(node, y, *inputs):
+    state = tuple(x[None] * unit for x, unit in zip(y, UNITS, strict=True))
+    found = node.derivative(state, 0 * u.ms, 0.0, *inputs)
+    return jnp.stack([d.to_decimal(unit / u.ms)[0] for d, unit in zip(found, UNITS, strict=True)])
+
+
 def ours(y, c_dopa=0.0, **others):
     node = bm.MontbrioDopamineStep(1, **others)
 
     def rates(x):
-        state = (x[:1] * u.kHz, *(xi[None] for xi in x[1:]))
-        found = node.derivative(state, 0 * u.ms, 0.0, 0 * u.Hz, 0 * u.Hz, c_dopa * u.kHz)
-        return jnp.stack([found[0].to_decimal(u.kHz / u.ms)[0], *(d.to_decimal(u.ms**-1)[0] for d in found[1:])])
+        return in_numbers(node, x, 0 * u.Hz, 0 * u.Hz, c_dopa * u.kHz)
 
     return np.asarray(rates(jnp.asarray(y))), np.asarray(jax.jacfwd(rates)(jnp.asarray(y)))
+
+
+@pytest.mark.parametrize("case", VBJAX["cases"], ids=lambda case: case["kind"])
+def test_right_hand_side_is_that_of_vbjax(case, x64):
+    """Alike where nothing is modulated; where dopamine modulates by Bd + Ad Dp, without receptors, V is."""
+    theirs = VBJAX["parameters"]
+    node = bm.MontbrioDopamineStep(
+        1,
+        eta=theirs["Eta"] * u.mV / u.ms,
+        Delta=theirs["Delta"] * u.mV / u.ms,
+        tau_Sa=theirs["tauSa"] * u.ms,
+        tau_Sg=theirs["tauSg"] * u.ms,
+        B_d=0.2,
+    )
+    y, (c_inh, c_exc, c_dopa) = np.array(case["state"]), case["inputs"]
+    is_modulated = case["kind"] == "modulated"
+    M = 0.01 * y[5] if is_modulated else 0.8
+    # its own spikes do not open its synapses
+    found = in_numbers(node, np.append(y, M), (c_exc - y[0]) * u.kHz, c_inh * u.kHz, c_dopa * u.kHz)[:6]
+    compared = slice(1, 6) if is_modulated else slice(6)
+    np.testing.assert_allclose(found[compared], case["rates"][compared], rtol=1e-10)
 
 
 def growth(c_dopa, R_d):
@@ -118,7 +151,7 @@ def test_mean_field_is_that_of_eight_thousand_neurons():
             ("V", "w", "S_a", "Dp", "M"), start[[1, 2, 3, 5, 6]], strict=True)},
     )  # fmt: skip
     run = bm.Simulator(node, dt=dt * u.ms).run(30 * u.ms, inputs={"c_dopa": c_dopa * u.kHz}, monitors=["r", "w", "S_a"])
-    field = np.stack([run["r"].to_decimal(u.kHz), run["w"], run["S_a"]], axis=1)[..., 0]
+    field = np.stack([run["r"].to_decimal(u.kHz), run["w"].to_decimal(u.mV / u.ms), run["S_a"]], axis=1)[..., 0]
 
     def binned(x):
         return np.asarray(x).reshape(60, -1, 3).mean(1)

@@ -249,7 +249,9 @@ PUBLISHED = {
     (bm.LorenzStep, "chaotic"): dict(sigma=10.0, rho=28.0, beta=8 / 3),
     (bm.MontbrioAdaptationStep, "bursting"): dict(delta=2.0, J=15 * 2**0.5, alpha=10.0, tau_A=10 * u.ms),
     (bm.MontbrioDepressionStep, "bursting"): dict(delta=2.0, J=15 * 2**0.5, alpha=0.5, tau_A=10 * u.ms),
-    (bm.MontbrioDopamineStep, "bursting"): dict(a=0.04, b=5.0, c=140.0, eta=12.0, Delta=5.0, K_m=150.0, V_max=1300.0),
+    (bm.MontbrioDopamineStep, "bursting"): dict(
+        a=0.04 / u.mV / u.ms, b=5 / u.ms, c=140 * u.mV / u.ms, eta=12 * u.mV / u.ms, Delta=5 * u.mV / u.ms, V_max=1300.0
+    ),
     (bm.MontbrioDopamineStep, "dopamine"): dict(B_d=0.2, R_d=1.0, S_p=-1.0, c_dopa=1.0 * u.Hz),
     (bm.DumontGutkinStep, "interneuron_gamma"): dict(
         tau_I=10 * u.ms, tau_s=5 * u.ms, eta_I=4.0, Delta_I=0.3, wII=21.0

@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import brainunit as u
 from brainstate import HiddenState
 from braintools.init import Constant
 
-from brainmass._common.typing import Numbers
 from brainmass.dynamics.declared import Declared
 from brainmass.dynamics.fields import Initializer, Par, nonnegative, param, positive, state
 
 __all__ = ["DopamineSynapses", "per_ms"]
 
+per_ms: Any = u.ms**-1
+
 
 class DopamineSynapses(Declared):
     """Open synapses, dopamine between release and re-uptake, and receptors that raise the excitatory conductance."""
 
-    g_a: Par = param(default=12.0, doc="excitatory conductance", domain=nonnegative)
-    E_a: Par = param(default=0.0, doc="reversal potential of excitation, mV")
+    g_a: Par = param(default=12.0 * per_ms, doc="excitatory conductance over capacitance", domain=nonnegative)
+    E_a: Par = param(default=0.0 * u.mV, doc="reversal potential of excitation")
     S_ja: Par = param(default=0.8, doc="opening of excitatory synapses by a spike", domain=nonnegative)
     tau_Sa: Par = param(default=2.6 * u.ms, doc="time constant of excitatory synapses", domain=positive)
-    g_g: Par = param(default=12.0, doc="inhibitory conductance", domain=nonnegative)
-    E_g: Par = param(default=-80.0, doc="reversal potential of inhibition, mV")
+    g_g: Par = param(default=12.0 * per_ms, doc="inhibitory conductance over capacitance", domain=nonnegative)
+    E_g: Par = param(default=-80.0 * u.mV, doc="reversal potential of inhibition")
     S_jg: Par = param(default=1.2, doc="opening of inhibitory synapses by a spike", domain=nonnegative)
     tau_Sg: Par = param(default=2.6 * u.ms, doc="time constant of inhibitory synapses", domain=positive)
-    k: Par = param(default=1e5, doc="release of dopamine by a spike", domain=nonnegative)
-    V_max: Par = param(default=1300.0, doc="largest rate of re-uptake", domain=nonnegative)
+    k: Par = param(default=1e5 * u.ms, doc="release of dopamine by a spike, times `tau_Dp`", domain=nonnegative)
+    V_max: Par = param(default=1300.0, doc="largest re-uptake, times `tau_Dp`", domain=nonnegative)
     K_m: Par = param(default=150.0, doc="dopamine at which re-uptake is half of that", domain=positive)
     tau_Dp: Par = param(default=500.0 * u.ms, doc="time constant of dopamine", domain=positive)
     B_d: Par = param(default=0.2, doc="modulation without any receptor", domain=nonnegative)
@@ -50,7 +53,7 @@ class DopamineSynapses(Declared):
 
     def dDp(self, Dp, c_dopa):
         p = self.p
-        return (p.k * per_ms(c_dopa) - p.V_max * Dp / (p.K_m + Dp)) / p.tau_Dp
+        return (p.k * c_dopa - p.V_max * Dp / (p.K_m + Dp)) / p.tau_Dp
 
     def dM(self, M, Dp):
         p = self.p
@@ -65,8 +68,3 @@ class DopamineSynapses(Declared):
 
     def _excitation(self, S_a, M):
         return (self.p.B_d + M) * self.p.g_a * S_a
-
-
-def per_ms(rate: Numbers) -> Numbers:
-    """A rate as a plain number."""
-    return u.maybe_decimal(rate * u.ms)
