@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
+import enum
 import hashlib
 import os
 import pathlib
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import brainunit as u
 
 from brainmass._common.messages import ArgumentError, show, suggestion
 from brainmass.experiments.places import Path, Place, find_places
 
-__all__ = ["EXPECTED", "WRONG", "Document", "ExperimentError"]
+__all__ = ["EXPECTED", "WRONG", "Document", "ExperimentError", "Wrong"]
 
-WRONG: Final = type("Wrong", (), {"__repr__": lambda self: "WRONG"})()
+
+class Wrong(enum.Enum):
+    """Its one member is a mark: of an enumeration, as tools know what is left after `x is WRONG`."""
+
+    WRONG = "WRONG"
+
+    def __repr__(self) -> str:
+        return "WRONG"
+
+
+WRONG: Final = Wrong.WRONG
 """In the place of a value that was complained about."""
+
+T = TypeVar("T")
 
 # What the package raises for input that is not right.
 EXPECTED = (ValueError, TypeError, KeyError, OSError, ImportError, MemoryError, u.UnitMismatchError)
@@ -71,26 +84,26 @@ class Document:
             raise ExperimentError(f"{self.path} must be an experiment file, but is nested too deep.") from None
 
     # --- what is wrong ------------------------------------------------------------------------------------------------
-    def complain(self, path: Path, message: str) -> Any:
+    def complain(self, path: Path, message: str) -> Wrong:
         """Note a problem, at a key or at what holds it; returns `WRONG`."""
         self._problems.setdefault((self._place(path), message))
         self._said.add((path, message))
         return WRONG
 
-    def unknown(self, path: Path, what: str, known: Iterable[str]) -> Any:
+    def unknown(self, path: Path, what: str, known: Iterable[str]) -> Wrong:
         """Note a name that is not known, with what there is and what is near."""
         known = list(known)
         name = str(path[-1])
         return self.complain(path, f"{what}.{suggestion(name, known)} There are {', '.join(known) or 'none'}.")
 
-    def attempt(self, path: Path, make: Callable[[], Any]) -> Any:
+    def attempt(self, path: Path, make: Callable[[], T]) -> T | Wrong:
         """What `make()` gives, or `WRONG` where it raises, which is noted at the key that the error names."""
         try:
             return make()
         except EXPECTED as error:
             return self.blame(path, error)
 
-    def blame(self, path: Path, error: Exception) -> Any:
+    def blame(self, path: Path, error: Exception) -> Wrong:
         """Note an error that the package raised for what stands at `path`, or at a key within."""
         message = in_words(error)
         if any(x[: len(path)] == path and said == message for x, said in self._said):
@@ -160,7 +173,7 @@ class Document:
         return f"{shown}\n1 problem in {self.path}: nothing was run."
 
     # --- files that it names ------------------------------------------------------------------------------------------
-    def file(self, path: Path, name: object) -> Any:
+    def file(self, path: Path, name: object) -> pathlib.Path | Wrong:
         """The path of a file or folder that is named relative to this file; its sha256 is kept."""
         if not isinstance(name, str):
             return self.complain(path, f"{self.call(path)} must be the name of a file, but is {show(name)}.")

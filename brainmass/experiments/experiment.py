@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import inspect
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import brainunit as u
 import jax
@@ -14,11 +14,16 @@ import jax
 import brainmass
 from brainmass._common.messages import show
 from brainmass._common.times import steps_of
+from brainmass._common.typing import Numbers
 from brainmass._common.units import unit_of
-from brainmass.experiments.document import EXPECTED, WRONG, Document
+from brainmass.experiments.document import EXPECTED, WRONG, Document, Wrong
 from brainmass.experiments.places import Path
 from brainmass.experiments.schema import FLAG, KERNEL, MADE, NAMES, TABLES, TEXT, WHOLE, Key, Table
 from brainmass.experiments.things import Maker
+
+if TYPE_CHECKING:
+    from brainmass.simulation.inventory import Inventory
+
 
 __all__ = ["Experiment", "Method", "Tables", "by_parameter"]
 
@@ -32,7 +37,7 @@ class Method:
 
     name: str
 
-    def __call__(self, model: Any) -> Any:
+    def __call__(self, model: object) -> Numbers:
         return getattr(getattr(model, "node", model), self.name)()
 
 
@@ -74,19 +79,19 @@ class Tables:
         self._check_required(table, path, written)
         return {key: self._one((*path, key), known[key], x, maker) for key, x in written.items() if key in known}
 
-    def others(self, name: str) -> dict[str, Any]:
+    def others(self, name: str) -> dict[str, object]:
         """What stands under further keys."""
         known = {key.name for key in TABLES[name].keys}
         return {key: x for key, x in self.given(name).items() if key not in known}
 
-    def _check_required(self, table: Table, path: Path, written: Mapping[str, Any]) -> None:
+    def _check_required(self, table: Table, path: Path, written: Mapping[str, object]) -> None:
         if table.name not in self.document.data and not written:
             return  # a table that is missing was complained about
         for key in table.keys:
             if key.required and key.name not in written:
                 self.document.complain(path, f"[{table.name}] needs the key `{key.name}`: {key.meaning}")
 
-    def _one(self, path: Path, key: Key, written: Any, maker: Maker) -> Any:
+    def _one(self, path: Path, key: Key, written: object, maker: Maker) -> object:
         value = written if key.kind in _AS_WRITTEN else maker.value(path, written)
         if value is WRONG or key.kind.accepts(value):
             return value
@@ -96,9 +101,9 @@ class Tables:
         )
 
 
-def by_parameter(path: Path, given: Mapping[str, Any]) -> dict[str, tuple[Path, Any]]:
+def by_parameter(path: Path, given: Mapping[str, object]) -> dict[str, tuple[Path, object]]:
     """What a table says of parameters, by name, with its place; an unquoted `node.a` is a table within a table."""
-    found: dict[str, tuple[Path, Any]] = {}
+    found: dict[str, tuple[Path, object]] = {}
     for key, value in given.items():
         place = (*path, key)
         if isinstance(value, Mapping) and not value.keys() & {"type", "file", "dataset"}:
@@ -108,7 +113,7 @@ def by_parameter(path: Path, given: Mapping[str, Any]) -> dict[str, tuple[Path, 
     return found
 
 
-def _kind(value: Any) -> str:
+def _kind(value: object) -> str:
     return "table" if isinstance(value, Mapping | list) else "key"
 
 
@@ -143,7 +148,7 @@ class Experiment:
         return not any(part is WRONG for part in parts)
 
     # --- the brain ----------------------------------------------------------------------------------------------------
-    def _connectome(self) -> Any:
+    def _connectome(self) -> brainmass.Connectome | Wrong | None:
         """The connectome; None where there is none."""
         document, path = self.document, ("connectome",)
         if "connectome" not in document.data:
@@ -160,7 +165,7 @@ class Experiment:
             conn = self._from_file(given)
         return WRONG if conn is WRONG else self._shaped(conn, given)
 
-    def _from_file(self, given: Mapping[str, Any]) -> Any:
+    def _from_file(self, given: Mapping[str, Any]) -> brainmass.Connectome | Wrong:
         document, path = self.document, ("connectome",)
         target = document.file((*path, "file"), given["file"])
         if target is WRONG:
@@ -175,7 +180,7 @@ class Experiment:
             return WRONG
         return document.attempt((*path, "file"), lambda: brainmass.Connectome.from_file(target, **names))
 
-    def _shaped(self, conn: Any, given: Mapping[str, Any]) -> Any:
+    def _shaped(self, conn: Any, given: Mapping[str, object]) -> brainmass.Connectome | Wrong:
         """The connectome turned round, cut and scaled as the file says."""
         if given.get("transpose"):
             conn = conn.transpose()
@@ -191,7 +196,7 @@ class Experiment:
             return size if WHOLE.accepts(size) else None
         return None if self.connectome is WRONG else self.connectome.n_regions
 
-    def _node_type(self) -> Any:
+    def _node_type(self) -> type[brainmass.NeuralMassDynamics] | Wrong:
         document, path, given = self.document, ("model",), self.tables.given("model")
         if "model" not in document.data:
             return WRONG  # which was complained about
@@ -203,7 +208,7 @@ class Experiment:
             document.complain((*path, key), f"Key `{key}` of [model] goes with `file`.")
         return self.maker("model").type((*path, "type"), given["type"])
 
-    def _described_type(self, given: Mapping[str, Any]) -> Any:
+    def _described_type(self, given: Mapping[str, Any]) -> type[brainmass.NeuralMassDynamics] | Wrong:
         """The class that a description makes."""
         document = self.document
         target, says = document.file(("model", "file"), given["file"]), given.get("time_unit")
@@ -213,7 +218,7 @@ class Experiment:
         options = {"units": given.get("units"), "time_unit": unit}
         return document.attempt(("model", "file"), lambda: brainmass.load_model(target, **options))
 
-    def _node(self) -> Any:
+    def _node(self) -> brainmass.NeuralMassDynamics | Wrong:
         document, path = self.document, ("model",)
         given = self.tables.read("model", self.maker())
         if self.connectome is None and "in_size" not in given:
@@ -231,18 +236,19 @@ class Experiment:
             return document.attempt(path, lambda: model.preset(given["preset"], self.n_regions, **arguments))
         return document.attempt(path, lambda: model(self.n_regions, **arguments))
 
-    def _network(self) -> Any:
+    def _network(self) -> brainmass.Network | Wrong:
         given = self.tables.read("network", self.maker("noise"))
         for part in "coupling", "synapse":
             if isinstance(given.get(part), Mapping):
                 given[part] = self._part(part, given[part])
         if self.connectome is None:
             return self.document.complain(("network",), "[network] needs a [connectome].")
-        if self.connectome is WRONG or self.node is WRONG or WRONG in _marks(given.values()):
+        node, conn = self.node, self.connectome
+        if conn is WRONG or node is WRONG or WRONG in _marks(given.values()):
             return WRONG
-        return self.document.attempt(("network",), lambda: brainmass.Network(self.node, conn=self.connectome, **given))
+        return self.document.attempt(("network",), lambda: brainmass.Network(node, conn=conn, **given))
 
-    def _part(self, part: str, given: Mapping[str, Any]) -> Any:
+    def _part(self, part: str, given: Mapping[str, object]) -> object:
         """A coupling kernel or a synapse with parameters of its own; weights are those of the network."""
         path, maker = ("network", part), self.maker(part, "transform", "regularisation")
         kernel = maker.type((*path, "type"), given["type"])
@@ -252,7 +258,7 @@ class Experiment:
         return WRONG if arguments is WRONG else self.document.attempt(path, lambda: kernel(**arguments))
 
     # --- what is recorded, and what drives it -------------------------------------------------------------------------
-    def _monitors(self) -> Any:
+    def _monitors(self) -> dict[str, object] | Wrong | None:
         """Monitors by name; None: all states."""
         if "monitors" not in self.document.data:
             return None
@@ -260,7 +266,7 @@ class Experiment:
         found = {name: self._monitor(("monitors", name), x) for name, x in given.items()}
         return WRONG if WRONG in _marks(found.values()) else found
 
-    def _monitor(self, path: Path, given: Any) -> Any:
+    def _monitor(self, path: Path, given: object) -> object:
         if isinstance(given, str):
             return self._watched(path, given)
         maker = self.maker("observer", "initialiser")
@@ -281,7 +287,7 @@ class Experiment:
             else maker.called(path, brainmass.Monitor, given, ("what",), what=what)
         )
 
-    def _watched(self, path: Path, name: str) -> Any:
+    def _watched(self, path: Path, name: str) -> str | Method | Wrong:
         """A state by its name, or a method of the node."""
         if self.node_type is WRONG:
             return name
@@ -294,7 +300,7 @@ class Experiment:
             return self.document.complain(path, f"{owner} has no method {method!r}.")
         return Method(method)
 
-    def _inputs(self) -> Any:
+    def _inputs(self) -> dict[str, object] | Wrong | None:
         """Inputs by port; None: there are none."""
         if "inputs" not in self.document.data:
             return None
@@ -313,7 +319,7 @@ class Experiment:
                 )
         return WRONG if WRONG in _marks(found.values()) else found
 
-    def _parameters(self) -> Any:
+    def _parameters(self) -> dict[str, object] | Wrong | None:
         """What parameters are, or follow, by name; None: as they are."""
         if "parameters" not in self.document.data:
             return None
@@ -334,10 +340,10 @@ class Experiment:
         }
 
     def _simulator(self) -> Any:
-        dt = self.settings.get("dt", WRONG)
-        if dt is WRONG or self.model is WRONG:
+        dt, model = self.settings.get("dt", WRONG), self.model
+        if dt is WRONG or model is WRONG:
             return WRONG
-        simulator = self.document.attempt(("simulation",), lambda: brainmass.Simulator(self.model, dt=dt))
+        simulator = self.document.attempt(("simulation",), lambda: brainmass.Simulator(model, dt=dt))
         parts = ("monitors", "inputs", "parameters")
         times = {n: x for n, x in self.of_a_run.items() if n not in parts}
         if simulator is WRONG or WRONG in _marks(times.values()) or "duration" not in times:
@@ -356,7 +362,7 @@ class Experiment:
         return simulator
 
     @functools.cached_property
-    def held(self) -> Any:
+    def held(self) -> Inventory | None:
         """What the model, its inputs and monitors hold, with their names; None where one of them could not be made."""
         if not self.is_whole or "duration" not in self.settings:
             return None
@@ -371,13 +377,13 @@ class Experiment:
         states = {} if self.node_type is WRONG else self.node_type._states
         return isinstance(what, str) and what in states and states[what].is_angle
 
-    def try_out(self, made: Mapping[Path, Callable[[Any], Any]]) -> None:
+    def try_out(self, made: Mapping[Path, Callable[[brainmass.Result], object]]) -> None:
         """Complain about functions of a result, by their place, that cannot be worked out; nothing is run."""
         if self.held is None or not made:
             return
         run = self.simulator.pure(**self.of_a_run)
 
-        def trace(functions: Iterable[Callable[[Any], Any]]) -> None:
+        def trace(functions: Iterable[Callable[[brainmass.Result], object]]) -> None:
             jax.eval_shape(lambda: [function(run({}, 0)) for function in functions])
 
         try:
@@ -394,6 +400,6 @@ class Experiment:
         return lines
 
 
-def _marks(values: Any) -> list[Any]:
+def _marks(values: Iterable[object]) -> list[Wrong | None]:
     """Values that can be compared with `WRONG`; arrays cannot."""
     return [x if x is WRONG else None for x in values]

@@ -19,6 +19,8 @@ from brainmass.experiments.posteriors import Inferred
 from brainmass.experiments.sweeping import Sweep
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from xarray import Dataset
 
 __all__ = ["ExperimentFile", "load"]
@@ -73,7 +75,7 @@ class ExperimentFile:
         return self._described.of_a_run | {"seed": 0} | own
 
     @property
-    def store(self) -> Any:
+    def store(self) -> Path | None:
         """Path of the file that a sweep writes, where the table [sweep] names one; else None."""
         return self._sweep.store
 
@@ -219,7 +221,7 @@ class ExperimentFile:
         }
 
 
-def _with_provenance(result: Any, provenance: dict[str, str]) -> Any:
+def _with_provenance(result: brainmass.Result, provenance: dict[str, str]) -> brainmass.Result:
     """A result that says where it comes from."""
     return brainmass.Result(
         result.recorded,

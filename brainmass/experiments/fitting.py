@@ -10,6 +10,7 @@ import numpy as np
 import optax
 
 import brainmass
+from brainmass._common.typing import Numbers
 from brainmass.experiments.document import WRONG, Document
 from brainmass.experiments.experiment import Experiment, by_parameter
 from brainmass.experiments.measures import read_measure
@@ -41,7 +42,7 @@ class Fit:
         self.optimizer = self._optimizer(self.options.get("optimizer"))
         self.fitter = self._fitter()
 
-    def _compared(self, result: Any) -> Any:
+    def _compared(self, result: brainmass.Result) -> Numbers:
         """The loss of a result, save for the samples at its beginning that it leaves out."""
         first, recorded = self.options.get("transient", 0), result[self.loss.of]
         return self.loss.score(recorded if first is WRONG else recorded[first:], self.loss.target)
@@ -100,9 +101,10 @@ def read_space(experiment: Experiment, table: str) -> dict[str, object]:
     return space
 
 
-def _bounds(how: Any) -> Any:
+def _bounds(how: object) -> object:
     """Two bounds as a pair."""
     if isinstance(how, brainmass.Free):
         return dataclasses.replace(how, bounds=_bounds(how.bounds))
-    is_pair = isinstance(how, np.ndarray | u.Quantity | list) and len(how) == 2
-    return (how[0], how[1]) if is_pair else how
+    if isinstance(how, np.ndarray | u.Quantity | list) and len(how) == 2:
+        return how[0], how[1]
+    return how

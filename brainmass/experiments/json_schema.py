@@ -13,7 +13,7 @@ from brainmass.experiments.things import catalogue
 __all__ = ["json_schema"]
 
 
-def json_schema() -> dict[str, Any]:
+def json_schema() -> dict[str, object]:
     """What may stand in an experiment file, as a JSON schema (draft 7), from the tables that the command line reads."""
     tables = [table for table in TABLES.values() if "." not in table.name]
     return {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,9 +12,10 @@ import brainunit as u
 from brainmass import objectives
 from brainmass._common.messages import show
 from brainmass._common.typing import Array, Numbers
-from brainmass.experiments.document import WRONG
+from brainmass.experiments.document import WRONG, Wrong
 from brainmass.experiments.experiment import Experiment
 from brainmass.experiments.places import Path
+from brainmass.simulation.result import Result
 
 __all__ = ["Measure", "Measures", "read_measure", "read_recording"]
 
@@ -27,8 +28,8 @@ def _of_objectives(returned: str, *first: str) -> dict[str, Any]:
     return {name: found[name] for name in right if not first or next(iter(signatures[name].parameters)) in first}
 
 
-def _reduction(name: str) -> Any:
-    def reduction(x: Array, axis: int | None = None) -> Any:
+def _reduction(name: str) -> Callable[..., Numbers]:
+    def reduction(x: Array, axis: int | None = None) -> Numbers:
         return getattr(u.math, name)(x, axis=axis)
 
     reduction.__name__ = name
@@ -46,16 +47,16 @@ class Measure:
 
     of: str
     type: str = ""
-    arguments: Mapping[str, Any] = field(default_factory=dict)
-    target: Any = None
-    band: Any = None
+    arguments: Mapping[str, object] = field(default_factory=dict)
+    target: object = None
+    band: tuple[u.Quantity, ...] | None = None
 
     @property
     def score(self) -> Any:
         """The objective, from a prediction and data to a number; None where there is none."""
         return SCORES[self.type](**self.arguments) if self.type in SCORES else None
 
-    def __call__(self, result: Any) -> Numbers:
+    def __call__(self, result: Result) -> Numbers:
         recorded = result[self.of]
         if self.band is not None:
             first, second = result.times[self.of][:2]
@@ -71,11 +72,11 @@ class Measures:
 
     by_name: Mapping[str, Measure]
 
-    def __call__(self, result: object) -> dict[str, Any]:
+    def __call__(self, result: Result) -> dict[str, Numbers]:
         return {name: measure(result) for name, measure in self.by_name.items()}
 
 
-def read_measure(experiment: Experiment, path: Path, given: Any, *, is_loss: bool = False) -> Any:
+def read_measure(experiment: Experiment, path: Path, given: object, *, is_loss: bool = False) -> Any:
     """A measure as a file has it; `WRONG` where that is wrong."""
     document = experiment.document
     if not isinstance(given, Mapping):
@@ -102,7 +103,7 @@ def read_measure(experiment: Experiment, path: Path, given: Any, *, is_loss: boo
     skip = ("type", "of", *["target"] * needs_target, *["band"] * takes_phases)
     arguments = maker.arguments(path, function, given, skip, first)
     band = _band(experiment, path, given, of) if takes_phases else None
-    if WRONG in (target if target is WRONG else None, arguments if arguments is WRONG else None, band):
+    if target is WRONG or arguments is WRONG or band is WRONG:
         return WRONG
     measure = Measure(of, name, arguments, target, band)
     if document.attempt(path, lambda: measure.score) is WRONG:
@@ -112,7 +113,9 @@ def read_measure(experiment: Experiment, path: Path, given: Any, *, is_loss: boo
     return measure
 
 
-def _band(experiment: Experiment, path: Path, given: Mapping[str, object], of: str) -> Any:
+def _band(
+    experiment: Experiment, path: Path, given: Mapping[str, object], of: str
+) -> tuple[u.Quantity, ...] | Wrong | None:
     """The band of which the phases are taken; None where the monitor records phases."""
     document = experiment.document
     if "band" in given:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 __all__ = ["Path", "Place", "find_places"]
 
@@ -167,7 +167,7 @@ class _Scan:
         return bisect_right(self.starts, position)
 
 
-def paths_of(value: object, path: Path = ()) -> dict[Path, Any]:
+def paths_of(value: object, path: Path = ()) -> dict[Path, object]:
     """All that a document holds, by path: what `find_places` finds places for."""
     inner = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
     found: dict[Path, object] = {path: value} if path else {}

@@ -7,12 +7,10 @@ import inspect
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import brainunit as u
 
 import brainmass
-from brainmass._common.typing import Array
 
 __all__ = ["TABLES", "Key", "Kind", "Table"]
 
@@ -23,15 +21,15 @@ class Kind:
 
     words: str
     example: str
-    accepts: Callable[[Any], bool]
-    json: Mapping[str, Any]
+    accepts: Callable[[object], bool]
+    json: Mapping[str, object]
 
 
-def _is_time(x: Array) -> bool:
+def _is_time(x: object) -> bool:
     return isinstance(x, u.Quantity) and x.unit.has_same_dim(u.ms) and x.ndim == 0
 
 
-def _is_int(x: Array) -> bool:
+def _is_int(x: object) -> bool:
     return isinstance(x, int) and not isinstance(x, bool)
 
 

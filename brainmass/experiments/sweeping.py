@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import brainmass
 from brainmass.experiments.document import WRONG
 from brainmass.experiments.experiment import Experiment, by_parameter
 from brainmass.experiments.measures import Measures, read_measure
+from brainmass.simulation.inventory import Inventory
 from brainmass.sweeps.design import as_design
 from brainmass.sweeps.run import arranged
 
@@ -42,7 +44,7 @@ class Sweep:
         }
 
     @property
-    def store(self) -> Any:
+    def store(self) -> Path | None:
         """The file to write, where the table names one, seen from the folder of the experiment file."""
         return self.document.folder / self.options["store"] if "store" in self.options else None
 
@@ -52,7 +54,7 @@ class Sweep:
         settings = dict.fromkeys(("monitors", "inputs", "parameters", "transient", "sample_every")) | run
         arranged(self.experiment.simulator, settings.pop("duration"), settings=settings, **self.arguments)
 
-    def _values(self) -> dict[str, Any]:
+    def _values(self) -> dict[str, object]:
         """The values of each parameter, or the bounds they are drawn from; each checked by itself."""
         given = self.experiment.tables.given("sweep.values")
         if not given and "sweep" in self.document.data:
@@ -62,12 +64,12 @@ class Sweep:
         values = {name: maker.value(path, x) for name, (path, x) in written.items()}
         found, design = self.experiment.held, self.options.get("design", "grid")
 
-        def check(one: dict[str, object]) -> Any:
-            return as_design(found, one if isinstance(design, str) else self._drawn(design, one), "grid")
+        def check(held: Inventory, one: dict[str, object]) -> object:
+            return as_design(held, one if isinstance(design, str) else self._drawn(design, one), "grid")
 
         for name, x in values.items():
             if x is not WRONG and found is not None and design is not WRONG:
-                self.document.attempt(written[name][0], lambda name=name, x=x: check({name: x}))
+                self.document.attempt(written[name][0], lambda name=name, x=x: check(found, {name: x}))
         return values
 
     def _drawn(self, design: Any, bounds: dict[str, Any]) -> dict[str, Any]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import functools
 import inspect
 import math
+import pathlib
 import re
 import types
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Collection, Mapping
+from typing import TYPE_CHECKING, Any
 
 import brainstate
 import braintools
@@ -19,15 +20,20 @@ import optax
 import brainmass
 from brainmass._common.messages import ArgumentError, suggestion
 from brainmass._common.reading.contents import read_array
+from brainmass._common.typing import Array, ArrayLike
 from brainmass._common.units import unit_of
 from brainmass.dynamics.checks import as_param
 from brainmass.dynamics.declared import WithRows
 from brainmass.dynamics.fields import ParamSpec
-from brainmass.experiments.document import WRONG, Document
+from brainmass.experiments.document import WRONG, Document, Wrong
 from brainmass.experiments.places import Path
 from brainmass.forward.observer import Observer
 from brainmass.network.kernels import COUPLINGS
 from brainmass.network.synapses import SYNAPSES
+
+if TYPE_CHECKING:
+    from brainmass.datasets.hcp import EmpiricalDataset
+
 
 __all__ = ["Maker", "catalogue", "quantity"]
 
@@ -37,11 +43,11 @@ _NOT_GIVEN = ("self", "in_size", "name")
 
 # --- things by name ---------------------------------------------------------------------------------------------------
 @functools.cache
-def catalogue() -> dict[str, dict[str, Callable[..., Any]]]:
+def catalogue() -> dict[str, dict[str, Callable[..., object]]]:
     """The types that there are, by name, in groups."""
     public = {n: x for n, x in vars(brainmass).items() if inspect.isclass(x) and not inspect.isabstract(x)}
 
-    def of(base: type) -> dict[str, Callable[..., Any]]:
+    def of(base: type) -> dict[str, Callable[..., object]]:
         return {n: x for n, x in public.items() if issubclass(x, base) and x is not base}
 
     models = of(brainmass.NeuralMassDynamics)
@@ -66,27 +72,27 @@ def catalogue() -> dict[str, dict[str, Callable[..., Any]]]:
     }
 
 
-def _classes(module: Any, base: type) -> dict[str, Callable[..., Any]]:
+def _classes(module: types.ModuleType, base: type) -> dict[str, Callable[..., object]]:
     found = {n: x for n, x in vars(module).items() if inspect.isclass(x) and issubclass(x, base) and x is not base}
     return {name: x for name, x in found.items() if not inspect.isabstract(x) and not name.startswith("_")}
 
 
-def _functions(module: Any, like: Any) -> dict[str, Callable[..., Any]]:
+def _functions(module: types.ModuleType, like: Callable[..., object]) -> dict[str, Callable[..., object]]:
     """The functions of a module that return what one of them does."""
     kinds = types.FunctionType, functools.partial
     found = {n: x for n, x in vars(module).items() if not n.startswith("_") and isinstance(x, kinds)}
     return {name: x for name, x in found.items() if _returned(x) == _returned(like)}
 
 
-def _returned(function: Any) -> Any:
+def _returned(function: Callable[..., object]) -> object:
     return inspect.signature(function).return_annotation
 
 
-def _with_units(function: Any) -> Callable[..., Any]:
+def _with_units(function: Callable[..., np.ndarray]) -> Callable[..., Array]:
     """A range of numpy between two quantities."""
 
     @functools.wraps(function)
-    def between(start: Any, stop: Any, *args: Any, **kwargs: Any) -> Any:
+    def between(start: ArrayLike, stop: ArrayLike, *args: object, **kwargs: object) -> Array:
         unit = u.get_unit(start)
         if not u.get_unit(stop).has_same_dim(unit):
             raise u.UnitMismatchError(f"Both ends must have one unit, but are {start} and {stop}.")
@@ -98,7 +104,7 @@ def _with_units(function: Any) -> Callable[..., Any]:
 
 
 # --- numbers with units -----------------------------------------------------------------------------------------------
-def quantity(text: str) -> Any:
+def quantity(text: str) -> u.Quantity | None:
     """The number with unit that a text is; None where it does not begin with a number.
 
     Raises
@@ -132,7 +138,7 @@ class Maker:
     def __init__(self, document: Document, n_regions: int | None, *groups: str):
         self.document, self.n_regions, self.groups = document, n_regions, groups
 
-    def value(self, path: Path, given: Any) -> Any:
+    def value(self, path: Path, given: object) -> Any:
         """A number, text, quantity, array, or a thing that is made; or `WRONG`."""
         if isinstance(given, str):
             text = self.document.attempt(path, lambda: quantity(given))
@@ -147,12 +153,12 @@ class Maker:
             return self.each(path, given)
         return given
 
-    def each(self, path: Path, given: Mapping[str, Any]) -> Any:
+    def each(self, path: Path, given: Mapping[str, object]) -> dict[int | str, object] | Wrong:
         """A table whose keys are names of its own; whole numbers among them are numbers."""
         values = {int(key) if key.isdecimal() else key: self.value((*path, key), x) for key, x in given.items()}
         return WRONG if WRONG in map(_mark, values.values()) else values
 
-    def _list(self, path: Path, given: list[Any]) -> Any:
+    def _list(self, path: Path, given: list[object]) -> object:
         values = [self.value((*path, i), x) for i, x in enumerate(given)]
         if WRONG in map(_mark, values):
             return WRONG
@@ -167,7 +173,7 @@ class Maker:
         return values
 
     # --- arrays -------------------------------------------------------------------------------------------------------
-    def array(self, path: Path, given: Mapping[str, Any]) -> Any:
+    def array(self, path: Path, given: Mapping[str, Any]) -> Array | Wrong:
         """Numbers from a file of any kind that `brainmass.read_array` reads, or those of a data set."""
         known = ("file", "array", "unit") if "file" in given else ("dataset", "array", "unit")
         self._check_names(path, given, known, "a table of numbers")
@@ -178,13 +184,13 @@ class Maker:
             return WRONG
         return values if unit is None else u.Quantity(values, unit=unit)
 
-    def _of_file(self, path: Path, given: Mapping[str, Any]) -> Any:
+    def _of_file(self, path: Path, given: Mapping[str, Any]) -> np.ndarray | Wrong:
         target = self.document.file((*path, "file"), given["file"])
         if target is WRONG:
             return WRONG
         return self.document.attempt((*path, "file"), lambda: _numbers_of(target, given.get("array")))
 
-    def _of_dataset(self, path: Path, given: Mapping[str, Any]) -> Any:
+    def _of_dataset(self, path: Path, given: Mapping[str, Any]) -> np.ndarray | Wrong:
         data = self.dataset(path, given["dataset"])
         if data is WRONG:
             return WRONG
@@ -197,12 +203,12 @@ class Maker:
             return self.document.complain((*path, "array"), f"{what}.{near} There are {', '.join(arrays)}.")
         return arrays[name]
 
-    def dataset(self, path: Path, name: Any) -> Any:
+    def dataset(self, path: Path, name: str) -> EmpiricalDataset | Wrong:
         """A data set by its name."""
         return self.document.attempt((*path, "dataset"), lambda: brainmass.datasets.load_dataset(name))
 
     # --- things -------------------------------------------------------------------------------------------------------
-    def thing(self, path: Path, given: Mapping[str, Any], skip: tuple[str, ...] = ()) -> Any:
+    def thing(self, path: Path, given: Mapping[str, object], skip: tuple[str, ...] = ()) -> object:
         """What a table with a `type` stands for: that class or function, called with the keys but those of `skip`."""
         function = self.type((*path, "type"), given["type"])
         return WRONG if function is WRONG else self.called(path, function, given, ("type", *skip))
@@ -218,8 +224,13 @@ class Maker:
         return self.document.complain(path, f"There is no {what}.{hint} {listed if len(listed) < 400 else ''}".rstrip())
 
     def called(
-        self, path: Path, function: Callable[..., Any], given: Mapping[str, Any], skip: tuple[str, ...], **more: Any
-    ) -> Any:
+        self,
+        path: Path,
+        function: Callable[..., object],
+        given: Mapping[str, object],
+        skip: tuple[str, ...],
+        **more: object,
+    ) -> object:
         """What a function gives for the keys of a table but those of `skip`."""
         arguments = self.arguments(path, function, given, skip, tuple(more))
         if arguments is WRONG:
@@ -233,11 +244,11 @@ class Maker:
     def arguments(
         self,
         path: Path,
-        function: Callable[..., Any],
-        given: Mapping[str, Any],
+        function: Callable[..., object],
+        given: Mapping[str, object],
         skip: tuple[str, ...] = (),
         known_already: tuple[str, ...] = (),
-    ) -> Any:
+    ) -> dict[str, Any] | Wrong:
         """The keys of a table as arguments of a function, each checked as far as it can be by itself."""
         parameters = inspect.signature(function).parameters
         known = [name for name in parameters if name not in (*_NOT_GIVEN, *known_already)]
@@ -256,7 +267,7 @@ class Maker:
             values[key] = self._checked((*path, key), function, specs[key], values[key])
         return values if right and WRONG not in map(_mark, values.values()) else WRONG
 
-    def _checked(self, path: Path, function: Any, spec: ParamSpec, value: Any) -> Any:
+    def _checked(self, path: Path, function: Any, spec: ParamSpec, value: object) -> object:
         """A parameter of a declared class, checked by itself, so that all problems are found at once."""
         if value is WRONG or self.n_regions is None:
             return value
@@ -268,19 +279,19 @@ class Maker:
             return self.document.blame(path, error)
         return value
 
-    def _check_names(self, path: Path, given: Mapping[str, Any], known: Any, owner: str) -> bool:
+    def _check_names(self, path: Path, given: Mapping[str, object], known: Collection[str], owner: str) -> bool:
         for key in given:
             if key not in known:
                 self.document.unknown((*path, key), f"`{key}` is no argument of {owner}", known)
         return all(key in known for key in given)
 
 
-def _mark(value: Any) -> Any:
+def _mark(value: object) -> Wrong | None:
     """The value where it can be compared with `WRONG`; arrays cannot."""
     return value if value is WRONG else None
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
@@ -294,7 +305,7 @@ def _in_toml(spec: ParamSpec) -> str:
     return f"{number}" if unit.dim == u.DIMENSIONLESS else f'"{number} {unit}"'
 
 
-def _numbers_of(path: Any, name: str | None) -> np.ndarray:
+def _numbers_of(path: pathlib.Path, name: str | None) -> np.ndarray:
     values = read_array(path, name)
     if not np.isfinite(values).all():
         raise ValueError(f"File {path.name!r} must hold finite numbers only.")
