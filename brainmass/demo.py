@@ -14,8 +14,9 @@ Run it with `brainmass demo`, or as a script. In two to four minutes it
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import brainstate
 import brainunit as u
@@ -53,7 +54,13 @@ class Brain(brainstate.nn.Module):
     Scales are chosen so that one learning rate suits them all.
     """
 
-    def __init__(self, weights: Any, coupling: float, start: Brain | None = None, edges: bool = False):
+    def __init__(
+        self,
+        weights: np.ndarray | jax.Array,
+        coupling: float | jax.Array,
+        start: Brain | None = None,
+        edges: bool = False,
+    ):
         super().__init__()
         n = len(weights)
         self.weights, self.coupling = jnp.asarray(weights, jnp.float32), coupling
@@ -62,7 +69,7 @@ class Brain(brainstate.nn.Module):
         self.noise = Param(jnp.zeros(n) if start is None else start.noise.value(), fit=True)
         self.edges = Param(jnp.zeros((n, n)), fit=edges)
 
-    def values(self) -> dict[str, Any]:
+    def values(self) -> dict[str, Numbers]:
         """The parameters of the simulation."""
         strength = self.weights.sum(1)
         gained = self.weights * jnp.exp(6 * self.edges.value())  # never negative; no edge where there is none
@@ -109,19 +116,19 @@ class SparseBrain:
         self.n_parameters = self.found.n_parameters
         self.weights = (self.found.weights * leak / gain).astype(np.float32)
 
-    def values(self) -> dict[str, Any]:
+    def values(self) -> dict[str, jax.Array]:
         n = len(self.weights)
         j_i = balanced_inhibition(W_P, self.weights.sum(1)).astype(np.float32)
         same = {"w_p": jnp.full(n, W_P), "sigma": jnp.full(n, SIGMA), "coupling.k": jnp.float32(1)}
         return {"conn": jnp.asarray(self.weights), "J_i": jnp.asarray(j_i), **same}
 
 
-def region(n: int, j_i: Any, **noise: Any) -> brainmass.WongWangExcInhStep:
+def region(n: int, j_i: Numbers, **noise: Any) -> brainmass.WongWangExcInhStep:
     # gating is a share of channels: not below zero, whatever the noise
     return brainmass.WongWangExcInhStep(n, G=1.0, J_i=j_i, method="euler", clamp=True, **noise)
 
 
-def balanced_inhibition(w_p: Any, network_strength: Any) -> Any:
+def balanced_inhibition(w_p: Numbers, network_strength: Numbers) -> Numbers:
     """Local inhibition that keeps each region at its isolated rate of 3.08 Hz under its network input."""
     isolated = W_P * J_N * S_E - S_I + I_O
     return (w_p * J_N * S_E + I_O + J_N * S_E * network_strength - isolated) / S_I
@@ -154,7 +161,7 @@ class Job:
         self.settled = result.final
         return result
 
-    def bold(self, n: int, skip: int) -> Any:
+    def bold(self, n: int, skip: int) -> Callable[..., jax.Array]:
         """A function of parameter values and keys: one run for each key, BOLD of shape (runs, n, regions)."""
         run = self.sim.pure(
             (n + skip) * TR,
@@ -163,7 +170,7 @@ class Job:
             free=["conn", "w_p", "J_i", "sigma", "coupling.k"],
         )
 
-        def one(values: dict[str, object], key: object) -> Any:
+        def one(values: dict[str, object], key: object) -> jax.Array:
             return run(values, key, self.settled)["bold"]
 
         return jax.vmap(one, in_axes=(None, 0))
@@ -172,18 +179,18 @@ class Job:
         """The mean FC of some runs: the data are a mean of many people too."""
         return jax.vmap(functional_connectivity)(bold).mean(0)
 
-    def score(self, fc: Any) -> jax.Array:
+    def score(self, fc: jax.Array | np.ndarray) -> jax.Array:
         """Correlation with the empirical FC, upper triangle."""
         return jnp.corrcoef(fc[self.upper], self.target)[0, 1]
 
-    def held_out(self, fc: Any) -> float:
+    def held_out(self, fc: jax.Array | np.ndarray) -> float:
         """The same with the FC of the group that nothing is fitted to."""
         return float(np.corrcoef(np.asarray(fc)[self.upper], self.other)[0, 1])
 
-    def loss(self, n: int, skip: int, runs: int) -> Any:
+    def loss(self, n: int, skip: int, runs: int) -> Callable[[Brain, jax.Array], jax.Array]:
         simulate = self.bold(n, skip)
 
-        def loss(brain: Brain, key: Any) -> Any:
+        def loss(brain: Brain, key: jax.Array) -> jax.Array:
             bold = simulate(brain.values(), jax.random.split(jax.random.wrap_key_data(key), runs))
             fc = self.connectivity(bold)
             apart = jnp.mean((fc[self.upper] - self.target) ** 2)
@@ -193,12 +200,23 @@ class Job:
         return loss
 
 
+class Evaluation(TypedDict):
+    """Correlations with the FC of the fitted group, of the mean FC and of one run, and with that of the other group."""
+
+    mean: float
+    single: float
+    other: float
+    parameters: int
+    fc: np.ndarray
+    bold: np.ndarray
+
+
 # --- the steps of the job -----------------------------------------------------------------------------------------
 def sweep(job: Job, n: int = 170, runs: int = 4) -> np.ndarray:
     """Correlation of simulated with empirical FC for every global coupling, all in one batch."""
     simulate = job.bold(n, 30)
 
-    def score(coupling: Any, keys: object) -> jax.Array:
+    def score(coupling: jax.Array, keys: object) -> jax.Array:
         return job.score(job.connectivity(simulate(Brain(job.weights, coupling).values(), keys)))
 
     keys = jax.random.split(jax.random.key(job.seed + 1), runs)
@@ -218,17 +236,23 @@ def fit(job: Job, brain: Brain, n_steps: int, *, n: int, skip: int, runs: int) -
     return fitter.fit(n_steps=n_steps, seed=job.seed + 2, progress=True)
 
 
-def evaluate(job: Job, brain: Brain | SparseBrain, runs: int = 16) -> dict[str, Any]:
+def evaluate(job: Job, brain: Brain | SparseBrain, runs: int = 16) -> Evaluation:
     """Five minutes of BOLD in each of some runs, with noise never used before."""
     keys = jax.random.split(jax.random.key(job.seed + 1000), runs)
     bold = job.evaluation(brain.values(), keys)
     fc = job.connectivity(bold)
     single = np.mean([float(job.score(functional_connectivity(run))) for run in bold])
-    scores = {"mean": float(job.score(fc)), "single": float(single), "other": job.held_out(fc)}
-    return scores | {"parameters": brain.n_parameters, "fc": np.asarray(fc), "bold": np.asarray(bold[0])}
+    return {
+        "mean": float(job.score(fc)),
+        "single": float(single),
+        "other": job.held_out(fc),
+        "parameters": brain.n_parameters,
+        "fc": np.asarray(fc),
+        "bold": np.asarray(bold[0]),
+    }
 
 
-def report(job: Job, found: dict[str, Any]) -> None:
+def report(job: Job, found: Mapping[str, Evaluation]) -> None:
     """What was found, between what predicts without a model and the most that could be."""
     structure, data = (np.asarray(matrix) for matrix in (job.weights, job.data.fc))
     rows = [("the connectome itself", "0", float(job.score(structure)), job.held_out(structure), "")]
@@ -284,7 +308,14 @@ def main(seed: int = 0, out: Path | str = ".") -> dict[str, Any]:
 
 
 # --- files --------------------------------------------------------------------------------------------------------
-def _write(path: Path, job: Job, scores: Array, losses: Numbers, brains: Any, found: Any) -> Path:
+def _write(
+    path: Path,
+    job: Job,
+    scores: Array,
+    losses: Numbers,
+    brains: Mapping[str, Brain | SparseBrain],
+    found: Mapping[str, Evaluation],
+) -> Path:
     arrays = {"couplings": COUPLINGS, "sweep": scores, "empirical_fc": job.data.fc}
     for name, it in found.items():
         key = name.replace(" ", "_")
@@ -298,7 +329,9 @@ def _write(path: Path, job: Job, scores: Array, losses: Numbers, brains: Any, fo
     return path
 
 
-def _draw(path: Path, job: Job, scores: Array, coupling: float, losses: Numbers, found: Any) -> Path:
+def _draw(
+    path: Path, job: Job, scores: Array, coupling: float, losses: Numbers, found: Mapping[str, Evaluation]
+) -> Path:
     import matplotlib
 
     matplotlib.use("Agg")

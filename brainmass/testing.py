@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, cast
 
@@ -24,6 +24,7 @@ import jax.numpy as jnp
 import numpy as np
 from braintools.init import Constant
 
+from brainmass._common.typing import Numbers, Pytree
 from brainmass.dynamics.declaration import plain_text
 from brainmass.dynamics.declared import WithRows
 from brainmass.dynamics.fields import Domain, ParamSpec, StateSpec
@@ -85,14 +86,14 @@ def _numbers(domain: Domain, shape: tuple[int, ...], seed: int) -> np.ndarray:
     return numbers if np.all(domain.contains(numbers)) else np.abs(numbers)
 
 
-def _point(cls: Model, shape: tuple[int, ...]) -> tuple[Any, ...]:
+def _point(cls: Model, shape: tuple[int, ...]) -> tuple[Numbers, ...]:
     return tuple(
         u.maybe_decimal(jnp.asarray(_numbers(s.domain, shape, i)) * _unit(s))
         for i, s in enumerate(cls._states.values())
     )
 
 
-def _inputs(cls: Model, shape: tuple[int, ...] = ()) -> dict[str, Any]:
+def _inputs(cls: Model, shape: tuple[int, ...] = ()) -> dict[str, Numbers]:
     """Of the ports that a derivative needs."""
     ports = [port for port in cls._ports if port not in cls.further_inputs]
     numbers = {port: np.random.default_rng(100 + i).uniform(0.1, 0.5, shape) for i, port in enumerate(ports)}
@@ -108,7 +109,7 @@ def _unit(state: StateSpec) -> u.Unit:
     return u.UNITLESS if state.unit is None else state.unit
 
 
-def _plain(values: tuple[Any, ...], cls: Model, per: u.Unit = u.UNITLESS) -> Any:
+def _plain(values: tuple[Numbers, ...], cls: Model, per: u.Unit = u.UNITLESS) -> jax.Array:
     """Values of the states (`per=u.ms`: of their derivatives) as one array, in the declared units."""
     return jnp.stack(
         [
@@ -118,7 +119,9 @@ def _plain(values: tuple[Any, ...], cls: Model, per: u.Unit = u.UNITLESS) -> Any
     )
 
 
-def _step(cls: Model, values: Mapping[str, Any], point: Any, inputs: Mapping[str, Any], **options: Any) -> Any:
+def _step(
+    cls: Model, values: Mapping[str, Numbers], point: Sequence[Numbers], inputs: Mapping[str, Numbers], **options: Any
+) -> jax.Array:
     """The states one time step after `point`, as numbers."""
     shape = u.math.shape(point[0])
     node = cls(shape[-1], **values, **options)
@@ -170,7 +173,9 @@ def check_table(cls: Model) -> None:
 def check_shapes_and_units(cls: Model) -> None:
     """A derivative has the shape of its state and its unit per time: for a vector, a batch, a sheet."""
 
-    def start_and_rates(in_size: tuple[int, ...], batch: tuple[int, ...]) -> Any:
+    def start_and_rates(
+        in_size: tuple[int, ...], batch: tuple[int, ...]
+    ) -> tuple[dict[str, Numbers], tuple[Numbers, ...]]:
         node = cls(in_size)
         node.init_state(batch, rng=brainstate.random.RandomState(0))
         rates = node.derivative(_point(cls, batch + in_size), 0.0 * u.ms, *_inputs(cls).values())
@@ -240,13 +245,13 @@ def check_assigning(cls: Model) -> None:
         np.testing.assert_array_equal(u.get_mantissa(one), u.get_mantissa(other))
 
 
-def _other_value(spec: ParamSpec) -> Any:
+def _other_value(spec: ParamSpec) -> Numbers:
     number = u.get_mantissa(spec.default)
     near = [x for x in (number * 1.01, number * 0.99, number + 0.01) if x != number and spec.domain.contains(x)]
     return u.maybe_decimal(near[0] * u.get_unit(spec.default))
 
 
-def _rates_of(node: NeuralMassDynamics) -> tuple[Any, ...]:
+def _rates_of(node: NeuralMassDynamics) -> tuple[Numbers, ...]:
     cls = type(node)
     return node.derivative(_point(cls, (REGIONS,)), 0.0 * u.ms, *_inputs(cls, (REGIONS,)).values())
 
@@ -257,7 +262,7 @@ def check_gradients(cls: Model) -> None:
         direct = {name: spec for name, spec in _present(cls).items() if spec.in_derivative}
         numbers = {n: jnp.asarray(u.get_mantissa(s.default), jnp.float64) for n, s in direct.items()}
 
-        def rates(numbers: dict[str, Any], from_start: bool = False) -> Any:
+        def rates(numbers: dict[str, Numbers], from_start: bool = False) -> Any:
             node = cls(REGIONS, **_with_units(cls, numbers))
             point = tuple(node._initial(brainstate.random.RandomState(0)).values()) if from_start else ()
             point = point[: len(cls._states)] or _point(cls, (REGIONS,))
@@ -277,7 +282,7 @@ def check_gradients(cls: Model) -> None:
             np.testing.assert_allclose(slopes[name], expected, rtol=1e-5, atol=10 * noise, err_msg=name)
 
 
-def _with_units(cls: Model, numbers: Mapping[str, Any]) -> dict[str, Any]:
+def _with_units(cls: Model, numbers: Mapping[str, Numbers]) -> dict[str, Numbers]:
     return {name: u.maybe_decimal(x * u.get_unit(cls._params[name].default)) for name, x in numbers.items()}
 
 
@@ -287,7 +292,7 @@ def check_methods_agree(cls: Model) -> None:
         point, inputs = _point(cls, (2,)), _inputs(cls)
         start = _plain(point, cls)
 
-        def increments(method: str) -> list[Any]:
+        def increments(method: str) -> list[Numbers]:
             def increment(dt: float) -> Any:
                 with brainstate.environ.context(dt=dt * u.ms):
                     return _step(cls, {}, point, inputs, method=method) - start
@@ -301,7 +306,7 @@ def check_methods_agree(cls: Model) -> None:
             assert near < max(0.11 * far, 1e-8), f"{method}: {far:.1e} at dt = 1e-3 ms, {near:.1e} at 1e-4 ms"
 
 
-def _apart(x: Any, y: Any) -> Any:
+def _apart(x: Numbers, y: Numbers) -> Any:
     """The largest fraction by which increments differ; a state that at this point does not move must not in either."""
     still = np.asarray((x == 0) & (y == 0))
     return np.max(np.abs(np.where(still, 1.0, x) / np.where(still, 1.0, y) - 1))
@@ -332,7 +337,7 @@ def check_transforms(cls: Model) -> None:
     values = u.get_mantissa(spec.default) * jnp.asarray([1.0, 1.25])
     point, inputs = _point(cls, (REGIONS,)), _inputs(cls)
 
-    def step(number: Any) -> Any:
+    def step(number: Numbers) -> Numbers:
         return _step(cls, _with_units(cls, {name: number}), point, inputs)
 
     with brainstate.environ.context(dt=0.01 * u.ms):
@@ -341,8 +346,8 @@ def check_transforms(cls: Model) -> None:
         np.testing.assert_allclose(expected[1], step(values[1]), rtol=1e-5, atol=1e-7)
 
         @jax.jit  # one program: each by itself would be compiled operation by operation, for seconds
-        def transformed(values: Any) -> Any:
-            def total(x: Any) -> Any:
+        def transformed(values: Pytree) -> Pytree:
+            def total(x: Numbers) -> Numbers:
                 return jnp.sum(jnp.sin(step(x)))
 
             along = jax.jvp(total, (values[1],), (jnp.ones_like(values[1]),))[1]

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import brainunit as u
+import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 
 from brainmass._common.checks import instance, number, numbers, whole
 from brainmass._common.messages import Argument, argument_error, show
 from brainmass._common.random import as_key, fold
-from brainmass._common.typing import Monitors, Numbers, Period, RunInputs, Seed, Time
-from brainmass.controlling.optimizers import minimizer
+from brainmass._common.typing import ArrayLike, Monitors, Numbers, Period, Pytree, RunInputs, Seed, Time
+from brainmass.controlling.costs import GivenCosts
+from brainmass.controlling.optimizers import Minimizer, minimizer
 from brainmass.controlling.outcome import Control, Validation
-from brainmass.controlling.problem import Place, Problem, places
+from brainmass.controlling.problem import Place, Problem, Sites, places
 from brainmass.controlling.receding import receding
 from brainmass.simulation.plan import steps_in
 from brainmass.simulation.simulator import Simulator
@@ -31,18 +33,18 @@ _AT_ONCE = 50  # runs of a validation side by side
 def control(
     simulator: Simulator,
     duration: Time,
-    cost: Any,
+    cost: GivenCosts,
     *,
-    ports: Any = None,
-    sites: Any = None,
+    ports: str | Sequence[str] | None = None,
+    sites: Sites = None,
     every: Period | None = None,
-    limits: Any = None,
-    start: Any = None,
+    limits: Sequence[ArrayLike | None] | None = None,
+    start: ArrayLike | Mapping[str, ArrayLike] | None = None,
     inputs: RunInputs = None,
     monitors: Monitors = None,
     sample_every: Period | None = None,
-    state: Mapping[str, Any] | None = None,
-    optimizer: Any = "L-BFGS-B",
+    state: Mapping[str, Pytree] | None = None,
+    optimizer: str | optax.GradientTransformation = "L-BFGS-B",
     n_steps: int = 100,
     tolerance: float = 1e-9,
     n_noises: int = 1,
@@ -160,17 +162,17 @@ def control(
 class _Search:
     """Plans of one problem."""
 
-    def __init__(self, problem: Problem, minimize: Any, optimizer: Any, n_noises: int, seed: Any):
+    def __init__(self, problem: Problem, minimize: Minimizer, optimizer: object, n_noises: int, seed: Seed):
         self.problem, self.minimize, self.n_noises = problem, minimize, n_noises
         self.fresh = not isinstance(optimizer, str)
         self.key = as_key(0 if seed is None else seed)
 
-    def keys(self, step: int, n: int, kind: int = 0) -> Any:
+    def keys(self, step: int, n: int, kind: int = 0) -> jax.Array:
         """Of the noises of a step of the search (`kind` 0), of the run itself (1), of a validation (2)."""
         own = fold(fold(self.key, kind), step if self.fresh else 0)
         return jnp.stack([jnp.asarray(fold(own, i)) for i in range(n)])
 
-    def plan(self, start: np.ndarray, state: Any, first: int, moves: int = 0) -> tuple[np.ndarray, list[float], str]:
+    def plan(self, start: np.ndarray, state: Pytree, first: int, moves: int = 0) -> tuple[np.ndarray, list[float], str]:
         """The best control from a state on, of the window that begins after the step `first`."""
         problem, held = self.problem, None if self.fresh else self.keys(moves, self.n_noises)
 
@@ -185,7 +187,7 @@ class _Search:
         found = self.minimize(start, costs)
         return found.values, found.history, found.ended
 
-    def diverged(self, flat: np.ndarray, keys: Any, state: Any, step: int, first: int) -> None:
+    def diverged(self, flat: np.ndarray, keys: jax.Array, state: Pytree, step: int, first: int) -> None:
         """The error of a control under which something is not finite."""
         problem = self.problem
         rows = problem.rows(problem.split(jnp.asarray(flat)), first)
@@ -205,7 +207,7 @@ class _Search:
 
 
 # --- what was given ---------------------------------------------------------------------------------------------------
-def _check_seed(problem: Problem, state: Any, seed: Any) -> bool:
+def _check_seed(problem: Problem, state: Pytree, seed: Seed) -> bool:
     """Whether there is noise; an error for a random model without a seed."""
     simulator, n = problem.simulator, problem.n_window
     program, found, given = simulator._program(
@@ -218,7 +220,7 @@ def _check_seed(problem: Problem, state: Any, seed: Any) -> bool:
     return bool(random)
 
 
-def _start(problem: Problem, start: Any) -> np.ndarray:
+def _start(problem: Problem, start: ArrayLike | Mapping[str, ArrayLike] | None) -> np.ndarray:
     parts = []
     for place in problem.places:
         given = start.get(place.port, 0.0) if isinstance(start, Mapping) else 0.0 if start is None else start
@@ -235,7 +237,7 @@ def _start(problem: Problem, start: Any) -> np.ndarray:
     return np.concatenate(parts)
 
 
-def _plain(what: Argument, given: Any, place: Place) -> np.ndarray:
+def _plain(what: Argument, given: ArrayLike, place: Place) -> np.ndarray:
     """Numbers in the unit of the port."""
     given = numbers(what, given)
     if u.get_unit(given).dim != u.DIMENSIONLESS:
@@ -246,7 +248,9 @@ def _plain(what: Argument, given: Any, place: Place) -> np.ndarray:
     return plain
 
 
-def _bounds(problem: Problem, limits: Any, start: np.ndarray) -> Any:
+def _bounds(
+    problem: Problem, limits: Sequence[ArrayLike | None] | None, start: np.ndarray
+) -> tuple[np.ndarray, np.ndarray] | None:
     """Lowest and highest values of all that is free; None where all are open."""
     what = Argument("limits", _OWNER)
     if limits is None:
@@ -277,10 +281,10 @@ def _outcome(
     values: Mapping[str, np.ndarray],
     history: list[float],
     ended: str,
-    state: Any,
+    state: Pytree,
     noisy: bool,
     n_validation: int,
-    inputs: Mapping[str, Any],
+    inputs: Mapping[str, object],
 ) -> Control:
     x = jnp.asarray(flat, jnp.result_type(float))
     totals, parts = problem.each(x, search.keys(0, search.n_noises), state, 0)

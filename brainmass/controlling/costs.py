@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple, TypeAlias
 
 import brainunit as u
 import jax
@@ -17,7 +17,7 @@ from brainmass._common.times import milliseconds
 from brainmass._common.typing import ArrayLike, Numbers, Time
 from brainmass.simulation.result import Result
 
-__all__ = ["Cost", "EnergyCost", "Recorded", "SmoothnessCost", "SparsityCost", "TrackingCost"]
+__all__ = ["Cost", "EnergyCost", "GivenCosts", "Recorded", "SmoothnessCost", "SparsityCost", "TrackingCost"]
 
 Values = Mapping[str, jax.Array]
 
@@ -30,7 +30,7 @@ class Recorded(NamedTuple):
     steps: int
     every: float
     shape: tuple[int, ...]
-    unit: Any
+    unit: u.Unit
 
 
 class Cost(ABC):  # noqa: B024
@@ -50,7 +50,7 @@ class Cost(ABC):  # noqa: B024
         """The same for a run that records this, of which parts may go on for so many samples after its end."""
         return self
 
-    def of_run(self, result: Result, first: Any) -> Numbers:
+    def of_run(self, result: Result, first: int | jax.Array) -> Numbers:
         """Of a part of the run that begins after its step `first`."""
         return 0.0
 
@@ -59,7 +59,12 @@ class Cost(ABC):  # noqa: B024
         return 0.0
 
 
-def _weight(owner: str, weight: Any) -> Any:
+OneCost: TypeAlias = Cost | Callable[[Result], Numbers]
+GivenCosts: TypeAlias = OneCost | Sequence[OneCost] | Mapping[str, OneCost]
+"""What counts together."""
+
+
+def _weight(owner: str, weight: float) -> float:
     return number(Argument("weight", owner), weight, ">= 0", lambda x: x >= 0)
 
 
@@ -98,7 +103,7 @@ class TrackingCost(Cost):
         weight: float = 1.0,
         *,
         window: tuple[Time, Time] | None = None,
-        sites: Any = None,
+        sites: Sequence[int] | np.ndarray | None = None,
     ):
         owner = "TrackingCost"
         self.of = instance(Argument("of", owner), of, str, "the name of what is recorded")
@@ -146,7 +151,7 @@ class _Bound(Cost):
         self.factor[:n][within] = 0.5 * cost.weight * recorded.every
         self.sites = sites
 
-    def _rows(self, target: Any, n: int) -> np.ndarray:
+    def _rows(self, target: Numbers, n: int) -> np.ndarray:
         """The target at each of the n samples of the window, shape (n, size)."""
         what, unit = Argument("target", "TrackingCost"), self.recorded.unit
         got = u.get_unit(target)
@@ -163,7 +168,7 @@ class _Bound(Cost):
         rule = f"must be one value, one per region {shape}, or one row for each of the {n} samples in its window"
         raise argument_error(what, rule, f"has shape {plain.shape}", f"target of shape {(n, *shape)}, at result.time")
 
-    def of_run(self, result: Result, first: Any) -> Numbers:
+    def of_run(self, result: Result, first: int | jax.Array) -> Numbers:
         x = result[self.of]
         plain = jnp.asarray(x.to_decimal(self.recorded.unit) if isinstance(x, u.Quantity) else x)
         plain = plain.reshape(len(plain), -1)[:, self.sites]
@@ -240,10 +245,10 @@ class SmoothnessCost(Cost):
 class FunctionCost(Cost):
     """A function of the result, such as an objective of what is recorded."""
 
-    def __init__(self, function: Callable[[Result], Any]):
+    def __init__(self, function: Callable[[Result], Numbers]):
         self.function = function
 
-    def of_run(self, result: Result, first: Any) -> Numbers:
+    def of_run(self, result: Result, first: int | jax.Array) -> Numbers:
         value = self.function(result)
         if u.get_unit(value).dim != u.DIMENSIONLESS or jnp.shape(u.maybe_decimal(value)) != ():
             rule = "must be a function of the result that returns one number without unit"
@@ -251,7 +256,7 @@ class FunctionCost(Cost):
         return u.maybe_decimal(value)
 
 
-def as_costs(cost: Any) -> dict[str, Cost]:
+def as_costs(cost: GivenCosts) -> dict[str, Cost]:
     """Costs by name, from one, several, or a mapping."""
     what = Argument("cost", "control")
     if not isinstance(cost, Mapping):
@@ -260,11 +265,13 @@ def as_costs(cost: Any) -> dict[str, Cost]:
         seen = [
             name if names.count(name) == 1 else f"{name} {names[: i + 1].count(name)}" for i, name in enumerate(names)
         ]
-        cost = dict(zip(seen, given, strict=True))
-    if not cost:
+        by_name = dict(zip(seen, given, strict=True))
+    else:
+        by_name = cost
+    if not by_name:
         raise argument_error(what, "must be at least one cost", "is empty", 'cost=brainmass.TrackingCost("V", 0.0)')
     costs = {}
-    for name, one in cost.items():
+    for name, one in by_name.items():
         if not isinstance(one, Cost) and not callable(one):
             rule = "must be a cost, a function of the result, or several of them"
             raise argument_error(what, rule, f"has {show(one)}", kind=TypeError)

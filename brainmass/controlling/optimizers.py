@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 
 from brainmass._common.extras import import_fit
 from brainmass._common.messages import Argument, argument_error, show
+from brainmass._common.typing import Pytree
 
-__all__ = ["Found", "minimizer"]
+__all__ = ["Found", "Minimizer", "minimizer"]
 
 # Of scipy.optimize.minimize, by what users write: whether it takes bounds.
 METHODS = {"L-BFGS-B": True, "CG": False}
@@ -29,8 +31,15 @@ class Found(NamedTuple):
 # The cost and its gradient at some values, in a step of this number.
 Costs = Callable[[np.ndarray, int], tuple[float, np.ndarray]]
 
+Minimizer: TypeAlias = Callable[[np.ndarray, Costs], Found]
 
-def minimizer(optimizer: Any, n_steps: int, tolerance: float, bounds: Any) -> Callable[[np.ndarray, Costs], Found]:
+
+def minimizer(
+    optimizer: str | optax.GradientTransformation,
+    n_steps: int,
+    tolerance: float,
+    bounds: tuple[np.ndarray, np.ndarray] | None,
+) -> Minimizer:
     """A function of where it starts, and of the costs."""
     if isinstance(optimizer, str):
         name = {"L-BFGS": "L-BFGS-B"}.get(optimizer.upper(), optimizer.upper())
@@ -45,13 +54,20 @@ def minimizer(optimizer: Any, n_steps: int, tolerance: float, bounds: Any) -> Ca
     return lambda start, costs: _by_optax(optimizer, n_steps, bounds, start, costs)
 
 
-def _refuse(optimizer: Any) -> None:
+def _refuse(optimizer: object) -> None:
     rule = f"must be {' or '.join(map(repr, METHODS))}, or an optimiser of optax"
     example = 'optimizer="L-BFGS-B", or optax.adam(0.1)'
     raise argument_error(Argument("optimizer", "control"), rule, f"is {show(optimizer)}", example)
 
 
-def _by_scipy(name: str, n_steps: int, tolerance: float, bounds: Any, start: np.ndarray, costs: Costs) -> Found:
+def _by_scipy(
+    name: str,
+    n_steps: int,
+    tolerance: float,
+    bounds: tuple[np.ndarray, np.ndarray] | None,
+    start: np.ndarray,
+    costs: Costs,
+) -> Found:
     optimize = import_fit("scipy.optimize")
     history = [costs(start, 0)[0]]
 
@@ -67,15 +83,21 @@ def _by_scipy(name: str, n_steps: int, tolerance: float, bounds: Any, start: np.
     return Found(np.asarray(found.x), history, str(found.message))
 
 
-def _by_optax(optimizer: Any, n_steps: int, bounds: Any, start: np.ndarray, costs: Costs) -> Found:
+def _by_optax(
+    optimizer: optax.GradientTransformation,
+    n_steps: int,
+    bounds: tuple[np.ndarray, np.ndarray] | None,
+    start: np.ndarray,
+    costs: Costs,
+) -> Found:
     x, state = jnp.asarray(start, jnp.result_type(float)), optimizer.init(jnp.asarray(start, jnp.result_type(float)))
     value, gradient = costs(np.asarray(x), 0)
     history, best, lowest = [value], x, value
 
     @jax.jit
-    def moved(x: jax.Array, state: Any, gradient: jax.Array) -> Any:
+    def moved(x: jax.Array, state: Pytree, gradient: jax.Array) -> tuple[jax.Array, Pytree]:
         updates, state = optimizer.update(gradient, state, x)
-        x = x + updates
+        x = x + updates  # pyright: ignore[reportOperatorIssue]
         return (x if bounds is None else jnp.clip(x, *map(jnp.asarray, bounds))), state
 
     for i in range(1, n_steps + 1):

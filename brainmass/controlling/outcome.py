@@ -10,7 +10,7 @@ import brainunit as u
 import numpy as np
 
 from brainmass._common.display import page, table
-from brainmass._common.typing import Numbers
+from brainmass._common.typing import Numbers, Pytree
 from brainmass.simulation.result import Result
 from brainmass.simulation.simulator import Simulator
 from brainmass.stimuli.recordings import Recording
@@ -57,7 +57,7 @@ class Control:
     sites: Mapping[str, np.ndarray]
     every: u.Quantity
     stimuli: Mapping[str, Recording]
-    inputs: Mapping[str, Any]
+    inputs: Mapping[str, object]
     cost: float
     costs: Mapping[str, float]
     history: np.ndarray
@@ -65,7 +65,7 @@ class Control:
     ended: str
     simulator: Simulator
     duration: u.Quantity
-    state: Any = None
+    state: Pytree = None
 
     def run(self, **settings: Any) -> Result:
         """The run with this control; `settings` are those of `Simulator.run`."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeAlias
 
+import brainstate
 import brainunit as u
 import jax
 import jax.numpy as jnp
@@ -14,28 +15,34 @@ import numpy as np
 from brainmass._common.checks import items, numbers
 from brainmass._common.messages import Argument, argument_error, named, show
 from brainmass._common.precision import default_dtype
-from brainmass._common.typing import Period
-from brainmass.controlling.costs import Cost, Recorded, as_costs
+from brainmass._common.typing import Key, Monitors, Numbers, Period, Pytree
+from brainmass.controlling.costs import Cost, GivenCosts, Recorded, as_costs
+from brainmass.dynamics.node import NeuralMassDynamics
 from brainmass.network.network import Network
 from brainmass.simulation.monitors import as_monitors, default_monitors
+from brainmass.simulation.result import Result
 from brainmass.simulation.simulator import Simulator
 from brainmass.stimuli.algebra import Drive
 
-__all__ = ["Place", "Problem"]
+__all__ = ["Place", "Problem", "Sites"]
 
-Values = dict[str, Any]
+Values = dict[str, jax.Array]
+Regions: TypeAlias = int | str | Sequence[int | str] | np.ndarray
+"""By number or name."""
+Sites: TypeAlias = Regions | None
+"""The same, or None for all of them."""
 
 
 class Place(NamedTuple):
     """Where a control enters: an input port, its unit, the shape of its population, and the sites there."""
 
     port: str
-    unit: Any
+    unit: u.Unit
     shape: tuple[int, ...]
     sites: np.ndarray
 
 
-def places(model: Any, ports: Any, sites: Any) -> list[Place]:
+def places(model: brainstate.nn.Module, ports: str | Sequence[str] | None, sites: Sites) -> list[Place]:
     """Of the ports, and of the sites there, that are controlled."""
     owner = "control"
     known = _ports(model)
@@ -57,14 +64,14 @@ def places(model: Any, ports: Any, sites: Any) -> list[Place]:
     return found
 
 
-def _ports(model: Any) -> dict[str, Any]:
+def _ports(model: Any) -> dict[str, tuple[NeuralMassDynamics, str]]:
     """The nodes and their ports, by the names of inputs."""
     nodes = model.populations if isinstance(model, Network) else {"": model}
     several = len(nodes) > 1
     return {f"{name}.{port}" if several else port: (node, port) for name, node in nodes.items() for port in node._ports}
 
 
-def _numbered(model: Any, sites: Any) -> np.ndarray:
+def _numbered(model: brainstate.nn.Module, sites: Regions) -> np.ndarray:
     labels = list(getattr(model, "labels", None) or ())
     return np.asarray([labels.index(site) if site in labels else site for site in np.atleast_1d(sites).tolist()])
 
@@ -78,10 +85,10 @@ class Problem:
         n_steps: int,
         n_window: int,
         hold: int,
-        cost: Any,
+        cost: GivenCosts,
         where: list[Place],
-        inputs: Mapping[str, Any],
-        monitors: Any,
+        inputs: Mapping[str, object],
+        monitors: Monitors,
         sample_every: Period | None,
     ):
         self.simulator, self.n_window, self.hold, self.places = simulator, n_window, hold, where
@@ -97,7 +104,7 @@ class Problem:
         self.periods = {name: one.steps for name, one in recorded.items()}
         self.costs = {name: one.bound(recorded, n_window) for name, one in costs.items()}
 
-    def _monitors(self, costs: Any, monitors: Any) -> Any:
+    def _monitors(self, costs: Mapping[str, Cost], monitors: Monitors) -> Monitors:
         named = list(dict.fromkeys(name for cost in costs.values() for name in cost.monitors))
         if monitors is None:
             any_state = any(not cost.monitors and type(cost).of_run is not Cost.of_run for cost in costs.values())
@@ -118,11 +125,11 @@ class Problem:
             found[name] = Recorded(times, period, period * self.dt, tuple(like[name].shape[1:]), u.get_unit(like[name]))
         return found
 
-    def _inputs_at_rest(self, n: int) -> dict[str, Any]:
+    def _inputs_at_rest(self, n: int) -> dict[str, object]:
         rows = {p.port: u.maybe_decimal(jnp.zeros((n, *p.shape), default_dtype()) * p.unit) for p in self.places}
         return {**self.others, **rows}
 
-    def _base(self, place: Place, given: Any, n_steps: int) -> np.ndarray:
+    def _base(self, place: Place, given: object, n_steps: int) -> np.ndarray:
         """What enters a port besides the control, as rows of plain numbers, and as many zeros as are looked ahead."""
         size = int(np.prod(place.shape))
         rows = np.zeros((n_steps, size))
@@ -147,7 +154,7 @@ class Problem:
         return np.concatenate([rows, np.zeros((self.n_window, size))])
 
     # --- values -------------------------------------------------------------------------------------------------------
-    def split(self, flat: Any) -> dict[str, Any]:
+    def split(self, flat: jax.Array | np.ndarray) -> Values:
         """Values by port, shape (K, sites), from all of them in one row."""
         parts = jnp.split(flat, np.cumsum(self.sizes)[:-1].tolist())
         return {
@@ -155,7 +162,7 @@ class Problem:
             for place, part in zip(self.places, parts, strict=True)
         }
 
-    def rows(self, values: Mapping[str, Any], first: Any) -> dict[str, Any]:
+    def rows(self, values: Values, first: int | jax.Array) -> dict[str, Numbers]:
         """What enters the ports in each step of the window, with units, from the step `first` on."""
         entering = {}
         for place in self.places:
@@ -167,19 +174,19 @@ class Problem:
         return entering
 
     # --- runs ---------------------------------------------------------------------------------------------------------
-    def _run(self, inputs: Any, key: Any, state: Any) -> Any:
+    def _run(self, inputs: Mapping[str, object], key: Key | np.ndarray, state: Pytree) -> Result:
         n, simulator = self.n_window, self.simulator
         run = simulator.pure(
             n * simulator.dt, monitors=self.monitors, free=[], inputs=inputs, sample_every=self.sample_every
         )
         return run({}, key, state)
 
-    def parts(self, flat: jax.Array, keys: Any, state: Any, first: Any) -> dict[str, Any]:
+    def parts(self, flat: jax.Array, keys: jax.Array, state: Pytree, first: int | jax.Array) -> dict[str, jax.Array]:
         """Each of the costs, on average over the noises of these keys."""
         values = self.split(flat)
         rows = self.rows(values, first)
 
-        def of_run(key: Any) -> dict[str, Any]:
+        def of_run(key: Key) -> dict[str, jax.Array]:
             result = self._run({**self.others, **rows}, key, state)
             return {name: jnp.asarray(cost.of_run(result, first), flat.dtype) for name, cost in self.costs.items()}
 
@@ -187,19 +194,21 @@ class Problem:
         own = {name: cost.of_control(values, self.hold * self.dt) for name, cost in self.costs.items()}
         return {name: each[name] + own[name] for name in self.costs}
 
-    def total(self, flat: jax.Array, keys: Any, state: Any, first: Any) -> jax.Array:
+    def total(self, flat: jax.Array, keys: jax.Array, state: Pytree, first: int | jax.Array) -> jax.Array:
         return sum(x.mean() for x in self.parts(flat, keys, state, first).values())  # pyright: ignore[reportReturnType]
 
     @functools.cached_property
-    def value_and_grad(self) -> Any:
+    def value_and_grad(self) -> Callable[..., tuple[jax.Array, jax.Array]]:
         return jax.jit(jax.value_and_grad(self.total))
 
     @functools.cached_property
-    def each(self) -> Any:
+    def each(self) -> Callable[..., tuple[jax.Array, dict[str, jax.Array]]]:
         """Total costs, shape (keys,), and each cost on average."""
 
-        def each(flat: jax.Array, keys: Any, state: Any, first: Any) -> Any:
+        def each(
+            flat: jax.Array, keys: jax.Array, state: Pytree, first: int | jax.Array
+        ) -> tuple[jax.Array, dict[str, jax.Array]]:
             parts = self.parts(flat, keys, state, first)
-            return sum(parts.values()), {name: x.mean() for name, x in parts.items()}
+            return sum(parts.values()), {name: x.mean() for name, x in parts.items()}  # pyright: ignore[reportReturnType]
 
         return jax.jit(each)

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from brainmass._common.messages import Argument, argument_error
+from brainmass._common.typing import Numbers, Pytree
+from brainmass.controlling.problem import Problem
 from brainmass.simulation.inputs import as_inputs
+
+if TYPE_CHECKING:
+    from brainmass.controlling.control import _Search
+
 
 __all__ = ["receding"]
 
 
 def receding(
-    search: Any, start: np.ndarray, state: Any, n_steps: int, advance: int, inputs: Any
+    search: _Search, start: np.ndarray, state: Pytree, n_steps: int, advance: int, inputs: Mapping[str, object] | None
 ) -> tuple[dict[str, np.ndarray], list[float], str]:
     """Values by port over the whole run, the cost of each plan, and why it ended."""
     problem = search.problem
@@ -25,7 +31,7 @@ def receding(
     n_rows, own = advance // problem.hold, -(-n_steps // problem.hold)
 
     @jax.jit
-    def done(rows: Any, state: Any) -> Any:
+    def done(rows: Mapping[str, Numbers], state: Pytree) -> Pytree:
         """The state after the part of a plan that is done, under the noise of the run itself."""
         run = simulator.pure(advance * simulator.dt, monitors=[], free=[], inputs={**problem.others, **rows})
         return run({}, key, state).final
@@ -49,7 +55,7 @@ def receding(
     return together, history, f"{moves} plans are done"
 
 
-def _check(problem: Any, advance: int, n_steps: int, inputs: Mapping[str, Any] | None) -> None:
+def _check(problem: Problem, advance: int, n_steps: int, inputs: Mapping[str, object] | None) -> None:
     if not advance <= problem.n_window:
         raise argument_error(Argument("advance", "control"), "must be no longer than the horizon")
     for name, period in {

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
+
+from brainmass.dynamics.catalogue import ModelInfo
 
 __all__ = ["install", "set_module_as"]
 
@@ -31,6 +33,7 @@ _LAYERS = {
         "WilsonCowanSeqNetwork": {"h2o": "readout"},
     },
 }
+F = TypeVar("F", bound=Callable)
 _READ = "What version 0.1.1 calls `{}`; to be read."
 
 
@@ -50,10 +53,10 @@ def install(package: ModuleType) -> None:
     package.network.Network = package.Network
 
 
-def set_module_as(module: str) -> Any:
+def set_module_as(module: str) -> Callable[[F], F]:
     """A decorator that gives a function another `__module__`."""
 
-    def decorate(function: object) -> Any:
+    def decorate(function: F) -> F:
         function.__module__ = module
         return function
 
@@ -71,7 +74,7 @@ def _parts(connectome: Any) -> Any:
     return iter((connectome.weights, connectome.lengths, connectome.labels))
 
 
-def table(models: Any) -> str:
+def table(models: Sequence[ModelInfo]) -> str:
     """The catalogue of models as text, in columns."""
     rows: list[tuple[str, ...]] = [("name", "category", "#states", "use_case")]
     rows += [(m.name, m.category, str(len(m.states)), m.use_case) for m in models]

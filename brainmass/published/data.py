@@ -6,10 +6,16 @@ Eight regions in two hemispheres. They are not the numbers of the published pack
 from __future__ import annotations
 
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import brainunit as u
 import numpy as np
+
+from brainmass._common.typing import Time
+
+if TYPE_CHECKING:
+    from brainmass.connectome.dense import Connectome
+
 
 __all__ = ["Signal", "example_connectome", "example_signal", "install"]
 
@@ -21,15 +27,15 @@ class Signal(NamedTuple):
     """A recording of several regions, with its functional connectivity."""
 
     #: shape (time, region)
-    signal: Any
+    signal: np.ndarray
     #: time between samples
-    dt: Any
-    labels: Any
+    dt: Time
+    labels: np.ndarray
     #: shape (region, region): Pearson's correlation
-    fc: Any
+    fc: np.ndarray
 
 
-def example_connectome() -> Any:
+def example_connectome() -> Connectome:
     """Eight regions: weights fall off with distance, exp(-d / 40 mm), the strongest is 1."""
     from brainmass.connectome.dense import Connectome
 
@@ -50,7 +56,7 @@ def example_signal() -> Signal:
     for i, kick in enumerate(rng.normal(0.0, 0.1, drive.shape)):
         drive[i] = 0.95 * drive[i - 1] + kick  # correlated over 20 ms
     mixed = rhythms + drive @ (np.eye(_REGIONS) + example_connectome().weights)
-    return Signal(mixed, 1.0 * u.ms, np.array(_LABELS), np.corrcoef(mixed.T))
+    return Signal(mixed, 1.0 * u.ms, np.array(_LABELS), np.asarray(np.corrcoef(mixed.T)))
 
 
 def install(package: ModuleType) -> None:

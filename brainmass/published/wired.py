@@ -6,6 +6,7 @@ prefetches, the coupling held for the step, with delays that are rounded to step
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
@@ -17,8 +18,9 @@ from braintools.init import Constant
 
 from brainmass._common.messages import Argument, argument_error, show
 from brainmass._common.times import time_step
-from brainmass._common.typing import Numbers
+from brainmass._common.typing import ArrayLike, Numbers, Speed
 from brainmass.dynamics.node import NeuralMassDynamics
+from brainmass.dynamics.noise import Noise
 from brainmass.network.coupling import Coupling, as_weights
 from brainmass.network.kernels import make_coupling
 
@@ -35,17 +37,17 @@ class WiredNetwork(brainstate.nn.Module):
 
     def __init__(
         self,
-        node: Any,
+        node: brainstate.nn.Dynamics,
         *,
         conn: object,
         coupled_var: str,
-        distance: Any = None,
-        speed: Any = None,
+        distance: ArrayLike | None = None,
+        speed: Speed | float | None = None,
         coupling: Any = "diffusive",
-        k: Any = 1.0,
-        delay_init: Any = None,
+        k: ArrayLike | Param = 1.0,
+        delay_init: Callable[..., Numbers] | None = None,
         self_connection: bool = False,
-        noise: Any = None,
+        noise: Noise | None = None,
     ):
         super().__init__()
         self.node, self.noise = node, noise
@@ -70,7 +72,7 @@ class WiredNetwork(brainstate.nn.Module):
         """The number of regions."""
         return int(np.prod(self.node.varshape))
 
-    def update(self, *inputs: Numbers) -> Any:
+    def update(self, *inputs: Numbers) -> Numbers:
         """Advance one time step; returns what the node returns."""
         current = self.coupling()
         return self.node(current if self.noise is None else current + self.noise(), *inputs)  # it feeds the delays
@@ -96,7 +98,7 @@ def _within(conn: object, n: int, self_connection: bool) -> Numbers:
     return weights.value() * (1.0 - np.eye(n))
 
 
-def _delays(distance: object, speed: Any, n: int) -> Any:
+def _delays(distance: object, speed: object, n: int) -> u.Quantity:
     if distance is None:
         raise argument_error(Argument("speed", "Network"), "needs the lengths of the connections: give `distance`")
     if isinstance(speed, Param):
@@ -123,7 +125,7 @@ def _delays(distance: object, speed: Any, n: int) -> Any:
 def install(package: ModuleType) -> None:
     """Let `Network` make one of these where it is given a node that is not the package's."""
 
-    def made(cls: type, node: Any = None, *args: object, **kwargs: object) -> Any:
+    def made(cls: type, node: object = None, *args: object, **kwargs: object) -> object:
         foreign = isinstance(node, brainstate.nn.Dynamics) and not isinstance(node, NeuralMassDynamics)
         return object.__new__(WiredNetwork if foreign and cls is package.Network else cls)
 
