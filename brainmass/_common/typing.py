@@ -16,6 +16,7 @@ __all__ = [
     "Array",
     "ArrayLike",
     "Complex",
+    "Initialiser",
     "RunInputs",
     "Key",
     "Monitors",
@@ -48,6 +49,9 @@ ArrayLike = Array | u.Unit | float | np.number | Sequence[Any]
 """What becomes an array: a number, a list of them, an array or a quantity."""
 Weights = ArrayLike
 """Of connections: `weights[i, j]` goes from region j to region i."""
+
+Initialiser: TypeAlias = Callable[..., Any] | ArrayLike
+"""Where a state or weights begin: an initialiser, as of `braintools.init`, or the values themselves."""
 
 Numbers: TypeAlias = Any
 """An array or a quantity within a computation, where its kind depends on what the model is given.

@@ -165,7 +165,7 @@ class BOLDSignal(ScaledDrive):
         _, _, v, q = self.state_values().values()
         return self.bold_of(v, q)
 
-    def bold_of(self, v: Any, q: Any) -> Any:
+    def bold_of(self, v: Numbers, q: Numbers) -> Numbers:
         """The BOLD signal at this blood volume and content of deoxyhaemoglobin."""
         k1, k2, k3 = self._coefficients()
         in_blood = v - q if self.output == "obata2004" else 1 - q / v

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import brainstate
 import brainunit as u
@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from brainstate import HiddenState
+from brainstate.nn import Param
 from braintools.init import Constant
 from jax import lax
 
@@ -18,7 +19,7 @@ from brainmass._common.checks import one_of
 from brainmass._common.messages import Argument, argument_error, show
 from brainmass._common.precision import default_dtype
 from brainmass._common.times import milliseconds, steps_of
-from brainmass._common.typing import Numbers, Time
+from brainmass._common.typing import ArrayLike, Numbers, Shape, Time
 from brainmass.dynamics.checks import check_input_shape
 from brainmass.dynamics.declared import Declared
 from brainmass.dynamics.fields import Par, param, positive, real, state
@@ -72,24 +73,24 @@ class HRFBold(ShowsConstructor, ScaledDrive):
     pending: HiddenState = state("convolutions at the samples to come, so far", start=Constant(0.0))
     passed: HiddenState = state("updates since the last sample", start=Constant(0.0))
 
-    _prepared: ClassVar[Any] = None
+    _prepared: ClassVar[jax.Array | None] = None
     _elsewhere = fixed("in_size", "out_size", "name", "sized")
 
     def __init__(
         self,
-        k_1: Any = 5.6,
-        V_0: Any = 0.02,
-        period: Any = 1000.0 * u.ms,
-        downsample_period: Any = 4.0 * u.ms,
+        k_1: ArrayLike | Param = 5.6,
+        V_0: ArrayLike | Param = 0.02,
+        period: Time = 1000.0 * u.ms,
+        downsample_period: Time = 4.0 * u.ms,
         kernel: HRFKernel | None = None,
         convolution_mode: str = "valid",
         method: str = "fft",
-        history: Any = None,
+        history: ArrayLike | str | None = None,
         *,
-        baseline: Any = 1.0,
+        baseline: ArrayLike | Param = 1.0,
         scaling: str = "integral",
-        scale: Any = None,
-        in_size: Any = None,
+        scale: ArrayLike | None = None,
+        in_size: Shape | None = None,
         name: str | None = None,
     ):
         self.sized = in_size is not None
@@ -129,21 +130,21 @@ class HRFBold(ShowsConstructor, ScaledDrive):
         _ = self.stride
 
     @property
-    def period(self) -> Any:
+    def period(self) -> Time:
         """Time between samples."""
         return self._period * u.ms
 
     @period.setter
-    def period(self, period: Any) -> None:
+    def period(self, period: Time) -> None:
         self._period = milliseconds("period", period, "HRFBold", positive=True)
 
     @property
-    def downsample_period(self) -> Any:
+    def downsample_period(self) -> Time:
         """Length of the windows whose means are convolved."""
         return self._downsample_period * u.ms
 
     @downsample_period.setter
-    def downsample_period(self, period: Any) -> None:
+    def downsample_period(self, period: Time) -> None:
         self._downsample_period = milliseconds("downsample_period", period, "HRFBold", positive=True)
 
     @property
@@ -165,7 +166,7 @@ class HRFBold(ShowsConstructor, ScaledDrive):
         return self.downsample_period
 
     @property
-    def interval(self) -> Any:  # pyright: ignore[reportIncompatibleVariableOverride]
+    def interval(self) -> Time:  # pyright: ignore[reportIncompatibleVariableOverride]
         return self.downsample_period
 
     def weights(self) -> Numbers:
@@ -178,7 +179,7 @@ class HRFBold(ShowsConstructor, ScaledDrive):
         return unit * self.kernel(np.arange(self.length) * self.downsample_period)
 
     # --- on a trajectory --------------------------------------------------------------------------------------------
-    def __call__(self, signal: Any, dt: Any) -> Any:
+    def __call__(self, signal: Numbers, dt: Time) -> Numbers:
         """The signal (samples, ..., regions) of activity (time, ..., regions) with the time step `dt`."""
         means = window_means(self._owner, "downsample_period", signal, self.downsample_period, dt)
         means = self.as_drive(means)
@@ -194,7 +195,7 @@ class HRFBold(ShowsConstructor, ScaledDrive):
             )
         return self._scaled(_CONVOLVE[self.method](rows, self.weights(), self.stride))
 
-    def _past(self, shape: tuple[int, ...], first: Any = None) -> Any:
+    def _past(self, shape: tuple[int, ...], first: Numbers = None) -> Numbers:
         """The rows before the start, as many as the response is long."""
         if isinstance(self.history, str):
             if first is None:
@@ -242,7 +243,7 @@ class HRFBold(ShowsConstructor, ScaledDrive):
         self._check_regions(self.varshape, "`in_size`")
         super().init_state(batch_size, rng=rng, **kwargs)
 
-    def prepare(self) -> Any:
+    def prepare(self) -> jax.Array:
         """What a row adds to the samples to come: weights (samples, updates until the next sample, regions if any)."""
         n, weights = math.ceil(self.length / self.stride), self.weights()
         return _padded(weights, n * self.stride).reshape(n, self.stride, *weights.shape[1:])
@@ -294,16 +295,16 @@ class HRFBold(ShowsConstructor, ScaledDrive):
 
 
 # --- weights of shape (..., rows), or (..., rows, regions) where regions differ ---------------------------------------
-def _padded(weights: Numbers, length: int) -> Any:
+def _padded(weights: Numbers, length: int) -> jax.Array:
     return jnp.pad(weights, [(0, length - len(weights)), *[(0, 0)] * (weights.ndim - 1)])
 
 
-def _over_rows(weights: Numbers, ndim: int) -> Any:
+def _over_rows(weights: Numbers, ndim: int) -> Numbers:
     """Weights of one axis, and perhaps of regions, to multiply rows with `ndim` axes after the first."""
     return weights.reshape(len(weights), *[1] * (ndim + 1 - weights.ndim), *weights.shape[1:])
 
 
-def _summed(weights: Numbers, rows: Numbers, more: int = 0) -> Any:
+def _summed(weights: Numbers, rows: Numbers, more: int = 0) -> jax.Array:
     """The weighted sum over rows, of weights with `more` axes before those of the rows."""
     if weights.ndim == 1 + more:
         return jnp.tensordot(weights, rows, 1)
@@ -318,14 +319,14 @@ _PADDING = {
 }
 
 
-def _by_fft(rows: Numbers, weights: Numbers, stride: int) -> Any:
+def _by_fft(rows: Numbers, weights: Numbers, stride: int) -> jax.Array:
     """The valid part of a convolution along the first axis, without its first row: every `stride`-th."""
     n = len(rows)  # what a circular convolution wraps around lies before the valid part
     spectrum = _over_rows(jnp.fft.rfft(weights, n, axis=0), rows.ndim - 1)
     return jnp.fft.irfft(jnp.fft.rfft(rows, axis=0) * spectrum, n, axis=0)[len(weights) - 1 + stride :: stride]
 
 
-def _directly(rows: Numbers, weights: Numbers, stride: int) -> Any:
+def _directly(rows: Numbers, weights: Numbers, stride: int) -> jax.Array:
     """The same as sums, of those rows alone."""
     series, n = jnp.moveaxis(rows[stride:], 0, -1), weights[0].size
     flat = series.reshape(-1, n, series.shape[-1])

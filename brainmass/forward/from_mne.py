@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import brainunit as u
@@ -26,8 +26,8 @@ def is_forward(given: object) -> bool:
 
 
 def gain_of_forward(
-    owner: str, forward: Any, kind: str, parcels: object, orientations: object
-) -> tuple[Any, list[str]]:
+    owner: str, forward: Mapping[str, Any], kind: str, parcels: object, orientations: object
+) -> tuple[Numbers, list[str]]:
     """The lead field (regions, sensors) with its unit, and the names of the sensors."""
     if not is_forward(forward):
         raise argument_error(
@@ -47,13 +47,13 @@ def gain_of_forward(
     return (weights.T @ gain.T) * _SI[kind], names
 
 
-def _is(channel: Any, kind: str) -> bool:
+def _is(channel: Mapping[str, Any], kind: str) -> bool:
     if kind == "eeg":
         return int(channel["kind"]) == _EEG
     return int(channel["kind"]) == _MEG and int(channel["unit"]) == _TESLA
 
 
-def _along(owner: str, forward: Any, gain: np.ndarray, orientations: object) -> np.ndarray:
+def _along(owner: str, forward: Mapping[str, Any], gain: np.ndarray, orientations: object) -> np.ndarray:
     """Of dipoles along one direction per source, (sensors, sources): by default the normal of the cortex."""
     n = int(forward["nsource"])
     if int(forward["source_ori"]) == _FIXED:

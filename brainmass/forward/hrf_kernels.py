@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable
-from typing import Any
 
 import brainunit as u
 import jax
@@ -17,7 +16,7 @@ from jax.scipy.special import gammaln
 from brainmass._common.messages import Argument, argument_error
 from brainmass._common.precision import default_dtype
 from brainmass._common.times import milliseconds
-from brainmass._common.typing import Array, Numbers
+from brainmass._common.typing import Array, Numbers, Time
 from brainmass.dynamics.checks import as_input
 from brainmass.dynamics.declared import WithRows
 from brainmass.dynamics.fields import Domain, Par, param, positive, setting
@@ -42,11 +41,11 @@ class HRFKernel(WithRows):
     region, and the response then has a last axis of N.
     """
 
-    duration: Any = setting(
+    duration: Time = setting(
         default=20.0 * u.second, doc="time after which the response is taken to be over", domain=positive
     )
 
-    def _admitted(self, key: str, value: Numbers) -> Any:
+    def _admitted(self, key: str, value: Numbers) -> Numbers:
         if key == "duration":
             milliseconds(key, value, self._owner, positive=True)  # or an error of its kind
         value = super()._admitted(key, value)
@@ -105,7 +104,7 @@ class FirstOrderVolterraHRFKernel(HRFKernel):
         return jnp.where(t > 0, self.scaling.value() * _oscillation(jnp.maximum(t, 0), decay, elimination), 0.0)
 
 
-def _oscillation(t: Numbers, decay: Any, stiffness: Any) -> jax.Array:
+def _oscillation(t: Numbers, decay: Numbers, stiffness: Numbers) -> jax.Array:
     """exp(-decay t) sin(wt)/w with w² = stiffness - decay², also where that is not positive."""
     square = stiffness - decay**2
     x = square * t**2
@@ -138,7 +137,7 @@ class GammaHRFKernel(HRFKernel):
         return self.a.value() * _gamma(self._seconds(t) / plain_value(self.tau, u.second), n) / _gamma(n - 1, n)
 
 
-def _gamma(x: Numbers, n: Any) -> jax.Array:
+def _gamma(x: Numbers, n: Numbers) -> jax.Array:
     """The gamma density x^(n-1) exp(-x) / Γ(n); zero for x <= 0."""
     safe = jnp.where(x > 0, x, 1.0)
     return jnp.where(x > 0, jnp.exp((n - 1) * jnp.log(safe) - safe - gammaln(n)), 0.0)
@@ -161,7 +160,7 @@ class DoubleExponentialHRFKernel(HRFKernel):
     amp_1: Par = param(default=0.1, doc="amplitude of the first oscillation")
     amp_2: Par = param(default=0.1, doc="amplitude of the second oscillation")
     a: Par = param(default=0.1, doc="maximum within `duration`")
-    duration: Any = setting(
+    duration: Time = setting(
         default=40.0 * u.second, doc="time after which the response is taken to be over", domain=positive
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 import brainstate
@@ -20,7 +20,7 @@ from brainmass._common.checks import as_array, flag, instance, is_traced, items,
 from brainmass._common.foreign import Held, as_text, opened
 from brainmass._common.messages import Argument, argument_error, show
 from brainmass._common.precision import default_dtype
-from brainmass._common.typing import Array, Numbers
+from brainmass._common.typing import Array, ArrayLike, Numbers, Shape
 from brainmass.dynamics.checks import as_input, as_param
 from brainmass.dynamics.declaration import population_shape
 from brainmass.dynamics.declared import Declared
@@ -72,20 +72,20 @@ class LeadFieldModel(LinearObserver):
     updates: HiddenState = state("number of updates so far, by which noise is drawn", unit=None, start=Constant(0.0))
 
     noise_factor = None  # a square root of the covariance, in sensor_unit
-    sensor_unit: ClassVar[Any]
-    dipole_unit: ClassVar[Any]
+    sensor_unit: ClassVar[u.Unit]
+    dipole_unit: ClassVar[u.Unit]
 
     _elsewhere = fixed("in_size", "out_size", "sensor_unit", "dipole_unit", "noise_factor", "sensors", "name")
 
     def __init__(
         self,
-        in_size: Any,
-        out_size: Any,
-        L: Any,
+        in_size: Shape,
+        out_size: Shape,
+        L: object,
         sensor_unit: u.Unit = u.mV,
         dipole_unit: u.Unit = DIPOLE,
         scale: Numbers = None,
-        noise_cov: Any = None,
+        noise_cov: ArrayLike | None = None,
         *,
         name: str | None = None,
         sensors: Sequence[str] | None = None,
@@ -96,7 +96,7 @@ class LeadFieldModel(LinearObserver):
         self.L, self.noise_cov = L, noise_cov
         self.sensors = _sensor_names(self._owner, L if sensors is None else sensors, self.M, sensors is None)
 
-    def _admitted(self, key: str, value: Numbers) -> Any:
+    def _admitted(self, key: str, value: Numbers) -> Numbers:
         if key in ("sensor_unit", "dipole_unit"):
             instance(Argument(key, self._owner), value, u.Unit, "a unit", example=f"{key}=u.mV")
         if key == "L" and (value is not None or self._closed):
@@ -136,13 +136,14 @@ class LeadFieldModel(LinearObserver):
         return jnp.matmul(factor, factor.T, precision=lax.Precision.HIGHEST) * self.sensor_unit**2
 
     @noise_cov.setter
-    def noise_cov(self, given: Any) -> None:
+    def noise_cov(self, given: ArrayLike | None) -> None:
+        made = None
         if given is not None:
             factor = _square_root(Argument("noise_cov", self._owner), self.M, self.sensor_unit**2, given)
-            given = LongTermState(jnp.asarray(factor, default_dtype()))
-        vars(self)["noise_factor"] = given  # a part, which is not set from outside
+            made = LongTermState(jnp.asarray(factor, default_dtype()))
+        vars(self)["noise_factor"] = made  # a part, which is not set from outside
 
-    def _gain(self, given: Any) -> Param:
+    def _gain(self, given: object) -> Param:
         unit = self.sensor_unit / self.dipole_unit
         if is_forward(given):
             raise argument_error(
@@ -197,7 +198,7 @@ class LeadFieldModel(LinearObserver):
         return moment.to_decimal(self.dipole_unit)
 
     def _see(self, x: Numbers) -> Numbers:
-        L: Any = self.L.value()
+        L: Numbers = self.L.value()
         gain = L.to_decimal(self.sensor_unit / self.dipole_unit)
         return jnp.matmul(self._dipoles(x), gain, precision=lax.Precision.HIGHEST) * self.sensor_unit
 
@@ -227,7 +228,7 @@ class LeadFieldModel(LinearObserver):
     def _initial(self, rng: brainstate.random.RandomState | None) -> dict[str, Numbers]:
         return {**super()._initial(rng), "updates": jnp.zeros(self._batch or (), jnp.int32)}
 
-    def update(self, nmm_obs_or_dipoles: Any) -> Numbers:  # pyright: ignore[reportIncompatibleMethodOverride]
+    def update(self, nmm_obs_or_dipoles: Numbers) -> Numbers:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Take in the activity of one step, shape (batch..., regions); returns what the sensors see of it.
 
         Without `init_state`, outside a run, it is the same as calling the model.
@@ -244,7 +245,9 @@ class LeadFieldModel(LinearObserver):
     _mne_kind: ClassVar[str] = "eeg"
 
     @classmethod
-    def from_mne(cls, forward: Any, *, parcels: Any = None, orientations: Any = None, **others: Any) -> Self:
+    def from_mne(
+        cls, forward: Mapping[str, Any], *, parcels: object = None, orientations: ArrayLike | None = None, **others: Any
+    ) -> Self:
         """The lead field of a forward solution of MNE, in its layout and its units, V/(A m) or T/(A m).
 
         Parameters
@@ -269,7 +272,7 @@ class LeadFieldModel(LinearObserver):
 
     # --- from vertices to regions -----------------------------------------------------------------------------------
     @staticmethod
-    def compress_vertex_leadfield(L_vertex_3V: Any, W_vertex_to_region_3VxR: Any) -> Numbers:
+    def compress_vertex_leadfield(L_vertex_3V: ArrayLike, W_vertex_to_region_3VxR: ArrayLike) -> Numbers:
         """The lead field of regions, shape (sensors, regions): transposed, it is the `L` of the constructor.
 
         From that of vertices with free orientation, (sensors, 3 vertices), and weights, (3 vertices, regions).
@@ -284,7 +287,11 @@ class LeadFieldModel(LinearObserver):
 
     @staticmethod
     def build_fixed_orientation_weights(
-        normals_V3: Any, parcel_VxR: Any, area_weights_V: Any = None, *, interleaved: bool = False
+        normals_V3: ArrayLike,
+        parcel_VxR: ArrayLike,
+        area_weights_V: ArrayLike | None = None,
+        *,
+        interleaved: bool = False,
     ) -> Numbers:
         """Weights (3 vertices, regions) of dipoles along the normals of the vertices.
 
@@ -328,7 +335,9 @@ def _is_open(values: Array) -> bool:
     return numbers.ndim == 2 and numbers.shape[0] == numbers.shape[1] > 1 and not np.array_equal(numbers, numbers.T)
 
 
-def _as_matrix(what: str, given: Any, rows: tuple[str, ...], columns: tuple[str, ...], asked: bool = True) -> Numbers:
+def _as_matrix(
+    what: str, given: object, rows: tuple[str, ...], columns: tuple[str, ...], asked: bool = True
+) -> Numbers:
     """Lists and tables as arrays, turned round where the table says so; others as they are."""
     held = opened(what, as_array(given))
     dims = [str(dim).lower() for dim in held.dims]
@@ -342,7 +351,7 @@ def _as_matrix(what: str, given: Any, rows: tuple[str, ...], columns: tuple[str,
     return held.transposed((1, 0)).values if turned else held.values
 
 
-def _sensor_names(owner: str, given: Any, n: int, of_table: bool) -> tuple[str, ...] | None:
+def _sensor_names(owner: str, given: object, n: int, of_table: bool) -> tuple[str, ...] | None:
     """Names of the sensors, as they are given or as a table has them."""
     what = Argument("sensors", owner)
     if of_table:
@@ -356,7 +365,7 @@ def _sensor_names(owner: str, given: Any, n: int, of_table: bool) -> tuple[str, 
     return tuple(names)
 
 
-def _square_root(what: str, n: int, unit: u.Unit, given: Any) -> np.ndarray:
+def _square_root(what: str, n: int, unit: u.Unit, given: ArrayLike) -> np.ndarray:
     """A square root of a checked covariance, as plain numbers; it may be singular, as after re-referencing."""
     matrix = numbers(what, given)
     got = u.get_unit(matrix)
@@ -405,14 +414,14 @@ class LeadfieldReadout(LinearObserver):
     y0: Par = param(default=None, doc="offset", unit="any")
     cy0: Par = param(default=None, doc="gain", unit="any")
 
-    _prepared: ClassVar[Any] = None
+    _prepared: ClassVar[jax.Array | None] = None
     _elsewhere = fixed("in_size", "out_size", "name")
 
     def __init__(
         self,
         lm: Numbers,
-        y0: Any,
-        cy0: Any,
+        y0: ArrayLike | Param,
+        cy0: ArrayLike | Param,
         normalize: bool | str = True,
         demean: bool = True,
         *,
@@ -434,12 +443,12 @@ class LeadfieldReadout(LinearObserver):
         sensors, regions = tuple(self.out_size), self.varshape  # pyright: ignore[reportArgumentType]
         return (*sensors, *regions) if key == "lm" else sensors
 
-    def _admitted(self, key: str, value: Numbers) -> Any:
+    def _admitted(self, key: str, value: Numbers) -> Numbers:
         if key == "lm" and value is not None:
             value = self._of_two_axes(value)
         return super()._admitted(key, value)
 
-    def _of_two_axes(self, lm: Numbers) -> Any:
+    def _of_two_axes(self, lm: Numbers) -> Numbers:
         what = Argument("lm", self._owner, "lead field")
         lm = _as_matrix(what, lm, rows=_SENSORS, columns=_REGIONS)
         shape = u.math.shape(lm.value() if isinstance(lm, Param) else lm)
@@ -483,7 +492,7 @@ class LeadfieldReadout(LinearObserver):
 
     def _see(self, x: Numbers) -> Numbers:
         lead = self.prepare() if self._prepared is None else self._prepared
-        gain: Any = self.cy0.value()
+        gain: Numbers = self.cy0.value()
         seen = u.maybe_decimal(gain * u.math.matmul(x, lead.T))
         return self._in_unit(seen) - as_input(self._owner, "y0", self.unit, self.y0.value())
 

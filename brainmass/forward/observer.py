@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import brainunit as u
+import jax
 
-from brainmass._common.typing import Numbers
+from brainmass._common.typing import Numbers, Time
 from brainmass.dynamics.declared import Declared
 from brainmass.dynamics.fields import Par, param
 
@@ -23,9 +24,9 @@ class Observer(Declared):
     """
 
     # Longest interval at which it may be updated without a visible error.
-    interval: ClassVar[Any] = 1.0 * u.ms
+    interval: ClassVar[Time] = 1.0 * u.ms
     # The interval at which it must be updated, where its values depend on that.
-    every: ClassVar[Any] = None
+    every: ClassVar[Time | None] = None
     # The argument of the constructor that says so.
     every_argument: ClassVar[str] = "every"
     # Whether it sums up a whole run: it then sees nothing of the transient, and is sampled once, at the end, unless the
@@ -37,7 +38,7 @@ class Observer(Declared):
     # Whether what it takes in must be phases, in rad.
     takes_phases: ClassVar[bool] = False
     # The key of its random numbers, set by the time loop if it `takes_key`; None outside a run.
-    _handed: ClassVar[Any] = None
+    _handed: ClassVar[jax.Array | None] = None
 
     @property
     def takes_key(self) -> bool:

@@ -11,7 +11,7 @@ import numpy as np
 
 from brainmass._common.foreign import Held
 from brainmass._common.messages import Argument, argument_error, show
-from brainmass._common.typing import Numbers
+from brainmass._common.typing import ArrayLike, Numbers, Shape
 from brainmass.forward.lead_fields import DIPOLE, LeadFieldModel
 
 __all__ = ["EEGLeadFieldModel", "MEGLeadFieldModel", "SEEGLeadFieldModel"]
@@ -26,15 +26,15 @@ class _Sensors(LeadFieldModel):
     The order of the arguments is that of the published package: the noise stands before what a dipole is measured in.
     """
 
-    _sees: ClassVar[Any] = u.mV
+    _sees: ClassVar[u.Unit] = u.mV
 
     def __init__(
         self,
-        in_size: Any,
-        out_size: Any,
-        L: Any,
+        in_size: Shape,
+        out_size: Shape,
+        L: object,
         sensor_unit: u.Unit = _ITS_OWN,
-        noise_cov: Any = None,
+        noise_cov: ArrayLike | None = None,
         *,
         dipole_unit: u.Unit = DIPOLE,
         scale: Numbers = None,
@@ -73,7 +73,7 @@ class SEEGLeadFieldModel(EEGLeadFieldModel):
         regions: object,
         orientations: object = None,
         *,
-        conductivity: Any = 0.3 * (u.siemens / u.meter),
+        conductivity: Numbers = 0.3 * (u.siemens / u.meter),
         **others: Any,
     ) -> Self:
         r"""The lead field of point sources in a homogeneous medium without bounds.
@@ -122,7 +122,7 @@ class SEEGLeadFieldModel(EEGLeadFieldModel):
         return cls(n_regions, n_contacts, Held(gain, dims=("region", "sensor")), **others)
 
 
-def _positions(owner: str, argument: str, given: Any) -> np.ndarray:
+def _positions(owner: str, argument: str, given: Numbers) -> np.ndarray:
     """Positions in metres."""
     if not u.get_unit(given).has_same_dim(u.meter):
         raise argument_error(

@@ -67,7 +67,7 @@ class Statistic(Observer):
     sums_up = True
 
     every: Any = option(default=None, check=_checked_time)
-    unit: Any = option(default=u.UNITLESS)
+    unit: u.Unit = option(default=u.UNITLESS)
 
     count: Any = state("number of values so far", start=Constant(0.0))
 
@@ -342,7 +342,7 @@ class FunctionalConnectivityDynamics(_Windowed):
         (n,) = self.varshape
         return {**super()._shapes(), "pairs": (self.windows, n * (n - 1) // 2)}
 
-    def _take(self, kept: dict[str, Any], number: Any) -> dict[str, object]:
+    def _take(self, kept: dict[str, Any], number: Numbers) -> dict[str, object]:
         x = self.recent.value
         x = x - jnp.mean(x, axis=-2, keepdims=True)
         fc = correlation_of_products(jnp.swapaxes(x, -1, -2) @ x)

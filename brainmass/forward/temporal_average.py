@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any
 
 import brainstate
 import brainunit as u
@@ -17,7 +16,7 @@ from brainmass._common.checks import as_array, instance, is_traced, numbers
 from brainmass._common.messages import Argument, argument_error, show
 from brainmass._common.precision import default_dtype
 from brainmass._common.times import milliseconds, steps_of, time_step
-from brainmass._common.typing import Array, Numbers, Time
+from brainmass._common.typing import Array, ArrayLike, Numbers, Time
 from brainmass.dynamics.checks import check_input_shape
 from brainmass.dynamics.declared import Declared
 from brainmass.dynamics.fields import state
@@ -40,7 +39,7 @@ class LinearObserver(ShowsConstructor, Observer):
 
     unit = u.UNITLESS  # of what is seen
 
-    def _admitted(self, key: str, value: object) -> Any:
+    def _admitted(self, key: str, value: object) -> object:
         if key == "unit":
             instance(Argument("unit", self._owner), value, u.Unit, "a unit", example="unit=u.mV")
         return super()._admitted(key, value)
@@ -52,7 +51,7 @@ class LinearObserver(ShowsConstructor, Observer):
             cls.__doc__ = (cls.__doc__ or "").replace(rows, "")
 
     @classmethod
-    def translate(cls, given: dict[str, object]) -> dict[str, Any]:
+    def translate(cls, given: dict[str, object]) -> dict[str, object]:
         # The size of those that do not take it is set once their other arguments are read.
         return given if "in_size" in given else given | {"in_size": 1}
 
@@ -116,7 +115,7 @@ class TemporalAverage(LinearObserver):
     """
 
     def __init__(
-        self, period: Time = 4.0 * u.ms, *, in_size: object = None, unit: Any = u.UNITLESS, name: str | None = None
+        self, period: Time = 4.0 * u.ms, *, in_size: object = None, unit: u.Unit = u.UNITLESS, name: str | None = None
     ):
         self.sized = in_size is not None
         Declared.__init__(self, period=period, in_size=in_size if self.sized else 1, unit=unit, name=name)
@@ -180,7 +179,9 @@ class SpatialAverage(LinearObserver):
     [2.0, 5.0]
     """
 
-    def __init__(self, labels: Any, weights: Numbers = None, *, unit: Any = u.UNITLESS, name: str | None = None):
+    def __init__(
+        self, labels: ArrayLike, weights: Numbers = None, *, unit: u.Unit = u.UNITLESS, name: str | None = None
+    ):
         ids, share = _shares(type(self).__name__, labels, weights)
         Declared.__init__(self, labels=None, weights=None, unit=unit, name=name)
         self.in_size = len(ids)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import brainunit as u
 
 from brainmass._common.checks import one_of
 from brainmass._common.messages import Argument, argument_error
 from brainmass._common.times import milliseconds, time_step
-from brainmass._common.typing import Numbers, Pytree, Time
+from brainmass._common.typing import ArrayLike, Initialiser, Numbers, Pytree, Time
 from brainmass.dynamics.node import NeuralMassDynamics
 from brainmass.models.horn.step import HORNStep
 from brainmass.training import sequence
@@ -61,9 +59,9 @@ class DelayedAdditiveConn(sequence.DelayedAdditiveConn):
     def __init__(
         self,
         model: NeuralMassDynamics,
-        delay_time: Any,
+        delay_time: ArrayLike,
         state: str = "y",
-        delay_init: Any = ZERO,
+        delay_init: Initialiser = ZERO,
         w_init: object = KAIMING,
         k: Numbers = 1.0,
     ):
@@ -76,8 +74,8 @@ class DelayedLaplacianConn(sequence.DelayedLaplacianConn):
     def __init__(
         self,
         model: NeuralMassDynamics,
-        delay_time: Any,
-        delay_init: Any = ZERO,
+        delay_time: ArrayLike,
+        delay_init: Initialiser = ZERO,
         w_init: object = KAIMING,
         k: Numbers = 1.0,
     ):
@@ -90,19 +88,19 @@ class _OncePerTR(sequence.DelayedAdditiveConn):
     def __init__(
         self,
         model: NeuralMassDynamics,
-        delay_time: Any,
-        delay_init: Any = ZERO,
+        delay_time: ArrayLike,
+        delay_init: Initialiser = ZERO,
         w_init: object = KAIMING,
         k: Numbers = 1.0,
         tr: Time = 1.0 * u.ms,
     ):
         super().__init__(model, delay_time, "y", delay_init, w_init, k, period=tr)
 
-    def update(self) -> Any:
+    def update(self) -> Numbers:
         """What arrives in a step: nothing."""
         return 0.0
 
-    def update_tr(self) -> Any:
+    def update_tr(self) -> Numbers:
         """Take in what is sent now; what arrives at each unit through this repetition time."""
         return super().update()
 
@@ -154,7 +152,7 @@ class HORN_TR(Built):
         "rec_type": "additive",
     }
 
-    def __init__(self, *args: Any, **kwargs: Any):
+    def __init__(self, *args: object, **kwargs: object):
         super().__init__()
         given = self.given(args, kwargs)
         own = {k: given.pop(k, default) for k, default in self.defaults.items()}
@@ -170,7 +168,7 @@ class HORN_TR(Built):
         else:
             self.rec = DELAYED[rec_type](self.node, own["delay"], **start)
 
-    def update(self, inputs: Pytree, record_state: bool = False) -> Any:
+    def update(self, inputs: Pytree, record_state: bool = False) -> Numbers:
         """The positions `x` at each step of one repetition time.
 
         Parameters

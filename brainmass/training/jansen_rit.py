@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
-from brainmass._common.typing import Numbers
+from brainmass._common.typing import Initialiser, Numbers
 from brainmass.dynamics.module import Module
 from brainmass.dynamics.node import NeuralMassDynamics
 from brainmass.models.jansen_rit.step import JansenRitStep
@@ -63,14 +63,16 @@ class LaplacianConnV2(Module):
         Initial weights of all three.
     """
 
-    def __init__(self, dynamics: NeuralMassDynamics, delays: Numbers, delay_init: Any = ZERO, weight: object = KAIMING):
+    def __init__(
+        self, dynamics: NeuralMassDynamics, delays: Numbers, delay_init: Initialiser = ZERO, weight: object = KAIMING
+    ):
         super().__init__()
         self.dynamics, n = dynamics, dynamics.varshape[-1]
         weight = initial(self, "weight", weight)
         self.delayed = DelayedAdditiveConn(dynamics, delays, "M", delay_init, weight)
         self.excitatory, self.inhibitory = linear(n, n, weight, None), linear(n, n, weight, None)
 
-    def update(self) -> dict[str, Any]:
+    def update(self) -> dict[str, Numbers]:
         """Take in what is sent now; what arrives, by port, as plain numbers."""
         eeg = plain(self.dynamics, "E", self.dynamics.activity())
         return {"M_inp": self.delayed(), "E_inp": self.excitatory(eeg), "I_inp": -self.inhibitory(eeg)}
@@ -85,12 +87,12 @@ class JansenRit2Layer(SequenceLayer):
     node_class, recurrent, port, order = JansenRitStep, "M", "M_inp", ORDER
     recorded = ("M", "E", "I")
 
-    def connect(self, own: Mapping[str, object]) -> None:
+    def connect(self, own: Mapping[str, Any]) -> None:
         if own["delay"] is None:
             raise ValueError(f"{type(self).__name__} needs the argument `delay`. Example: delay=5.0 * u.ms.")
         self.rec = LaplacianConnV2(self.node, own["delay"], own["delay_init"], own["rec_w_init"])
 
-    def received(self, drive: Numbers) -> dict[str, Any]:
+    def received(self, drive: Numbers) -> dict[str, Numbers]:
         arrived = {port: self.rec_scale * value for port, value in self.rec().items()}
         return {**arrived, "M_inp": drive + arrived["M_inp"]}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, ClassVar
 
@@ -18,7 +18,7 @@ from brainmass._common.checks import is_function, numbers, whole
 from brainmass._common.messages import Argument, argument_error, suggestion
 from brainmass._common.precision import matching_precision
 from brainmass._common.times import time_step
-from brainmass._common.typing import Numbers, Pytree
+from brainmass._common.typing import ArrayLike, Initialiser, Numbers, Pytree, Shape, Time
 from brainmass.delays.lines import History, checked_delays, delay_steps
 from brainmass.dynamics.declaration import batch_shape, population_shape
 from brainmass.dynamics.module import Module, fixed
@@ -55,21 +55,23 @@ CONNECTIONS: dict[str, Any] = {
 """What a layer takes beside the arguments of its node, with defaults."""
 
 
-def over_time(node: NeuralMassDynamics, drive: Numbers, received: Callable[[Any], dict], recorded: Any = None) -> Any:
+def over_time(
+    node: NeuralMassDynamics, drive: Numbers, received: Callable[[Numbers], dict], recorded: Sequence[str] | None = None
+) -> Pytree:
     """The activity of a node that gets `received(row)`, by port, for each row of `drive`.
 
     With `recorded`, names of states (none: all), what they become as well: `(states by name, activity)`.
     """
     names = recorded or tuple(node._states)
 
-    def step(row: object) -> Any:
+    def step(row: object) -> Pytree:
         out = node.update(**received(row))
         return out if recorded is None else ({name: getattr(node, name).value for name in names}, out)
 
     return through_rows(step, drive)
 
 
-def checked_sequence(owner: Module, node: NeuralMassDynamics, inputs: object, n_input: int) -> Any:
+def checked_sequence(owner: Module, node: NeuralMassDynamics, inputs: object, n_input: int) -> Numbers:
     """The inputs, if they have the shape (time, batch..., n_input) with the batch of the node's states."""
     inputs = u.math.asarray(inputs)
     batch = u.math.shape(next(iter(node.state_values().values())))[:-1]
@@ -84,7 +86,7 @@ def checked_sequence(owner: Module, node: NeuralMassDynamics, inputs: object, n_
     return inputs
 
 
-def plain(node: NeuralMassDynamics, state: str, value: Numbers = None) -> Any:
+def plain(node: NeuralMassDynamics, state: str, value: Numbers = None) -> Numbers:
     """The present value of a state, or a value like it, as a plain number in the state's unit."""
     unit = node._states[state].unit or u.UNITLESS
     return u.Quantity(getattr(node, state).value if value is None else value).to_decimal(unit)
@@ -93,11 +95,11 @@ def plain(node: NeuralMassDynamics, state: str, value: Numbers = None) -> Any:
 class Initial:
     """An initialiser, or the array it would give, that knows whose argument it is and checks what it gives."""
 
-    def __init__(self, owner: str, argument: str, init: Any):
+    def __init__(self, owner: str, argument: str, init: object):
         self.what = Argument(argument, owner, "initial values")
-        self.init = init if is_function(init) else numbers(self.what, init, example=f"{argument}={_EXAMPLE}")
+        self.init: Any = init if is_function(init) else numbers(self.what, init, example=f"{argument}={_EXAMPLE}")
 
-    def __call__(self, shape: Any) -> Any:
+    def __call__(self, shape: Shape) -> Numbers:
         shape = (shape,) if isinstance(shape, int) else tuple(shape)
         value = numbers(self.what, self.init(shape) if is_function(self.init) else self.init)
         if u.math.shape(value) != shape:
@@ -108,7 +110,7 @@ class Initial:
 _EXAMPLE = "braintools.init.KaimingNormal()"
 
 
-def initial(owner: object, argument: str, init: Any) -> Initial:
+def initial(owner: object, argument: str, init: object) -> Initial:
     """The initialiser that an argument is; one that is checked already belongs to another owner."""
     return init if isinstance(init, Initial) else Initial(type(owner).__name__, argument, init)
 
@@ -145,7 +147,7 @@ class AdditiveConn(Module):
         offsets = None if b_init is None else initial(self, "b_init", b_init)
         self.linear = linear(n, n, initial(self, "w_init", w_init), offsets)
 
-    def update(self) -> Any:
+    def update(self) -> Numbers:
         """What arrives at each unit now."""
         return self.linear(plain(self.model, self.state))
 
@@ -180,12 +182,12 @@ class DelayedAdditiveConn(Module):
     def __init__(
         self,
         model: NeuralMassDynamics,
-        delay_time: Any,
+        delay_time: ArrayLike,
         state: str,
-        delay_init: Any = ZERO,
+        delay_init: Initialiser = ZERO,
         w_init: object = KAIMING,
         k: Numbers = 1.0,
-        period: Any = None,
+        period: Time | None = None,
     ):
         super().__init__()
         self.model, self.state, self.k, self.period = model, state, k, period
@@ -195,7 +197,7 @@ class DelayedAdditiveConn(Module):
         with matching_precision():
             self.weight = Param(initial(self, "w_init", w_init)((n, n)), fit=True)
 
-    def weights(self) -> Any:
+    def weights(self) -> Numbers:
         """The matrix that acts on what was sent."""
         return self.weight.value()
 
@@ -203,7 +205,7 @@ class DelayedAdditiveConn(Module):
     def _under_way(self) -> History:
         return vars(self)["history"]
 
-    def init_state(self, batch_size: Any = None, **kwargs: object) -> None:
+    def init_state(self, batch_size: Shape | None = None, **kwargs: object) -> None:
         """Fill the history with what was sent before the start."""
         name = type(self).__name__
         self._steps = delay_steps(self.delay_time, time_step(name) if self.period is None else self.period)
@@ -211,7 +213,7 @@ class DelayedAdditiveConn(Module):
         shape = (*batch_shape(name, batch_size), *self.model.varshape)
         self._under_way.fill(plain(self.model, self.state, _with_unit(self.model, self.state, self.delay_init(shape))))
 
-    def update(self) -> Any:
+    def update(self) -> Numbers:
         """Take in what is sent now; what arrives at each unit."""
         if "history" not in vars(self):
             raise RuntimeError(f"{type(self).__name__} has no states yet: call brainstate.nn.init_all_states() first.")
@@ -227,7 +229,7 @@ class DelayedAdditiveConn(Module):
 class DelayedLaplacianConn(DelayedAdditiveConn):
     r"""The same with the Laplacian of the weights, :math:`W_{ij} - \delta_{ij} \sum_l W_{il}`, in their place."""
 
-    def weights(self) -> Any:
+    def weights(self) -> Numbers:
         weights = self.weight.value()
         return weights - u.math.diag(u.math.sum(weights, axis=1))
 
@@ -348,7 +350,7 @@ class SequenceLayer(Built):
         """The units."""
         return self.node_class(n_hidden, **arguments)
 
-    def connect(self, own: Mapping[str, object]) -> None:
+    def connect(self, own: Mapping[str, Any]) -> None:
         """Make the recurrent connections."""
         self.rec = (
             AdditiveConn(self.node, self.recurrent, own["rec_w_init"], own["rec_b_init"])
@@ -356,11 +358,11 @@ class SequenceLayer(Built):
             else DelayedAdditiveConn(self.node, own["delay"], self.recurrent, own["delay_init"], own["rec_w_init"])
         )
 
-    def received(self, drive: Numbers) -> dict[str, Any]:
+    def received(self, drive: Numbers) -> dict[str, Numbers]:
         """What enters the node in one step, by port, from the weighted input of that step."""
         return {self.port: drive + self.rec_scale * self.rec()}
 
-    def update(self, inputs: object, record_state: bool = False) -> Any:
+    def update(self, inputs: object, record_state: bool = False) -> Numbers:
         """The activity for a sequence, from the present state on.
 
         Parameters
@@ -408,11 +410,11 @@ class SequenceNetwork(Built):
         offsets = None if start["inp_b_init"] is None else initial(self, "inp_b_init", start["inp_b_init"])
         self.readout = linear(hidden[-1], n_output, initial(self, "inp_w_init", start["inp_w_init"]), offsets)
 
-    def hidden_activation(self, inputs: Pytree) -> list[Any]:
+    def hidden_activation(self, inputs: Pytree) -> list[Numbers]:
         """The activity of each layer, arrays (time, batch..., units)."""
         return [out for _, out in self._through(inputs)]
 
-    def _through(self, inputs: object) -> list[Any]:
+    def _through(self, inputs: object) -> list[Numbers]:
         found = []
         for layer in self.layers:
             states, out = layer.update(inputs, record_state=True)
@@ -420,7 +422,7 @@ class SequenceNetwork(Built):
             inputs = plain(layer.node, layer.recurrent, out)
         return found
 
-    def update(self, inputs: Pytree, record_state: bool = False) -> Any:
+    def update(self, inputs: Pytree, record_state: bool = False) -> Numbers:
         """The output for a sequence of shape (time, batch..., n_input), shape (batch..., n_output).
 
         With `record_state` the states of each layer as well: `([states by name], output)`.

@@ -24,15 +24,19 @@ __all__ = ["Task", "Weights", "check_data", "length", "outputs_of", "take", "tra
 class Task(Problem):
     """The loss of a model on samples. What a problem calls the target is here the pair of inputs and targets."""
 
-    def __init__(self, model: Any, predict: Callable[..., Any] | None, loss_fn: Callable[..., Any]):
+    def __init__(
+        self, model: brainstate.nn.Module, predict: Callable[..., Pytree] | None, loss_fn: Callable[..., Numbers]
+    ):
         super().__init__(Subject(model), None, predict or outputs_of, loss_fn)
         self.space: Any = Weights(trained(inventory(model)))
 
-    def outputs(self, theta: Pytree, fixed: Pytree, key: Any, inputs: Pytree) -> Any:
+    def outputs(self, theta: Pytree, fixed: Pytree, key: jax.Array, inputs: Pytree) -> Pytree:
         """What the model makes of the inputs, samples first; layers that behave otherwise in training do not here."""
         return self._outputs(self.on(theta, fixed, False)[0].model, key, inputs, training=False)
 
-    def compared(self, theta: Numbers, fixed: Pytree, key: Any, target: Numbers, data: object, plain: bool) -> Any:
+    def compared(
+        self, theta: Numbers, fixed: Pytree, key: jax.Array, target: Numbers, data: object, plain: bool
+    ) -> Numbers:
         inputs, targets = target
         copy, found = self.on(theta, fixed, plain)
         with self.owning(found):
@@ -42,8 +46,8 @@ class Task(Problem):
         _, bound = self.on(theta, self.inventory().raw(), False)
         return ByPath((p, bound.params[p].value() if p in bound.params else bound.tables[p].value) for p in theta)
 
-    def _outputs(self, model: object, key: object, inputs: object, training: bool) -> Any:
-        def outputs(inputs: object) -> Any:
+    def _outputs(self, model: brainstate.nn.Module, key: jax.Array, inputs: object, training: bool) -> Pytree:
+        def outputs(inputs: object) -> Pytree:
             with self.calling(), brainstate.environ.context(fit=training):
                 return call(self.predicting, key, model, inputs)  # type: ignore[arg-type]
 
@@ -62,11 +66,11 @@ class Weights:
     def penalty(self, theta: Numbers, found: Inventory, plain: bool) -> Numbers:
         return sum((found.params[path].reg_loss() for path in theta if path in found.params), 0.0)
 
-    def kept_within(self, theta: Numbers) -> Any:
+    def kept_within(self, theta: Numbers) -> Pytree:
         return theta
 
 
-def _with_draws_from(key: Any, function: Callable[[Any], Any], argument: object) -> Any:
+def _with_draws_from(key: jax.Array, function: Callable[[Pytree], Pytree], argument: object) -> Pytree:
     """`function(argument)`, with what it draws from `brainstate.random` decided by a key, which may be traced."""
     pure = brainstate.transform.StatefulFunction(function, return_only_write=False)
     draws = brainstate.random.DEFAULT
@@ -74,7 +78,7 @@ def _with_draws_from(key: Any, function: Callable[[Any], Any], argument: object)
     return pure.jaxpr_call(values, argument)[1]
 
 
-def outputs_of(model: Any, inputs: Pytree) -> Array:
+def outputs_of(model: brainstate.nn.Module, inputs: Pytree) -> Array:
     """`model(inputs)` from fresh states, samples first; layers over a sequence are given theirs time first."""
     brainstate.nn.init_all_states(model, batch_size=length(inputs))
     if not isinstance(model, Built):
@@ -83,7 +87,7 @@ def outputs_of(model: Any, inputs: Pytree) -> Array:
     return out if isinstance(model, SequenceNetwork) else jnp.swapaxes(out, 0, 1)
 
 
-def trained(found: Inventory) -> dict[str, Any]:
+def trained(found: Inventory) -> dict[str, Pytree]:
     """By path, what training changes: trainable parameters, and the weights of brainstate's own layers."""
     weights = [path for path, table in found.tables.items() if isinstance(table, brainstate.ParamState)]
     paths = [path for path, param in found.params.items() if param.fit] + weights
@@ -102,12 +106,12 @@ def length(data: object) -> int:
     return np.shape(jax.tree.leaves(data)[0])[0]
 
 
-def take(data: object, rows: object) -> Any:
+def take(data: object, rows: object) -> Pytree:
     """Some of the samples."""
     return jax.tree.map(lambda x: x[rows], data)
 
 
-def check_data(inputs: object, targets: object, where: str = "") -> tuple[Any, Any]:
+def check_data(inputs: object, targets: object, where: str = "") -> tuple[Pytree, Pytree]:
     """Inputs and targets as arrays, if they are finite and one for one."""
     for name, given in ("inputs", inputs), ("targets", targets):
         what = Argument(f"{where or name}", f"Trainer{f' ({name})' if where else ''}")

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import brainstate
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 
 from brainmass._common.checks import function, whole
 from brainmass._common.messages import Argument, argument_error, show
@@ -45,7 +46,12 @@ class Epoch(NamedTuple):
     loss: float
     held_out: Score | None
     best_loss: float
-    params: dict[str, Any]
+    params: dict[str, Pytree]
+
+
+Program: TypeAlias = Callable[..., Pytree]
+Programs: TypeAlias = tuple[Program, Program, Program]
+"""Compiled: of a step, of outputs, and of loss and metric."""
 
 
 class TrainResult(NamedTuple):
@@ -70,7 +76,7 @@ class TrainResult(NamedTuple):
     held_out_losses: np.ndarray | None
     held_out_metrics: np.ndarray | None
     best_epoch: int
-    best_params: dict[str, Any]
+    best_params: dict[str, Pytree]
     n_epochs: int
 
     def __repr__(self) -> str:
@@ -125,14 +131,14 @@ class Trainer(Closed):
 
     def __init__(
         self,
-        model: Any,
-        optimizer: Any = None,
+        model: brainstate.nn.Module,
+        optimizer: object = None,
         *,
-        loss_fn: Callable[[Any, Any], Any],
-        metric: Callable[[Any, Any], Any] | None = None,
-        predict: Callable[..., Any] | None = None,
+        loss_fn: Callable[[Pytree, Pytree], Numbers],
+        metric: Callable[[Pytree, Pytree], Numbers] | None = None,
+        predict: Callable[..., Pytree] | None = None,
         batch_size: int = 32,
-        callbacks: Callable[[Epoch], Any] | Sequence[Callable[[Epoch], Any]] | None = None,
+        callbacks: Callable[[Epoch], object] | Sequence[Callable[[Epoch], object]] | None = None,
     ):
         check_model("Trainer", model)
         whole(Argument("batch_size", "Trainer"), batch_size)
@@ -152,7 +158,7 @@ class Trainer(Closed):
                 "cannot be one with a line search, which needs one function throughout and not minibatches",
                 example="optax.adam(1e-2).",
             )
-        self._compiled: dict[Any, tuple[Any, Any, Any]] = {}
+        self._compiled: dict[Hashable, Programs] = {}
         self._last: Saved | None = None
 
     def __reduce__(self) -> tuple:
@@ -161,7 +167,7 @@ class Trainer(Closed):
         return partial(type(self), **named), positional, {"_last": self._last}
 
     @property
-    def optimizer(self) -> Any:
+    def optimizer(self) -> optax.GradientTransformation:
         """The optimiser, of optax."""
         return self._descent.optimizer
 
@@ -233,7 +239,7 @@ class Trainer(Closed):
         found, given = self._given(data, seed)
         return self._score(self._programs(found, given), given.theta, given, data)
 
-    def predict(self, inputs: object, *, seed: Seed = 0) -> Any:
+    def predict(self, inputs: object, *, seed: Seed = 0) -> Pytree:
         """What the model makes of inputs as it is, samples first."""
         data = check_data(inputs, inputs)
         found, given = self._given((data[0], None), seed)
@@ -246,7 +252,9 @@ class Trainer(Closed):
         self._last.write(as_path(path, Argument("path", "Trainer.save")))
 
     # --- an epoch ---------------------------------------------------------------------------------------------------
-    def _train(self, course: Course, log: _Log, programs: tuple, given: Given, tested: object) -> None:
+    def _train(
+        self, course: Course, log: _Log, programs: tuple, given: Given, tested: tuple[Pytree, Pytree] | None
+    ) -> None:
         step, theta = programs[0], given.theta
         state = self.optimizer.init(theta)
         if course.saved is not None:
@@ -259,7 +267,10 @@ class Trainer(Closed):
             epoch, told = course.n_done, []
             order = np.random.default_rng([*np.asarray(given.key), epoch]).permutation(length(given.target))
             for i in range(n_batches):
-                rows, number = order[i * self.batch_size :][: self.batch_size], np.uint32(epoch * n_batches + i)
+                rows, number = (
+                    order[i * self.batch_size :][: self.batch_size],
+                    np.asarray(epoch * n_batches + i, np.uint32),
+                )
                 theta, state, loss = step(theta, state, given.fixed, given.key, number, given.target, rows)
                 told.append(loss)
             loss = float(np.mean(jax.device_get(told)))
@@ -270,13 +281,20 @@ class Trainer(Closed):
                 break
 
     def _step(
-        self, theta: Numbers, state: object, fixed: Pytree, key: Any, number: Any, data: object, rows: object
+        self,
+        theta: Numbers,
+        state: object,
+        fixed: Pytree,
+        key: jax.Array,
+        number: Array,
+        data: object,
+        rows: object,
     ) -> tuple:
         batch, space = take(data, rows), self._task.space
         theta, state, loss, *_ = self._descent._step(space, theta, state, fixed, key, number, batch)
         return theta, state, loss
 
-    def _outputs(self, programs: tuple, theta: Array, given: Given, inputs: object) -> Any:
+    def _outputs(self, programs: tuple, theta: Array, given: Given, inputs: object) -> Pytree:
         """In batches of one size, for one program and bounded memory; the last is filled up with its last sample."""
         n = length(inputs)
         starts = range(0, n, self.batch_size)
@@ -286,7 +304,7 @@ class Trainer(Closed):
         ]
         return jax.tree.map(lambda *parts: jnp.concatenate(parts)[:n], *each)
 
-    def _score(self, programs: tuple, theta: Array, given: Given, data: Any) -> Score:
+    def _score(self, programs: tuple, theta: Array, given: Given, data: tuple[Pytree, Pytree]) -> Score:
         loss, metric = programs[2](self._outputs(programs, theta, given, data[0]), data[1])
         return Score(float(loss), None if metric is None else float(metric))
 
@@ -301,12 +319,12 @@ class Trainer(Closed):
         fixed = {path: x for path, x in found.raw().items() if path not in theta}
         return found, Given(theta, fixed, as_key(seed), data)
 
-    def _structure(self, found: Inventory) -> Any:
+    def _structure(self, found: Inventory) -> Hashable:
         """A program serves only where this is the same."""
         dt = brainstate.environ.get("dt", default=None)
         return found.structure, self._task.look(found, metric=self.metric, dt=dt)
 
-    def _compile(self, found: Inventory) -> tuple[Any, ...]:
+    def _compile(self, found: Inventory) -> Programs:
         """The programs of a step, of outputs, and of loss and metric."""
         structure = self._structure(found)
         if structure not in self._compiled:
@@ -316,7 +334,7 @@ class Trainer(Closed):
             self._compiled[structure] = first, second, third
         return self._compiled[structure]
 
-    def _programs(self, found: Inventory, given: Given) -> tuple[Any, Any, Any]:
+    def _programs(self, found: Inventory, given: Given) -> Programs:
         """The same, after a look at what comes out for these samples."""
         batch = jax.eval_shape(lambda data: take(data, np.arange(self.batch_size) % length(data)), given.target)
         sort = self._structure(found), str(shapes_of(given.theta))
@@ -359,7 +377,7 @@ class Trainer(Closed):
 class _Log:
     """What came out in each epoch: training loss, held-out loss and metric, NaN for what there is not."""
 
-    def __init__(self, callbacks: Sequence[Callable[[Epoch], Any]], tested: bool):
+    def __init__(self, callbacks: Sequence[Callable[[Epoch], object]], tested: bool):
         self.rows: list[list[float]] = []
         self._callbacks, self._tested = callbacks, tested
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from brainmass._common.typing import Numbers
+from brainmass._common.typing import ArrayLike, Initialiser, Numbers
 from brainmass.dynamics.node import NeuralMassDynamics
 from brainmass.models.wilson_cowan.simpler_responses import WilsonCowanNoSaturationStep
 from brainmass.training import sequence
@@ -48,8 +48,8 @@ class DelayedAdditiveConn(sequence.DelayedAdditiveConn):
     def __init__(
         self,
         model: NeuralMassDynamics,
-        delay_time: Any,
-        delay_init: Any = ZERO,
+        delay_time: ArrayLike,
+        delay_init: Initialiser = ZERO,
         w_init: object = KAIMING,
         k: Numbers = 1.0,
     ):
