@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from brainmass._common.typing import Numbers
+
+
 import ast
 import math
 import operator
@@ -50,7 +53,7 @@ class Function:
     value; "where" and "logic" what conditions choose, and conditions.
     """
 
-    of: Callable[..., Any]
+    of: Callable[..., Numbers]
     kind: str = "number"
     least: int = 1
     most: int = 1
@@ -61,7 +64,7 @@ class Function:
         return None if self.comparison is None else ast.Compare(args[0], [self.comparison()], [args[1]])
 
 
-def alike(*values: Any) -> tuple[Any, ...]:
+def alike(*values: Numbers) -> tuple[Numbers, ...]:
     """A plain zero takes the unit that the others have."""
     units = [u.get_unit(x) for x in values if not _is_zero(x)]
     unit = units[0] if units else u.UNITLESS
@@ -70,12 +73,12 @@ def alike(*values: Any) -> tuple[Any, ...]:
     return tuple(x * unit if _is_zero(x) else x for x in values)
 
 
-def _is_zero(x: Any) -> bool:
+def _is_zero(x: object) -> bool:
     return isinstance(x, float) and x == 0
 
 
-def _many(function: Callable[[Any, Any], Any]) -> Callable[..., Any]:
-    def of_many(*values: Any) -> Any:
+def _many(function: Callable[[Numbers, Numbers], Numbers]) -> Callable[..., Numbers]:
+    def of_many(*values: Numbers) -> Numbers:
         first, *others = alike(*values)
         for x in others:
             first = function(first, x)
@@ -84,21 +87,21 @@ def _many(function: Callable[[Any, Any], Any]) -> Callable[..., Any]:
     return of_many
 
 
-def _where(condition: Any, a: Any, b: Any) -> Any:
+def _where(condition: Numbers, a: Numbers, b: Numbers) -> Numbers:
     return u.math.where(condition, *alike(a, b))
 
 
-def _heaviside(x: Any) -> Any:
+def _heaviside(x: Numbers) -> Numbers:
     return jnp.heaviside(u.get_mantissa(x), 0.5)
 
 
-def _atan2(y: Any, x: Any) -> Any:
+def _atan2(y: Numbers, x: Numbers) -> Numbers:
     y, x = alike(y, x)
     unit = u.get_unit(y)
     return jnp.arctan2(u.get_mantissa(y), u.maybe_decimal(x / unit) if unit.dim != u.DIMENSIONLESS else x)
 
 
-def _of_numbers(**functions: Callable[..., Any]) -> dict[str, Function]:
+def _of_numbers(**functions: Callable[..., Numbers]) -> dict[str, Function]:
     return {name: Function(function) for name, function in functions.items()}
 
 

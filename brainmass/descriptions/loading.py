@@ -79,7 +79,7 @@ def _model(text: str, file: str, with_units: bool | None, time_unit: u.Unit | No
     return make_model(read_description(data, file, with_units, time_unit), (text, file, with_units, time_unit))
 
 
-def _reduced(model: Any) -> Any:
+def _reduced(model: Any) -> tuple:
     """A class as a pickle holds it: by what it was made from, or a class of a user's own by its name."""
     return (_model, vars(model)["_written"]) if vars(model).get("_written") else model.__qualname__
 

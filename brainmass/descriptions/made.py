@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from brainmass._common.typing import Numbers
+import ast
+
+
 import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, cast
@@ -80,7 +84,7 @@ class _Maker:
         """By equation, and derived symbol, all symbols that it depends on."""
         known: dict[str, set[str]] = {}
 
-        def closure(tree: Any) -> set[str]:
+        def closure(tree: ast.expr) -> set[str]:
             names = names_in(tree)
             for name in names & self.derived.keys():
                 if name not in known:
@@ -93,7 +97,7 @@ class _Maker:
         return known | {f"d{name}": closure(x.equation) for name, x in self.d.states.items()}
 
     # --- values -------------------------------------------------------------------------------------------------------
-    def _scope(self, node: NeuralMassDynamics, values: Mapping[str, Any], names: set[str]) -> Scope:
+    def _scope(self, node: NeuralMassDynamics, values: Mapping[str, Numbers], names: set[str]) -> Scope:
         params = {name: getattr(node, name).value() for name in names & self.d.parameters.keys()}
         known = {**params, **{name: values[name] for name in names & values.keys()}}
         if not self.d.with_units:
@@ -101,7 +105,7 @@ class _Maker:
             known = {name: _number(x, units[name]) for name, x in known.items()}
         return Scope(known, self.derived)
 
-    def _rate(self, name: str) -> Callable[..., Any]:
+    def _rate(self, name: str) -> Callable[..., Numbers]:
         """The method `d<state>`."""
         d, x = self.d, self.d.states[name]
         names = self.closures[f"d{name}"]
@@ -110,7 +114,7 @@ class _Maker:
         arguments = [name, *(n for n in d.states if n in names and n != name), *entering]
         arguments += [x.input] if x.adds else []
 
-        def rate(self_: Any, *given: Any) -> Any:
+        def rate(self_: NeuralMassDynamics, *given: Numbers) -> Numbers:
             values = dict(zip(arguments, given, strict=True))
             found = self._scope(self_, values, names).of(x.equation)
             if not d.with_units:
@@ -126,23 +130,23 @@ class _Maker:
         rate.__name__, rate.__doc__ = f"d{name}", f"Rate of change of `{name}`."
         return rate
 
-    def _told(self, node: NeuralMassDynamics, name: str, values: Mapping[str, Any]) -> Any:
+    def _told(self, node: NeuralMassDynamics, name: str, values: Mapping[str, Numbers]) -> Numbers:
         """A derived symbol; of numbers, in the unit that the file gives it."""
         value, unit = self._scope(node, values, self.closures[name])[name], self.d.derived[name][2]
         return value if self.d.with_units or unit is None else u.maybe_decimal(value * unit)
 
-    def _watched(self, name: str) -> Callable[..., Any]:
+    def _watched(self, name: str) -> Callable[[NeuralMassDynamics], Numbers]:
         """The method that gives a derived symbol at the present states."""
 
-        def watched(node: Any) -> Any:
+        def watched(node: NeuralMassDynamics) -> Numbers:
             received = {port: getattr(node, f"received_{port}").value for port in node.remembers}
             return self._told(node, name, {**node.state_values(), **received})
 
         watched.__name__, watched.__doc__ = name, f"`{name}` at the present states."
         return watched
 
-    def _source(self, sources: tuple[str, ...]) -> Callable[..., Any]:
-        def source(node: Any, name: str, values: Mapping[str, Any]) -> Any:
+    def _source(self, sources: tuple[str, ...]) -> Callable[[NeuralMassDynamics, str, Mapping[str, Numbers]], Numbers]:
+        def source(node: NeuralMassDynamics, name: str, values: Mapping[str, Numbers]) -> Numbers:
             if name not in sources:
                 return values[name]
             return self._told(node, name, values)
@@ -158,7 +162,7 @@ class _Maker:
         sources = tuple(name for name, ports in reached.items() if not ports)
         watched = [name for name, ports in reached.items() if ports <= set(remembered)]
         shared = {name: unit for name, unit in self.port_units.items() if name not in own}
-        rows: dict[str, tuple[Any, Any]] = {}
+        rows: dict[str, tuple[object, object]] = {}
         slopes = self._with_slopes()
         for name, x in d.parameters.items():
             unit = x.unit
@@ -174,7 +178,7 @@ class _Maker:
             rows["method"] = str, option(default=d.method, check=integrators.check_method)
         if d.clamp:
             rows["clamp"] = bool, option(default=True)
-        namespace: dict[str, Any] = {
+        namespace: dict[str, object] = {
             "__doc__": d.doc,
             "__module__": "descriptions",
             "__annotations__": {name: annotation for name, (annotation, _) in rows.items()},
@@ -212,7 +216,7 @@ class _Maker:
             waiting += [self.derived[name] for name in new & self.derived.keys()]
         return reached & self.d.parameters.keys()
 
-    def _state_row(self, x: State) -> Any:
+    def _state_row(self, x: State) -> object:
         rate_unit = _rate_unit(x, self.d.time_unit)
         unit = rate_unit if x.adds else self.port_units.get(x.input)
         return state(
@@ -227,7 +231,7 @@ class _Maker:
         )
 
 
-def _number(value: Any, unit: u.Unit) -> Any:
+def _number(value: Numbers, unit: u.Unit) -> Numbers:
     """The number of a value in a unit."""
     return u.Quantity(value).to_decimal(unit)
 
@@ -236,7 +240,7 @@ def _rate_unit(x: State, time_unit: u.Unit) -> u.Unit:
     return per(x.unit, time_unit)
 
 
-def _start(x: State) -> Any:
+def _start(x: State) -> Initializer:
     unit: Any = 1.0 if x.unit.dim == u.DIMENSIONLESS else x.unit
     if isinstance(x.start, tuple):
         low, high = x.start

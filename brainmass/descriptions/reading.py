@@ -113,7 +113,7 @@ class Reader:
                     f"{', '.join(sorted(known))}.",
                 )  # fmt: skip
 
-    def _text(self, place: Place, given: Any) -> str:
+    def _text(self, place: Place, given: object) -> str:
         if not isinstance(given, str):
             raise place.fault("must have text where a name or a unit stands", f"has {show(given)}")
         return given
@@ -178,7 +178,7 @@ class Reader:
         given, made, open_ = self._table("functions"), {}, []
 
         class Written(dict):
-            def __missing__(self, name: str) -> Any:
+            def __missing__(self, name: str) -> tuple[tuple[str, ...], ast.expr]:
                 return make(name)
 
             def __contains__(self, name: object) -> bool:
@@ -201,7 +201,7 @@ class Reader:
             functions[name]
         return functions
 
-    def _rhs(self, place: Place, name: str, given: Table) -> Any:
+    def _rhs(self, place: Place, name: str, given: Table) -> object:
         """The right-hand side as it is written; of a symbol with cases alone, put together from those."""
         equation = given.get("equation")
         if equation is not None and not isinstance(equation, Mapping):
@@ -369,7 +369,7 @@ def _domain(low: float, high: float, ends: str) -> Domain:
     for known in (nonnegative, unit_interval, positive):
         if known.bounds == (low, high) and (known is positive) == is_open and ends != "both":
             return known
-    contains: Callable[[np.ndarray], Any] = lambda x: np.isfinite(x) & (x >= low) & (x <= high)  # noqa: E731
+    contains: Callable[[np.ndarray], np.ndarray] = lambda x: np.isfinite(x) & (x >= low) & (x <= high)  # noqa: E731
     if is_open:
         contains = lambda x: np.isfinite(x) & (x > low) & (x <= high)  # noqa: E731
     text = f"between {low:g} and {high:g}" if np.isfinite(high) else f"{'>' if is_open else '>='} {low:g}"
@@ -383,7 +383,7 @@ def _domain(low: float, high: float, ends: str) -> Domain:
     return Domain(text, contains, (*below, *above, np.nan), (low, high))
 
 
-def read_unit(place: Place, text: Any) -> u.Unit:
+def read_unit(place: Place, text: object) -> u.Unit:
     """A unit as brainunit writes it, "mV/ms", or as LEMS and TVB-O do, "mV_per_ms"."""
     if not isinstance(text, str):
         raise place.fault("must have text as a unit", f"has {show(text)}", "mV")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from brainmass.dynamics.fields import ParamSpec
+
+
 import inspect
 import math
 import re
@@ -75,13 +78,13 @@ def save_model(model: Model, path: str | PathLike[str]) -> None:
         partial.write_text(yaml_text(data), encoding="utf-8")
 
 
-def _described(model: Model) -> dict[str, Any]:
+def _described(model: Model) -> dict[str, object]:
     """The description of a model, as the file holds it."""
     _check_is_a_node(model)
     outputs = (model.output,) if isinstance(model.output, str) else model.output
     watched = dict.fromkeys((*model.sources, *(name for name in outputs if name not in model._states)))
     traced = trace(model, tuple(watched))
-    data: dict[str, Any] = {
+    data: dict[str, object] = {
         "name": model.__name__,
         "description": _text(model),
         "model_type": model.category,
@@ -112,7 +115,7 @@ def _check_is_a_node(model: Model) -> None:
         raise NotWritable(f"only an instance knows the unit of {', '.join(unknown)}")
 
 
-def _params(model: Model) -> dict[str, Any]:
+def _params(model: Model) -> dict[str, ParamSpec]:
     return {name: spec for name, spec in model._params.items() if spec.default is not None}
 
 
@@ -121,7 +124,7 @@ def _text(model: Model) -> str:
     return re.split(r"\n(?:Other )?Parameters\n---", inspect.cleandoc(model.__doc__ or ""))[0].strip()
 
 
-def _parameter(spec: Any) -> dict[str, Any]:
+def _parameter(spec: ParamSpec) -> dict[str, object]:
     if spec.default is ...:
         raise NotWritable(f"parameter `{spec.name}` has no default")
     value = np.asarray(u.get_mantissa(spec.default))
@@ -135,7 +138,7 @@ def _unit(unit: u.Unit | None) -> dict[str, str]:
     return {} if unit is None or unit.dim == u.DIMENSIONLESS else {"unit": str(unit).replace(" ", "")}
 
 
-def _domain(domain: Domain, enforce: str = "refuse") -> dict[str, Any]:
+def _domain(domain: Domain, enforce: str = "refuse") -> dict[str, object]:
     if not domain.is_bounded:
         return {}
     low, high = domain.bounds
@@ -146,15 +149,15 @@ def _domain(domain: Domain, enforce: str = "refuse") -> dict[str, Any]:
     return {"domain": made}
 
 
-def _inputs(model: Model) -> dict[str, Any]:
+def _inputs(model: Model) -> dict[str, object]:
     ports = dict.fromkeys((model.coupling_port, *model._port_units))
     optional = {port: {"optional": True} for port in model.further_inputs}
     return {port: {**_unit(model._port_units[port]), **optional.get(port, {})} for port in ports}
 
 
-def _states(model: Model, traced: Traced) -> dict[str, Any]:
+def _states(model: Model, traced: Traced) -> dict[str, object]:
     clamps = inspect.signature(model).parameters["clamp"].default
-    made: dict[str, Any] = {}
+    made: dict[str, object] = {}
     for name, spec in model._states.items():
         entering = {"input": spec.port, "noise_input": spec.add}
         made[name] = {
@@ -169,7 +172,7 @@ def _states(model: Model, traced: Traced) -> dict[str, Any]:
     return made
 
 
-def _start(model: Model, spec: Any) -> dict[str, Any]:
+def _start(model: Model, spec: Any) -> dict[str, object]:
     given = model._starts[spec.init] if isinstance(spec.init, str) else spec.init
 
     def number(x: Any) -> float:

@@ -6,6 +6,10 @@ node; an operation between regions, or any that no expression has, is refused by
 
 from __future__ import annotations
 
+from brainmass._common.typing import Numbers
+from typing import TYPE_CHECKING
+
+
 import ast
 import math
 from collections import Counter
@@ -20,6 +24,12 @@ import numpy as np
 
 from brainmass._common.units import per
 from brainmass.dynamics.node import NeuralMassDynamics
+
+if TYPE_CHECKING:
+    from jax.extend.core import ClosedJaxpr
+    from jax.extend.core import Jaxpr
+    from jax.extend.core import JaxprEqn
+
 
 __all__ = ["NotWritable", "Traced", "trace"]
 
@@ -50,7 +60,7 @@ def trace(cls: type[NeuralMassDynamics], sources: tuple[str, ...]) -> Traced:
     ports = tuple(cls._port_units)
     units: dict[str, u.Unit] = {}
 
-    def equations(numbers: Mapping[str, Any], states: Mapping[str, Any], inputs: Mapping[str, Any]) -> Any:
+    def equations(numbers: Mapping[str, Numbers], states: Mapping[str, Numbers], inputs: Mapping[str, Numbers]) -> tuple[dict[str, Numbers], dict[str, Numbers]]:
         given = {n: u.maybe_decimal(x * u.get_unit(params[n].default)) for n, x in numbers.items()}
         node = cls(REGIONS, **given)
         now = {n: u.maybe_decimal(states[n] * spec.unit) for n, spec in cls._states.items()}
@@ -83,7 +93,7 @@ class _Reading:
 
     def __init__(self, closed: Any, names: list[str]):
         self.taken = set(names)
-        self.values: dict[Any, ast.expr] = {}
+        self.values: dict[object, ast.expr] = {}
         self.uses: Counter = Counter()
         self.derived: dict[str, str] = {}
         jaxpr = _flat(closed)
@@ -100,12 +110,12 @@ class _Reading:
         sent = {name: text for name, text in found.items() if name not in states}
         return Traced({name: found[name] for name in states}, {**self.derived, **sent})
 
-    def _value(self, x: Any) -> ast.expr:
+    def _value(self, x: object) -> ast.expr:
         if isinstance(x, bool):
             return ast.Constant(x)
         return _constant(x) if isinstance(x, float) else self.values[x]
 
-    def _shared(self, equation: Any, found: ast.expr) -> ast.expr:
+    def _shared(self, equation: _Operation, found: ast.expr) -> ast.expr:
         is_small = isinstance(found, ast.Name | ast.Constant)
         is_condition = isinstance(found, ast.Compare) or _called(found) in ("And", "Or", "Not")
         if self.uses[equation.output] < 2 or is_small or is_condition:
@@ -126,7 +136,7 @@ class _Flat:
     def __init__(self, arguments: list[Any]):
         self.arguments = arguments
         self.equations: list[_Operation] = []
-        self.results: list[Any] = []
+        self.results: list[object] = []
 
 
 _SAME = {"broadcast_in_dim", "convert_element_type", "copy", "copy_p", "reshape", "squeeze", "stop_gradient"}
@@ -134,14 +144,14 @@ _INNER = {"jit": "jaxpr", "pjit": "jaxpr", "closed_call": "call_jaxpr", "custom_
 _INNER |= {"custom_vjp_call": "call_jaxpr", "remat": "jaxpr", "core_call": "call_jaxpr", "checkpoint": "jaxpr"}
 
 
-def _flat(closed: Any) -> _Flat:
+def _flat(closed: ClosedJaxpr) -> _Flat:
     """Without calls, and without what changes neither number nor shape; each value by an identity of its own."""
     flat = _Flat([object() for _ in closed.jaxpr.invars])
 
-    def run(jaxpr: Any, constants: list[Any], given: list[Any]) -> list[Any]:
+    def run(jaxpr: Jaxpr, constants: list[object], given: list[object]) -> list[object]:
         known = dict(zip([*jaxpr.constvars, *jaxpr.invars], [*map(_plain, constants), *given], strict=True))
 
-        def read(x: Any) -> Any:
+        def read(x: Numbers) -> object:
             return _plain(x.val) if hasattr(x, "val") else known[x]
 
         for equation in jaxpr.eqns:
@@ -175,7 +185,7 @@ def _needed(flat: _Flat) -> list[_Operation]:
     return kept[::-1]
 
 
-def _check_regions(equation: Any) -> None:
+def _check_regions(equation: JaxprEqn) -> None:
     """Each value is one number, or one for each region in its place."""
     shapes = [getattr(x.aval, "shape", ()) for x in (*equation.invars, *equation.outvars)]
     if len(equation.outvars) != 1 or any(math.prod(s) not in (1, REGIONS) for s in shapes):
@@ -184,14 +194,14 @@ def _check_regions(equation: Any) -> None:
         raise NotWritable("reshape is an operation between regions")
 
 
-def _converted(equation: Any, x: Any) -> Any:
+def _converted(equation: JaxprEqn, x: object) -> object:
     kinds = [getattr(v.aval, "dtype", np.dtype(float)).kind for v in (equation.invars[0], equation.outvars[0])]
     if "b" in kinds and kinds[0] != kinds[1]:
         raise NotWritable("a condition is used as a number")
     return x
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> bool | float:
     value = np.asarray(value)
     if value.size > 1 and (value != value.flat[0]).any():
         raise NotWritable("it holds numbers that differ between regions")

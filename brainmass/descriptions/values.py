@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from brainmass._common.typing import Numbers
+
+
 import ast
 from collections.abc import Mapping
 from typing import Any
@@ -24,7 +27,7 @@ class Scope:
             self._known[name] = self.of(self._derived[name]) if name in self._derived else CONSTANTS[name]
         return self._known[name]
 
-    def of(self, tree: ast.expr) -> Any:
+    def of(self, tree: ast.expr) -> Numbers:
         """What an expression is: a number, an array, a quantity, or a condition."""
         match tree:
             case ast.Constant():
@@ -47,7 +50,7 @@ class Scope:
                 return u.maybe_decimal(FUNCTIONS[name].of(*map(self.of, tree.args)))
         raise AssertionError(ast.dump(tree))
 
-    def _operation(self, tree: ast.BinOp) -> Any:
+    def _operation(self, tree: ast.BinOp) -> Numbers:
         a, b = self.of(tree.left), self.of(tree.right)
         match tree.op:
             case ast.Add():

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from types import ModuleType
+from brainmass.dynamics.node import NeuralMassDynamics
+
+
 import functools
 import re
 from collections.abc import Mapping
@@ -16,7 +20,7 @@ _FLOAT = re.compile(r"[-+]?(?:(?:\d+\.\d*|\.\d+)(?:[eE][-+]?\d+)?|\d+[eE][-+]?\d
 _TRUTH = re.compile(r"true|True|TRUE|false|False|FALSE")
 
 
-def read_yaml(text: str, path: object, what: Argument) -> Mapping[str, Any]:
+def read_yaml(text: str, path: object, what: Argument) -> Mapping[str, object]:
     """The mapping that the text of a file holds.
 
     Raises
@@ -36,9 +40,9 @@ def read_yaml(text: str, path: object, what: Argument) -> Mapping[str, Any]:
 
 
 @functools.cache
-def _loader(yaml: Any) -> Any:
+def _loader(yaml: ModuleType) -> type:
     class Loader(yaml.SafeLoader):
-        def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+        def construct_mapping(self, node: NeuralMassDynamics, deep: bool = False) -> dict:
             seen = set()
             for key, _ in node.value:
                 if key.value in seen:
@@ -57,18 +61,18 @@ def _loader(yaml: Any) -> Any:
     return Loader
 
 
-def yaml_text(data: Mapping[str, Any]) -> str:
+def yaml_text(data: Mapping[str, object]) -> str:
     """A mapping as YAML, in its order."""
     yaml = import_io("yaml")
     return yaml.dump(dict(data), Dumper=_dumper(yaml), sort_keys=False, allow_unicode=True, width=110)
 
 
 @functools.cache
-def _dumper(yaml: Any) -> Any:
+def _dumper(yaml: ModuleType) -> type:
     """Text of several lines stands as it is."""
 
     class Dumper(yaml.SafeDumper):
-        def ignore_aliases(self, data: Any) -> bool:
+        def ignore_aliases(self, data: object) -> bool:
             return True
 
     def text(dumper: Any, value: str) -> Any:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import brainunit as u
 import jax
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
 __all__ = ["arranged", "sweep"]
 
+T = TypeVar("T")
 Measure = Callable[[Result], Any]
 
 

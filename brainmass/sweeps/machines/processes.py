@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 import numpy as np
 
 __all__ = ["from_first", "gathered", "in_turn"]
+
+T = TypeVar("T")
 
 
 def gathered(value: object) -> list[Any]:
