@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from brainmass._common.typing import Numbers
-
-
 import ast
 import math
 import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import brainunit as u
 import jax
 import jax.numpy as jnp
+
+from brainmass._common.typing import Numbers
 
 __all__ = ["CONSTANTS", "FUNCTIONS", "SPELLINGS", "Function", "alike"]
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from brainmass._common.typing import Numbers
 import ast
-
-
 import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, cast
@@ -14,6 +11,7 @@ import brainunit as u
 from brainstate import HiddenState
 from braintools.init import Constant, Uniform
 
+from brainmass._common.typing import Numbers
 from brainmass._common.units import per
 from brainmass.descriptions.description import Description, State
 from brainmass.descriptions.dimensions import Dimensions, Measure

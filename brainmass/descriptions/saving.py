@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from brainmass.dynamics.fields import ParamSpec
-
-
 import inspect
 import math
 import re
@@ -25,7 +22,7 @@ from brainmass.descriptions.reading import read_description
 from brainmass.descriptions.tracing import NotWritable, Traced, trace
 from brainmass.descriptions.yaml_files import yaml_text
 from brainmass.dynamics.declaration import is_abstract
-from brainmass.dynamics.fields import Domain
+from brainmass.dynamics.fields import Domain, ParamSpec
 from brainmass.dynamics.node import NeuralMassDynamics
 from brainmass.dynamics.regime import default_method
 

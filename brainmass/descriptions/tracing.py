@@ -6,15 +6,11 @@ node; an operation between regions, or any that no expression has, is refused by
 
 from __future__ import annotations
 
-from brainmass._common.typing import Numbers
-from typing import TYPE_CHECKING
-
-
 import ast
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import brainstate
 import brainunit as u
@@ -22,13 +18,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from brainmass._common.typing import Numbers
 from brainmass._common.units import per
 from brainmass.dynamics.node import NeuralMassDynamics
 
 if TYPE_CHECKING:
-    from jax.extend.core import ClosedJaxpr
-    from jax.extend.core import Jaxpr
-    from jax.extend.core import JaxprEqn
+    from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn
 
 
 __all__ = ["NotWritable", "Traced", "trace"]
@@ -60,7 +55,9 @@ def trace(cls: type[NeuralMassDynamics], sources: tuple[str, ...]) -> Traced:
     ports = tuple(cls._port_units)
     units: dict[str, u.Unit] = {}
 
-    def equations(numbers: Mapping[str, Numbers], states: Mapping[str, Numbers], inputs: Mapping[str, Numbers]) -> tuple[dict[str, Numbers], dict[str, Numbers]]:
+    def equations(
+        numbers: Mapping[str, Numbers], states: Mapping[str, Numbers], inputs: Mapping[str, Numbers]
+    ) -> tuple[dict[str, Numbers], dict[str, Numbers]]:
         given = {n: u.maybe_decimal(x * u.get_unit(params[n].default)) for n, x in numbers.items()}
         node = cls(REGIONS, **given)
         now = {n: u.maybe_decimal(states[n] * spec.unit) for n, spec in cls._states.items()}

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from brainmass._common.typing import Numbers
-
-
 import ast
 from collections.abc import Mapping
 from typing import Any
 
 import brainunit as u
 
+from brainmass._common.typing import Numbers
 from brainmass.descriptions.functions import CONSTANTS, FUNCTIONS, alike
 
 __all__ = ["Scope"]

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from types import ModuleType
-from brainmass.dynamics.node import NeuralMassDynamics
-
-
 import functools
 import re
 from collections.abc import Mapping
+from types import ModuleType
 from typing import Any
 
 from brainmass._common.extras import import_io
 from brainmass._common.messages import Argument, argument_error
+from brainmass.dynamics.node import NeuralMassDynamics
 
 __all__ = ["read_yaml", "yaml_text"]
 

@@ -14,7 +14,7 @@ from brainmass._common.checks import as_array, instance, numbers, one_of, whole
 from brainmass._common.extras import import_io
 from brainmass._common.messages import Argument, argument_error, show
 from brainmass._common.precision import default_dtype
-from brainmass._common.typing import Array, Numbers, Seed
+from brainmass._common.typing import Array, ArrayLike, Numbers, Seed
 from brainmass.connectome.dense import Connectome
 from brainmass.network.projection import Projection
 from brainmass.simulation.inventory import Inventory
@@ -183,7 +183,7 @@ def _check_lengths(found: Inventory, path: str, name: str, given: Any) -> None:
 
 
 # --- designs that are drawn -----------------------------------------------------------------------------------------
-def random_design(bounds: Mapping[str, tuple[Any, Any]], n: int, seed: int = 0) -> dict[str, Any]:
+def random_design(bounds: Mapping[str, tuple[ArrayLike, ArrayLike]], n: int, seed: int = 0) -> dict[str, Numbers]:
     """Return `n` points drawn uniformly between bounds, for `sweep(..., design="list")`.
 
     Parameters

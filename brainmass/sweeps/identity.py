@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import brainunit as u
 
 from brainmass._common.precision import default_dtype
+from brainmass._common.typing import Numbers
 from brainmass._common.version import __version__
 from brainmass.forward.observer import Observer
 from brainmass.simulation.identity import digest, lasting, plan_of, within
 from brainmass.simulation.inventory import inventory, stateful
 
+if TYPE_CHECKING:
+    from brainmass.sweeps.jobs import Jobs
+    from brainmass.sweeps.run import Lane
+
+
 __all__ = ["identity"]
 
 
-def identity(lane: Any, made: tuple, jobs: Any) -> dict[str, str]:
+def identity(lane: Lane, made: tuple, jobs: Jobs) -> dict[str, str]:
     """What a sweep is made with, by name, as short texts; `made` is the program of a run and what it holds.
 
     After a trace, which shows what functions change themselves, such as a log: that is left out.
@@ -56,10 +62,10 @@ def identity(lane: Any, made: tuple, jobs: Any) -> dict[str, str]:
     return {name: digest(thing) for name, thing in things.items()} | versions
 
 
-def _known(what: object) -> Any:
+def _known(what: object) -> str | None:
     """A name, or what kind of thing it is."""
     return what if isinstance(what, str | None) else type(what).__qualname__
 
 
-def _in_ms(duration: Any, dt: Any) -> float:
+def _in_ms(duration: Numbers, dt: Numbers) -> float:
     return float((duration if isinstance(duration, u.Quantity) else duration * dt).to_decimal(u.ms))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import brainunit as u
 import numpy as np
@@ -15,6 +15,10 @@ from brainmass._common.typing import Array, Numbers
 from brainmass.simulation.result import Result
 from brainmass.simulation.storage import exportable
 from brainmass.sweeps.design import Design
+
+if TYPE_CHECKING:
+    import xarray
+
 
 __all__ = ["FAILED", "NOT_RUN", "Layout", "Variable"]
 
@@ -50,7 +54,7 @@ class Layout:
     def bytes_of_run(self) -> int:
         return sum(math.prod(v.shape) * v.dtype.itemsize for v in self.variables.values())
 
-    def dataset(self, flat: Mapping[str, np.ndarray]) -> Any:
+    def dataset(self, flat: Mapping[str, np.ndarray]) -> xarray.Dataset:
         """The dataset of these arrays, whose first axis is the run."""
         xarray = import_io("xarray")
         variables = {
@@ -65,16 +69,18 @@ def layout(
     design: Design,
     seeds: np.ndarray,
     result: Result,
-    kept: Any,
+    kept: Mapping[str, Numbers] | None,
     times: dict[str, Numbers],
-    labels: Any,
+    labels: Sequence[str] | None,
     attrs: Mapping[str, str],
 ) -> Layout:
     """From the shapes of one run: of its result, or of what is `kept` instead, by name."""
     template = _template(result, {} if kept is not None else result.recorded, times)
     if kept is None:
         made = template.data_vars
-        variables = {n: Variable(tuple(map(str, v.dims)), v.shape, _kept_as(v.dtype), v.attrs) for n, v in made.items()}
+        variables = {
+            str(n): Variable(tuple(map(str, v.dims)), v.shape, _kept_as(v.dtype), v.attrs) for n, v in made.items()
+        }
         coords = {name: (c.dims, c.values, c.attrs) for name, c in template.coords.items()}
     else:
         n = None if labels is None else len(labels)
@@ -87,7 +93,7 @@ def layout(
     return Layout((*design.dims, "seed"), (*design.shape, len(seeds)), variables, coords, attrs)
 
 
-def _template(result: Result, recorded: Mapping[str, object], times: Mapping[str, Array]) -> Any:
+def _template(result: Result, recorded: Mapping[str, Numbers], times: Mapping[str, Array]) -> xarray.Dataset:
     """The dataset of one run, with zeros in it."""
     values = {}
     times = {name: times[name] for name in recorded}
@@ -119,7 +125,7 @@ def _measured(name: str, value: object, n_regions: int | None) -> Variable:
     return Variable(dims, x.shape, _kept_as(exportable(np.zeros((), x.dtype)).dtype), {"units": str(u.get_unit(value))})
 
 
-def _kept_as(dtype: Any) -> np.dtype:
+def _kept_as(dtype: np.dtype) -> np.dtype:
     """A type that has NaN, for the runs that fail."""
     return np.dtype(dtype) if np.dtype(dtype).kind in "fc" else np.dtype(np.float64)
 

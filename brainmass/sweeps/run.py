@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import brainstate
 import brainunit as u
 import jax
 import jax.numpy as jnp
@@ -21,7 +22,10 @@ from brainmass._common.progress import progress_bar
 from brainmass._common.typing import Array, Monitors, Numbers, PathLike, Period, Pytree, RunInputs, RunParameters, Time
 from brainmass._common.version import __version__
 from brainmass.simulation.identity import digest
+from brainmass.simulation.inputs import Inputs
+from brainmass.simulation.inventory import Inventory
 from brainmass.simulation.lanes import Lanes
+from brainmass.simulation.program import Program
 from brainmass.simulation.result import Result
 from brainmass.simulation.simulator import Simulator
 from brainmass.simulation.watch import Told, Watched
@@ -62,7 +66,7 @@ def sweep(
     store: PathLike | None = None,
     resume: bool = True,
     progress: bool = False,
-    cluster: Any = None,
+    cluster: object = None,
     attrs: Mapping[str, str] | None = None,
     parameters: RunParameters = None,
 ) -> Dataset:
@@ -228,14 +232,14 @@ class Lane:
         self._simulator, self._duration, self._settings = simulator, duration, settings
         self._pictures, self._things = simulator._pictures, {"measure": measure}
 
-    def batched(self, devices: Sequence[Any]) -> Callable[..., Any]:
+    def batched(self, devices: Sequence[Any]) -> Callable[..., Pytree]:
         """Many runs side by side as one program."""
         at_once = _made(self._simulator, self._duration, self._settings)[0].at_once
         lane, program = self.remembered(len(devices), lambda: (self, _program(self, devices, at_once)))
         lane._measure = self._measure  # which is alike, but may have been written anew
         return program
 
-    def remembered(self, what: Any, make: Callable[[], Any]) -> Any:
+    def remembered(self, what: Hashable, make: Callable[[], T]) -> T:
         """What `make()` gives, made earlier if the model and all else but the values are the same."""
         program, found, given = _made(self._simulator, self._duration, self._settings)
         start = {} if program.makes_states else found.state_values()
@@ -245,7 +249,7 @@ class Lane:
             program.compiled[key] = make()
         return program.compiled[key]
 
-    def whole(self, values: Mapping[str, Numbers], key: Numbers) -> tuple[Result, Mapping[str, Any], Told]:
+    def whole(self, values: Mapping[str, Numbers], key: Numbers) -> tuple[Result, Mapping[str, Numbers], Told]:
         """The result of the run, what is kept of it, and what it tells of its states."""
         given = {n: x if (unit := self.units[n]) == u.UNITLESS else u.Quantity(x, unit=unit) for n, x in values.items()}
         result, told = self._run(given, key)
@@ -254,7 +258,7 @@ class Lane:
         with self._pictures.calling(self._things):
             return result, _named(self._measure, result), told
 
-    def __call__(self, values: Mapping[str, Array], key: jax.Array) -> tuple[dict[str, Any], Watched]:
+    def __call__(self, values: Mapping[str, Array], key: jax.Array) -> tuple[dict[str, Numbers], Watched]:
         """What is kept; and by state the first bad step, and of those that have bounds the extremes."""
         _, kept, told = self.whole(values, key)
         never, (bad, least, most) = np.iinfo(np.int32).max, told.watched
@@ -273,7 +277,7 @@ class Lane:
         return f"State `{path.removeprefix('model.')}` became infinite or NaN by {first[path] * self.dt:g} ms."
 
 
-def _named(measure: Measure, result: Result) -> dict[str, Any]:
+def _named(measure: Measure, result: Result) -> dict[str, Numbers]:
     """What a measure returns, by name."""
     measured = measure(result)
     measured = measured.recorded if isinstance(measured, Result) else measured
@@ -294,7 +298,7 @@ def _named(measure: Measure, result: Result) -> dict[str, Any]:
 
 
 # --- before the first run -------------------------------------------------------------------------------------------
-def _explored(lane: Lane, jobs: Jobs, model: Any) -> tuple[Layout, int]:
+def _explored(lane: Lane, jobs: Jobs, model: brainstate.nn.Module) -> tuple[Layout, int]:
     """What a sweep will give, and the bytes that a run needs, from a trace of one run."""
     design = jobs.design
     values, keys = jobs.of(np.arange(1))
@@ -318,14 +322,16 @@ def _explored(lane: Lane, jobs: Jobs, model: Any) -> tuple[Layout, int]:
     return plan, sum(x.size * x.dtype.itemsize for x in sizes)
 
 
-def _traced(lane: Lane, values: Mapping[str, Array], key: Numbers) -> tuple[Any, Any, Any, set[str]]:
+def _traced(
+    lane: Lane, values: Mapping[str, Array], key: Numbers
+) -> tuple[Result, dict[str, jax.ShapeDtypeStruct], dict[str, Numbers], set[str]]:
     """The shapes of one run's result and of what is kept of it, its times, and which of the values it reads.
 
     A delay that a network was made for is a parameter that its program never reads.
     """
-    times: dict[str, Any] = {}
+    times: dict[str, Numbers] = {}
 
-    def run(values: dict[str, Array], key: jax.Array) -> Any:
+    def run(values: dict[str, Array], key: jax.Array) -> tuple[Result, Mapping[str, Numbers]]:
         result, kept, _ = lane.whole(values, key)
         times.update(result.times)
         return result, dict(kept)
@@ -345,7 +351,7 @@ def _check_fits(plan: Layout) -> None:
         )
 
 
-def _made(simulator: Simulator, duration: Numbers, settings: Mapping[str, Any]) -> Any:
+def _made(simulator: Simulator, duration: Numbers, settings: Mapping[str, Any]) -> tuple[Program, Inventory, Inputs]:
     """The program of a run, what the model, its inputs and monitors hold, and the inputs."""
     every = settings["sample_every"]
     return simulator._program(
@@ -355,7 +361,7 @@ def _made(simulator: Simulator, duration: Numbers, settings: Mapping[str, Any]) 
 
 
 def _begun(
-    path: Any, plan: Layout, known_by: dict[str, str], size: int, asked: Any, resume: bool, held: ExitStack
+    path: Any, plan: Layout, known_by: dict[str, str], size: int, asked: object, resume: bool, held: ExitStack
 ) -> tuple[Any, int, np.ndarray]:
     """Where results are put, how many runs go side by side and which there are to do, alike on all processes.
 
@@ -406,7 +412,7 @@ def _on_worker(model: Any, dt: Any, duration: Any, settings: Any, measure: Any, 
     return Batches(Lane(Simulator(model, dt), duration, settings, measure, jobs.design), jobs, n)
 
 
-def _spread(size: int, n_runs: int, workers: int, asked: Any) -> int:
+def _spread(size: int, n_runs: int, workers: int, asked: int | None) -> int:
     """The size of batches, small enough for every worker to have one, unless one is asked for."""
     return size if asked is not None else max(1, min(size, -(-n_runs // workers)))
 
@@ -416,7 +422,7 @@ class Batches:
 
     def __init__(self, lane: Lane, jobs: Jobs, at_once: int):
         self.lane, self.jobs, self.at_once = lane, jobs, at_once
-        self._program: Any = None
+        self._program: Callable[..., Pytree] | None = None
 
     def of(self, pending: np.ndarray) -> Iterator[tuple]:
         """Runs, what is kept of them, why they failed, and the least and the largest values of states with bounds."""
@@ -461,7 +467,7 @@ def _multiple(size: int, n: int) -> int:
     return -(-size // n) * n
 
 
-def _program(lane: Lane, devices: Sequence[Any], at_once: int | None) -> Callable[..., Any]:
+def _program(lane: Lane, devices: Sequence[Any], at_once: int | None) -> Callable[..., Pytree]:
     """A batch of runs as one program; with several devices each has its share of the runs."""
     if len(devices) == 1:
         return Lanes(lane, 0, 0, at_once)

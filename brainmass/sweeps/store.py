@@ -11,7 +11,7 @@ import shutil
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,6 +21,10 @@ from brainmass._common.netcdf import CHECKSUM, read_netcdf, write_netcdf
 from brainmass._common.paths import target_path
 from brainmass._common.reading.problems import DAMAGE
 from brainmass.sweeps.layout import FAILED, NOT_RUN, Layout
+
+if TYPE_CHECKING:
+    import xarray
+
 
 __all__ = ["Elsewhere", "File", "Memory", "as_store_path", "is_store", "remove_leftovers"]
 
@@ -73,7 +77,7 @@ class Memory:
             self._flat[name][runs] = x
         self._failed[runs] = reasons
 
-    def finish(self) -> Any:
+    def finish(self) -> xarray.Dataset:
         return self.layout.dataset({**self._flat, FAILED: self._failed.astype(str)})
 
 
@@ -147,7 +151,14 @@ class File:
 
     @staticmethod
     def _array(
-        group: Any, name: str, dims: object, shape: object, dtype: object, chunks: Any, fill: object, attrs: Any
+        group: Any,
+        name: str,
+        dims: object,
+        shape: object,
+        dtype: object,
+        chunks: Any,
+        fill: object,
+        attrs: Mapping[str, object],
     ) -> Any:
         chunks = tuple(max(1, n) for n in chunks)
         return group.create_array(
@@ -175,7 +186,7 @@ class File:
                 array[(*block, *(slice(None),) * len(shape))] = part.reshape(*sizes, *shape)
                 done += len(part)
 
-    def finish(self) -> Any:
+    def finish(self) -> xarray.Dataset:
         xarray = import_io("xarray")
         if self.path == self.folder:
             _consolidate(self.folder)
@@ -189,7 +200,7 @@ class File:
         return _as_in_memory(_whole(self.path))
 
 
-def _whole(path: Path) -> Any:
+def _whole(path: Path) -> xarray.Dataset:
     """What is in a `.nc` file, which must be as it was written."""
     try:
         with read_netcdf(path) as dataset:
@@ -202,7 +213,7 @@ def _whole(path: Path) -> Any:
         ) from error
 
 
-def _as_in_memory(dataset: Any) -> Any:
+def _as_in_memory(dataset: xarray.Dataset) -> xarray.Dataset:
     """Without what only the file needs."""
     dataset.attrs = {
         name: value for name, value in dataset.attrs.items() if name not in (_IDENTITY, _AT_ONCE, CHECKSUM)
@@ -210,7 +221,7 @@ def _as_in_memory(dataset: Any) -> Any:
     return _plain_text(dataset)
 
 
-def _plain_text(dataset: Any) -> Any:
+def _plain_text(dataset: xarray.Dataset) -> xarray.Dataset:
     texts = {str(name): v for name, v in dataset.variables.items() if v.dtype.kind in "TO"}
     return dataset.assign({name: (v.dims, v.values.astype(object).astype(str), v.attrs) for name, v in texts.items()})
 

@@ -21,7 +21,7 @@ __all__ = ["as_client", "n_workers", "on_workers"]
 _IN_FLIGHT = 2  # batches per worker: one runs, one waits
 
 
-def as_client(cluster: object) -> Any:
+def as_client(cluster: object) -> object:
     if not isinstance(cluster, import_extra("cluster", "distributed").Client):
         raise argument_error(
             Argument("cluster", "sweep"),
@@ -44,7 +44,7 @@ def on_workers(client: Any, make: object, pending: np.ndarray, at_once: int) -> 
     task = _packed((make, jax.config.read("jax_enable_x64")))
     waiting = [pending[i : i + at_once] for i in range(0, len(pending), at_once)][::-1]
 
-    def send() -> Any:
+    def send() -> object:
         runs = waiting.pop()
         future = client.submit(_run, task, runs, at_once, pure=False)
         sent[future.key] = runs

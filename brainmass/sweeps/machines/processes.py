@@ -27,7 +27,7 @@ def gathered(value: object) -> list[Any]:
     return [pickle.loads(row[:size].tobytes()) for row, size in zip(everyones, sizes, strict=True)]
 
 
-def from_first(make: Callable[[], Any]) -> Any:
+def from_first(make: Callable[[], T]) -> T:
     """What the first process makes; if it raises an error, all do.
 
     Raises
