@@ -16,8 +16,8 @@ import dataclasses
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
 
+from brainmass._common.typing import Period
 from brainmass.simulation.ownership import Owner
 from brainmass.simulation.probe import Probe
 
@@ -39,7 +39,7 @@ class Context:
         Runs are watched more closely, to find where a fit that met NaN lost its numbers.
     """
 
-    horizon: Any = None
+    horizon: Period | None = None
     owner: Owner | None = None
     probe: Probe | None = None
 

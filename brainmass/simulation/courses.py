@@ -47,8 +47,8 @@ class Courses:
     `names` are those that the user wrote, under which a run holds the stimuli.
     """
 
-    constants: dict[str, Any] = field(default_factory=dict)
-    functions: dict[str, Callable[..., Any]] = field(default_factory=dict)
+    constants: dict[str, Numbers] = field(default_factory=dict)
+    functions: dict[str, Callable[..., Numbers]] = field(default_factory=dict)
     drives: dict[str, Drive] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
 
@@ -80,7 +80,7 @@ class Courses:
         for path in self.moving:
             param = found.params[path]
             like = u.math.shape(param.value())
-            value: Any = self.functions.get(path) or bundle.courses[self.names[path]].at_stage
+            value: Numbers = self.functions.get(path) or bundle.courses[self.names[path]].at_stage
             if held is not None and path in held:
                 value = partial(_same, held[path])
             # The one place at which a parameter of brainstate asks for its value whenever it is read.
@@ -124,7 +124,7 @@ class Courses:
             else:
                 check_course_values(found, path, seen, (steps + parts) * step, what)
 
-    def _seen(self, path: str, found: Inventory, steps: np.ndarray, parts: np.ndarray, dt: Numbers) -> Any:
+    def _seen(self, path: str, found: Inventory, steps: np.ndarray, parts: np.ndarray, dt: Numbers) -> Numbers:
         """The values of a course at these steps, and parts of them; of one that is traced their form alone."""
         is_of_time = path in self.functions
         course: Any = self.functions[path] if is_of_time else self.drives[path].at_stage
@@ -142,7 +142,7 @@ class Courses:
             return jax.vmap(at)(*given)
 
 
-def _present(value: Callable[..., Any], is_of_time: bool, like: tuple[int, ...], _: Any = None) -> Any:
+def _present(value: Callable[..., Numbers], is_of_time: bool, like: tuple[int, ...], _: object = None) -> Numbers:
     """The value of a course at the present stage; one number for all as the parameter has it."""
     now = u.math.asarray(value(time_of_stage()) if is_of_time else value(), dtype=default_dtype())
     for note in _readings.get():
@@ -150,7 +150,7 @@ def _present(value: Callable[..., Any], is_of_time: bool, like: tuple[int, ...],
     return u.math.reshape(now, ()) if u.math.shape(now) == (1,) != like else now
 
 
-def _same(value: Any) -> Any:
+def _same(value: Numbers) -> Numbers:
     return value
 
 

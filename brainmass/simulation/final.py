@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import brainunit as u
 import jax
@@ -33,7 +32,7 @@ class Origin:
     dt: float
     model: str
     observers: tuple[tuple[str, str], ...] = ()
-    delays: tuple[tuple[str, Any], ...] = ()
+    delays: tuple[tuple[str, object], ...] = ()
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Origin) and next(self.differences(other), None) is None

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import brainstate
 import brainunit as u
 import jax
 import jax.numpy as jnp
@@ -39,9 +40,9 @@ class Inputs:
     The function of the port `ALL` gives those of all, as one value or a tuple in the order of `update`'s arguments.
     """
 
-    series: dict[str, Any] = field(default_factory=dict)
-    constants: dict[str, Any] = field(default_factory=dict)
-    functions: dict[str, Callable[..., Any]] = field(default_factory=dict)
+    series: dict[str, Numbers] = field(default_factory=dict)
+    constants: dict[str, Numbers] = field(default_factory=dict)
+    functions: dict[str, Callable[..., Numbers]] = field(default_factory=dict)
     modules: dict[str, Drive | Noise] = field(default_factory=dict)
 
     @property
@@ -103,7 +104,7 @@ _TIME = {"t", "time", "ts", "now", "t_ms"}
 _MODEL = {"m", "model", "net", "network", "node", "brain", "module"}
 
 
-def arguments_of(function: Callable[..., Any]) -> tuple[str, ...]:
+def arguments_of(function: Callable[..., Numbers]) -> tuple[str, ...]:
     """What an input function is given: time; time and model, a closed loop; or the number of the step and time."""
     checks.function(Argument("inputs", "run", more=", each of them,"), function, "time")
     parameters = inspect.signature(function).parameters.values()
@@ -168,7 +169,7 @@ def as_inputs(inputs: Pytree, model: Any, n_steps: int) -> Inputs:
     return given
 
 
-def _first_input(model: Any) -> str:
+def _first_input(model: brainstate.nn.Module) -> str:
     """The first argument of the model's `update`."""
     node = getattr(model, "node", None) if hasattr(model, "populations") else model
     ports = getattr(node, "_ports", ())
@@ -181,7 +182,7 @@ def _first_input(model: Any) -> str:
     return ports[0]
 
 
-def _finite(name: str, value: object) -> Any:
+def _finite(name: str, value: object) -> Numbers:
     value = numbers(input_named(name), value)
     mantissa = u.get_mantissa(value)
     # A look at an array of a device by numpy would copy all of it.

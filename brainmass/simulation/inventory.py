@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -91,12 +91,12 @@ class Inventory:
     params: dict[str, Param] = field(default_factory=dict)
     states: dict[str, tuple[Any, Any, brainstate.State]] = field(default_factory=dict)
     tables: dict[str, brainstate.State] = field(default_factory=dict)
-    owners: dict[str, tuple[Any, Any]] = field(default_factory=dict)  # of the tables
+    owners: dict[str, tuple[object, object]] = field(default_factory=dict)  # of the tables
     noises: dict[str, Noise] = field(default_factory=dict)
     modules: dict[str, Any] = field(default_factory=dict)
     again: dict[str, str] = field(default_factory=dict)  # where a module stands once more, and where it stood first
     structure: tuple = ()
-    others: dict[str, Any] = field(default_factory=dict)
+    others: dict[str, object] = field(default_factory=dict)
     moving: dict[str, ParamSpec] = field(default_factory=dict)  # those of a run that move, and have bounds to stay in
 
     def raw(self) -> Values:
@@ -139,7 +139,7 @@ def _strong(x: Numbers) -> np.ndarray:
     return np.asarray(x, default_dtype()) if isinstance(x, int | float) else x.astype(x.dtype)
 
 
-def _find(kind: str, name: str, known: Mapping[str, Any]) -> str:
+def _find(kind: str, name: str, known: Collection[str]) -> str:
     matches = [path for path in known if path == name or path.endswith(f".{name}")]
     # A whole path wins over longer ones that end alike: "k" of the network, though a coupling has a `k` too.
     exact = [path for path in matches if path in (name, f"model.{name}")]

@@ -66,7 +66,7 @@ class Lanes:
         self._in_turn = jax.jit(partial(_in_turn, function, in_axes, out_axes, at_once or 1))
         self._compiled: set[int] = set()
 
-    def __call__(self, *args: object) -> Any:
+    def __call__(self, *args: object) -> Pytree:
         counts: list[int] = []
         _along(self.in_axes, lambda axis, x: counts.append(x.shape[axis]), args)
         lanes, cores = counts[0], usable_cores()
@@ -82,11 +82,11 @@ class Lanes:
         return self._in_parts(args, lanes, size, cores)
 
     @property
-    def _part(self) -> Callable[..., Any]:
+    def _part(self) -> Callable[..., Pytree]:
         return self.together if self.at_once is None else self._in_turn
 
-    def _in_parts(self, args: Pytree, lanes: int, size: int, cores: int) -> Any:
-        def part(start: int) -> Any:
+    def _in_parts(self, args: Pytree, lanes: int, size: int, cores: int) -> Pytree:
+        def part(start: int) -> Pytree:
             which = np.minimum(np.arange(start, start + size), lanes - 1)  # the last part is filled up
             return jax.block_until_ready(
                 self._part(*_along(self.in_axes, lambda axis, x: np.take(np.asarray(x), which, axis), args))
@@ -102,19 +102,19 @@ class Lanes:
             done += pool.map(lambda context, start: context.run(part, start), contexts, starts)
         last = range(lanes - size * (len(done) - 1))
 
-        def joined(axis: int, *xs: Any) -> jax.Array:
+        def joined(axis: int, *xs: jax.Array) -> jax.Array:
             return jnp.asarray(np.concatenate([*xs[:-1], np.take(xs[-1], last, axis)], axis))
 
         return _along(self.out_axes, joined, *done)
 
 
-def _in_turn(function: Callable, in_axes: Any, out_axes: object, at_once: int, *args: Any) -> Any:
+def _in_turn(function: Callable, in_axes: object, out_axes: object, at_once: int, *args: Pytree) -> Pytree:
     """`function` over lanes, of which `at_once` go together."""
     with_lanes: list[jax.Array] = []
     _along(in_axes, lambda axis, x: with_lanes.append(jnp.moveaxis(x, axis, 0)), args)
     n = len(with_lanes[0])
 
-    def one(lane: list[jax.Array]) -> Any:
+    def one(lane: list[jax.Array]) -> Pytree:
         parts = iter(lane)
         return function(*_along(in_axes, lambda axis, x: next(parts), args))
 
@@ -125,10 +125,10 @@ def _in_turn(function: Callable, in_axes: Any, out_axes: object, at_once: int, *
     return jax.tree.map(put, out_axes, found, is_leaf=lambda axis: axis is None)
 
 
-def _along(axes: object, f: Callable, *trees: object) -> Any:
+def _along(axes: object, f: Callable, *trees: object) -> Pytree:
     """`f(axis, *leaves)` for every array that has lanes; the others as in the first tree. `axes` is a prefix."""
 
-    def with_axis(axis: int | None, *parts: object) -> Any:
+    def with_axis(axis: int | None, *parts: object) -> Pytree:
         return parts[0] if axis is None else jax.tree.map(lambda *xs: f(axis, *xs), *parts)
 
     return jax.tree.map(with_axis, axes, *trees, is_leaf=lambda axis: axis is None)

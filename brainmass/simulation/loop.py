@@ -40,12 +40,12 @@ class Machine:
         Look at the carry at the end of a block of `n` steps that ends before step `i`.
     """
 
-    step: Callable[[Carry, Any], Carry]
-    draws: Callable[[Any, int], Any]
-    inputs: Callable[[Any, int], Any]
-    sample: Mapping[str, Callable[[Carry], Any]]
+    step: Callable[[Carry, Pytree], Carry]
+    draws: Callable[[Numbers, int], Pytree]
+    inputs: Callable[[Numbers, int], Pytree]
+    sample: Mapping[str, Callable[[Carry], Numbers]]
     observe: Mapping[str, Callable[[Carry, bool], Carry]] = field(default_factory=dict)
-    watch: Callable[[Carry, Any, int], Carry] = lambda carry, i, n: carry
+    watch: Callable[[Carry, Numbers, int], Carry] = lambda carry, i, n: carry
 
 
 def run(machine: Machine, plan: Plan, carry: Carry, start: Numbers) -> tuple[Carry, Samples]:
@@ -61,7 +61,7 @@ def run(machine: Machine, plan: Plan, carry: Carry, start: Numbers) -> tuple[Car
     return carry, {n: jax.tree.map(lambda x, s=strides[n]: x[s - 1 :: s], rows) for n, rows in samples.items()}
 
 
-def _cut(step: Callable[[Carry, Any], Carry], horizon: int, start: object) -> Callable[[Carry, Any], Carry]:
+def _cut(step: Callable[[Carry, Pytree], Carry], horizon: int, start: object) -> Callable[[Carry, Pytree], Carry]:
     """A step that takes what it starts from as constant every `horizon` steps, but not at the very start."""
 
     def cut_step(carry: Carry, x: tuple) -> Carry:
@@ -123,11 +123,11 @@ class _Stretch:
             samples = samples | rows
         return carry, samples
 
-    def units(self, todo: object, count: int, length: int) -> Any:
+    def units(self, todo: object, count: int, length: int) -> Pytree:
         """What is to do in the first `count` units of this length, stacked."""
         raise NotImplementedError
 
-    def after(self, todo: object, n: int) -> Any:
+    def after(self, todo: object, n: int) -> Pytree:
         """What is to do after `n` steps."""
         raise NotImplementedError
 
@@ -194,7 +194,7 @@ class _OfSteps(_Stretch):
         return lax.scan(lambda c, x: (self.machine.step(c, x), None), carry, todo)[0], {}
 
 
-def _scan(unit: Callable[[Carry, Any], tuple[Carry, Samples]], carry: Carry, xs: Pytree) -> tuple[Carry, Samples]:
+def _scan(unit: Callable[[Carry, Pytree], tuple[Carry, Samples]], carry: Carry, xs: Pytree) -> tuple[Carry, Samples]:
     """Scan over units, and line their samples up along one time axis."""
     count = len(jax.tree.leaves(xs)[0])
     # As above: one unit needs no loop.

@@ -11,7 +11,7 @@ import brainstate
 from brainmass._common.checks import is_function, items
 from brainmass._common.messages import Argument, ArgumentError, argument_error, monitor_named, show, suggestion
 from brainmass._common.places import refuse_two_places
-from brainmass._common.typing import Numbers
+from brainmass._common.typing import Numbers, Period
 from brainmass.forward.observer import Observer
 
 if TYPE_CHECKING:
@@ -37,9 +37,9 @@ class Monitor:
         is itself a forward model, whose signal is then taken at its sampling period. Default the model's activity.
     """
 
-    what: str | Callable[[Any], Any] | Observer
-    every: Any = None
-    source: str | Callable[[Any], Any] | None = None
+    what: str | Callable[..., Numbers] | Observer
+    every: Period | None = None
+    source: str | Callable[..., Numbers] | None = None
 
     def __post_init__(self) -> None:
         if isinstance(self.what, type) and issubclass(self.what, Observer):
@@ -90,14 +90,14 @@ def feeders(monitors: Mapping[str, Monitor]) -> dict[str, str]:
 class Returned:
     """Stands for what the model's `update` returned."""
 
-    def __call__(self, model: object) -> Any:
+    def __call__(self, model: object) -> Numbers:
         raise TypeError("What `update` returned is known to the run alone.")
 
 
 RETURNED = Returned()
 
 
-def returned_names(model: Any) -> Any:
+def returned_names(model: object) -> str | tuple[str, ...] | None:
     """The names under which a run records what the model's `update` returns; None where it declares none."""
     populations = getattr(model, "populations", None)
     if populations is not None:
@@ -158,7 +158,7 @@ def sensors_of(modules: Mapping[str, object]) -> tuple[tuple[str, tuple[str, ...
     return tuple((name, sensors) for name, sensors in named.items() if sensors is not None)
 
 
-def default_monitors(model: Any) -> list[str]:
+def default_monitors(model: object) -> list[str]:
     """All states of the node."""
     populations = getattr(model, "populations", {})
     if len(populations) > 1:
@@ -171,7 +171,7 @@ def default_monitors(model: Any) -> list[str]:
     return names
 
 
-def _of_function(model: object, what: Callable[[Any], Any]) -> Any:
+def _of_function(model: object, what: Callable[..., Numbers]) -> Numbers:
     try:
         return what(model)
     except brainstate.TraceContextError as error:  # brainstate's own generator stands outside of a run

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 import brainunit as u
 import numpy as np
@@ -16,6 +17,10 @@ from brainmass._common.files import whole_file
 from brainmass._common.messages import Argument, argument_error
 from brainmass._common.paths import as_path
 from brainmass.simulation.storage import Recorded
+
+if TYPE_CHECKING:
+    import pandas
+
 
 __all__ = ["to_csv", "to_mne", "to_pandas"]
 
@@ -29,7 +34,7 @@ def the_monitor(result: Recorded, name: str | None, method: str) -> str:
     return monitors[0] if name is None else one_of(Argument("name", f"Result.{method}"), name, monitors)
 
 
-def to_pandas(result: Recorded, name: str | None) -> Any:
+def to_pandas(result: Recorded, name: str | None) -> pandas.DataFrame:
     pandas = import_extra("tables", "pandas")
     name = the_monitor(result, name, "to_pandas")
     values = np.asarray(u.get_mantissa(result[name]))
@@ -39,7 +44,7 @@ def to_pandas(result: Recorded, name: str | None) -> Any:
     return table
 
 
-def _columns(pandas: Any, result: Recorded, name: str, shape: tuple[int, ...]) -> Any:
+def _columns(pandas: ModuleType, result: Recorded, name: str, shape: tuple[int, ...]) -> object:
     """The names of the regions, or of sensors; in a batch beside the number of the run."""
     if not shape:
         return None

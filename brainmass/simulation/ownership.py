@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import CellType
 from typing import Any
 
 import brainstate
@@ -95,7 +96,7 @@ def _names_in(code: Any) -> set[str]:
     return set(code.co_names).union(*map(_names_in, inner))
 
 
-def _is_filled(cell: Any) -> bool:
+def _is_filled(cell: CellType) -> bool:
     try:
         cell.cell_contents  # noqa: B018
     except ValueError:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import brainunit as u
 import jax.numpy as jnp
@@ -30,23 +30,23 @@ class Probe:
         Runs that were watched from outside a trace.
     """
 
-    cut: Any = None
-    nudge: dict[str, Any] = field(default_factory=dict)
+    cut: Numbers = None
+    nudge: dict[str, Numbers] = field(default_factory=dict)
     n_steps: int = 0
-    dt: Any = None
-    states: dict[str, Any] = field(default_factory=dict)
+    dt: Numbers = None
+    states: dict[str, Numbers] = field(default_factory=dict)
     n_runs: int = 0
 
-    def note(self, n_steps: int, dt: Numbers, states: dict[str, Any]) -> None:
+    def note(self, n_steps: int, dt: Numbers, states: Mapping[str, Numbers]) -> None:
         if n_steps > self.n_steps:
             floats = {p: x for p, x in states.items() if jnp.issubdtype(u.get_mantissa(x).dtype, jnp.floating)}
             self.n_steps, self.dt = n_steps, dt
             self.states = {p: np.zeros(u.math.shape(x), u.get_mantissa(x).dtype) for p, x in floats.items()}
 
-    def nudged(self, states: dict[str, Any], here: Any) -> dict[str, Any]:
+    def nudged(self, states: dict[str, Numbers], here: Numbers) -> dict[str, Numbers]:
         """States with the nudge, where `here`; another run's states are left."""
 
-        def moved(path: str, x: Numbers) -> Any:
+        def moved(path: str, x: Numbers) -> Numbers:
             by = self.nudge.get(path)
             if by is None or by.shape != u.math.shape(x):
                 return x

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Hashable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from types import MappingProxyType
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 import brainstate
 import brainunit as u
@@ -38,6 +38,10 @@ from brainmass.simulation.monitors import RETURNED, Monitor, check_phases, feede
 from brainmass.simulation.plan import Plan
 from brainmass.simulation.progress import ProgressBar
 from brainmass.simulation.watch import Bounded, Watched
+
+if TYPE_CHECKING:
+    from jax.extend.core import Jaxpr
+
 
 __all__ = ["Bundle", "Program", "initialise_missing", "note_given", "states_missing"]
 
@@ -132,7 +136,7 @@ class Program:
         self._shapes: dict[str, tuple[int, ...]] | None = None
         self.makes_states = bool(stateful(inventory(bundle.model)))  # else a run starts from the states it finds
         self.at_once = lanes_at_once(found)
-        self.compiled: dict[Any, Any] = {}
+        self.compiled: dict[Hashable, Any] = {}
 
     def calls_on(
         self, monitors: dict[str, Monitor], inputs: Inputs, things: Mapping[str, object], courses: Courses
@@ -187,8 +191,8 @@ class Program:
 class Gathered(NamedTuple):
     """The sum of an activity since an observer was last updated; of a long one also what rounding took from it."""
 
-    total: Any
-    rest: Any
+    total: Numbers
+    rest: Numbers
 
     @classmethod
     def none(cls, zeros: Numbers, steps: int) -> Gathered:
@@ -225,7 +229,7 @@ class _Run:
         self.bounded = Bounded(found)
         self.probe, self.start = context.present().probe, jnp.int32(0)
 
-    def bind(self, states: Values | None = None, held: Values | None = None) -> tuple[Any, Inventory]:
+    def bind(self, states: Values | None = None, held: Values | None = None) -> tuple[Bundle, Inventory]:
         bundle, found = self.program.template.bind(self.natural, states, self.prepared)
         self.program.courses.put(bundle, found, held)
         return bundle, found
@@ -355,7 +359,7 @@ class _Run:
         # a loop carries the types that it began with
         return jax.tree.map(lambda new, old: new.astype(old.dtype), found.state_values(), states), returned
 
-    def returned_zeros(self, states: Values) -> Any:
+    def returned_zeros(self, states: Values) -> Pytree:
         """Zeros like what the model's `update` returns."""
         row = jax.tree.map(lambda x: x[0], (self.draws(self.start, 1), self.inputs(self.start, 1)))
         like = jax.eval_shape(lambda: self.stepped(states, (self.start, *row))[1])
@@ -401,7 +405,7 @@ class _Run:
         observer = bundle.observers[name]
         # in the transient a sum is yet to begin, but what has a motion of its own, such as blood flow, goes on
         if record or not observer.sums_up:
-            observer._handed = self.keys.get(name)
+            observer._handed = self.keys.get(name)  # pyright: ignore[reportAttributeAccessIssue]
             with self.at(last, 1.0):
                 if source is not None:
                     seen = bundle.observers[source].signal()
@@ -434,7 +438,7 @@ class _Run:
         return states, gathered, watched._replace(bad=bad), last
 
 
-def _depends(jaxpr: Any) -> bool:
+def _depends(jaxpr: Jaxpr) -> bool:
     """Whether what comes out depends on the first argument."""
     # Backwards through the program, from what comes out to what it is made of.
     needed = {id(x) for x in jaxpr.outvars}
@@ -451,7 +455,7 @@ def states_missing(found: Inventory) -> list[Any]:
     return missing + others if missing or not found.states else []
 
 
-def _holds_states(found: Inventory, module: Any) -> bool:
+def _holds_states(found: Inventory, module: object) -> bool:
     """Whether a module that does not declare its states, such as a network with delays, has been given them."""
     path = next(path for path, m in found.modules.items() if m is module)
     owners = [owner for p, (owner, _, _) in found.states.items() if not path or p.startswith(f"{path}.")]
@@ -475,7 +479,7 @@ def initialise_missing(bundle: Bundle, dt: Numbers) -> None:
             initialise([m for m in missing if not takes_generator(m)], None)
 
 
-def _initialised(bundle: Bundle, modules: list[Any]) -> Values:
+def _initialised(bundle: Bundle, modules: list[object]) -> Values:
     initialise(modules, brainstate.random.RandomState(0))
     return inventory(bundle).state_values()
 

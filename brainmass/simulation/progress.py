@@ -8,6 +8,7 @@ import jax
 from jax import lax
 
 from brainmass._common.progress import progress_bar
+from brainmass._common.typing import Numbers
 
 __all__ = ["ProgressBar"]
 
@@ -20,7 +21,7 @@ class ProgressBar:
         self._stride = max(1, n_steps // 100)
         self._bar: Any = None
 
-    def report(self, done: Any, last: int) -> None:
+    def report(self, done: Numbers, last: int) -> None:
         """Called inside the loop with the number of steps done, after a block of `last` steps."""
         due = (done // self._stride > (done - last) // self._stride) | (done >= self.n_steps)
         lax.cond(due, lambda i: jax.debug.callback(self._show, i), lambda i: None, done)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import brainunit as u
 import jax
@@ -30,6 +30,11 @@ from brainmass.simulation.result_parts import (
     unknown_monitor,
     without_time_stamps,
 )
+
+if TYPE_CHECKING:
+    import pandas
+    import xarray
+
 
 __all__ = ["Result"]
 
@@ -75,12 +80,12 @@ class Result(Closed, MutableMapping[str, Any]):
     (4, 2)
     """
 
-    _monitors: dict[str, Any]
+    _monitors: dict[str, Numbers]
     _closed = True
-    _axes: tuple[Any, ...]  # the distinct time axes, in ms
+    _axes: tuple[Numbers, ...]  # the distinct time axes, in ms
     _axis_of: dict[str, int]  # monitor name -> position in _axes
     _output: str | tuple[str, ...] | None  # the monitors that hold what the model returned
-    _assigned: dict[str, Any]
+    _assigned: dict[str, object]
     _sensors: tuple[tuple[str, tuple[str, ...]], ...]  # names of sensors by monitor
 
     def __init__(
@@ -108,7 +113,7 @@ class Result(Closed, MutableMapping[str, Any]):
 
     # the mapping: what was recorded, "output", "ts", and what was assigned; "time" is a courtesy of __getitem__
 
-    def __getitem__(self, name: str) -> Any:
+    def __getitem__(self, name: str) -> Numbers:
         if name in self._assigned:
             return self._assigned[name]
         if name in self._monitors:
@@ -154,7 +159,7 @@ class Result(Closed, MutableMapping[str, Any]):
         return id(self)
 
     @property
-    def recorded(self) -> Mapping[str, Any]:
+    def recorded(self) -> Mapping[str, Numbers]:
         """What the run recorded, by monitor; without time stamps and without what was assigned later."""
         return MappingProxyType(self._monitors)
 
@@ -172,7 +177,7 @@ class Result(Closed, MutableMapping[str, Any]):
         )
 
     @property
-    def times(self) -> Mapping[str, Any]:
+    def times(self) -> Mapping[str, Numbers]:
         """Time stamps in ms of every monitor, one per row."""
         return MappingProxyType({name: self._axes[axis] for name, axis in self._axis_of.items()})
 
@@ -187,7 +192,7 @@ class Result(Closed, MutableMapping[str, Any]):
         return u.Quantity(*self._duration)
 
     @property
-    def final(self) -> Any:
+    def final(self) -> Pytree:
         """State at the end of the run, from which it can be continued."""
         return self._final
 
@@ -241,11 +246,11 @@ class Result(Closed, MutableMapping[str, Any]):
         ]
         return f" ({', '.join(facts)})" if facts else ""
 
-    def to_xarray(self) -> Any:
+    def to_xarray(self) -> xarray.Dataset:
         """An ``xarray.Dataset``: one variable per monitor, times in ms and regions as coordinates."""
         return storage.to_xarray(self)
 
-    def to_pandas(self, name: str | None = None) -> Any:
+    def to_pandas(self, name: str | None = None) -> pandas.DataFrame:
         """A DataFrame of one monitor: times in ms as its index, regions as its columns, the unit in `attrs`.
 
         Of a batch the columns are runs and regions. `name` says which monitor, where there are several.
@@ -337,12 +342,12 @@ def _unflatten(static, children) -> Result:
 
 
 def unchecked(
-    monitors: dict[str, object],
+    monitors: dict[str, Numbers],
     axes: tuple[Array, ...],
     axis_of: dict[str, int],
     final: object,
-    dt: tuple[float, object],
-    duration: tuple[float, object],
+    dt: tuple[float, u.Unit],
+    duration: tuple[float, u.Unit],
     labels: tuple[str, ...] | None,
     provenance: tuple[tuple[str, str], ...],
     output: str | tuple[str, ...] | None = None,
@@ -373,7 +378,7 @@ def _summary(name: str, value: object, stamps: object) -> tuple[str, ...]:
     return name, "" if shape is None else str(tuple(shape)), _period(stamps), unit, _range(values)
 
 
-def _period(stamps: Any) -> str:
+def _period(stamps: Numbers) -> str:
     values = u.get_mantissa(stamps) if isinstance(stamps, u.Quantity) else stamps
     if not is_concrete(values) or values.shape[-1] < 2:
         return ""

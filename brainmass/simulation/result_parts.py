@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import brainunit as u
 import jax
@@ -39,7 +38,7 @@ def unknown_monitor(name: object, known: tuple[str, ...]) -> str:
     return f"No monitor {name!r} in this result.{suggestion(str(name), known)} It has: {listed(known) or 'none'}."
 
 
-def without_time_stamps(monitors: Mapping[str, Any], times: Mapping[str, Any]) -> dict[str, Any]:
+def without_time_stamps(monitors: Mapping[str, Numbers], times: Mapping[str, Numbers]) -> dict[str, Numbers]:
     """`dict(result)` has its time stamps as "ts": a copy finds them in `times`."""
     if "ts" in monitors and any(
         np.array_equal(np.asarray(_ms(t)), np.asarray(_ms(monitors["ts"]))) for t in times.values()
@@ -48,11 +47,11 @@ def without_time_stamps(monitors: Mapping[str, Any], times: Mapping[str, Any]) -
     return dict(monitors)
 
 
-def _ms(time: Any) -> Any:
+def _ms(time: Numbers) -> Numbers:
     return time.to_decimal(u.ms) if isinstance(time, u.Quantity) and time.unit.has_same_dim(u.ms) else time
 
 
-def check_monitors(monitors: dict[str, Any], times: Mapping[str, Any]) -> None:
+def check_monitors(monitors: Mapping[str, Numbers], times: Mapping[str, Numbers]) -> None:
     if taken := {"time", "ts"} & set(monitors):
         raise argument_error(
             Argument("monitors", "Result"),
@@ -71,7 +70,7 @@ def check_monitors(monitors: dict[str, Any], times: Mapping[str, Any]) -> None:
         _check_stamps(name, np.shape(u.get_mantissa(value)), times[name])
 
 
-def _check_stamps(name: str, shape: tuple[int, ...], stamps: Any) -> None:
+def _check_stamps(name: str, shape: tuple[int, ...], stamps: Numbers) -> None:
     if not _is_time(stamps):
         raise argument_error(
             Argument("times", "Result", entry=name),
@@ -89,7 +88,7 @@ def _check_stamps(name: str, shape: tuple[int, ...], stamps: Any) -> None:
         )
 
 
-def scalar_time(name: str, value: Numbers) -> tuple[float, Any]:
+def scalar_time(name: str, value: Numbers) -> tuple[float, u.Unit]:
     if not _is_time(value) or np.shape(u.get_mantissa(value)) != ():
         raise argument_error(
             Argument(name, "Result"),
@@ -106,7 +105,9 @@ def _is_time(value: Numbers) -> bool:
     return getattr(value, "unit", None) is u.ms or u.get_dim(value) == _TIME
 
 
-def check_sensors(sensors: Any, monitors: Mapping[str, Any]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+def check_sensors(
+    sensors: Mapping[str, Sequence[str]], monitors: Mapping[str, Numbers]
+) -> tuple[tuple[str, tuple[str, ...]], ...]:
     checked = []
     for name, given in dict(sensors).items():
         size = np.shape(u.get_mantissa(monitors[name]))[-1:] if name in monitors else ()
@@ -121,7 +122,7 @@ def check_sensors(sensors: Any, monitors: Mapping[str, Any]) -> tuple[tuple[str,
     return tuple(checked)
 
 
-def check_labels(labels: Any) -> tuple[str, ...] | None:
+def check_labels(labels: Sequence[str] | None) -> tuple[str, ...] | None:
     if labels is None:
         return None
     if isinstance(labels, str) or not all(issubclass(kind, str) for kind in set(map(type, labels))):
@@ -148,7 +149,7 @@ def check_provenance(provenance: Mapping[str, str] | None) -> tuple[tuple[str, s
     return items
 
 
-def _in_ms(stamps: Any) -> Any:
+def _in_ms(stamps: Numbers) -> Numbers:
     if stamps.unit is u.ms:
         return stamps
     return u.Quantity(stamps.mantissa * (stamps.unit.magnitude / u.ms.magnitude), u.ms)
@@ -161,8 +162,8 @@ def _same_axis(a: Array, b: Numbers) -> bool:
     return is_concrete(a) and is_concrete(b) and np.array_equal(np.asarray(a), np.asarray(b))
 
 
-def distinct_axes(times: Mapping[str, Any]) -> tuple[tuple[Any, ...], dict[str, int]]:
-    axes: list[Any] = []
+def distinct_axes(times: Mapping[str, Numbers]) -> tuple[tuple[Numbers, ...], dict[str, int]]:
+    axes: list[Numbers] = []
     axis_of = {}
     given = {id(stamps): _in_ms(stamps) for stamps in times.values()}  # one conversion per given object
     for name, stamps in times.items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from brainmass._common.messages import argument_error, monitor_named
-from brainmass._common.typing import Numbers, Time
+from brainmass._common.typing import Numbers, Period
 from brainmass.forward.observer import Observer
 from brainmass.simulation.monitors import Monitor, feeders
 from brainmass.simulation.plan import (
@@ -21,7 +21,13 @@ __all__ = ["arrange"]
 
 
 def arrange(
-    duration: Any, watched: dict[str, Monitor], transient: Any, every: object, dt: Numbers, block: Any, horizon: Time
+    duration: Any,
+    watched: dict[str, Monitor],
+    transient: Any,
+    every: object,
+    dt: Numbers,
+    block: Any,
+    horizon: Period | None,
 ) -> Plan:
     n_steps, skipped = steps_of_run(duration, dt), steps_of_transient(transient, dt)
     default = 1 if every is None else steps_in("sample_every", every, dt, minimum=1)

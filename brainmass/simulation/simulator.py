@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -93,14 +93,14 @@ class Simulator(Closed):
             )
         self.model = model
         self._dt = None if dt is None else check_dt(dt)
-        self._programs: dict[Any, Program] = {}
+        self._programs: dict[Hashable, Program] = {}
         self._pictures = Pictures()
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         """What a copy is made of: not the compiled programs."""
         return {name: x for name, x in vars(self).items() if name not in ("_programs", "_pictures")}
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
+    def __setstate__(self, state: dict[str, object]) -> None:
         vars(self).update(state)
         self._programs, self._pictures = {}, Pictures()
 
@@ -282,13 +282,13 @@ class Simulator(Closed):
     def _watched(
         self,
         duration: Numbers,
-        monitors: Any,
-        free: Any,
+        monitors: Monitors,
+        free: Sequence[str] | None,
         inputs: Pytree,
-        transient: Any,
+        transient: Period | None,
         sample_every: Numbers,
-        block: Any = None,
-        grad_horizon: Any = None,
+        block: int | None = None,
+        grad_horizon: Period | None = None,
         parameters: RunParameters = None,
     ) -> Callable[..., tuple[Result, Told]]:
         """As `pure`; besides the result, what was watched."""
@@ -328,12 +328,12 @@ class Simulator(Closed):
     def _holds(
         self,
         duration: Numbers,
-        monitors: Any,
+        monitors: Monitors,
         inputs: Pytree,
-        transient: Any = None,
-        sample_every: Any = None,
+        transient: Period | None = None,
+        sample_every: Period | None = None,
         parameters: RunParameters = None,
-    ) -> Any:
+    ) -> Inventory:
         """What a run holds, by path: parameters and states of the model, its inputs and its forward models."""
         return self._program(duration, inputs, monitors, transient, sample_every, False, None, None, (), parameters)[1]
 
@@ -402,7 +402,7 @@ class Simulator(Closed):
             program.calls_on(watched, given, things, courses)
         return program, found, given
 
-    def _keep(self, key: Any, program: Program) -> None:
+    def _keep(self, key: Hashable, program: Program) -> None:
         self._programs[key] = program
         if len(self._programs) > _MOST_PROGRAMS:  # those that were made for what a function read once
             del self._programs[next(iter(self._programs))]
@@ -415,7 +415,7 @@ class Simulator(Closed):
         final: Pytree,
         start: Numbers,
         provenance: dict[str, str],
-        output: Any,
+        output: str | tuple[str, ...] | None,
         sensors: Any,
     ) -> Result:
         # Time stamps by numpy where the start is a number: in 64 bits, whatever JAX is set to.
@@ -438,24 +438,24 @@ class Simulator(Closed):
         )
 
 
-def _has_update(model: Any) -> bool:
+def _has_update(model: object) -> bool:
     return getattr(type(model), "update", None) not in (None, getattr(brainstate.nn.Module, "update", None))
 
 
-def _method_of(model: Any) -> tuple[tuple[str, str], ...]:
+def _method_of(model: object) -> tuple[tuple[str, str], ...]:
     """The integration method, which all nodes share, as a line of provenance."""
     node = next(iter(getattr(model, "populations", {"": model}).values()))
     return (("method", node.method),) if isinstance(node, NeuralMassDynamics) else ()
 
 
-def _kind(what: Any) -> Any:
+def _kind(what: object) -> str | type | None:
     """What a monitor is, as far as it is told apart by that; of a function it is told what it reads."""
     return what if isinstance(what, str | None) else type(what)
 
 
 def _functions(watched: Mapping[str, Monitor], given: Inputs, courses: Courses) -> dict[str, Pytree]:
     """The functions of the user in a run; where there are any, with the settings that they may ask for."""
-    functions: dict[str, Any] = {f"input {name}": f for name, f in given.functions.items()}
+    functions: dict[str, Callable[..., Numbers]] = {f"input {name}": f for name, f in given.functions.items()}
     functions |= {f"parameter {path}": f for path, f in courses.functions.items()}
     for name, monitor in watched.items():
         parts = {f"monitor {name}": monitor.what, f"source of {name}": monitor.source}
@@ -463,14 +463,14 @@ def _functions(watched: Mapping[str, Monitor], given: Inputs, courses: Courses) 
     return functions and functions | {"brainstate.environ": environment()}
 
 
-def _check_owner(found: Inventory, overridden: Mapping[str, Any] = MappingProxyType({})) -> None:
+def _check_owner(found: Inventory, overridden: Mapping[str, object] = MappingProxyType({})) -> None:
     """Within a fit, refuse trainable parameters that it does not change."""
     if (owner := context.present().owner) is not None:
         owner.check({path: param for path, param in found.params.items() if path not in overridden})
 
 
 # --- calling it, and what comes back ------------------------------------------------------------------------------
-def _compiled(program: Program, batched: bool, has_state: bool, jit: bool) -> Callable[..., Any]:
+def _compiled(program: Program, batched: bool, has_state: bool, jit: bool) -> Callable[..., Pytree]:
     if not jit:
         return program.batched(has_state).mapped if batched else program.__call__
     if (batched, has_state) not in program.compiled:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -38,8 +38,8 @@ class Start(NamedTuple):
     """One beginning: a state, None where the program makes initial ones; a key, or one for each lane; whether there are
     lanes."""
 
-    state: Any
-    key: Any
+    state: Pytree
+    key: Numbers
     batched: bool
 
 
@@ -100,7 +100,7 @@ class Beginnings:
         key = state["key"] if seed is None else _lane_keys(as_key(seed), lanes[0] if lanes else None)
         return Start(state, key, bool(lanes))
 
-    def of_pure(self, state: Any, key: ArrayLike) -> Start:
+    def of_pure(self, state: Pytree, key: ArrayLike) -> Start:
         """That of a call of a pure run, which has no lanes of its own."""
         words = as_key(key)
         if _is_by_name(state):
@@ -114,7 +114,7 @@ class Beginnings:
         self._check_end(state)
         return Start(state, words, False)
 
-    def _by_name(self, states: Mapping[str, Any], seed: Any, batch_size: int | None) -> Start:
+    def _by_name(self, states: Mapping[str, Numbers], seed: Numbers, batch_size: int | None) -> Start:
         """At given values of some states of the model, the others at their initial ones; in each lane."""
         known = {path: x for path, x in self.found.states.items() if _is_of_equations(path, x[0])}
         by_name = Inventory(states=known)
@@ -134,7 +134,7 @@ class Beginnings:
         lanes = None if batch_size is None else whole(Argument("batch_size", "run"), batch_size)
         key, raw = _lane_keys(as_key(seed), lanes), self.found.raw()
         with brainstate.environ.context(dt=self.program.dt):
-            make: Any = lambda key: self.program.beginning_at(held, raw, key, self.given.arrays)  # noqa: E731
+            make: Callable[[Numbers], Pytree] = lambda key: self.program.beginning_at(held, raw, key, self.given.arrays)  # noqa: E731
             found = (make if lanes is None else jax.vmap(make))(key)
         return Start({"step": jnp.int32(0), "key": key, "states": found}, key, lanes is not None)
 
@@ -153,7 +153,7 @@ class Beginnings:
         return {"step": jnp.int32(0), "key": key, "states": inventory(bundle).state_values()}
 
     @cached_property
-    def _held(self) -> dict[str, Any] | None:
+    def _held(self) -> dict[str, Numbers] | None:
         """The states of a model that has none to make."""
         return None if stateful(inventory(self.model)) else self._of_model()
 
@@ -202,7 +202,7 @@ def _is_by_name(state: object) -> bool:
     return isinstance(state, Mapping) and bool(state) and not {"step", "key", "states"} & state.keys()
 
 
-def _is_of_equations(path: str, owner: Any) -> bool:
+def _is_of_equations(path: str, owner: object) -> bool:
     return path.startswith("model.") and isinstance(owner, Declared | Synapse) and not isinstance(owner, Noise)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import brainunit as u
 import numpy as np
@@ -13,8 +13,12 @@ import numpy as np
 from brainmass._common.archive import MANIFEST, Archive, decode, encode
 from brainmass._common.extras import import_io
 from brainmass._common.netcdf import read_netcdf, write_netcdf
-from brainmass._common.typing import Numbers
+from brainmass._common.typing import Numbers, Pytree
 from brainmass.simulation.final import ORIGIN, Origin
+
+if TYPE_CHECKING:
+    import xarray
+
 
 __all__ = ["SUFFIXES", "Recorded", "exportable", "load", "save", "to_xarray"]
 
@@ -25,22 +29,22 @@ _ARCHIVE = Archive("brainmass.Result", 1, ("path", "Result.load"), "Result.save"
 class Recorded(Protocol):
     """What is read of a result. `Result` is that."""
 
-    _axes: tuple[Any, ...]
+    _axes: tuple[Numbers, ...]
     _axis_of: dict[str, int]
-    _output: Any
-    _assigned: dict[str, Any]
+    _output: str | tuple[str, ...] | None
+    _assigned: dict[str, object]
     _provenance: tuple[tuple[str, str], ...]
 
     @property
-    def recorded(self) -> Mapping[str, Any]: ...
+    def recorded(self) -> Mapping[str, Numbers]: ...
     @property
-    def times(self) -> Mapping[str, Any]: ...
+    def times(self) -> Mapping[str, Numbers]: ...
     @property
-    def dt(self) -> Any: ...
+    def dt(self) -> Numbers: ...
     @property
-    def duration(self) -> Any: ...
+    def duration(self) -> Numbers: ...
     @property
-    def final(self) -> Any: ...
+    def final(self) -> Pytree: ...
     @property
     def labels(self) -> tuple[str, ...] | None: ...
     @property
@@ -48,13 +52,13 @@ class Recorded(Protocol):
     @property
     def provenance(self) -> Mapping[str, str]: ...
     def _axis_names(self) -> list[str]: ...
-    def __getitem__(self, name: str, /) -> Any: ...
+    def __getitem__(self, name: str, /) -> Numbers: ...
 
 
 R = TypeVar("R", bound=Recorded)
 
 
-def to_xarray(result: Recorded) -> Any:
+def to_xarray(result: Recorded) -> xarray.Dataset:
     xarray = import_io("xarray")
     axis_names = result._axis_names()
     # Sizes, not names, decide what is a region: a monitor may be a sum over all, or a list of sensors.
@@ -188,7 +192,7 @@ def _from_manifest(kind: Callable[..., R], manifest: Mapping[str, Any], arrays: 
     return result
 
 
-def _with_plain_origin(final: object) -> Any:
+def _with_plain_origin(final: object) -> Pytree:
     """A final state of a run, with what it is from as a dict."""
     if not isinstance(final, Mapping) or not isinstance(final.get(ORIGIN), Origin):
         return final

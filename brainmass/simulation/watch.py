@@ -110,7 +110,9 @@ class Told:
             warnings.warn(f"{'; '.join(left)}.{f'{remedy}smaller dt keeps them in.' * states}", stacklevel=stacklevel)
 
 
-def _left(path: str, spec: StateSpec | ParamSpec, side: int, values: np.ndarray, place: Any, of: str) -> str:
+def _left(
+    path: str, spec: StateSpec | ParamSpec, side: int, values: np.ndarray, place: Callable[..., str], of: str
+) -> str:
     """What to say of values that went beyond a bound; of none nothing."""
     outside = (spec.domain.bounds[side] - values) * (1, -1)[side]
     beyond = outside > 1e-6  # less is rounding, and NaN is told as divergence
@@ -130,7 +132,7 @@ def _left(path: str, spec: StateSpec | ParamSpec, side: int, values: np.ndarray,
 _IN_A_BATCH = ("run {} of the batch",)
 
 
-def place_of(where: tuple[int, ...], labels: Any, lanes: Sequence[str]) -> str:
+def place_of(where: tuple[int, ...], labels: Sequence[str] | None, lanes: Sequence[str]) -> str:
     """A region, and what the leading axes are."""
     place = "this value"
     if len(where) > len(lanes):

@@ -81,7 +81,7 @@ def layout(
         variables = {
             str(n): Variable(tuple(map(str, v.dims)), v.shape, _kept_as(v.dtype), v.attrs) for n, v in made.items()
         }
-        coords = {name: (c.dims, c.values, c.attrs) for name, c in template.coords.items()}
+        coords = {str(name): (c.dims, c.values, c.attrs) for name, c in template.coords.items()}
     else:
         n = None if labels is None else len(labels)
         variables = {name: _measured(name, value, n) for name, value in kept.items()}
