@@ -85,13 +85,13 @@ class Double:
         product, rounding = _product(self.value, other.value)
         return _short_sum(product, rounding + (self.value * other.rest + self.rest * other.value))
 
-    def __truediv__(self, other: Any) -> Double:
+    def __truediv__(self, other: Numbers) -> Double:
         other = _double(other)
         first = self.value / other.value
         left = self - other * Double(lax.stop_gradient(first))
         return _short_sum(first, lax.stop_gradient(left.value / other.value))
 
-    def __mod__(self, other: Any) -> Double:
+    def __mod__(self, other: Numbers) -> Double:
         """From 0 to `other`, which must be positive; the sign is that of Python."""
         other, left = _double(other), self
         for _ in range(2):  # where there are more periods than a number has digits, the first count is a rough one
@@ -99,10 +99,10 @@ class Double:
         left = _where(left < 0, left + other, left)
         return _where(left >= other, left - other, left)
 
-    def __radd__(self, other: Any) -> Double:
+    def __radd__(self, other: Numbers) -> Double:
         return self + other
 
-    def __rsub__(self, other: Any) -> Double:
+    def __rsub__(self, other: Numbers) -> Double:
         return -self + other
 
     def __rmul__(self, other: object) -> Double:
@@ -111,20 +111,20 @@ class Double:
     def __rtruediv__(self, other: object) -> Double:
         return _double(other) / self
 
-    def __pow__(self, power: Any) -> Any:
+    def __pow__(self, power: Numbers) -> Numbers:
         return self.value**power
 
-    def __lt__(self, other: Any) -> Any:
+    def __lt__(self, other: Numbers) -> Numbers:
         other = _double(other)
         return (self.value < other.value) | ((self.value == other.value) & (self.rest < other.rest))
 
-    def __gt__(self, other: object) -> Any:
+    def __gt__(self, other: object) -> Numbers:
         return _double(other) < self
 
-    def __le__(self, other: object) -> Any:
+    def __le__(self, other: object) -> Numbers:
         return ~(self > other)
 
-    def __ge__(self, other: object) -> Any:
+    def __ge__(self, other: object) -> Numbers:
         return ~(self < other)
 
     # --- whole numbers and what is between them ---------------------------------------------------------------------
@@ -185,7 +185,7 @@ def _double(x: Numbers) -> Double:
     return Double(value, jnp.zeros_like(value))
 
 
-def _where(condition: Any, x: Double, y: Double) -> Double:
+def _where(condition: Numbers, x: Double, y: Double) -> Double:
     return Double(jnp.where(condition, x.value, y.value), jnp.where(condition, x.rest, y.rest))
 
 
@@ -241,7 +241,7 @@ def time_at(number: Numbers, dt: Numbers) -> Numbers:
     return u.Quantity((of_count(number) * written(dt.mantissa)).value, unit=dt.unit)
 
 
-def step_in_ms() -> Any:
+def step_in_ms() -> Numbers:
     """The time step of the environment; 0 where there is none."""
     dt = brainstate.environ.get("dt", default=None)
     return 0.0 if dt is None else dt.to_decimal(u.ms) if is_traced(dt) else milliseconds("dt", dt)
@@ -263,7 +263,7 @@ def moment(owner: str, part: Numbers = 0.5) -> Double:
 
 
 # --- the stage of a step ------------------------------------------------------------------------------------------
-_part: ContextVar[Any] = ContextVar("the part of the step that has passed", default=0.0)
+_part: ContextVar[Numbers] = ContextVar("the part of the step that has passed", default=0.0)
 
 
 @contextmanager
@@ -276,12 +276,12 @@ def at_stage(part: Numbers) -> Iterator[None]:
         _part.reset(token)
 
 
-def part_of_step() -> Any:
+def part_of_step() -> Numbers:
     """The part of the present step that has passed, from 0 to 1; 0 outside of a stage."""
     return _part.get()
 
 
-def time_of_stage() -> Any:
+def time_of_stage() -> Numbers:
     """The time of the present stage, as a Quantity in the unit of the time step."""
     i, dt = (brainstate.environ.get(name) for name in ("i", "dt"))
     return u.Quantity(((of_count(i) + part_of_step()) * written(dt.mantissa)).value, unit=dt.unit)

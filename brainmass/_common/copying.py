@@ -14,7 +14,7 @@ import brainstate
 from brainstate.nn import IdentityT, Param
 
 from brainmass._common.precision import matching_precision
-from brainmass._common.typing import Pytree
+from brainmass._common.typing import Numbers, Pytree
 
 __all__ = ["CopiedByParts", "register"]
 
@@ -48,7 +48,7 @@ def _parts_of_param(param: Any) -> tuple:
     return _param, (type(param), stored, param.fit, param.reg, param.precompute, more)
 
 
-def _param(kind: type, stored: Any, fit: bool, reg: Any, precompute: Any, more: dict[str, object]) -> Any:
+def _param(kind: type, stored: Numbers, fit: bool, reg: Any, precompute: Any, more: dict[str, object]) -> Any:
     """One that has this stored value, before its transform."""
     param = object.__new__(kind)
     with matching_precision():

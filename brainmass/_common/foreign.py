@@ -35,7 +35,7 @@ class Held:
     values: Any
     labels: tuple[np.ndarray | None, ...] = ()
     dims: tuple[str | None, ...] = ()
-    times: Any = None
+    times: Numbers = None
 
     def texts(self, what: str, axis: int) -> list[str] | None:
         """The labels of an axis as text, all different."""
@@ -126,7 +126,7 @@ def opened(what: str, given: object) -> Held:
     return _in_one_order(what, held)
 
 
-def plain(what: str, given: object, regions: Sequence[str] | None = None) -> Any:
+def plain(what: str, given: object, regions: Sequence[str] | None = None) -> Numbers:
     """The numbers of a container, as an array or Quantity; anything else as it is.
 
     Axes labelled with the names of `regions` are put in their order.

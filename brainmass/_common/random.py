@@ -13,7 +13,6 @@ import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
 
 import brainstate
 import jax
@@ -52,7 +51,7 @@ def as_key(seed: Numbers) -> Numbers:
 
 
 # Where runs without a seed get their keys: a key, and how many were taken from it; None for `brainstate.random`.
-_source: ContextVar[tuple[Any, Iterator[int]] | None] = ContextVar("source of keys", default=None)
+_source: ContextVar[tuple[Numbers, Iterator[int]] | None] = ContextVar("source of keys", default=None)
 
 
 @contextmanager

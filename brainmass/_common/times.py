@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import brainstate
 import brainunit as u
 import numpy as np
@@ -32,7 +30,7 @@ def written(number: object) -> float:
     return float(str(number)) if number.dtype == np.float32 else float(number)
 
 
-def many_milliseconds(times: Any) -> np.ndarray:
+def many_milliseconds(times: Numbers) -> np.ndarray:
     """Times as numbers, of any shape."""
     return np.vectorize(written, otypes=[float])(np.asarray(times.to_decimal(u.ms)))
 
@@ -74,7 +72,7 @@ def steps_of(argument: str, time: Numbers, step: Numbers, owner: str = "", calle
     return n
 
 
-def _rounding(*times: Any) -> float:
+def _rounding(*times: Numbers) -> float:
     """What may be rounding in a ratio of times: single precision carries about seven digits."""
     single = any(np.asarray(time.mantissa).dtype == np.float32 for time in times)
     return 1e-5 if single else 1e-9

@@ -13,7 +13,7 @@ import numpy as np
 from brainmass._common.checks import is_traced, number, whole
 from brainmass._common.messages import Argument
 from brainmass._common.precision import double_precision
-from brainmass._common.typing import ArrayLike, Complex
+from brainmass._common.typing import ArrayLike, Complex, Numbers, Pytree
 from brainmass.analysis.drift import Drift, as_drift
 from brainmass.dynamics.node import NeuralMassDynamics
 from brainmass.network.network import Network
@@ -87,19 +87,19 @@ def _sources(drift: Drift) -> dict[Any, np.ndarray]:
     return drift.equations({}, np.float64).sources()
 
 
-def _own_parts(drift: Drift, x: jax.Array, parameters: Mapping[str, ArrayLike], rotation: jax.Array | float) -> Any:
+def _own_parts(drift: Drift, x: jax.Array, parameters: Mapping[str, ArrayLike], rotation: jax.Array | float) -> Pytree:
     """By present states, by what arrives over each connection, of what is sent by states; and delays: by term."""
     if is_traced((x, drift.parameters, dict(parameters), rotation)):
         return _parts(drift, x, parameters, rotation)
     return jax.jit(lambda x: _parts(drift, x, parameters, rotation))(x)
 
 
-def _parts(drift: Drift, x: jax.Array, parameters: Mapping[str, ArrayLike], rotation: jax.Array | float) -> Any:
+def _parts(drift: Drift, x: jax.Array, parameters: Mapping[str, ArrayLike], rotation: jax.Array | float) -> Pytree:
     equations = drift.equations(parameters, x.dtype)
     sources = {key: np.broadcast_to(s, np.shape(drift._which[key])) for key, s in equations.sources().items()}
     delays = equations.delays()
 
-    def sent(x: jax.Array) -> list[Any]:
+    def sent(x: jax.Array) -> list[Numbers]:
         values = equations.sent(drift.unpack(x))
         return [_mantissa(values[key]) for key in sources]
 
@@ -117,11 +117,11 @@ def _parts(drift: Drift, x: jax.Array, parameters: Mapping[str, ArrayLike], rota
     return A, F, jax.jacfwd(sent)(x), [delays[key].astype(x.dtype) for key in sources]
 
 
-def _mantissa(x: jax.Array) -> Any:
+def _mantissa(x: jax.Array) -> Pytree:
     return getattr(x, "mantissa", x)
 
 
-def _like(plain: Any, example: Any) -> Any:
+def _like(plain: Pytree, example: Pytree) -> Pytree:
     unit = getattr(example, "unit", None)
     return plain if unit is None else plain * unit
 

@@ -11,7 +11,7 @@ import numpy as np
 from brainmass._common.display import page, table
 from brainmass._common.extras import import_io
 from brainmass._common.messages import named
-from brainmass._common.typing import Complex
+from brainmass._common.typing import Complex, Numbers
 from brainmass.analysis.drift import Drift
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ class Special:
         return self.period
 
     @property
-    def frequency(self) -> Any:
+    def frequency(self) -> Numbers:
         """In Hz; None where there is no period."""
         return None if self.period is None else 1000.0 / self.period * u.Hz
 

@@ -18,7 +18,7 @@ from brainmass._common.checks import is_traced
 from brainmass._common.messages import Argument, argument_error, named, show, suggestion
 from brainmass._common.precision import double_precision, doubled
 from brainmass._common.same import Pictures
-from brainmass._common.typing import Array, ArrayLike, Numbers
+from brainmass._common.typing import Array, ArrayLike, Numbers, Pytree
 from brainmass.analysis.equations import Equations, held_inputs
 from brainmass.dynamics.checks import check_input_shape, check_param_value
 from brainmass.dynamics.node import NeuralMassDynamics
@@ -303,7 +303,7 @@ class Drift:
         return fixed
 
     # --- compiled, for those who call it many times ---------------------------------------------------------------
-    def program(self, make: Callable[..., Any], *settings: str | None) -> Any:
+    def program(self, make: Callable[..., Pytree], *settings: str | None) -> Pytree:
         """What `make(self, *settings)` compiles, made once."""
         if (make, *settings) not in self._programs:
             self._programs[make, *settings] = make(self, *settings)

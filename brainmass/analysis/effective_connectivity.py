@@ -16,7 +16,7 @@ import optax
 from brainmass._common.checks import number, numbers, whole
 from brainmass._common.messages import Argument, argument_error
 from brainmass._common.precision import double_precision
-from brainmass._common.typing import ArrayLike, Time
+from brainmass._common.typing import ArrayLike, Numbers, Pytree, Time
 from brainmass.analysis.drift import Drift, as_drift
 from brainmass.analysis.linear_response import linear_response
 from brainmass.network.network import Network
@@ -133,10 +133,10 @@ def effective_connectivity(
     with double_precision():
         start = {name: np.asarray(u.get_mantissa(drift.parameters[name])) for name in names}
 
-        def values(gains: Mapping[str, Any]) -> dict[str, Any]:
+        def values(gains: Mapping[str, Any]) -> dict[str, Numbers]:
             return {k: u.maybe_decimal(u.Quantity(start[k] * jnp.exp(g), unit=units[k])) for k, g in gains.items()}
 
-        def loss(gains: Mapping[str, Any]) -> Any:
+        def loss(gains: Mapping[str, Any]) -> Numbers:
             made = linear_response(drift, of=of, through=through, at=response.x, parameters=values(gains))
             fc = [made.correlation()] + ([] if lag is None else [made.correlation(lag)])
             return sum(jnp.sum((c - w) ** 2) / np.sum(w**2) for c, w in zip(fc, wanted, strict=True))
@@ -156,7 +156,7 @@ def effective_connectivity(
     )
 
 
-def _descended(loss: Any, gains: Any, n_steps: int, rate: float) -> tuple[Any, np.ndarray]:
+def _descended(loss: Any, gains: Any, n_steps: int, rate: float) -> tuple[Pytree, np.ndarray]:
     """The best of some steps of Adam's method, and the losses."""
     optimiser = optax.inject_hyperparams(optax.adam)(learning_rate=rate)
     slope = jax.jit(jax.value_and_grad(loss))

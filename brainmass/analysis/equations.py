@@ -101,7 +101,7 @@ class Equations:
         return rates
 
     def _entering(
-        self, name: str, node: NeuralMassDynamics, values: Values, network: Values, arriving: Any, samples: Any
+        self, name: str, node: NeuralMassDynamics, values: Values, network: Values, arriving: Numbers, samples: Numbers
     ) -> dict[str, Numbers]:
         """What enters each port: held inputs, means of noises, the network, and what a node sends to itself."""
         held = {port: u.maybe_decimal(0.0 * unit) for port, unit in node._port_units.items()}

@@ -16,7 +16,7 @@ from brainmass._common.display import page, table
 from brainmass._common.extras import import_io
 from brainmass._common.messages import Argument, argument_error, counted
 from brainmass._common.precision import double_precision
-from brainmass._common.typing import ArrayLike, Complex
+from brainmass._common.typing import ArrayLike, Complex, Numbers
 from brainmass.analysis import roots
 from brainmass.analysis.delay_stability import characteristic_roots
 from brainmass.analysis.drift import Drift, as_drift
@@ -73,7 +73,7 @@ class Equilibria:
         return (self[i] for i in range(len(self)))
 
     @property
-    def states(self) -> dict[str, Any]:
+    def states(self) -> dict[str, Numbers]:
         """The states by name, in their units, each of shape (m, in_size)."""
         with double_precision():
             unpacked = self.drift.unpack(self.x)
@@ -83,7 +83,7 @@ class Equilibria:
         }
 
     @property
-    def state(self) -> dict[str, Any]:
+    def state(self) -> dict[str, Numbers]:
         """Of one equilibrium, the states by name, to begin a run with: `run(duration, state=found[0].state)`."""
         if len(self) != 1:
             raise ValueError(f"A run begins at one equilibrium, and these are {len(self)}: choose one, found[0].state.")
@@ -103,7 +103,7 @@ class Equilibria:
         return tuple(_kind(values, bool(self.drift.delays.size)) for values in self.eigenvalues)
 
     @property
-    def frequency(self) -> Any:
+    def frequency(self) -> Numbers:
         """Of the slowest decaying, or fastest growing, deviation, in Hz, shape (m,); zero if it does not oscillate."""
         return np.abs(self.eigenvalues[:, 0].imag) / (2 * np.pi) * 1000.0 * u.Hz
 
@@ -288,7 +288,7 @@ def _largest(drift: Drift, x: np.ndarray, parameters: Mapping[str, ArrayLike]) -
     return f"{rates.max():.2g} per ms (of {drift.labels[int(rates.argmax())]})"
 
 
-def _jacobian(drift: Drift) -> Any:
+def _jacobian(drift: Drift) -> Numbers:
     return jax.jit(drift.jacobian)
 
 

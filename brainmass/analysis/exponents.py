@@ -16,7 +16,7 @@ from brainmass._common.checks import is_traced, whole
 from brainmass._common.display import page, table
 from brainmass._common.extras import import_io
 from brainmass._common.messages import Argument, argument_error
-from brainmass._common.typing import Array, Period, RunInputs, Seed, Time
+from brainmass._common.typing import Array, Numbers, Period, RunInputs, Seed, Time
 from brainmass.analysis.tangents import Moment, Tangents, simulator_of, whole_steps
 from brainmass.simulation.simulator import Simulator
 
@@ -173,7 +173,7 @@ def lyapunov_exponents(
             f"has {max(total - left_out, 0)}",
         )
 
-    def logarithms(values: Mapping[str, Any]) -> Any:
+    def logarithms(values: Mapping[str, Any]) -> Numbers:
         state = tangents.first(values)
         start = jax.random.normal(jax.random.key(0), (n, tangents.size), tangents.flat(state).dtype)
         moment = Moment(state, orthogonal(start)[0])
@@ -195,7 +195,7 @@ def orthogonal(deviations: jax.Array) -> tuple[jax.Array, jax.Array]:
     return q.T, jnp.log(jnp.abs(jnp.diagonal(r)))
 
 
-def _standard_error(rates: Any) -> Any:
+def _standard_error(rates: Any) -> Numbers:
     """Of their mean, shape (n,).
 
     Growth over a window of m segments varies by D m + c: what varies at random adds up, and what is only exchanged
@@ -206,7 +206,7 @@ def _standard_error(rates: Any) -> Any:
     growth = xp.concatenate([xp.zeros_like(growth[:1]), growth])
     n = len(rates)
 
-    def variance(m: int) -> Any:
+    def variance(m: int) -> Numbers:
         return ((growth[m:] - growth[:-m] - growth[-1] * (m / n)) ** 2).mean(axis=0)
 
     m = n // _LEAST
@@ -215,7 +215,7 @@ def _standard_error(rates: Any) -> Any:
     return xp.sqrt(adding * n + xp.maximum(short - adding * m, 0.0)) / n
 
 
-def _check_rounding(logarithms: Any, tangents: Tangents) -> None:
+def _check_rounding(logarithms: Numbers, tangents: Tangents) -> None:
     if is_traced(logarithms):
         return
     ratio, least = np.min(logarithms[:, -1] - logarithms[:, 0]), np.log(30 * np.finfo(logarithms.dtype).eps)

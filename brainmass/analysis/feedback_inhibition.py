@@ -204,7 +204,7 @@ class _MeanRates:
         self._settings: Any = dict(monitors={"rate": rate}, transient=transient, batch_size=n_runs)
         self._duration = (milliseconds("duration", duration) + milliseconds("transient", transient)) * u.ms
 
-    def __call__(self, inhibition: jax.Array, key: Any) -> Any:
+    def __call__(self, inhibition: jax.Array, key: Numbers) -> Numbers:
         self.node.J_i.set_value(inhibition)
         return self._simulator.run(self._duration, seed=key, **self._settings)["rate"].mean((0, 1))
 

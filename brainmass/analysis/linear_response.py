@@ -16,7 +16,7 @@ from brainmass._common.checks import is_traced, numbers
 from brainmass._common.messages import Argument, argument_error, show
 from brainmass._common.precision import double_precision
 from brainmass._common.times import milliseconds
-from brainmass._common.typing import ArrayLike, Time
+from brainmass._common.typing import ArrayLike, Numbers, Time
 from brainmass.analysis import roots
 from brainmass.analysis.delay_stability import characteristic_roots, delayed_jacobian
 from brainmass.analysis.drift import Drift, as_drift
@@ -62,11 +62,11 @@ class LinearResponse:
             self._A, self._Q, self._C = assemble(x, dict(parameters))
             self.labels, self._sizes = system.labels, system.sizes
 
-    def _precision(self) -> Any:
+    def _precision(self) -> Numbers:
         return contextlib.nullcontext() if self._traced else double_precision()
 
     # --- in time ----------------------------------------------------------------------------------------------------
-    def covariance(self, lag: Time | None = None) -> Any:
+    def covariance(self, lag: Time | None = None) -> Numbers:
         """Of what is observed, shape (m, m); with a lag `<y_i(t + lag) y_j(t)>`."""
         ms = 0.0 if lag is None else milliseconds("lag", lag, "LinearResponse.covariance")
         with self._precision():
@@ -78,7 +78,7 @@ class LinearResponse:
                 X = flow @ X if ms >= 0 else X @ flow.T
             return self._out(self._C @ X @ self._C.T)
 
-    def correlation(self, lag: Time | None = None) -> Any:
+    def correlation(self, lag: Time | None = None) -> Numbers:
         """The same as correlation coefficients: functional connectivity, with a lag lagged connectivity."""
         with self._precision():
             covariance = jnp.asarray(self.covariance(lag))
@@ -87,7 +87,7 @@ class LinearResponse:
             return self._out(covariance / deviation[:, None] / deviation)
 
     # --- in frequency -----------------------------------------------------------------------------------------------
-    def cross_spectrum(self, frequencies: ArrayLike) -> Any:
+    def cross_spectrum(self, frequencies: ArrayLike) -> Numbers:
         """One-sided cross-spectral density per Hz at these frequencies, complex, shape (F, m, m).
 
         Its integral over all positive frequencies is the covariance, up to an imaginary part.
@@ -101,7 +101,7 @@ class LinearResponse:
 
             return self._out(jax.lax.map(at, self._per_ms(frequencies)))
 
-    def power(self, frequencies: ArrayLike) -> Any:
+    def power(self, frequencies: ArrayLike) -> Numbers:
         """One-sided power spectral density per Hz, shape (F, m)."""
         with self._precision():
             root = self._root()
@@ -111,7 +111,7 @@ class LinearResponse:
 
             return self._out(jax.lax.map(at, self._per_ms(frequencies)))
 
-    def transfer(self, frequencies: ArrayLike, port: str) -> Any:
+    def transfer(self, frequencies: ArrayLike, port: str) -> Numbers:
         """The response per unit of a small oscillating input at a port, complex, shape (F, m, N)."""
         with self._precision():
             name = self.drift.find(port)
@@ -163,7 +163,7 @@ class LinearResponse:
         change = self._Q - jax.lax.stop_gradient(self._Q)
         return held + 0.5 * (change @ (vectors * inverse)) * jnp.sqrt(jnp.clip(values, 0.0))
 
-    def _integrated(self, lag: float) -> Any:
+    def _integrated(self, lag: float) -> Numbers:
         """The covariance as an integral over the spectrum, with points that crowd where the rates of the model are."""
         scale = jnp.sqrt(jnp.linalg.norm(self._A) / jnp.linalg.norm(jnp.linalg.inv(self._A))) / (2 * np.pi)
         scale, root = jax.lax.stop_gradient(scale), self._root()
@@ -192,7 +192,7 @@ class LinearResponse:
                 )
         return found
 
-    def _out(self, x: jax.Array) -> Any:
+    def _out(self, x: jax.Array) -> Numbers:
         return x if self._traced else np.asarray(x)
 
     def __repr__(self) -> str:
@@ -204,7 +204,7 @@ def linear_response(
     model: NeuralMassDynamics | Network | Drift,
     inputs: Mapping[str, Any] | None = None,
     *,
-    of: str | Callable[[dict[str, Any]], Any] | None = None,
+    of: str | Callable[[dict[str, Numbers]], Numbers] | None = None,
     through: Any = None,
     at: Equilibria | ArrayLike | None = None,
     parameters: Mapping[str, ArrayLike] = MappingProxyType({}),
@@ -261,7 +261,7 @@ def linear_response(
     return response
 
 
-def _working_point(drift: Drift, at: Any, parameters: Mapping[str, ArrayLike]) -> Any:
+def _working_point(drift: Drift, at: Any, parameters: Mapping[str, ArrayLike]) -> Numbers:
     given = at.x if isinstance(at, Equilibria) else at
     if given is not None:
         given = np.asarray(given, float) if not is_traced(given) else given
@@ -343,7 +343,7 @@ class _System:
         self.sizes = {name: node.varshape for name, node in equations.nodes.items()}
         return A, Q, jnp.concatenate([seen.C, middle, seen.D], axis=1)
 
-    def _entering(self, equations: Equations, key: tuple[str, str], noise: Noise, x: jax.Array) -> Any:
+    def _entering(self, equations: Equations, key: tuple[str, str], noise: Noise, x: jax.Array) -> Numbers:
         """How a sample of a noise enters the rates, shape (n, its size)."""
         unit, mean = u.get_unit(noise.p.sigma), noise._mean()
 
@@ -358,7 +358,7 @@ def _size(noise: Noise) -> int:
     return int(np.prod(noise.varshape))
 
 
-def _strength(noise: Noise, dtype: np.dtype) -> Any:
+def _strength(noise: Noise, dtype: np.dtype) -> Numbers:
     """The covariance of a noise among the regions: sigma squared where they are independent."""
     sigma = jnp.broadcast_to(u.get_mantissa(noise.p.sigma), noise.varshape).ravel().astype(dtype)
     if noise.mixing is None:

@@ -16,7 +16,7 @@ from brainmass._common.checks import whole
 from brainmass._common.display import page, table
 from brainmass._common.messages import Argument, argument_error
 from brainmass._common.precision import double_precision
-from brainmass._common.typing import ArrayLike
+from brainmass._common.typing import ArrayLike, Numbers
 from brainmass.analysis.delay_stability import delayed_jacobian, rightmost
 from brainmass.analysis.drift import Drift, as_drift
 from brainmass.dynamics.node import NeuralMassDynamics
@@ -54,7 +54,7 @@ class PhaseLocked:
         return self.growth < 0
 
     @property
-    def frequency(self) -> Any:
+    def frequency(self) -> Numbers:
         """In Hz."""
         return self.omega / (2 * np.pi) * 1000.0 * u.Hz
 

@@ -16,7 +16,7 @@ from brainmass._common.checks import is_traced, number, whole
 from brainmass._common.display import page
 from brainmass._common.extras import import_io
 from brainmass._common.messages import Argument, argument_error
-from brainmass._common.typing import Period, RunInputs, Seed, Time
+from brainmass._common.typing import Numbers, Period, Pytree, RunInputs, Seed, Time
 from brainmass.analysis.tangents import Moment, Tangents, simulator_of, whole_steps
 from brainmass.simulation.simulator import Simulator
 
@@ -49,7 +49,7 @@ class Sensitivity:
         """The typical factor, the median over the starts, shape (m,)."""
         return np.exp(np.median(self.log_growth, axis=0))
 
-    def grad_horizon(self, limit: float = 100.0) -> Any:
+    def grad_horizon(self, limit: float = 100.0) -> Numbers:
         """Over which time a gradient can go back: until changes have typically grown by the factor `limit`.
 
         None where in the end they have not, so that no horizon is needed. What a fit, or a run, takes as
@@ -146,11 +146,11 @@ def sensitivity(
     before = max(settling // tangents.n_steps, 2)
 
     @jax.jit
-    def followed(values: Mapping[str, Any]) -> Any:
+    def followed(values: Mapping[str, Any]) -> Pytree:
         state, moments = tangents.plainly(values, tangents.first(values), before, _moments(tangents))
         scale = _scale(tangents, moments)
 
-        def from_here(state: Any, key: Any) -> Any:
+        def from_here(state: Any, key: Numbers) -> Pytree:
             changes = jax.random.normal(key, (n_directions, tangents.size), scale.dtype)
             changes = changes / jnp.linalg.norm(changes, axis=1, keepdims=True)
             return _grown(tangents, values, Moment(state, changes * scale), scale, n)
@@ -163,10 +163,10 @@ def sensitivity(
     return Sensitivity(times, np.asarray(found, float))
 
 
-def _grown(tangents: Tangents, values: Any, moment: Moment, scale: Any, n: int) -> tuple[Any, Any]:
+def _grown(tangents: Tangents, values: Any, moment: Moment, scale: Any, n: int) -> tuple[Pytree, Numbers]:
     """The state at the end, and the logarithm of the mean growth after each segment."""
 
-    def rescale(changes: Any) -> tuple[Any, Any]:
+    def rescale(changes: Pytree) -> tuple[Pytree, Numbers]:
         sizes = jnp.linalg.norm(changes / scale, axis=1)
         return changes / sizes[:, None], jnp.log(sizes)
 
@@ -180,14 +180,14 @@ def _moments(tangents: Tangents) -> Any:
     """Mean and mean square of each state, over regions."""
     which = np.repeat(np.arange(len(tangents.sizes)), tangents.sizes)
 
-    def look(x: jax.Array) -> Any:
+    def look(x: jax.Array) -> Pytree:
         sums = [jax.ops.segment_sum(y, which, len(tangents.sizes)) / tangents.sizes for y in (x, x**2)]
         return jnp.stack(sums).astype(x.dtype)
 
     return look
 
 
-def _scale(tangents: Tangents, moments: Any) -> Any:
+def _scale(tangents: Tangents, moments: Any) -> Pytree:
     """How far each state moves; of one at rest how large it is."""
     mean, square = moments[len(moments) // 2 :].mean(axis=0)
     deviation = jnp.sqrt(jnp.maximum(square - mean**2, 0.0))

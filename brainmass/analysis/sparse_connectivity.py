@@ -10,7 +10,7 @@ import numpy as np
 
 from brainmass._common.checks import number, numbers, one_of, whole
 from brainmass._common.messages import Argument, argument_error
-from brainmass._common.typing import ArrayLike
+from brainmass._common.typing import ArrayLike, Numbers
 from brainmass.connectome.dense import Connectome
 
 __all__ = ["SparseConnectivity", "sparse_connectivity"]
@@ -137,11 +137,11 @@ def _descended(
     root = np.sqrt(len(fc))  # shared weights are stepped in this scale: each counts for all subjects
     thresholds = root * penalty, apart
 
-    def matrix(at: Any) -> np.ndarray:
+    def matrix(at: Numbers) -> np.ndarray:
         leak, shared, own = at
         return _diagonal(leak) - shared / root - own
 
-    def value(at: Any) -> float:
+    def value(at: Numbers) -> float:
         P = matrix(at)
         try:
             np.linalg.cholesky(P)
@@ -149,12 +149,12 @@ def _descended(
             return np.inf
         return float(np.sum(P * fc) - np.linalg.slogdet(P)[1].sum())
 
-    def slope(at: Any) -> Any:
+    def slope(at: Numbers) -> Numbers:
         rise = np.linalg.inv(matrix(at)) - fc
         own = rise if apart is not None else np.zeros_like(rise)
         return -np.diagonal(rise, axis1=1, axis2=2), rise.sum(0) / root, own
 
-    def threshold(at: Any, length: float) -> Any:
+    def threshold(at: Numbers, length: float) -> Numbers:
         leak, shared, own = at
         own = own if thresholds[1] is None else _soft(own, length * thresholds[1])
         return leak, _soft(shared, length * thresholds[0]), own

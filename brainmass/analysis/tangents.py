@@ -16,7 +16,7 @@ from brainmass._common.checks import instance, is_traced
 from brainmass._common.messages import Argument, argument_error, show
 from brainmass._common.random import as_key
 from brainmass._common.times import milliseconds
-from brainmass._common.typing import Period, RunInputs, Seed, Time
+from brainmass._common.typing import Numbers, Period, Pytree, RunInputs, Seed, Time
 from brainmass.dynamics.node import NeuralMassDynamics
 from brainmass.dynamics.noise import Noise
 from brainmass.network.network import Network
@@ -83,7 +83,7 @@ class Tangents:
         self.n_steps = n_steps + ((n_steps,) in taken and n_steps > 1)
         self.run = self._run(self.n_steps)
 
-    def _run(self, n_steps: int) -> Callable[..., Any]:
+    def _run(self, n_steps: int) -> Callable[..., Pytree]:
         run = self.simulator.pure(n_steps * self.simulator.dt, monitors=[], inputs=self.inputs, free=[*self.values])
         return lambda values, state: run(values, self.key, state).final
 
@@ -155,7 +155,7 @@ class Tangents:
         later, final = jax.vmap(pushed, out_axes=(0, None))(moment.deviations)
         return Moment(final, later)
 
-    def plainly(self, values: Mapping[str, Any], state: State, n: int, look: Callable[[jax.Array], Any]) -> Any:
+    def plainly(self, values: Mapping[str, Any], state: State, n: int, look: Callable[[jax.Array], Pytree]) -> Pytree:
         """The state `n` segments later, and what `look` sees after each."""
 
         def segment(state: State, _: None) -> tuple[State, Any]:
@@ -165,8 +165,12 @@ class Tangents:
         return jax.lax.scan(segment, state, None, length=n)
 
     def stretched(
-        self, values: Mapping[str, Any], moment: Moment, n: int, rescale: Callable[[jax.Array], tuple[jax.Array, Any]]
-    ) -> tuple[Moment, Any]:
+        self,
+        values: Mapping[str, Any],
+        moment: Moment,
+        n: int,
+        rescale: Callable[[jax.Array], tuple[jax.Array, Pytree]],
+    ) -> tuple[Moment, Pytree]:
         """`n` segments later; after each `rescale` gives the deviations to go on with, and what is kept."""
 
         def segment(moment: Moment, _: None) -> tuple[Moment, Any]:
@@ -177,11 +181,11 @@ class Tangents:
         return jax.lax.scan(segment, moment, None, length=n)
 
     @staticmethod
-    def in_turn(follow: Callable[[State, Any], tuple[State, Any]], state: State, keys: jax.Array) -> Any:
+    def in_turn(follow: Callable[[State, Numbers], tuple[State, Pytree]], state: State, keys: jax.Array) -> Pytree:
         """One stretch of the run for each key, from where the one before ended."""
         return jax.lax.scan(follow, state, keys)
 
-    def check(self, found: Any, end: State) -> None:
+    def check(self, found: Pytree, end: State) -> None:
         """That what was found, and the state in the end, are finite. Of a run that diverged the error says where."""
         at_end = self.flat(end)
         if is_traced((found, at_end)) or (np.isfinite(found).all() and np.isfinite(at_end).all()):
@@ -213,5 +217,5 @@ def whole_steps(owner: str, name: str, period: Period, simulator: Simulator, lea
     return int(n)
 
 
-def _dtype(x: Any) -> Any:
+def _dtype(x: Any) -> Pytree:
     return u.get_mantissa(x).dtype

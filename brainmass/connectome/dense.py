@@ -433,7 +433,7 @@ class Connectome(Regions):
             self, weights=self.weights.T, lengths=None if self.lengths is None else self.lengths.T
         )
 
-    def map_weights(self, f: Callable[[np.ndarray], Any]) -> Self:
+    def map_weights(self, f: Callable[[np.ndarray], Numbers]) -> Self:
         """Return the connectome with weights `f(weights)`; for example `map_weights(np.log1p)`.
 
         Raises
@@ -452,7 +452,7 @@ class Connectome(Regions):
             )
         return dataclasses.replace(self, weights=weights)
 
-    def delays(self, speed: Any) -> u.Quantity:
+    def delays(self, speed: Numbers) -> u.Quantity:
         """Return the conduction delays `lengths / speed` in ms, shape (N, N).
 
         Parameters

@@ -13,7 +13,7 @@ import numpy as np
 from brainmass._common.checks import whole
 from brainmass._common.messages import suggestion
 from brainmass._common.reading.text import TextStyle
-from brainmass._common.typing import ArrayLike
+from brainmass._common.typing import ArrayLike, Numbers
 from brainmass.connectome import files
 from brainmass.connectome.checks import (
     argument_error,
@@ -448,7 +448,7 @@ class Edges(Regions):
         lengths = None if self.length is None else length[0] * self.length.unit
         return dataclasses.replace(self, source=source, target=target, weight=weight, length=lengths)
 
-    def delays(self, speed: Any) -> u.Quantity:
+    def delays(self, speed: Numbers) -> u.Quantity:
         """Return the conduction delays `length / speed` in ms, shape (E,).
 
         Parameters

@@ -64,7 +64,7 @@ def as_numbers(owner: str, spec: ParamSpec, value: Numbers, shape: tuple[int, ..
     return value
 
 
-def as_setting(owner: str, spec: SettingSpec, value: object, shape: tuple[int, ...] = ()) -> Any:
+def as_setting(owner: str, spec: SettingSpec, value: object, shape: tuple[int, ...] = ()) -> Numbers:
     """The checked number, with its unit, for what a user passed."""
     what = Argument(spec.name, owner, spec.doc)
     if isinstance(value, Param) or is_traced(value):

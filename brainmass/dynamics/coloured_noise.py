@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import brainstate
 import brainunit as u
@@ -64,7 +64,7 @@ class ColoredNoise(Noise):
 
     past: HiddenState = state("states of the filter, (batch..., section, in_size)", start=Constant(0.0))
 
-    _prepared: ClassVar[Any] = None
+    _prepared: ClassVar[Numbers] = None
 
     def check(self) -> None:
         super().check()
@@ -76,7 +76,7 @@ class ColoredNoise(Noise):
                 f"is {show(self.p.high)}, with low={show(self.p.low)}",
             )
 
-    def _exponent(self) -> Any:
+    def _exponent(self) -> Numbers:
         return self.p.beta
 
     def _initial(self, rng: brainstate.random.RandomState | None) -> dict[str, Numbers]:
@@ -90,7 +90,7 @@ class ColoredNoise(Noise):
         low = jnp.minimum(u.maybe_decimal(self.p.low * dt), high / 10)
         return _filter(self._exponent(), 2 * np.pi * low, 2 * np.pi * high, self.high is not None, len(self.varshape))
 
-    def update(self) -> Any:
+    def update(self) -> Numbers:
         """The next sample, shape (batch..., in_size)."""
         rows, entry, weight, spread = self.prepare() if self._prepared is None else self._prepared
         axis = -1 - len(self.varshape)
@@ -128,7 +128,7 @@ class VioletNoise(_FixedColor):
 
 
 @functools.partial(jax.jit, static_argnums=(3, 4))
-def _filter(beta: Any, low: Any, high: Any, falls_off: bool, ndim: int) -> tuple:
+def _filter(beta: Numbers, low: Numbers, high: Numbers, falls_off: bool, ndim: int) -> tuple:
     """`rows`, `entry`, `weight` of x ← A x + b z, y = c·x + z, fast sections first, and the standard deviation of y.
 
     Arrays of shape (section, ..., *in_size). The rows of [A b] are orthonormal.

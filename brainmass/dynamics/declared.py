@@ -70,7 +70,7 @@ class WithRows(_Fields):
     _first_rows: ClassVar[tuple[str, ...]] = ()
     _params: ClassVar[Mapping[str, ParamSpec]] = {}
     _settings: ClassVar[Mapping[str, SettingSpec]] = {}
-    _begins: ClassVar[Mapping[str, Any]] = MappingProxyType({})  # what a run begins with, whatever initialisers say
+    _begins: ClassVar[Mapping[str, Numbers]] = MappingProxyType({})  # what a run begins with, whatever initialisers say
     _states: ClassVar[Mapping[str, StateSpec]] = {}
     _starts: ClassVar[Mapping[str, Any]] = {}
     _noises: ClassVar[Mapping[str, str]] = {}

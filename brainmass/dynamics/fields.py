@@ -18,6 +18,7 @@ from brainstate.nn import Param
 
 from brainmass._common.checks import flag, instance
 from brainmass._common.messages import Argument
+from brainmass._common.typing import Numbers
 
 __all__ = [
     "Domain",
@@ -51,7 +52,7 @@ class Domain:
     """
 
     text: str
-    contains: Callable[[np.ndarray], Any] = field(compare=False, repr=False)
+    contains: Callable[[np.ndarray], Numbers] = field(compare=False, repr=False)
     outside: tuple[float, ...] = field(default=(np.nan,), compare=False, repr=False)
     bounds: tuple[float, float] = (-np.inf, np.inf)
 

@@ -13,12 +13,12 @@ import numpy as np
 
 from brainmass._common.checks import MOST, is_function, is_traced, numbers, one_of, whole
 from brainmass._common.messages import Argument, argument_error, show
-from brainmass._common.typing import Numbers
+from brainmass._common.typing import Numbers, Pytree
 
 __all__ = ["bounded_input", "delay_index", "process_sequence", "sigmoid", "sys2nd"]
 
 
-def sys2nd(A: Any, a: Numbers, u: Any, x: Numbers, v: Any) -> Any:
+def sys2nd(A: Numbers, a: Numbers, u: Numbers, x: Numbers, v: Numbers) -> Numbers:
     r"""Acceleration of a second-order synapse, :math:`\dot v = A a u - 2 a v - a^2 x` with :math:`\dot x = v`.
 
     Its impulse response is :math:`A a t e^{-a t}`, with maximum :math:`A/e` at :math:`t = 1/a`; its static gain
@@ -39,11 +39,11 @@ def _check_one_unit(what: str, terms: Mapping[Any, Any]) -> None:
         raise argument_error(what, "must make terms of one unit", f"make {but}", kind=u.UnitMismatchError)
 
 
-def _numbers(owner: str, **given: Any) -> list[Any]:
+def _numbers(owner: str, **given: Numbers) -> list[Numbers]:
     return [numbers(Argument(name, owner), value) for name, value in given.items()]
 
 
-def sigmoid(x: Numbers, vmax: Any, v0: Any, r: Any) -> Any:
+def sigmoid(x: Numbers, vmax: Numbers, v0: Numbers, r: Numbers) -> Numbers:
     r""":math:`v_{max}/(1 + e^{r (v_0 - x)})`: half of `vmax` at `v0`, where its slope is `r vmax/4`.
 
     `r` carries the inverse of the unit of `x`.
@@ -85,7 +85,7 @@ _REDUCTIONS = {
 }
 
 
-def process_sequence(data: Any, mode: Any = "stack") -> Any:
+def process_sequence(data: Pytree, mode: Any = "stack") -> Pytree:
     """Reduce axis 0, time, of every array in a nested structure.
 
     Parameters

@@ -63,7 +63,7 @@ def step(
     state: State,
     t: Numbers,
     dt: Numbers,
-    inputs: Callable[[State, Any], State],
+    inputs: Callable[[State, Numbers], State],
 ) -> State:
     """The state one time step later.
 

@@ -42,8 +42,8 @@ class Preset:
 
     doc: str
     reference: str
-    values: Mapping[str, Any]
-    inputs: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    values: Mapping[str, Numbers]
+    inputs: Mapping[str, Numbers] = dataclasses.field(default_factory=dict)
 
 
 class NeuralMassDynamics(Declared):
@@ -179,7 +179,7 @@ class NeuralMassDynamics(Declared):
         """
         return values[name]
 
-    def convert_input(self, name: str, value: object) -> Any:
+    def convert_input(self, name: str, value: object) -> Numbers:
         """What an input of `other_inputs` is at its port."""
         return value
 
@@ -226,7 +226,7 @@ class NeuralMassDynamics(Declared):
         """Delays in ms of what a node sends to itself, one for each connection, and where each is from; None: none."""
         return None
 
-    def _sent_to_itself(self, values: Mapping[str, Numbers]) -> Any:
+    def _sent_to_itself(self, values: Mapping[str, Numbers]) -> Numbers:
         """What arrives after `_own_delays`, shape (batch..., number of sources); `values` has what is held at ports."""
         raise NotImplementedError
 

@@ -57,15 +57,15 @@ class Noise(Declared):
     factor: Any = spelling(
         "in place of the covariance a matrix L of shape (N, any), with L Lᵀ the covariance", default=None
     )
-    amplitude: Callable[[Mapping[str, Any]], Any] | None = option(
+    amplitude: Callable[[Mapping[str, Numbers]], Numbers] | None = option(
         default=None, check=partial(function, of="the node's states", example='amplitude=lambda state: state["x"]')
     )
     interpretation: str = option(default="ito", check=partial(one_of, known=("ito", "stratonovich")))
 
     # Standard normals for this step, set by the time loop; None outside a run.
-    _handed: ClassVar[Any] = None
+    _handed: ClassVar[Numbers] = None
     # The transpose of the factor of the covariance, where there is one.
-    mixing: ClassVar[Any] = None
+    mixing: ClassVar[Numbers] = None
 
     @classmethod
     def translate(cls, given: dict[str, object]) -> dict[str, Any]:
@@ -79,7 +79,7 @@ class Noise(Declared):
         return given | {"mixing": LongTermState(jnp.asarray(factor.T, default_dtype()))}
 
     @abstractmethod
-    def update(self) -> Any:
+    def update(self) -> Numbers:
         """The next sample, shape (batch..., in_size)."""
 
     @property
@@ -98,7 +98,7 @@ class Noise(Declared):
         rng = brainstate.random.DEFAULT if rng is None else rng
         return self._mixed(rng.randn(*(self._batch or ()), *extra, *self.draw_shape, dtype=default_dtype()))
 
-    def _from(self, init: Initializer, rng: Any) -> Any:
+    def _from(self, init: Initializer, rng: Any) -> Numbers:
         """Initial values of the state `x`, in the unit of `sigma`."""
         rng = brainstate.random.DEFAULT if rng is None else rng
         spec = dataclasses.replace(self._states["x"], unit=u.get_unit(self.p.sigma))
@@ -148,7 +148,7 @@ class GaussianNoise(Noise):
     mean: Par = param(default=None, doc="mean; default zero", unit="any")
     sigma: Par = param(default=1.0 * u.nA, doc="standard deviation of a sample", domain=nonnegative, unit="any")
 
-    def update(self) -> Any:
+    def update(self) -> Numbers:
         """The next sample, shape (batch..., in_size)."""
         return self._mean() + self.p.sigma * self.standard_normal()
 
@@ -227,7 +227,7 @@ class BrownianNoise(Noise):
     def _initial(self, rng: brainstate.random.RandomState | None) -> dict[str, Numbers]:
         return {"x": self._from(self.init, rng)}
 
-    def update(self) -> Any:
+    def update(self) -> Numbers:
         """The next sample, shape (batch..., in_size)."""
         elapsed = u.maybe_decimal(time_step(self._owner) / u.ms)
         self.x.value = self.x.value + self.p.sigma * (elapsed**0.5 * self.standard_normal())

@@ -15,7 +15,7 @@ import brainunit as u
 import numpy as np
 
 from brainmass._common.checks import is_traced
-from brainmass._common.typing import ArrayLike
+from brainmass._common.typing import ArrayLike, Numbers
 
 __all__ = ["LargestStep", "default_method", "longest_step", "warn_of_large_step"]
 
@@ -39,7 +39,7 @@ class LargestStep:
         Shares of one over rates, by parameter; plain numbers are per ms.
     """
 
-    at_most: Any = None
+    at_most: Numbers = None
     of: Mapping[str, float] = dataclasses.field(default_factory=dict)
     over: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
@@ -48,7 +48,7 @@ class LargestStep:
         """The parameters that it follows."""
         return (*self.of, *self.over)
 
-    def given(self, value_of: Callable[[str], Any]) -> float:
+    def given(self, value_of: Callable[[str], Numbers]) -> float:
         """In ms, for parameters of these values; those that JAX traces, or that are not there, do not count."""
         times = [] if self.at_most is None else [_in_ms(self.at_most).item()]
         for shares, longest in ((self.of, _least_time), (self.over, _least_inverse)):

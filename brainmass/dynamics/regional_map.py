@@ -14,6 +14,7 @@ from brainmass._common.checks import flag, items, numbers, one_of
 from brainmass._common.foreign import Held, opened, positions
 from brainmass._common.messages import Argument, argument_error, show
 from brainmass._common.precision import matching_precision
+from brainmass._common.typing import Numbers
 from brainmass.dynamics.checks import as_regularisation, as_transform
 from brainmass.dynamics.module import ClosedModule, ShowsConstructor, fixed
 
@@ -91,7 +92,7 @@ class RegionalMap(ShowsConstructor, ClosedModule, Param):  # pyright: ignore[rep
         self.names = names
 
     @property
-    def coefficients(self) -> Any:
+    def coefficients(self) -> Numbers:
         """The level, before the transform, and the coefficients of the maps: shape (K + 1,)."""
         value = self.val
         return getattr(value, "value", value)
@@ -116,14 +117,14 @@ class RegionalMap(ShowsConstructor, ClosedModule, Param):  # pyright: ignore[rep
 class _OfMaps:
     """From coefficients to the values of the regions."""
 
-    def __init__(self, maps: Any, transform: Any, unit: Any):
+    def __init__(self, maps: Numbers, transform: Any, unit: Any):
         self.maps, self.transform, self.unit = maps, transform, unit
 
-    def __call__(self, coefficients: Any) -> Any:
+    def __call__(self, coefficients: Numbers) -> Numbers:
         return u.maybe_decimal(self.transform.forward(coefficients[0] + coefficients[1:] @ self.maps) * self.unit)
 
 
-def _named(maps: Any) -> tuple[tuple[str, ...] | None, Any]:
+def _named(maps: Any) -> tuple[tuple[str, ...] | None, Numbers]:
     """The names of maps, where they are given by name, and the maps, one a row."""
     if not isinstance(maps, Mapping):
         return None, maps

@@ -55,8 +55,8 @@ class Coordinate:
         self._spec = owner._params.get(path.rpartition(".")[2]) if declared else None  # pyright: ignore[reportOptionalMemberAccess]
         bounds = free.bounds
         self.log = bounds.log if bounds is not None else self.prior is not None and self.prior.log
-        self.low: Any = None
-        self.high: Any = None
+        self.low: Numbers = None
+        self.high: Numbers = None
         if self.prior is not None:
             self._check_prior()
         if bounds is not None:
@@ -162,7 +162,7 @@ class Coordinate:
             repr(self.free.reg),
         ]
 
-    def _before(self) -> Any:
+    def _before(self) -> Numbers:
         try:
             return self.transform.inverse(self.like)
         except (IndexError, TypeError, ValueError, u.UnitMismatchError) as error:
@@ -230,7 +230,7 @@ class Coordinate:
             return  # solvers that need bounds will ask for them
         self._set_box(low, high)
 
-    def _ends_of_prior(self) -> tuple[Any, Any]:
+    def _ends_of_prior(self) -> tuple[Numbers, Numbers]:
         if self.prior is None or self.low is None:
             return None, None
         ends = (u.get_mantissa(self.prior.quantile(p)) for p in (0.0, 1.0))

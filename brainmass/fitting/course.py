@@ -26,10 +26,10 @@ _EXPLODED, _SMALL = 1e6, 1e-3
 class Given(NamedTuple):
     """What a fit is given by the model and its caller, as arrays."""
 
-    theta: Any
-    fixed: Any
-    key: Any
-    target: Any
+    theta: Pytree
+    fixed: Pytree
+    key: Numbers
+    target: Pytree
 
 
 @dataclass(frozen=True)
@@ -77,11 +77,11 @@ class Step:
     def __init__(
         self,
         losses: Numbers,
-        place: Any,
+        place: Pytree,
         key: Numbers,
-        params: Callable[[Any], dict[str, Any]] = lambda place: {},
+        params: Callable[[Pytree], dict[str, Numbers]] = lambda place: {},
         *,
-        told: Any = None,
+        told: Pytree = None,
         norms: Numbers = None,
         sizes: Numbers = None,
         several: bool = False,
@@ -120,9 +120,9 @@ class Course:
         self.histories: list[np.ndarray] = []
         self.norms: list[float] = []
         self.best, self.best_loss, self.best_key = None, np.inf, None
-        self.last: tuple[float, Any, Any] = np.inf, None, None
-        self.snapshot: Callable[[], dict[str, Any]] = dict
-        self.explain: Callable[[str, Any, Any], str] = lambda what, place, key: ""
+        self.last: tuple[float, Pytree, Numbers] = np.inf, None, None
+        self.snapshot: Callable[[], dict[str, Numbers]] = dict
+        self.explain: Callable[[str, Pytree, Numbers], str] = lambda what, place, key: ""
         self._anchor, self._anchor_step, self._warned = np.inf, 0, False
         self._largest, self._written = 0.0, time.monotonic()
         self._bar: Any = None
@@ -282,7 +282,7 @@ class Course:
         out |= {"largest": np.asarray(self._largest)} | leaves_of("best", self.best)
         return out if self.best_key is None else out | {"best_key": np.asarray(self.best_key)}
 
-    def restore(self, arrays: dict[str, Numbers], like: Any) -> None:
+    def restore(self, arrays: dict[str, Numbers], like: Pytree) -> None:
         self.losses, self.histories = arrays["losses"].tolist(), list(arrays["histories"])
         self.norms, self._largest = arrays["norms"].tolist(), float(arrays["largest"])
         self.best_loss, self._anchor, anchor_step = arrays["marks"].tolist()

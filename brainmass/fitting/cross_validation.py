@@ -19,7 +19,7 @@ from brainmass._common.messages import Argument, argument_error, show
 from brainmass._common.paths import as_path
 from brainmass._common.progress import progress_bar
 from brainmass._common.random import as_key, fold_at_once
-from brainmass._common.typing import PathLike, Seed
+from brainmass._common.typing import Numbers, PathLike, Pytree, Seed
 from brainmass.datasets.cohort import Cohort
 from brainmass.fitting.fitter import Fitter
 from brainmass.fitting.generalisation import CrossValidation, Row
@@ -41,8 +41,8 @@ def cross_validate(
     by: str = "subject",
     target: Callable[[Any], Any] = attrgetter("fc"),
     data: Callable[[Any], Any] | None = None,
-    summary: Callable[[Any], Any] = connectivity,
-    score: Callable[[Any, Any], Any] = similarity,
+    summary: Callable[[Numbers], Numbers] = connectivity,
+    score: Callable[[Numbers, Numbers], Numbers] = similarity,
     runs: int = 4,
     seed: Seed = 0,
     checkpoints: PathLike | None = None,
@@ -163,7 +163,7 @@ class _Trial:
         nonzero = [np.count_nonzero(x) if x.size == sides[path].size else sides[path].size for path, x in found.items()]
         return sum(side.size for side in sides.values()), int(sum(nonzero))
 
-    def _predicted(self, everyone: Sequence[Any], summary: Any, batch: int | None) -> list[Any]:
+    def _predicted(self, everyone: Sequence[Any], summary: Any, batch: int | None) -> list[Numbers]:
         fitter, data = self.fitter, self._of_each(everyone) if self._data is not None else None
         problem, key = fitter._problem, as_key(self._seed)
         found = problem.inventory()
@@ -172,7 +172,7 @@ class _Trial:
         given = fitter._given(found, space, target, self._seed)
         structure = fitter._structure(found, given), "cross_validate"
         predict = fitter._predictions.setdefault(structure, jax.jit(lambda *args: problem.predicted(*args)[0]))
-        total: list[Any] = []
+        total: list[Numbers] = []
         for run in range(self.runs):
             fresh = fold_at_once(key, np.uint32(2**32 - 1 - run))  # steps of a fit count from zero
             if target is None:
@@ -185,7 +185,7 @@ class _Trial:
         means = [jax.tree.map(lambda x: np.asarray(x) / self.runs, one) for one in total]
         return means if target is not None else means * len(everyone)
 
-    def _of_each(self, subjects: Sequence[Any]) -> Any:
+    def _of_each(self, subjects: Sequence[Any]) -> Pytree:
         return _stacked([self._data(subject) for subject in subjects])
 
 
@@ -252,7 +252,7 @@ def _check_compares(fitter: Fitter) -> None:
         raise argument_error(Argument("fitter", _OF), rule, but, "Fitter(model, predict=..., objective=...)")
 
 
-def _stacked(rows: Sequence[Any]) -> Any:
+def _stacked(rows: Sequence[Pytree]) -> Pytree:
     try:
         return jax.tree.map(lambda *x: np.stack([np.asarray(one) for one in x]), *rows)
     except ValueError as error:
@@ -260,10 +260,10 @@ def _stacked(rows: Sequence[Any]) -> Any:
         raise argument_error(Argument("data", _OF), rule, str(error)) from error
 
 
-def _count(target: Any) -> int:
+def _count(target: Pytree) -> int:
     """How many numbers are compared with; of symmetric matrices those above the diagonal."""
 
-    def of(x: Any) -> int:
+    def of(x: Numbers) -> int:
         x = np.asarray(x)
         square = x.ndim >= 2 and x.shape[-1] == x.shape[-2]
         if square and np.array_equal(x, np.swapaxes(x, -1, -2)):

@@ -9,6 +9,7 @@ from typing import Any
 from brainstate.nn import Regularization, Transform
 
 from brainmass._common.messages import Argument, argument_error, show
+from brainmass._common.typing import Numbers
 from brainmass.fitting.priors import Prior
 from brainmass.simulation.inventory import Inventory
 
@@ -28,8 +29,8 @@ class Bounds:
         both bounds are then positive. Gradient descent steps the values themselves, or what is before their transform.
     """
 
-    low: Any
-    high: Any
+    low: Numbers
+    high: Numbers
     log: bool = False
 
 

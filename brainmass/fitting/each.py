@@ -34,7 +34,7 @@ def fit_each(
     targets: Mapping[str, Numbers],
     n_steps: int = 100,
     *,
-    data: Mapping[str, Any] | None = None,
+    data: Mapping[str, Pytree] | None = None,
     values: Mapping[str, Mapping[str, Any]] | None = None,
     seed: Seed = 0,
     fresh_noise: bool | None = None,
@@ -107,7 +107,7 @@ class Candidate(NamedTuple):
     structure: Any
 
     @classmethod
-    def of(cls, label: str, arranged: tuple, values: Mapping[str, Any]) -> Candidate:
+    def of(cls, label: str, arranged: tuple, values: Mapping[str, Numbers]) -> Candidate:
         orders, found, space, given, structure = arranged
         theta, fixed = dict(given.theta), dict(given.fixed)
         for name, value in values.items():
@@ -214,7 +214,7 @@ class Batch:
         }
 
 
-def _check_labels(name: str, given: Any, targets: Mapping[str, Any]) -> None:
+def _check_labels(name: str, given: Any, targets: Mapping[str, Pytree]) -> None:
     if given is None:
         return
     what = Argument(name, "fit_each")
@@ -224,7 +224,7 @@ def _check_labels(name: str, given: Any, targets: Mapping[str, Any]) -> None:
         raise argument_error(what, "must have the labels of `targets`", f"{show(odd)} is in one alone")
 
 
-def _row(x: Any) -> Any:
+def _row(x: Numbers) -> Numbers:
     """As the only row of several."""
     return jax.tree.map(lambda x: np.asarray(x)[None], x)
 
@@ -240,5 +240,5 @@ def stacked(trees: list[Pytree]) -> Pytree:
     return jax.tree.map(lambda *xs: jnp.stack(xs), *trees)
 
 
-def lane(tree: Pytree, i: int) -> Any:
+def lane(tree: Pytree, i: int) -> Pytree:
     return jax.tree.map(lambda x: x[i], tree)

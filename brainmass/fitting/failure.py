@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import brainunit as u
 import jax
@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from brainmass._common.random import fold_at_once
-from brainmass._common.typing import Numbers
+from brainmass._common.typing import Numbers, Pytree
 from brainmass.fitting.course import Given
 from brainmass.fitting.problem import Problem
 from brainmass.fitting.rows import Rows
@@ -47,7 +47,7 @@ def of_loss(problem: Problem, given: Given) -> Failure:
     return Failure(f"{where}All states of the run are finite: it is what is made of them that gives no number.")
 
 
-def _of_row(given: Given, i: object) -> tuple[Any, Any]:
+def _of_row(given: Given, i: object) -> tuple[Pytree, Pytree]:
     return fold_at_once(given.key, i), given.target.row(i)
 
 
@@ -55,7 +55,7 @@ def of_gradient(problem: Problem, given: Given) -> Failure:
     """By bisection: the last step whose own gradient is no number, and of which state and region."""
     probe = Probe()
 
-    def loss(theta: Numbers, cut: object, nudge: Any) -> Any:
+    def loss(theta: Numbers, cut: object, nudge: Numbers) -> Numbers:
         probe.cut, probe.nudge = cut, nudge
         with context.within(probe=probe):
             return problem.loss(theta, given.fixed, given.key, given.target)
@@ -65,7 +65,7 @@ def of_gradient(problem: Problem, given: Given) -> Failure:
     hit = [path for path, slope in parameters.items() if not _finite(slope)]
     text = f"It is that of {', '.join(hit)}." if hit else "It is finite when it is worked out anew."
 
-    def at(step: int) -> Any:
+    def at(step: int) -> Numbers:
         return slopes(given.theta, jnp.int32(step), probe.states)
 
     low, high = 0, probe.n_steps

@@ -18,7 +18,18 @@ from brainmass._common.foreign import tree
 from brainmass._common.messages import Argument, argument_error, show
 from brainmass._common.paths import as_path
 from brainmass._common.random import as_key
-from brainmass._common.typing import Array, Monitors, Numbers, PathLike, Period, RunInputs, RunParameters, Seed, Time
+from brainmass._common.typing import (
+    Array,
+    Monitors,
+    Numbers,
+    PathLike,
+    Period,
+    Pytree,
+    RunInputs,
+    RunParameters,
+    Seed,
+    Time,
+)
 from brainmass.dynamics.module import Closed, fixed
 from brainmass.fitting.checks import callbacks_of, check_finite, check_model, orders_of
 from brainmass.fitting.course import Course, Given, Orders
@@ -129,9 +140,9 @@ class Fitter(Closed):
         model: brainstate.nn.Module | Simulator,
         optimizer: Optimizer = None,
         *,
-        loss_fn: Callable[..., Any] | None = None,
+        loss_fn: Callable[..., Numbers] | None = None,
         objective: Callable[[Any, Any], Any] | Mapping[str, Any] | None = None,
-        predict: Callable[..., Any] | None = None,
+        predict: Callable[..., Pytree] | None = None,
         backend: str = "grad",
         callbacks: Callable[[FitStep], Any] | Sequence[Callable[[FitStep], Any]] | None = None,
         transient: Period | None = None,
@@ -265,7 +276,7 @@ class Fitter(Closed):
         n_steps: int | None = None,
         *,
         seed: Seed = 0,
-        data: Any = None,
+        data: Pytree = None,
         batch: Any = None,
         **how: Any,
     ) -> tuple[Orders, Inventory, SearchSpace, Given, object]:
@@ -328,7 +339,7 @@ class Fitter(Closed):
             )
         return space.log_density(by_path)
 
-    def sample_prior(self, seed: Seed, n: int) -> dict[str, Any]:
+    def sample_prior(self, seed: Seed, n: int) -> dict[str, Numbers]:
         """`n` draws of each parameter that is fitted, from what `log_prior` is the density of."""
         space = self._space(self._problem.inventory())
         space.check_for_density()
@@ -444,7 +455,7 @@ class Fitter(Closed):
             front=raw if isinstance(raw, ParetoFront) else None,
         )
 
-    def _predict(self, course: Course, best: Any, given: Given, key: Numbers, structure: Any) -> Numbers:
+    def _predict(self, course: Course, best: Pytree, given: Given, key: Numbers, structure: Any) -> Numbers:
         """What the best parameters give; a warning tells of states that left their bounds there."""
         predict = self._predictions.setdefault(structure, jax.jit(lambda *args: self._problem.predicted(*args)))
         if not isinstance(given.target, Rows):

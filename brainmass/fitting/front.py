@@ -24,7 +24,7 @@ class FrontPoint(NamedTuple):
     #: what the objectives are there, by name
     values: dict[str, float]
     #: the parameters, by path, as the equations see them
-    params: dict[str, Any]
+    params: dict[str, Numbers]
 
 
 class ParetoFront(Closed):

@@ -10,6 +10,7 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 
 from brainmass._common.random import fold_at_once
+from brainmass._common.typing import Numbers
 from brainmass.fitting.course import Given
 from brainmass.fitting.problem import Problem
 
@@ -59,7 +60,7 @@ def compare_gradients(problem: Problem, given: Given, step: float | None) -> Gra
         h = (precision ** (1 / 3) if step is None else step) * max(1e-3, float(jnp.abs(flat).max()))
 
         def difference(
-            h: float, path: str = path, flat: object = flat, unravel: Any = unravel, signs: Any = signs
+            h: float, path: str = path, flat: object = flat, unravel: Any = unravel, signs: Numbers = signs
         ) -> float:
             up, down = flat + h * signs, flat - h * signs
             ends = [float(loss({**given.theta, path: unravel(x)}, *rest)) for x in (up, down)]

@@ -11,7 +11,7 @@ import numpy as np
 from brainmass._common import checks
 from brainmass._common.messages import Argument, argument_error, show, suggestion
 from brainmass._common.random import as_key
-from brainmass._common.typing import Seed
+from brainmass._common.typing import Numbers, Seed
 from brainmass.datasets.cohort import Cohort, in_order_of, mean_fc
 from brainmass.datasets.hcp import EmpiricalDataset
 from brainmass.datasets.splitting import check_held_out, split
@@ -128,7 +128,7 @@ def _labels(group: Any) -> Any:
 
 
 # --- how alike data are -----------------------------------------------------------------------------------------------
-def connectivity(prediction: Any) -> Any:
+def connectivity(prediction: Numbers) -> Any:
     """Functional connectivity of a prediction: of a time series, or a matrix of it as it is."""
     shape = np.shape(prediction)
     if len(shape) != 2:
@@ -144,7 +144,7 @@ def connectivity(prediction: Any) -> Any:
     return functional_connectivity(prediction)
 
 
-def similarity(matrix: Any, subject: Any) -> float:
+def similarity(matrix: Numbers, subject: Any) -> float:
     """Correlation of a matrix with the FC of a subject, above the diagonal."""
     if np.shape(matrix) != subject.fc.shape:
         rule = f"must give of what is predicted a matrix as the FC of {subject.name!r}, of shape {subject.fc.shape}"

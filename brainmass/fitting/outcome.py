@@ -39,7 +39,7 @@ class FitStep(NamedTuple):
     #: lowest loss so far
     best_loss: float
     #: parameter values after the step, by path, as the equations see them; of several starts or candidates the best
-    params: dict[str, Any]
+    params: dict[str, Numbers]
     #: norm of the gradient; None with a search that uses none
     grad_norm: float | None = None
 

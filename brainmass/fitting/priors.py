@@ -61,20 +61,20 @@ class Prior(Closed):
         """The sum over the numbers of `value` of the logarithm of their density."""
         return jnp.sum(self.distribution.log_prob(self._numbers(value)))
 
-    def sample(self, key: Any, shape: tuple[int, ...] = ()) -> Any:
+    def sample(self, key: Any, shape: tuple[int, ...] = ()) -> Numbers:
         """Draws of this shape, with the unit of the prior; `key` is that of JAX."""
         return self._value(self.distribution.sample(key, shape))
 
-    def quantile(self, p: Numbers) -> Any:
+    def quantile(self, p: Numbers) -> Numbers:
         """The value below which lies the share `p` of the distribution."""
         return self._value(_quantile(self.distribution, p))
 
-    def ends(self) -> tuple[Any, Any]:
+    def ends(self) -> tuple[Numbers, Numbers]:
         """What bounds the numbers of the distribution, from below and above; infinite where nothing does."""
         ends = _support(self.distribution)
         return (-np.inf, np.inf) if ends is None else ends
 
-    def residuals(self, value: object) -> Any:
+    def residuals(self, value: object) -> Numbers:
         """Numbers whose squares add up to the negative log density, but for a constant; None where there are none."""
         residuals = getattr(self.distribution, "residuals", None)
         return None if residuals is None else residuals(self._numbers(value))
@@ -84,10 +84,10 @@ class Prior(Closed):
         probes = [np.asarray(self.distribution.sample(np.array([0, i], np.uint32), ())).tolist() for i in range(3)]
         return [type(self.distribution).__name__, str(self.unit), str(probes)]
 
-    def _numbers(self, value: object) -> Any:
+    def _numbers(self, value: object) -> Numbers:
         return u.Quantity(value).to_decimal(self.unit)
 
-    def _value(self, numbers: object) -> Any:
+    def _value(self, numbers: object) -> Numbers:
         return numbers if self.unit.is_unitless else u.Quantity(numbers, unit=self.unit)
 
 
@@ -116,7 +116,7 @@ class LogNormal(Prior):
         Standard deviation of the logarithm, > 0: with 0.1, two thirds lie within about ten percent of the median.
     """
 
-    def __init__(self, median: Any, spread: object):
+    def __init__(self, median: Numbers, spread: object):
         unit, median = _numbers("LogNormal", median=median)
         _, _, spread = _numbers("LogNormal", of_log=0.0, spread=spread)
         if not (median > 0).all():
@@ -151,7 +151,7 @@ class _Walk:
         further = self.further.log_prob(jnp.diff(x, axis=0))
         return jnp.concatenate([self.first.log_prob(x[:1]), further])
 
-    def sample(self, key: Any, shape: tuple[int, ...]) -> Any:
+    def sample(self, key: Numbers, shape: tuple[int, ...]) -> Any:
         if not shape:
             return self.first.sample(key, shape)
         first, further = jax.random.split(jnp.asarray(key))
@@ -173,7 +173,7 @@ class _Gauss:
     def icdf(self, p: Numbers) -> Any:
         return norm.ppf(p, self.mean, self.std)
 
-    def sample(self, key: Any, shape: tuple[int, ...]) -> Any:
+    def sample(self, key: Numbers, shape: tuple[int, ...]) -> Any:
         return self.mean + self.std * jax.random.normal(key, shape)
 
     def residuals(self, x: Numbers) -> Any:
@@ -194,7 +194,7 @@ class _LogGauss:
     def icdf(self, p: Numbers) -> Any:
         return jnp.exp(self.of_log.icdf(p))
 
-    def sample(self, key: Any, shape: tuple[int, ...]) -> Any:
+    def sample(self, key: Numbers, shape: tuple[int, ...]) -> Any:
         return jnp.exp(self.of_log.sample(key, shape))
 
     def residuals(self, x: Numbers) -> Any:
@@ -202,7 +202,7 @@ class _LogGauss:
         return (jnp.log(x) - self.mean + self.std**2) / self.std / np.sqrt(2)
 
 
-def _quantile(distribution: Any, p: float) -> Any:
+def _quantile(distribution: Any, p: float) -> Numbers:
     ends = _support(distribution)
     if ends is not None and p in (0, 1):
         return ends[p == 1]
@@ -247,7 +247,7 @@ def _numbers(owner: str, **given: Any) -> tuple:
     given = {name: numbers(Argument(name, owner), value) for name, value in given.items()}
     first = next(iter(given))
     unit = u.get_unit(given[first])
-    out: list[Any] = []
+    out: list[Numbers] = []
     for name, value in given.items():
         if not u.get_unit(value).has_same_dim(unit):
             kind = "have no unit" if unit.is_unitless else f"have a unit like {unit}"

@@ -46,13 +46,13 @@ class Problem:
     def __init__(
         self,
         subject: Any,
-        loss_fn: Callable[..., Any] | None,
-        predict: Callable[..., Any] | None,
+        loss_fn: Callable[..., Numbers] | None,
+        predict: Callable[..., Pytree] | None,
         objective: Callable | None,
         transient: int = 0,
         mode: str = "reverse",
         horizon: Any = None,
-        hand: Callable[[Any], Any] = attrgetter("model"),
+        hand: Callable[[Pytree], Pytree] = attrgetter("model"),
     ):
         self.subject, self.mode, self.hand = subject, mode, hand
         self._loss_fn, self.predicting, self._objective = loss_fn, predict, objective
@@ -109,7 +109,7 @@ class Problem:
         compared, _ = self._compared(theta, fixed, key, target, plain)
         return jnp.concatenate([jnp.ravel(u.get_mantissa(compared)), *self.space.residuals(theta, plain)])
 
-    def predicted(self, theta: Values, fixed: Values, key: Numbers, target: Rows | None) -> tuple[Any, list[Told]]:
+    def predicted(self, theta: Values, fixed: Values, key: Numbers, target: Rows | None) -> tuple[Pytree, list[Told]]:
         """What the model predicts, for each row where there are rows, and what its runs tell of their states."""
 
         def one(key: jax.Array, data: Array | None) -> Pytree:
@@ -122,7 +122,7 @@ class Problem:
             return one(key, None)
         return jax.vmap(lambda i: one(fold(key, i), target.row(i)[1]))(target.which)
 
-    def value_and_grad(self, loss: Callable) -> Callable[..., tuple[Any, Any]]:
+    def value_and_grad(self, loss: Callable) -> Callable[..., tuple[Pytree, Pytree]]:
         """`loss` and its gradient in the first argument, in the mode of this fit."""
         return jax.value_and_grad(loss) if self.mode == "reverse" else _forward(loss)
 
@@ -169,7 +169,7 @@ class Problem:
         with context.within(owner=owner):
             yield
 
-    def _given(self, model: Any, key: Numbers, data: Any) -> tuple[Pytree, Pytree]:
+    def _given(self, model: Any, key: Numbers, data: Pytree) -> tuple[Pytree, Pytree]:
         """What `loss_fn` gives: the loss, and what comes with it, or None."""
         given = _call(self._loss_fn, model, key, data)  # type: ignore[arg-type]
         self._gives_more = isinstance(given, tuple) and len(given) == 2
@@ -219,7 +219,7 @@ def norm(tree: Pytree) -> Numbers:
     return jnp.sqrt(sum(jnp.sum(x**2) for x in jax.tree.leaves(tree)))
 
 
-def _forward(loss: Callable) -> Callable[..., tuple[Any, Any]]:
+def _forward(loss: Callable) -> Callable[..., tuple[Pytree, Pytree]]:
     """One directional derivative for each number in the first argument."""
 
     def value_and_grad(theta: jax.Array, *rest: object) -> tuple[Array, Array]:
@@ -235,13 +235,13 @@ def _forward(loss: Callable) -> Callable[..., tuple[Any, Any]]:
     return value_and_grad
 
 
-def call(function: Callable[..., Any], key: Any, *args: Any) -> Any:
+def call(function: Callable[..., Pytree], key: Numbers, *args: Any) -> Pytree:
     """`function(*args)`, with the key if it takes one more argument; runs without a seed get theirs from the key."""
     with keys_from(key):
         return function(*args, key) if _positional(function) > len(args) else function(*args)
 
 
-def _call(function: Callable[..., Any], model: Any, key: Any, data: Any) -> Any:
+def _call(function: Callable[..., Pytree], model: Any, key: Numbers, data: Pytree) -> Pytree:
     """`function` of the model, or of the model, the key and the data of a row."""
     if data is None:
         return call(function, key, model)
@@ -256,14 +256,14 @@ def _call(function: Callable[..., Any], model: Any, key: Any, data: Any) -> Any:
         return function(model, key, data)
 
 
-def _positional(function: Callable[..., Any]) -> int:
+def _positional(function: Callable[..., Pytree]) -> int:
     """How many arguments it wants by position; of those with a default only a key."""
     kinds = inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD
     given = [p for p in inspect.signature(function).parameters.values() if p.kind in kinds]
     return sum(p.default is p.empty or p.name == "key" for p in given)
 
 
-def _shapes(tree: Array) -> Any:
+def _shapes(tree: Array) -> Pytree:
     if isinstance(tree, Mapping | list | tuple):
         return show(jax.tree.map(np.shape, tree, is_leaf=lambda x: isinstance(x, u.Quantity)))
     return u.math.shape(tree)

@@ -77,7 +77,7 @@ class Recorded:
         courses = {name: x for name, x in parameters.items() if _is_module(x)}
         return Subject(simulator.model, as_monitors(settings["monitors"], simulator.model), modules, courses)
 
-    def __call__(self, subject: Subject) -> Any:
+    def __call__(self, subject: Subject) -> Pytree:
         observers: Mapping[str, object] = subject.observers
         monitors = {
             name: Monitor(observers[name] if name in observers else what, every, source)
@@ -88,7 +88,7 @@ class Recorded:
         result = run(**self.times, monitors=monitors, inputs=inputs, parameters=parameters)
         return {name: result[name] for name in self.compared} if len(self.compared) > 1 else result[self.compared[0]]
 
-    def against(self, target: Numbers) -> Any:
+    def against(self, target: Numbers) -> Pytree:
         """Data in the form of the prediction: by name, or of the one monitor."""
         several = len(self.compared) > 1
         if isinstance(target, Mapping) and target.keys() == self._names:  # one for each of several objectives
@@ -145,8 +145,8 @@ class ByMonitor:
             named = f.weights if isinstance(f, Several) else {"": 1.0}
             self.weights |= {f"{monitor}.{name}".rstrip("."): weight for name, weight in named.items()}
 
-    def each(self, prediction: Mapping[str, Any], target: Any) -> dict[str, Any]:
-        found: dict[str, Any] = {}
+    def each(self, prediction: Mapping[str, Numbers], target: Pytree) -> dict[str, Numbers]:
+        found: dict[str, Numbers] = {}
         for monitor, f in self._objectives.items():
             pair = prediction[monitor], target[monitor]
             if isinstance(f, Several):
@@ -155,7 +155,7 @@ class ByMonitor:
                 found[monitor] = f(*pair)
         return found
 
-    def __call__(self, prediction: Mapping[str, Any], target: Any) -> Any:
+    def __call__(self, prediction: Mapping[str, Numbers], target: Pytree) -> Numbers:
         return sum(self.weights[name] * value for name, value in self.each(prediction, target).items())
 
 

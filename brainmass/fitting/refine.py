@@ -11,7 +11,7 @@ import numpy as np
 from brainmass._common.checks import flag, instance
 from brainmass._common.messages import Argument, argument_error
 from brainmass._common.random import fold
-from brainmass._common.typing import Numbers, Seed
+from brainmass._common.typing import Numbers, Pytree, Seed
 from brainmass.fitting.each import Batch, Candidate, lane
 from brainmass.fitting.fitter import Fitter
 from brainmass.fitting.front import ParetoFront, hypervolume_of, not_bettered
@@ -24,8 +24,8 @@ __all__ = ["refine_front"]
 class _Weighed(NamedTuple):
     """A target, and what each objective counts."""
 
-    target: Any
-    weights: Any
+    target: Pytree
+    weights: Numbers
 
 
 def refine_front(
@@ -117,7 +117,7 @@ def pseudo_weights(front: ParetoFront) -> np.ndarray:
 def _by_gradient(fitter: Fitter, named: Any, optimizer: Any, mode: str) -> Fitter:
     """The same fitter for a weighted sum, whose weights come with the target."""
 
-    def weighted_sum(prediction: Numbers, given: _Weighed) -> Any:
+    def weighted_sum(prediction: Numbers, given: _Weighed) -> Numbers:
         losses = jnp.stack(list(named.each(prediction, given.target).values()))
         return jnp.dot(given.weights, losses)
 
@@ -126,11 +126,11 @@ def _by_gradient(fitter: Fitter, named: Any, optimizer: Any, mode: str) -> Fitte
     return Fitter(model, optimizer, **{**settings, **changed})
 
 
-def _front_of(search: ParetoSearch, front: ParetoFront, fitted: Any, given: Any, target: Any) -> ParetoFront:
+def _front_of(search: ParetoSearch, front: ParetoFront, fitted: Any, given: Any, target: Pytree) -> ParetoFront:
     """What is not bettered of these points, all under the same noise."""
     problem, key = search.problem, fold(given.key, jnp.uint32(0))
 
-    def losses(theta: Any, fixed: Any, key: Any, target: Any) -> Any:
+    def losses(theta: Pytree, fixed: Pytree, key: Numbers, target: Pytree) -> Numbers:
         return problem.loss(theta, fixed, key, target)
 
     of_each = Lanes(losses, (0, None, None, None), 0, lanes_at_once(problem.inventory()))

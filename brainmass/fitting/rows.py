@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import numpy as np
@@ -17,9 +17,9 @@ __all__ = ["Rows", "as_rows", "chunks", "minibatch"]
 class Rows(NamedTuple):
     """What is fitted to, with a leading axis of rows, and the rows that are seen."""
 
-    which: Any
-    target: Any
-    data: Any
+    which: Numbers
+    target: Pytree
+    data: Pytree
 
     def row(self, i: Numbers) -> tuple[Pytree, Pytree]:
         return jax.tree.map(lambda x: x[i], (self.target, self.data))

@@ -74,7 +74,7 @@ def leaves_of(name: str, tree: Pytree) -> dict[str, np.ndarray]:
     return {f"{name}/{i}": np.asarray(leaf) for i, leaf in enumerate(jax.tree.leaves(tree))}
 
 
-def with_leaves(name: str, like: Pytree, arrays: dict[str, np.ndarray]) -> Any:
+def with_leaves(name: str, like: Pytree, arrays: dict[str, np.ndarray]) -> Pytree:
     """A tree built as another one, of stored arrays."""
     leaves, tree = jax.tree.flatten(like)
     return jax.tree.unflatten(tree, [jnp.asarray(arrays[f"{name}/{i}"]) for i in range(len(leaves))])

@@ -82,7 +82,7 @@ class SearchSpace:
                 total = total - side.prior.log_density(values[path])
         return total
 
-    def residuals(self, theta: Values, plain: bool) -> list[Any]:
+    def residuals(self, theta: Values, plain: bool) -> list[Numbers]:
         """What priors add to a sum of squares."""
         values = self.after(theta, plain)
         priors = {path: side.prior for path, side in self.sides.items() if side.prior is not None}
@@ -97,7 +97,7 @@ class SearchSpace:
             if side.prior is not None and side.prior.residuals(side.like) is None:
                 raise ValueError(f"{side.what} must have a Normal or LogNormal prior for least squares.")
 
-    def log_density(self, values: Values) -> Any:
+    def log_density(self, values: Values) -> Numbers:
         return sum(side.log_density(values[path]) for path, side in self.sides.items())
 
     def check_for_density(self) -> None:

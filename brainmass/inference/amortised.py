@@ -15,7 +15,7 @@ from brainmass._common.checks import flag, instance, number, whole
 from brainmass._common.messages import Argument, argument_error, counted
 from brainmass._common.paths import as_path
 from brainmass._common.random import as_key
-from brainmass._common.typing import PathLike, Seed
+from brainmass._common.typing import Numbers, PathLike, Seed
 from brainmass.inference.estimator import Estimator
 from brainmass.inference.flow import Flow, Shape, Standard, Training, kept, leaves_of, train, with_leaves
 from brainmass.inference.flow import blank as blank_weights
@@ -149,7 +149,7 @@ class _Work:
     def estimator(self) -> Estimator:
         n_rounds = self.settings["n_rounds"]
         fitted = self._flow() if self.weights is not None else None
-        losses: Any = self.training[-1] if self.training is not None else None
+        losses: Numbers = self.training[-1] if self.training is not None else None
         while self.rounds < n_rounds:
             self._simulate(None if fitted is None else fitted)
             fitted, losses = self._train()
@@ -197,14 +197,14 @@ class _Work:
             self.x[-1] = self.simulated.run(values, of_runs, begun, tell)
         self._keep(now=True)
 
-    def _region(self, flow: Flow) -> Any:
+    def _region(self, flow: Flow) -> Numbers:
         """Where the posterior is, but for very little of it."""
         row = np.asarray(self.simulated.row(self.simulated.problem.observed))  # pyright: ignore[reportArgumentType]
         lp = flow.draw(jax.random.fold_in(self.key, 10_000 + self.rounds), row[None], _OF_POSTERIOR)[1]
         least = jnp.quantile(lp, _OUTSIDE)
         return lambda z: flow.log_density(z, row) > least
 
-    def _train(self) -> tuple[Flow, Any]:
+    def _train(self) -> tuple[Flow, Numbers]:
         z, x = np.concatenate(self.z), np.concatenate(self.x)
         good, there, _ = self._sorted(x)
         shape, standard = self._shape(there), Standard.of(z[good], x[good], there)

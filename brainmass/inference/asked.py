@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from brainmass._common.messages import Argument, argument_error
+from brainmass._common.typing import Numbers, Pytree
 from brainmass.fitting.checks import check_finite
 from brainmass.fitting.fitter import Fitter
 from brainmass.fitting.space import SearchSpace
@@ -96,7 +97,7 @@ def _standardised(likelihood: Any, predicted: Any) -> jax.Array:
 
 
 def asked_of_fitter(
-    fitter: Fitter, target: Any, at: Mapping[str, Any] | None, noise: float | None, seed: Any, fisher: bool
+    fitter: Fitter, target: Pytree, at: Mapping[str, Any] | None, noise: float | None, seed: Any, fisher: bool
 ) -> Asked:
     """The loss of a fit; with `fisher` its prediction too, by the noise that is given, or as large as what is left."""
     found = fitter._problem.inventory()
@@ -140,7 +141,7 @@ def _noise(left: np.ndarray, n: int) -> float:
     )
 
 
-def _less(predicted: Any, target: Any) -> Any:
+def _less(predicted: Any, target: Pytree) -> Pytree:
     return predicted if target is None else jax.tree.map(lambda x, y: x - y, predicted, target)
 
 
@@ -150,20 +151,20 @@ def _width(side: Any) -> np.ndarray:
     return np.broadcast_to(np.asarray(side.high - side.low, float), side.shape)
 
 
-def derivatives(function: Callable[..., Any]) -> Callable[..., tuple[Any, Any, Any]]:
+def derivatives(function: Callable[..., Numbers]) -> Callable[..., tuple[Numbers, Numbers, Numbers]]:
     """The function with its gradient and Hessian by its first argument, compiled.
 
     Forward over forward mode: a run keeps nothing, and there are few parameters.
     """
 
-    def value(y: jax.Array, *args: Any) -> Any:
+    def value(y: jax.Array, *args: Pytree) -> Numbers:
         return (x := function(y, *args)), x
 
-    def slope(y: jax.Array, *args: Any) -> Any:
+    def slope(y: jax.Array, *args: Pytree) -> Numbers:
         g, x = jax.jacfwd(value, has_aux=True)(y, *args)
         return g, (x, g)
 
-    def all_three(y: jax.Array, *args: Any) -> Any:
+    def all_three(y: jax.Array, *args: Pytree) -> Any:
         H, (x, g) = jax.jacfwd(slope, has_aux=True)(y, *args)
         return x, g, H
 

@@ -16,7 +16,7 @@ from brainmass._common.display import page, table
 from brainmass._common.messages import Argument, argument_error
 from brainmass._common.progress import progress_bar
 from brainmass._common.random import as_key
-from brainmass._common.typing import Seed
+from brainmass._common.typing import Numbers, Seed
 from brainmass.dynamics.module import Closed
 from brainmass.inference.estimator import Estimator
 from brainmass.inference.posterior import Posterior
@@ -52,7 +52,7 @@ class Calibration(Closed):
     The numbers are those in which engines work: without bounds, of order one, in the order of the values.
     """
 
-    def __init__(self, names: list[str], ranks: Any, z_scores: Any, shrinkage: Any):
+    def __init__(self, names: list[str], ranks: Numbers, z_scores: Numbers, shrinkage: Numbers):
         self.names, self.ranks = list(names), np.asarray(ranks)
         self.z_scores, self.shrinkage = np.asarray(z_scores), np.asarray(shrinkage)
         self.notes = self._notes()
@@ -192,7 +192,7 @@ def _engine(method: Any, options: dict[str, Any]) -> Engine:
 
 
 def _posteriors(
-    simulated: Simulated, values: Any, engine: Any, of_runs: Any, of_draws: jax.Array, progress: bool
+    simulated: Simulated, values: Any, engine: Any, of_runs: Numbers, of_draws: jax.Array, progress: bool
 ) -> Iterable[np.ndarray]:
     """Draws (draw, number) of each study, as rows of numbers."""
     problem = simulated.problem

@@ -14,7 +14,7 @@ import numpy as np
 from brainmass._common.checks import instance
 from brainmass._common.messages import Argument, argument_error, show
 from brainmass._common.random import as_key
-from brainmass._common.typing import ArrayLike, Seed
+from brainmass._common.typing import ArrayLike, Numbers, Pytree, Seed
 from brainmass.dynamics.module import Closed, fixed
 from brainmass.fitting.priors import Prior
 from brainmass.fitting.saved import digest
@@ -107,17 +107,17 @@ class Cohort(Closed):
         numbers = _Numbers(self, one.reals)
         rows = one.given._replace(observed=0, **dict.fromkeys(set(one.given._fields) - {"observed"}))
 
-        def log_likelihood(z: jax.Array, given: Any) -> jax.Array:
+        def log_likelihood(z: jax.Array, given: Pytree) -> jax.Array:
             return jnp.sum(jax.vmap(one.log_likelihood, (0, rows))(numbers.rows(z), given))
 
         def log_prior(z: jax.Array) -> jax.Array:
             return numbers.log_prior(z)
 
-        def alone(z: jax.Array, given: Any) -> jax.Array:
+        def alone(z: jax.Array, given: Pytree) -> jax.Array:
             # of one subject, whose gradient is worked out as the problem says: forwards, it has few numbers
             return one.log_density(z, given) - one.log_prior(z)
 
-        def log_density(z: jax.Array, given: Any) -> jax.Array:
+        def log_density(z: jax.Array, given: Pytree) -> jax.Array:
             return jnp.sum(jax.vmap(alone, (0, rows))(numbers.rows(z), given)) + log_prior(z)
 
         place = "cohort", len(self.subjects), self.shared, json.dumps(self._groups())
@@ -141,7 +141,7 @@ class Cohort(Closed):
     def _groups(self) -> dict[str, str]:
         return {path: "half-normal" if prior is None else str(prior.describe()) for path, prior in self.group.items()}
 
-    def observations(self, values: Mapping[str, Any], seed: Seed = 0) -> dict[str, Any]:
+    def observations(self, values: Mapping[str, Any], seed: Seed = 0) -> dict[str, Numbers]:
         """As of `Problem`, for each subject: shape (n, subject, ...)."""
         n, subjects = u.math.shape(next(iter(values.values())))[0], len(self.subjects)
         of_all = self._of_subjects(values, n)

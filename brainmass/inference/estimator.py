@@ -16,7 +16,7 @@ from brainmass._common.checks import flag, instance, whole
 from brainmass._common.messages import Argument, argument_error, counted, show
 from brainmass._common.paths import as_path, target_path
 from brainmass._common.random import as_key
-from brainmass._common.typing import ArrayLike, PathLike, Seed
+from brainmass._common.typing import ArrayLike, Numbers, PathLike, Seed
 from brainmass.dynamics.module import Closed
 from brainmass.inference.flow import Flow, Shape, Standard, blank, leaves_of, with_leaves
 from brainmass.inference.posterior import Posterior, check_same
@@ -57,7 +57,7 @@ class Estimator(Closed):
         ranges: np.ndarray,
         *,
         n_simulations: int,
-        losses: Any,
+        losses: Numbers,
         notes: list[str],
         seconds: float,
         only: np.ndarray | None = None,
@@ -188,12 +188,12 @@ class Estimator(Closed):
         """Values by path, (chain, draw, ...), and the density of these."""
         reals = self._simulated.reals
 
-        def one(z: jax.Array, lp: jax.Array) -> Any:
+        def one(z: jax.Array, lp: jax.Array) -> Numbers:
             return reals.values(z), lp - reals.log_slope(z)
 
         return self.problem._program("natural", lambda: jax.jit(jax.vmap(jax.vmap(one))))(z, lp)
 
-    def _given_row(self, row: Any) -> np.ndarray:
+    def _given_row(self, row: Numbers) -> np.ndarray:
         """All features, of which those that are left out do not matter."""
         what = Argument("observed", "posterior")
         given = np.asarray(row, float)

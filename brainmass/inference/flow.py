@@ -13,7 +13,7 @@ import numpy as np
 import optax
 
 from brainmass._common.extras import import_bayes
-from brainmass._common.typing import Pytree
+from brainmass._common.typing import Numbers, Pytree
 
 __all__ = ["Flow", "Shape", "Standard", "Training", "blank", "kept", "leaves_of", "train", "with_leaves"]
 
@@ -213,7 +213,7 @@ def _training(shape: Shape, n: int, size: int, block: int, n_epochs: int, learni
     def loss(weights: Pytree, y: jax.Array, told: jax.Array) -> jax.Array:
         return -jnp.mean(combine(weights, static).log_prob(y, told))
 
-    def epochs(carry: tuple, first: Any, key: jax.Array, within: tuple, out: tuple) -> tuple[tuple, tuple]:
+    def epochs(carry: tuple, first: Numbers, key: jax.Array, within: tuple, out: tuple) -> tuple[tuple, tuple]:
         def step(carry: tuple, which: jax.Array) -> tuple[tuple, jax.Array]:
             weights, state = carry
             value, slope = jax.value_and_grad(loss)(weights, *(part[which] for part in within))
@@ -245,7 +245,7 @@ def leaves_of(tree: Pytree) -> list[np.ndarray]:
     return [np.asarray(leaf) for leaf in jax.tree.leaves(tree)]
 
 
-def with_leaves(tree: Pytree, leaves: list[Any]) -> Pytree:
+def with_leaves(tree: Pytree, leaves: list[Numbers]) -> Pytree:
     """The tree with other numbers."""
     return jax.tree.unflatten(jax.tree.structure(tree), [jnp.asarray(leaf) for leaf in leaves])
 

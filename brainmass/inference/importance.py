@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from brainmass._common.extras import import_bayes
+from brainmass._common.typing import Pytree
 from brainmass.inference.problem import Density
 from brainmass.inference.protocol import Drawn, Orders
 
@@ -53,7 +52,7 @@ def pool(orders: Orders) -> int:
     return max(1000, 2 * orders.n_draws * orders.n_chains)
 
 
-def log_density_or_nothing(density: Density, given: Any, z: jax.Array) -> jax.Array:
+def log_density_or_nothing(density: Density, given: Pytree, z: jax.Array) -> jax.Array:
     """The log density, and where a run diverges or nothing observed can come of it a number that is very low."""
     value = density.log_density(z, given)
     return jnp.where(jnp.isfinite(value), value, -1e30)

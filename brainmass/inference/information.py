@@ -14,7 +14,7 @@ from brainmass._common.checks import instance, number, one_of
 from brainmass._common.display import page, table
 from brainmass._common.extras import import_io
 from brainmass._common.messages import Argument, argument_error
-from brainmass._common.typing import ArrayLike, Seed
+from brainmass._common.typing import ArrayLike, Pytree, Seed
 from brainmass.fitting.fitter import Fitter
 from brainmass.inference.asked import Asked, asked_of_fitter, asked_of_problem, derivatives
 from brainmass.inference.problem import Problem
@@ -149,7 +149,7 @@ class Identifiability:
 
 def identifiability(
     fit: Problem | Fitter,
-    target: Any = None,
+    target: Pytree = None,
     *,
     at: Mapping[str, ArrayLike] | None = None,
     method: str | None = None,
@@ -232,7 +232,7 @@ def identifiability(
     return found
 
 
-def _asked(fit: Any, target: Any, at: Any, method: str | None, noise: Any, seed: Any) -> tuple[Asked, bool]:
+def _asked(fit: Any, target: Pytree, at: Any, method: str | None, noise: Any, seed: Any) -> tuple[Asked, bool]:
     if isinstance(fit, Problem):
         for name, x in {"target": target, "noise": noise}.items():
             if x is not None:

@@ -13,6 +13,7 @@ import numpy as np
 from brainmass._common.archive import Archive, decode, encode
 from brainmass._common.messages import Argument, argument_error
 from brainmass._common.progress import progress_bar
+from brainmass._common.typing import Pytree
 
 __all__ = ["Journal"]
 
@@ -28,16 +29,16 @@ class Journal:
         self._described = json.loads(json.dumps(described))
         self._checkpoint, self._progress, self._label = checkpoint, progress, label
         self.keeps = checkpoint is not None or resume is not None
-        self.kept: Any = None if resume is None else self._read(resume)
+        self.kept: Pytree = None if resume is None else self._read(resume)
 
-    def keep(self, tree: Any) -> None:
+    def keep(self, tree: Pytree) -> None:
         """Write what the work goes on from, as plain lists, tuples, dictionaries, numbers and arrays."""
         if self._checkpoint is not None:
             arrays: dict[str, np.ndarray] = {}
             content = encode(tree, arrays, "kept")
             _ARCHIVE.write(self._checkpoint, {"described": self._described, "kept": content}, arrays)
 
-    def _read(self, path: Path) -> Any:
+    def _read(self, path: Path) -> Pytree:
         with _ARCHIVE.reading(path):
             content, arrays = _ARCHIVE.read(path)
             then, kept = content["described"], decode(content["kept"], arrays)

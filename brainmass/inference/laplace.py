@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from brainmass._common.typing import Pytree
 from brainmass.inference.problem import Density
 from brainmass.inference.protocol import Drawn, Orders
 from brainmass.inference.starts import peaks
@@ -40,7 +41,7 @@ def laplace(density: Density, orders: Orders, *, n_starts: int = 8) -> Drawn:
 def _hessian(density: Density) -> Any:
     """Forward over forward mode: a run keeps nothing, and there are few parameters."""
 
-    def full(z: jax.Array, given: Any) -> jax.Array:
+    def full(z: jax.Array, given: Pytree) -> jax.Array:
         return density.log_likelihood(z, given) + density.log_prior(z)
 
     return density.program("hessian", lambda: jax.jit(jax.jacfwd(jax.jacfwd(full))))

@@ -114,6 +114,6 @@ def _plain(x: Array, like: Array) -> jax.Array:
     return u.Quantity(x).to_decimal(u.get_unit(like)) if isinstance(x, u.Quantity) else jnp.asarray(x)
 
 
-def _with_errors(predicted: Array, errors: jax.Array) -> Any:
+def _with_errors(predicted: Array, errors: jax.Array) -> Numbers:
     """Errors are numbers in the unit of the prediction, which stays without one where it has none."""
     return predicted + (u.Quantity(errors, unit=predicted.unit) if isinstance(predicted, u.Quantity) else errors)

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from brainmass._common.extras import import_bayes
+from brainmass._common.typing import Numbers, Pytree
 from brainmass.inference.problem import Density
 from brainmass.inference.protocol import Drawn, Orders
 from brainmass.inference.starts import around, peaks, root_of
@@ -43,8 +44,8 @@ class Move(NamedTuple):
     """How steps are made: with which mass matrix, and a step size that is adapted or not. The same for all chains."""
 
     mass: jax.Array  # its inverse
-    sizes: Any  # what dual averaging knows of the step size
-    adapting: Any
+    sizes: Pytree  # what dual averaging knows of the step size
+    adapting: Numbers
 
 
 def nuts(
@@ -99,13 +100,15 @@ def _make(density: Density, block: int, target_accept: float, max_depth: int) ->
     kernel = import_bayes("blackjax").nuts.build_kernel()
     update = import_bayes("blackjax.adaptation.step_size").dual_averaging_adaptation(target_accept)[1]
 
-    def run(keys: jax.Array, states: Any, move: Move, first: Any, n: Any, frame: Frame, given: Any) -> tuple:
+    def run(
+        keys: jax.Array, states: Pytree, move: Move, first: Numbers, n: Numbers, frame: Frame, given: Pytree
+    ) -> tuple:
         log_density = partial(_density, density, frame, given)
 
-        def one(key: jax.Array, state: Any, step_size: jax.Array) -> tuple:
+        def one(key: jax.Array, state: Pytree, step_size: jax.Array) -> tuple:
             return kernel(key, state, log_density, step_size, move.mass, max_num_doublings=max_depth)
 
-        def step(i: Any, carry: tuple) -> tuple:
+        def step(i: Numbers, carry: tuple) -> tuple:
             states, sizes, drawn = carry
             of_step = jax.vmap(jax.random.fold_in, (0, None))(keys, first + i)
             states, info = jax.vmap(one, (0, 0, None))(of_step, states, jnp.exp(sizes.log_step_size))
@@ -124,15 +127,15 @@ def _make(density: Density, block: int, target_accept: float, max_depth: int) ->
     return jax.jit(run)
 
 
-def _density(density: Density, frame: Frame, given: Any, x: jax.Array) -> jax.Array:
+def _density(density: Density, frame: Frame, given: Pytree, x: jax.Array) -> jax.Array:
     """Where a run diverges the posterior is zero: the sampler turns away."""
     value = density.log_density(frame.z(x), given)
     return jnp.where(jnp.isnan(value), -jnp.inf, value)
 
 
 def _warm(
-    run: Callable[..., tuple], block: int, n_warmup: int, dense: bool, x: jax.Array, lp: jax.Array, *rest: Any
-) -> tuple[Any, Move]:
+    run: Callable[..., tuple], block: int, n_warmup: int, dense: bool, x: jax.Array, lp: jax.Array, *rest: Pytree
+) -> tuple[Pytree, Move]:
     """States to draw from and how to move, learnt in windows as Stan does, from all chains together."""
     size, float_ = x.shape[1], x.dtype
     # no slope, which the first step does without: it would be one more program
@@ -159,7 +162,7 @@ def _learnt(x: np.ndarray, before: np.ndarray, dense: bool) -> np.ndarray:
     return (n * found + few * before) / (n + few)
 
 
-def _sizes(size: Any) -> Any:
+def _sizes(size: Numbers) -> Pytree:
     """Dual averaging from a step size that is about right already; otherwise it first tries ten times as long ones."""
     init = import_bayes("blackjax.adaptation.step_size").dual_averaging_adaptation(0.8)[0]
     begun = jax.tree.map(lambda x: jnp.asarray(x, jnp.result_type(float)), init(size))

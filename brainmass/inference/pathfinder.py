@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from brainmass._common.extras import import_bayes
+from brainmass._common.typing import Pytree
 from brainmass.inference.importance import log_density_or_nothing, pool, resampled
 from brainmass.inference.problem import Density
 from brainmass.inference.protocol import Drawn, Orders
@@ -34,7 +35,7 @@ def pathfinder(density: Density, orders: Orders, *, n_paths: int = 8, n_elbo: in
     return drawn
 
 
-def paths(density: Density, key: jax.Array, n: int, n_elbo: int) -> Any:
+def paths(density: Density, key: jax.Array, n: int, n_elbo: int) -> Pytree:
     """The best normal distribution along each of `n` paths, side by side, as blackjax keeps them."""
     of_starts, of_paths = jax.random.split(key)
     starts = first_places(density, of_starts, n)
@@ -42,7 +43,7 @@ def paths(density: Density, key: jax.Array, n: int, n_elbo: int) -> Any:
     def make() -> Any:
         approximate = import_bayes("blackjax.vi.pathfinder").approximate
 
-        def one(key: jax.Array, z: jax.Array, given: Any) -> Any:
+        def one(key: jax.Array, z: jax.Array, given: Pytree) -> Pytree:
             near = partial(log_density_or_nothing, density, given)
             # a step of a line search is a run: where a thousand do not help, ten thousand would not
             return approximate(key, near, z, n_elbo, maxiter=60, maxls=50)[0]

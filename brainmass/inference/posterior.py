@@ -19,7 +19,7 @@ from brainmass._common.extras import import_bayes, import_io
 from brainmass._common.messages import Argument, argument_error
 from brainmass._common.paths import as_path, target_path
 from brainmass._common.random import as_key
-from brainmass._common.typing import PathLike, Seed
+from brainmass._common.typing import Numbers, PathLike, Seed
 from brainmass.dynamics.module import Closed
 from brainmass.inference.cohort import Cohort
 from brainmass.inference.problem import Problem
@@ -79,7 +79,7 @@ class Posterior(Closed):
         self._described = dict(described or ({} if problem is None else problem.describe()))
 
     # --- reading ----------------------------------------------------------------------------------------------------
-    def __getitem__(self, name: str) -> Any:
+    def __getitem__(self, name: str) -> Numbers:
         return self.samples[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -90,33 +90,33 @@ class Posterior(Closed):
         """Chains, and draws of each."""
         return u.math.shape(next(iter(self.samples.values())))[:2]
 
-    def flat(self, name: str) -> Any:
+    def flat(self, name: str) -> Numbers:
         """All draws of a parameter, one after the other: shape (chains · draws, ...)."""
         draws = self[name]
         return u.math.reshape(draws, (-1, *u.math.shape(draws)[2:]))
 
-    def mean(self) -> dict[str, Any]:
+    def mean(self) -> dict[str, Numbers]:
         """Of each parameter."""
         return ByPath({name: self.flat(name).mean(0) for name in self})
 
-    def std(self) -> dict[str, Any]:
+    def std(self) -> dict[str, Numbers]:
         """Standard deviation of each parameter."""
         return ByPath({name: self.flat(name).std(0) for name in self})
 
-    def interval(self, mass: float = 0.9) -> dict[str, tuple[Any, Any]]:
+    def interval(self, mass: float = 0.9) -> dict[str, tuple[Numbers, Numbers]]:
         """Between which values the middle share `mass` of the draws lies, for each parameter."""
         mass = float(number(Argument("mass", "interval"), mass, "between 0 and 1", lambda x: 0 < x < 1))
         ends = (1 - mass) / 2, (1 + mass) / 2
         return ByPath({name: tuple(self._quantile(name, p) for p in ends) for name in self})
 
-    def best(self) -> dict[str, Any]:
+    def best(self) -> dict[str, Numbers]:
         """The draw with the highest density, for each parameter."""
         if "lp" not in self.stats:
             raise ValueError(f"Draws by {self.method} have no density to compare them by.")
         at = int(np.argmax(np.ravel(self.stats["lp"])))
         return ByPath({name: self.flat(name)[at] for name in self})
 
-    def _quantile(self, name: str, p: float) -> Any:
+    def _quantile(self, name: str, p: float) -> Numbers:
         draws = self.flat(name)
         numbers = np.quantile(np.asarray(u.get_mantissa(draws)), p, axis=0)
         return u.Quantity(numbers, unit=draws.unit) if isinstance(draws, u.Quantity) else numbers
@@ -187,7 +187,7 @@ class Posterior(Closed):
         return page("Posterior", self._title().partition(" ")[2], table(head, self._rows()), notes)
 
     # --- predictions --------------------------------------------------------------------------------------------------
-    def predict(self, n: int = 100, seed: Seed = 0, problem: Problem | Cohort | None = None) -> dict[str, Any]:
+    def predict(self, n: int = 100, seed: Seed = 0, problem: Problem | Cohort | None = None) -> dict[str, Numbers]:
         """Runs of the model at `n` of the draws, all in one batch: by monitor, shape (n, time, ...).
 
         Names that begin with `observed` hold what would be observed: with the errors of the likelihood.
@@ -230,13 +230,13 @@ class Posterior(Closed):
             return xarray.DataTree.from_dict(groups)
         return arviz.InferenceData(**groups)
 
-    def _pointwise(self) -> dict[str, Any]:
+    def _pointwise(self) -> dict[str, Numbers]:
         """The log density of each number that was observed, by each draw."""
         problem = self._problem_of(None)
         values = {name: self.flat(name) for name in self}
         return {k or "y": x.reshape(*self.shape, *x.shape[1:]) for k, x in problem.pointwise(values).items()}
 
-    def _dataset(self, xarray: Any, arrays: Mapping[str, Any], first: tuple[str, ...] = ("chain", "draw")) -> Any:
+    def _dataset(self, xarray: Any, arrays: Mapping[str, Numbers], first: tuple[str, ...] = ("chain", "draw")) -> Any:
         variables = {}
         for name, x in arrays.items():
             numbers = np.asarray(u.get_mantissa(x))

@@ -11,6 +11,7 @@ import jax
 
 from brainmass._common.checks import is_function
 from brainmass._common.messages import Argument, argument_error, show
+from brainmass._common.typing import Numbers, Pytree
 from brainmass.fitting.recorded import Recorded, Subject
 from brainmass.inference.likelihoods import Likelihood
 from brainmass.simulation.simulator import Simulator
@@ -35,37 +36,37 @@ class Asked(Subject):
 class Function(Likelihood):
     """A log density that a user wrote."""
 
-    def __init__(self, function: Callable[[Any, Any], Any]):
+    def __init__(self, function: Callable[[Numbers, Numbers], Numbers]):
         super().__init__()
         self._function = function
 
-    def pointwise(self, predicted: Any, observed: Any) -> Any:
+    def pointwise(self, predicted: Any, observed: Any) -> Numbers:
         return self._function(predicted, observed)
 
-    def draw(self, key: jax.Array, predicted: Any) -> Any:
+    def draw(self, key: jax.Array, predicted: Any) -> Numbers:
         raise TypeError("A log density alone has no observations to draw: give a Likelihood with `draw`.")
 
-    def log_density(self, predicted: Any, observed: Any) -> Any:
+    def log_density(self, predicted: Any, observed: Any) -> Numbers:
         return self._function(predicted, observed)
 
 
 class Exact(Likelihood):
     """What is recorded is what is observed: nothing is added to the noise of the run, and there is no density."""
 
-    def pointwise(self, predicted: Any, observed: Any) -> Any:
+    def pointwise(self, predicted: Any, observed: Any) -> Numbers:
         raise ValueError(
             "A Problem without a likelihood has no density: give it one, such as brainmass.inference.Gaussian(0.1), or "
             "let `npe` learn the posterior from simulations."
         )
 
-    def draw(self, key: jax.Array, predicted: Any) -> Any:
+    def draw(self, key: jax.Array, predicted: Any) -> Numbers:
         return predicted
 
 
 class Prediction(NamedTuple):
     """What is called, of what, by which hand it is taken from the subject, and the likelihoods by monitor."""
 
-    predict: Callable[..., Any]
+    predict: Callable[..., Pytree]
     subject: Subject
     hand: Callable[[Subject], Any]
     likelihoods: dict[str, Likelihood]
@@ -120,7 +121,7 @@ def recorded_by(simulator: Simulator, run: Mapping[str, Any], likelihoods: dict[
 
 
 def given_by(
-    predict: Callable[..., Any], model: Any, run: Mapping[str, Any], likelihoods: dict[str, Likelihood] | None
+    predict: Callable[..., Pytree], model: Any, run: Mapping[str, Any], likelihoods: dict[str, Likelihood] | None
 ) -> Prediction:
     """A function of the user."""
     if odd := [name for name, x in run.items() if x is not None]:
@@ -135,7 +136,7 @@ def given_by(
     return Prediction(predict, subject, hand, {"": Exact()} if likelihoods is None else likelihoods)
 
 
-def _by_name(recorded: Recorded, subject: Subject) -> dict[str, Any]:
+def _by_name(recorded: Recorded, subject: Subject) -> dict[str, Numbers]:
     return {recorded.compared[0]: recorded(subject)}
 
 
@@ -147,5 +148,5 @@ def _model_of(subject: Subject) -> Any:
     return subject.model
 
 
-def _simulator_of(dt: Any, subject: Subject) -> Simulator:
+def _simulator_of(dt: Numbers, subject: Subject) -> Simulator:
     return Simulator(subject.model, dt)

@@ -14,7 +14,18 @@ from brainmass._common.checks import one_of, whole
 from brainmass._common.foreign import tree
 from brainmass._common.messages import Argument, argument_error, show
 from brainmass._common.random import as_key
-from brainmass._common.typing import Array, ArrayLike, Monitors, Period, RunInputs, RunParameters, Seed, Time
+from brainmass._common.typing import (
+    Array,
+    ArrayLike,
+    Monitors,
+    Numbers,
+    Period,
+    Pytree,
+    RunInputs,
+    RunParameters,
+    Seed,
+    Time,
+)
 from brainmass.dynamics.module import Closed, fixed
 from brainmass.fitting.checks import check_finite, check_model
 from brainmass.fitting.description import described
@@ -44,13 +55,13 @@ class Density(NamedTuple):
     """
 
     reals: Reals
-    log_likelihood: Callable[[jax.Array, Any], jax.Array]
+    log_likelihood: Callable[[jax.Array, Pytree], jax.Array]
     log_prior: Callable[[jax.Array], jax.Array]
-    log_density: Callable[[jax.Array, Any], jax.Array]
-    given: Any
+    log_density: Callable[[jax.Array, Pytree], jax.Array]
+    given: Pytree
     program: Callable[[Any, Callable[[], Any]], Any]
 
-    def at(self, z: jax.Array, given: Any = None) -> jax.Array:
+    def at(self, z: jax.Array, given: Pytree = None) -> jax.Array:
         """The log density at many places (..., size), some at a time, by one program for any number of them."""
         flat = jnp.reshape(z, (-1, z.shape[-1]))
         n = len(flat)
@@ -114,7 +125,7 @@ class Problem(Closed):
         self,
         model: Simulator | brainstate.nn.Module,
         search_space: Mapping[str, Any],
-        likelihood: Likelihood | Mapping[str, Likelihood] | Callable[[Array, Array], Any] | None = None,
+        likelihood: Likelihood | Mapping[str, Likelihood] | Callable[[Array, Array], Numbers] | None = None,
         observed: ArrayLike | Mapping[str, ArrayLike] | None = None,
         *,
         duration: Time | None = None,
@@ -122,7 +133,7 @@ class Problem(Closed):
         inputs: RunInputs = None,
         transient: Period | None = None,
         sample_every: Period | None = None,
-        predict: Callable[..., Any] | None = None,
+        predict: Callable[..., Pytree] | None = None,
         mode: str | None = None,
         seed: Seed = 0,
         parameters: RunParameters = None,
@@ -181,7 +192,7 @@ class Problem(Closed):
         """The sum of both: the posterior density, but for a constant. Safe under `jit`, `grad` and `vmap`."""
         return self.log_likelihood(values) + self.log_prior(values)
 
-    def sample_prior(self, n: int, seed: Seed = 0) -> dict[str, Any]:
+    def sample_prior(self, n: int, seed: Seed = 0) -> dict[str, Numbers]:
         """`n` draws of each parameter from its prior."""
         return ByPath(self._found()[1].sample(as_key(seed), n))
 
@@ -191,26 +202,26 @@ class Problem(Closed):
         self._check_density(self.observed)
         reals = Reals(space)
 
-        def log_likelihood(z: jax.Array, given: Any) -> jax.Array:
+        def log_likelihood(z: jax.Array, given: Pytree) -> jax.Array:
             return self._likelihood(reals.values(z), given)
 
         def log_prior(z: jax.Array) -> jax.Array:
             return space.log_density(reals.values(z)) + reals.log_slope(z)
 
-        def log_density(z: jax.Array, given: Any) -> jax.Array:
+        def log_density(z: jax.Array, given: Pytree) -> jax.Array:
             return log_likelihood(z, given) + log_prior(z)
 
         differentiable = log_density if self.mode == "reverse" else _by_forward_mode(log_density)
         return Density(reals, log_likelihood, log_prior, differentiable, self._given(found, space), self._program)
 
-    def predict(self, values: Mapping[str, Any], seed: Seed = None) -> Any:
+    def predict(self, values: Mapping[str, Any], seed: Seed = None) -> Pytree:
         """What the run records at these values; by monitor where several were observed."""
         found, space = self._found()
         given = self._given(found, space)._replace(key=self._key if seed is None else as_key(seed))
         predicted = self._predicted(self._by_path(values, found, space), given)[1]
         return predicted[""] if set(predicted) == {""} else predicted
 
-    def observations(self, values: Mapping[str, Any], seed: Seed = 0) -> dict[str, Any]:
+    def observations(self, values: Mapping[str, Any], seed: Seed = 0) -> dict[str, Numbers]:
         """Runs at many values, in one batch: what they record, and, under `observed ...`, what is observed of them.
 
         Parameters
@@ -232,7 +243,9 @@ class Problem(Closed):
         values = self.sample_prior(whole(Argument("n", "prior_predictive"), n), seed)
         return ByPath({**values, **self.observations(values, jax.random.fold_in(as_key(seed), 1))})
 
-    def _observation(self, values: Values, key: jax.Array, given: Given) -> tuple[dict[str, Any], dict[str, Any]]:
+    def _observation(
+        self, values: Values, key: jax.Array, given: Given
+    ) -> tuple[dict[str, Numbers], dict[str, Numbers]]:
         """What one run records, and what is observed of it, by monitor."""
         of_run, of_errors = jax.random.split(key)
         likelihoods, recorded = self._predicted(values, given._replace(key=of_run))
@@ -270,7 +283,7 @@ class Problem(Closed):
         """The same problem for another observation; programs that were compiled serve both."""
         return self._observing(self._checked(observed))
 
-    def _observing(self, compared: dict[str, Any] | None) -> Problem:
+    def _observing(self, compared: dict[str, Numbers] | None) -> Problem:
         """With another observation, as what is compared."""
         other = object.__new__(type(self))
         vars(other).update(vars(self))
@@ -325,7 +338,7 @@ class Problem(Closed):
             )
         return by_path
 
-    def _predicted(self, values: Values, given: Given) -> tuple[Mapping[str, Likelihood], dict[str, Any]]:
+    def _predicted(self, values: Values, given: Given) -> tuple[Mapping[str, Likelihood], dict[str, Numbers]]:
         """The likelihoods with their parameters, and what the run recorded, by monitor."""
         with context.within(horizon=None), self._fitted.calling():
             copy, found = self._fitted.on({**values}, given.fixed, True)
@@ -339,7 +352,7 @@ class Problem(Closed):
         parts = [x.log_density(x.feature(recorded[name]), given.observed[name]) for name, x in likelihoods.items()]
         return sum(parts, jnp.zeros(()))
 
-    def _checked(self, observed: Any) -> dict[str, Any] | None:
+    def _checked(self, observed: Any) -> dict[str, Numbers] | None:
         """What was observed, as what is compared, by monitor: in the unit and shape of what is predicted."""
         likelihoods: Mapping[str, Likelihood] = self._fitted.subject.likelihoods
         shapes = self._shapes()
@@ -355,7 +368,7 @@ class Problem(Closed):
             raise argument_error(what, wanted if set(likelihoods) != {""} else "must be one array", given)
         return {name: self._compared(name, observed[name], *shapes[name]) for name in likelihoods}
 
-    def _compared(self, name: str, x: Any, recorded: Any, predicted: Any) -> Any:
+    def _compared(self, name: str, x: Any, recorded: Numbers, predicted: Any) -> Numbers:
         """One of them, given the shapes of what is recorded and of what of it is compared."""
         what, likelihood = Argument("observed", "Problem"), self._fitted.subject.likelihoods[name]
         check_finite(what, x)
@@ -370,20 +383,20 @@ class Problem(Closed):
             raise argument_error(what, wanted, f"has {u.math.shape(x)}")
         return x
 
-    def _shapes(self) -> dict[str, Any]:
+    def _shapes(self) -> dict[str, Pytree]:
         """By monitor, of what is recorded, and of what of it is compared."""
         found, space = self._found()
 
-        def both(values: Values, fixed: Values) -> dict[str, Any]:
+        def both(values: Values, fixed: Values) -> dict[str, Pytree]:
             likelihoods, recorded = self._predicted(values, Given(fixed, self._key, None))
             return {name: (recorded[name], x.feature(recorded[name])) for name, x in likelihoods.items()}
 
-        def make() -> Any:
+        def make() -> Pytree:
             return jax.eval_shape(both, space.after(space.start), self._fixed(found, space))
 
         return self._program("shapes", make)
 
-    def _check_density(self, observed: Any) -> None:
+    def _check_density(self, observed: Pytree) -> None:
         """That there is one, and that it is one number."""
         if not self.has_density:
             raise argument_error(
@@ -399,7 +412,7 @@ class Problem(Closed):
             )
         found, space = self._found()
 
-        def make() -> Any:
+        def make() -> Pytree:
             return jax.eval_shape(self._likelihood, space.after(space.start), self._given(found, space)).shape
 
         if (shape := self._program("shape of the density", make)) != ():
@@ -411,17 +424,17 @@ class Given(NamedTuple):
 
     fixed: Values
     key: jax.Array
-    observed: Any
+    observed: Pytree
 
 
-def _by_forward_mode(log_density: Callable[[jax.Array, Any], jax.Array]) -> Callable[[jax.Array, Any], jax.Array]:
+def _by_forward_mode(log_density: Callable[[jax.Array, Pytree], jax.Array]) -> Callable[[jax.Array, Pytree], jax.Array]:
     """The same, whose gradient is one directional derivative per number, all at once."""
 
     @jax.custom_vjp
-    def density(z: jax.Array, given: Any) -> jax.Array:
+    def density(z: jax.Array, given: Pytree) -> jax.Array:
         return log_density(z, given)
 
-    def forward(z: jax.Array, given: Any) -> tuple[jax.Array, jax.Array]:
+    def forward(z: jax.Array, given: Pytree) -> tuple[jax.Array, jax.Array]:
         along = lambda v: jax.jvp(lambda x: log_density(x, given), (z,), (v,))  # noqa: E731
         value, slopes = jax.vmap(along, out_axes=(None, 0))(jnp.eye(z.size, dtype=z.dtype))
         return value, slopes

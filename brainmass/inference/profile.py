@@ -17,7 +17,7 @@ from brainmass._common.checks import instance, number, numbers
 from brainmass._common.display import page
 from brainmass._common.extras import import_io
 from brainmass._common.messages import Argument, argument_error, suggestion
-from brainmass._common.typing import ArrayLike, Numbers
+from brainmass._common.typing import ArrayLike, Numbers, Pytree
 from brainmass.dynamics.checks import check_param_value
 from brainmass.inference.asked import derivatives
 from brainmass.inference.problem import Problem
@@ -58,7 +58,7 @@ class Profile:
     name: str
     values: Numbers
     log_likelihood: np.ndarray
-    others: Mapping[str, Any]
+    others: Mapping[str, Numbers]
     best: Numbers
     best_log_likelihood: float
     level: float
@@ -229,7 +229,7 @@ class _Climb:
             raise argument_error(what, f"must lie between {low:.4g} and {high:.4g}, the ends of {self.name}")
         return np.unique(grid)
 
-    def start(self, at: Any) -> np.ndarray:
+    def start(self, at: Numbers) -> np.ndarray:
         values = self.space.after(self.space.start)
         if at is not None:
             values = self.problem._by_path(at, self.found, self.space)
@@ -253,7 +253,7 @@ class _Climb:
     def value_of(self, z: np.ndarray) -> float:
         return float(np.ravel(u.get_mantissa(self.reals.values(jnp.asarray(z))[self.path]))[self._place])
 
-    def measured(self, x: Any) -> Any:
+    def measured(self, x: Any) -> Numbers:
         x = np.asarray(x, float) if np.ndim(x) else float(x)
         return u.Quantity(x, unit=self.side.unit) if isinstance(self.side.like, u.Quantity) else x
 
@@ -264,7 +264,7 @@ class _Climb:
         return ByPath((path, x) for path, x in values.items() if path != self.path)
 
 
-def _highest(function: Callable[..., Any], y: np.ndarray, args: tuple, what: str) -> tuple[np.ndarray, float]:
+def _highest(function: Callable[..., Pytree], y: np.ndarray, args: tuple, what: str) -> tuple[np.ndarray, float]:
     """Where minus the log-likelihood, with its derivatives, is lowest, and the log-likelihood there."""
     if not y.size:
         return y, -_finite(float(function(jnp.asarray(y), *args)[0]), what)

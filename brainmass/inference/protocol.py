@@ -7,6 +7,8 @@ from typing import Any
 
 import jax
 
+from brainmass._common.typing import Numbers
+
 __all__ = ["Drawn", "Orders"]
 
 
@@ -28,6 +30,6 @@ class Drawn:
     """
 
     z: jax.Array
-    stats: dict[str, Any]
+    stats: dict[str, Numbers]
     notes: list[str] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)

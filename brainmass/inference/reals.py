@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from brainmass._common.typing import Numbers
 from brainmass.fitting.coordinate import Coordinate
 from brainmass.fitting.space import SearchSpace
 from brainmass.simulation.inventory import Values
@@ -99,7 +100,7 @@ class _Side:
         good = np.isfinite(centre) & (scale > 0)
         self.centre, self.scale = np.where(good, centre, 0.0), np.where(good, scale, 1.0)
 
-    def value(self, z: jax.Array) -> Any:
+    def value(self, z: jax.Array) -> Numbers:
         y = self.centre + self.scale * z
         between = self._low + (self._high - self._low) * jax.nn.sigmoid(y)
         one_sided = jnp.exp(jnp.where(self.below | self.above, y, 0.0))

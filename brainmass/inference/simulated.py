@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from brainmass._common.messages import Argument, argument_error, show
+from brainmass._common.typing import Numbers, Pytree
 from brainmass.inference.predicting import Function
 from brainmass.inference.problem import Given, Problem
 from brainmass.inference.reals import Reals
@@ -57,7 +58,7 @@ class Simulated:
         parts = [jnp.ravel(self._told(name, observed[name])) for name in self.features]
         return jnp.concatenate(parts).astype(jnp.result_type(float))
 
-    def draws(self, key: Any, n: int, inside: Callable[[jax.Array], jax.Array] | None = None) -> tuple[Values, Any]:
+    def draws(self, key: Any, n: int, inside: Callable[[jax.Array], jax.Array] | None = None) -> tuple[Values, Numbers]:
         """`n` values of the parameters from the prior, of those `inside`, and the same as rows of numbers."""
         space = self.reals.space
         rows = self.problem._program("rows", lambda: jax.jit(jax.vmap(self.reals.row)))
@@ -126,7 +127,7 @@ class Simulated:
             raise argument_error(what, wanted, f"has {', '.join(map(show, features))}")
         return {name: None if features[name] is None else as_features(what, features[name]) for name in monitors}
 
-    def _told(self, name: str, observed: Any) -> Any:
+    def _told(self, name: str, observed: Pytree) -> Pytree:
         features = self.features[name]
         return u.get_mantissa(observed) if features is None else features(observed)
 

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from brainmass._common.extras import import_bayes
+from brainmass._common.typing import Pytree
 from brainmass.inference.problem import Density
 from brainmass.inference.protocol import Drawn, Orders
 from brainmass.inference.starts import check_somewhere
@@ -91,7 +92,7 @@ def _make(density: Density, n_moves: int, target_ess: float) -> Any:
 
         return walk.build_additive_step()(key, state, log_density, jump)
 
-    def one(key: jax.Array, particles: tuple, scale: jax.Array, given: Any) -> tuple:
+    def one(key: jax.Array, particles: tuple, scale: jax.Array, given: Pytree) -> tuple:
         kernel = blackjax.smc.adaptive_tempered.build_kernel(
             density.log_prior,
             partial(_log_likelihood, density, given),
@@ -116,6 +117,6 @@ def _make(density: Density, n_moves: int, target_ess: float) -> Any:
     return jax.jit(jax.vmap(one, (0, 0, 0, None)))
 
 
-def _log_likelihood(density: Density, given: Any, z: jax.Array) -> jax.Array:
+def _log_likelihood(density: Density, given: Pytree, z: jax.Array) -> jax.Array:
     value = density.log_likelihood(z, given)
     return jnp.where(jnp.isnan(value), _LOW, jnp.maximum(value, _LOW))

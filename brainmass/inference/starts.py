@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from brainmass._common.messages import show
+from brainmass._common.typing import Pytree
 from brainmass.inference.problem import Density
 
 __all__ = ["Peaks", "around", "check_somewhere", "first_places", "peaks", "root_of"]
@@ -120,7 +121,7 @@ class _Way(NamedTuple):
     left: jax.Array  # runs; 0 where it has come to rest
 
 
-def _climb(density: Density, start: jax.Array, given: Any, n_runs: int) -> Peaks:
+def _climb(density: Density, start: jax.Array, given: Pytree, n_runs: int) -> Peaks:
     """BFGS with backtracking (Nocedal and Wright 2006, ch. 3 and 6).
 
     Libraries have it too, but call the gradient in several places, each of which is compiled; here is one. The first

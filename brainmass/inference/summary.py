@@ -14,7 +14,7 @@ import numpy as np
 
 from brainmass._common.checks import is_function, items, whole
 from brainmass._common.messages import Argument, argument_error, show, suggestion
-from brainmass._common.typing import Array, Time
+from brainmass._common.typing import Array, Numbers, Time
 from brainmass.dynamics.module import Closed, fixed
 from brainmass.inference.features import FEATURES, Settings
 from brainmass.objectives._checks import seconds
@@ -151,7 +151,7 @@ def restored(described: list[Any]) -> Features:
     return Features(which, sampling_period=period, window_size=window_size, step_size=step_size)
 
 
-def of_recordings(what: Argument, given: Any) -> Callable[[Array], Any]:
+def of_recordings(what: Argument, given: Any) -> Callable[[Array], Numbers]:
     """A function as it is; features by name."""
     return given if is_function(given) else as_features(what, given)
 

@@ -14,6 +14,7 @@ import optax
 from brainmass._common.checks import one_of
 from brainmass._common.extras import import_bayes
 from brainmass._common.messages import Argument
+from brainmass._common.typing import Numbers, Pytree
 from brainmass.inference.importance import log_density_or_nothing, pool, resampled
 from brainmass.inference.pathfinder import paths
 from brainmass.inference.problem import Density
@@ -28,9 +29,9 @@ _FAMILIES = ("mean-field", "full-rank", "flow")
 class _Family(NamedTuple):
     """How a member is made of a key, moves by a step, and is drawn from, with its log density."""
 
-    first: Callable[[jax.Array], Any]
-    step: Callable[[jax.Array, Any, Callable[[jax.Array], jax.Array]], tuple[Any, jax.Array]]
-    draw: Callable[[jax.Array, Any, int], tuple[jax.Array, jax.Array]]
+    first: Callable[[jax.Array], Pytree]
+    step: Callable[[jax.Array, Pytree, Callable[[jax.Array], jax.Array]], tuple[Pytree, jax.Array]]
+    draw: Callable[[jax.Array, Pytree, int], tuple[jax.Array, jax.Array]]
 
 
 def variational(
@@ -55,7 +56,7 @@ def variational(
     settings = (family, n_steps, learning_rate, n_samples)
 
     def make_block() -> Any:
-        def run(key: jax.Array, leaves: list, frame: tuple, first: jax.Array, given: Any) -> tuple:
+        def run(key: jax.Array, leaves: list, frame: tuple, first: jax.Array, given: Pytree) -> tuple:
             def step(state: Any, i: jax.Array) -> tuple:
                 state, elbo = made.step(jax.random.fold_in(key, i), state, partial(_within, density, given, frame))
                 return state, elbo
@@ -104,7 +105,7 @@ def _frame(density: Density, key: jax.Array, family: str) -> tuple[jax.Array, ja
     return draws.mean(0), jnp.linalg.cholesky(covariance + 1e-8 * jnp.eye(density.reals.size))
 
 
-def _within(density: Density, given: Any, frame: tuple, x: jax.Array) -> jax.Array:
+def _within(density: Density, given: Pytree, frame: tuple, x: jax.Array) -> jax.Array:
     centre, root = frame
     return log_density_or_nothing(density, given, centre + root @ x)
 
@@ -122,10 +123,12 @@ def _still_rising(course: np.ndarray) -> list[str]:
     return []
 
 
-def _normal(module: Any, size: int, optimizer: Any, n_samples: int, log_density: Callable[[Any], Any]) -> _Family:
+def _normal(
+    module: Any, size: int, optimizer: Any, n_samples: int, log_density: Callable[[Pytree], Numbers]
+) -> _Family:
     """A family of normal distributions of blackjax."""
 
-    def first(key: jax.Array) -> Any:
+    def first(key: jax.Array) -> Pytree:
         state = module.init(jnp.zeros(size), optimizer)
         # by itself a narrow one, from where the logarithm of the width has a long way to go
         return state._replace(rho=jnp.zeros(size)) if hasattr(state, "rho") else state
@@ -175,7 +178,7 @@ def _flow(size: int, optimizer: Any, n_samples: int) -> _Family:
 
     fixed = parts(fresh(jax.random.key(0)))[1]
 
-    def first(key: jax.Array) -> Any:
+    def first(key: jax.Array) -> Pytree:
         moving = parts(fresh(key))[0]
         return moving, optimizer.init(moving)
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import brainstate
 import numpy as np
 from brainstate.nn import Param
 
 from brainmass._common.checks import is_traced
 from brainmass._common.messages import Argument, argument_error
+from brainmass._common.typing import Numbers
 
 __all__ = ["Arranged", "check_known", "kept_if_equal", "stored"]
 
@@ -17,35 +16,35 @@ __all__ = ["Arranged", "check_known", "kept_if_equal", "stored"]
 class Arranged:
     """What the room for the past was made from. No part of the module: a run does not depend on it."""
 
-    conn: Any = None
-    pace: Any = None
+    conn: Numbers = None
+    pace: Numbers = None
     rest: tuple = ()
     steps: np.ndarray | None = None
     sources: np.ndarray | None = None
 
-    def is_from(self, conn: Any, pace: Any, rest: tuple) -> bool:
+    def is_from(self, conn: Numbers, pace: Numbers, rest: tuple) -> bool:
         """Whether it was made from these; `rest` ends with the lengths, an array, which are compared by identity."""
         # By identity: to compare the numbers of 10,000 x 10,000 weights before each run would take longer than short
         # runs.
         same = self.conn is conn and self.pace is pace and self.rest[:-1] == rest[:-1]
         return same and self.rest[-1] is rest[-1]
 
-    def note(self, conn: Any, pace: Any, rest: tuple) -> None:
+    def note(self, conn: Numbers, pace: Numbers, rest: tuple) -> None:
         self.conn, self.pace, self.rest = conn, pace, rest
 
 
-def stored(param: Param | None) -> Any:
+def stored(param: Param | None) -> Numbers:
     """What a parameter holds, the object itself: that it is the same is told without looking at its numbers."""
     value = None if param is None else param.val
     return value.value if isinstance(value, brainstate.State) else value
 
 
-def kept_if_equal(old: Any, new: np.ndarray) -> Any:
+def kept_if_equal(old: Numbers, new: np.ndarray) -> Numbers:
     """The array that is there where the new one is no other: a compiled run serves for the very same one."""
     return old if isinstance(old, np.ndarray) and np.array_equal(old, new) else new
 
 
-def check_known(name: str, pace: Any) -> None:
+def check_known(name: str, pace: Numbers) -> None:
     """Refuse a traced speed or delay where the room for the past is made."""
     if is_traced(pace):
         raise argument_error(

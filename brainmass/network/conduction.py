@@ -12,12 +12,13 @@ from brainstate.nn import Param
 from brainmass._common.checks import numbers
 from brainmass._common.foreign import plain
 from brainmass._common.messages import Argument, argument_error, show
+from brainmass._common.typing import Numbers
 from brainmass.connectome.edges import Edges
 
 __all__ = ["as_delay", "as_lengths", "as_speed", "delay_of_edges", "distance_beside_delay"]
 
 
-def as_lengths(distance: Any, speed: Any, shape: tuple[int, ...], conn: Any) -> np.ndarray:
+def as_lengths(distance: Numbers, speed: Numbers, shape: tuple[int, ...], conn: Any) -> np.ndarray:
     """Lengths in mm, in the layout of the weights."""
     if speed is None:
         raise argument_error(
@@ -47,21 +48,21 @@ def as_lengths(distance: Any, speed: Any, shape: tuple[int, ...], conn: Any) -> 
     return values
 
 
-def as_speed(speed: Any) -> Any:
+def as_speed(speed: Any) -> Numbers:
     if isinstance(speed, Param) or callable(speed):
         return speed
     speed = numbers(Argument("speed", "Network", "conduction speed"), speed, example="speed=10 * u.mm / u.ms")
     return speed if u.get_unit(speed).dim != u.DIMENSIONLESS else u.maybe_decimal(speed) * (u.mm / u.ms)
 
 
-def as_delay(delay: Any) -> Any:
+def as_delay(delay: Any) -> Numbers:
     if isinstance(delay, Param) or callable(delay):
         return delay
     delay = numbers(Argument("delay", "Network", "conduction delay"), delay, example="delay=10 * u.ms")
     return delay if u.get_unit(delay).dim != u.DIMENSIONLESS else u.maybe_decimal(delay) * u.ms
 
 
-def delay_of_edges(delay: Any, edges: Edges) -> Any:
+def delay_of_edges(delay: Numbers, edges: Edges) -> Numbers:
     """Delays of shape (E,), one per edge, in the layout of the weights; anything else as it is."""
     if delay is None or isinstance(delay, Param) or callable(delay) or u.math.shape(delay) != (edges.weight.size,):
         return delay

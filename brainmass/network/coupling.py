@@ -132,7 +132,7 @@ class Coupling(WithRows):
             conn=None, _shape=None, _lengths=None, _sources=None, _slots=None, _targets=None, _places=None
         )
 
-    def _lay_out_edges(self, rows: Any, n: int) -> None:
+    def _lay_out_edges(self, rows: Numbers, n: int) -> None:
         self._sources = rows.sources
         # Half as much to read at each step.
         short = np.uint16 if n <= 2**16 else np.int32

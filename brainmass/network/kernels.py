@@ -136,8 +136,8 @@ class SigmoidalJansenRitCoupling(_PreSum):
     def pre(self, x: Numbers) -> jax.Array:
         # Midpoint and steepness are numbers in mV, so that potentials in volt are read as what they are.
         x = x.to_decimal(u.mV) if isinstance(x, u.Quantity) and x.unit.has_same_dim(u.mV) else u.get_mantissa(x)
-        low: Any = self.cmin.value()
-        high: Any = self.cmax.value()
+        low: Numbers = self.cmin.value()
+        high: Numbers = self.cmax.value()
         return low + (high - low) * jax.nn.sigmoid(self.r.value() * (x - self.midpoint.value()))
 
 

@@ -23,7 +23,7 @@ _KINDS = (None, "rw", "sym")
 
 def laplacian_connectivity(
     W: Numbers, *, normalize: str | None = None, eps: float = 1e-12, return_diag: bool = False
-) -> Any:
+) -> Numbers:
     r"""The matrix L of coupling by differences: :math:`(L x)_i = \sum_j w_{ij} (x_j - x_i)` without normalisation.
 
     Graph theory's Laplacian is :math:`-L`. A region without input has a row of zeros.
@@ -137,7 +137,7 @@ class _OfGains:
     def __init__(self, weights: Numbers, *options: Any):
         self.weights, self.options = weights, options
 
-    def __call__(self, gains: Any) -> Any:
+    def __call__(self, gains: Numbers) -> Numbers:
         normalize, eps, return_diag = self.options
         grown = self.weights * u.math.exp(gains)
         return laplacian_connectivity(grown, normalize=normalize, eps=eps, return_diag=return_diag)

@@ -14,7 +14,7 @@ from brainmass._common.checks import instance, items
 from brainmass._common.display import Html, folded, page, table
 from brainmass._common.messages import Argument, argument_error, show, suggestion
 from brainmass._common.places import refuse_two_places
-from brainmass._common.typing import ArrayLike, Numbers, Speed
+from brainmass._common.typing import ArrayLike, Numbers, Pytree, Speed
 from brainmass.connectome.given import Connections
 from brainmass.dynamics.declaration import bind_inputs, read_input
 from brainmass.dynamics.declared import near_name
@@ -257,7 +257,7 @@ class Network(Module):
         return {path: synapse for path, synapse in filters.items() if synapse is not None}
 
     # --- states -----------------------------------------------------------------------------------------------------
-    def set_time_step(self, dt: Any) -> None:
+    def set_time_step(self, dt: Numbers) -> None:
         """Turn the delays into steps of `dt`."""
         for node in self.populations.values():
             node.set_time_step(dt)
@@ -335,7 +335,10 @@ class Network(Module):
         return added[list(nodes).index(target)][port or first.port]
 
     def inputs_at_rest(
-        self, values: list[dict[str, Numbers]], arriving: Mapping[int, Any] = MappingProxyType({}), factor: Any = 1.0
+        self,
+        values: list[dict[str, Numbers]],
+        arriving: Mapping[int, Numbers] = MappingProxyType({}),
+        factor: Numbers = 1.0,
     ) -> list[dict[str, Numbers]]:
         """What arrives at each input port of each population, when the states of all have long been these `values`; and
         at each synapse, where they go on with its states.
@@ -371,7 +374,7 @@ class Network(Module):
         extra = self._field(send=False)([dict(zip(node._states, state, strict=True))], 0.0)[0]
         return node.derivative(state, t, *(x + node._read(p, extra[p]) if p in extra else x for p, x in held.items()))
 
-    def update(self, *node_inputs: Any, **inputs: Any) -> Any:
+    def update(self, *node_inputs: Numbers, **inputs: Numbers) -> Pytree:
         """Advance one time step; takes the inputs of the node and returns what the node returns.
 
         With several populations inputs are named `population.port`, and what the nodes return comes by population.

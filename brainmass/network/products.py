@@ -37,7 +37,7 @@ def gathered_product(weights: Numbers, x: Numbers, sources: Numbers) -> jax.Arra
 
 
 def _with_units(multiply: Any, weights: Numbers, x: Numbers, *rest: Any) -> jax.Array:
-    unit: Any = u.get_unit(weights) * u.get_unit(x)
+    unit: Numbers = u.get_unit(weights) * u.get_unit(x)
     weights, x = (jnp.asarray(u.get_mantissa(a)) for a in (weights, x))
     return u.maybe_decimal(u.Quantity(multiply(weights, x, *rest), unit=unit))
 
@@ -51,7 +51,7 @@ def _matrix_vector(weights: jax.Array, x: jax.Array) -> jax.Array:
 
 
 @_matrix_vector.def_vmap
-def _matrix_lanes(_: int, batched: Any, weights: jax.Array, x: jax.Array) -> tuple[Array, bool]:
+def _matrix_lanes(_: int, batched: Numbers, weights: jax.Array, x: jax.Array) -> tuple[Array, bool]:
     if batched[0]:
         return jax.vmap(jnp.matmul, in_axes=(0, 0 if batched[1] else None))(weights, x), True
     return x @ weights.T, True

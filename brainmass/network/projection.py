@@ -214,7 +214,7 @@ class Projection(ShowsConstructor, Underway):
         vars(self)["labels"] = getattr(conn, "labels", self.labels)
 
     # --- delays -----------------------------------------------------------------------------------------------------
-    def set_time_step(self, dt: Any, source: NeuralMassDynamics) -> None:
+    def set_time_step(self, dt: Numbers, source: NeuralMassDynamics) -> None:
         """Make room for the past, in steps of `dt`."""
         if self._ends is None:
             raise RuntimeError(
@@ -288,7 +288,7 @@ class Projection(ShowsConstructor, Underway):
             return tables
         return tables | {"now": self.coupling.layout(now)}
 
-    def _weights(self) -> Any:
+    def _weights(self) -> Numbers:
         weights = self.coupling.conn.value()
         if not np.all(self._allowed):
             # Times zero and not cut out: weights keep their layout, and those on the diagonal get no gradient.
@@ -341,7 +341,9 @@ class Projection(ShowsConstructor, Underway):
         where = np.arange(now.shape[-1])[None, :] if self.coupling.sources is None else self.coupling.sources
         return self._line.of_each(now, fraction, table, where)
 
-    def at_rest(self, ends: tuple[Any, Any], sending: Values, receiving: Values, arriving: Numbers = None) -> Numbers:
+    def at_rest(
+        self, ends: tuple[Numbers, Numbers], sending: Values, receiving: Values, arriving: Numbers = None
+    ) -> Numbers:
         """What arrives if both ends have long been so, or if what is `arriving`, (..., rows, width), left before."""
         source, target = ends
         weights, coupling, sent = self._weights(), self.coupling, self._sent(source, sending)

@@ -90,7 +90,7 @@ class Synapse(WithRows):
         for name, value in self._initial().items():
             getattr(self, name).value = value
 
-    def _initial(self, rng: brainstate.random.RandomState | None = None) -> dict[str, Any]:
+    def _initial(self, rng: brainstate.random.RandomState | None = None) -> dict[str, Numbers]:
         """Nothing has arrived, unless told otherwise."""
         zeros = jnp.zeros((*(self._batch or ()), self._n_targets or 1), default_dtype())
         return {name: zeros + u.get_mantissa(self._begins.get(name, 0.0)) for name in self._states}

@@ -87,7 +87,7 @@ class Underway(WithRows):
         return self.speed if self.delay is None else self.delay
 
     @property
-    def distance(self) -> Any:
+    def distance(self) -> Numbers:
         """The lengths of the connections, in the layout of the weights; None: there are none."""
         return None if self._lengths is None else u.Quantity(self._lengths, unit=u.mm)
 

@@ -175,7 +175,7 @@ def _matrices(contents: Contents) -> list[str]:
     return found
 
 
-def _lengths(contents: Contents, given: Given) -> Any:
+def _lengths(contents: Contents, given: Given) -> Numbers:
     """Lengths by name, from a file of their own, or as they are."""
     kind, where = named_or_path("lengths", given.lengths, contents)
     if kind == "values":

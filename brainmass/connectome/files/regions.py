@@ -17,6 +17,7 @@ from brainmass._common.reading.contents import Contents, opened_file, read_array
 from brainmass._common.reading.kinds import kind_of
 from brainmass._common.reading.problems import bad, unpacked
 from brainmass._common.reading.text import TextStyle, is_number, numbers, text_of
+from brainmass._common.typing import Numbers
 
 __all__ = ["centres_of_rows", "labels_of_file", "named_or_path", "numbered", "region_argument"]
 
@@ -61,7 +62,7 @@ def region_argument(argument: str, given: Any, contents: Contents | None, unit: 
     return xyz * unit if labels is None else Held(xyz * unit, (np.asarray(labels, object), None))
 
 
-def _table_of_file(path: Path) -> Any:
+def _table_of_file(path: Path) -> Numbers:
     """The rows of a text or sheet; of arrays, the one there is."""
     data = unpacked(path, path.read_bytes())
     kind = kind_of(data)

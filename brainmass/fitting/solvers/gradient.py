@@ -65,7 +65,7 @@ class GradientDescent:
             "n_starts": self.n_starts,
         }
 
-    def run(self, course: Course, structure: Any, given: Given, space: SearchSpace) -> Any:
+    def run(self, course: Course, structure: Any, given: Given, space: SearchSpace) -> Pytree:
         if structure not in self._compiled:
             step = partial(self._step, space)
             at_once = lanes_at_once(self.problem.inventory())
@@ -104,7 +104,14 @@ class GradientDescent:
         return place
 
     def _step(
-        self, space: SearchSpace, theta: Pytree, state: Pytree, fixed: Pytree, key: Numbers, number: Array, target: Any
+        self,
+        space: SearchSpace,
+        theta: Pytree,
+        state: Pytree,
+        fixed: Pytree,
+        key: Numbers,
+        number: Array,
+        target: Pytree,
     ) -> tuple:
         key = fold(key, number)
 
@@ -145,7 +152,7 @@ class _Judge:
         self._size: int = course.orders.batch  # type: ignore[assignment]
         self._steps = -(-len(given.target.which) // self._size)
 
-    def rows(self) -> Any:
+    def rows(self) -> Pytree:
         """Those of the next step."""
         return minibatch(self._given.target, self._given.key, self._course.n_done, self._size)
 

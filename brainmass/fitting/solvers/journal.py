@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
 from brainmass._common.messages import Argument, argument_error
+from brainmass._common.typing import Numbers
 
 __all__ = ["Journal"]
 
@@ -24,7 +24,7 @@ class Journal:
         """Whether the last answer came from the file."""
         return len(self._rows) <= len(self._old)
 
-    def ask(self, place: np.ndarray, find: Callable[[np.ndarray], tuple[Any, ...]]) -> tuple[np.ndarray, ...]:
+    def ask(self, place: np.ndarray, find: Callable[[np.ndarray], tuple[Numbers, ...]]) -> tuple[np.ndarray, ...]:
         """What is at a place: from the file, or found now."""
         if len(self._rows) < len(self._old):
             row = self._old[len(self._rows)]

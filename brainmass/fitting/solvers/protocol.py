@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from brainmass._common.typing import Pytree
 from brainmass.fitting.course import Course, Given
 from brainmass.fitting.space import SearchSpace
 
@@ -55,6 +56,6 @@ class Solver(Protocol):
         """
         ...
 
-    def stored(self, place: Any, /) -> Any:
+    def stored(self, place: Pytree, /) -> Pytree:
         """The parameters at a place, before their transforms."""
         ...

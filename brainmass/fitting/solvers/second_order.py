@@ -152,7 +152,7 @@ class Minimize:
 
     def _find(
         self,
-        at: Any,
+        at: Numbers,
         wants_gradient: bool,
         place: Array,
         fixed: dict[str, Numbers],
