@@ -35,6 +35,7 @@ class Arranged:
 
 def stored(param: Param | None) -> Numbers:
     """What a parameter holds, the object itself: that it is the same is told without looking at its numbers."""
+    # `value()` may make a new array at each call, and none would be the one of before.
     value = None if param is None else param.val
     return value.value if isinstance(value, brainstate.State) else value
 

@@ -26,6 +26,7 @@ def as_lengths(distance: Numbers, speed: Numbers, shape: tuple[int, ...], conn: 
         )
     lengths = plain(Argument("distance", "Network"), distance, getattr(conn, "labels", None))
     lengths = numbers(Argument("distance", "Network", "lengths"), lengths, example="distance=D * u.mm")
+    # Plain numbers are in mm, as the tables of lengths that come with connectomes are.
     lengths = lengths if u.get_unit(lengths).dim != u.DIMENSIONLESS else np.asarray(lengths) * u.mm
     if not u.get_unit(lengths).has_same_dim(u.mm):
         raise argument_error(
@@ -35,6 +36,7 @@ def as_lengths(distance: Numbers, speed: Numbers, shape: tuple[int, ...], conn: 
             "distance=D * u.mm.",
             kind=u.UnitMismatchError,
         )
+    # In double precision, whatever JAX has: a delay that is rounded to steps should not depend on that.
     values = np.asarray(lengths.to_decimal(u.mm), np.float64)
     if values.shape != shape:
         raise argument_error(
@@ -48,6 +50,7 @@ def as_lengths(distance: Numbers, speed: Numbers, shape: tuple[int, ...], conn: 
     return values
 
 
+# A `Param` or an initialiser, of speeds and delays alike, is checked with the row that it comes into.
 def as_speed(speed: Any) -> Numbers:
     if isinstance(speed, Param) or callable(speed):
         return speed
@@ -67,6 +70,7 @@ def delay_of_edges(delay: Numbers, edges: Edges) -> Numbers:
     if delay is None or isinstance(delay, Param) or callable(delay) or u.math.shape(delay) != (edges.weight.size,):
         return delay
     delay = as_delay(delay)
+    # In the place of the weights, so that delays go the way of those into the layout of the product.
     rows = dataclasses.replace(edges, weight=np.asarray(u.get_mantissa(delay), np.float64)).rows()
     return rows.weights * u.get_unit(delay)
 

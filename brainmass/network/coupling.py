@@ -110,6 +110,7 @@ class Coupling(WithRows):
         weights = as_weights(self._owner, conn.rows().weights if isinstance(conn, Edges) else conn)
         shape = (conn.n, conn.n) if isinstance(conn, Edges) else u.math.shape(weights.value())
         if self._sources is not None and shape == self._sources.shape and not isinstance(conn, Edges):
+            # of the shape (rows, width) of `Edges.rows()`, not (N, N)
             return weights  # others for the same list of connections
         if self._shape not in (None, shape):
             raise argument_error(
@@ -122,6 +123,7 @@ class Coupling(WithRows):
         self._sources = self._slots = self._targets = self._places = None
         if isinstance(conn, Edges):
             self._lay_out_edges(conn.rows(), conn.n)
+            # What only fills up the layout is no connection. Asked of ones, as an edge may itself weigh zero.
             places = dataclasses.replace(conn, weight=np.ones(conn.weight.size)).rows().weights != 0
             self._places = None if places.all() else places
         return weights
@@ -136,6 +138,7 @@ class Coupling(WithRows):
         self._sources = rows.sources
         # Half as much to read at each step.
         short = np.uint16 if n <= 2**16 else np.int32
+        # Turned round, (width, rows): the product goes through the places of all rows, one after the other.
         self._slots = brainstate.LongTermState(jnp.asarray(rows.sources.T.astype(short)))
         if isinstance(rows, SplitTable):
             self._targets = brainstate.LongTermState(jnp.asarray(rows.targets))
@@ -188,6 +191,7 @@ class Coupling(WithRows):
 
     def by_target(self, rows: Numbers) -> Numbers:
         """What the rows of the weights bring, shape (..., rows), summed for each target: shape (..., N_out)."""
+        # One row for each target, in order: there is nothing to add up.
         if self.targets is None:
             return rows
         values, unit = u.split_mantissa_unit(rows)
@@ -204,6 +208,7 @@ class Coupling(WithRows):
     def sum_of_pairs(self, weights: Numbers, x: Numbers, target: Numbers) -> Numbers:
         """The weighted sum of what is sent over each connection, for sources of shape (..., rows, width)."""
         here = u.math.asarray(needed(self, target))
+        # One value per row: a region with several rows stands in each of them.
         here = here if self.targets is None else here[..., self.targets]
         pre: Any = self.pre  # one of the user's, of source and target
         return self.by_target(u.math.sum(weights * pre(x, here[..., None]), axis=-1))
@@ -220,6 +225,7 @@ class Coupling(WithRows):
         """What each target region receives, shape (..., n_out), from `activity` or from the prefetched sources."""
         n_in = self.n_in
         weights = self.conn.value()
+        # A parameter is free everywhere, also where the layout is only filled up.
         if self._places is not None:
             weights = weights * self._places.astype(default_dtype())
         if activity is not None:
@@ -251,6 +257,7 @@ class Coupling(WithRows):
         if self.pairwise:
             total = self.sum_of_pairs(weights, x, y)
         else:
+            # Each connection has a source value of its own here, so that this is no product of matrices.
             total = self.by_target(u.math.sum(weights * self.pre(x), axis=-1))
         return self.post(total, y, self.strength(weights))
 
@@ -258,6 +265,7 @@ class Coupling(WithRows):
         """Bound sources, one for each weight."""
         x, shape = numbers(what, x), u.math.shape(self.conn.value())
         got = u.math.shape(x)
+        # The same for all targets; the other two shapes have one value for each target and source.
         if got == (self.n_in,):
             return u.math.broadcast_to(self.by_connection(x), shape)
         if got[-1:] == (shape[0] * shape[1],):

@@ -37,6 +37,7 @@ class EdgeWeights(ShowsConstructor, ClosedModule, Param):  # pyright: ignore[rep
         start = _checked_matrix(Argument("weights", "EdgeWeights"), weights)
         self._ask(reg=reg, fit=fit)
         super().__init__(jnp.zeros(u.math.shape(start), default_dtype()), reg=reg, fit=fit)
+        # brainstate reads a parameter through this: what is stored, and trained, are the gains.
         self.precompute = _Scale(start)
 
     def set_value(self, value: Numbers) -> None:
@@ -60,6 +61,7 @@ def _checked_matrix(what: str, weights: object) -> np.ndarray:
 def _check_same_edges(start: Numbers, value: Numbers) -> None:
     if u.math.shape(value) != u.math.shape(start):
         raise ValueError(f"EdgeWeights has shape {u.math.shape(start)}, but is to be set to {u.math.shape(value)}.")
+    # Signs of traced numbers are not known; the gains still cannot change them.
     if is_traced((start, value)):
         return
     changed = np.argwhere(np.sign(u.get_mantissa(value)) != np.sign(u.get_mantissa(start)))

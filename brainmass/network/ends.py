@@ -53,6 +53,7 @@ class Ends:
                 f"is {named(name)}",
                 hint=suggestion(str(name), self.sent),
             )
+        # Such a kernel reads the same state at both ends.
         if coupling.needs_target and name not in self.known_there:
             raise ValueError(
                 f"{type(coupling).__name__} compares `{name}` of {self.source} with that of the target, and "
@@ -92,4 +93,5 @@ def _sees_turns(coupling: Coupling) -> bool:
     others = [np.zeros(coupling.n_in)] * (len(inspect.signature(coupling.pre).parameters) - 1)
     with jax.ensure_compile_time_eval():
         sent = [coupling.pre(np.full(coupling.n_in, angle), *others) for angle in (0.3, 0.3 + 2 * np.pi)]
+    # sine and cosine of 0.3 + 2π differ by rounding, in single precision by about 1e-7
     return not is_traced(sent) and not np.allclose(*sent, atol=1e-4)

@@ -74,6 +74,7 @@ class AdditiveCoupling(_PostSum):
                 f"is in {u.get_unit(b)}",
                 kind=u.UnitMismatchError,
             )
+        # A plain offset takes the unit of the sum, but one with a unit is never taken for a number.
         return scaled + (b * unit if u.get_unit(b).dim == u.DIMENSIONLESS != unit.dim else b)
 
 
@@ -199,6 +200,7 @@ class KuramotoCoupling(Coupling):
         return jnp.stack([jnp.sin(x), jnp.cos(x)])
 
     def post(self, total: Numbers, target: Numbers, strength: Numbers) -> Numbers:
+        # sin(x_j - x_i - alpha): the lag is that of a target turned on by alpha
         here = needed(self, target) + self.alpha.value()
         n = self.n_in if self.normalize_by_n else 1
         return self.k.value() / n * (total[0] * jnp.cos(here) - total[1] * jnp.sin(here))
@@ -280,6 +282,7 @@ def make_coupling(coupling: Any, conn: object, k: object, k_is_given: bool) -> C
 
 def _put_on(coupling: Coupling, conn: object, k: object, k_is_given: bool) -> Coupling:
     owner = type(coupling).__name__
+    # Two networks with one kernel would share its parameters, and each would overwrite the other's weights.
     if coupling.conn is not None:
         raise argument_error(
             Argument("coupling", "Network"),

@@ -49,6 +49,7 @@ def laplacian_connectivity(
         # even where `where` does not choose it.
         safe = u.get_mantissa(u.math.where(connected, strength, u.math.ones_like(strength)))
         plain = u.get_mantissa(weights)
+        # Of a region without input the whole row is zero, the diagonal too.
         identity = _diagonal(connected.astype(plain.dtype))
         if normalize == "rw":
             laplacian = plain / safe[:, None] - identity
@@ -117,6 +118,7 @@ class LaplacianConnParam(ShowsConstructor, ClosedModule, Param):  # pyright: ign
         weights = _check(getattr(W, "weights", W), normalize, eps, return_diag)
         if mask is not None:
             mask = numbers(_MASK, mask)
+            # One number, or one for each weight: a row would mask whole columns without a word.
             if np.broadcast_shapes(u.math.shape(mask), (1, 1)) not in ((1, 1), u.math.shape(weights)):
                 raise ValueError(f"{_MASK} must have the shape of `W`, {weights.shape}, but has {u.math.shape(mask)}.")
             weights = _checked_weights(f"{_MASK} times `W`", weights * mask)

@@ -308,6 +308,7 @@ class Network(Module):
             for projection, (source, target), within in zip(self.projections, ends, fields, strict=True):
                 arrives = within(values[source], values[target], fraction)
                 ports, port = added[target], projection.port
+                # A synapse is a system of its own: what arrives is its input, and the port gets its state, filtered.
                 if projection.synapse is not None and len(values) > len(nodes):
                     place, unit = len(nodes) + synapses.index(projection.synapse), nodes[target]._port_units[port]
                     added[place]["arriving"] = u.Quantity(nodes[target]._read(port, arrives)).to_decimal(unit)
@@ -330,6 +331,7 @@ class Network(Module):
             target, _, port = port.rpartition(".")
             target = target or self._names[0]
         # Nothing is sent: to look at the input must not move the past on.
+        # In the order that `_summed` counts on: the nodes, then the synapses.
         moving = [*nodes.values(), *self.synapses.values()]
         added = self._field(send=False)([thing.state_values() for thing in moving], 0.0)
         return added[list(nodes).index(target)][port or first.port]
@@ -368,6 +370,7 @@ class Network(Module):
                 "Network.derivative is that of a node's states alone, and here synapses have states as well."
             )
         node = getattr(self, self._names[0])
+        # By position, as of a node; those at the end may be left out.
         given = dict(zip(node._ports, inputs, strict=False))
         # Ports of which nothing is said are zero, as in a run.
         held = {port: given.get(port, u.maybe_decimal(0.0 * unit)) for port, unit in node._port_units.items()}
@@ -392,6 +395,7 @@ class Network(Module):
                 given[list(nodes).index(population)][port] = value
         if self.noise is not None:
             self._add_noise(given)
+        # All take the step together: at each stage the coupling is that of this stage, which keeps the method's order.
         synapses = self.synapses.values()
         advance([*nodes.values(), *synapses], [*given, *({} for _ in synapses)], self._field(send=True))
         results = {name: node._result() for name, node in nodes.items()}
@@ -409,6 +413,7 @@ class Network(Module):
 
     def _add_noise(self, given: list[dict[str, Numbers]]) -> None:
         node, port = getattr(self, self._names[0]), self.projections[0].port
+        # Drawn once for the step, so that all stages of a method meet the same sample.
         sample, present = node._read(port, self.noise()), given[0].get(port)  # type: ignore[misc]
         given[0][port] = sample if present is None else node._read(port, present) + sample
 

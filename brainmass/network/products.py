@@ -23,6 +23,7 @@ _PLACES = 4
 
 def product(weights: Numbers, x: Numbers) -> Numbers:
     """Σ_j w_ij x_j for weights (N_out, N_in) and activity (..., N_in)."""
+    # Rows of a batch or of a trajectory; one vector alone goes the way of `_of_vector` below.
     if u.math.ndim(x) != 1:
         return u.math.matmul(x, u.math.transpose(weights))
     return _with_units(_of_vector, weights, x)
@@ -37,7 +38,8 @@ def gathered_product(weights: Numbers, x: Numbers, sources: Numbers) -> jax.Arra
 
 
 def _with_units(multiply: Any, weights: Numbers, x: Numbers, *rest: Any) -> jax.Array:
-    unit: Numbers = u.get_unit(weights) * u.get_unit(x)
+    unit: Any = u.get_unit(weights) * u.get_unit(x)
+    # The functions below are of plain arrays: JAX's rules for slopes and lanes know no units.
     weights, x = (jnp.asarray(u.get_mantissa(a)) for a in (weights, x))
     return u.maybe_decimal(u.Quantity(multiply(weights, x, *rest), unit=unit))
 
@@ -51,7 +53,8 @@ def _matrix_vector(weights: jax.Array, x: jax.Array) -> jax.Array:
 
 
 @_matrix_vector.def_vmap
-def _matrix_lanes(_: int, batched: Numbers, weights: jax.Array, x: jax.Array) -> tuple[Array, bool]:
+def _matrix_lanes(_: int, batched: list[bool], weights: jax.Array, x: jax.Array) -> tuple[Array, bool]:
+    # Each lane has weights of its own, as in a sweep over them.
     if batched[0]:
         return jax.vmap(jnp.matmul, in_axes=(0, 0 if batched[1] else None))(weights, x), True
     return x @ weights.T, True
@@ -65,6 +68,7 @@ def _of_vector(weights: jax.Array, x: jax.Array) -> jax.Array:
 def _slope_of_vector(given: Pytree, slopes: Numbers) -> Pytree:
     (weights, x), (d_weights, d_x) = given, slopes
     value = _of_vector(weights, x)
+    # Most gradients are in one of the two: a product with zeros would cost as much as one with numbers.
     slope = jnp.zeros_like(value)
     if not isinstance(d_weights, SymbolicZero):
         slope = slope + d_weights @ x
@@ -103,12 +107,14 @@ def _place_by_place(weights: jax.Array, x: jax.Array, sources: jax.Array) -> jax
     width = weights.shape[0]
     total = jnp.zeros((*x.shape[:-1], weights.shape[1]), jnp.result_type(weights, x))
     total = lax.fori_loop(0, width // _PLACES, with_some, total)
+    # the places that are left of a width that `_PLACES` does not divide
     for k in range(width - width % _PLACES, width):
         total = with_place(k, total)
     return total
 
 
 def _at(x: jax.Array, sources: jax.Array) -> jax.Array:
+    # Whether an index is within need not be looked at: those of a list of connections are.
     return x.at[..., sources.astype(jnp.int32)].get(mode="promise_in_bounds")
 
 

@@ -94,6 +94,7 @@ class Projection(ShowsConstructor, Underway):
     ):
         ClosedModule.__init__(self)
         conn = as_connections("Network", conn)
+        # For its errors, before a kernel is made.
         if not isinstance(conn, Edges):
             as_weights("Network", conn)
         self.coupling = make_coupling(coupling, conn, k, k is not _DEFAULT_STRENGTH)
@@ -158,6 +159,7 @@ class Projection(ShowsConstructor, Underway):
         """Check that the nodes fit, and take the default port."""
         ends = Ends.of(owner, source, target)
         ends.check_sent(self._coupled_var, self.coupling)
+        # An empty name is one that was not given.
         port = target.coupling_port if isinstance(self._port, str) and not self._port else self._port
         ends.check_port(port)
         ends.check_sizes(self.coupling)
@@ -223,6 +225,7 @@ class Projection(ShowsConstructor, Underway):
             )
         if self._checked:  # not in the copies of a run, where it is arranged
             self._arrange(float(dt.to_decimal(u.ms)))
+        # A node without states has no past yet: `fill` sees to it once they are there.
         if self.delays is not None and not self.delays.is_filled and _has_states(source):
             self._fill_history(source)
 
@@ -232,6 +235,7 @@ class Projection(ShowsConstructor, Underway):
         filled = np.ones(u.math.shape(self.coupling.conn.value()), bool) if places is None else places
         if self.self_connection or not self._within:
             return filled
+        # Both in the layout of the weights, (rows, width): a region's own number, and that of each of its sources.
         sources = np.arange(n_in)[None, :] if self.coupling.sources is None else self.coupling.sources
         targets = np.arange(n_out) if self.coupling.targets is None else np.asarray(self.coupling.targets)
         return filled & (sources != targets[:, None])
@@ -251,6 +255,7 @@ class Projection(ShowsConstructor, Underway):
         x = source.source(self.coupled_var, source.state_values())
         sent = self._leaving(x)
         if self.delay_init is not None:
+            # It is the state that was so, in its unit; what was sent is a function of it.
             given = self.delay_init(u.math.shape(x))
             sent = self._leaving(given * u.get_unit(x) if u.get_unit(given).dim == u.DIMENSIONLESS else given)
         self._line.start(sent, self.prepared["delayed"])
@@ -263,6 +268,7 @@ class Projection(ShowsConstructor, Underway):
     def note_given(self, params: Collection[Param]) -> None:
         """That a run, or a fit, gives other values to these: connections may come, unless gains keep zeros."""
         conn = self.coupling.conn
+        # Gains multiply the weights that are there, and a zero stays one.
         are_gains = isinstance(conn, EdgeWeights) and conn.precompute is not None
         self._may_come = self._may_come or (not are_gains and any(param is conn for param in params))
 
@@ -279,6 +285,7 @@ class Projection(ShowsConstructor, Underway):
     def prepare(self) -> dict[str, Numbers]:
         """What follows from the weights alone; a run computes it once."""
         weights = self._weights()
+        # The tables of what takes a step or more, and of what arrives at once; either may be missing.
         delayed, now = self._line.parted(weights, self._in_steps)
         tables = {"strength": self.coupling.strength(weights), "delayed": delayed}
         if self.coupling.pairwise:
@@ -347,6 +354,7 @@ class Projection(ShowsConstructor, Underway):
         """What arrives if both ends have long been so, or if what is `arriving`, (..., rows, width), left before."""
         source, target = ends
         weights, coupling, sent = self._weights(), self.coupling, self._sent(source, sending)
+        # At rest a delay changes nothing: what left is what is there now.
         here = target.source(self.coupled_var, receiving) if self._knows_itself(target) else None
         if coupling.pairwise:
             total = coupling.sum_of_pairs(weights, coupling.by_connection(sent) if arriving is None else arriving, here)

@@ -92,6 +92,7 @@ class Synapse(WithRows):
 
     def _initial(self, rng: brainstate.random.RandomState | None = None) -> dict[str, Numbers]:
         """Nothing has arrived, unless told otherwise."""
+        # One per target, not per connection: filtering is linear, so that the sum may be filtered.
         zeros = jnp.zeros((*(self._batch or ()), self._n_targets or 1), default_dtype())
         return {name: zeros + u.get_mantissa(self._begins.get(name, 0.0)) for name in self._states}
 
@@ -110,6 +111,7 @@ class Synapse(WithRows):
         return value
 
     def _motion(self, state: tuple, t: Numbers, *inputs: Numbers) -> tuple:
+        # Two first-order filters in a row, each of unit area: a constant passes unchanged.
         (rising, filtered), (arriving,), (rise, decay) = state, inputs, self._times()
         return (arriving - rising) / rise, (rising - filtered) / decay
 

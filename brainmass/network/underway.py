@@ -26,6 +26,7 @@ from brainmass.network.words import odd_delays
 __all__ = ["Underway"]
 
 _NO_DELAY = NoDelay()
+# The past is an array, whose length a compiled run cannot change.
 _ROOM = {False: 1, True: 2}  # how many times longer than at first delays may become, if they are trained
 
 
@@ -104,6 +105,7 @@ class Underway(WithRows):
     @property
     def _keeps_fractions(self) -> bool:
         """Whether delays are kept as they are, and not rounded to whole steps."""
+        # Rounded delays have no slope: what is trained keeps its fractions, unless it is told not to.
         pace = self._pace
         return bool(pace is not None and pace.fit) if self.interpolate is None else bool(self.interpolate)
 
@@ -141,6 +143,7 @@ class Underway(WithRows):
                 "write Network(..., interpolate=True)."
             )
         pace = getattr(self, name)
+        # Within a trace there are no numbers to compare.
         if is_traced(value) or is_traced(pace.value()):
             return
         unit, room = self._params[name].units[0], _ROOM[pace.fit]
@@ -162,6 +165,7 @@ class Underway(WithRows):
         with jax.ensure_compile_time_eval():
             delays = np.asarray(self._delays())
         lengths = self._lengths if self.delay is None else None
+        # Regions at no distance from one another are not meant to be delayed.
         felt = there & ((delays if lengths is None else lengths) > 0)
         odd = odd_delays(delays[felt], None if lengths is None else lengths[there], dt, duration, self._keeps_fractions)
         if odd:
@@ -173,8 +177,10 @@ class Underway(WithRows):
         conn, pace = stored(self.coupling.conn), stored(self._pace)
         rest = (self.delay is None, step, self._keeps_fractions, self.self_connection, self._lengths)
         self._may_come = is_traced(conn)  # as in a fit of weights: connections that are not there now
+        # The first time the room for the past has to follow from numbers.
         if self._steps_dt is None:
             check_known("speed" if self.delay is None else "delay", pace)
+        # In a trace the room stays what it is, as its length is a part of the program.
         elif is_traced((conn, pace)) or self._arranged.is_from(conn, pace, rest):
             return
         if self._arranged.conn is not conn:
@@ -189,6 +195,7 @@ class Underway(WithRows):
                     "set `distance` as well, or `conn` to a Connectome or Edges with lengths."
                 )
             with jax.ensure_compile_time_eval():  # what is given are numbers, also within a trace
+                # Of pairs that never connect, such as the diagonal, a delay would only make the past longer.
                 steps = np.where(self._allowed, np.asarray(self._delays(), np.float64) / step, 0.0)
         self._steps_dt = step
         self._make_line(steps)
@@ -202,6 +209,7 @@ class Underway(WithRows):
             steps = known.steps = np.rint(steps).astype(np.int32)
             self._all_delayed = tuple(bool((steps[which] > 0).all()) for which in (self._edges(), self._allowed))
         if before is not None and steps is not None and before.dtype == steps.dtype:
+            # The same line, with what is in it, so that a second run finds its program again.
             if np.array_equal(before, steps):
                 return
             if self._line.serves(self._room(steps)):
@@ -221,6 +229,7 @@ class Underway(WithRows):
         where = self.coupling.sources
         if self._keeps_fractions:
             return InterpolatedLine(self._room(steps), where)
+        # All round to no step: this is a network without delays.
         if not steps.any():
             return None
         return InterpolatedLine(self._room(steps), where) if self.coupling.pairwise else delay_line(steps, where)

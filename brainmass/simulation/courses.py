@@ -82,6 +82,7 @@ class Courses:
             like = u.math.shape(param.value())
             value: Numbers = self.functions.get(path) or bundle.courses[self.names[path]].at_stage
             if held is not None and path in held:
+                # Bound now, as a closure over the loop's variable would give all parameters the last one.
                 value = partial(_same, held[path])
             # The one place at which a parameter of brainstate asks for its value whenever it is read.
             param.precompute = partial(_present, value, path in self.functions, like)
@@ -138,6 +139,7 @@ class Courses:
             given = jnp.asarray(steps), jnp.asarray(parts, default_dtype())
         if path in self.drives and is_traced(inventory(self.drives[path]).raw()):
             return jax.eval_shape(jax.vmap(at), *given)
+        # Within a trace as well: times are numbers, and an error before the run is better than NaN after it.
         with jax.ensure_compile_time_eval():
             return jax.vmap(at)(*given)
 
@@ -147,6 +149,7 @@ def _present(value: Callable[..., Numbers], is_of_time: bool, like: tuple[int, .
     now = u.math.asarray(value(time_of_stage()) if is_of_time else value(), dtype=default_dtype())
     for note in _readings.get():
         note.found = True
+    # A stimulus of one place gives (1,), which in an equation would add an axis to a parameter of shape ().
     return u.math.reshape(now, ()) if u.math.shape(now) == (1,) != like else now
 
 
@@ -222,6 +225,7 @@ def _check_shape(what: Argument, found: Inventory, path: str, shape: tuple[int, 
     fitting = {(), (1,), u.math.shape(found.params[path].value())}
     module, name, spec = declared_of(found, path)
     if spec is not None and name != "conn":
+        # One number that moves may become one for each region, but weights keep their layout.
         fitting |= {module.shape_of(name, found.params[path])} - {None}
     elif u.math.ndim(found.params[path].value()) > 1:
         fitting -= {(), (1,)}  # all weights alike: connections that are not there would come

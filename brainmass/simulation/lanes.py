@@ -45,6 +45,7 @@ def lanes_at_once(found: Inventory) -> int | None:
     if not nodes:
         return None
     shapes = [u.math.shape(param.value()) for param in found.params.values()]
+    # The narrow side of a matrix: that of the layout of an edge list, (rows, width), is its number of places.
     widest = max((min(shape[-2:]) for shape in shapes if len(shape) > 1), default=0)
     if widest > _MANY and not any(isinstance(x, Projection) and x.is_delayed for x in found.modules.values()):
         return None
@@ -70,12 +71,14 @@ class Lanes:
         counts: list[int] = []
         _along(self.in_axes, lambda axis, x: counts.append(x.shape[axis]), args)
         lanes, cores = counts[0], usable_cores()
+        # A GPU is filled best by all lanes together, and within a trace there is nothing to divide yet.
         if jax.default_backend() != "cpu" or is_traced(args):
             return self.together(*args)
         # As many parts for each core as it takes to keep them small: 600 lanes on two cores are six parts of 100.
         parts = cores * -(-lanes // (cores * _MOST_IN_A_PART))
         size = -(-lanes // parts)
         if self.at_once is not None and size > self.at_once:
+            # whole groups, as one that is not full would be compiled besides
             size = -(-size // self.at_once) * self.at_once
         if size >= lanes:
             return self._part(*args)
@@ -89,6 +92,7 @@ class Lanes:
         def part(start: int) -> Pytree:
             which = np.minimum(np.arange(start, start + size), lanes - 1)  # the last part is filled up
             return jax.block_until_ready(
+                # By numpy: an operation of JAX would be compiled, for each shape, to do no more.
                 self._part(*_along(self.in_axes, lambda axis, x: np.take(np.asarray(x), which, axis), args))
             )
 
@@ -110,6 +114,7 @@ class Lanes:
 
 def _in_turn(function: Callable, in_axes: object, out_axes: object, at_once: int, *args: Pytree) -> Pytree:
     """`function` over lanes, of which `at_once` go together."""
+    # `lax.map` goes along the first axis of all in a list; what has no lanes stays outside of the loop.
     with_lanes: list[jax.Array] = []
     _along(in_axes, lambda axis, x: with_lanes.append(jnp.moveaxis(x, axis, 0)), args)
     n = len(with_lanes[0])

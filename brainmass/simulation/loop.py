@@ -97,6 +97,7 @@ class _Stretch:
     def stretch(self, level: int, carry: Carry, todo: Pytree, n: int) -> tuple[Carry, Samples]:
         """`n` steps, in units of this level and of those below it."""
         pieces = []
+        # From the longest level down, each as often as it fits into what is left.
         for lower in range(level, self.lowest - 1, -1):
             length = self.plan.levels[lower]
             count = n // length
@@ -115,6 +116,7 @@ class _Stretch:
         """What is due at the end of a unit of this level: observers are updated, and monitors sampled."""
         length = self.plan.levels[level]
         for name, observe in self.machine.observe.items():
+            # Before the monitors: a sample shows what the observer has just taken in.
             if self.plan.observed[name] == length:
                 carry = observe(carry, self.record)
         if self.record:
@@ -164,6 +166,7 @@ class _OfBlocks(_Stretch):
 
         def block(carry: Carry, first: jax.Array) -> tuple[Carry, Samples]:
             numbers = first + jnp.arange(n, dtype=jnp.int32)
+            # Made within the checkpoint, and so again on the way back: draws and inputs of a whole run are never kept.
             at_hand = numbers, self.machine.draws(first, n), self.machine.inputs(first, n)
             carry, samples = self.within.stretch(self.lowest, carry, at_hand, n)
             return self.machine.watch(carry, first + n, n), samples
@@ -179,6 +182,7 @@ class _OfSteps(_Stretch):
     lowest = 0
 
     def units(self, todo: Pytree, count: int, length: int) -> Pytree:
+        # (count * length, ...) becomes (count, length, ...): a row of rows for each unit.
         return jax.tree.map(lambda x: x[: count * length].reshape(count, length, *x.shape[1:]), todo)
 
     def after(self, todo: Pytree, n: int) -> Pytree:

@@ -125,6 +125,7 @@ class Program:
         self.template = Template(bundle)
         self.fed = feeders(monitors)
         for name, monitor in monitors.items():
+            # For the error of a name that is not there, before anything is compiled.
             if isinstance(monitor.what, str):
                 read(bundle.model, monitor.what)
             if name not in self.fed:
@@ -150,6 +151,7 @@ class Program:
 
     def shapes(self, raw: Values, arrays: object) -> dict[str, tuple[int, ...]]:
         """Of the states, by path, for one lane."""
+        # Else they are made before the run, and their shapes are known.
         if not (self.makes_states and self.initialises_from_key):
             return self.states
         if self._shapes is None:
@@ -201,6 +203,7 @@ class Gathered(NamedTuple):
     def plus(self, x: Numbers) -> Gathered:
         if self.rest is None:
             return Gathered(self.total + x, None)
+        # The rest is a plain number, so that the sum is too while it grows.
         unit = u.get_unit(self.total)
         total = Double(u.get_mantissa(self.total), self.rest) + (x.to_decimal(unit) if isinstance(x, u.Quantity) else x)
         return Gathered(u.maybe_decimal(total.value * unit), total.rest)
@@ -216,6 +219,7 @@ class _Run:
         self.program, self.natural, self.key, self.arrays = program, natural, key, arrays
         self.dt, self.plan = program.dt, program.plan
         self.prepared: Values = {}
+        # Without tables yet: this first copy is there to make them.
         _, found = self.bind()
         note_given(found, (*overrides, *program.courses.moving))
         # what follows from parameters alone, such as weights without their diagonal, is worked out once for all steps
@@ -261,6 +265,7 @@ class _Run:
         return self.bounded.values(states | {path: found.params[path].value() for path in self.bounded.moving})
 
     def go(self, state: Pytree) -> tuple:
+        # The number of the step goes on with the run: draws, times and courses are those of a run that was never cut.
         start = jnp.int32(0) if state is None else state["step"]
         with self.at(start, 0.0):
             states = self.initial_states() if state is None else self.resumed(state["states"])
@@ -268,6 +273,7 @@ class _Run:
         if self.probe is not None:
             self.probe.note(self.plan.n_steps, self.dt, states)
         fed = self.program.fed
+        # What sees another observer has no activity of its own to gather.
         driven = [n for n in self.plan.observed if n not in fed]
         observers = self.bind(states)[0].observers
         zeros = {n: self.driving(n, observers[n], states) for n in driven}
@@ -303,8 +309,10 @@ class _Run:
         for path, value in held.items():
             owner, _, name = path.rpartition(".")
             module = found.modules[owner]
+            # Of this copy alone. Delays fill their past from it, as they would from an initialiser.
             vars(module)["_begins"] = {**module._begins, name: value}
         if given:
+            # Those of the model are there; to initialise it again would draw, and fill its delays.
             found.modules = {p: m for p, m in found.modules.items() if p.partition(".")[0] != "model"}
         # A generator of its own stream: initial values stay the same, whether a run has noise or not.
         initialise(stateful(found), brainstate.random.RandomState(fold(self.key, _stream("initial values"))))
@@ -361,6 +369,7 @@ class _Run:
 
     def returned_zeros(self, states: Values) -> Pytree:
         """Zeros like what the model's `update` returns."""
+        # By a step that is looked at and not computed: only equations know what `update` returns.
         row = jax.tree.map(lambda x: x[0], (self.draws(self.start, 1), self.inputs(self.start, 1)))
         like = jax.eval_shape(lambda: self.stepped(states, (self.start, *row))[1])
         return jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), like)
@@ -416,6 +425,7 @@ class _Run:
                     observer.update(seen)
             states = found.state_values()
         if name in gathered:
+            # A new mean begins, also after a transient in which nothing was taken in.
             gathered = {**gathered, name: Gathered.none(_zeros_like(gathered[name].total), interval)}
         return states, gathered, watched, last
 
