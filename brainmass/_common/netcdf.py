@@ -5,12 +5,16 @@ from __future__ import annotations
 import hashlib
 import io
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from brainmass._common.extras import import_io
 from brainmass._common.files import whole_file
 from brainmass._common.reading.hdf5 import check_dataset, check_heaps
 from brainmass._common.reading.problems import bad
+
+if TYPE_CHECKING:
+    import xarray
+
 
 __all__ = ["CHECKSUM", "read_netcdf", "write_netcdf"]
 
@@ -20,7 +24,7 @@ _MARK = b"\nbrainmass sha256 "  # after the end of the HDF5 file, where its read
 _LENGTH = len(_MARK) + 64
 
 
-def write_netcdf(path: Path, dataset: Any, said_at: str | None = None) -> None:
+def write_netcdf(path: Path, dataset: xarray.Dataset, said_at: str | None = None) -> None:
     """Write a Dataset of xarray, whole or not at all.
 
     Arrays carry HDF5's checksums, and the file one of its own, of which the variable `said_at` tells, or the file. The
@@ -43,7 +47,7 @@ def write_netcdf(path: Path, dataset: Any, said_at: str | None = None) -> None:
         file.write(_MARK + hashlib.sha256(data).hexdigest().encode())
 
 
-def read_netcdf(path: Path) -> Any:
+def read_netcdf(path: Path) -> xarray.Dataset:
     """The Dataset in a file, once its checksum is found right; it lies in memory."""
     xarray, h5py = import_io("xarray", "h5netcdf", "h5py"), import_io("h5py")
     data, said = path.read_bytes(), None

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 __all__ = ["refuse_two_places", "two_places"]
 
 
-def refuse_two_places(owner: str, places: Iterable[tuple[str, Any]]) -> None:
+def refuse_two_places(owner: str, places: Iterable[tuple[str, object]]) -> None:
     """Refuse an object that stands under two of these names; None may stand under any."""
     first: dict[int, str] = {}
     for name, thing in places:

@@ -61,7 +61,7 @@ _DRAWS = (np.random.Generator, np.random.RandomState, np.random.BitGenerator)
 Picture = dict[str, Any]
 
 
-def environment() -> dict[str, Any]:
+def environment() -> dict[str, object]:
     """What functions may ask `brainstate.environ` for; time and time step are those of a run."""
     return {str(name): x for name, x in brainstate.environ.all().items() if name not in ("i", "t", "dt")}
 
@@ -70,7 +70,7 @@ class Unseen(Exception):
     """What is in the way."""
 
 
-def picture(things: Mapping[str, Any]) -> Picture:
+def picture(things: Mapping[str, object]) -> Picture:
     """All that things are made of and read, by path: numbers, text, code, arrays as digests of their bytes.
 
     Raises
@@ -98,7 +98,7 @@ class Seen:
         self.parts: Picture = {}
         self._visited: dict[int, tuple[str, Any]] = {}  # and so an id is not given to another
 
-    def take(self, path: str, thing: Any) -> None:
+    def take(self, path: str, thing: object) -> None:
         look = _looker(type(thing))
         if look is None:
             self.parts[path] = type(thing), thing
@@ -341,12 +341,12 @@ def vars_of(thing: Any) -> dict[str, Any] | None:
     return {} if state is None else {"state": state}
 
 
-def _is_alias(thing: Any) -> bool:
+def _is_alias(thing: object) -> bool:
     """Whether it is a type as written in a hint, such as `list[int]`."""
     return isinstance(thing, types.GenericAlias | types.UnionType | TypeVar)
 
 
-def _behind(attribute: Any) -> list[Any]:
+def _behind(attribute: object) -> list[Any]:
     """The functions that stand behind an attribute of a class."""
     if isinstance(attribute, property):
         return [f for f in (attribute.fget,) if f is not None]
@@ -428,7 +428,7 @@ class Pictures:
         self._numbers = itertools.count()
         self._told: set[str] = set()
 
-    def number(self, things: Mapping[str, Any]) -> int:
+    def number(self, things: Mapping[str, object]) -> int:
         try:
             seen = picture(things)
         except Unseen as way:
@@ -442,7 +442,7 @@ class Pictures:
         return number
 
     @contextmanager
-    def calling(self, things: Mapping[str, Any]) -> Iterator[None]:
+    def calling(self, things: Mapping[str, object]) -> Iterator[None]:
         """While functions are called to make a program: what they change themselves, such as a log, is no reason."""
         try:
             before = picture(things)

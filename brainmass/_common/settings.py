@@ -90,13 +90,13 @@ def _imported_when_used(name: str) -> Iterator[None]:
             del sys.modules[name]
 
 
-def asked_of_jax() -> dict[str, Any]:
+def asked_of_jax() -> dict[str, object]:
     """What the environment asks of JAX, by setting: `JAX_ENABLE_X64=1` is `jax_enable_x64`, True."""
     present = jax.config.values
     return {name: _like(present[name], os.environ[name.upper()]) for name in present if name.upper() in os.environ}
 
 
-def _like(present: object, text: str) -> Any:
+def _like(present: object, text: str) -> object:
     """The text of a variable as a value of the same kind as another, as JAX reads it."""
     if isinstance(present, bool):
         return text.lower() in ("y", "yes", "t", "true", "on", "1")

@@ -13,7 +13,7 @@ import numpy as np
 from brainmass._common.checks import number, whole
 from brainmass._common.messages import Argument, argument_error, counted, show
 from brainmass._common.precision import double_precision
-from brainmass._common.typing import ArrayLike, Complex
+from brainmass._common.typing import ArrayLike, Complex, Numbers
 from brainmass.analysis.curves import Curve, Test, located, solved_at, tangent_at, traced
 from brainmass.analysis.delay_stability import characteristic_roots
 from brainmass.analysis.diagram import Branch, Diagram, Special
@@ -191,7 +191,7 @@ def interval_of(drift: Drift, name: str, interval: Any, owner: str) -> tuple[flo
     return low, high
 
 
-def _starts(system: EquilibriumSystem, start: Any, seed: int) -> np.ndarray:
+def _starts(system: EquilibriumSystem, start: Numbers, seed: int) -> np.ndarray:
     places = (system.low,) if start is not None else (system.low, 0.5 * (system.low + system.high), system.high)
     found = []
     for p in places:

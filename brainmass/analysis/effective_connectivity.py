@@ -133,10 +133,10 @@ def effective_connectivity(
     with double_precision():
         start = {name: np.asarray(u.get_mantissa(drift.parameters[name])) for name in names}
 
-        def values(gains: Mapping[str, Any]) -> dict[str, Numbers]:
+        def values(gains: Mapping[str, Numbers]) -> dict[str, Numbers]:
             return {k: u.maybe_decimal(u.Quantity(start[k] * jnp.exp(g), unit=units[k])) for k, g in gains.items()}
 
-        def loss(gains: Mapping[str, Any]) -> Numbers:
+        def loss(gains: Mapping[str, Numbers]) -> Numbers:
             made = linear_response(drift, of=of, through=through, at=response.x, parameters=values(gains))
             fc = [made.correlation()] + ([] if lag is None else [made.correlation(lag)])
             return sum(jnp.sum((c - w) ** 2) / np.sum(w**2) for c, w in zip(fc, wanted, strict=True))
@@ -156,7 +156,7 @@ def effective_connectivity(
     )
 
 
-def _descended(loss: Any, gains: Any, n_steps: int, rate: float) -> tuple[Pytree, np.ndarray]:
+def _descended(loss: Any, gains: Pytree, n_steps: int, rate: float) -> tuple[Pytree, np.ndarray]:
     """The best of some steps of Adam's method, and the losses."""
     optimiser = optax.inject_hyperparams(optax.adam)(learning_rate=rate)
     slope = jax.jit(jax.value_and_grad(loss))

@@ -236,7 +236,7 @@ def fixed_points(
 
 
 def _found(
-    drift: Drift, parameters: Mapping[str, ArrayLike], start: Any, n_starts: int, seed: int
+    drift: Drift, parameters: Mapping[str, ArrayLike], start: Numbers, n_starts: int, seed: int
 ) -> tuple[np.ndarray, tuple[str, ...], str]:
     if start is not None:
         return _from_given(drift, parameters, start), (), "from the given starts"
@@ -263,7 +263,7 @@ def _found(
     return roots.distinct(drift, followed[inside]), ends, "followed from the network without coupling"
 
 
-def _from_given(drift: Drift, parameters: Mapping[str, ArrayLike], start: Any) -> np.ndarray:
+def _from_given(drift: Drift, parameters: Mapping[str, ArrayLike], start: Numbers) -> np.ndarray:
     flat = drift.pack(start) if isinstance(start, Mapping) else np.asarray(start, float)
     flat = np.atleast_2d(np.asarray(flat))
     if flat.shape[-1] != drift.size or flat.ndim != 2 or not np.isfinite(flat).all():

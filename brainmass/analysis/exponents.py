@@ -173,7 +173,7 @@ def lyapunov_exponents(
             f"has {max(total - left_out, 0)}",
         )
 
-    def logarithms(values: Mapping[str, Any]) -> Numbers:
+    def logarithms(values: Mapping[str, Numbers]) -> Numbers:
         state = tangents.first(values)
         start = jax.random.normal(jax.random.key(0), (n, tangents.size), tangents.flat(state).dtype)
         moment = Moment(state, orthogonal(start)[0])
@@ -195,7 +195,7 @@ def orthogonal(deviations: jax.Array) -> tuple[jax.Array, jax.Array]:
     return q.T, jnp.log(jnp.abs(jnp.diagonal(r)))
 
 
-def _standard_error(rates: Any) -> Numbers:
+def _standard_error(rates: Numbers) -> Numbers:
     """Of their mean, shape (n,).
 
     Growth over a window of m segments varies by D m + c: what varies at random adds up, and what is only exchanged

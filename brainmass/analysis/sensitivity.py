@@ -146,11 +146,11 @@ def sensitivity(
     before = max(settling // tangents.n_steps, 2)
 
     @jax.jit
-    def followed(values: Mapping[str, Any]) -> Pytree:
+    def followed(values: Mapping[str, Numbers]) -> Pytree:
         state, moments = tangents.plainly(values, tangents.first(values), before, _moments(tangents))
         scale = _scale(tangents, moments)
 
-        def from_here(state: Any, key: Numbers) -> Pytree:
+        def from_here(state: Pytree, key: Numbers) -> Pytree:
             changes = jax.random.normal(key, (n_directions, tangents.size), scale.dtype)
             changes = changes / jnp.linalg.norm(changes, axis=1, keepdims=True)
             return _grown(tangents, values, Moment(state, changes * scale), scale, n)
@@ -163,7 +163,7 @@ def sensitivity(
     return Sensitivity(times, np.asarray(found, float))
 
 
-def _grown(tangents: Tangents, values: Any, moment: Moment, scale: Any, n: int) -> tuple[Pytree, Numbers]:
+def _grown(tangents: Tangents, values: Pytree, moment: Moment, scale: Pytree, n: int) -> tuple[Pytree, Numbers]:
     """The state at the end, and the logarithm of the mean growth after each segment."""
 
     def rescale(changes: Pytree) -> tuple[Pytree, Numbers]:
@@ -187,7 +187,7 @@ def _moments(tangents: Tangents) -> Any:
     return look
 
 
-def _scale(tangents: Tangents, moments: Any) -> Pytree:
+def _scale(tangents: Tangents, moments: Pytree) -> Pytree:
     """How far each state moves; of one at rest how large it is."""
     mean, square = moments[len(moments) // 2 :].mean(axis=0)
     deviation = jnp.sqrt(jnp.maximum(square - mean**2, 0.0))

@@ -97,7 +97,7 @@ class Tangents:
         """Of a segment, in ms."""
         return self.n_steps * self.dt
 
-    def first(self, values: Mapping[str, Any]) -> State:
+    def first(self, values: Mapping[str, Numbers]) -> State:
         """After one segment from initial states."""
         state = self.run(values, None)
         return {**state, "step": jnp.asarray(state["step"], jnp.int32)}
@@ -141,7 +141,7 @@ class Tangents:
         return {**state, "states": states}
 
     # --- along the run ------------------------------------------------------------------------------------------------
-    def along(self, values: Mapping[str, Any], moment: Moment) -> Moment:
+    def along(self, values: Mapping[str, Numbers], moment: Moment) -> Moment:
         """A segment later."""
 
         def flow(x: jax.Array) -> tuple[jax.Array, State]:
@@ -155,10 +155,12 @@ class Tangents:
         later, final = jax.vmap(pushed, out_axes=(0, None))(moment.deviations)
         return Moment(final, later)
 
-    def plainly(self, values: Mapping[str, Any], state: State, n: int, look: Callable[[jax.Array], Pytree]) -> Pytree:
+    def plainly(
+        self, values: Mapping[str, Numbers], state: State, n: int, look: Callable[[jax.Array], Pytree]
+    ) -> Pytree:
         """The state `n` segments later, and what `look` sees after each."""
 
-        def segment(state: State, _: None) -> tuple[State, Any]:
+        def segment(state: State, _: None) -> tuple[State, Pytree]:
             state = self.run(values, state)
             return state, look(self.flat(state))
 
@@ -166,14 +168,14 @@ class Tangents:
 
     def stretched(
         self,
-        values: Mapping[str, Any],
+        values: Mapping[str, Numbers],
         moment: Moment,
         n: int,
         rescale: Callable[[jax.Array], tuple[jax.Array, Pytree]],
     ) -> tuple[Moment, Pytree]:
         """`n` segments later; after each `rescale` gives the deviations to go on with, and what is kept."""
 
-        def segment(moment: Moment, _: None) -> tuple[Moment, Any]:
+        def segment(moment: Moment, _: None) -> tuple[Moment, Pytree]:
             moment = self.along(values, moment)
             deviations, kept = rescale(moment.deviations)
             return Moment(moment.state, deviations), kept
@@ -217,5 +219,5 @@ def whole_steps(owner: str, name: str, period: Period, simulator: Simulator, lea
     return int(n)
 
 
-def _dtype(x: Any) -> Pytree:
+def _dtype(x: Pytree) -> Pytree:
     return u.get_mantissa(x).dtype

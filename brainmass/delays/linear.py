@@ -51,12 +51,12 @@ _linear.multiple_results = True
 
 
 @_linear.def_impl
-def _value(*leaves: Any, there: Any, back: object, n_known: int) -> list[Numbers]:
+def _value(*leaves: Pytree, there: Any, back: object, n_known: int) -> list[Numbers]:
     return there(*leaves)
 
 
 @_linear.def_abstract_eval
-def _shape(*leaves: Any, there: Any, back: Callable, n_known: int) -> list[Numbers]:
+def _shape(*leaves: Pytree, there: Any, back: Callable, n_known: int) -> list[Numbers]:
     shapes = jax.eval_shape(there, *(jax.ShapeDtypeStruct(x.shape, x.dtype) for x in leaves))
     return [ShapedArray(x.shape, x.dtype) for x in shapes]
 

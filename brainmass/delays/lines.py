@@ -279,7 +279,7 @@ class BlockedLine(_WholeSteps, _Past):
         self.block, self.depth = block, self.there.depth
 
     @property
-    def steps(self) -> Any:
+    def steps(self) -> Numbers:
         return self.there.steps
 
     def layout(self, weights: Numbers) -> Pytree:

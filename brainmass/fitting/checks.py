@@ -25,7 +25,7 @@ def check_model(owner: str, model: Any) -> None:
     instance(Argument("model", owner), model, kinds, "a brainstate module, or a Simulator of one")
 
 
-def callbacks_of(owner: str, callbacks: Any) -> list[Callable[[Any], Any]]:
+def callbacks_of(owner: str, callbacks: Any) -> list[Callable[..., object]]:
     """A function, a list of them, or None, as a list."""
     what = Argument("callbacks", owner)
     if callbacks is None or is_function(callbacks):

@@ -86,6 +86,7 @@ class Coordinate:
         return self.value((1 - place) * self.low + place * self.high)
 
     def place(self, value: Numbers) -> np.ndarray:
+        # A start outside of the box, as bounds may be narrower than where the model is, begins at its nearest end.
         numbers = np.clip(np.asarray(u.Quantity(value).to_decimal(self.unit), float), self.low, self.high)
         low, high = self.low, self.high
         if self.log:
@@ -123,6 +124,7 @@ class Coordinate:
         if self.prior is not None:
             density = self.prior.log_density(value)
         elif self.log:
+            # Even in log x is 1 / (x log(high / low)) in x.
             density = -jnp.sum(jnp.log(numbers) + np.log(np.log(self.high) - np.log(self.low)))
         else:
             density = -jnp.sum(np.log(self.high - self.low))
@@ -143,13 +145,15 @@ class Coordinate:
     def _ends_of_transform(self) -> tuple[np.ndarray, np.ndarray]:
         """What it gives far out on both sides; infinite where it has no end."""
         numbers, unit = u.split_mantissa_unit(u.math.asarray(self.start))
+        # Asked of the transform itself, as those of a user say nothing of their ends.
         far = [u.maybe_decimal(u.Quantity(jnp.full_like(numbers, end), unit=unit)) for end in (-np.inf, np.inf)]
         ends = np.sort([np.asarray(u.get_mantissa(self.transform.forward(x)), float) for x in far], axis=0)
+        # Some have no value at infinity: of those no end is known.
         known = ~np.isnan(ends).any(axis=0)
         low, high = np.where(known & (np.abs(ends) < _FAR), ends, np.nan)
         return np.where(np.isnan(low), -np.inf, low), np.where(np.isnan(high), np.inf, high)
 
-    def describe(self) -> list[Any]:
+    def describe(self) -> list[object]:
         box = None if self.low is None or self.high is None else [self.low.tolist(), self.high.tolist()]
         prior = None if self.prior is None else self.prior.describe()
         return [
@@ -180,6 +184,7 @@ class Coordinate:
         kind = type(self.transform).__name__
         if not all(np.isfinite(u.get_mantissa(x)).all() for x in (self.start, self.transform.forward(self.start))):
             raise argument_error(self.what, f"is {show(self.like)}, which its transform {kind} cannot give")
+        # Spread before the transform or after it: the same, if it acts on each number by itself.
         one = self.transform.forward(self.sharing.spread(self.start))
         other = self.sharing.spread(self.transform.forward(self.start))
         same = u.math.shape(one) == u.math.shape(other) and u.get_unit(one) == u.get_unit(whole)
@@ -203,6 +208,7 @@ class Coordinate:
             value = np.broadcast_to(value, self.shape)
         except ValueError:
             raise argument_error(what, f"must fit its shape {self.shape}", f"has shape {value.shape}") from None
+        # There and back: a value that the transform cannot give comes back as another, or as NaN.
         back = u.get_mantissa(self.transform.forward(self.transform.inverse(self.value(value))))
         if u.math.shape(back) != self.shape or not np.allclose(back, value, rtol=1e-3, atol=1e-6):
             raise argument_error(
@@ -233,6 +239,7 @@ class Coordinate:
     def _ends_of_prior(self) -> tuple[Numbers, Numbers]:
         if self.prior is None or self.low is None:
             return None, None
+        # The box of a prior is cut at its tails; only where the prior itself ends must values be kept within.
         ends = (u.get_mantissa(self.prior.quantile(p)) for p in (0.0, 1.0))
         low, high = (
             box if np.isfinite(end).all() else None for end, box in zip(ends, (self.low, self.high), strict=True)

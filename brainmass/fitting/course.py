@@ -38,7 +38,7 @@ class Orders:
 
     n_steps: int
     fresh_noise: bool | None  # None: as the solver has it
-    callbacks: Sequence[Callable[[FitStep], Any]] = ()
+    callbacks: Sequence[Callable[[FitStep], object]] = ()
     patience: int | None = None
     min_delta: float = 0.0
     verbose: bool = False
@@ -120,6 +120,7 @@ class Course:
         self.histories: list[np.ndarray] = []
         self.norms: list[float] = []
         self.best, self.best_loss, self.best_key = None, np.inf, None
+        # Where steps see a few rows: what all rows say of the place at which the fit happened to end.
         self.last: tuple[float, Pytree, Numbers] = np.inf, None, None
         self.snapshot: Callable[[], dict[str, Numbers]] = dict
         self.explain: Callable[[str, Pytree, Numbers], str] = lambda what, place, key: ""
@@ -192,6 +193,7 @@ class Course:
             "optax.clip_by_global_norm, a smoother objective, mode='forward' with few parameters, or a back end "
             "without gradients: backend='nevergrad'."
         )
+        # The loss may still be a number: it is the way back through a chaotic run on which slopes overflow.
         if not np.isfinite(step.norm):
             self._warn(
                 f"The gradient is not finite at step {self.n_done - 1}: "
@@ -217,6 +219,7 @@ class Course:
         self.histories.append(step.losses)
         if step.norm is not None:
             self.norms.append(step.norm)
+        # The loss on a few rows is lower by luck as well; `judge` then says what is best.
         if self.orders.batch is None and step.loss < self.best_loss:
             self.best, self.best_loss, self.best_key = step.place, step.loss, step.key
         # patience counts from the last loss that was lower by `min_delta`, not from the last that was lower at all
@@ -272,6 +275,7 @@ class Course:
             self.write(self.orders.checkpoint)
             self._written = time.monotonic()
 
+    # All that a fit goes on from is in `snapshot`, which the solver gives, so that it goes on bit for bit.
     def write(self, path: Path) -> None:
         Saved(self.problem, self.snapshot()).write(path)
 

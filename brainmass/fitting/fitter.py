@@ -469,7 +469,7 @@ class Fitter(Closed):
         return prediction
 
 
-def _check_functions(loss_fn: Callable | None, predict: Any, objective: object, run: Mapping[str, object]) -> None:
+def _check_functions(loss_fn: Callable | None, predict: object, objective: object, run: Mapping[str, object]) -> None:
     """What does not belong to a fit of a function is refused."""
     given = (loss_fn is not None, predict is not None, objective is not None)
     if given not in [(True, False, False), (False, True, True), (False, True, False)]:

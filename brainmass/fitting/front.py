@@ -62,7 +62,7 @@ class ParetoFront(Closed):
         self.names, self.params, self.fitted = tuple(names), ByPath(params), ByPath(fitted)
         self.values, self.hypervolume, self.reference = (np.asarray(x) for x in (values, hypervolume, reference))
 
-    def parts(self) -> dict[str, Any]:
+    def parts(self) -> dict[str, object]:
         """What it is made of."""
         names = ("names", "values", "params", "fitted", "hypervolume", "reference")
         return {name: getattr(self, name) for name in names}

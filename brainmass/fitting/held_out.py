@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,6 +16,10 @@ from brainmass.datasets.cohort import Cohort, in_order_of, mean_fc
 from brainmass.datasets.hcp import EmpiricalDataset
 from brainmass.datasets.splitting import check_held_out, split
 from brainmass.objectives import functional_connectivity
+
+if TYPE_CHECKING:
+    from brainmass.connectome.dense import Connectome
+
 
 __all__ = ["Fold", "Part", "connectivity", "folds_of", "halves", "similarity"]
 
@@ -30,7 +34,7 @@ class Part:
         self.names: tuple[str, ...] = tuple(subject.name for subject in self._subjects)
 
     @property
-    def connectome(self) -> Any:
+    def connectome(self) -> Connectome:
         return self.given.connectome
 
     def __iter__(self) -> Iterator[Any]:

@@ -54,7 +54,7 @@ def _is_given(value: object, absent: object) -> bool:
     return value is not None and not (isinstance(value, int | str) and value == absent)
 
 
-def _evolves(optimizer: Any) -> bool:
+def _evolves(optimizer: object) -> bool:
     return optimizer is None or str(optimizer).lower() == "differential_evolution"
 
 
@@ -64,7 +64,7 @@ def solver(
     optimizer: Any,
     n_starts: int,
     popsize: int | None,
-    settings: Mapping[str, Any],
+    settings: Mapping[str, object],
     named: Any,
 ) -> Solver:
     if backend == "grad":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import brainunit as u
 import numpy as np
@@ -19,6 +19,10 @@ from brainmass.dynamics.module import Closed
 from brainmass.fitting.description import Bounds
 from brainmass.fitting.front import ParetoFront
 from brainmass.simulation.inventory import ByPath
+
+if TYPE_CHECKING:
+    import xarray
+
 
 __all__ = ["FitResult", "FitStep"]
 
@@ -117,7 +121,7 @@ class FitResult(Closed):
         self.front = front
         self.bounds, self.provenance = ByPath(bounds or {}), dict(provenance or {})
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         """What is pickled: of the optimiser its name, as those of optax are made of functions that cannot be."""
         optimizer = self.optimizer if isinstance(self.optimizer, str | None) else _kind(self.optimizer)
         return {**vars(self), "optimizer": optimizer}
@@ -151,7 +155,7 @@ class FitResult(Closed):
         facts += [("trouble", self.divergence)] if self.divergence is not None else []
         return page("FitResult", self._course, table(head, self._rows()), table(("", ""), facts))
 
-    def to_xarray(self) -> Any:
+    def to_xarray(self) -> xarray.Dataset:
         """An `xarray.Dataset`: losses over steps, each parameter with its unit, the prediction if it is one array."""
         xarray = import_io("xarray")
         variables: dict[str, object] = {"loss": ("step", np.asarray(self.history), {})}
@@ -175,7 +179,7 @@ class FitResult(Closed):
         To go on with a fit one needs the file of `Fitter.save`.
         """
         target = target_path(path, Argument("path", "FitResult.save"), (".npz",), 'result.save("fit.npz").')
-        arrays: dict[str, Any] = {}
+        arrays: dict[str, np.ndarray] = {}
         held = {name: getattr(self, name) for name in _SAVED}
         held["bounds"] = {name: dict(vars(b)) for name, b in self.bounds.items()}
         held["front"] = None if self.front is None else self.front.parts()
@@ -206,5 +210,5 @@ def _in_words(bounds: Bounds | None) -> str:
     return f"{span}{', log' if bounds.log else ''}"
 
 
-def _kind(optimizer: Any) -> str:
+def _kind(optimizer: object) -> str:
     return "" if optimizer is None else f"{type(optimizer).__module__.partition('.')[0]} {type(optimizer).__name__}"

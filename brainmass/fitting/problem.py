@@ -101,6 +101,7 @@ class Problem:
 
     def losses(self, theta: Values, fixed: Values, key: Numbers, rows: Rows) -> Array:
         """That of each row."""
+        # One number for each row; what priors add is in each, so that their mean is the loss.
         compared, penalty = self._compared(theta, fixed, key, rows, False)
         return u.get_mantissa(compared) + penalty
 
@@ -124,6 +125,7 @@ class Problem:
 
     def value_and_grad(self, loss: Callable) -> Callable[..., tuple[Pytree, Pytree]]:
         """`loss` and its gradient in the first argument, in the mode of this fit."""
+        # Reverse mode keeps states of the run for the way back; forward mode keeps none, and takes longer per number.
         return jax.value_and_grad(loss) if self.mode == "reverse" else _forward(loss)
 
     def inventory(self) -> Inventory:
@@ -139,6 +141,7 @@ class Problem:
         self, structure: object, theta: Values, fixed: Values, key: Numbers, target: Numbers, many: bool = False
     ) -> None:
         """That the loss can be worked out and is one number, or, with `many`, numbers."""
+        # By shapes and types: other numbers of these need no second look, which is a trace of the whole run.
         leaves, tree = jax.tree.flatten((theta, fixed, target))
         sort = structure, tree, tuple((np.shape(x), jnp.result_type(x)) for x in leaves)
         if sort in self._checked:
@@ -192,12 +195,14 @@ class Problem:
         """A copy of the subject on these values, and what it holds."""
         # A copy, made within the trace: to write traced values into the model of the user would leave tracers there.
         copy, found = Template(self.subject).on({**fixed, **theta})
+        # A connection that is zero now may come with what is fitted, and must not be left out.
         note_given(found, theta)
         self.space.put(theta, found, plain)
         return copy, found
 
     def _prediction(self, handed: NeuralMassDynamics, key: Array, data: Numbers) -> Array:
         prediction = _call(self.predicting, handed, key, data)  # type: ignore[arg-type]
+        # Time comes first in whatever is predicted.
         return jax.tree.map(lambda x: x[self._transient :], prediction) if self._transient else prediction
 
     def against(self, prediction: Numbers, target: Numbers) -> Numbers:
@@ -206,6 +211,7 @@ class Problem:
             return prediction - target if self._objective is None else self._objective(prediction, target)
         except (TypeError, ValueError) as error:
             shapes = [_shapes(x) for x in (prediction, target)]
+            # Of the same shapes the error is about something else, and is told as it is.
             if shapes[0] == shapes[1]:
                 raise
             raise ValueError(
@@ -235,7 +241,7 @@ def _forward(loss: Callable) -> Callable[..., tuple[Pytree, Pytree]]:
     return value_and_grad
 
 
-def call(function: Callable[..., Pytree], key: Numbers, *args: Any) -> Pytree:
+def call(function: Callable[..., Pytree], key: Numbers, *args: object) -> Pytree:
     """`function(*args)`, with the key if it takes one more argument; runs without a seed get theirs from the key."""
     with keys_from(key):
         return function(*args, key) if _positional(function) > len(args) else function(*args)

@@ -79,6 +79,7 @@ class Recorded:
 
     def __call__(self, subject: Subject) -> Pytree:
         observers: Mapping[str, object] = subject.observers
+        # Observers, stimuli and courses come from the copy, which holds the traced values; the rest is as it was given.
         monitors = {
             name: Monitor(observers[name] if name in observers else what, every, source)
             for name, (what, every, source) in self.monitors.items()
@@ -97,7 +98,7 @@ class Recorded:
             _check_names("target", "fit", target, self.compared)
         return target if several or not isinstance(target, Mapping) else target[self.compared[0]]
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> dict[str, object]:
         """What a file must agree with."""
         times = {name: self._ms(x) for name, x in self.times.items()}
         given = self.inputs | {f"parameters.{name}": x for name, x in self.parameters.items()}
@@ -111,6 +112,7 @@ class Recorded:
     def _ms(self, time: Any) -> str:
         """A time, or a number of steps, in ms."""
         time = time if time is None or isinstance(time, u.Quantity) else time * self.dt
+        # Nine digits: what single precision tells apart, so that one time is one text.
         return "" if time is None else f"{float(time.to_decimal(u.ms)):.9g}"
 
 
@@ -192,7 +194,7 @@ def _unless_module(what: object) -> Any:
     return type(what).__name__ if _is_module(what) else what
 
 
-def _kept(x: Numbers) -> Any:
+def _kept(x: Numbers) -> object:
     """Numbers as they are now, whatever becomes of the array that they were given in."""
     return x if callable(x) else jax.tree.map(np.array, x)
 

@@ -101,16 +101,19 @@ def refine_front(
     ]
     batch = Batch(descent, descent._solver, candidates)  # pyright: ignore[reportArgumentType]
     moved = batch.best(batch.run(progress))
+    # Where each began as well: a step that makes one objective worse cannot lose what was there.
     both = {path: jnp.concatenate([front.fitted[path], moved[path]]) for path in moved}
     return _front_of(search, front, both, given, given.target.target)
 
 
 def pseudo_weights(front: ParetoFront) -> np.ndarray:
     """Of each point what each objective counts, for values as they are: shape (n, K)."""
+    # From the worst of the front, as a share of the way to its best.
     far = 1.0 - front.scaled()
     total = far.sum(axis=1, keepdims=True)
     shares = np.where(total > 0, far / np.where(total > 0, total, 1.0), 1.0 / len(front.names))
     span = np.ptp(front.values, axis=0)
+    # Shares are of scaled values; the sum is of values in their own units.
     return np.asarray(shares / np.where(span > 0, span, 1.0), jnp.result_type(float))
 
 

@@ -59,5 +59,5 @@ class Sharing:
             return x[self._group]
         return x if self._count == 0 else u.math.broadcast_to(x, self._shape)
 
-    def describe(self) -> Any:
+    def describe(self) -> object:
         return self._count == 0 or (None if self._group is None else self._group.tolist())

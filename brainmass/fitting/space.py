@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -76,6 +75,7 @@ class SearchSpace:
         total, values = 0.0, self.after(theta, plain)
         for path, side in self.sides.items():
             reg = side.free.reg
+            # A regularisation given for the fit comes in place of the parameter's own.
             added = found.params[path].reg_loss() if reg is None else reg.loss(_number(values[path]))
             total = total + _number(added)
             if side.prior is not None:
@@ -84,6 +84,7 @@ class SearchSpace:
 
     def residuals(self, theta: Values, plain: bool) -> list[Numbers]:
         """What priors add to a sum of squares."""
+        # Of a Gauss, z²/2 is the negative log density but for a constant: z goes beside the residuals of the data.
         values = self.after(theta, plain)
         priors = {path: side.prior for path, side in self.sides.items() if side.prior is not None}
         return [jnp.ravel(prior.residuals(values[path])) for path, prior in priors.items()]
@@ -148,7 +149,7 @@ class SearchSpace:
         """Of the parameters that have them, in the shape of the parameter of the model."""
         return {path: bounds for path, side in self.sides.items() if (bounds := side.bounds()) is not None}
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> dict[str, object]:
         return {path: side.describe() for path, side in self.sides.items()}
 
 
@@ -198,6 +199,7 @@ class Stored:
     plain = False
 
     def __init__(self, space: SearchSpace):
+        # scipy steps in double precision; the model gets the type that its parameters have.
         flat, unravel = ravel_pytree(space.start)
         self.start, self.bounded = np.asarray(flat, float), False
         self.values = self.stored = lambda x: unravel(jnp.asarray(x, flat.dtype))

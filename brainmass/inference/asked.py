@@ -33,7 +33,7 @@ class Row:
         self.units = [side.unit for side in sides for _ in range(side.size)]
         self._ends = np.cumsum([side.size for side in sides])[:-1].tolist()
 
-    def of(self, values: Mapping[str, Any]) -> jax.Array:
+    def of(self, values: Mapping[str, Numbers]) -> jax.Array:
         parts = [u.Quantity(values[path]).to_decimal(side.unit) for path, side in self.space.sides.items()]
         return jnp.concatenate([jnp.ravel(jnp.asarray(x, jnp.result_type(float))) for x in parts])
 
@@ -62,7 +62,7 @@ class Asked(NamedTuple):
     is_density: bool
 
 
-def asked_of_problem(problem: Problem, at: Mapping[str, Any] | None) -> Asked:
+def asked_of_problem(problem: Problem, at: Mapping[str, Numbers] | None) -> Asked:
     """The likelihood of a problem."""
     found, space = problem._found()
     row, given = Row(space), problem._given(found, space)
@@ -86,7 +86,7 @@ _WEIGHTS: dict[type[Likelihood], Callable[[Any], tuple[Any, Any]]] = {
 }
 
 
-def _standardised(likelihood: Any, predicted: Any) -> jax.Array:
+def _standardised(likelihood: Any, predicted: Numbers) -> jax.Array:
     of_location, of_scale = _WEIGHTS[type(likelihood)](likelihood)
     sigma = likelihood._as_numbers(likelihood.sigma.value(), predicted, "sigma")
     numbers = jnp.asarray(u.get_mantissa(predicted))
@@ -97,7 +97,7 @@ def _standardised(likelihood: Any, predicted: Any) -> jax.Array:
 
 
 def asked_of_fitter(
-    fitter: Fitter, target: Pytree, at: Mapping[str, Any] | None, noise: float | None, seed: Any, fisher: bool
+    fitter: Fitter, target: Pytree, at: Mapping[str, Numbers] | None, noise: float | None, seed: Any, fisher: bool
 ) -> Asked:
     """The loss of a fit; with `fisher` its prediction too, by the noise that is given, or as large as what is left."""
     found = fitter._problem.inventory()
@@ -141,7 +141,7 @@ def _noise(left: np.ndarray, n: int) -> float:
     )
 
 
-def _less(predicted: Any, target: Pytree) -> Pytree:
+def _less(predicted: Numbers, target: Pytree) -> Pytree:
     return predicted if target is None else jax.tree.map(lambda x, y: x - y, predicted, target)
 
 

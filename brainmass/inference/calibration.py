@@ -16,7 +16,7 @@ from brainmass._common.display import page, table
 from brainmass._common.messages import Argument, argument_error
 from brainmass._common.progress import progress_bar
 from brainmass._common.random import as_key
-from brainmass._common.typing import Numbers, Seed
+from brainmass._common.typing import Numbers, Pytree, Seed
 from brainmass.dynamics.module import Closed
 from brainmass.inference.estimator import Estimator
 from brainmass.inference.posterior import Posterior
@@ -192,7 +192,7 @@ def _engine(method: Any, options: dict[str, Any]) -> Engine:
 
 
 def _posteriors(
-    simulated: Simulated, values: Any, engine: Any, of_runs: Numbers, of_draws: jax.Array, progress: bool
+    simulated: Simulated, values: Pytree, engine: Any, of_runs: Numbers, of_draws: jax.Array, progress: bool
 ) -> Iterable[np.ndarray]:
     """Draws (draw, number) of each study, as rows of numbers."""
     problem = simulated.problem

@@ -128,7 +128,7 @@ class Cohort(Closed):
         given = one.given._replace(observed=self.observed)
         return Density(numbers, log_likelihood, log_prior, log_density, given, program)  # pyright: ignore[reportArgumentType]
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> dict[str, object]:
         """What a file must agree with."""
         whole = self._of(0).describe()
         return whole | {
@@ -141,7 +141,7 @@ class Cohort(Closed):
     def _groups(self) -> dict[str, str]:
         return {path: "half-normal" if prior is None else str(prior.describe()) for path, prior in self.group.items()}
 
-    def observations(self, values: Mapping[str, Any], seed: Seed = 0) -> dict[str, Numbers]:
+    def observations(self, values: Mapping[str, Numbers], seed: Seed = 0) -> dict[str, Numbers]:
         """As of `Problem`, for each subject: shape (n, subject, ...)."""
         n, subjects = u.math.shape(next(iter(values.values())))[0], len(self.subjects)
         of_all = self._of_subjects(values, n)
@@ -149,7 +149,7 @@ class Cohort(Closed):
         found = self.problem.observations(flat, as_key(seed))
         return {name: u.math.reshape(x, (n, subjects, *u.math.shape(x)[1:])) for name, x in found.items()}
 
-    def pointwise(self, values: Mapping[str, Any]) -> dict[str, jax.Array]:
+    def pointwise(self, values: Mapping[str, Numbers]) -> dict[str, jax.Array]:
         """As of `Problem`, for each subject: shape (n, subject, ...)."""
         n = u.math.shape(next(iter(values.values())))[0]
         of_all = self._of_subjects(values, n)
@@ -166,7 +166,7 @@ class Cohort(Closed):
         vars(other)["observed"] = jax.tree.map(lambda x: x[subject], self.observed, is_leaf=_is_quantity)
         return other
 
-    def _of_subjects(self, values: Mapping[str, Any], n: int) -> Values:
+    def _of_subjects(self, values: Mapping[str, Numbers], n: int) -> Values:
         """Of each subject, shape (n, subject, ...), for each parameter of the problem."""
         subjects = len(self.subjects)
         found = {}

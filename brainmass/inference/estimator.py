@@ -127,7 +127,7 @@ class Estimator(Closed):
             warnings.warn(f"The posterior by npe: {note}.", RuntimeWarning, stacklevel=2)
         return posterior
 
-    def draws(self, x: Any, n: int, key: Any) -> np.ndarray:
+    def draws(self, x: Numbers, n: int, key: Any) -> np.ndarray:
         """Draws of unbounded numbers for many rows of all features: shape (rows, n, numbers)."""
         return np.asarray(self._flow.draw(key, x, n)[0])
 
@@ -149,7 +149,7 @@ class Estimator(Closed):
     def save(self, path: PathLike) -> None:
         """Write to a `.npz` file, whole or not at all, what :meth:`load` reads."""
         target = target_path(path, Argument("path", "Estimator.save"), (".npz",), 'estimator.save("estimator.npz").')
-        arrays: dict[str, Any] = {}
+        arrays: dict[str, Numbers] = {}
         parts = {name: encode(getattr(self, name), arrays, name) for name in _SAVED}
         standard = {**vars(self._flow.standard)}
         flow = list(self._flow.shape), standard, leaves_of(self._flow.weights), self._ranges, self._only

@@ -69,7 +69,7 @@ class Standard:
         spread = np.linalg.cholesky(covariance + 1e-12 * np.eye(len(covariance)))
         return cls(kept, centre, scale, mean, sd, slope, offset, spread)
 
-    def features(self, x: Any) -> jax.Array:
+    def features(self, x: Numbers) -> jax.Array:
         return (_shortened((x[..., self.kept] - self.centre) / self.scale) - self.mean) / self.sd
 
     def inner(self, z: jax.Array, told: jax.Array) -> jax.Array:
@@ -85,7 +85,7 @@ class Standard:
         return -jnp.sum(jnp.log(jnp.diag(self.spread)))
 
 
-def _shortened(x: Any) -> jax.Array:
+def _shortened(x: Numbers) -> jax.Array:
     """As it is up to three standard deviations of a normal; farther out its logarithm goes on."""
     far = jnp.abs(x) - _TAILS
     return jnp.where(far > 0, jnp.sign(x) * (_TAILS + jnp.log1p(jnp.maximum(far, 0.0))), x)
@@ -97,12 +97,12 @@ class Flow:
     def __init__(self, shape: Shape, standard: Standard, weights: Pytree):
         self.shape, self.standard, self.weights = shape, standard, weights
 
-    def draw(self, key: jax.Array, x: Any, n: int) -> tuple[jax.Array, jax.Array]:
+    def draw(self, key: jax.Array, x: Numbers, n: int) -> tuple[jax.Array, jax.Array]:
         """`n` draws for each row of features, and their log density: shapes (rows, n, size), (rows, n)."""
         x, key = jnp.asarray(x), jax.random.wrap_key_data(jnp.asarray(key))
         return _programs(self.shape)[0](self.weights, self.standard, jax.random.split(key, len(x)), x, n)
 
-    def log_density(self, z: jax.Array, x: Any) -> jax.Array:
+    def log_density(self, z: jax.Array, x: Numbers) -> jax.Array:
         """Of rows `z` (n, size), given one row of features."""
         return _programs(self.shape)[1](self.weights, self.standard, z, jnp.asarray(x))
 

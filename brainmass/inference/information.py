@@ -61,7 +61,7 @@ class Identifiability:
     names: tuple[str, ...]
     values: np.ndarray
     scales: np.ndarray
-    units: tuple[Any, ...]
+    units: tuple[u.Unit, ...]
     information: np.ndarray
     eigenvalues: np.ndarray
     directions: np.ndarray

@@ -59,8 +59,8 @@ class Posterior(Closed):
         self,
         *,
         method: str,
-        samples: Mapping[str, Any],
-        stats: Mapping[str, Any] | None = None,
+        samples: Mapping[str, Numbers],
+        stats: Mapping[str, Numbers] | None = None,
         facts: Mapping[str, Any] | None = None,
         notes: list[str] | None = None,
         labels: tuple[str, ...] | None = None,
@@ -281,7 +281,7 @@ class Posterior(Closed):
         return cls(problem=problem, described=described, **held)
 
 
-def check_same(then: Mapping[str, Any], now: Mapping[str, Any], what: Argument, path: str) -> None:
+def check_same(then: Mapping[str, object], now: Mapping[str, object], what: Argument, path: str) -> None:
     """Refuse a file of another problem."""
     now = json.loads(json.dumps(now))
     for part in dict.fromkeys([*now, *then]):

@@ -40,26 +40,26 @@ class Function(Likelihood):
         super().__init__()
         self._function = function
 
-    def pointwise(self, predicted: Any, observed: Any) -> Numbers:
+    def pointwise(self, predicted: Numbers, observed: Numbers) -> Numbers:
         return self._function(predicted, observed)
 
-    def draw(self, key: jax.Array, predicted: Any) -> Numbers:
+    def draw(self, key: jax.Array, predicted: Numbers) -> Numbers:
         raise TypeError("A log density alone has no observations to draw: give a Likelihood with `draw`.")
 
-    def log_density(self, predicted: Any, observed: Any) -> Numbers:
+    def log_density(self, predicted: Numbers, observed: Numbers) -> Numbers:
         return self._function(predicted, observed)
 
 
 class Exact(Likelihood):
     """What is recorded is what is observed: nothing is added to the noise of the run, and there is no density."""
 
-    def pointwise(self, predicted: Any, observed: Any) -> Numbers:
+    def pointwise(self, predicted: Numbers, observed: Numbers) -> Numbers:
         raise ValueError(
             "A Problem without a likelihood has no density: give it one, such as brainmass.inference.Gaussian(0.1), or "
             "let `npe` learn the posterior from simulations."
         )
 
-    def draw(self, key: jax.Array, predicted: Any) -> Numbers:
+    def draw(self, key: jax.Array, predicted: Numbers) -> Numbers:
         return predicted
 
 

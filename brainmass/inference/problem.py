@@ -177,18 +177,18 @@ class Problem(Closed):
         """Whether a likelihood was given."""
         return not any(isinstance(x, Exact) for x in self._fitted.subject.likelihoods.values())
 
-    def log_likelihood(self, values: Mapping[str, Any]) -> jax.Array:
+    def log_likelihood(self, values: Mapping[str, Numbers]) -> jax.Array:
         """The log density of what was observed, given values of the parameters; a pure function of them."""
         found, space = self._found()
         self._check_density(self.observed)
         return self._likelihood(self._by_path(values, found, space), self._given(found, space))
 
-    def log_prior(self, values: Mapping[str, Any]) -> jax.Array:
+    def log_prior(self, values: Mapping[str, Numbers]) -> jax.Array:
         """The log density of values of the parameters before anything is observed."""
         found, space = self._found()
         return space.log_density(self._by_path(values, found, space))
 
-    def log_density(self, values: Mapping[str, Any]) -> jax.Array:
+    def log_density(self, values: Mapping[str, Numbers]) -> jax.Array:
         """The sum of both: the posterior density, but for a constant. Safe under `jit`, `grad` and `vmap`."""
         return self.log_likelihood(values) + self.log_prior(values)
 
@@ -214,14 +214,14 @@ class Problem(Closed):
         differentiable = log_density if self.mode == "reverse" else _by_forward_mode(log_density)
         return Density(reals, log_likelihood, log_prior, differentiable, self._given(found, space), self._program)
 
-    def predict(self, values: Mapping[str, Any], seed: Seed = None) -> Pytree:
+    def predict(self, values: Mapping[str, Numbers], seed: Seed = None) -> Pytree:
         """What the run records at these values; by monitor where several were observed."""
         found, space = self._found()
         given = self._given(found, space)._replace(key=self._key if seed is None else as_key(seed))
         predicted = self._predicted(self._by_path(values, found, space), given)[1]
         return predicted[""] if set(predicted) == {""} else predicted
 
-    def observations(self, values: Mapping[str, Any], seed: Seed = 0) -> dict[str, Numbers]:
+    def observations(self, values: Mapping[str, Numbers], seed: Seed = 0) -> dict[str, Numbers]:
         """Runs at many values, in one batch: what they record, and, under `observed ...`, what is observed of them.
 
         Parameters
@@ -256,7 +256,7 @@ class Problem(Closed):
         }
         return recorded, drawn
 
-    def pointwise(self, values: Mapping[str, Any]) -> dict[str, jax.Array]:
+    def pointwise(self, values: Mapping[str, Numbers]) -> dict[str, jax.Array]:
         """The log density of each number that was observed, for many values: shape (n, ...), by monitor."""
         found, space = self._found()
 
@@ -290,7 +290,7 @@ class Problem(Closed):
         vars(other)["observed"] = compared
         return other
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> dict[str, object]:
         """What a file must agree with."""
         found, space = self._found()
         given = self._given(found, space)
@@ -326,7 +326,7 @@ class Problem(Closed):
     def _fixed(self, found: Inventory, space: SearchSpace) -> Values:
         return {path: x for path, x in found.raw().items() if path not in space.sides}
 
-    def _by_path(self, values: Mapping[str, Any], found: Inventory, space: SearchSpace) -> Values:
+    def _by_path(self, values: Mapping[str, Numbers], found: Inventory, space: SearchSpace) -> Values:
         if not isinstance(values, Mapping):
             raise argument_error(
                 Argument("values", "Problem"), "must map names to values", f"is {show(values)}", kind=TypeError
@@ -368,7 +368,7 @@ class Problem(Closed):
             raise argument_error(what, wanted if set(likelihoods) != {""} else "must be one array", given)
         return {name: self._compared(name, observed[name], *shapes[name]) for name in likelihoods}
 
-    def _compared(self, name: str, x: Any, recorded: Numbers, predicted: Any) -> Numbers:
+    def _compared(self, name: str, x: Numbers, recorded: Numbers, predicted: Numbers) -> Numbers:
         """One of them, given the shapes of what is recorded and of what of it is compared."""
         what, likelihood = Argument("observed", "Problem"), self._fitted.subject.likelihoods[name]
         check_finite(what, x)

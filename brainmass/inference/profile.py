@@ -218,7 +218,7 @@ class _Climb:
             )
         return names.index(whole)
 
-    def checked(self, values: Any) -> np.ndarray:
+    def checked(self, values: Numbers) -> np.ndarray:
         """In the unit of the parameter, ascending."""
         what = Argument("values", _OWNER)
         check_param_value(self.name, None, self.side.like, 0 * numbers(what, values), what=what)
@@ -253,7 +253,7 @@ class _Climb:
     def value_of(self, z: np.ndarray) -> float:
         return float(np.ravel(u.get_mantissa(self.reals.values(jnp.asarray(z))[self.path]))[self._place])
 
-    def measured(self, x: Any) -> Numbers:
+    def measured(self, x: Numbers) -> Numbers:
         x = np.asarray(x, float) if np.ndim(x) else float(x)
         return u.Quantity(x, unit=self.side.unit) if isinstance(self.side.like, u.Quantity) else x
 

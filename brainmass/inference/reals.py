@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
 
 import brainunit as u
 import jax
@@ -42,7 +41,7 @@ class Reals:
         """Values of the parameters, as the equations see them, by path."""
         return {path: side.value(x) for (path, side), x in zip(self.sides.items(), self._parts(z), strict=True)}
 
-    def row(self, values: Mapping[str, Any]) -> jax.Array:
+    def row(self, values: Mapping[str, Numbers]) -> jax.Array:
         """The numbers for these values."""
         return jnp.concatenate([side.numbers(values[path]) for path, side in self.sides.items()])
 
@@ -93,7 +92,7 @@ class _Side:
         self._top = np.where(self.above, self.high, 0.0)
         self.centre, self.scale = np.zeros(self.size), np.ones(self.size)
 
-    def standardise(self, draws: Any) -> None:
+    def standardise(self, draws: Numbers) -> None:
         numbers = np.asarray(jax.vmap(self.numbers)(draws))
         numbers = np.where(np.isfinite(numbers), numbers, np.nan)  # draws that were moved to an end
         centre, scale = np.nanmean(numbers, axis=0), np.nanstd(numbers, axis=0)
@@ -108,7 +107,7 @@ class _Side:
         x = jnp.where(self.bounded, between, x)
         return self.side.value(jnp.reshape(x, self.shape))
 
-    def numbers(self, value: Any) -> jax.Array:
+    def numbers(self, value: Numbers) -> jax.Array:
         x = jnp.ravel(jnp.asarray(u.Quantity(value).to_decimal(self.side.unit)))
         share = jnp.where(self.bounded, (x - self._low) / (self._high - self._low), 0.5)
         apart = jnp.where(self.below, x - self._low, jnp.where(self.above, self._top - x, 1.0))

@@ -53,7 +53,7 @@ class Simulated:
         self.names = [name for monitor in self.features for name in self._names(monitor)]
         self.reals = Reals(problem._found()[1])
 
-    def row(self, observed: Mapping[str, Any]) -> jax.Array:
+    def row(self, observed: Mapping[str, Numbers]) -> jax.Array:
         """The features of an observation."""
         parts = [jnp.ravel(self._told(name, observed[name])) for name in self.features]
         return jnp.concatenate(parts).astype(jnp.result_type(float))
@@ -108,7 +108,7 @@ class Simulated:
             tell(x)
         return x
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> dict[str, object]:
         """What a file must agree with."""
         described = self.problem.describe()
         del described["observation"]

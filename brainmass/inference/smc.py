@@ -86,7 +86,7 @@ def _make(density: Density, n_moves: int, target_ess: float) -> Any:
     blackjax = import_bayes("blackjax")
     walk = blackjax.mcmc.random_walk
 
-    def move(key: jax.Array, state: Any, log_density: Any, root: jax.Array) -> tuple:
+    def move(key: jax.Array, state: Pytree, log_density: Any, root: jax.Array) -> tuple:
         def jump(key: jax.Array, z: jax.Array) -> jax.Array:
             return root @ jax.random.normal(key, z.shape, z.dtype)
 

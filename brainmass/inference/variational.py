@@ -57,7 +57,7 @@ def variational(
 
     def make_block() -> Any:
         def run(key: jax.Array, leaves: list, frame: tuple, first: jax.Array, given: Pytree) -> tuple:
-            def step(state: Any, i: jax.Array) -> tuple:
+            def step(state: Pytree, i: jax.Array) -> tuple:
                 state, elbo = made.step(jax.random.fold_in(key, i), state, partial(_within, density, given, frame))
                 return state, elbo
 
@@ -133,11 +133,11 @@ def _normal(
         # by itself a narrow one, from where the logarithm of the width has a long way to go
         return state._replace(rho=jnp.zeros(size)) if hasattr(state, "rho") else state
 
-    def step(key: jax.Array, state: Any, target: Any) -> tuple:
+    def step(key: jax.Array, state: Pytree, target: Any) -> tuple:
         state, info = module.step(key, state, target, optimizer, n_samples)
         return state, -info.elbo  # which is the loss, for all its name
 
-    def draw(key: jax.Array, state: Any, n: int) -> tuple:
+    def draw(key: jax.Array, state: Pytree, n: int) -> tuple:
         x = module.sample(key, state, n)
         return x, jax.vmap(log_density(state))(x)
 
@@ -182,14 +182,14 @@ def _flow(size: int, optimizer: Any, n_samples: int) -> _Family:
         moving = parts(fresh(key))[0]
         return moving, optimizer.init(moving)
 
-    def step(key: jax.Array, state: Any, target: Any) -> tuple:
+    def step(key: jax.Array, state: Pytree, target: Any) -> tuple:
         moving, of_optimizer = state
         loss = losses.ElboLoss(target, n_samples, stick_the_landing=False)
         value, slope = equinox.filter_value_and_grad(lambda moving: loss(moving, fixed, _typed(key)))(moving)
         change, of_optimizer = optimizer.update(slope, of_optimizer, moving)
         return (equinox.apply_updates(moving, change), of_optimizer), -value
 
-    def draw(key: jax.Array, state: Any, n: int) -> tuple:
+    def draw(key: jax.Array, state: Pytree, n: int) -> tuple:
         return equinox.combine(state[0], fixed).sample_and_log_prob(_typed(key), (n,))
 
     return _Family(first, step, draw)

@@ -70,7 +70,7 @@ class KuramotoNetwork(PhaseCoupled):
     def dtheta(self, theta, drive):
         return (self.p.omega + drive) / u.ms
 
-    def derivative(self, state: tuple, t: Numbers, theta_inp: Any = 0.0, drive: Numbers = 0.0) -> tuple:
+    def derivative(self, state: tuple, t: Numbers, theta_inp: Numbers = 0.0, drive: Numbers = 0.0) -> tuple:
         """Rate of change of the phases under the coupling of this very state. `drive` adds to the input."""
         return self._motion(state, t, theta_inp, drive + self._field(advance=False)({"theta": state[0]}, 0.0)["drive"])
 

@@ -14,6 +14,7 @@ import numpy as np
 from brainmass._common.checks import is_traced
 from brainmass._common.messages import show
 from brainmass._common.times import time_step
+from brainmass._common.typing import Numbers
 from brainmass.delays.lines import History
 from brainmass.dynamics.node import NeuralMassDynamics
 from brainmass.dynamics.step import Field
@@ -33,18 +34,18 @@ class OwnPast(NeuralMassDynamics):
     _past: History | None = None
     _step = 0.0
 
-    def _sent(self, values: Mapping[str, Any]) -> Any:
+    def _sent(self, values: Mapping[str, Numbers]) -> Numbers:
         """What the populations send, one after the other along the last axis, as plain numbers."""
         raise NotImplementedError
 
-    def _arrived(self, past: History, values: Mapping[str, Any], fraction: Any) -> dict[str, Any]:
+    def _arrived(self, past: History, values: Mapping[str, Numbers], fraction: Numbers) -> dict[str, Numbers]:
         """What arrives by port, at a stage with these values and this fraction of the step behind it."""
         own: Any = self._own_delays()
         delays, source = own
         sent = self._sent(values)[..., source]
         return dict(self._own_at_rest(values, past.before(sent, fraction, delays / self._step, source)))
 
-    def _sent_to_itself(self, values: Mapping[str, Any]) -> Any:
+    def _sent_to_itself(self, values: Mapping[str, Numbers]) -> Numbers:
         return self._sent(values)
 
     def __setattr__(self, key: str, value: Any) -> None:
@@ -53,7 +54,7 @@ class OwnPast(NeuralMassDynamics):
         with jax.ensure_compile_time_eval():  # delays stay numbers inside a jit: the depth of the history needs them
             super().__setattr__(key, value)
 
-    def set_time_step(self, dt: Any) -> None:
+    def set_time_step(self, dt: Numbers) -> None:
         """Make room for the past, in steps of `dt`; filled, where there are states, as if they had been so always."""
         with jax.ensure_compile_time_eval():  # a model may be made inside a jit
             delays = [(getattr(self, name), share) for name, share in self._delays.items()]
@@ -68,7 +69,7 @@ class OwnPast(NeuralMassDynamics):
         if not self._past.is_filled and self._states.keys() <= vars(self).keys():
             self._fill()
 
-    def _check_room(self, dt: Any) -> None:
+    def _check_room(self, dt: Numbers) -> None:
         """Refuse to go on without the history that steps of `dt` need, where none can be made."""
         with jax.ensure_compile_time_eval():
             if self._past is not None and not is_traced(dt) and float(dt.to_decimal(u.ms)) == self._step:
@@ -106,7 +107,7 @@ class OwnPast(NeuralMassDynamics):
         if self._past is not None:
             self._fill()
 
-    def _past_at(self, dt: Any) -> History:
+    def _past_at(self, dt: Numbers) -> History:
         if is_traced(next(iter(self.state_values().values()))):
             self._check_room(dt)
         else:
@@ -124,7 +125,7 @@ class OwnPast(NeuralMassDynamics):
         past.push(self._sent(self.state_values()))
         return lambda values, fraction: self._arrived(past, values, fraction)
 
-    def _side_by_side(self, sent: list[Any]) -> Any:
+    def _side_by_side(self, sent: list[Numbers]) -> Numbers:
         """What several populations send, each of the shape of a state, one after the other along one axis."""
         batch = u.math.shape(sent[0])[: -len(self.varshape)]
         return jnp.concatenate([x.reshape(*batch, -1) for x in sent], axis=-1)

@@ -52,7 +52,7 @@ class PhaseCoupled(NeuralMassDynamics):
         per_edge = key == "alpha" and np.ndim(_bare(value)) == 2 and _shape(value) != self.varshape
         return (n, n) if key == "conn" or per_edge else self.varshape
 
-    def prepare(self) -> dict[str, Any]:
+    def prepare(self) -> dict[str, Numbers]:
         """What follows from weights and lags alone; a run computes it once."""
         alpha, n = self.alpha.value(), self.varshape[-1]
         per_edge = u.math.shape(alpha) == (n, n) != self.varshape
@@ -141,7 +141,7 @@ class PhaseCoupled(NeuralMassDynamics):
 
         return field
 
-    def _own_at_rest(self, values: Mapping[str, Numbers], arriving: Numbers = None) -> dict[str, Any]:
+    def _own_at_rest(self, values: Mapping[str, Numbers], arriving: Numbers = None) -> dict[str, Numbers]:
         theta, alpha, n = values["theta"], self.p.alpha, self.varshape[-1]
         each = theta[..., None, :] if arriving is None else arriving
         here = theta[..., :, None] + (alpha if u.math.shape(alpha) == (n, n) else jnp.expand_dims(alpha, -1))
@@ -150,12 +150,12 @@ class PhaseCoupled(NeuralMassDynamics):
         strength = self.p.K / n if self.normalize_by_n else self.p.K
         return {"drive": strength * jnp.sum(weights * jnp.sin(each - here), axis=-1)}
 
-    def _own_delays(self) -> tuple[Any, Any] | None:
+    def _own_delays(self) -> tuple[Numbers, Numbers] | None:
         if self.delay is None:
             return None
         return self.delay.to_decimal(u.ms), np.arange(self.varshape[-1])[None, :]
 
-    def _sent_to_itself(self, values: Mapping[str, object]) -> Any:
+    def _sent_to_itself(self, values: Mapping[str, object]) -> Numbers:
         return values["theta"]
 
     def _pull(self, weights: Numbers, sent: Numbers) -> Numbers:
@@ -178,7 +178,7 @@ def _sent(theta: Numbers) -> Numbers:
     return jnp.stack([jnp.sin(theta), jnp.cos(theta)], axis=-2)
 
 
-def _turned(sums: list[Any]) -> Numbers:
+def _turned(sums: list[Numbers]) -> Numbers:
     r"""Σ w sin(θ - α) and Σ w cos(θ - α), from Σ w cos(α) (sin θ, cos θ) and Σ w sin(α) (sin θ, cos θ)."""
     if len(sums) == 1:
         return sums[0]
@@ -195,7 +195,7 @@ def _shape(value: object) -> tuple[int, ...]:
     return np.shape(_bare(value))
 
 
-def _as_square(owner: str, conn: Any, n: int) -> Any:
+def _as_square(owner: str, conn: Numbers, n: int) -> Numbers:
     conn = getattr(conn, "weights", conn)
     if is_function(conn) and not isinstance(conn, Param):
         conn = conn((n, n))

@@ -80,7 +80,7 @@ class Recording(Stimulus):
             now = now + jnp.maximum(part - 1e-4, 0.0) * (self._row(row + 1) - now)
         return jnp.where(row >= 0, now, 0.0)
 
-    def _row(self, row: Any) -> Numbers:
+    def _row(self, row: Numbers) -> Numbers:
         rows = self.data.value
         n = len(rows)
         at = row % n if self.after == "repeat" else jnp.clip(row, 0, n - 1)
@@ -88,7 +88,7 @@ class Recording(Stimulus):
         return jnp.where(row < n, value, 0.0) if self.after == "zero" else value
 
 
-def _check_times(owner: str, times: Numbers, every: Any) -> None:
+def _check_times(owner: str, times: Numbers, every: Numbers) -> None:
     """The times that a table says of its rows are as far apart as is said beside it."""
     if times is None or is_traced(every) or len(times) < 2:
         return

@@ -75,7 +75,7 @@ class Steps(Stimulus):
     def holds(self) -> bool:
         return not self.interpolate
 
-    def course(self, since: Any) -> Numbers:
+    def course(self, since: Numbers) -> Numbers:
         values, times = jax.tree.map(jnp.asarray, self.p.values), as_written(self.times.value)
         rows = (-1, *(1 for _ in np.shape(since)))
         times = Double(times.value.reshape(rows), times.rest.reshape(rows))
@@ -93,19 +93,19 @@ class Steps(Stimulus):
         return first + part * (second - first)
 
 
-def _at(rows: Numbers, which: Any, shape: tuple[int, ...]) -> Numbers:
+def _at(rows: Numbers, which: Numbers, shape: tuple[int, ...]) -> Numbers:
     """The row of this number; where there is a number for each region, that of each."""
     if jnp.ndim(which) == 0:
         return rows[which]
 
-    def take(rows: Any) -> Any:
+    def take(rows: Numbers) -> Numbers:
         rows = jnp.broadcast_to(rows.reshape(len(rows), *(rows.shape[1:] or (1,))), (len(rows), *shape))
         return jnp.take_along_axis(rows, which[None], axis=0)[0]
 
     return jax.tree.map(take, rows)
 
 
-def _checked_times(owner: str, times: Any) -> np.ndarray:
+def _checked_times(owner: str, times: Numbers) -> np.ndarray:
     """In ms."""
     what, example = Argument("times", owner), "times=[0, 1, 2] * u.second"
     if times is None:

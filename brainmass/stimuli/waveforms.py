@@ -119,7 +119,7 @@ def _weights(owner: str, regions: Any, n: int) -> np.ndarray:
     return weights
 
 
-def _between(since: Numbers, width: Any) -> Array:
+def _between(since: Numbers, width: Numbers) -> Array:
     return jnp.where((since >= 0) & (since < width), 1.0, 0.0)
 
 
@@ -225,7 +225,7 @@ class Ramp(Stimulus):
 
 
 # --- checks -------------------------------------------------------------------------------------------------------
-def _first(since: Time, period: Any, count: int | None) -> Array:
+def _first(since: Time, period: Numbers, count: int | None) -> Array:
     """1 within the first `count` periods."""
     return _between(since, jnp.inf if count is None else count * period)
 

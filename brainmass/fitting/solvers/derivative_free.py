@@ -68,7 +68,7 @@ class Generations(ABC):
         return losses
 
     @abstractmethod
-    def describe(self, given: Given) -> dict[str, Any]: ...
+    def describe(self, given: Given) -> dict[str, object]: ...
 
     @abstractmethod
     def _search(self, generation: Generation, box: Box, given: Given) -> Any:
@@ -111,7 +111,7 @@ class Nevergrad(Generations):
         super().__init__(problem, optimizer, popsize)
         self._make = _nevergrad_optimizer("CMA" if optimizer is None else optimizer)
 
-    def describe(self, given: Given) -> dict[str, Any]:
+    def describe(self, given: Given) -> dict[str, object]:
         return {"optimizer": _name(self._make), "popsize": self.popsize, **self.settings}
 
     def _search(self, generation: Generation, box: Box, given: Given) -> Any:
@@ -139,7 +139,7 @@ class DifferentialEvolution(Generations):
     def __init__(self, problem: Problem, popsize: int | None):
         super().__init__(problem, "differential_evolution", popsize)
 
-    def describe(self, given: Given) -> dict[str, Any]:
+    def describe(self, given: Given) -> dict[str, object]:
         return {"optimizer": "differential_evolution", "popsize": self.popsize}
 
     def _search(self, generation: Generation, box: Box, given: Given) -> Any:

@@ -54,7 +54,7 @@ class GradientDescent:
         if self._searches and self.problem.mode == "forward":
             raise argument_error(Argument("mode", "Fitter"), "must be 'reverse' for an optimiser with a line search")
 
-    def describe(self, given: Given) -> dict[str, Any]:
+    def describe(self, given: Given) -> dict[str, object]:
         """What a file must agree with; optimisers are told apart by the step that they make."""
         state = self.optimizer.init(given.theta)
         ones = jax.tree.map(jnp.ones_like, given.theta)
@@ -69,6 +69,7 @@ class GradientDescent:
         if structure not in self._compiled:
             step = partial(self._step, space)
             at_once = lanes_at_once(self.problem.inventory())
+            # Starts are lanes of one program, which share the noise and the target of a step.
             several = Lanes(step, (0, 0, None, None, None, None), (0, 0, 0, 0, None), at_once)
             self._compiled[structure] = jax.jit(step) if self.n_starts == 1 else several
         compiled = self._compiled[structure]
@@ -127,6 +128,7 @@ class GradientDescent:
         updates, state = self._update(gradient, state, theta, value=loss, grad=gradient, value_fn=loss_at)
         sizes = norm(gradient), norm(theta)
         theta = optax.apply_updates(theta, updates)
+        # A step may lead beyond the bounds: it ends at the nearest place within them.
         return space.kept_within(theta), state, loss, sizes, key
 
     def _starts(self, given: Given, space: SearchSpace) -> Pytree:

@@ -50,7 +50,7 @@ class ParetoSearch(Generations):
                 hint="Give it as one more objective.",
             )
 
-    def describe(self, given: Given) -> dict[str, Any]:
+    def describe(self, given: Given) -> dict[str, object]:
         return {"optimizer": self.name, "popsize": self.popsize, "objectives": list(self.named.weights.items())}
 
     def told(self, losses: np.ndarray) -> np.ndarray:

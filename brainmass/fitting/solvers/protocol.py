@@ -43,7 +43,7 @@ class Solver(Protocol):
         """Refuse parameters without the bounds that it needs, and the like, before anything is compiled."""
         ...
 
-    def describe(self, given: Given) -> Mapping[str, Any]:
+    def describe(self, given: Given) -> Mapping[str, object]:
         """What makes two such solvers the same, in terms of JSON."""
         ...
 

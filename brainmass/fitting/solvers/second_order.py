@@ -64,9 +64,9 @@ class Minimize:
         self.problem = problem
         self.optimizer = self.name = known[method.lower()]
         self._compiled: dict[Any, Any] = {}
-        self.settings: dict[str, Any] = {}
+        self.settings: dict[str, object] = {}
 
-    def describe(self, given: Given) -> dict[str, Any]:
+    def describe(self, given: Given) -> dict[str, object]:
         return {"optimizer": self.optimizer, **({"settings": str(self.settings)} if self.settings else {})}
 
     def check(self, space: SearchSpace) -> None:
@@ -90,6 +90,7 @@ class Minimize:
                 'search_space={"k": (0.0, 2.0)}.',
             )
         rng = np.random.default_rng(np.asarray(given.key))
+        # In the coordinates of `Box`, from 0 to 1: evenly within the bounds.
         return [at.start, *(rng.uniform(size=at.start.size) for _ in range(n - 1))]
 
     def _place(self, space: SearchSpace, several: bool) -> Box | Stored:
@@ -121,6 +122,7 @@ class Minimize:
 
         def loss(place: np.ndarray) -> Pytree:
             nonlocal over
+            # The only way out of a minimisation of scipy before its end.
             if over:
                 raise StopIteration
             value, gradient, key = journal.ask(place, find)
@@ -133,6 +135,7 @@ class Minimize:
             return (float(value), np.asarray(gradient, float)) if wants_gradient else float(value)
 
         size, precision = at.start.size, float(jnp.finfo(jnp.result_type(float)).eps)
+        # Nothing beyond a bound is tried, as a model may not run there.
         options = {"bounds": optimize.Bounds(np.zeros(size), np.ones(size), keep_feasible=True)} if at.bounded else {}
         if self.optimizer == "Newton-CG":  # it takes differences of gradients
             options["options"] = {"eps": precision**0.5}
@@ -200,7 +203,7 @@ class LeastSquares:
         self.problem, self.optimizer = problem, optimizer
         self._compiled: dict[Any, Any] = {}
 
-    def describe(self, given: Given) -> dict[str, Any]:
+    def describe(self, given: Given) -> dict[str, object]:
         return {"optimizer": str(self.optimizer)}
 
     def check(self, space: SearchSpace) -> None:

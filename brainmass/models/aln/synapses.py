@@ -40,7 +40,9 @@ class Synapses(Declared):
     sigmae_ext: Par = param(default=1.5 * noise, doc="noise in the external input of E", domain=nonnegative)
     sigmai_ext: Par = param(default=1.5 * noise, doc="noise in the external input of I", domain=nonnegative)
 
-    def _arriving(self, pair: str, E_rate: Any, I_rate: Any, coupling: Any = None) -> tuple[Any, Any]:
+    def _arriving(
+        self, pair: str, E_rate: Numbers, I_rate: Numbers, coupling: Numbers = None
+    ) -> tuple[Numbers, Numbers]:
         """Mean and variance of the spikes that arrive at synapses, in units of what opens all of them."""
         p, J = self.p, abs(getattr(self.p, f"J{pair}_max"))
         tau, spikes = (p.tau_se, p.Ke * E_rate) if pair[1] == "e" else (p.tau_si, p.Ki * I_rate)
@@ -62,12 +64,21 @@ class Synapses(Declared):
         mean, variance = self._arriving(pair, *rates)
         return ((1 - m) ** 2 * variance + (variance - 2 * tau * (mean + 1)) * v) / tau**2
 
-    def _strength(self, k: str, tau_m: Any, v_e: Any, v_i: Any, E_rate: Any, I_rate: Any, coupling: Any = None) -> Any:
+    def _strength(
+        self,
+        k: str,
+        tau_m: Numbers,
+        v_e: Numbers,
+        v_i: Numbers,
+        E_rate: Numbers,
+        I_rate: Numbers,
+        coupling: Numbers = None,
+    ) -> Numbers:
         """Strength of the noise in the input of a population, in mV/√ms, as a plain number."""
         p = self.p
-        total: Any = getattr(p, f"sigma{k}_ext") ** 2
+        total: Numbers = getattr(p, f"sigma{k}_ext") ** 2
         for pair, v, tau, more in ((f"{k}e", v_e, p.tau_se, coupling), (f"{k}i", v_i, p.tau_si, None)):
             mean, _ = self._arriving(pair, E_rate, I_rate, more)
             total = total + 2 * getattr(p, f"J{pair}_max") ** 2 * v * tau * tau_m / ((1 + mean) * tau_m + tau)
-        strength: Any = u.math.sqrt(total)
+        strength: Numbers = u.math.sqrt(total)
         return strength.to_decimal(noise)

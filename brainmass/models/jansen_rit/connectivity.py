@@ -64,26 +64,26 @@ class LaplacianConnectivity(WithRows):
     def shape_of(self, key: str, value: Numbers) -> tuple[int, ...] | None:
         return self._pairs[:1] if key.startswith("g_") else self._pairs
 
-    def weights(self) -> tuple[Any, Any, Any]:
+    def weights(self) -> tuple[Numbers, Numbers, Numbers]:
         """The lateral, forward and backward matrices, each (N, N)."""
         lateral, forward, backward = (self._gained(w.value()) for w in (self.w_ll, self.w_ff, self.w_bb))
         mask = 1.0 if self.mask is None else self.mask.value()
         return tuple(B / jnp.linalg.norm(B) * mask for B in ((lateral + lateral.T) / 2, forward, backward))
 
-    def _gained(self, w: Any) -> Numbers:
+    def _gained(self, w: Numbers) -> Numbers:
         """exp(w) · SC up to a factor, which the norm takes out; without it large log-gains would overflow."""
-        sc: Any = self.sc.value()
+        sc: Numbers = self.sc.value()
         w = jnp.where(sc > 0, w, -jnp.inf)
         return sc * jnp.exp(w - jax.lax.stop_gradient(jnp.max(w)))
 
-    def update_tr(self) -> tuple[tuple[Any, Any], ...]:
+    def update_tr(self) -> tuple[tuple[Numbers, Numbers], ...]:
         """What holds for a repetition time: by pathway, what arrives and the factor on the region's own state."""
         x = in_mV(self.delayed_x())
         gains = (self.g_l.value(), self.g_f.value(), self.g_b.value())
         pathways = zip(gains, self.weights(), strict=True)
         return tuple((g * jnp.sum(W * x, axis=-1), g * jnp.sum(W, axis=-1)) for g, W in pathways)
 
-    def update(self, arriving: tuple[tuple[Any, Any], ...]) -> tuple[Any, Any, Any]:
+    def update(self, arriving: tuple[tuple[Numbers, Numbers], ...]) -> tuple[Numbers, Numbers, Numbers]:
         """`M_inp`, `E_inp` and `I_inp` at the present state, given the result of `update_tr`."""
         (lateral, own_l), (forward, own_f), (backward, own_b) = arriving
         M, eeg = in_mV(self.M()), in_mV(self.E()) - in_mV(self.I())

@@ -9,6 +9,7 @@ import brainunit as u
 from brainstate import HiddenState
 from braintools.init import Constant
 
+from brainmass._common.typing import Numbers
 from brainmass.dynamics.declared import Declared
 from brainmass.dynamics.fields import Initializer, state
 from brainmass.dynamics.noise import Noise
@@ -28,7 +29,7 @@ class Potentials(Declared):
     Mv_init: Initializer = Constant(0.0 * mV_per_s)
     Ev_init: Initializer = Constant(0.0 * mV_per_s)
     Iv_init: Initializer = Constant(0.0 * mV_per_s)
-    fr_scale: Callable[[Any], Any] = Identity()
+    fr_scale: Callable[[Numbers], Numbers] = Identity()
     noise_E: Noise | None = None
     noise_I: Noise | None = None
     noise_M: Noise | None = None

@@ -198,7 +198,7 @@ class JansenRitTR(ShowsConstructor, WithRows, brainstate.nn.Dynamics):
         spec, shape = JansenRitStep._states["M"], u.math.shape(self.step.M.value)
         return in_mV(initial_values("JansenRitTR", spec, "delay_init", self.delay_init, shape, rng))
 
-    def update(self, input: object, record_state: bool = False, iter_input: bool = False) -> Any:
+    def update(self, input: object, record_state: bool = False, iter_input: bool = False) -> Numbers:
         """Advance one repetition time.
 
         Parameters

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import brainunit as u
 
+from brainmass._common.typing import Numbers
 from brainmass.models.robinson.loop import Loop
 
 __all__ = ["LinearTheory"]
@@ -14,7 +13,7 @@ __all__ = ["LinearTheory"]
 class LinearTheory(Loop):
     """Gains of the connections and strengths of the loops."""
 
-    def gains(self) -> dict[str, Any]:
+    def gains(self) -> dict[str, Numbers]:
         r"""Gains at the present state, as numbers: additional pulses out for each additional pulse in.
 
         `ab` is :math:`G_{ab} = \nu_{ab}\, dQ_a/dV_a`, onto a from b; `ese`, `esre`, `srs` are their products along the

@@ -6,6 +6,7 @@ from typing import Any
 
 import brainunit as u
 
+from brainmass._common.typing import Numbers
 from brainmass.dynamics.node import Preset
 
 __all__ = ["PRESETS", "mV_s"]
@@ -16,7 +17,7 @@ mV_s: Any = u.Unit(_FLUX.dim, scale=_FLUX.scale, base=_FLUX.base, factor=_FLUX.f
 
 def _strengths(
     ee: float, ei: float, es: float, se: float, sr: float, sn: float, re: float, rs: float
-) -> dict[str, Any]:
+) -> dict[str, Numbers]:
     """Strengths onto the first from the second, in mV s."""
     given = dict(ee=ee, ei=ei, es=es, se=se, sr=sr, sn=sn, re=re, rs=rs)
     return {f"nu_{ab}": nu * mV_s for ab, nu in given.items()}

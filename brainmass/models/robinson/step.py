@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import brainunit as u
 
 from brainmass._common.typing import Numbers
@@ -84,7 +82,9 @@ class RobinsonStep(Populations, LinearTheory):
         alpha, beta = self.p.alpha, self.p.beta
         return alpha * beta * (drive - V) - (alpha + beta) * W
 
-    def derivative(self, state: tuple, t: Any, s_inp: Any, e_inp: Any, r_inp: Any, n_inp: Any) -> tuple:
+    def derivative(
+        self, state: tuple, t: Numbers, s_inp: Numbers, e_inp: Numbers, r_inp: Numbers, n_inp: Numbers
+    ) -> tuple:
         """Rates of change of the states: from the past as it is now, or without delay where there is none yet."""
         values = dict(zip(self._states, state, strict=True))
         if self._past is not None and self._past.is_filled:

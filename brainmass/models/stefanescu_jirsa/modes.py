@@ -5,11 +5,12 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from statistics import NormalDist
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import jax.numpy as jnp
 import numpy as np
 
+from brainmass._common.typing import Numbers
 from brainmass.dynamics.declared import Declared
 from brainmass.dynamics.fields import Par, param, positive
 
@@ -59,7 +60,7 @@ class Modes(Declared):
         """What inhibitory neurons receive from the excitatory ones."""
         return self.p.K21 * (_mixed(_MIX, xi) - alpha)
 
-    def source(self, name: str, values: Mapping[str, Any]) -> Any:
+    def source(self, name: str, values: Mapping[str, Numbers]) -> Numbers:
         return sum(values[f"{name}_{k}"] for k in (1, 2, 3)) if name in self._of_modes else values[name]
 
 

@@ -68,7 +68,7 @@ class WilsonCowanStep(Sigmoids, Weights, Refractoriness, _Recurrent):
         return rest | {SIGNED[name][0]: cls._unsigned(name, given[name]) for name in signed}
 
     @classmethod
-    def _unsigned(cls, name: str, value: Numbers) -> Any:
+    def _unsigned(cls, name: str, value: Numbers) -> Numbers:
         new, sign = SIGNED[name]
         if isinstance(value, Param):
             if sign > 0:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import brainunit as u
 import jax.numpy as jnp
 from brainstate import HiddenState
@@ -40,7 +38,9 @@ class Pools(Declared):
         domain=unit_interval,
     )
 
-    def compute_inputs(self, coherence: Any = 0.0, noise_1_val: Any = 0.0 * u.nA, noise_2_val: Any = 0.0 * u.nA):
+    def compute_inputs(
+        self, coherence: Numbers = 0.0, noise_1_val: Numbers = 0.0 * u.nA, noise_2_val: Numbers = 0.0 * u.nA
+    ):
         """The currents (I1, I2) at the present gating."""
         S1, S2 = self.S1.value, self.S2.value
         return self._current_1(S1, S2, coherence, noise_1_val), self._current_2(S1, S2, coherence, noise_2_val)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 import brainunit as u
 import numpy as np
 
 from brainmass._common.checks import instance
+from brainmass._common.typing import Numbers
 from brainmass.dynamics.declared import Declared
 from brainmass.dynamics.fields import Domain, Par, nonnegative, option, param, positive, unit_interval
 from brainmass.models.zerlaut.transfer import FAST_SPIKING, REGULAR_SPIKING, EffectiveThreshold, rate
@@ -73,7 +73,7 @@ class Populations(Declared):
     def potential_i(self, E, I, W_i, drive):  # noqa: E741
         return self._potential(E, I, W_i, drive + self.p.external_input_in_ex, self.p.external_input_in_in, "E_L_i")
 
-    def _potential(self, E: Any, I: Any, W: Any, exc: Any, inh: Any, rest: str) -> Any:  # noqa: E741
+    def _potential(self, E: Numbers, I: Numbers, W: Numbers, exc: Numbers, inh: Numbers, rest: str) -> Numbers:  # noqa: E741
         p, silent = self.p, 1e-3 * u.Hz  # which keeps a variance where nothing fires; rates below zero count as that
         N_e, N_i = (1 - p.g) * p.p_connect_e * p.N_tot, p.g * p.p_connect_i * p.N_tot
         f_e = u.math.maximum((E + silent) * N_e + exc * p.K_ext_e, silent)
