@@ -99,7 +99,7 @@ def checked_lengths(owner: str, argument: str, lengths: Numbers, shape: tuple[in
     return u.Quantity(values, unit=unit)
 
 
-def checked_length_unit(unit: Any) -> u.Unit:
+def checked_length_unit(unit: object) -> u.Unit:
     """A unit of length."""
     if not isinstance(unit, u.Unit) or not unit.has_same_dim(u.mm):
         raise argument_error(Argument("length_unit"), "must be a unit of length", f"is {unit!r}", "length_unit=u.mm")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 import brainunit as u
@@ -27,6 +27,8 @@ from brainmass.connectome.symmetry import COMBINED
 from brainmass.connectome.tables import in_one_order
 
 if TYPE_CHECKING:
+    import networkx
+
     from brainmass.connectome.edges import Edges
 
 __all__ = ["Connectome"]
@@ -130,7 +132,13 @@ class Connectome(Regions):
 
     @classmethod
     def from_networkx(
-        cls, graph: Any, *, weight: str = "weight", length: str | None = None, length_unit: Any = u.mm, **regions: Any
+        cls,
+        graph: networkx.Graph,
+        *,
+        weight: str = "weight",
+        length: str | None = None,
+        length_unit: Any = u.mm,
+        **regions: object,
     ) -> Self:
         """The connectome of a graph; an edge from a to b is a connection from a to b, an undirected one goes both ways.
 
@@ -158,10 +166,10 @@ class Connectome(Regions):
         *,
         weights: str | None = None,
         lengths: Numbers = None,
-        labels: Any = None,
-        centres: Any = None,
-        hemispheres: Any = None,
-        length_unit: Any = None,
+        labels: Iterable[str] | PathLike | None = None,
+        centres: object = None,
+        hemispheres: Iterable[object] | PathLike | None = None,
+        length_unit: u.Unit | None = None,
         name: str | None = None,
         symmetrize: bool | None = None,
         number_repeated: bool = False,
@@ -170,7 +178,7 @@ class Connectome(Regions):
         encoding: str | None = None,
         empty: float | None = None,
         header: bool | None = None,
-        sheet: Any = 0,
+        sheet: str | int = 0,
     ) -> Self:
         """Read a connectome from a file of any kind that is known, which is told by its first bytes.
 
@@ -226,8 +234,8 @@ class Connectome(Regions):
         path: PathLike,
         *,
         name: str | None = None,
-        length_unit: Any = None,
-        labels: Any = None,
+        length_unit: u.Unit | None = None,
+        labels: Iterable[str] | PathLike | None = None,
         centres: str | None = None,
         symmetrize: bool | None = None,
         number_repeated: bool = False,
@@ -283,11 +291,11 @@ class Connectome(Regions):
         path: PathLike,
         lengths: Numbers = None,
         *,
-        length_unit: Any = u.mm,
+        length_unit: u.Unit = u.mm,
         delimiter: str | None = None,
         name: str | None = None,
-        labels: Any = None,
-        centres: Any = None,
+        labels: Iterable[str] | PathLike | None = None,
+        centres: object = None,
         symmetrize: bool | None = None,
         number_repeated: bool = False,
         decimal: str | None = None,
@@ -334,10 +342,10 @@ class Connectome(Regions):
         *,
         weights: str | None = None,
         lengths: Numbers = None,
-        labels: Any = None,
-        length_unit: Any = u.mm,
+        labels: Iterable[str] | PathLike | None = None,
+        length_unit: u.Unit = u.mm,
         name: str | None = None,
-        centres: Any = None,
+        centres: object = None,
         symmetrize: bool | None = None,
     ) -> Self:
         """Read what `to_npz` wrote, or another archive of numpy arrays, or a sparse matrix of scipy.
@@ -376,10 +384,10 @@ class Connectome(Regions):
         *,
         weights: str | None = None,
         lengths: Numbers = None,
-        labels: Any = None,
-        length_unit: Any = u.mm,
+        labels: Iterable[str] | PathLike | None = None,
+        length_unit: u.Unit = u.mm,
         name: str | None = None,
-        centres: Any = None,
+        centres: object = None,
         symmetrize: bool | None = None,
     ) -> Self:
         """Read a MATLAB file of any version; arguments and errors as those of `from_npz`, "data.SC" in a struct."""

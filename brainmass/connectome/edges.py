@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-from collections.abc import Sequence
-from typing import Any, Self
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Self
 
 import brainunit as u
 import numpy as np
@@ -35,6 +35,10 @@ from brainmass.connectome.tables import (
     in_one_order,
     sparse_connections,
 )
+
+if TYPE_CHECKING:
+    import scipy
+
 
 __all__ = ["Edges"]
 
@@ -248,18 +252,24 @@ class Edges(Regions):
             fields["length"] = fields["length"] * unit
         return cls(**fields, **regions)
 
-    def to_scipy(self) -> Any:
+    def to_scipy(self) -> scipy.sparse.csr_array:
         """Return the weights as a `scipy.sparse.csr_array` (N, N); rows receive."""
         return self._matrix(self.weight)
 
-    def _matrix(self, values: np.ndarray) -> Any:
+    def _matrix(self, values: np.ndarray) -> scipy.sparse.csr_array:
         from scipy.sparse import csr_array
 
         return csr_array((values, (self.target, self.source)), shape=(self.n, self.n))
 
     @classmethod
     def from_file(
-        cls, path: PathLike, *, n: int | None = None, numbering: Any = None, name: str | None = None, **how: Any
+        cls,
+        path: PathLike,
+        *,
+        n: int | None = None,
+        numbering: int | str | None = None,
+        name: str | None = None,
+        **how: Any,
     ) -> Self:
         """Read connections from a file of any kind that is known, which is told by its first bytes.
 
@@ -300,11 +310,11 @@ class Edges(Regions):
         path: PathLike,
         *,
         n: int | None = None,
-        labels: Any = None,
-        length_unit: Any = u.mm,
+        labels: Iterable[str] | PathLike | None = None,
+        length_unit: u.Unit = u.mm,
         delimiter: str | None = None,
         name: str | None = None,
-        numbering: Any = None,
+        numbering: int | str | None = None,
         decimal: str | None = None,
         encoding: str | None = None,
     ) -> Self:
@@ -463,7 +473,7 @@ class Edges(Regions):
         """
         return self._delays(self.length, speed, "Edges(n, source, target, weight, length=L * u.mm)")
 
-    def _among(self, indices: np.ndarray) -> dict[str, Any]:
+    def _among(self, indices: np.ndarray) -> dict[str, object]:
         new = np.full(self.n, -1)
         new[indices] = np.arange(indices.size)
         kept = (new[self.source] >= 0) & (new[self.target] >= 0)
@@ -495,5 +505,5 @@ class Edges(Regions):
         return self._described(self.source, self.target, self.length)
 
 
-def _checked_n(n: Any) -> int:
+def _checked_n(n: int | None) -> int:
     return whole(argument_of("Edges", "n"), n, most=_MOST_REGIONS, example="Edges(100, ...)")

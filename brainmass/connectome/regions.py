@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 import dataclasses
 import os
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 import brainunit as u
 import numpy as np
@@ -50,7 +50,7 @@ class Regions(abc.ABC):
     centres: u.Quantity | None
 
     # The kinds of connectome by name: each can be made from another, and none imports another's file for that.
-    _kinds: ClassVar[dict[str, type[Any]]] = {}
+    _kinds: ClassVar[dict[str, type]] = {}
 
     def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)

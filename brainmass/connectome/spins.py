@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import brainunit as u
 import numpy as np
@@ -97,7 +97,7 @@ def _sides(connectome: Connectome) -> dict[str, np.ndarray]:
     return {side: which for side, which in found.items() if len(which)}
 
 
-def _map(name: str, given: Any, n: int) -> np.ndarray:
+def _map(name: str, given: ArrayLike, n: int) -> np.ndarray:
     what = Argument(name, "spin_test")
     values = np.asarray(u.get_mantissa(numbers(what, given)), float)
     if values.shape != (n,):

@@ -112,7 +112,7 @@ def _few(names: Sequence[str]) -> str:
 # --- lists of connections ---------------------------------------------------------------------------------------------
 def named_ends(
     what: str, source: Numbers, target: Numbers, n: int | None, labels: object, numbering: object = None
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """The arguments n, source, target and labels of `Edges`, from the ends of connections as they stand in a table.
 
     Texts are names. Whole numbers are names where `labels` has them all or `numbering` is 'ids', and else indices from

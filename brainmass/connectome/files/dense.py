@@ -36,14 +36,14 @@ class Given:
     """What a user says beside the path: each a name in the file, a file of its own, or the values."""
 
     weights: str | None = None
-    lengths: Any = None
-    labels: Any = None
-    centres: Any = None
-    hemispheres: Any = None
-    length_unit: Any = u.mm
+    lengths: object = None
+    labels: object = None
+    centres: object = None
+    hemispheres: object = None
+    length_unit: u.Unit = u.mm
     symmetrize: bool | None = None
     number_repeated: bool = False
-    sheet: Any = 0
+    sheet: str | int = 0
     style: TextStyle = TextStyle()
 
     def __post_init__(self) -> None:
@@ -103,7 +103,7 @@ def _weights(contents: Contents, name: str, given: Given) -> Any:
     return dataclasses.replace(held, values=values) if held.dims else values
 
 
-def _with_regions(contents: Contents, fields: dict[str, Any], given: Given, n: int) -> dict[str, Any]:
+def _with_regions(contents: Contents, fields: dict[str, object], given: Given, n: int) -> dict[str, Any]:
     """With what the file says of the n regions."""
     labels = None if given.labels is not None else chosen(contents, "labels", None, among_several=True)
     if labels is not None:
@@ -194,9 +194,9 @@ def _lengths(contents: Contents, given: Given) -> Numbers:
     return dataclasses.replace(table, values=real_array(where, "the table", table.values) * given.length_unit)
 
 
-def region_fields(contents: Contents) -> dict[str, Any]:
+def region_fields(contents: Contents) -> dict[str, object]:
     """What our own files, and those of The Virtual Brain, say of the regions besides their labels."""
-    fields: dict[str, Any] = {}
+    fields: dict[str, object] = {}
     for name in ("centres_mm", "centres"):
         if name in contents.variables:
             fields["centres"] = contents.array(name) * u.mm
@@ -211,7 +211,7 @@ def region_fields(contents: Contents) -> dict[str, Any]:
 
 
 # --- what remains to be asked -----------------------------------------------------------------------------------------
-def finished(where: Any, fields: dict[str, Any], given: Given) -> dict[str, Any]:
+def finished(where: object, fields: dict[str, Any], given: Given) -> dict[str, Any]:
     """With labels that differ, and both halves of a matrix that holds one."""
     if isinstance(fields.get("labels"), list) and not isinstance(given.labels, list):
         fields["labels"] = numbered(where, fields["labels"], given.number_repeated)
@@ -235,7 +235,7 @@ def finished(where: Any, fields: dict[str, Any], given: Given) -> dict[str, Any]
     return fields
 
 
-def _numbered_table(where: Any, table: Numbers, given: Given) -> Any:
+def _numbered_table(where: object, table: Numbers, given: Given) -> object:
     if not isinstance(table, Held) or not table.labels:
         return table
     labels = []
@@ -248,7 +248,7 @@ def _numbered_table(where: Any, table: Numbers, given: Given) -> Any:
     return dataclasses.replace(table, labels=tuple(labels))
 
 
-def _check_margins(where: Any, weights: np.ndarray) -> None:
+def _check_margins(where: object, weights: np.ndarray) -> None:
     """Names that were read as a row or column of numbers, and sums at the end, make one too many."""
     if weights.ndim != 2 or weights.dtype.kind not in "biuf":
         return
@@ -273,7 +273,7 @@ def _ends_with_sums(weights: np.ndarray) -> bool:
     return bool(np.allclose(weights[:-1].sum(axis=0), weights[-1], rtol=1e-6, atol=0))
 
 
-def _check_lengths_shape(where: Any, fields: dict[str, Any], given: Given) -> None:
+def _check_lengths_shape(where: object, fields: dict[str, Any], given: Given) -> None:
     said = given.lengths
     if fields.get("lengths") is None or not isinstance(said, str | os.PathLike) or not as_path(said).is_file():
         return
@@ -292,7 +292,7 @@ def _plain(lengths: Numbers) -> np.ndarray:
     return np.asarray(u.get_mantissa(lengths.values if isinstance(lengths, Held) else lengths))
 
 
-def _mirrored_table(table: Numbers) -> Any:
+def _mirrored_table(table: Numbers) -> object:
     if isinstance(table, Held):
         return dataclasses.replace(table, values=_mirrored_table(table.values))
     values = table.toarray() if is_sparse(table) else table

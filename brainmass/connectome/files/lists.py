@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import brainunit as u
 import numpy as np
@@ -20,13 +20,17 @@ from brainmass.connectome.files.dense import Given, chosen, labels_and_places, r
 from brainmass.connectome.files.regions import region_argument
 from brainmass.connectome.tables import named_ends
 
+if TYPE_CHECKING:
+    from brainmass.connectome.edges import Edges
+
+
 __all__ = ["edge_rows", "read_connections", "read_edge_list", "read_edges_npz"]
 
 
 _TABLES = ("text", "xlsx", "parquet")
 
 
-def read_connections(path: PathLike, given: Given, n: int | None, numbering: Any) -> dict[str, Any] | None:
+def read_connections(path: PathLike, given: Given, n: int | None, numbering: int | str | None) -> dict[str, Any] | None:
     """The arguments of Edges from a list of connections, or a sparse matrix, of any kind; None of what is neither."""
     path = as_path(path)
     data = b"" if path.is_dir() else unpacked(path, path.read_bytes())
@@ -81,7 +85,7 @@ def _of_variables(contents: Contents, given: Given) -> dict[str, Any] | None:
 
 
 def read_edge_list(
-    path: PathLike, n: int | None, labels: Any, numbering: Any, length_unit: Any, style: TextStyle
+    path: PathLike, n: int | None, labels: object, numbering: int | str | None, length_unit: u.Unit, style: TextStyle
 ) -> dict[str, Any]:
     """The columns source, target, weight and length of a text; a row with a source alone names a region."""
     path = as_path(path)
@@ -92,7 +96,13 @@ def read_edge_list(
 
 
 def _edge_list(
-    path: PathLike, rows: list[Row], n: int | None, labels: Any, numbering: Any, length_unit: Any, empty: float | None
+    path: PathLike,
+    rows: list[Row],
+    n: int | None,
+    labels: object,
+    numbering: int | str | None,
+    length_unit: u.Unit,
+    empty: float | None,
 ) -> dict[str, Any]:
     columns = _columns(path, rows)
     regions, body = _regions_first(rows[1:], columns)
@@ -162,7 +172,7 @@ def _column(path: PathLike, body: list[Row], place: int, empty: float | None) ->
     return numbers(path, cells, place + 1, empty)[:, 0] if cells else np.zeros(0)
 
 
-def edge_rows(edges: Any, lengths: list[float] | None) -> list[list[Any]]:
+def edge_rows(edges: Edges, lengths: list[float] | None) -> list[list[object]]:
     """The rows of a list; regions first, by themselves, where the connections do not show all of them in order."""
     ends = [[edges.labels[i] for i in side] for side in (edges.source.tolist(), edges.target.tolist())]
     columns = {"source": ends[0], "target": ends[1], "weight": edges.weight.tolist()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import brainunit as u
@@ -39,7 +40,7 @@ def is_tvb(path: PathLike) -> bool:
     return path.is_dir() or kind_of(path.read_bytes()) == "tvb"
 
 
-def read_tvb(path: PathLike, given: Given, length_unit: Any) -> dict[str, Any]:
+def read_tvb(path: PathLike, given: Given, length_unit: u.Unit | None) -> dict[str, Any]:
     """The arguments of a Connectome."""
     path = as_path(path)
     if not path.is_dir():
@@ -60,7 +61,7 @@ def read_tvb(path: PathLike, given: Given, length_unit: Any) -> dict[str, Any]:
     return finished(path, fields, given)
 
 
-def _fields(path: Any, texts: dict[str, tuple[str, str]], length_unit: Any) -> dict[str, Any]:
+def _fields(path: PathLike, texts: dict[str, tuple[str, str]], length_unit: u.Unit | None) -> dict[str, Any]:
     where, text = texts["weights"]
     fields: dict[str, Any] = {"weights": numbers(where, rows_of(where, text))}
     if "lengths" in texts:
@@ -84,7 +85,7 @@ def _fields(path: Any, texts: dict[str, tuple[str, str]], length_unit: Any) -> d
     return fields
 
 
-def _members(path: Any, given: Given) -> dict[str, tuple[str, Callable[[], bytes]]]:
+def _members(path: Path, given: Given) -> dict[str, tuple[str, Callable[[], bytes]]]:
     """Place and reader of each file that is known by its name, by part."""
     if path.is_dir():
         files = {str(file.relative_to(path)): file.read_bytes for file in sorted(path.rglob("*")) if file.is_file()}
@@ -125,7 +126,7 @@ def _read(where: str, read: Callable[[], bytes]) -> bytes:
     return out
 
 
-def _unit(info: tuple[str, str] | None) -> Any:
+def _unit(info: tuple[str, str] | None) -> u.Unit:
     said = re.search(r"length_unit\s*[=:]\s*[\"']?([^\s\"']+)", info[1]) if info else None
     if said is None:
         return u.mm

@@ -6,7 +6,7 @@ import contextlib
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import brainunit as u
 import numpy as np
@@ -19,6 +19,11 @@ from brainmass._common.typing import PathLike
 from brainmass.connectome.files.lists import edge_rows
 from brainmass.connectome.files.tvb import tvb_tables
 
+if TYPE_CHECKING:
+    from brainmass.connectome.dense import Connectome
+    from brainmass.connectome.edges import Edges
+
+
 __all__ = ["dense_variables", "sparse_variables", "write_csv", "write_edge_list", "write_mat", "write_npz", "write_tvb"]
 
 
@@ -26,20 +31,20 @@ def in_mm(lengths: u.Quantity) -> np.ndarray:
     return np.asarray(lengths.to_decimal(u.mm))
 
 
-def dense_variables(connectome: Any) -> dict[str, Any]:
+def dense_variables(connectome: Connectome) -> dict[str, np.ndarray]:
     """What `to_npz` and `to_mat` write; lengths in mm."""
     lengths = {} if connectome.lengths is None else {"lengths_mm": in_mm(connectome.lengths)}
     return {"weights": connectome.weights, **lengths, **_region_variables(connectome)}
 
 
-def sparse_variables(edges: Any) -> dict[str, Any]:
+def sparse_variables(edges: Edges) -> dict[str, np.ndarray]:
     """What `to_npz` of a list of connections writes; lengths in mm."""
     length = {} if edges.length is None else {"length_mm": in_mm(edges.length)}
     connections = {"source": edges.source, "target": edges.target, "weight": edges.weight}
     return {**connections, **length, **_region_variables(edges)}
 
 
-def _region_variables(regions: Any) -> dict[str, Any]:
+def _region_variables(regions: Connectome | Edges) -> dict[str, np.ndarray]:
     variables = {"labels": np.asarray(regions.labels), "name": np.asarray(regions.name)}
     if regions.centres is not None:
         variables["centres_mm"] = in_mm(regions.centres)
@@ -67,7 +72,7 @@ def write_csv(path: Any, lengths: Any, centres: Any, connectome: Any) -> None:
     """Weights with a row of labels, lengths in mm likewise, and centres in mm with sides, one row per region."""
     files = {"path": path, "lengths": lengths, "centres": centres}
     path, lengths, centres = (None if x is None else as_path(x, Argument(name)) for name, x in files.items())
-    tables: dict[Any, list[Sequence[Any]]] = {path: [connectome.labels, *connectome.weights.tolist()]}
+    tables: dict[PathLike, list[Sequence[object]]] = {path: [connectome.labels, *connectome.weights.tolist()]}
     for file, what in ((lengths, "lengths"), (centres, "centres")):
         if file is not None and getattr(connectome, what) is None:
             example = "Example: to_csv('weights.csv')"
@@ -81,7 +86,7 @@ def write_csv(path: Any, lengths: Any, centres: Any, connectome: Any) -> None:
         _write_table(file, rows)
 
 
-def write_edge_list(path: PathLike, edges: Any) -> None:
+def write_edge_list(path: PathLike, edges: Edges) -> None:
     """The columns source, target, weight and length in mm; regions by label."""
     _write_table(path, edge_rows(edges, None if edges.length is None else in_mm(edges.length).tolist()))
 
