@@ -134,6 +134,7 @@ class Batch:
                     f"{candidate.label!r} is unlike {first.label!r}",
                 )
         self._first, self._space = first, first.space
+        # A start beyond the bounds is moved to them, as in a fit of one.
         self._theta = stacked([self._space.kept_within(given.theta) for given in givens])
         self._fixed_axes = {path: _axis([given.fixed[path] for given in givens]) for path in first.given.fixed}
         self._fixed = {
@@ -145,6 +146,7 @@ class Batch:
         self._target = targets[0] if self._target_axis is None else stacked(targets)
 
     def _lanes(self, kind: str, function: Any, in_axes: Any, out_axes: Any) -> Lanes:
+        # Which arguments have lanes is a part of the program, whatever their values.
         varying = tuple(path for path, axis in self._fixed_axes.items() if axis == 0), self._target_axis
         compiled = self._solver._compiled
         lanes = Lanes(function, in_axes, out_axes, lanes_at_once(self._solver.problem.inventory()))
@@ -160,8 +162,10 @@ class Batch:
         courses = [Course(candidate.orders, {}, None) for candidate in self._candidates]
         going = [i for i, course in enumerate(courses) if not course.over]
         bar = progress_bar(total=self._first.orders.n_steps, desc="fitting", unit="step") if progress else None
+        # Candidates that have ended take steps with the others, as lanes cannot leave; nothing of it is noted.
         while going:
             before = jax.tree.map(np.asarray, theta)
+            # All are at the same step, and so see the same noise.
             number = courses[going[0]].number
             theta, state, losses, (norms, sizes), used = steps(theta, state, self._fixed, key, number, self._target)
             losses, norms, sizes = (np.asarray(x) for x in (losses, norms, sizes))
@@ -192,6 +196,7 @@ class Batch:
             predict = self._lanes("each predicts", problem.predicted, (0, self._fixed_axes, 0, self._target_axis), 0)
             predictions, told = predict(theta, self._fixed, keys, self._target)
             if isinstance(self._first.given.target, Rows):
+                # Each had one row of its own, by `_row`.
                 predictions = jax.tree.map(lambda x: x[:, 0], predictions)
             for run in told:
                 run.warn(("candidate {}",), stacklevel=5)
@@ -232,6 +237,7 @@ def _row(x: Numbers) -> Numbers:
 def _axis(trees: Iterable[Pytree]) -> int | None:
     """Whether there are lanes: not where all have the same numbers."""
     first, *others = [jax.tree.leaves(tree) for tree in trees]
+    # Compared, as equal numbers without lanes are read once for all.
     same = all(a is b or np.array_equal(a, b) for other in others for a, b in zip(first, other, strict=True))
     return None if same else 0
 

@@ -157,6 +157,7 @@ class Fitter(Closed):
         sample_every: Period | None = None,
         parameters: RunParameters = None,
     ):
+        # First of all, while the locals are the arguments alone.
         named = {name: x for name, x in locals().items() if name not in ("self", "model", "optimizer", "__class__")}
         self._given_as = (model, optimizer), named  # for copies
         check_model("Fitter", model)
@@ -188,6 +189,7 @@ class Fitter(Closed):
         self._solver = solver(backend, self._problem, optimizer, n_starts, popsize, settings, objective)
         self._callbacks = callbacks_of("Fitter", callbacks)
         self._described = described(search_space)
+        # For its errors; a fit makes its own, as the model may have changed by then.
         self._space(self._problem.inventory())
         self._predictions: dict[Any, Any] = {}
         self._last: Saved | None = None
@@ -285,6 +287,7 @@ class Fitter(Closed):
         if n_steps is None:
             n_steps = 1 if minimises else 100
         orders = Orders(callbacks=self._callbacks, **orders_of("fit", "n_steps", n_steps, _ORDERS | how))
+        # What a minimisation of scipy counts is its own steps, of which nobody knows how many there will be.
         if minimises:
             orders = dataclasses.replace(orders, n_steps=MOST, minimisations=orders.n_steps)
         labels = getattr(self.model, "labels", None)
@@ -423,6 +426,7 @@ class Fitter(Closed):
         """Where the last step went wrong."""
         target, batch = given.target, course.orders.batch
         if batch is not None:
+            # The rows of the step that was lost: others may be good.
             target = minibatch(target, given.key, course.n_done - 1, batch)
         there = Given(self._solver.stored(place), given.fixed, key, target)
         try:
@@ -437,6 +441,7 @@ class Fitter(Closed):
         if key is not None:
             best = self._solver.stored(place)
             prediction = self._predict(course, best, given, key, structure) if self._problem.predicts else None
+        # The model of the user gets the best of all steps, and not where the last one has led.
         self._problem.space.store(best, found)
         return FitResult(
             backend=self.backend,

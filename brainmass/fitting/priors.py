@@ -148,10 +148,13 @@ class _Walk:
         self.first, self.further = _Gauss(mean, std), _Gauss(0.0, step)
 
     def log_prob(self, x: Numbers) -> Any:
+        # The first and the differences determine the row, and by a matrix whose determinant is one: densities
+        # need no factor.
         further = self.further.log_prob(jnp.diff(x, axis=0))
         return jnp.concatenate([self.first.log_prob(x[:1]), further])
 
     def sample(self, key: Numbers, shape: tuple[int, ...]) -> Any:
+        # A single number has no neighbours.
         if not shape:
             return self.first.sample(key, shape)
         first, further = jax.random.split(jnp.asarray(key))
@@ -204,6 +207,7 @@ class _LogGauss:
 
 def _quantile(distribution: Any, p: float) -> Numbers:
     ends = _support(distribution)
+    # The support says them, whatever `icdf` gives there.
     if ends is not None and p in (0, 1):
         return ends[p == 1]
     try:

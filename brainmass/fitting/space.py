@@ -84,7 +84,6 @@ class SearchSpace:
 
     def residuals(self, theta: Values, plain: bool) -> list[Numbers]:
         """What priors add to a sum of squares."""
-        # Of a Gauss, z²/2 is the negative log density but for a constant: z goes beside the residuals of the data.
         values = self.after(theta, plain)
         priors = {path: side.prior for path, side in self.sides.items() if side.prior is not None}
         return [jnp.ravel(prior.residuals(values[path])) for path, prior in priors.items()]

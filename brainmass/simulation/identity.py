@@ -97,12 +97,14 @@ def _text(part: object) -> str:
     if isinstance(part, ByIdentity):
         return _text_of_one(part.thing)
     if isinstance(part, types.CodeType):
+        # Without the lines and the file, which change where nothing of what is done does.
         return _text((part.co_code, part.co_names, part.co_consts))
     if isinstance(part, type):
         return f"{part.__module__}.{part.__qualname__}"
     if isinstance(part, tuple):
         return f"({', '.join(map(_text, part))})"
     if isinstance(part, frozenset):
+        # In an order of its own: that of a set differs from process to process.
         return f"{{{', '.join(sorted(map(_text, part)))}}}"
     return _without_places(repr(part))
 
@@ -113,6 +115,7 @@ def _without_places(text: str) -> str:
 
 def _text_of_one(thing: object) -> str:
     """Of a thing that is like itself alone within a process."""
+    # Numbers, and not the array itself, which is another in each process.
     if isinstance(thing, jax.Array):
         if jax.numpy.issubdtype(thing.dtype, jax.dtypes.prng_key):
             thing = jax.random.key_data(thing)

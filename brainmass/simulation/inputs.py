@@ -63,6 +63,7 @@ class Inputs:
     @staticmethod
     def rows(arrays: dict[str, dict[str, Any]], first: Numbers, n: int) -> dict[str, Pytree]:
         """The rows of the series for `n` steps."""
+        # `first` counts from the beginning of this run: a series has a row for each of its steps.
         return jax.tree.map(lambda x: lax.dynamic_slice_in_dim(x, first, n), arrays["series"])
 
     def at(
@@ -109,6 +110,7 @@ def arguments_of(function: Callable[..., Numbers]) -> tuple[str, ...]:
     checks.function(Argument("inputs", "run", more=", each of them,"), function, "time")
     parameters = inspect.signature(function).parameters.values()
     kinds = inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD
+    # What has a default is a number that the function brings along, as in `lambda t, rate=rate: ...`.
     names = [p.name.lstrip("_") for p in parameters if p.default is p.empty and p.kind in kinds]
     spread = any(p.kind is p.VAR_POSITIONAL for p in parameters)
     if len(names) == 1 or (not names and spread):

@@ -53,6 +53,7 @@ class Owner:
 
 def _number(param: Param) -> Array:
     """As it is stored, without its unit: the object itself."""
+    # Not `value()`, which makes a new array: by the object itself a copy is told to hold the number of the original.
     value = param.val
     value = value.value if isinstance(value, brainstate.State) else value
     return getattr(value, "mantissa", value)
@@ -73,10 +74,12 @@ def trainable_within(functions: Iterable[Any]) -> dict[str, Param]:
 
 
 def _held_by(function: Callable[..., Any], seen: set[int]) -> Iterator[tuple[str, Any]]:
+    # A bound method has no closure of its own.
     function = getattr(function, "__func__", function)
     code = getattr(function, "__code__", None)
     if code is None or id(function) in seen:
         return
+    # Functions may name one another in a circle.
     seen.add(id(function))
     cells = zip(code.co_freevars, function.__closure__ or (), strict=False)
     held = {name: cell.cell_contents for name, cell in cells if _is_filled(cell)}

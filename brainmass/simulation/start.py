@@ -71,14 +71,17 @@ class Beginnings:
 
     def fixed(self) -> Beginnings:
         """These, of the model as it is now, whatever becomes of it."""
+        # Both are worked out when they are first asked for, and then kept.
         _ = self.origin, self._held
         return self
 
     def of_run(self, state: Pytree, seed: Numbers, batch_size: int | None, init_states: bool) -> Start:
         """That of a call of `run`."""
+        # A model that makes no states begins from those that it has, as with `init_states=False`.
         of_model = not init_states or not self.program.makes_states
         if init_states and _is_by_name(state):
             return self._by_name(state, self._drawn_key(True) if seed is None else seed, batch_size)
+        # A state that is given brings the key of its run, with which the noise goes on.
         if seed is None and state is None:
             seed = self._drawn_key(not of_model)
         if of_model and (state is None or not init_states):
@@ -122,6 +125,7 @@ class Beginnings:
         for path, value in held.items():
             owner, name, _ = known[path]
             if isinstance(owner, Declared):
+                # Taken for an initialiser: so shape, unit and domain are checked as of one. Nothing is drawn.
                 spec, rng = owner._states[name], brainstate.random.RandomState(0)
                 initial_values(owner._owner, spec, "state", lambda _, x=value: x, owner.varshape, rng)  # or its error
         if not self.program.initialises_from_key:
@@ -161,6 +165,7 @@ class Beginnings:
         if state is not None:
             raise ValueError("Give either init_states=False or `state`, not both.")
         modules = self.found.modules.items()
+        # All modules of a model have been initialised together, and have one batch.
         batches = {m._batch for p, m in modules if isinstance(m, Declared) and p.startswith("model") and m._states}
         batch = next(iter(batches), ()) or ()
         if len(batch) > 1:

@@ -79,6 +79,7 @@ def to_xarray(result: Recorded) -> xarray.Dataset:
         coords[f"channel_{name}"] = (f"channel_{name}", np.asarray(sensors), {"long_name": "sensor"})
     if result.labels is not None and "region" in dims.sizes:
         coords["region"] = ("region", np.asarray(result.labels), {})
+    # xarray would take a variable with the name of a dimension for its coordinate.
     _check_no_clash(variables, {*axis_names, *dims.sizes})
     steps = {"dt": _text(result.dt), "duration": _text(result.duration)}
     return xarray.Dataset(variables, coords, {**result.provenance, **steps})
@@ -227,6 +228,7 @@ def _write_netcdf(result: Recorded, path: Path) -> None:
     extra = {name: values for name, values in arrays.items() if name.startswith(("final_state", "assigned"))}
     _check_netcdf(result, arrays, {MANIFEST, *extra})
     for name, values in extra.items():
+        # Dimensions of its own: those of states have other sizes than what was recorded.
         dims = [f"{name}_axis_{i}" for i in range(values.ndim)]
         dataset[name] = (dims, exportable(values))
     dataset[MANIFEST] = ((), _ARCHIVE.manifest(manifest), {"long_name": "what the variables are, for Result.load"})

@@ -65,6 +65,7 @@ class Bounded:
 
     def values(self, states: Values) -> tuple[Values, Values]:
         """Of those with a bound below and above."""
+        # What is only looked at has no part in a gradient, which would keep it of each step.
         plain = {path: lax.stop_gradient(u.get_mantissa(states[path])) for path in self.specs}
         return tuple(  # pyright: ignore[reportReturnType]
             {path: x for path, x in plain.items() if np.isfinite(self.specs[path].domain.bounds[side])}
@@ -114,6 +115,7 @@ def _left(
     path: str, spec: StateSpec | ParamSpec, side: int, values: np.ndarray, place: Callable[..., str], of: str
 ) -> str:
     """What to say of values that went beyond a bound; of none nothing."""
+    # How far beyond: positive below a lower bound, and above an upper one.
     outside = (spec.domain.bounds[side] - values) * (1, -1)[side]
     beyond = outside > 1e-6  # less is rounding, and NaN is told as divergence
     if not beyond.any():
@@ -159,6 +161,7 @@ def tell(told: Told) -> None:
     """Let who listens know."""
     listener = _listener.get()
     if listener is not None and listener[1].is_valid() and (told.watched.least or told.watched.most):
+        # Divergence is told elsewhere; a transformation of the user's would leave tracers that are dead.
         listener[0].append(Told(told.watched._replace(bad={}), told._known))
 
 
@@ -216,6 +219,7 @@ def _first_bad(
     path: str, steps: np.ndarray, dt: Numbers, result: Result
 ) -> tuple[str, np.ndarray, tuple[int, ...], float]:
     """The first element of a state seen to be not finite, and the time in ms."""
+    # The end of a block; what was recorded within the block may tell of an earlier time.
     when = steps[steps >= 0].min()
     where, time = np.argwhere(steps == when)[0], float((when * dt).to_decimal(u.ms))
     kind, _, rest = path.partition(".")

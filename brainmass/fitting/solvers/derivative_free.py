@@ -126,6 +126,7 @@ class Nevergrad(Generations):
             asked = [optimizer.ask() for _ in range(popsize)]
             losses = generation(np.stack([candidate.value for candidate in asked]))
             for candidate, loss in zip(asked, losses, strict=True):
+                # Told one by one: nevergrad itself knows no generations.
                 optimizer.tell(candidate, float(loss))
         return optimizer
 
@@ -152,6 +153,7 @@ class DifferentialEvolution(Generations):
         def losses(places: np.ndarray) -> np.ndarray:
             if generation.over:
                 raise StopIteration
+            # scipy hands over columns, (numbers, candidates).
             return generation(places.T)
 
         try:

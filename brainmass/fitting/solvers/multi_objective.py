@@ -34,6 +34,7 @@ class ParetoSearch(Generations):
         self._make = _algorithm(optimizer)
         self._size = popsize or 100
         super().__init__(problem, "NSGA2" if optimizer is None else optimizer, self._size)
+        # Of the loss: one number for each objective, where other solvers want a single one.
         problem.shape = (len(named.weights),)
         self.named, self._weights = named, np.asarray(list(named.weights.values()))
 
@@ -97,6 +98,7 @@ class _Seen:
         if known.any():
             places, values = places[known], values[known]
             if self.places is None:
+                # Of the first generation, and the same for the whole search: so its hypervolumes can be compared.
                 self._reference, self.places = values.max(axis=0), places[:0]
             values, places = np.concatenate([self.values, values]), np.concatenate([self.places, places])
             best = not_bettered(values)
