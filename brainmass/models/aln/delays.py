@@ -90,16 +90,7 @@ class Delays(OwnPast):
         self._past.fill(self._sent(values))  # pyright: ignore[reportOptionalMemberAccess]
 
     # --- motion -----------------------------------------------------------------------------------------------------
-    def _derivative(
-        self,
-        state: tuple,
-        t: Numbers,
-        coupling: Numbers,
-        E_rate: Numbers,
-        I_rate: Numbers,
-        E_inp: Numbers,
-        I_inp: Numbers,
-    ):
+    def _derivative(self, state: tuple, t: Any, coupling: Any, E_rate: Any, I_rate: Any, E_inp: Any, I_inp: Any):
         """Rates of change of the states: from the past as it is now, or without delay where there is none yet."""
         values = {**dict(zip(self._states, state, strict=True)), "coupling": coupling}
         E, I = self._onto_itself(self._past, 1.0) if self._has_past else self._undelayed(values)  # noqa: E741

@@ -12,7 +12,6 @@ import numpy as np
 from jax import lax
 
 from brainmass._common.messages import Argument, argument_error, show
-from brainmass._common.typing import Numbers
 from brainmass.models.aln.fokker_planck import ExponentialNeuron, rate_response, stationary, time_constant
 
 __all__ = ["CascadeTable", "default_table"]
@@ -43,9 +42,7 @@ class CascadeTable:
     values: np.ndarray = field(repr=False)
 
     @classmethod
-    def compute(
-        cls, neuron: ExponentialNeuron | None = None, mu: Numbers = None, sigma: Numbers = None, width: float = 0.01
-    ):
+    def compute(cls, neuron: ExponentialNeuron | None = None, mu: Any = None, sigma: Any = None, width: float = 0.01):
         """Solve the Fokker–Planck equation at every point, which takes minutes for the default grid.
 
         Parameters
@@ -63,7 +60,7 @@ class CascadeTable:
         sigma = _axis("sigma", np.linspace(0.5, 5, 64) if sigma is None else sigma, 0.0)
         return cls(neuron, mu, sigma, np.stack([_row(neuron, x, sigma, width) for x in mu]))
 
-    def __call__(self, mu: Numbers, sigma: Numbers) -> tuple[Numbers, Numbers, Numbers]:
+    def __call__(self, mu: Any, sigma: Any) -> tuple[Any, Any, Any]:
         values = jnp.asarray(self.values, jnp.result_type(mu, sigma, float))
         i, x = _place(self.mu, mu)
         j, y = _place(self.sigma, sigma)
@@ -89,7 +86,7 @@ def _row(neuron: ExponentialNeuron, mu: float, sigma: np.ndarray, width: float) 
     return np.stack([*stationary(neuron, *at, width), tau], axis=-1)
 
 
-def _place(axis: np.ndarray, at: Numbers) -> tuple[Numbers, Numbers]:
+def _place(axis: np.ndarray, at: Any) -> tuple[Any, Any]:
     """The point of the axis below, and how far it is to the next: from 0 to 1."""
     position = jnp.clip((jnp.asarray(at) - axis[0]) / (axis[1] - axis[0]), 0, len(axis) - 1)
     index = jnp.clip(jnp.floor(lax.stop_gradient(position)).astype(jnp.int32), 0, len(axis) - 2)
