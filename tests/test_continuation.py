@@ -29,6 +29,28 @@ class Rossler(bm.NeuralMassDynamics):
         return (2.0 + z * (x - 4.0)) / u.ms
 
 
+class Spun(bm.NeuralMassDynamics):
+    """r' = r (a - r²) at a frequency of 0.1, and beside it z' = z and y' = -y."""
+
+    a: Par = param(default=-0.1, doc="a")
+    x: HiddenState = state("x", start=lambda shape: jnp.ones(shape), port="x_inp")
+    v: HiddenState = state("v", start=lambda shape: jnp.ones(shape))
+    y: HiddenState = state("y", start=lambda shape: jnp.zeros(shape))
+    z: HiddenState = state("z", start=lambda shape: jnp.zeros(shape))
+
+    def dx(self, x, v, x_inp):
+        return ((self.p.a - x**2 - v**2) * x - 0.1 * v + x_inp) / u.ms
+
+    def dv(self, v, x):
+        return ((self.p.a - x**2 - v**2) * v + 0.1 * x) / u.ms
+
+    def dy(self, y, x):
+        return (-y + x) / u.ms
+
+    def dz(self, z, v):
+        return (z - v) / u.ms
+
+
 class Cross(bm.NeuralMassDynamics):
     """x' = a x - x³, a pitchfork at a = 0."""
 
@@ -168,6 +190,34 @@ def test_cycles_of_the_normal_form():
     others = np.abs(cycles.eigenvalues).min(axis=1)
     np.testing.assert_allclose(others, np.exp(-2 * a * cycles.period), rtol=1e-3, atol=1e-6)
     assert cycles.stable[1:].all() and "leaves a" in cycles.ends[1]
+
+
+def test_multipliers_that_are_far_apart():
+    """After a turn, of 62.8 ms: exp(62.8), 1, exp(-2 a T), exp(-62.8); and so nothing happens on the branch."""
+    diagram = bm.continue_cycles(bm.continue_equilibria(Spun(1), "a", (-0.02, 0.02)), n_intervals=20)
+    cycles = diagram.branches[-1]
+    period = 2 * np.pi / 0.1
+    exact = np.stack([np.full(len(cycles), rate * period) for rate in (1.0, 0.0, 0.0, -1.0)], 1)
+    exact[:, 2] = -2 * cycles.values * period
+    # degree 4 at the Gauss points takes exp(x) for its Padé approximant
+    np.testing.assert_allclose(np.log(np.abs(cycles.eigenvalues)), exact, rtol=2e-2, atol=2e-3)
+    assert {point.kind for point in diagram.special} == {"Hopf"}
+
+
+def test_cycles_near_the_homoclinic_orbit_of_a_saddle_have_no_folds():
+    """A saddle of which the leading eigenvalues are real: towards its homoclinic orbit one branch of cycles goes, whose
+    period grows at a parameter that converges (Kuznetsov 2004, Elements of Applied Bifurcation Theory, section 6.4)."""
+    model = bm.MontbrioDepressionStep.preset("bursting", 1)
+    diagram = bm.continue_equilibria(model, "eta", (-6.5, -4.5), start={"r": 0.1, "v": -2.0, "A": 0.05, "B": 0.0})
+    hopf = diagram.points("Hopf")[1]
+    diagram = bm.continue_cycles(diagram, hopf, longest_period=600 * u.ms)
+    cycles = diagram.branches[-1]
+    at_end = cycles.values[-1]
+    leading = bm.fixed_points(model, parameters={"eta": at_end}).eigenvalues[1]
+    assert leading[0].real > 0 > leading[1].real and np.isreal(leading[:2]).all()
+    late = [p for p in diagram.special if p.branch == len(diagram.branches) - 1 and p.period > 150]
+    assert not late and "has a period beyond 600" in cycles.ends[1]
+    np.testing.assert_allclose(cycles.values[cycles.period > 400], at_end, atol=1e-6)
 
 
 def test_fold_of_cycles_of_jansen_rit(jansen_rit):

@@ -43,8 +43,8 @@ class EquilibriumSystem:
         self.rates = jax.jit(rates)
         slopes = jax.jacfwd(rates, argnums=(0, 1))
         self._slopes = jax.jit(slopes)
-        # at several states, for cycles; compiled once for all of them
-        self.of_many = jax.jit(jax.vmap(rates, (0, None))), jax.jit(jax.vmap(slopes, (0, None)))
+        # at several states, for cycles, with the rates; compiled once for all of them
+        self.of_many = jax.jit(jax.vmap(lambda x, p: (rates(x, p), *slopes(x, p)), (0, None)))
         self.derivatives = Derivatives(rates)
         self.held = held
         size = np.abs(drift.starts(8)).max(axis=0)

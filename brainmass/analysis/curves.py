@@ -12,12 +12,17 @@ from collections.abc import Callable
 from typing import Protocol, TypeAlias
 
 import numpy as np
-import scipy.sparse
-import scipy.sparse.linalg
 from scipy.linalg import lapack
 from scipy.optimize import brentq
 
-Matrix: TypeAlias = np.ndarray | scipy.sparse.spmatrix
+
+class Structured(Protocol):
+    """A Jacobian that solves itself, scaled and with one more row."""
+
+    def solved(self, scale: np.ndarray, row: np.ndarray, right: np.ndarray) -> np.ndarray: ...
+
+
+Matrix: TypeAlias = np.ndarray | Structured
 
 Test: TypeAlias = Callable[[np.ndarray, np.ndarray], float]
 """A function of a point and its tangent, whose sign changes where something happens."""
@@ -67,17 +72,8 @@ def _solve(jacobian: Matrix, scale: np.ndarray, row: np.ndarray, right: np.ndarr
     Rows may be of very different sizes: each is divided by its largest entry. Where they are singular, as in a branch
     point, the smallest of the solutions is taken.
     """
-    if scipy.sparse.issparse(jacobian):
-        whole = scipy.sparse.vstack([jacobian @ scipy.sparse.diags(scale), row[None]], format="csc")
-        sizes = abs(whole).max(axis=1).toarray().ravel()
-        sizes = np.where(sizes > 0, sizes, 1.0)
-        try:
-            balanced = scipy.sparse.diags(1 / sizes, format="csc") @ whole
-            # blocks along the diagonal: this order and pivots near it take a tenth of the time of the default
-            factors = scipy.sparse.linalg.splu(balanced, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.1)
-            return factors.solve(right / sizes)
-        except RuntimeError:  # exactly singular
-            return np.full(len(right), np.nan)
+    if not isinstance(jacobian, np.ndarray):
+        return jacobian.solved(scale, row, right)
     matrix = np.vstack([jacobian * scale, row])
     sizes = np.abs(matrix).max(axis=1)
     sizes = np.where(sizes > 0, sizes, 1.0)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import brainunit as u
@@ -20,7 +22,10 @@ __all__ = ["continue_cycles"]
 
 _BETWEEN_MESHES = 6  # points of the branch
 _IN_HOPF = "ends in a Hopf point"
-_ROUNDING = 1e-7  # slope of the parameter, below which, as near a homoclinic orbit, its sign says nothing
+_ROUNDING = 1e-9  # share of the interval of the parameter to which cycles are solved
+_ACCURATE, _FINER, _FINEST = 1e-7, 1.5, 4  # share by which it may move with the mesh, else that is finer, up to so much
+_SURE = 10  # times the error of the parameter: how far it must move in a step for a fold there
+_UNSURE = 0.1  # distance from 1 of the multiplier along the cycle, beyond which the others are not known either
 _BIRTH = 0.01  # amplitude of the first cycle, in the scale of the states
 
 
@@ -46,7 +51,8 @@ def continue_cycles(
     hopf : Special, optional
         One of its Hopf points; default all, one after the other.
     n_intervals : int
-        Of a cycle; in each it is a polynomial of degree 4.
+        Of a cycle at birth; in each it is a polynomial of degree 4. Where the parameter of a cycle depends on them by
+        more than 1e-7 of the interval, they become more, up to four times as many.
     longest_step : float
         As of `continue_equilibria`, and of the period as a share of it.
     n_points : int
@@ -111,7 +117,7 @@ class _Walk:
         self.special: list[Special] = []
         self.rows: list[tuple[Any, ...]] = []
         self.over = ""
-        self._largest = 0.0
+        self._largest, self._finest = 0.0, _FINEST * n_intervals
         mesh = np.linspace(0.0, 1.0, n_intervals + 1)
         phases = (mesh[:-1, None] + np.diff(mesh)[:, None] * np.linspace(0, 1, DEGREE + 1)[:-1]).ravel()
         jacobian = self.system.jacobian(np.append(hopf.x, hopf.value))[:, :-1]
@@ -130,8 +136,7 @@ class _Walk:
 
     def _cycles(self, y: np.ndarray, mesh: np.ndarray) -> Cycles:
         states = y[:-2].reshape(-1, len(self.hopf.x))
-        rates, slopes = self.system.of_many
-        return Cycles(rates, slopes, mesh, states, y[-2], self.scale_x, self.system.scale[-1], self._why_it_ends)
+        return Cycles(self.system.of_many, mesh, states, y[-2], self.scale_x, self.system.scale[-1], self._why_it_ends)
 
     def _why_it_ends(self, y: np.ndarray, size: float, turned: bool) -> str | None:
         if y[-1] > self.system.high or y[-1] < self.system.low:
@@ -153,27 +158,38 @@ class _Walk:
         y, t = found[0], tangent_at(cycles, found[0], direction)
         step = 0.02 * self.longest
         self._note(cycles, y, t)
+        errors = [0.0]
         while not self.over and len(self.rows) < n_points:
             curve = traced(cycles, y, t, step=step, longest=self.longest, n_points=_BETWEEN_MESHES)
-            for i in range(1, len(curve.points)):
-                self._note(cycles, curve.points[i], curve.tangents[i])
-                self._between(cycles, curve.points[i - 1], curve.tangents[i - 1], curve.steps[i - 1])
+            # The last cycle on a better mesh: by how much its parameter moves tells how exact it is.
+            n = len(cycles.widths)
+            better = self._on_mesh(cycles, curve.points[-1], curve.tangents[-1], n)
+            if better is not None:
+                errors = [errors[-1], abs(better[1][-1] - curve.points[-1][-1]) / self.system.scale[-1]]
+            if errors[-1] > _ACCURATE and n < self._finest:
+                finer = self._on_mesh(cycles, y, t, min(math.ceil(_FINER * n), self._finest))
+                if finer is not None:
+                    cycles, y, t = finer
+                    continue
+            for i, step in enumerate(curve.steps):
+                self._note(cycles, curve.points[i + 1], curve.tangents[i + 1])
+                self._between(cycles, curve.points[i], curve.tangents[i], step, max(errors))
             if not curve.end.startswith("goes on"):
                 self.over = curve.end
-                break
-            step = min(self.longest, curve.steps[-1] * 1.4)
-            better = self._remeshed(cycles, curve.points[-1], curve.tangents[-1])
-            if better is None:
+            elif better is None:
                 self.over = "no solution is found nearby"
-                break
-            cycles, y, t = better
+            else:
+                step = min(self.longest, curve.steps[-1] * 1.4)
+                cycles, y, t = better
+                self.scale_x = np.maximum(self.scale_x, cycles.states(y).std(axis=0))  # it has grown
         self.over = self.over or f"goes on: {n_points} points are reached"
         return True
 
-    def _remeshed(self, cycles: Cycles, y: np.ndarray, t: np.ndarray) -> tuple[Cycles, np.ndarray, np.ndarray] | None:
-        """The last cycle, and the direction on, on a better mesh, with that cycle as the reference of the phase."""
-        mesh = cycles.better_mesh(y)
-        self.scale_x = np.maximum(self.scale_x, cycles.states(y).std(axis=0))  # it has grown
+    def _on_mesh(
+        self, cycles: Cycles, y: np.ndarray, t: np.ndarray, n_intervals: int
+    ) -> tuple[Cycles, np.ndarray, np.ndarray] | None:
+        """A cycle, and the direction on, on a better mesh, with that cycle as the reference of the phase."""
+        mesh = cycles.better_mesh(y, n_intervals)
         moved = np.append(cycles.moved_to(mesh, cycles.states(y)).ravel(), y[-2:])
         ahead = t * cycles.scale
         ahead = np.append(cycles.moved_to(mesh, cycles.states(ahead)).ravel(), ahead[-2:])
@@ -186,19 +202,22 @@ class _Walk:
     def _note(self, cycles: Cycles, y: np.ndarray, t: np.ndarray) -> None:
         low, high = cycles.extremes(y)
         self._largest = max(self._largest, self._size(cycles, y))
-        self.rows.append((y[-1], cycles.states(y), cycles.multipliers(y), low, high, y[-2], t[-1]))
+        self.rows.append((y[-1], (cycles, cycles.states(y)), cycles.multipliers(y), low, high, y[-2], t[-1]))
 
     def _size(self, cycles: Cycles, y: np.ndarray) -> float:
         states = cycles.states(y)
         return float(np.sqrt(np.mean(((states - states.mean(axis=0)) / self.scale_x) ** 2)))
 
-    def _between(self, cycles: Cycles, y: np.ndarray, t: np.ndarray, step: float) -> None:
+    def _between(self, cycles: Cycles, y: np.ndarray, t: np.ndarray, step: float, error: float) -> None:
+        """What happens in one step, on a mesh on which the parameter is known up to a share of its interval."""
         before, after = self.rows[-2], self.rows[-1]
-        if max(abs(before[-1]), abs(after[-1])) <= _ROUNDING:  # and so do multipliers
-            return
-        turns = before[-1] * after[-1] < 0
+        # Near a homoclinic orbit the parameter no longer changes, and the sign of its slope says nothing.
+        exact = step * max(abs(before[-1]), abs(after[-1])) > max(_ROUNDING, _SURE * error)
+        turns = exact and before[-1] * after[-1] < 0
+        along = (value[int(np.argmin(np.abs(value - 1)))] for value in (before[2], after[2]))
+        known = exact and all(abs(value - 1) < _UNSURE for value in along)
         one, other = _others(before[2]), _others(after[2])
-        change = abs(_outside(one) - _outside(other))
+        change = abs(_outside(one) - _outside(other)) if known else 0
         if turns:
             self._locate("fold of cycles", cycles, y, t, step, lambda y, t: t[-1])
         elif change == 1:
@@ -225,7 +244,7 @@ class _Walk:
 
     def arrived(self) -> list[Special]:
         """The Hopf point in which the branch ends, if it does and the diagram has it."""
-        value, (x, *_) = self.rows[-1][:2]
+        value, (_, (x, *_)) = self.rows[-1][:2]
         near = [
             (float(np.abs(np.append((p.x - x) / self.scale_x, (p.value - value) / self.system.scale[-1])).max()), p)
             for p in self._known
@@ -240,11 +259,22 @@ class _Walk:
         return [point]
 
     def branch(self) -> Branch:
-        values, orbits, multipliers, low, high, period, _ = (
-            np.array(column) for column in zip(*self.rows, strict=True)
-        )
+        values, orbits, multipliers, low, high, period, _ = zip(*self.rows, strict=True)
+        values, multipliers, low, high, period = (np.array(x) for x in (values, multipliers, low, high, period))
+        orbits = np.array(_as_many_points(orbits))
         born = f"is born in the Hopf point at {self.system.name} = {self.hopf.value:.6g}{self._unit}"
         return Branch("cycles", values, orbits[:, 0], multipliers, (born, self.over), low, high, period, orbits)
+
+
+def _as_many_points(orbits: Sequence[tuple[Cycles, np.ndarray]]) -> list[np.ndarray]:
+    """Each at as many moments as that on the finest mesh, crowded as its own."""
+    most = max(len(cycles.widths) for cycles, _ in orbits)
+    same = []
+    for cycles, states in orbits:
+        n = len(cycles.widths)
+        mesh = np.interp(np.linspace(0, 1, most + 1), np.linspace(0, 1, n + 1), cycles.mesh)
+        same.append(states if n == most else cycles.moved_to(mesh, states))
+    return same
 
 
 def _others(multipliers: np.ndarray) -> np.ndarray:
