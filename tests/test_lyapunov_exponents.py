@@ -1,5 +1,6 @@
 """Lyapunov exponents and sensitivity to the initial state, against closed forms and published numbers."""
 
+import brainstate
 import brainunit as u
 import jax
 import jax.numpy as jnp
@@ -55,6 +56,28 @@ def test_lorenz():
     np.testing.assert_allclose(found.running[-1], found.exponents, atol=1e-9)
     assert found.rates.shape == (found.times.size, 3)
     np.testing.assert_allclose(found.times[-1].to_decimal(u.ms), 10_000)
+
+
+@pytest.mark.parametrize("of", [lyapunov_exponents, sensitivity])
+def test_a_second_call_compiles_nothing(of, monkeypatch):
+    """With other values of a parameter and another seed; and a parameter that is set on the model has its effect."""
+    node, traced, motion = Wells(1), [], brainmass.NeuralMassDynamics._motion
+    monkeypatch.setattr(brainmass.NeuralMassDynamics, "_motion", lambda *given: traced.append(given) or motion(*given))
+
+    def found(**values):
+        traced.clear()
+        return of(node, 50 * u.ms, parameters=values, seed=len(values))
+
+    with brainstate.environ.context(dt=0.1 * u.ms):
+        first = found(a=0.5)
+        assert traced
+        second = found(a=1.0)
+        assert not traced
+        node.a = 2.0
+        third = found()
+        assert traced
+    if of is lyapunov_exponents:  # in a well, at x² = a, deviations decay by -2 a
+        np.testing.assert_allclose([x.exponents for x in (first, second, third)], [[-1.0], [-2.0], [-4.0]], rtol=0.05)
 
 
 def test_the_standard_error_is_the_scatter_of_runs():

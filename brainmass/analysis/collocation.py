@@ -109,7 +109,8 @@ class Cycles:
         if self._known is None or not np.array_equal(self._known[0], y):
             at = self._at(_AT_GAUSS, self.states(y))
             found = (np.asarray(x) for x in self._model(at.reshape(-1, self.n), y[-1]))
-            self._known = y.copy(), tuple(x.reshape(*at.shape[:2], *x.shape[1:]) for x in found)
+            rates, of_x, of_p = (x.reshape(*at.shape[:2], *x.shape[1:]) for x in found)
+            self._known = y.copy(), (rates, of_x, of_p)
         return self._known[1]
 
     def residual(self, y: np.ndarray) -> np.ndarray:
@@ -140,12 +141,14 @@ class Cycles:
         """Floquet's, by falling size: what becomes of a small deviation in one turn. One of them is 1."""
         n = self.n
         of_x = self._of_model(y)[1]
-        matrices = Linearised(self._blocks(of_x, y[-2]), np.zeros((len(of_x), 0, 0)), self._phase).matrices(1.0)
+        matrices = Linearised(self._blocks(of_x, y[-2]), np.zeros((len(of_x), 0, 0)), self._phase).matrices(
+            np.ones((1, 1, 1))
+        )
         through = -np.linalg.solve(matrices[:, :, n:], matrices[:, :, :n])[:, -n:]
         if n == 2:  # in the plane the other one follows from the mean divergence, without any rounding (Liouville)
             trace = np.trace(of_x, axis1=2, axis2=3)
             other = np.exp(min(y[-2] * np.einsum("i,g,ig->", self.widths, _WEIGHTS, trace), _LARGEST))
-            values = np.array([1.0, other], complex)
+            values: Complex = np.array([1.0, other], np.complex128)
         else:
             values = eigenvalues_of_product(through)
         return values[np.lexsort((-values.imag, -np.abs(values)))]
@@ -183,10 +186,10 @@ class Linearised:
     border: np.ndarray  # (N, DEGREE * n, 2), by the period and the parameter
     phase: np.ndarray  # (N * DEGREE, n)
 
-    def matrices(self, scale: np.ndarray | float) -> np.ndarray:
+    def matrices(self, scale: np.ndarray) -> np.ndarray:
         """Of the points of each interval, shape (N, DEGREE * n, (DEGREE + 1) * n), in the scale (N, points, n)."""
         n_intervals, degree, points, n, _ = self.blocks.shape
-        scaled = self.blocks * (scale if isinstance(scale, float) else scale[:, None, :, None, :])
+        scaled = self.blocks * scale[:, None, :, None, :]
         return scaled.transpose(0, 1, 3, 2, 4).reshape(n_intervals, degree * n, points * n)
 
     def solved(self, scale: np.ndarray, row: np.ndarray, right: np.ndarray) -> np.ndarray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import brainstate
@@ -17,7 +17,7 @@ from brainmass._common.display import page, table
 from brainmass._common.extras import import_io
 from brainmass._common.messages import Argument, argument_error
 from brainmass._common.typing import Array, Numbers, Period, RunInputs, Seed, Time
-from brainmass.analysis.tangents import Moment, Tangents, simulator_of, whole_steps
+from brainmass.analysis.tangents import Given, Moment, Tangents, simulator_of, whole_steps
 from brainmass.simulation.simulator import Simulator
 
 if TYPE_CHECKING:
@@ -173,20 +173,26 @@ def lyapunov_exponents(
             f"has {max(total - left_out, 0)}",
         )
 
-    def logarithms(values: Mapping[str, Numbers]) -> Numbers:
-        state = tangents.first(values)
-        start = jax.random.normal(jax.random.key(0), (n, tangents.size), tangents.flat(state).dtype)
-        moment = Moment(state, orthogonal(start)[0])
-        end, found = tangents.stretched(values, moment, total - 1, orthogonal)
-        return end.state, found[left_out - 1 :]
-
-    end, found = jax.jit(logarithms)(tangents.values)
+    end, found = tangents.program(_compiled, n, total, left_out)(tangents.given)
     tangents.check(found, end)
     _check_rounding(found, tangents)
     xp = jnp if is_traced(found) else np
     rates = xp.asarray(found, float) / tangents.length
     times = u.Quantity((left_out + 1 + np.arange(len(rates))) * tangents.length, unit=u.ms)
     return LyapunovExponents(rates.mean(axis=0), _standard_error(rates), rates, times)
+
+
+def _compiled(tangents: Tangents, n: int, total: int, left_out: int) -> Callable[..., Any]:
+    """The state in the end, and the logarithms of growth in each segment."""
+
+    def logarithms(given: Given) -> tuple[Any, Numbers]:
+        state = tangents.first(given)
+        start = jax.random.normal(jax.random.key(0), (n, tangents.size), tangents.flat(state).dtype)
+        moment = Moment(state, orthogonal(start)[0])
+        end, found = tangents.stretched(given, moment, total - 1, orthogonal)
+        return end.state, found[left_out - 1 :]
+
+    return jax.jit(logarithms)
 
 
 def orthogonal(deviations: jax.Array) -> tuple[jax.Array, jax.Array]:

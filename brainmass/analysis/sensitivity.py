@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import brainstate
@@ -17,7 +17,7 @@ from brainmass._common.display import page
 from brainmass._common.extras import import_io
 from brainmass._common.messages import Argument, argument_error
 from brainmass._common.typing import Numbers, Period, Pytree, RunInputs, Seed, Time
-from brainmass.analysis.tangents import Moment, Tangents, simulator_of, whole_steps
+from brainmass.analysis.tangents import Given, Moment, Tangents, simulator_of, whole_steps
 from brainmass.simulation.simulator import Simulator
 
 if TYPE_CHECKING:
@@ -145,32 +145,37 @@ def sensitivity(
         raise argument_error(Argument("segment", owner), "must fit into the horizon", f"is {tangents.length:g} ms")
     before = max(settling // tangents.n_steps, 2)
 
-    @jax.jit
-    def followed(values: Mapping[str, Numbers]) -> Pytree:
-        state, moments = tangents.plainly(values, tangents.first(values), before, _moments(tangents))
-        scale = _scale(tangents, moments)
-
-        def from_here(state: Pytree, key: Numbers) -> Pytree:
-            changes = jax.random.normal(key, (n_directions, tangents.size), scale.dtype)
-            changes = changes / jnp.linalg.norm(changes, axis=1, keepdims=True)
-            return _grown(tangents, values, Moment(state, changes * scale), scale, n)
-
-        return tangents.in_turn(from_here, state, jax.random.split(jax.random.key(0), n_starts))
-
-    end, found = followed(tangents.values)
+    end, found = tangents.program(_compiled, before, n, n_starts, n_directions)(tangents.given)
     tangents.check(found, end)
     times = u.Quantity(np.arange(1, n + 1) * tangents.length, unit=u.ms)
     return Sensitivity(times, np.asarray(found, float))
 
 
-def _grown(tangents: Tangents, values: Pytree, moment: Moment, scale: Pytree, n: int) -> tuple[Pytree, Numbers]:
+def _compiled(tangents: Tangents, before: int, n: int, n_starts: int, n_directions: int) -> Callable[..., Pytree]:
+    """The state in the end, and the logarithm of the mean growth from each start."""
+
+    def followed(given: Given) -> Pytree:
+        state, moments = tangents.plainly(given, tangents.first(given), before, _moments(tangents))
+        scale = _scale(tangents, moments)
+
+        def from_here(state: Pytree, key: Numbers) -> Pytree:
+            changes = jax.random.normal(key, (n_directions, tangents.size), scale.dtype)
+            changes = changes / jnp.linalg.norm(changes, axis=1, keepdims=True)
+            return _grown(tangents, given, Moment(state, changes * scale), scale, n)
+
+        return tangents.in_turn(from_here, state, jax.random.split(jax.random.key(0), n_starts))
+
+    return jax.jit(followed)
+
+
+def _grown(tangents: Tangents, given: Given, moment: Moment, scale: Pytree, n: int) -> tuple[Pytree, Numbers]:
     """The state at the end, and the logarithm of the mean growth after each segment."""
 
     def rescale(changes: Pytree) -> tuple[Pytree, Numbers]:
         sizes = jnp.linalg.norm(changes / scale, axis=1)
         return changes / sizes[:, None], jnp.log(sizes)
 
-    end, logarithms = tangents.stretched(values, moment, n, rescale)
+    end, logarithms = tangents.stretched(given, moment, n, rescale)
     squares = 2 * jnp.cumsum(logarithms, axis=0)
     mean = jax.scipy.special.logsumexp(squares, axis=1) - np.log(squares.shape[1])
     return end.state, mean / 2

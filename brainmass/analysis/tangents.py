@@ -15,6 +15,7 @@ import numpy as np
 from brainmass._common.checks import instance, is_traced
 from brainmass._common.messages import Argument, argument_error, show
 from brainmass._common.random import as_key
+from brainmass._common.same import Pictures
 from brainmass._common.times import milliseconds
 from brainmass._common.typing import Numbers, Period, Pytree, RunInputs, Seed, Time
 from brainmass.dynamics.node import NeuralMassDynamics
@@ -23,9 +24,13 @@ from brainmass.network.network import Network
 from brainmass.simulation.simulator import Simulator
 from brainmass.simulation.watch import raise_if_diverged
 
-__all__ = ["Moment", "Tangents", "simulator_of"]
+__all__ = ["Given", "Moment", "Tangents", "simulator_of"]
 
 State = Mapping[str, Any]
+
+_MOST_RECENT = 8
+# Models that were followed last; of each a simulator, what tells whether it is what it was, and programs.
+_recent: list[tuple[Any, Simulator, Pictures, dict[Any, Any]]] = []
 
 
 class Moment(NamedTuple):
@@ -33,6 +38,13 @@ class Moment(NamedTuple):
 
     state: State
     deviations: jax.Array
+
+
+class Given(NamedTuple):
+    """What a compiled program is called with: values of parameters by name, and the key of the noise."""
+
+    values: Mapping[str, Any]
+    key: jax.Array
 
 
 class Tangents:
@@ -77,7 +89,7 @@ class Tangents:
                 "is missing",
                 "seed=0.",
             )
-        self.key = as_key(0 if seed is None else seed)
+        self.given = Given(self.values, as_key(0 if seed is None else seed))
         # an input of one value per region must not be taken for one row per step
         taken = {u.math.shape(x)[:1] for x in given.constants.values()}
         self.n_steps = n_steps + ((n_steps,) in taken and n_steps > 1)
@@ -85,7 +97,25 @@ class Tangents:
 
     def _run(self, n_steps: int) -> Callable[..., Pytree]:
         run = self.simulator.pure(n_steps * self.simulator.dt, monitors=[], inputs=self.inputs, free=[*self.values])
-        return lambda values, state: run(values, self.key, state).final
+        self._made_of = vars(run)["made_of"]
+        return lambda given, state: run(given.values, given.key, state).final
+
+    def program(self, make: Callable[..., Any], *settings: int) -> Any:
+        """What `make(self, *settings)` compiles, to be called with `given`; made once for a run that is what it was.
+
+        What a run is made of is told as for the programs of `Simulator`, its numbers and the functions of the user
+        included.
+        """
+        if is_traced(self._made_of["numbers"]):
+            return make(self, *settings)
+        _, _, pictures, programs = _followed_before(self.simulator.model)
+        number = pictures.number({"run": self._made_of, "x64": jax.config.read("jax_enable_x64")})
+        key = (number, make, *settings)
+        if key not in programs:
+            programs[key] = make(self, *settings)
+            if len(programs) > _MOST_RECENT:
+                del programs[next(iter(programs))]
+        return programs[key]
 
     @property
     def dt(self) -> float:
@@ -97,17 +127,20 @@ class Tangents:
         """Of a segment, in ms."""
         return self.n_steps * self.dt
 
-    def first(self, values: Mapping[str, Numbers]) -> State:
+    def first(self, given: Given) -> State:
         """After one segment from initial states."""
-        state = self.run(values, None)
+        state = self.run(given, None)
         return {**state, "step": jnp.asarray(state["step"], jnp.int32)}
 
     # --- as one row of numbers ----------------------------------------------------------------------------------------
     @cached_property
     def _paths(self) -> dict[str, tuple[int, ...]]:
+        return self.program(Tangents._deviating)
+
+    def _deviating(self) -> dict[str, tuple[int, ...]]:
         """What may deviate: the states of the model that are real numbers and no noise, with their shapes."""
         found = self.simulator._holds(self.duration, [], self.inputs)
-        like = jax.eval_shape(lambda: self.first(self.values))["states"]
+        like = jax.eval_shape(lambda: self.first(self.given))["states"]
         kept = {
             path: u.math.shape(like[path])
             for path, (owner, _, _) in found.states.items()
@@ -141,11 +174,11 @@ class Tangents:
         return {**state, "states": states}
 
     # --- along the run ------------------------------------------------------------------------------------------------
-    def along(self, values: Mapping[str, Numbers], moment: Moment) -> Moment:
+    def along(self, given: Given, moment: Moment) -> Moment:
         """A segment later."""
 
         def flow(x: jax.Array) -> tuple[jax.Array, State]:
-            final = self.run(values, self._with(moment.state, x))
+            final = self.run(given, self._with(moment.state, x))
             return self.flat(final), final
 
         def pushed(v: jax.Array) -> tuple[jax.Array, State]:
@@ -155,28 +188,22 @@ class Tangents:
         later, final = jax.vmap(pushed, out_axes=(0, None))(moment.deviations)
         return Moment(final, later)
 
-    def plainly(
-        self, values: Mapping[str, Numbers], state: State, n: int, look: Callable[[jax.Array], Pytree]
-    ) -> Pytree:
+    def plainly(self, given: Given, state: State, n: int, look: Callable[[jax.Array], Pytree]) -> Pytree:
         """The state `n` segments later, and what `look` sees after each."""
 
         def segment(state: State, _: None) -> tuple[State, Pytree]:
-            state = self.run(values, state)
+            state = self.run(given, state)
             return state, look(self.flat(state))
 
         return jax.lax.scan(segment, state, None, length=n)
 
     def stretched(
-        self,
-        values: Mapping[str, Numbers],
-        moment: Moment,
-        n: int,
-        rescale: Callable[[jax.Array], tuple[jax.Array, Pytree]],
+        self, given: Given, moment: Moment, n: int, rescale: Callable[[jax.Array], tuple[jax.Array, Pytree]]
     ) -> tuple[Moment, Pytree]:
         """`n` segments later; after each `rescale` gives the deviations to go on with, and what is kept."""
 
         def segment(moment: Moment, _: None) -> tuple[Moment, Pytree]:
-            moment = self.along(values, moment)
+            moment = self.along(given, moment)
             deviations, kept = rescale(moment.deviations)
             return Moment(moment.state, deviations), kept
 
@@ -193,7 +220,7 @@ class Tangents:
         if is_traced((found, at_end)) or (np.isfinite(found).all() and np.isfinite(at_end).all()):
             return
         run = self.simulator._watched(self.duration, [], [*self.values], self.inputs, None, None)
-        result, told = run(self.values, self.key)
+        result, told = run(*self.given)
         raise_if_diverged(told.watched.bad, self.simulator.dt, result, False, {})
         raise argument_error(
             Argument("model", self.owner),
@@ -206,7 +233,15 @@ def simulator_of(owner: str, model: Any) -> Simulator:
     """The simulator that was given, or one of the model."""
     kinds = (Simulator, NeuralMassDynamics, Network, brainstate.nn.Module)
     instance(Argument("model", owner), model, kinds, "a model, or a Simulator of one")
-    return model if isinstance(model, Simulator) else Simulator(model)
+    return model if isinstance(model, Simulator) else _followed_before(model)[1]
+
+
+def _followed_before(model: Any) -> tuple[Any, Simulator, Pictures, dict[Any, Any]]:
+    known = next((entry for entry in _recent if entry[0] is model), None)
+    if known is None:
+        known = model, Simulator(model), Pictures("analysis"), {}
+        _recent[:] = [*_recent[1 - _MOST_RECENT :], known]
+    return known
 
 
 def whole_steps(owner: str, name: str, period: Period, simulator: Simulator, least: int = 1) -> int:
