@@ -136,6 +136,7 @@ def needed():
         "plot_front": {"front": brainmass.ParetoFront(
             names=("fc", "fcd"), values=[[0.1, 0.3], [0.2, 0.2]], params={"a": np.zeros(2)}, fitted={"a": np.zeros(2)},
             hypervolume=[0.1], reference=[1.0, 1.0])},
+        "resting_state": {"model": brainmass.HopfStep(1, a=-0.2)},
         "load_dataset": {"name": "hcp_schaefer100"},
         "delayed_match_task": {},
         "from_bold": {"bold": signals, "tr": 1 * u.second}, "bandpass": {"x": signals} | in_band,

@@ -228,3 +228,43 @@ def test_states_by_name_of_several_populations_and_of_synapses():
 def test_states_by_name_that_do_not_fit(state, error, words):
     with pytest.raises(error, match=words):
         brainmass.Simulator(brainmass.HopfStep(3), dt=0.1 * u.ms).run(1 * u.ms, state=state)
+
+
+def stays_at_rest(model, inputs=None, **given):
+    rest = brainmass.resting_state(model, inputs)
+    simulator = brainmass.Simulator(model, dt=0.1 * u.ms)
+    result = simulator.run(20 * u.ms, inputs=inputs, state=rest, monitors=[*rest], **given)
+    for name, value in rest.items():
+        got = u.get_mantissa(result[name])
+        value = np.asarray(u.Quantity(value).to_decimal(u.get_unit(result[name])))
+        np.testing.assert_allclose(got, np.broadcast_to(value, got.shape), rtol=2e-5, atol=2e-5, err_msg=name)
+    return rest, simulator
+
+
+def test_a_run_from_the_resting_state_stays_there():
+    """In each of a batch, and as a pure run begins too."""
+    rest, simulator = stays_at_rest(brainmass.JansenRitStep(2), {"E_inp": 50.0 * u.Hz}, batch_size=3)
+    run = simulator.pure(20 * u.ms, inputs={"E_inp": 50.0 * u.Hz}, monitors=["E"])
+    np.testing.assert_allclose(run({}, 0, rest)["E"][-1].mantissa, rest["E"].mantissa, rtol=2e-5)
+
+
+def test_a_delayed_network_of_two_populations_stays_at_rest():
+    """With a past at rest, and coupling of which 10 ms would show in 20."""
+    delay = np.array([[0.0, 10.0], [10.0, 0.0]]) * u.ms
+    nodes = {"fast": brainmass.WilsonCowanStep(2), "slow": brainmass.WilsonCowanStep(2, tau_E=3.0 * u.ms)}
+    W = np.array([[0.0, 1.0], [0.5, 0.0]])
+    between = [
+        brainmass.Projection(W, source=a, target=b, coupling="additive", coupled_var="rE", delay=delay, k=0.5)
+        for a, b in (("fast", "slow"), ("slow", "fast"))
+    ]
+    rest, _ = stays_at_rest(brainmass.Network(nodes, projections=between))
+    assert set(rest) == {"fast.rE", "fast.rI", "slow.rE", "slow.rI"}
+
+
+def test_what_does_not_come_to_rest_is_refused():
+    with pytest.raises(ValueError, match="`model`.*must come to rest.*FitzHughNagumoStep that still moves"):
+        brainmass.resting_state(brainmass.FitzHughNagumoStep.preset("classic", 1), {"V_inp": 0.5})
+    delayed = dict(coupling="additive", coupled_var="x", self_connection=True, speed=1 * u.mm / u.ms)
+    loop = brainmass.Network(brainmass.LinearStep(1, gamma=0.0), conn=[[-1.0]], distance=[[1.6]], **delayed)
+    with pytest.raises(ValueError, match="`model`.*comes to an equilibrium that is unstable"):  # beyond π/2
+        brainmass.resting_state(loop)

@@ -11,6 +11,7 @@ from brainmass.analysis.exponents import LyapunovExponents, lyapunov_exponents
 from brainmass.analysis.feedback_inhibition import feedback_inhibition
 from brainmass.analysis.linear_response import LinearResponse, linear_response
 from brainmass.analysis.phase_locking import PhaseLocked, phase_locked
+from brainmass.analysis.resting_state import resting_state
 from brainmass.analysis.sensitivity import Sensitivity, sensitivity
 from brainmass.analysis.sparse_connectivity import SparseConnectivity, sparse_connectivity
 from brainmass.analysis.two_parameters import BifurcationCurve, continue_curve
@@ -39,5 +40,6 @@ __all__ = [
     "linear_response",
     "lyapunov_exponents",
     "phase_locked",
+    "resting_state",
     "sensitivity",
 ]
