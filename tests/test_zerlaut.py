@@ -91,3 +91,28 @@ def test_silence_and_rates_below_zero_are_no_trouble():
     state = tuple(np.array([0.0, -5.0]) * spec.unit for spec in node._states.values())
     for x in node.derivative(state, 0 * u.ms, 0 * u.Hz, 0 * u.Hz, 0 * u.Hz):
         assert np.isfinite(u.get_mantissa(x)).all()
+
+
+def test_preset_of_2018_rests_where_its_text_says(x64):
+    """Of the paper's fig. 5 it is no more than near: 1.6 and 8.9 Hz with thresholds that the paper does not print."""
+    node = bm.ZerlautStep.preset("zerlaut_2018", 1)
+    P = np.array([node.threshold_e.coefficients, node.threshold_i.coefficients])
+
+    def balance(nu):
+        f = np.array([400 * (nu[0] + 1e-6 + 4e-3), 100 * (nu[1] + 1e-6)])
+        Q, E = np.array([1.0, 5.0]), np.array([0.0, -80.0])
+        G = 10 + np.sum(Q * 5 * f)
+        mu = (np.sum(Q * 5 * f * E) - 650) / G
+        size = f * (Q / G * (E - mu) * 5) ** 2
+        filtered = np.sum(size / (150 / G + 5))
+        sigma, tau = np.sqrt(filtered / 2), np.sum(size) / filtered
+        x, y, z = (mu + 60) / 10, (sigma - 4) / 6, tau / 15 - 0.5
+        threshold = P @ [1, x, y, z, x * x, y * y, z * z, x * y, x * z, y * z]
+        return erfc((threshold - mu) / (np.sqrt(2) * sigma)) / (2 * tau) - nu
+
+    found = root(balance, [2e-3, 1e-2], tol=1e-12)
+    assert found.success
+    np.testing.assert_allclose(found.x * 1e3, [3.095, 10.676], rtol=1e-3)
+    state = (found.x[:1] * u.kHz, found.x[1:] * u.kHz, np.zeros(1) * u.pA, np.zeros(1) * u.pA)
+    for rate in node.derivative(state, 0 * u.ms, 0 * u.Hz, 0 * u.Hz, 0 * u.Hz)[:2]:
+        assert abs(rate.to_decimal(u.kHz / u.ms)[0]) < 1e-9

@@ -60,6 +60,7 @@ class NeuralMassDynamics(Declared):
     - `further_inputs`: such ports that most runs leave at zero: they come last, in `update` and in `derivative`.
     - `other_inputs`: other names for ports; `convert_input` turns their values into those of the port.
     - `sources`: names besides the states that `source` knows, for a network to send.
+    - `modes`: by the name of what they are modes of, states that are its modes: results show them on one axis.
     - `presets`: named sets of parameters.
     - `largest_step`: the largest time step that suits the model with its default method, a `LargestStep`.
     - `remembers`: ports of which the input of the last step is kept, as the states `received_<port>`.
@@ -85,6 +86,7 @@ class NeuralMassDynamics(Declared):
     further_inputs: ClassVar[Mapping[str, u.Unit]] = {}
     other_inputs: ClassVar[Mapping[str, str]] = {}
     sources: ClassVar[tuple[str, ...]] = ()
+    modes: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     presets: ClassVar[Mapping[str, Preset]] = {}
     largest_step: ClassVar[LargestStep | None] = None
     remembers: ClassVar[tuple[str, ...]] = ()
@@ -107,6 +109,7 @@ class NeuralMassDynamics(Declared):
         cls.coupling_port = cls.coupling_port or cls._ports[0]
         if cls.coupling_port not in cls._ports:
             raise TypeError(f"{cls.__name__}.coupling_port must be one of {cls._ports}, but is {cls.coupling_port!r}.")
+        _check_modes(cls)
         cls.update = update_method(cls)
         cls.derivative = derivative_method(cls)
         if not is_abstract(cls) and not cls.__name__.startswith("_"):
@@ -291,6 +294,15 @@ class NeuralMassDynamics(Declared):
             return value.value if isinstance(value, brainstate.State) else value()
 
         return present(self.output) if isinstance(self.output, str) else tuple(map(present, self.output))
+
+
+def _check_modes(cls: type[NeuralMassDynamics]) -> None:
+    for name, states in cls.modes.items():
+        if name in cls._states or not states or not set(states) <= cls._states.keys():
+            raise TypeError(
+                f"{cls.__name__}.modes must give names that are no state to tuples of states, "
+                f"{', '.join(cls._states)}, but has {name!r}: {states!r}."
+            )
 
 
 def _check_clamp(node: NeuralMassDynamics, clamp: Any) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import brainstate
@@ -17,7 +17,7 @@ from brainmass.forward.observer import Observer
 if TYPE_CHECKING:
     from brainmass._common.copying import CopiedByParts
 
-__all__ = ["Monitor", "as_monitors", "feeders", "sensors_of"]
+__all__ = ["Monitor", "as_monitors", "feeders", "modes_of", "sensors_of"]
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,8 @@ class Monitor:
     Parameters
     ----------
     what : str, callable or Observer
-        Name of a state, or of what the node returns, such as 'eeg' of a Jansen–Rit column; a function of the
-        model; or a forward model, which is integrated inside the run.
+        Name of a state, of what has states as its modes, or of what the node returns, such as 'eeg' of a Jansen–Rit
+        column; a function of the model; or a forward model, which is integrated inside the run.
     every : Quantity or int, optional
         Sampling period, as a time or in steps; default `sample_every` of the run; where there is none,
         the `period` of a forward model that has one, else every step.
@@ -134,7 +134,7 @@ def as_monitors(monitors: Any, model: Any) -> dict[str, Monitor]:
                 'Example: monitors={"rate": lambda model: model.r.value}.'
             )
         monitors = {name: name for name in given}
-    watched = {name: _as_monitor(name, what) for name, what in monitors.items()}
+    watched = _by_mode({name: _as_monitor(name, what) for name, what in monitors.items()}, modes_of(model))
     # A forward model has states: under two names it would be moved on twice a step.
     refuse_two_places("`monitors`", [(n, m.what) for n, m in watched.items() if isinstance(m.what, Observer)])
     return watched
@@ -149,6 +149,36 @@ def _as_monitor(name: object, what: str) -> Monitor:
     except ArgumentError as error:
         of = Argument("monitors", "run", entry=str(name), more=f", {name!r},")
         raise argument_error(of, error.rule, error.given, error.example, kind=TypeError) from None
+
+
+def modes_of(model: Any) -> dict[str, tuple[str, ...]]:
+    """The states that are modes of one thing, by its name, as a run names them."""
+    populations = getattr(model, "populations", {})
+    if len(populations) > 1:
+        return {
+            f"{population}.{name}": tuple(f"{population}.{state}" for state in states)
+            for population, node in populations.items()
+            for name, states in getattr(node, "modes", {}).items()
+        }
+    return dict(getattr(getattr(model, "node", model), "modes", {}))
+
+
+def _by_mode(watched: dict[str, Monitor], modes: Mapping[str, tuple[str, ...]]) -> dict[str, Monitor]:
+    """With what has modes recorded mode by mode."""
+    found: dict[str, Monitor] = {}
+    for name, monitor in watched.items():
+        if isinstance(monitor.what, str) and monitor.what in modes:
+            if name != monitor.what:
+                raise argument_error(
+                    Argument("monitors", "run", entry=name),
+                    "must have the name of the states where they are recorded by mode",
+                    f"calls {monitor.what!r} {name!r}",
+                    f'monitors=["{monitor.what}"].',
+                )
+            found |= {state: replace(monitor, what=state) for state in modes[name]}
+        else:
+            found[name] = monitor
+    return found
 
 
 def sensors_of(modules: Mapping[str, object]) -> tuple[tuple[str, tuple[str, ...]], ...]:

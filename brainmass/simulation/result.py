@@ -20,6 +20,7 @@ from brainmass.dynamics.module import Closed
 from brainmass.simulation import outwards, storage
 from brainmass.simulation.result_parts import (
     check_labels,
+    check_modes,
     check_monitors,
     check_provenance,
     check_sensors,
@@ -46,6 +47,9 @@ class Result(Closed, MutableMapping[str, Any]):
     ``result["output"]`` is what the model returned. Further entries can be assigned; they are read in place of what was
     recorded under the same name, and are kept in files.
 
+    Where states are the modes of one thing, as ``xi_1``, ``xi_2``, ``xi_3`` of ``xi`` in a Stefanescu–Jirsa model,
+    ``result["xi"]`` has them with the modes as last axis, ``(time, batch..., region, mode)``, where all were recorded.
+
     A JAX pytree: the recordings, their time stamps and the final state are its leaves; names, ``dt``,
     ``duration``, ``labels`` and ``provenance`` belong to its structure.
 
@@ -66,6 +70,8 @@ class Result(Closed, MutableMapping[str, Any]):
         Where the numbers come from: version, model, seed, ...
     sensors
         Names of the sensors that monitors see, by monitor, one for each entry of the last axis.
+    modes
+        Monitors that are the modes of one thing, in order, by its name.
 
     Examples
     --------
@@ -87,6 +93,7 @@ class Result(Closed, MutableMapping[str, Any]):
     _output: str | tuple[str, ...] | None  # the monitors that hold what the model returned
     _assigned: dict[str, object]
     _sensors: tuple[tuple[str, tuple[str, ...]], ...]  # names of sensors by monitor
+    _modes: tuple[tuple[str, tuple[str, ...]], ...]  # monitors that are modes, by what they are modes of
 
     def __init__(
         self,
@@ -99,6 +106,7 @@ class Result(Closed, MutableMapping[str, Any]):
         labels: tuple[str, ...] | None = None,
         provenance: Mapping[str, str] | None = None,
         sensors: Mapping[str, Sequence[str]] | None = None,
+        modes: Mapping[str, Sequence[str]] | None = None,
     ):
         self._monitors = without_time_stamps(monitors, times)
         check_monitors(self._monitors, times)
@@ -110,6 +118,7 @@ class Result(Closed, MutableMapping[str, Any]):
         self._provenance = check_provenance(provenance)
         self._output, self._assigned = None, {}
         self._sensors = check_sensors(sensors or {}, self._monitors)
+        self._modes = check_modes(modes or {}, self._monitors, self._axis_of)
 
     # the mapping: what was recorded, "output", "ts", and what was assigned; "time" is a courtesy of __getitem__
 
@@ -124,7 +133,9 @@ class Result(Closed, MutableMapping[str, Any]):
             return self._monitors[names] if isinstance(names, str) else Outputs(self._monitors[n] for n in names)
         if name in ("time", "ts"):
             return self.time
-        raise KeyError(unknown_monitor(name, tuple(self)))
+        if name in self.modes:
+            return u.math.stack([self._monitors[mode] for mode in self.modes[name]], axis=-1)
+        raise KeyError(unknown_monitor(name, (*self, *self.modes)))
 
     def __setitem__(self, name: str, value: Numbers) -> None:
         if not isinstance(name, str):
@@ -207,6 +218,11 @@ class Result(Closed, MutableMapping[str, Any]):
         return MappingProxyType(dict(self._sensors))
 
     @property
+    def modes(self) -> Mapping[str, tuple[str, ...]]:
+        """Monitors that are modes of one thing, in order, by its name; `result[name]` is all of them."""
+        return MappingProxyType(dict(self._modes))
+
+    @property
     def provenance(self) -> Mapping[str, str]:
         """Where the numbers come from."""
         return MappingProxyType(dict(self._provenance))
@@ -247,7 +263,10 @@ class Result(Closed, MutableMapping[str, Any]):
         return f" ({', '.join(facts)})" if facts else ""
 
     def to_xarray(self) -> xarray.Dataset:
-        """An ``xarray.Dataset``: one variable per monitor, times in ms and regions as coordinates."""
+        """An ``xarray.Dataset``: one variable per monitor, times in ms and regions as coordinates.
+
+        Monitors that are modes of one thing are one variable, with a last dimension and coordinate ``mode``.
+        """
         return storage.to_xarray(self)
 
     def to_pandas(self, name: str | None = None) -> pandas.DataFrame:
@@ -328,6 +347,7 @@ def _flatten(result: Result):
         result._provenance,
         result._output,
         result._sensors,
+        result._modes,
     )
     return children, static
 
@@ -352,12 +372,13 @@ def unchecked(
     provenance: tuple[tuple[str, str], ...],
     output: str | tuple[str, ...] | None = None,
     sensors: tuple[tuple[str, tuple[str, ...]], ...] = (),
+    modes: tuple[tuple[str, tuple[str, ...]], ...] = (),
 ) -> Result:
     """A result of parts that are known to be in order."""
     result = object.__new__(Result)
     result._monitors, result._axes, result._axis_of, result._final = monitors, axes, axis_of, final
     result._dt, result._duration, result._labels, result._provenance = dt, duration, labels, provenance
-    result._output, result._assigned, result._sensors = output, {}, sensors
+    result._output, result._assigned, result._sensors, result._modes = output, {}, sensors, modes
     return result
 
 

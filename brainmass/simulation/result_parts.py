@@ -9,12 +9,14 @@ import jax
 import numpy as np
 from jax.core import Tracer
 
+from brainmass._common.checks import instance, items
 from brainmass._common.foreign import as_text
 from brainmass._common.messages import Argument, argument_error, suggestion
 from brainmass._common.typing import Array, Numbers
 
 __all__ = [
     "check_labels",
+    "check_modes",
     "check_monitors",
     "check_provenance",
     "check_sensors",
@@ -120,6 +122,23 @@ def check_sensors(
             )
         checked.append((name, names))
     return tuple(checked)
+
+
+def check_modes(
+    modes: object, monitors: Mapping[str, Numbers], axis_of: Mapping[str, int]
+) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    given = dict(instance(Argument("modes", "Result"), modes, Mapping, "a mapping"))
+    checked = tuple((name, tuple(items(Argument("modes", "Result"), x, "names"))) for name, x in given.items())
+    for name, states in checked:
+        alike = {(np.shape(u.get_mantissa(monitors[s])), axis_of[s]) for s in states if s in monitors}
+        if name in monitors or len(alike) != 1 or not set(states) <= set(monitors):
+            raise argument_error(
+                Argument("modes", "Result"),
+                "must give names that are no monitor to monitors of one shape and one time axis",
+                f"has {name!r}: {states!r}",
+                'modes={"xi": ("xi_1", "xi_2", "xi_3")}.',
+            )
+    return checked
 
 
 def check_labels(labels: Sequence[str] | None) -> tuple[str, ...] | None:

@@ -39,7 +39,7 @@ from brainmass.simulation.final import Origin, with_origin
 from brainmass.simulation.identity import plan_of
 from brainmass.simulation.inputs import Inputs, as_inputs
 from brainmass.simulation.inventory import Inventory, inventory, refuse_shared_processes
-from brainmass.simulation.monitors import Monitor, as_monitors, default_monitors, returned_names, sensors_of
+from brainmass.simulation.monitors import Monitor, as_monitors, default_monitors, modes_of, returned_names, sensors_of
 from brainmass.simulation.ownership import trainable_within
 from brainmass.simulation.plan import (
     Plan,
@@ -435,11 +435,24 @@ class Simulator(Closed):
             (("model", origin.model), *_method_of(self.model), *provenance.items()),
             output,
             sensors,
+            _joined(modes_of(self.model), rows, samples),
         )
 
 
 def _has_update(model: object) -> bool:
     return getattr(type(model), "update", None) not in (None, getattr(brainstate.nn.Module, "update", None))
+
+
+def _joined(
+    modes: Mapping[str, tuple[str, ...]], rows: Mapping[str, tuple[int, int]], samples: Mapping[str, Numbers]
+) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """The modes that a run recorded, all of them and alike, where nothing else has their name."""
+
+    def alike(states: tuple[str, ...]) -> bool:
+        return len({(rows[state], np.shape(u.get_mantissa(samples[state]))) for state in states}) == 1
+
+    found = [(name, states) for name, states in modes.items() if name not in rows and rows.keys() >= set(states)]
+    return tuple((name, states) for name, states in found if alike(states))
 
 
 def _method_of(model: object) -> tuple[tuple[str, str], ...]:

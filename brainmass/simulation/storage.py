@@ -50,6 +50,8 @@ class Recorded(Protocol):
     @property
     def sensors(self) -> Mapping[str, tuple[str, ...]]: ...
     @property
+    def modes(self) -> Mapping[str, tuple[str, ...]]: ...
+    @property
     def provenance(self) -> Mapping[str, str]: ...
     def _axis_names(self) -> list[str]: ...
     def __getitem__(self, name: str, /) -> Numbers: ...
@@ -64,19 +66,28 @@ def to_xarray(result: Recorded) -> xarray.Dataset:
     # Sizes, not names, decide what is a region: a monitor may be a sum over all, or a list of sensors.
     dims = _Dimensions(None if result.labels is None else len(result.labels))
     variables = {}
-    for name, value in result.recorded.items():
+    joined = {mode for modes in result.modes.values() for mode in modes}
+    for name, value in {n: x for n, x in result.recorded.items() if n not in joined}.items():
         if not hasattr(u.get_mantissa(value), "shape"):
             raise TypeError(f"Result.to_xarray takes arrays, but {name!r} is a {type(value).__name__}: save to '.npz'.")
         values = exportable(u.get_mantissa(value))
         sensors = result.sensors.get(name)
         names = (axis_names[result._axis_of[name]], *dims.names(name, values.shape[1:], sensors is not None))
         variables[name] = (names, values, {"units": str(u.get_unit(value))})
+    for name, modes in result.modes.items():
+        values = exportable(u.get_mantissa(result[name]))
+        names = dims.names(name, values.shape[1:-1], False)
+        mode = dims.of_modes(name, len(modes))
+        time = axis_names[result._axis_of[modes[0]]]
+        variables[name] = ((time, *names, mode), values, {"units": str(u.get_unit(result[name]))})
     coords = {
         name: (name, _stamps(axis), {"units": "ms", "long_name": "time"})
         for name, axis in zip(axis_names, result._axes, strict=True)
     }
     for name, sensors in result.sensors.items():
         coords[f"channel_{name}"] = (f"channel_{name}", np.asarray(sensors), {"long_name": "sensor"})
+    for mode in dims.modes:
+        coords[mode] = (mode, np.arange(1, dims.sizes[mode] + 1), {"long_name": "mode"})
     if result.labels is not None and "region" in dims.sizes:
         coords["region"] = ("region", np.asarray(result.labels), {})
     # xarray would take a variable with the name of a dimension for its coordinate.
@@ -112,6 +123,7 @@ class _Dimensions:
     def __init__(self, regions: int | None):
         self._regions = regions
         self.sizes: dict[str, int] = {}
+        self.modes: list[str] = []
 
     def names(self, monitor: str, shape: tuple[int, ...], of_sensors: bool) -> list[str]:
         """Names for the axes after time: batch..., region or that of the sensors."""
@@ -119,6 +131,11 @@ class _Dimensions:
         if of_sensors:
             bases[-1] = f"channel_{monitor}"
         return [self._name(base, size, monitor) for base, size in zip(bases[: len(shape)], shape, strict=True)]
+
+    def of_modes(self, monitor: str, size: int) -> str:
+        name = self._name("mode", size, monitor)
+        self.modes = [*dict.fromkeys([*self.modes, name])]
+        return name
 
     def _name(self, base: str, size: int, monitor: str) -> str:
         expected = self._regions if base == "region" else None
@@ -169,6 +186,7 @@ def _to_manifest(result: Recorded, arrays: dict[str, np.ndarray]) -> dict[str, o
         "duration": encode(result.duration, arrays, "duration"),
         "final": encode(_with_plain_origin(result.final), arrays, "final_state"),
         "labels": result.labels,
+        "modes": {name: list(modes) for name, modes in result.modes.items()},
         "sensors": {name: list(names) for name, names in result.sensors.items()},
         "provenance": result._provenance,
     }
@@ -185,6 +203,7 @@ def _from_manifest(kind: Callable[..., R], manifest: Mapping[str, Any], arrays: 
         labels=manifest["labels"],
         provenance=dict(manifest["provenance"]),
         sensors=manifest.get("sensors"),
+        modes=manifest.get("modes"),
     )
     # Older files lack the last entries. JSON has lists alone, and names of a pair are compared as a tuple.
     output = manifest.get("output")
@@ -241,5 +260,7 @@ def _read_netcdf(path: Path) -> tuple[dict[str, object], Mapping[str, np.ndarray
             raise ValueError("it has no manifest")
         manifest = _ARCHIVE.content(str(dataset[MANIFEST].values))
         arrays = {str(name): variable.values for name, variable in dataset.variables.items()}
+    for name, modes in manifest.get("modes", {}).items():
+        arrays |= {mode: arrays[name][..., k] for k, mode in enumerate(modes)}
     folders = ("", "monitors/", "times/")  # the manifest's names have one, netCDF's have none
     return manifest, {f"{folder}{name}": values for name, values in arrays.items() for folder in folders}

@@ -34,6 +34,9 @@ class ERPColumnStep(ERPPotentials, NeuralMassDynamics):
     stellate cells), `backward` (pyramidal and inhibitory cells) and `lateral` (all), with a projection for each; the
     prior strengths of the papers are 32, 16 and 4, with delays of 16 ms. What is measured is :math:`x_0`.
 
+    The default values, the prior strengths and their delay are those of the papers' own program, `spm_fx_erp` of SPM
+    (revision 4718), compared number by number; the tables of the papers themselves could not be had.
+
     Reference: David, Kiebel, Harrison, Mattout, Kilner, Friston 2006, NeuroImage 30:1255; sigmoid as in Kiebel,
     Garrido, Friston 2007, NeuroImage 36:332.
     """

@@ -64,6 +64,9 @@ class EpileptorRestingStateStep(EpileptorStep, RestingPopulation):
     the other defaults the third population oscillates for :math:`a_{rs}` from 1.74 to 14.26. `tt` is for the Epileptor
     alone. Dimensionless, time in ms.
 
+    The default values of the third population are those of The Virtual Brain 2.10, which its authors gave it; the
+    paper's table could not be had, so they are not checked against it. The range of :math:`a_{rs}` is computed.
+
     Reference: Courtiol et al. 2020, J. Neurosci. 40:5572.
     """
 

@@ -26,12 +26,12 @@ def _strengths(
 PRESETS = {
     "eyes_closed": Preset(
         "wake with eyes closed: rests at 5.2, 15.4 and 8.8 pulses per second; noise makes an alpha rhythm of 9 Hz",
-        "Abeysuriya, Rennie, Robinson 2015, J. Neurosci. Methods 253:55",
+        "Abeysuriya, Rennie, Robinson 2015, J. Neurosci. Methods 253:55: `eirs-corticothalamic.conf` of NFTsim",
         {},
     ),
     "alpha": Preset(
         "wake with eyes closed and a high alpha peak, at 9.6 Hz: rests at 7.0, 15.3 and 5.6 pulses per second",
-        "Sanz-Leon et al. 2018, PLoS Comput. Biol. 14:e1006387, eyes closed in the simulator's tests",
+        "Sanz-Leon et al. 2018, PLoS Comput. Biol. 14:e1006387: `eirs_eyes_closed.conf` of NFTsim",
         _strengths(
             ee=1.5316368,
             ei=-9.6390641,
@@ -45,7 +45,7 @@ PRESETS = {
     ),
     "sleep_spindles": Preset(
         "sleep: rests at 7.6, 19.9 and 5.1 pulses per second; noise makes spindles",
-        "Abeysuriya, Rennie, Robinson 2014, J. Theor. Biol. 344:70",
+        "Abeysuriya, Rennie, Robinson 2014, J. Theor. Biol. 344:70: `Abeysuriya_2014/figure_1.conf` of NFTsim",
         _strengths(
             ee=1.346879228,
             ei=-2.320281251,

@@ -35,7 +35,9 @@ class RobinsonStep(Populations, LinearTheory):
     most, and `t0` can be trained. The time step must be known when the states are made: in a `Simulator` it is.
 
     Reference: Robinson, Rennie, Rowe 2002, Phys. Rev. E 65:041924; Robinson, Rennie, Rowe, O'Connor 2004, Hum. Brain
-    Mapp. 23:53. The default parameters are those of Abeysuriya, Rennie, Robinson 2015, J. Neurosci. Methods 253:55.
+    Mapp. 23:53, whose table I has the default rates, times, threshold (13 mV there) and spread of thresholds. Strengths
+    are from files of the authors' simulator, NFTsim, digit by digit: the defaults, those of Abeysuriya, Rennie,
+    Robinson 2015, J. Neurosci. Methods 253:55, from `eirs-corticothalamic.conf`. That paper's table could not be had.
     """
 
     use_case = "EEG spectra and arousal: alpha rhythm, sleep spindles and seizures of the corticothalamic loop"

@@ -10,7 +10,8 @@ from braintools.init import Uniform
 from brainmass.dynamics.fields import Initializer, Par, param, positive, state
 from brainmass.dynamics.node import NeuralMassDynamics
 from brainmass.dynamics.regime import LargestStep
-from brainmass.models.stefanescu_jirsa.modes import Modes, of_modes
+from brainmass.models.stefanescu_jirsa.modes import Modes
+from brainmass.models.stefanescu_jirsa.names import of_modes, three
 
 __all__ = ["StefanescuJirsaHindmarshRoseStep"]
 
@@ -25,8 +26,7 @@ class StefanescuJirsaHindmarshRoseStep(Modes, NeuralMassDynamics):
         \dot\tau_i &= r\,\bigl(s\,(\xi_i - x_0\sqrt{w_i}) - \tau_i\bigr)
 
     and for :math:`\alpha, \beta, \gamma` of the inhibitory neurons alike, with
-    :math:`K_{21} (\sum_k A_{ik}\xi_k - \alpha_i)` from the excitatory ones. Widths :math:`w_i`, drives
-    :math:`I_i = \sqrt{w_i} z_i`, the network's c and what it sends are as in `StefanescuJirsaFitzHughNagumoStep`.
+    :math:`K_{21} (\sum_k A_{ik}\xi_k - \alpha_i)` from the excitatory. Else as `StefanescuJirsaFitzHughNagumoStep`.
 
     Reference: Stefanescu, Jirsa 2008, PLoS Comput. Biol. 4:e1000219.
     """
@@ -37,7 +37,8 @@ class StefanescuJirsaHindmarshRoseStep(Modes, NeuralMassDynamics):
     output = "xi_1"
     coupling_port = "coupling"
     shared_inputs = {"coupling": u.UNITLESS}
-    sources = ("xi", "eta", "tau", "alpha", "beta", "gamma")
+    modes = three("xi", "eta", "tau", "alpha", "beta", "gamma")
+    sources = tuple(modes)
     largest_step = LargestStep(0.05 * u.ms)
 
     sigma: Par = param(default=0.3, doc="standard deviation of the drive over neurons", domain=positive)
@@ -50,27 +51,27 @@ class StefanescuJirsaHindmarshRoseStep(Modes, NeuralMassDynamics):
     d: Par = param(default=5.0, doc="quadratic term of the fast recovery")
     s: Par = param(default=4.0, doc="strength of the adaptation")
     xo: Par = param(default=-1.6, doc="rest of the adaptation")
-    init_mode: Initializer = Uniform(-0.5, 0.5)
-    _of_modes = sources
+    init_tau: Initializer = Uniform(-0.5, 0.5)
+    init_gamma: Initializer = Uniform(-0.5, 0.5)
 
-    xi_1: HiddenState = state("excitatory potential, mode 1", start="init_mode")
-    xi_2: HiddenState = state("excitatory potential, mode 2", start="init_mode")
-    xi_3: HiddenState = state("excitatory potential, mode 3", start="init_mode")
-    eta_1: HiddenState = state("excitatory recovery, mode 1", start="init_mode")
-    eta_2: HiddenState = state("excitatory recovery, mode 2", start="init_mode")
-    eta_3: HiddenState = state("excitatory recovery, mode 3", start="init_mode")
-    tau_1: HiddenState = state("excitatory adaptation, mode 1", start="init_mode")
-    tau_2: HiddenState = state("excitatory adaptation, mode 2", start="init_mode")
-    tau_3: HiddenState = state("excitatory adaptation, mode 3", start="init_mode")
-    alpha_1: HiddenState = state("inhibitory potential, mode 1", start="init_mode")
-    alpha_2: HiddenState = state("inhibitory potential, mode 2", start="init_mode")
-    alpha_3: HiddenState = state("inhibitory potential, mode 3", start="init_mode")
-    beta_1: HiddenState = state("inhibitory recovery, mode 1", start="init_mode")
-    beta_2: HiddenState = state("inhibitory recovery, mode 2", start="init_mode")
-    beta_3: HiddenState = state("inhibitory recovery, mode 3", start="init_mode")
-    gamma_1: HiddenState = state("inhibitory adaptation, mode 1", start="init_mode")
-    gamma_2: HiddenState = state("inhibitory adaptation, mode 2", start="init_mode")
-    gamma_3: HiddenState = state("inhibitory adaptation, mode 3", start="init_mode")
+    xi_1: HiddenState = state("excitatory potential, mode 1", start="init_xi")
+    xi_2: HiddenState = state("excitatory potential, mode 2", start="init_xi")
+    xi_3: HiddenState = state("excitatory potential, mode 3", start="init_xi")
+    eta_1: HiddenState = state("excitatory recovery, mode 1", start="init_eta")
+    eta_2: HiddenState = state("excitatory recovery, mode 2", start="init_eta")
+    eta_3: HiddenState = state("excitatory recovery, mode 3", start="init_eta")
+    tau_1: HiddenState = state("excitatory adaptation, mode 1", start="init_tau")
+    tau_2: HiddenState = state("excitatory adaptation, mode 2", start="init_tau")
+    tau_3: HiddenState = state("excitatory adaptation, mode 3", start="init_tau")
+    alpha_1: HiddenState = state("inhibitory potential, mode 1", start="init_alpha")
+    alpha_2: HiddenState = state("inhibitory potential, mode 2", start="init_alpha")
+    alpha_3: HiddenState = state("inhibitory potential, mode 3", start="init_alpha")
+    beta_1: HiddenState = state("inhibitory recovery, mode 1", start="init_beta")
+    beta_2: HiddenState = state("inhibitory recovery, mode 2", start="init_beta")
+    beta_3: HiddenState = state("inhibitory recovery, mode 3", start="init_beta")
+    gamma_1: HiddenState = state("inhibitory adaptation, mode 1", start="init_gamma")
+    gamma_2: HiddenState = state("inhibitory adaptation, mode 2", start="init_gamma")
+    gamma_3: HiddenState = state("inhibitory adaptation, mode 3", start="init_gamma")
 
     def _xi(self, xi, eta, tau, alpha, coupling):
         return (self._fast(xi, eta, tau, coupling) + self.excited(xi, alpha)) / u.ms

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping
 from statistics import NormalDist
-from typing import ClassVar
 
 import jax.numpy as jnp
 import numpy as np
+from braintools.init import Uniform
 
+from brainmass._common.messages import Argument
+from brainmass._common.precision import default_dtype
 from brainmass._common.typing import Numbers
 from brainmass.dynamics.declared import Declared
-from brainmass.dynamics.fields import Par, param, positive
+from brainmass.dynamics.fields import Initializer, Par, StateSpec, param, positive
+from brainmass.models.stefanescu_jirsa.beginnings import OfMode
 
-__all__ = ["Modes", "of_modes"]
+__all__ = ["Modes"]
 
 _N = 1500  # quantiles of the normal distribution, a third of them in each mode
 
@@ -40,8 +42,27 @@ class Modes(Declared):
     K11: Par = param(default=0.5, doc="strength from excitatory to excitatory neurons")
     K12: Par = param(default=0.15, doc="strength from inhibitory to excitatory neurons")
     K21: Par = param(default=0.15, doc="strength from excitatory to inhibitory neurons")
+    init_xi: Initializer = Uniform(-0.5, 0.5)
+    init_eta: Initializer = Uniform(-0.5, 0.5)
+    init_alpha: Initializer = Uniform(-0.5, 0.5)
+    init_beta: Initializer = Uniform(-0.5, 0.5)
 
-    _of_modes: ClassVar[tuple[str, ...]] = ("xi", "eta", "alpha", "beta")
+    def mode_parameters(self) -> dict[str, np.ndarray]:
+        """What the spread of the drive makes of each mode, with modes as last axis, and how they mix.
+
+        `width` and `drive` are :math:`w_i` and :math:`I_i`, of shape (3,), or (region, 3) where `sigma` or `mu` have
+        values per region; `mixing` is :math:`A_{ik}`, what mode i receives from mode k.
+        """
+        shape = np.broadcast_shapes(np.shape(self.p.sigma), np.shape(self.p.mu))
+        like = np.zeros((3, *shape), default_dtype())
+        parts = {"width": self.width(like), "drive": self.drive(like)}
+        return {**{name: np.moveaxis(np.asarray(x), 0, -1) for name, x in parts.items()}, "mixing": _MIX.copy()}
+
+    def _initializer(self, spec: StateSpec) -> tuple[str, Callable]:
+        argument, init = super()._initializer(spec)
+        if argument == spec.name:  # what a run begins with: the state's own
+            return argument, init
+        return argument, OfMode(Argument(argument, self._owner), init, int(spec.name[-1]) - 1)
 
     def width(self, like):
         """Width of each mode in the drive."""
@@ -61,7 +82,7 @@ class Modes(Declared):
         return self.p.K21 * (_mixed(_MIX, xi) - alpha)
 
     def source(self, name: str, values: Mapping[str, Numbers]) -> Numbers:
-        return sum(values[f"{name}_{k}"] for k in (1, 2, 3)) if name in self._of_modes else values[name]
+        return values[name] if name in values else sum(values[f"{name}_{k}"] for k in (1, 2, 3))
 
 
 def _column(numbers, like):
@@ -70,27 +91,3 @@ def _column(numbers, like):
 
 def _mixed(matrix, x):
     return jnp.tensordot(jnp.asarray(matrix, x.dtype), x, axes=1)
-
-
-def of_modes(own: str, rate: Callable, states: str, inputs: str = "") -> tuple[Callable, Callable, Callable]:
-    """The derivatives of the three modes of the state `own`.
-
-    `rate(self, ...)` takes each of `states` with its modes as first axis, then the `inputs`; both are words.
-    """
-    names = [f"{state}_{k}" for state in states.split() for k in (1, 2, 3)]
-
-    def of(k: int) -> Callable:
-        first = f"{own}_{k + 1}"  # as in every derivative
-        order = [first, *(name for name in names if name != first), *inputs.split()]
-
-        def derivative(self, *values):
-            given = dict(zip(order, values, strict=True))
-            stacks = [jnp.stack([given.pop(name) for name in names[i : i + 3]]) for i in range(0, len(names), 3)]
-            return rate(self, *stacks, *given.values())[k]
-
-        kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-        arguments = [inspect.Parameter(name, kind) for name in ("self", *order)]
-        derivative.__signature__ = inspect.Signature(arguments)  # type: ignore[attr-defined]
-        return derivative
-
-    return of(0), of(1), of(2)

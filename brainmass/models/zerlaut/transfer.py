@@ -91,6 +91,9 @@ FAST_SPIKING = EffectiveThreshold(
     ),
     _DI_VOLO,
 )
-_ZERLAUT = "Zerlaut, Chemla, Chavane, Destexhe 2018, J. Comput. Neurosci. 44:45, table 1"
+_ZERLAUT = (
+    "a public script that runs the neurons of Zerlaut, Chemla, Chavane, Destexhe 2018, J. Comput. Neurosci. 44:45, in "
+    "The Virtual Brain; the paper's manuscript prints no coefficients"
+)
 REGULAR_SPIKING_2018 = EffectiveThreshold((-49.8, 5.06, -25.0, 1.4, -0.41, 10.5, -36.0, 7.4, 1.2, -40.7), _ZERLAUT)
 FAST_SPIKING_2018 = EffectiveThreshold((-51.4, 4.0, -8.3, 0.2, -0.5, 1.4, -14.6, 4.5, 2.8, -15.3), _ZERLAUT)
