@@ -1,6 +1,7 @@
 """What every test starts from: an empty environment, a fixed seed, single precision."""
 
 import os
+from collections import Counter
 from pathlib import Path
 
 # Compiled programs are kept for the other workers, for the processes that tests start, and for the next time; they
@@ -15,6 +16,19 @@ import jax  # noqa: E402
 import pytest  # noqa: E402
 
 pytest.register_assert_rewrite("brainmass.testing")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """`@pytest.mark.few(n)`: of its cases the first `n` always run, the others as slow ones do."""
+    seen = Counter()
+    for item in items:
+        few = item.get_closest_marker("few")
+        if few is not None:
+            test = item.nodeid.partition("[")[0]
+            seen[test] += 1
+            if seen[test] > few.args[0]:
+                item.add_marker("slow")
 
 
 @pytest.fixture(autouse=True)

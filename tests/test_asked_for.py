@@ -56,6 +56,7 @@ def check(values):
     assert any(np.ptp(x, axis=0).any() for x in arrays)
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize(("name", "arguments", "noises", "inputs"), STEPPED, ids=[row[0] for row in STEPPED])
 def test_stepped_by_hand(name, arguments, noises, inputs):
     brainstate.environ.set(dt=0.1 * MS)
@@ -73,6 +74,7 @@ def test_a_batch_of_states_made_by_hand():
     assert model.rE.value.shape == (32, 10) and model.update(rE_inp=0.1, rI_inp=0.05).shape == (32, 10)
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize(("name", "arguments", "dt", "duration", "monitors"), SIMULATED, ids=[r[0] for r in SIMULATED])
 def test_simulated(name, arguments, dt, duration, monitors):
     model = getattr(bm, name)(in_size=1, **arguments)

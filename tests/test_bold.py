@@ -355,6 +355,7 @@ def test_a_rate_needs_a_scale():
         column.run(1 * u.second, monitors={"bold": brainmass.BOLDSignal(2)}, seed=0)
 
 
+@pytest.mark.slow
 def test_a_scaled_rate_is_the_activity_that_the_model_sends():
     """By default the Montbrió model drives with tau r; so does `source="r"` with `scale=tau`, in both models."""
     simulator = brainmass.Simulator(brainmass.MontbrioPazoRoxinStep.preset("bistable", 2), dt=0.1 * u.ms)

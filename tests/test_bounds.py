@@ -53,6 +53,7 @@ def wong_wang(**options):
     return bm.WongWangExcInhStep(3, **noises, **options)
 
 
+@pytest.mark.slow
 def test_a_state_that_leaves_its_bounds_is_told():
     with pytest.warns(UserWarning, match=r"State `r` \(firing rate\) must be >= 0, but came to -.* Hz in .*clamp=True"):
         r = bm.Simulator(montbrio(), dt=DT).run(50 * u.ms, monitors=["r"], seed=0)["r"]

@@ -34,6 +34,7 @@ def segments(view):
     return {tuple(map(tuple, np.sort(line.get_xydata(), axis=0).tolist())) for line in view.lines}
 
 
+@pytest.mark.slow
 def test_regions_and_connections_lie_where_they_are():
     pytest.importorskip("nilearn")
     from_above = viz.plot_connectome(BRAIN, strongest=4, display_mode="z").axes["z"].ax

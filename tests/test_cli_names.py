@@ -78,6 +78,7 @@ def response(amplitude, gamma=-0.5):
     return np.repeat(amplitude / -gamma * (1 - np.exp(gamma * 0.1 * np.arange(1, 51)))[:, None], 2, axis=1)
 
 
+@pytest.mark.slow
 def test_sweep_and_fit_of_an_input(folder):
     (folder / "a.toml").write_text(LINEAR + SWEEP)
     assert main(["sweep", "a.toml", "-q"]) == 0

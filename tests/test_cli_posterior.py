@@ -56,6 +56,7 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_draws_are_those_of_python(folder):
     assert main(["posterior", "hopf.toml", "--quiet"]) == 0
     found = inference.Posterior.load("hopf_posterior.npz")

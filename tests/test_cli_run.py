@@ -110,6 +110,7 @@ def test_run_is_that_of_python_and_says_where_it_comes_from(folder, capsys):
     assert "net_run.npz is there already" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_without_connectome_with_preset_inputs_and_a_method(folder, capsys):
     (folder / "column.toml").write_text("""
         model = {type = "MontbrioPazoRoxinStep", preset = "bistable", in_size = 2, method = "heun", eta = -4.5}

@@ -139,6 +139,7 @@ def test_what_is_wrong_is_shown_with_its_line(folder, capsys, old, new, line, wo
     assert not (folder / "kept.zarr").exists()
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [

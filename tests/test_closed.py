@@ -289,6 +289,7 @@ SET = {
 }
 
 
+@pytest.mark.few(4)
 @pytest.mark.parametrize("case", SET)
 def test_what_is_set_after_a_run_is_what_a_network_made_so_does(case):
     options, value, _ = SET[case]
@@ -314,6 +315,7 @@ def test_a_stored_value_put_into_a_parameter_holds_as_well():
     np.testing.assert_array_equal(run(net), run(network(**{**DELAYED, "speed": 8.0})))
 
 
+@pytest.mark.slow
 def test_noise_of_a_network_can_be_set():
     net, noise = network(), {"sigma": 0.3}
     run(net)
@@ -410,6 +412,7 @@ def test_one_default_coupling():
         bm.Network(nodes, projections=[bm.Projection(W, coupled_var="x", source="a", target="b")])
 
 
+@pytest.mark.slow
 def test_names_of_parameters_of_projections():
     second = bm.Projection(W, coupled_var="y", coupling="sigmoidal", k=0.5)
     for name in "projections.0.coupling.k", "projections.1.coupling.k", "coupling.k":
@@ -423,6 +426,7 @@ def test_names_of_parameters_of_projections():
         assert np.abs(ends[0] - ends[1]).max() > 1e-6
 
 
+@pytest.mark.slow
 def test_parameters_of_kernels_are_swept_and_fitted_by_name():
     x, slope = np.array([0.3, -0.2, 0.6]), 2.5
     still = dict(a=-1.0, w=0.0, init_x=lambda shape: x, init_y=Constant(0.0))

@@ -49,6 +49,7 @@ NONE = np.zeros((3, 3), int)
 
 
 # --- The Virtual Brain ----------------------------------------------------------------------------------------------
+@pytest.mark.slow
 def test_tvb(page):
     """Generic2dOscillator with its default parameters, as its documentation has the equations."""
     dt, speed = 2.0**-4, 4.0
@@ -67,6 +68,7 @@ def test_tvb(page):
     np.testing.assert_allclose(np.stack([run["V"], run["W"]], axis=-1), expected, rtol=1e-3, atol=2e-4)
 
 
+@pytest.mark.slow
 def test_noise_of_tvb(page):
     """nsig = D adds normal numbers of variance 2 D dt."""
     n, dt = 2000, 2.0**-4

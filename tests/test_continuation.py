@@ -109,6 +109,7 @@ def test_montbrio_folds_and_their_cusp():
     np.testing.assert_allclose([cusp.value, cusp.second], [-np.sqrt(3), 7.79622], atol=1e-5)
 
 
+@pytest.mark.slow
 def test_pitchfork_and_the_branches_that_cross():
     diagram = bm.continue_equilibria(Cross(1), "a", (-1.0, 1.0))
     assert [p.kind for p in diagram.special] == ["branch point"]
@@ -125,6 +126,7 @@ def test_one_branch_alone():
     np.testing.assert_allclose(branch.x, 0.0, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_a_search_that_is_cut_short_says_so():
     """Of x' = a x - x³ in two regions nine states are at rest at a = 1, and at a = 0 all cross."""
     whole = bm.continue_equilibria(Cross(2), "a", (-1.0, 1.0))
@@ -155,6 +157,7 @@ def test_without_equilibria():
         bm.continue_equilibria(Turn(1), "a", (0.5, 2.0))
 
 
+@pytest.mark.slow
 def test_steps_do_not_depend_on_the_number_of_regions():
     one, many = (
         bm.continue_equilibria(bm.FitzHughNagumoStep.preset("classic", n), "V_inp", (0.0, 0.3)).branches
@@ -174,6 +177,7 @@ def test_lorenz():
     np.testing.assert_allclose(diagram.values("branch point"), 1.0, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_cycles_of_the_normal_form():
     """r = √(a/β), period 2π/w, and what is left of a deviation after a turn, exp(-2 a T)."""
     w, beta = 0.3, 2.0
@@ -227,6 +231,7 @@ def test_fold_of_cycles_of_jansen_rit(jansen_rit):
     np.testing.assert_allclose(diagram.values("fold of cycles"), 137.38, atol=0.005)
 
 
+@pytest.mark.slow
 def test_cycles_end_in_a_homoclinic_orbit():
     """There the parameter converges while the period grows, which is no fold."""
     diagram = bm.continue_equilibria(bm.WilsonCowanStep.preset("oscillatory", 1), "rE_inp", (0.0, 3.0))
@@ -242,6 +247,7 @@ def test_cycles_between_two_hopf_points_are_one_branch(jansen_rit):
     assert "ends in the Hopf point at E_inp = 315.696 Hz" in cycles.ends[1]
 
 
+@pytest.mark.slow
 def test_pictures_of_functions_of_the_states():
     """Of a cycle of the normal form: its extremes are those of x, whatever the phase at which it begins."""
     diagram = bm.continue_cycles(bm.continue_equilibria(bm.HopfStep(1), "a", (-0.1, 0.1)), n_intervals=10)
@@ -276,12 +282,14 @@ def test_period_doubling_of_roessler():
     assert np.abs(values + 1).min() < 2e-3
 
 
+@pytest.mark.slow
 def test_a_branch_that_grows_without_end():
     """Rössler's other equilibrium goes to infinity as a goes to zero."""
     diagram = bm.continue_equilibria(Rossler(1), "a", (-0.5, 0.5))
     assert sum("grows without end" in end for branch in diagram.branches for end in branch.ends) == 2
 
 
+@pytest.mark.slow
 def test_curves_of_hopf_points_meet_that_of_folds(jansen_rit):
     """Where the frequency becomes zero, the curve ends on that of folds, in a Bogdanov-Takens point."""
     folds = bm.continue_curve(jansen_rit, jansen_rit.points("fold")[0], "C", (50.0, 250.0))
@@ -297,6 +305,7 @@ def test_curves_of_hopf_points_meet_that_of_folds(jansen_rit):
     assert zeros[1] < 1e-3 * zeros[2]
 
 
+@pytest.mark.slow
 def test_two_coupled_regions_with_delays():
     """Stability is that of the delayed network, at each point as `characteristic_roots` tells it."""
     node = bm.HopfStep(2, a=0.02, w=0.2)

@@ -58,6 +58,7 @@ def test_a_linear_network_is_controlled_as_riccati_says(optimizer):
     np.testing.assert_allclose(found.run(monitors=["x"])["x"], again, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_adam_and_what_else_enters():
     """With 0.3 held at all sites, the least energy that undoes it is -0.3 there, from zero at rest on."""
     simulator = bm.Simulator(bm.LinearStep(2, gamma=-1.0), dt=0.1 * u.ms)
@@ -82,6 +83,7 @@ def test_limits_hold_and_are_where_pontryagin_puts_them():
     assert found.cost == pytest.approx(0.5 * 0.1 * 0.25, rel=1e-4)
 
 
+@pytest.mark.slow
 def test_the_delayed_network_is_reached_through_its_delay():
     """y' = -y + x(t - 1), and u enters x alone: what is asked of y from 2 ms on needs nothing of u in the last ms."""
     node = bm.LinearStep(2, gamma=-1.0)
@@ -101,6 +103,7 @@ def test_the_delayed_network_is_reached_through_its_delay():
     assert np.abs(x[:10, 1]).max() == 0.0  # it has not arrived
 
 
+@pytest.mark.slow
 def test_sparse_in_space_and_in_time():
     """Site 1 drives site 0 as well as itself: few sites are enough for what all do; few moments for a late target."""
     conn = np.zeros((4, 4))
@@ -131,6 +134,7 @@ def test_smooth_controls():
     assert found.costs["SmoothnessCost"] == pytest.approx(1e-2 * 6 / T**3, rel=0.02)  # w/2 ∫u'^2 dt of that parabola
 
 
+@pytest.mark.slow
 def test_a_function_of_the_result_is_a_cost():
     """Two oscillators of one frequency, half a turn apart, are brought together: the order parameter becomes 1."""
     node = bm.HopfStep(2, a=0.5, w=0.3, method="rk4")
@@ -294,6 +298,7 @@ def noisy(sigma=0.2, n=1):
     return bm.Simulator(node, dt=0.05 * u.ms)
 
 
+@pytest.mark.slow
 def test_noise_leaves_the_control_of_a_linear_system_as_it_is():
     """Certainty equivalence: noise adds ½ ∫ σ² (1 - e^{-2t}) / 2 dt to the cost, and the control is the same."""
     T, sigma = 2.0, 0.2
@@ -311,6 +316,7 @@ def test_noise_leaves_the_control_of_a_linear_system_as_it_is():
         bm.control(noisy(), T * u.ms, cost, state={"x": 1.0})
 
 
+@pytest.mark.slow
 def test_a_receding_horizon_without_noise_is_one_plan():
     """Plans made again and again from where the run is differ from one plan by what lies beyond their horizon alone."""
     cost = [bm.TrackingCost("x", 0.0), bm.EnergyCost(0.02)]
@@ -323,6 +329,7 @@ def test_a_receding_horizon_without_noise_is_one_plan():
     np.testing.assert_allclose(again.values["x_inp"][:20], once.values["x_inp"][:20], atol=0.1)
 
 
+@pytest.mark.slow
 def test_the_picture_of_a_control():
     import matplotlib.pyplot as plt
 

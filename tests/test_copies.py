@@ -52,6 +52,7 @@ def same(one, other):
     jax.tree.map(np.testing.assert_array_equal, one, other)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("how", HOW)
 def test_a_simulator(how):
     original = simulator()
@@ -102,6 +103,7 @@ def test_parts(make, how):
     assert sorted(repr(how(original)).split()) == sorted(repr(original).split()) or " at 0x" in repr(original)
 
 
+@pytest.mark.few(59)
 @pytest.mark.parametrize("how", HOW)
 @pytest.mark.parametrize("name", [info.name for info in bm.list_models()])
 def test_every_model(name, how):
@@ -114,6 +116,7 @@ def test_every_model(name, how):
     assert type(other) is model and other.in_size == original.in_size
 
 
+@pytest.mark.few(7)
 @pytest.mark.parametrize("how", HOW)
 @pytest.mark.parametrize(
     "objective",
@@ -129,6 +132,7 @@ def distance(model):
     return jnp.mean((model.a.value() - 0.5) ** 2)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("how", HOW)
 def test_fits_and_results(how):
     fitter = bm.Fitter(bm.HopfStep(1, a=Param(jnp.array(0.1), fit=True)), loss_fn=distance)

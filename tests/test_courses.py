@@ -29,11 +29,11 @@ def network(interpolate=None, **node):
 @pytest.mark.parametrize(
     ("name", "rows", "interpolate"),
     [
-        ("a", [-0.1, 0.3, 0.1], None),
+        pytest.param("a", [-0.1, 0.3, 0.1], None, marks=pytest.mark.slow),
         ("a", [[-0.1, 0.0, 0.1], [0.3, 0.2, 0.1], [0.1, 0.1, 0.0]], None),
         pytest.param("node.noise_x.sigma", [0.1, 0.3, 0.0], None, marks=pytest.mark.slow),
         pytest.param("coupling.k", [0.1, 1.0, 0.2], None, marks=pytest.mark.slow),
-        ("speed", [10.0, 20.0, 40.0] * u.mm / u.ms, True),
+        pytest.param("speed", [10.0, 20.0, 40.0] * u.mm / u.ms, True, marks=pytest.mark.slow),
         pytest.param("inputs.x_inp.amplitude", [0.0, 0.5, 1.0], None, marks=pytest.mark.slow),
         pytest.param("conn", [W, 2 * W, 0.5 * W], True, marks=pytest.mark.slow),
     ],
@@ -84,7 +84,10 @@ def test_what_is_looked_at_after_a_step_has_the_parameters_of_that_step():
 
 
 # --- smooth courses keep the order of the method ----------------------------------------------------------------------
-@pytest.mark.parametrize(("method", "order"), [("euler", 1), ("heun", 2), ("rk4", 4)])
+@pytest.mark.parametrize(
+    ("method", "order"),
+    [pytest.param("euler", 1, marks=pytest.mark.slow), pytest.param("rk4", 4, marks=pytest.mark.slow), ("heun", 2)],
+)
 def test_a_method_keeps_its_order_under_smooth_courses(x64, method, order):
     """A ramp, a sine, straight lines and a function, of node, strength and weights, against scipy."""
     x0, y0 = np.array([1.0, -0.5]), np.array([0.2, 0.4])
@@ -113,6 +116,7 @@ def test_a_method_keeps_its_order_under_smooth_courses(x64, method, order):
     assert order - 0.3 < np.log2(errors[0] / errors[1]) < order + 1.2, errors
 
 
+@pytest.mark.slow
 def test_slow_passage_through_a_hopf_point_is_delayed_to_the_mirror_of_where_it_began():
     """While it is small, ln |z(t)/z(0)| is the integral of a, which comes back to 0 at a = -a(0).
 
@@ -133,6 +137,7 @@ def test_slow_passage_through_a_hopf_point_is_delayed_to_the_mirror_of_where_it_
 
 
 # --- their own parameters -----------------------------------------------------------------------------------------
+@pytest.mark.slow
 def test_gradients_by_the_parameters_of_a_course_are_finite_differences(x64):
     simulator = bm.Simulator(network(), dt=0.1 * u.ms)
     course = 0.1 + bm.Sinusoid(3, amplitude=0.3, frequency=100 * u.Hz)
@@ -161,6 +166,7 @@ def test_gradients_by_the_parameters_of_a_course_are_finite_differences(x64):
             )
 
 
+@pytest.mark.slow
 def test_a_sweep_names_the_parameters_of_a_course():
     pytest.importorskip("xarray")
     simulator = bm.Simulator(bm.HopfStep(1), dt=0.1 * u.ms)
@@ -178,6 +184,7 @@ def test_a_sweep_names_the_parameters_of_a_course():
         bm.sweep(simulator, 10 * u.ms, {"a": [0.1, 0.9]}, parameters=ramp(0.5), **same)
 
 
+@pytest.mark.slow
 def test_a_swept_course_that_leaves_the_domain_is_told():
     pytest.importorskip("xarray")
     simulator = bm.Simulator(bm.HopfStep(1), dt=0.1 * u.ms)
@@ -186,6 +193,7 @@ def test_a_swept_course_that_leaves_the_domain_is_told():
         bm.sweep(simulator, 5 * u.ms, {"values": [[1.0, 0.5], [1.0, -1.0]]}, parameters=course, monitors=["x"])
 
 
+@pytest.mark.slow
 def test_windows_of_a_drifting_parameter_are_fitted(x64):
     """One value for each window, with a random walk as prior: the drift comes back."""
     times = np.arange(4) * 25.0 * u.ms
@@ -301,6 +309,7 @@ def test_a_course_compiles_once():
 
 
 # --- experiment files -------------------------------------------------------------------------------------------------
+@pytest.mark.slow
 def test_a_file_moves_parameters(tmp_path):
     """x' = gamma(t) x with gamma from -1 to 0 over 2 ms: ln x = -t + t^2/4."""
     text = """

@@ -110,6 +110,7 @@ def test_reliability_is_that_of_halves_for_the_whole_length():
     assert found.reliability[2] == pytest.approx(2 * r / (1 + r), abs=1e-9)
 
 
+@pytest.mark.slow
 def test_each_subject_with_its_own_connectome():
     def predict(model, key, weights):
         return predicted(model, weights)
@@ -172,6 +173,7 @@ def test_group_to_group():
         cross_validate(fitter, [(one, one)])
 
 
+@pytest.mark.slow
 def test_runs_have_noise_that_nothing_was_fitted_on():
     """Time series of a model with noise: more runs, nearer to what the theory says."""
     three, samples = cohort(3), 400
@@ -194,6 +196,7 @@ def test_runs_have_noise_that_nothing_was_fitted_on():
     assert abs(many - best) < min(0.04, abs(one - best))
 
 
+@pytest.mark.slow
 def test_several_fitters_and_their_order():
     found = cross_validate({"theory": of_group, "again": of_group}, cohort(3), n_steps=1, runs=1)
     assert list(found) == ["connectome itself", "FC of those fitted", "theory", "again"] and len(found) == 4
@@ -221,6 +224,7 @@ def test_one_program_serves_all_folds():
     assert len(traces) == first
 
 
+@pytest.mark.slow
 def test_goes_on_where_it_stopped(tmp_path):
     three, steps = cohort(3), []
 

@@ -462,6 +462,7 @@ def dtypes(node):
     return {*params, *(u.get_mantissa(value).dtype for value in node.state_values().values())}
 
 
+@pytest.mark.slow
 def test_single_precision_by_default():
     for cls in MPR, HopfStep, WongWangExcInhStep:
         node = ready(cls(2, method="euler"), batch=2)
@@ -471,6 +472,7 @@ def test_single_precision_by_default():
     assert jax.config.jax_enable_x64 is False
 
 
+@pytest.mark.slow
 def test_precision_follows_jax(x64):
     for cls in MPR, HopfStep, WongWangExcInhStep:
         node = ready(cls(2, method="euler"), batch=2)

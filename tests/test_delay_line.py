@@ -85,6 +85,7 @@ CASES = [
 ]  # fmt: skip
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("n_out, n_in, longest, shortest, block", CASES)
 def test_against_a_list(x64, n_out, n_in, longest, shortest, block):
     steps, weights = problem(n_out, n_in, longest, shortest)
@@ -195,6 +196,7 @@ def test_slopes_of_gradients_over_lanes(x64, form):
         np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-8)
 
 
+@pytest.mark.slow
 def test_units():
     steps, weights = problem(40, 40, 30)
     sent = RNG.normal(size=(25, 40)).astype(np.float32)
@@ -277,7 +279,8 @@ def test_new_weights_hold_from_the_start_of_a_run_that_goes_on():
     np.testing.assert_allclose(ends["blocks"][-1], ends["gather"][-1], rtol=2e-3, atol=2e-4)
 
 
-@pytest.mark.parametrize("listed", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["matrix", "list"])
+@pytest.mark.slow
+@pytest.mark.parametrize("listed", [False, True], ids=["matrix", "list"])
 def test_slopes_pass_from_a_run_to_the_one_that_goes_on(listed, x64):
     """Against finite differences: of a run that was cut while much is under way, in weights and the coupling."""
     rng = np.random.default_rng(3)

@@ -98,6 +98,7 @@ def test_swept_by_name():
         bm.sweep(bm.Simulator(network(delay=9.9), dt=DT), 20 * u.ms, {"delay": delays}, monitors=["x"])
 
 
+@pytest.mark.slow
 def test_what_is_set_afterwards_holds():
     net = network(delay=3 * u.ms)
     before = run(net)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from brainstate import HiddenState
 from braintools.init import Constant
+from long_models import long_are_slow
 
 import brainmass as bm
 from brainmass.dynamics.declaration import is_abstract
@@ -35,6 +36,7 @@ def rates_of(cls, states, inputs, **params):
     return np.stack([u.Quantity(x).to_decimal(unit) for x, unit in zip(rates, units, strict=True)])
 
 
+@pytest.mark.few(4)
 @pytest.mark.parametrize("path", DESCRIPTIONS, ids=lambda path: path.stem)
 def test_rates_are_those_that_the_virtual_brain_computed(path, x64):
     cls = bm.load_model(path)
@@ -47,10 +49,7 @@ def test_rates_are_those_that_the_virtual_brain_computed(path, x64):
         np.testing.assert_allclose(got, case["derivatives"], rtol=1e-10, atol=1e-14)
 
 
-SLOW = [pytest.param(c, marks=pytest.mark.slow) if c.__name__ == "ZerlautSecondOrderStep" else c for c in NODES]
-
-
-@pytest.mark.parametrize("cls", SLOW, ids=lambda cls: cls.__name__)
+@pytest.mark.parametrize("cls", long_are_slow(NODES), ids=lambda cls: cls.__name__)
 def test_what_is_written_is_read(cls, tmp_path, x64):
     path = tmp_path / "model.yaml"
     if cls.__name__ in REFUSED:
@@ -151,6 +150,7 @@ def test_it_can_be_pickled_and_copied(described):
         np.testing.assert_array_equal(other.run(20 * u.ms, inputs={"drive": 0.7})["r"], expected["r"])
 
 
+@pytest.mark.slow
 def test_it_does_what_every_model_must_do(described):
     bm.testing.check_model(bm.load_model(described()))
 

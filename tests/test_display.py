@@ -118,6 +118,7 @@ def test_a_connectome_is_escaped():
         assert any("3 connections" in cells[0] for cells in rows)
 
 
+@pytest.mark.slow
 def test_a_result_shows_what_was_recorded_and_where_it_is_from():
     net, conn = network()
     monitors = {"x": brainmass.Monitor("x", every=2 * u.ms), "mV": lambda m: m.node.y.value * u.mV}

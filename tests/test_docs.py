@@ -38,6 +38,7 @@ def test_every_public_name_is_documented(monkeypatch):
     assert {"brainmass.Network", "brainmass.list_models", "brainmass.objectives.fc_corr"} <= found
 
 
+@pytest.mark.slow
 def test_an_undocumented_method_is_found(monkeypatch):
     monkeypatch.syspath_prepend(str(DOCS / "_ext"))
     import public_api
@@ -90,6 +91,7 @@ def test_files_that_a_page_names_are_there(page):
     assert [path for path in named if not ((PACKAGE / path).exists() or (DOCS.parent / path).exists())] == []
 
 
+@pytest.mark.slow
 def test_the_picture_of_the_rooms_shows_who_reaches_whom(monkeypatch):
     """Its arrows, followed to their ends, against all imports as the test of the order of rooms finds them."""
     monkeypatch.syspath_prepend(str(DOCS / "_ext"))
@@ -107,6 +109,7 @@ def test_the_picture_of_the_rooms_shows_who_reaches_whom(monkeypatch):
     assert text.count("<path") == sum(map(len, drawn.values()))
 
 
+@pytest.mark.slow
 def test_an_import_upwards_is_not_drawn(monkeypatch):
     monkeypatch.syspath_prepend(str(DOCS / "_ext"))
     import rooms

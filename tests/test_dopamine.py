@@ -87,6 +87,7 @@ def growth(c_dopa, R_d):
     return np.linalg.eigvals(np.stack(slope, axis=1)).real.max()
 
 
+@pytest.mark.slow
 def test_rest_fires_as_single_neurons_do(x64):
     """Each neuron fires regularly at rest, at the rate that its slope has in closed form."""
     r, V, w, S_a, _, D, M = rest(1e-3)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from brainstate import HiddenState
 from braintools.init import Constant
+from long_models import long_are_slow
 
 import brainmass
 from brainmass import Drift, Noise
@@ -34,7 +35,7 @@ def stepped(model, x, inputs=None, dt=1e-5):
     return (drift.pack(model.state_values()) - x) / dt
 
 
-@pytest.mark.parametrize("kind", NODES, ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("kind", long_are_slow(NODES), ids=lambda kind: kind.__name__)
 def test_it_is_what_a_step_follows(kind, x64):
     model = kind(2)
     x = Drift(model).starts(1, seed=3)[0]

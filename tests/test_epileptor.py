@@ -165,6 +165,7 @@ def test_silent_below_the_threshold(x64):
         np.testing.assert_allclose(y, rest(x0[i]), atol=1e-3)
 
 
+@pytest.mark.slow
 def test_local_field_potential_is_what_update_returns():
     node = EpileptorStep(3)
     node.init_state(2)

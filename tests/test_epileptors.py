@@ -43,6 +43,7 @@ def test_the_reduction_loses_its_rest_where_the_epileptor_does(x64):
         assert (np.linalg.eigvals(slopes(rest, {"x0": x0})).real.max() < 0) == stable, x0
 
 
+@pytest.mark.slow
 def test_it_is_the_epileptor_with_a_settled_recovery(x64):
     """Without its second ensemble, at y1 = c - d x1²."""
     rng = np.random.default_rng(0)
@@ -95,6 +96,7 @@ def test_the_path_goes_along_a_great_circle(x64):
     assert pytest.approx(0.4) == np.linalg.norm(on_arc(START, STOP, 0.7, 0.4))
 
 
+@pytest.mark.slow
 def test_rest_against_the_roots_of_numpy(x64):
     """The largest and the smallest real part of the roots, with one and with three real ones; slopes by differences."""
     rng = np.random.default_rng(1)
@@ -126,6 +128,7 @@ def fast(z, duration, start):
     ).y[0]
 
 
+@pytest.mark.slow
 def test_seizures_begin_at_a_saddle_node_and_end_at_a_saddle_homoclinic(x64):
     """The class of the published points: rest folds at `stop`, the cycle is gone from `start` on, and not before."""
     mu2, minus_mu1, _ = STOP
@@ -138,6 +141,7 @@ def test_seizures_begin_at_a_saddle_node_and_end_at_a_saddle_homoclinic(x64):
     assert np.ptp(fast(-0.01, 4000, [focus + 0.01, 0.0])) < 0.01  # has ended
 
 
+@pytest.mark.slow
 def test_a_burster_that_moves_begins_as_one_that_does_not_and_ends_at_its_other_class(x64):
     rng = np.random.default_rng(2)
     x, y, z = rng.uniform(-1, 1, (2, 5)).tolist() + [rng.uniform(0, 0.4, 5)]
@@ -177,6 +181,7 @@ def test_only_two_branches():
 
 
 # --- Hopfield ---------------------------------------------------------------------------------------------------------
+@pytest.mark.slow
 def test_a_network_comes_to_rest_at_the_pattern_that_it_started_near(x64):
     """Of orthogonal patterns each overlap at rest solves m = tanh(2 m): 0.95750, as of mean-field theory."""
     m = brentq(lambda m: m - np.tanh(2 * m), 0.1, 1)

@@ -29,6 +29,7 @@ def test_fitzhugh_nagumo_loses_its_rest_where_the_paper_says():
     }
 
 
+@pytest.mark.slow
 def test_lorenz():
     """Lorenz 1963: C± = (±√(β(ρ-1)), ±√(β(ρ-1)), ρ-1), and the origin, with its eigenvalues in closed form."""
     found = fixed_points(brainmass.LorenzStep(1, sigma=10.0, rho=28.0, beta=8 / 3))
@@ -39,7 +40,16 @@ def test_lorenz():
     assert found.kinds == ("saddle-focus", "saddle", "saddle-focus")
 
 
-@pytest.mark.parametrize(("p", "n", "stable"), [(-20.0, 3, 1), (100.0, 3, 1), (114.0, 1, 0), (400.0, 1, 1)])
+@pytest.mark.few(1)
+@pytest.mark.parametrize(
+    ("p", "n", "stable"),
+    [
+        (-20.0, 3, 1),
+        pytest.param(100.0, 3, 1, marks=pytest.mark.slow),
+        (114.0, 1, 0),
+        pytest.param(400.0, 1, 1, marks=pytest.mark.slow),
+    ],
+)
 def test_jansen_rit(p, n, stable):
     """Grimbert, Faugeras 2006: three equilibria between the folds at p = -41.3 and 113.6, then a rhythm to 315.7."""
     found = fixed_points(brainmass.JansenRitStep(1), {"E_inp": p * u.Hz})
@@ -52,6 +62,7 @@ def test_jansen_rit(p, n, stable):
         np.testing.assert_allclose(I, 0.44 * 33.75 * S(33.75 * M), rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_the_domain_is_respected():
     found = fixed_points(brainmass.MontbrioPazoRoxinStep(1, J=15.0, eta=-5.0, delta=1.0))
     assert len(found) == 3
@@ -73,6 +84,7 @@ def test_a_network_is_followed_from_its_uncoupled_regions():
     np.testing.assert_allclose(found.frequency.to_decimal(u.Hz)[0], 0.2 / (2 * np.pi) * 1000)
 
 
+@pytest.mark.slow
 def test_branches_that_end_are_named():
     """Two stable states of Wilson and Cowan; strong inhibition from others removes the upper one."""
     weights = 1.0 - np.eye(8)
@@ -163,7 +175,7 @@ def test_nothing_found_is_said():
     assert "0 equilibria of LinearStep, from 16 starts" in repr(found)
 
 
-@pytest.mark.parametrize(("omega", "K", "tau"), [(1.0, 0.5, 2.0), (1.0, 2.0, 3.0)])
+@pytest.mark.parametrize(("omega", "K", "tau"), [pytest.param(1.0, 0.5, 2.0, marks=pytest.mark.slow), (1.0, 2.0, 3.0)])
 def test_two_delayed_phase_oscillators(omega, K, tau):
     """In phase Ω = ω - K sin Ωτ, in antiphase Ω = ω + K sin Ωτ; stable where K cos Ωτ > 0, or < 0 (Earl, Strogatz)."""
     pair = brainmass.KuramotoNetwork(2, omega=omega, K=K, normalize_by_n=False, delay=tau * u.ms)

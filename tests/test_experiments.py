@@ -82,6 +82,7 @@ def test_a_sweep_is_one_of_xarray(file):
     assert Path("kept.zarr").exists()
 
 
+@pytest.mark.slow
 def test_a_fit_finds_the_rate_and_goes_on_from_its_checkpoint(file):
     found = brainmass.experiments.load(file).fit()
     assert isinstance(found, brainmass.FitResult)
@@ -103,6 +104,7 @@ def test_what_is_wrong_is_raised_with_its_line_by_the_part_that_it_concerns(file
         brainmass.experiments.load(file)
 
 
+@pytest.mark.slow
 def test_it_is_imported_when_it_is_asked_for():
     code = "import sys, brainmass; print('brainmass.experiments' in sys.modules, brainmass.experiments.load.__name__)"
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
@@ -121,6 +123,7 @@ def schema():
     return jsonschema.Draft7Validator(found)
 
 
+@pytest.mark.slow
 def test_the_examples_keep_to_the_schema(schema):
     assert EXAMPLES
     for path in EXAMPLES:

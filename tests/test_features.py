@@ -73,12 +73,14 @@ TRUTHS = {
 }
 
 
+@pytest.mark.few(10)
 @pytest.mark.parametrize("name", TRUTHS)
 def test_a_feature_is_that_of_numpy_and_scipy(name):
     found = of(name, sampling_period=PERIOD * u.second)
     np.testing.assert_allclose(found, np.ravel(TRUTHS[name]), rtol=2e-4, atol=2e-5)
 
 
+@pytest.mark.slow
 def test_features_of_rhythms_and_of_disorder():
     t = np.arange(1000)[:, None] * PERIOD
     sine = np.sin(2 * np.pi * 10.3 * t + 0.1)
@@ -98,6 +100,7 @@ def test_features_of_rhythms_and_of_disorder():
     np.testing.assert_allclose(of("decay_time", decay), 20, rtol=0.05)
 
 
+@pytest.mark.slow
 def test_all_features_have_names_and_stay_finite_and_the_same_in_a_program():
     features = Features(list(inference.list_features()), sampling_period=PERIOD * u.second)
     names = features.names(X)

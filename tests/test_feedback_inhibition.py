@@ -51,6 +51,7 @@ def test_inhibition_solves_the_equations_of_the_paper(x64):
     np.testing.assert_allclose(J, truth.x[10:], rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_an_isolated_region(x64):
     """J_i = 1 gives 3.0773 Hz, the root of the equations by scipy; so the inhibition for this rate is 1."""
     rest = root(lambda z: deco_2014(np.array([*z[:2], 1.0]), np.zeros((1, 1)), z[2], 0, 1.4, 0), [0.16, 0.04, 3.0]).x
@@ -70,6 +71,7 @@ def test_without_control_rates_differ():
     assert np.ptp(mean_rates(network(CONN, G=0.6))) > 3.0
 
 
+@pytest.mark.slow
 def test_delays_make_no_difference():
     slow = network(CONN, {"speed": 5 * u.mm / u.ms}, G=0.8)
     J = feedback_inhibition(slow)
@@ -139,6 +141,7 @@ def test_under_jit_and_vmap():
     np.testing.assert_allclose(many, each, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_fit_with_control_in_its_loss():
     """The coupling under which a network at 3.06 Hz had its inhibition is found from that inhibition."""
     wanted = feedback_inhibition(network(G=0.7))
@@ -183,6 +186,7 @@ def test_models_that_are_not_excitatory_and_inhibitory():
         feedback_inhibition(brainmass.Network(node, conn=SMALL, coupling="additive", coupled_var="S_i"))
 
 
+@pytest.mark.slow
 def test_a_state_that_is_not_stable():
     """Where the largest eigenvalue of the paper's linearised equations, worked out in numpy, crosses zero."""
     with pytest.raises(ValueError, match="no stable state.*lower G"):

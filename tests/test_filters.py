@@ -60,6 +60,7 @@ def test_frequencies_within_pass_without_shift_and_those_outside_do_not(double):
     np.testing.assert_allclose(bandpass(edge, BAND, TR)[middle].std() / edge.std(), 0.5, atol=0.02)  # |H|² at an edge
 
 
+@pytest.mark.slow
 def test_unit_stays_and_constant_regions_are_zero():
     x = walks(100)
     x[:, 1] = 3.0
@@ -68,6 +69,7 @@ def test_unit_stays_and_constant_regions_are_zero():
     assert np.isfinite(np.asarray(jax.grad(lambda x: jnp.sum(bandpass(x, BAND, TR) ** 2))(jnp.asarray(x)))).all()
 
 
+@pytest.mark.slow
 def test_gradient_jit_and_vmap(double):
     x = walks(60, 2)
     check_grads(lambda x: jnp.sum(jnp.sin(bandpass(x, BAND, TR, 2))), (x,), order=1, modes=("rev", "fwd"), rtol=1e-6)
@@ -77,6 +79,7 @@ def test_gradient_jit_and_vmap(double):
     np.testing.assert_allclose(jax.vmap(lambda x: bandpass(x, BAND, TR, 2))(many), each, rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_objective_sees_the_band_alone(double):
     x, data = walks(200), walks(200, seed=1)
     loss = objectives.fc_corr()

@@ -37,6 +37,7 @@ def delayed():
     return network().run(6 * u.ms, monitors=["x"], seed=0).final
 
 
+@pytest.mark.slow
 def test_it_says_when_it_is_and_what_it_is_from():
     final = ended()
     assert int(final["step"]) == 50 and float(final["time"].to_decimal(u.ms)) == pytest.approx(5.0)
@@ -104,6 +105,7 @@ def test_step_and_states_may_be_set_on_a_copy():
         simulator().run(1 * u.ms, monitors=["x"], state=state)
 
 
+@pytest.mark.slow
 def test_lanes_and_transformations():
     several = simulator().run(5 * u.ms, monitors=["x"], seed=0, batch_size=4).final
     assert simulator().run(1 * u.ms, monitors=["x"], state=several)["x"].shape == (10, 4, N)

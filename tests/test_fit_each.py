@@ -56,6 +56,7 @@ def test_a_hundred_targets_are_one_program():
     assert not TRACES
 
 
+@pytest.mark.slow
 def test_values_are_starts_of_what_is_fitted_and_settings_of_the_rest():
     target = predict(model(0.2))
     values = {"fast": {"w": 0.4, "a": -0.2}, "as it is": {}}
@@ -66,6 +67,7 @@ def test_values_are_starts_of_what_is_fitted_and_settings_of_the_rest():
     assert_same(fitter().fit(target, 10), found["as it is"])
 
 
+@pytest.mark.slow
 def test_a_transform_and_a_unit():
     def rest(tau):
         return bm.MontbrioPazoRoxinStep(1, tau=tau, init_r=Constant(0.2), init_v=Constant(-1.0))
@@ -81,6 +83,7 @@ def test_a_transform_and_a_unit():
     np.testing.assert_allclose(np.ravel(taus), [0.8, 1.3], rtol=2e-2)
 
 
+@pytest.mark.slow
 def test_data_of_each():
     def seen(model, key, w):
         run = bm.Simulator(model, dt=0.5 * u.ms).pure(10 * u.ms, monitors=["x"], free=["w"])

@@ -77,6 +77,7 @@ def recovered():
     return first, second, len(TRACES) - before
 
 
+@pytest.mark.slow
 def test_recovers_the_parameter_of_a_trajectory():
     result, _, _ = recovered()
     np.testing.assert_allclose(result.best_params["a"], [0.25, -0.1], atol=5e-3)
@@ -133,6 +134,7 @@ def test_parameters_with_units_and_of_a_network():
     np.testing.assert_allclose(result.best_params["coupling.conn"], 2.0 * (1 - np.eye(3)), atol=0.05)
 
 
+@pytest.mark.slow
 def test_a_delayed_network_that_has_never_run():
     """Trainable edges and noise parameters reach the initial states inside the trace."""
     noise = bm.OUProcess(2, sigma=trainable(0.2), start="stationary")

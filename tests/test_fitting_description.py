@@ -132,6 +132,7 @@ def test_a_distribution_of_another_library():
     bm.Fitter(mpr(), **options, search_space={"tau": bm.Free(bounds=(1 * u.ms, 2 * u.second), prior=prior)})
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     ("given", "truth"),
     [
@@ -153,11 +154,12 @@ def test_distributions_of_numpyro(given, truth):
     np.testing.assert_array_equal([prior.quantile(0.0), prior.quantile(1.0)], truth.support())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("backend", "optimizer", "n_steps", "within"),
     [
         ("grad", optax.sgd(0.4), 40, 1e-3),
-        pytest.param("nevergrad", "CMA", 40, 1e-2, marks=pytest.mark.slow),
+        ("nevergrad", "CMA", 40, 1e-2),
     ],
 )
 def test_a_prior_of_numpyro_gives_its_mode(backend, optimizer, n_steps, within):
@@ -282,6 +284,7 @@ def test_transform_and_regularisation_of_the_description():
 
 
 # --- solvers ----------------------------------------------------------------------------------------------------
+@pytest.mark.few(4)
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_of_scipy(method):
     """A quadratic whose lowest point lies beyond a bound; without bounds, that point."""

@@ -65,6 +65,7 @@ def test_the_step_and_the_region_that_diverged(how):
     assert np.isfinite(np.asarray(bm.Simulator(model, dt=0.5 * u.ms).run(2.5 * u.ms)["x"])).all()
 
 
+@pytest.mark.slow
 def test_the_row_that_diverged():
     factors = np.array([-1.0, 10.0, -1.0], np.float32)
 
@@ -88,6 +89,7 @@ def test_several_starts_and_other_back_ends():
         told(fit, "State `x` became infinite or NaN by .* ms, first in region 1 ", n_steps=3)
 
 
+@pytest.mark.slow
 def test_what_cannot_be_seen():
     """States that are finite, and runs within other transformations."""
     fit = bm.Fitter(linear(), loss_fn=lambda m: jnp.log(-jnp.sum(simulate(m, 10) ** 2) - 1.0))
@@ -135,6 +137,7 @@ def clock(n_steps, **params):
     return bm.Fitter(model, optax.sgd(0.0), loss_fn=loss)
 
 
+@pytest.mark.slow
 def test_the_step_at_which_a_gradient_is_lost():
     """Region 1 shows four after six steps: the square root of the next one has no slope there."""
     free = lambda: Param(1.0, fit=True)  # noqa: E731
@@ -149,6 +152,7 @@ def test_the_step_at_which_a_gradient_is_lost():
         clock(6, c=free()).fit(n_steps=1)  # nor does a run that ends before
 
 
+@pytest.mark.slow
 def test_a_gradient_lost_outside_the_run():
     loss = lambda m: jnp.sum(simulate(m, 10)) + jnp.sqrt(m.gamma.value()[0] + 1.0)  # noqa: E731
     told(bm.Fitter(linear(), loss_fn=loss), "It is that of gamma. It does not come from the steps of a run", n_steps=2)

@@ -71,6 +71,7 @@ def same(one, other):
         np.testing.assert_array_equal(one.grad_norms, other.grad_norms)
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize(("backend", "optimizer", "options"), KINDS)
 def test_resumed_is_the_same_bit_for_bit(tmp_path, backend, optimizer, options):
     seen, model, minimises = [], hopf(), optimizer in ("L-BFGS-B", "Nelder-Mead")

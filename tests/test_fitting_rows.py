@@ -161,6 +161,7 @@ def test_connectomes_and_noise_of_each_subject():
     assert result.best_loss == pytest.approx(np.mean(single**2), rel=1e-4)
 
 
+@pytest.mark.slow
 def test_each_row_has_a_key_of_its_own():
     """That of row i is folded in from that of the step, by `jax.random`; also where only some rows are seen."""
 

@@ -56,6 +56,7 @@ def fitter(backend, optimizer=None, model=None, loss=banana, **options):
 
 
 # --- what they find -----------------------------------------------------------------------------------------
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     ("backend", "optimizer", "n_steps", "within"),
     [
@@ -169,6 +170,7 @@ def test_logarithmic_scale_and_transforms():
     assert np.mean(distance < np.log(30)) == pytest.approx(2 * np.log(30) / np.log(1e4), abs=0.02)
 
 
+@pytest.mark.slow
 def test_candidates_of_a_generation_are_runs_of_the_model():
     """A batched generation gives what single runs give, noise included."""
     noise = bm.WhiteNoise(2, sigma=0.1)

@@ -234,6 +234,7 @@ def test_a_network_takes_tables_in_the_order_of_their_names():
     np.testing.assert_allclose(run(far), run(plain))
 
 
+@pytest.mark.slow
 def test_an_input_is_put_in_the_order_of_the_regions():
     model, drive = network(frame()), np.array([1.0, 2.0, 3.0])
     series = pd.Series(drive, index=NAMES)[[NAMES[i] for i in SHUFFLED]]

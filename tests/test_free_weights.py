@@ -71,6 +71,7 @@ def test_a_sweep_over_connections_that_are_not_there(made):
     np.testing.assert_allclose(swept, [by_hand(W), by_hand(NEW)], rtol=1e-5)
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("before", [False, True], ids=["at once", "after a run"])
 def test_a_fit_of_connections_that_are_not_there(made, before):
     """The first step of gradient descent is along the gradient of the sum of squares, by differences in numpy."""
@@ -96,6 +97,7 @@ def test_a_fit_of_connections_that_are_not_there(made, before):
     np.testing.assert_allclose(found, table(expected * mask), rtol=1e-3, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_gains_of_edges_bring_no_connection():
     weights = bm.EdgeWeights(W)
     sim = simulator(weights)
@@ -160,6 +162,7 @@ def test_weights_in_another_layout_are_refused(conn, value, error, message):
         run({"coupling.conn": value}, 0)
 
 
+@pytest.mark.slow
 def test_a_delay_beyond_the_past_that_is_kept_is_refused():
     def model(delay):
         return bm.Simulator(bm.WilsonCowanDelayedStep(1, delay_EE=delay * u.ms), dt=DT)

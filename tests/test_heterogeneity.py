@@ -41,6 +41,7 @@ def test_maps_by_name():
         _ = same.named
 
 
+@pytest.mark.slow
 def test_it_is_a_parameter_of_any_model():
     node = bm.HopfStep(6, a=bm.RegionalMap(MAPS, a=0.3, b=0.1))
     result = bm.Simulator(node, dt=0.1 * u.ms).run(5 * u.ms, monitors=["x"], seed=0)

@@ -67,6 +67,7 @@ def test_gamma(x64):
     assert seconds(GammaHRFKernel(), 2.16) == pytest.approx(0.1, rel=1e-14)
 
 
+@pytest.mark.slow
 def test_double_exponential(x64):
     """Divided by its maximum, that scipy finds, and not by that on a grid."""
 
@@ -114,6 +115,7 @@ NUMBERS = {
 }
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("kind", KERNELS)
 def test_gradients_of_kernels(x64, kind):
     """In every parameter, against finite differences, under jit and at t = 0 as well."""
@@ -147,6 +149,7 @@ def test_kernel_parameters_are_checked():
 
 
 # --- kernels that differ between regions ----------------------------------------------------------------------------
+@pytest.mark.slow
 def test_a_region_has_the_kernel_of_its_parameters(x64):
     """The closed forms of each region, the maximum of the double exponential included."""
     kernel = FirstOrderVolterraHRFKernel(tau_s=[0.8, 0.6], tau_f=0.4 * u.second**2)
@@ -170,6 +173,7 @@ def of_one(j):
     return GammaHRFKernel(tau=[0.01, 0.012, 0.008][j], a=[30.0, 20.0, 40.0][j], duration=73.1 * u.ms)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("method", ["fft", "direct"])
 @pytest.mark.parametrize("mode", ["valid", "full"])
 def test_convolution_by_region(x64, method, mode):
@@ -179,6 +183,7 @@ def test_convolution_by_region(x64, method, mode):
     np.testing.assert_allclose(whole, np.concatenate(each, -1), rtol=1e-11)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("batch", [None, 2])
 def test_a_run_with_kernels_by_region(x64, batch):
     bold = HRFBold(**SHORT, kernel=of_regions(), history=activity(41, 3), in_size=3)
@@ -221,6 +226,7 @@ def activity(*shape, seed=0):
     return np.random.default_rng(seed).normal(size=shape)
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("method", ["fft", "direct"])
 @pytest.mark.parametrize("mode", ["valid", "same", "full"])
 def test_convolution_is_numpys(x64, method, mode):
@@ -285,6 +291,7 @@ def noisy():
     return bm.Simulator(bm.HopfStep(3, a=0.1, noise_x=bm.WhiteNoise(3, sigma=0.2)), dt=DT)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("batch", [None, 2])
 @pytest.mark.parametrize("past", [None, activity(41, 3)])
 def test_in_a_run_it_is_the_convolution_of_the_trajectory(x64, batch, past):
@@ -296,6 +303,7 @@ def test_in_a_run_it_is_the_convolution_of_the_trajectory(x64, batch, past):
     np.testing.assert_allclose(run["bold"], whole, rtol=1e-10, atol=1e-14)
 
 
+@pytest.mark.slow
 def test_a_run_samples_it_at_its_period_unless_told_otherwise(x64):
     bold = HRFBold(**SHORT, kernel=brief(), in_size=3)
     own, told = (noisy().run(400 * DT, seed=3, monitors={"bold": m}) for m in (bold, bm.Monitor(bold, every=80)))
@@ -304,6 +312,7 @@ def test_a_run_samples_it_at_its_period_unless_told_otherwise(x64):
     assert noisy().run(400 * DT, monitors={"bold": bold}, sample_every=80)["bold"].shape == (5, 3)
 
 
+@pytest.mark.slow
 def test_a_run_keeps_one_row_per_period_and_can_go_on(x64):
     bold = HRFBold(**SHORT, kernel=brief(), in_size=3)
     monitors = {"bold": bm.Monitor(bold, every=40)}
@@ -440,6 +449,7 @@ def test_bold_refuses_kernels_units_and_signals():
         HRFBold(**SHORT, history="steady", in_size=3).init_state()
 
 
+@pytest.mark.slow
 def test_solving_the_flow_gives_what_the_reference_kernel_says(x64):
     """scipy, from rest under the drive: the flow that the convolution test compares with."""
     h = 0.002

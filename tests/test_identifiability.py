@@ -100,6 +100,7 @@ def test_heavy_tails():
     np.testing.assert_allclose(np.diag(identifiability(given).information), expected, rtol=1e-3)
 
 
+@pytest.mark.slow
 def test_of_a_run_with_units(x64):
     """Against finite differences of the recording; τ in ms has its standard error in ms."""
     node = bm.WilsonCowanStep(1, method="rk4")
@@ -151,6 +152,7 @@ def trainable():
     return bm.HopfStep(1, a=Param(1.0, fit=True), w=Param(0.1, fit=True))
 
 
+@pytest.mark.slow
 def test_least_squares_with_the_noise_that_is_left():
     made = bm.Fitter(trainable(), backend="optimistix", predict=line)
     made.fit(Y, n_steps=30)
@@ -177,6 +179,7 @@ def test_hessian_of_a_loss():
 
 
 # --- profiles -------------------------------------------------------------------------------------------------------
+@pytest.mark.slow
 def test_profile_of_a_linear_regression():
     grid = np.linspace(0.2, 0.4, 9)
     found = profile_likelihood(problem(), "w", grid)
@@ -209,6 +212,7 @@ def test_profile_of_scipy():
     assert expected[1] - top.x > 1.1 * (top.x - expected[0])
 
 
+@pytest.mark.slow
 def test_profile_with_an_estimated_noise_level():
     """Of the mean of normal data: n log(1 + (m - x)²/s²)."""
     given = problem(lambda m: m.a.value() * jnp.ones(10), {"a": (-5.0, 5.0), "likelihood.sigma": (0.01, 5.0)})
@@ -236,6 +240,7 @@ def test_profile_in_a_unit():
         profile_likelihood(given, "tau_E", [8.0, 16.0])
 
 
+@pytest.mark.slow
 def test_one_of_several_numbers():
     model = bm.HopfStep(2, a=np.array([0.5, 1.0]))
     given = inference.Problem(

@@ -66,6 +66,7 @@ SPACES = {
 }
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", SPACES)
 def test_unbounded_numbers_have_the_density_of_the_prior(name):
     """Integrated over the numbers, the prior with its slope is one; mean and spread are those of scipy."""
@@ -84,7 +85,8 @@ def test_unbounded_numbers_have_the_density_of_the_prior(name):
         np.testing.assert_allclose(density.reals.values(row)["a"], value, rtol=1e-5)
 
 
-@pytest.mark.parametrize("method, options", [("nuts", {"n_warmup": 200}), ("laplace", {"n_starts": 2})])
+@pytest.mark.few(1)
+@pytest.mark.parametrize("method, options", [("laplace", {"n_starts": 2}), ("nuts", {"n_warmup": 200})])
 def test_conjugate_posterior(method, options):
     posterior = inference.sample(conjugate(), 500, method=method, seed=1, **options)
     mean, sd = closed_form()
@@ -138,6 +140,7 @@ def test_other_data_need_no_other_program():
     np.testing.assert_allclose(posterior.mean()["a"], closed_form(DATA + 1)[0], atol=0.1)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:The draws by")
 def test_sampling_goes_on_where_it_stopped(tmp_path):
     whole = inference.sample(conjugate(), 40, n_chains=2, n_warmup=50, checkpoint=tmp_path / "a.npz")
@@ -164,6 +167,7 @@ def test_sampling_goes_on_where_it_stopped(tmp_path):
         inference.sample(conjugate(DATA + 1), 40, n_chains=2, n_warmup=50, resume=tmp_path / "b.npz")
 
 
+@pytest.mark.slow
 def test_files(tmp_path):
     posterior = inference.sample(conjugate(), 200, method="laplace")
     posterior.save(tmp_path / "p.npz")
@@ -216,6 +220,7 @@ def test_what_sampling_refuses():
         inference.sample(nowhere, 10)
 
 
+@pytest.mark.slow
 def test_one_course_of_noise_is_told():
     node = bm.HopfStep(1, a=-0.1, noise_x=bm.WhiteNoise(1, sigma=0.1))
     how = dict(duration=5 * u.ms, monitors=["x"], sample_every=1 * u.ms)

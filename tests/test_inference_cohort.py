@@ -89,6 +89,7 @@ def test_files_predictions_and_arviz(tmp_path):
         inference.Posterior.load(tmp_path / "p.npz", cohort())
 
 
+@pytest.mark.slow
 def test_shared_and_own_parameters_and_units():
     space = {"tau": bm.LogNormal(10.0 * u.ms, 0.3), "likelihood.sigma": bm.LogNormal(0.5, 0.3), "v_reset": (0.0, 1.0)}
     node = bm.MontbrioPazoRoxinStep(1, tau=10 * u.ms)

@@ -36,14 +36,15 @@ def of_two(space, log_density):
     return inference.Problem(bm.HopfStep(1), space, lambda x, _: log_density(x), np.zeros(2), predict=both)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     "method, options, evidence",
     [
+        ("vi", {"family": "mean-field", "n_steps": 200}, "elbo"),
         ("smc", {}, "log_evidence"),
         ("pathfinder", {}, None),
         ("vi", {"n_steps": 200}, "elbo"),
-        ("vi", {"family": "mean-field", "n_steps": 200}, "elbo"),
-        pytest.param("vi", {"family": "flow", "n_steps": 400}, "elbo", marks=pytest.mark.slow),
+        ("vi", {"family": "flow", "n_steps": 400}, "elbo"),
     ],
 )
 def test_conjugate_posterior(method, options, evidence):
@@ -87,6 +88,7 @@ def correlated():
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method, options", [("vi", {"n_steps": 400}), ("pathfinder", {})])
 def test_correlated_posterior(method, options):
     posterior = inference.sample(correlated(), 1000, method=method, seed=0, **options)
@@ -95,6 +97,7 @@ def test_correlated_posterior(method, options):
     np.testing.assert_allclose(draws.mean(1), [1.0, 1.0], atol=0.06)
 
 
+@pytest.mark.slow
 def test_an_approximation_that_is_far_off_is_told():
     """No normal distribution has the tails of Cauchy's."""
     space = {"a": bm.Normal(0.0, 1.0), "w": bm.Normal(0.0, 100.0)}
@@ -120,7 +123,9 @@ class Killed(Exception):
 
 
 @pytest.mark.filterwarnings("ignore:The draws by")
-@pytest.mark.parametrize("method, options", [("smc", {"n_moves": 2}), ("vi", {"n_steps": 40})])
+@pytest.mark.parametrize(
+    "method, options", [pytest.param("smc", {"n_moves": 2}, marks=pytest.mark.slow), ("vi", {"n_steps": 40})]
+)
 def test_goes_on_where_it_stopped(tmp_path, monkeypatch, method, options):
     from tqdm.auto import tqdm
 
@@ -165,6 +170,7 @@ def test_a_density_of_zero_everywhere(method):
         inference.sample(nowhere, 10, method=method)
 
 
+@pytest.mark.slow
 def test_facts_are_saved(tmp_path):
     posterior = inference.sample(conjugate(), 100, method="pathfinder")
     posterior.save(tmp_path / "p.npz")

@@ -94,6 +94,7 @@ def test_every_method_is_in_the_table():
     assert {name for name in METHODS if not name.startswith("sde_")} <= set(ORDERS)
 
 
+@pytest.mark.few(7)
 @pytest.mark.parametrize("method", sorted(set(ORDERS) - {"rk2"}))
 def test_order(method, x64):
     order = ORDERS[method]

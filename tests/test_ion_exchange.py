@@ -33,6 +33,7 @@ def rates(y, K_bath):
 START = [0.1, -70.0, 0.05, -0.5, -1.0]
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("K_bath, fires", [(5.5, False), (15.5, True)])
 def test_potassium_in_the_bath_decides_between_rest_and_firing(K_bath, fires):
     truth = solve_ivp(

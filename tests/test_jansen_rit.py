@@ -431,6 +431,7 @@ def test_trainable_log_gains(x64):
     np.testing.assert_array_equal(np.asarray(slopes) != 0, ~np.eye(N, dtype=bool))
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("dt", [0.4, 0.1])
 def test_strength_of_the_noise_does_not_depend_on_dt(dt, x64):
     """Silent columns: E is p(t) seen through A a t e^(−a t), so its variance is A² σ² ms / (4 a)."""

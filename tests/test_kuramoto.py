@@ -89,6 +89,7 @@ def test_weights_may_be_flat_and_trainable(x64):
     assert len(trained.states(brainstate.ParamState)) == 1
 
 
+@pytest.mark.slow
 def test_the_slope_in_the_lag(x64):
     def total(alpha):
         (found,) = KuramotoNetwork(N, K=0.8, alpha=alpha, conn=W).derivative((jnp.asarray(START),), 0.0 * u.ms)
@@ -227,6 +228,7 @@ def delayed():
     return KuramotoNetwork(N, OMEGA, 1.2, conn=W, init_theta=at(START), delay=0.3 * u.ms, method="heun")
 
 
+@pytest.mark.slow
 def test_a_delay_works_by_hand(x64):
     net = delayed()
     expected = ending(net, 2.0, 0.1)
@@ -245,6 +247,7 @@ def test_a_delay_works_by_hand(x64):
         np.testing.assert_allclose(by_hand(), np.broadcast_to(expected, (3, N)), rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_a_delay_works_in_a_batch_and_in_a_network(x64):
     expected = ending(delayed(), 2.0, 0.1)
     together = ending(delayed(), 2.0, 0.1, batch_size=2)

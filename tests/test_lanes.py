@@ -102,7 +102,8 @@ def test_how_many_a_core_takes_at_once(n, options, expected):
     assert lanes_at_once(inventory(model)) == expected
 
 
-@pytest.mark.parametrize("n", [1, 3, 10])
+@pytest.mark.few(1)
+@pytest.mark.parametrize("n", [pytest.param(1, marks=pytest.mark.slow), 3, 10])
 @pytest.mark.parametrize("delays", [False, True])
 def test_a_lane_of_a_batch_is_the_run_by_itself(n, delays):
     """With the key of its lane, to rounding."""

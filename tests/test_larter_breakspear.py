@@ -75,6 +75,7 @@ def test_rests_where_scipy_finds_the_root(x64):
     np.testing.assert_allclose([float(x[0]) for x in node.state_values().values()], root, atol=1e-10)
 
 
+@pytest.mark.slow
 def test_leaves_rest_between_0_55_and_0_56(x64):
     """The largest real part of the Jacobian's eigenvalues at the root changes its sign there, in both Jacobians."""
     for d_V, stable in (0.55, True), (0.56, False):
@@ -141,6 +142,7 @@ def lyapunov_exponents(node, n, h=0.1, transient=20_000, steps=100_000):
     return np.asarray(exponents(jnp.zeros((3, n))))
 
 
+@pytest.mark.slow
 def test_regimes_by_lyapunov_exponent(x64):
     """Rest: the slowest eigenvalue of scipy's root. Limit cycle: zero. Chaos: positive."""
     d_V = np.array([0.5, 0.57, 0.58, 0.63, 0.65])

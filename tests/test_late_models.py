@@ -4,6 +4,7 @@ import brainunit as u
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from long_models import one_of_a_kind
 
 import brainmass as bm
 
@@ -23,10 +24,7 @@ def samples(simulator, start):
     }
 
 
-SLOW = [pytest.param(name, marks=pytest.mark.slow) if name == "ZerlautSecondOrderStep" else name for name in NAMES]
-
-
-@pytest.mark.parametrize("name", SLOW)
+@pytest.mark.parametrize("name", one_of_a_kind(NAMES))
 def test_a_model_late_in_a_run(name):
     try:
         simulator = bm.Simulator(made(name), dt=0.01 * u.ms)

@@ -41,6 +41,7 @@ def exact(x):
     return [Fraction(float(v)) + Fraction(float(r)) for v, r in zip(np.ravel(x.value), np.ravel(x.rest), strict=True)]
 
 
+@pytest.mark.slow
 def test_arithmetic_against_fractions():
     rng = np.random.default_rng(0)
     counts = rng.integers(0, 2**31, 200).astype(np.int32)
@@ -90,6 +91,7 @@ def test_pulses_have_exactly_their_steps(first, dt, period):
     np.testing.assert_array_equal(seen(train, first, n, dt), expected)
 
 
+@pytest.mark.few(1)
 @late
 def test_a_pulse_and_bursts_late(first, dt):
     begin = float(np.float32((first + 500) * dt))
@@ -138,6 +140,7 @@ def test_a_late_ramp_and_a_late_recording(first, dt):
     np.testing.assert_allclose(seen(recording, first, 1000, dt), expected, atol=2e-4)
 
 
+@pytest.mark.slow
 def test_sums_and_what_a_function_asks_a_stimulus_are_as_exact():
     first, dt = 36_000_000, 0.1
     train = bm.PulseTrain(1, width=1 * u.ms, period=7.3 * u.ms)
@@ -225,6 +228,7 @@ def test_times_of_samples_are_exact():
     np.testing.assert_allclose(np.asarray(result.time.to_decimal(u.ms)), 1e6 + 0.1 * np.arange(1, 11), rtol=1e-15)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("first", [2**24 - 40, 2**31 - 1 - 300])
 def test_a_run_goes_on_from_late_steps(first):
     """In two parts it is to the bit what it is in one, noise and stimulus included."""
@@ -304,6 +308,7 @@ def test_a_horizon_leaves_the_slope_in_the_state_a_run_starts_from(x64):
     np.testing.assert_allclose(slope(0, grad_horizon=1), slope(0), rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_a_horizon_leaves_the_slope_in_a_parameter_that_initial_states_have(x64):
     """The spread of an OU process enters its stationary start: d x(t)/d sigma is x(t)/sigma in the first window."""
     node = bm.LinearStep(2, noise_x=bm.OUProcess(2, sigma=0.5, tau=5 * u.ms, start="stationary"), method="euler")

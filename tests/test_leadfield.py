@@ -93,6 +93,7 @@ def test_product_under_jit_grad_and_vmap(x64):
     np.testing.assert_allclose(jax.vmap(model.__call__)(X).to_decimal(u.mV), X @ L, rtol=1e-12)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("batch", [None, 2])
 def test_in_a_run(batch):
     """Sampled at every step, it is the product with the state."""
@@ -145,6 +146,7 @@ def silent(noise_cov=COV):
     return bm.Simulator(model, dt=DT), {"eeg": bm.Monitor(EEGLeadFieldModel(R, M, L, noise_cov=noise_cov), every=2)}
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("batch", [None, 2])
 def test_noise_in_a_run(batch):
     """The covariance, drawn afresh for each sample, from the key alone, another in each run of a batch."""
@@ -162,6 +164,7 @@ def test_noise_in_a_run(batch):
     assert not np.allclose(other["eeg"].mantissa, run["eeg"].mantissa)
 
 
+@pytest.mark.slow
 def test_noise_goes_on_where_a_run_ended_and_leaves_the_model_alone():
     simulator, monitors = silent()
     whole = simulator.run(40 * DT, monitors=monitors, seed=4)
@@ -353,6 +356,7 @@ def test_gradients_of_the_readout(x64):
         np.testing.assert_allclose(2 * np.sum(slopes[name] * step), expected, rtol=1e-6)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("batch", [None, 2])
 def test_readout_in_a_run(batch):
     readout = LeadfieldReadout(L.T, 0.3, 2.0)

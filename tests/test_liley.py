@@ -77,6 +77,7 @@ def test_right_hand_side_is_the_papers(x64):
     np.testing.assert_allclose(found, liley(y, (0.3, -0.2, 0.1, 0.4)), rtol=1e-11, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_rest_and_the_alpha_rhythm_around_it(x64):
     """It rests above the resting potentials of its cells, firing 0.95 times a second, with a slowly decaying alpha."""
     y = rest()
@@ -92,6 +93,7 @@ def test_rest_and_the_alpha_rhythm_around_it(x64):
         assert 1e3 * alpha.real == pytest.approx(-6.4, abs=0.05)
 
 
+@pytest.mark.slow
 def test_noise_makes_an_alpha_rhythm():
     """The spectrum of the potential under white noise at the excitatory synapses, with its peak where alpha is."""
     y = rest()

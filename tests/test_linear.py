@@ -50,6 +50,7 @@ def test_derivatives(derivative, x64):
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-12), ours, theirs)
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("axes", [(None, 0), (0, None), (0, 0), (2, 1)])
 @pytest.mark.parametrize("derivative", ["value", "backwards"])
 def test_over_lanes(axes, derivative, x64):

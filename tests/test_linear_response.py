@@ -60,6 +60,7 @@ def test_gradients_are_finite_differences(x64):
         np.testing.assert_allclose(slopes[i][entry], (loss(*up) - loss(*down)) / 2e-6, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_under_jit_in_single_precision():
     network, A, Q = ou_network(6)
 
@@ -72,6 +73,7 @@ def test_under_jit_in_single_precision():
     np.testing.assert_allclose(slope, (up - down) / 2e-5, rtol=1e-3)
 
 
+@pytest.mark.slow
 def test_lyapunov_of_stiff_and_defective_matrices(x64):
     rng = np.random.default_rng(1)
     A = np.diag([-1e-3, -1.0, -50.0, -0.1, -0.1]) + np.diag([1.0, 0.0, 0.0, 1.0], 1)  # with a Jordan block
@@ -87,6 +89,7 @@ def test_lyapunov_of_stiff_and_defective_matrices(x64):
     assert np.isinf(stationary_covariance(np.array([[0.1]]), np.eye(1))).all()
 
 
+@pytest.mark.slow
 def test_ornstein_uhlenbeck_noise():
     """x' = -a x + z with z of time constant tau and variance s²/2: the variance of x is s² τ / (2 a (1 + a τ))."""
     noise = brainmass.OUProcess(1, sigma=0.25 * u.UNITLESS, tau=2.0 * u.ms)
@@ -118,6 +121,7 @@ def test_spectra_and_transfer_of_an_oscillator():
     )
 
 
+@pytest.mark.slow
 def test_under_a_delay():
     """x' = -x(t - τ) + noise of unit strength: the variance is (1 + sin τ) / (2 cos τ) (Küchler, Mensch 1992)."""
     node = brainmass.LinearStep(1, gamma=0.0, noise_x=white(1))
@@ -166,6 +170,7 @@ def test_a_working_point_follows_the_parameters(x64):
     assert slope > 0
 
 
+@pytest.mark.slow
 def test_a_fit_takes_it():
     network, A, Q = ou_network(6)
     target = linear_response(network, parameters={"k": 0.5}).correlation()

@@ -73,6 +73,7 @@ def test_statistics_late_in_a_run(name, late):
         np.testing.assert_allclose(sum(end) - sums[part], added[part], rtol=2e-3, atol=2e-3 * largest)
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("name", [n for n, (_, truth) in STATISTICS.items() if truth])
 def test_a_million_values(name):
     """Of which a lone sum in single precision would be off in the fourth digit."""
@@ -109,6 +110,7 @@ def test_means_over_long_windows():
     np.testing.assert_allclose(np.asarray(result["mean"], float), np.float32(0.1), rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_run_that_goes_on_late_has_its_statistics():
     """From step 2^24 on, its counts as they were: against numpy on the samples."""
     node = bm.HopfStep(N, noise_x=bm.WhiteNoise(N, sigma=0.1))

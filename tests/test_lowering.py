@@ -84,6 +84,7 @@ NETWORKS = {
 }
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("how", NETWORKS)
 def test_runs(lowered, how):
     lowered.runs = False
@@ -93,6 +94,7 @@ def test_runs(lowered, how):
     assert lowered.programs >= 2
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("how", NETWORKS)
 def test_gradients(lowered, how):
     lowered.runs = False
@@ -112,11 +114,13 @@ def test_signals_and_statistics(lowered):
     simulator.run(40 * u.ms, monitors=monitors, seed=0)
 
 
+@pytest.mark.slow
 def test_sweeps(lowered):
     simulator = brainmass.Simulator(network(), dt=0.1 * u.ms)
     brainmass.sweep(simulator, 2 * u.ms, {"k": [0.1, 0.2]}, seeds=2)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("backend", ["grad", "nevergrad", "scipy"])
 def test_fits(lowered, backend):
     simulator = brainmass.Simulator(network(), dt=0.1 * u.ms)
@@ -132,6 +136,7 @@ def test_fits(lowered, backend):
     fitter.fit(target=target, n_steps=2)
 
 
+@pytest.mark.slow
 def test_fits_by_linear_theory(lowered):
     target = np.array([[1.0, 0.4, 0.2], [0.4, 1.0, 0.3], [0.2, 0.3, 1.0]])
 
@@ -141,6 +146,7 @@ def test_fits_by_linear_theory(lowered):
     brainmass.Fitter(network(), loss_fn=mismatch, search_space={"k": (0.01, 1.0)}).fit(n_steps=1)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:The draws by")  # of so few
 def test_posteriors(lowered):
     still = {name: Constant(0.1) for name in ("init_x", "init_y")}
@@ -154,6 +160,7 @@ def test_posteriors(lowered):
         brainmass.inference.sample(problem, 4, method=method, seed=0)
 
 
+@pytest.mark.slow
 def test_trainings(lowered):
     brainstate.environ.set(dt=0.1 * u.ms)
     layer = brainmass.HORNSeqLayer(2, 4, 1)

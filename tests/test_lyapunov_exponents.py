@@ -80,6 +80,7 @@ def test_a_second_call_compiles_nothing(of, monkeypatch):
         np.testing.assert_allclose([x.exponents for x in (first, second, third)], [[-1.0], [-2.0], [-4.0]], rtol=0.05)
 
 
+@pytest.mark.slow
 def test_the_standard_error_is_the_scatter_of_runs():
     def of(rho):
         found = lyapunov_exponents(lorenz(), 400 * u.ms, parameters={"rho": rho})
@@ -89,6 +90,7 @@ def test_the_standard_error_is_the_scatter_of_runs():
     assert 0.6 < each.std(ddof=1) / error.mean() < 1.6
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("I", [0.2, 0.3])
 def test_of_a_stable_focus_it_is_the_real_part_of_the_eigenvalues(I, x64):  # noqa: E741
     model = brainmass.FitzHughNagumoStep.preset("classic", 1, method="rk4")
@@ -99,6 +101,7 @@ def test_of_a_stable_focus_it_is_the_real_part_of_the_eigenvalues(I, x64):  # no
     np.testing.assert_allclose(found.exponents.sum(), rest.eigenvalues[0].real.sum(), rtol=1e-5)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("tau", [0.2, 1.0, 2.0])
 def test_with_a_delay_they_are_the_real_parts_of_the_characteristic_roots(tau):
     simulator = ring(tau)
@@ -117,6 +120,7 @@ def test_two_oscillators_that_lock():
     np.testing.assert_allclose(found.exponents, [0.0, -np.sqrt(K**2 - difference**2)], atol=2e-4)
 
 
+@pytest.mark.slow
 def test_under_common_noise():
     """Of x' = a x - x³ + noise it is the mean of a - 3 x² under the stationary density exp((a x² - x⁴/2) / σ²)."""
     a, sigma = 0.5, 0.6
@@ -137,6 +141,7 @@ def test_what_drives_the_model_does_not_deviate():
         lyapunov_exponents(simulator, 200 * u.ms, n=2, seed=0)
 
 
+@pytest.mark.slow
 def test_derivative_in_forward_mode(x64):
     """Of x' = a x the exponent is a; of Hopf's oscillator beyond the bifurcation -2 a."""
     simulator = brainmass.Simulator(brainmass.HopfStep(1, w=0.3, method="rk4"), dt=0.1 * u.ms)
@@ -151,6 +156,7 @@ def test_derivative_in_forward_mode(x64):
         np.testing.assert_allclose(found[1], differences, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_many_parameters_in_one_program():
     rho = jnp.array([14.0, 28.0])
     run = lambda rho: lyapunov_exponents(lorenz(), 300 * u.ms, parameters={"rho": rho}).exponents[0]  # noqa: E731
@@ -179,6 +185,7 @@ def test_growth_is_the_mean_over_directions():
     np.testing.assert_allclose(np.sqrt(np.exp(0.4 * horizon) / 2), 10.0, rtol=0.1)
 
 
+@pytest.mark.slow
 def test_on_lorenz_attractor_changes_grow_with_the_largest_exponent():
     found = sensitivity(lorenz(), 15 * u.ms, n_starts=60)
     late = found.times.to_decimal(u.ms) > 5
@@ -212,6 +219,7 @@ class Turning(brainmass.NeuralMassDynamics):
         return -0.7 * x / self.p.c / u.ms
 
 
+@pytest.mark.slow
 def test_growth_does_not_depend_on_the_units_of_the_states():
     one, other = (
         sensitivity(brainmass.Simulator(Turning(1, c=c, method="rk4"), dt=0.1 * u.ms), 40 * u.ms) for c in (1.0, 1000.0)
@@ -220,6 +228,7 @@ def test_growth_does_not_depend_on_the_units_of_the_states():
     np.testing.assert_allclose(other.growth, one.growth, atol=0.01)
 
 
+@pytest.mark.slow
 def test_the_size_of_a_gradient_is_what_sensitivity_says(x64):
     """A gradient by the initial state grows as the changes do."""
     simulator = lorenz()
@@ -264,6 +273,7 @@ def test_errors_of_lengths():
         lyapunov_exponents(lorenz(), 300 * u.ms, transient=-1 * u.ms)
 
 
+@pytest.mark.slow
 def test_datasets():
     found = lyapunov_exponents(lorenz(), 30 * u.ms, n=2)
     assert dict(found.to_xarray().sizes) == {"number": 2, "time": 270}

@@ -63,6 +63,7 @@ def test_all_parts_of_the_package_raise_it(argument, owner, kind, call):
     assert str(error).startswith(f"Argument `{argument}`") and error.rule in str(error)
 
 
+@pytest.mark.slow
 def test_no_message_names_an_argument_by_itself():
     """All others could not be found by the command line."""
     texts = []

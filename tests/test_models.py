@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
+from long_models import ONE_OF_A_KIND
 
 import brainmass
 from brainmass.dynamics.catalogue import QUESTIONS, _models
@@ -15,20 +16,15 @@ NO_NODES = {"XY_Oscillator", "JansenRitTR"}
 MODELS = [getattr(brainmass, info.name) for info in brainmass.list_models() if info.name not in NO_NODES]
 
 
-# Of a family whose members differ by a term or two, transformations are tried on these; on the others if one asks.
-TRIED = {"WilsonCowanStep", "WilsonCowanDelayedStep", "WilsonCowanThreePopulationStep"}
-RELATED = [m.__name__ for m in MODELS if m.__name__.startswith("Wilson") and m.__name__ not in TRIED]
-# What takes longer than six seconds to trace or compile. Equations of these models are compared in tests of their own.
-LONG = {
-    "check_transforms": [*RELATED, "ALNStep", "EpileptorCodim3Step", "EpileptorCodim3SlowModStep"],
-    "check_methods_agree": ["ALNStep", "StefanescuJirsaFitzHughNagumoStep", "StefanescuJirsaHindmarshRoseStep"],
-    "check_batch": ["ALNStep"],
-}
+BY_KIND = {"check_transforms", "check_methods_agree", "check_batch"}
 
 
 def is_long(model, check):
-    # second derivatives of the one take long to compile, in all checks
-    return model.__name__ == "ZerlautSecondOrderStep" or model.__name__ in LONG.get(check.__name__, ())
+    if check.__name__ in BY_KIND:
+        return model.__name__ not in ONE_OF_A_KIND
+    # second derivatives of the last take long to compile, in all checks
+    tables = model.__name__ == "ALNStep" and check.__name__ in ("check_gradients", "check_ports")
+    return tables or model.__name__ == "ZerlautSecondOrderStep"
 
 
 CASES = [

@@ -70,6 +70,7 @@ def test_sweep_over_the_noise_that_is_an_input():
     np.testing.assert_allclose(data[1], by_hand, rtol=1e-6, atol=1e-7)
 
 
+@pytest.mark.slow
 def test_sweep_over_a_forward_model():
     def bold(tau):
         return {"bold": bm.Monitor(bm.BOLDSignal(1, tau=tau), every=10 * u.ms)}
@@ -167,6 +168,7 @@ def test_a_trainable_stimulus_is_fitted():
     np.testing.assert_allclose(result.prediction, step_response(0.7), rtol=2e-3)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("backend", ["nevergrad", "scipy", "optimistix"])
 def test_every_solver_knows_the_parameters_of_inputs(backend):
     """Named, with bounds, though given as plain numbers; beside one of the model."""
@@ -184,6 +186,7 @@ def test_every_solver_knows_the_parameters_of_inputs(backend):
     assert set(result.bounds) == {"gamma", "inputs.x_inp.amplitude"}
 
 
+@pytest.mark.slow
 def test_a_fit_of_several_monitors():
     """Each against its data, by name; the double of a signal has four times its error."""
 
@@ -233,6 +236,7 @@ def test_a_forward_model_of_a_fit_has_parameters():
     assert check["observers.bold.tau"].gradient != 0
 
 
+@pytest.mark.slow
 def test_a_fit_goes_on_only_with_its_own_run(tmp_path):
     file = tmp_path / "fit.npz"
     first = fitter(pulse(Param(0.2, fit=True)))
@@ -351,6 +355,7 @@ def test_a_trainable_parameter_that_the_fit_does_not_know_is_refused(name, words
         bm.Fitter(model, optax.adam(0.05), predict=predict, objective=mse).fit(np.zeros((N, 1)), n_steps=1)
 
 
+@pytest.mark.slow
 def test_what_the_fit_knows_or_sets_is_not_refused():
     """A parameter that is fixed, one that `values` set, one made from the fit's numbers, a copy of the model."""
     target = step_response(0.7)

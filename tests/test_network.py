@@ -218,6 +218,7 @@ def test_delays_follow_a_change_of_the_time_step():
         assert float(x[-1, 0]) == pytest.approx(by_method_of_steps(3.0, 1.0), abs=5e-3)
 
 
+@pytest.mark.slow
 def test_a_delayed_network_takes_a_new_monitor_and_a_new_noise():
     """They have yet to be given states, while the past of the network is there already."""
     conn = bm.Connectome(W, 10 * np.ones((3, 3)) * u.mm)
@@ -384,6 +385,7 @@ def test_network_input_of_the_wrong_unit():
         bm.Simulator(net, dt=0.1 * u.ms).run(2 * 0.1 * u.ms, seed=0)
 
 
+@pytest.mark.slow
 def test_a_speed_given_to_a_run_must_have_an_effect():
     """Where delays are whole steps they are fixed; interpolated ones reach no further back than the past kept."""
     weights, lengths = np.array([[0, 1.0], [1, 0]]), np.array([[0, 30.0], [30, 0]]) * u.mm

@@ -44,6 +44,7 @@ class Leaky(brainmass.HopfStep):
 
 
 # --- laws ---------------------------------------------------------------------------------------------------
+@pytest.mark.few(1)
 @pytest.mark.parametrize("method", ["exp_euler", "euler", "heun"])
 def test_white_noise_in_a_drift_is_independent_of_the_step(method):
     """The standard deviation at each step, up to the method's own bias of order dt."""
@@ -138,6 +139,7 @@ def slope_over_two_decades(samples, dt_ms, first):
     return fit[0]
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize(("noise", "slope"), [*SLOPES.items(), (lambda n: ColoredNoise(n, beta=2.0), -2.0)])
 def test_colour_in_time_by_welch(noise, slope):
     samples = record(noise(48), 2**15, 0.5 * u.ms)
@@ -217,6 +219,7 @@ def test_a_colour_for_each_region():
                 np.testing.assert_allclose(ours[..., i], alone[..., 0], rtol=1e-3, atol=1e-5)
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("noise", [PinkNoise, VioletNoise, lambda n, **k: ColoredNoise(n, high=300 * u.Hz, **k)])
 @pytest.mark.parametrize("dt", [0.1, 2.0])
 def test_coloured_samples_have_the_standard_deviation_sigma_from_the_first_on(noise, dt):
@@ -281,6 +284,7 @@ COVARIANCE = np.array([[2.0, 0.6, -0.3], [0.6, 1.0, 0.2], [-0.3, 0.2, 0.5]])
 VARIANCES = {BrownianNoise: 0.3, OUProcess: 0.5, WhiteNoise: 1 / 0.1}  # at dt = 0.1 ms after three steps; else 1
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("noise", ALL)
 def test_covariance_across_regions(noise):
     """sigma² times the covariance, times the variance of one region alone; as a matrix or by its factor."""
@@ -493,6 +497,7 @@ def test_time_step_is_asked_for():
 
 
 # --- batches, reset -----------------------------------------------------------------------------------------
+@pytest.mark.few(3)
 @pytest.mark.parametrize("noise", ALL)
 @pytest.mark.parametrize("batch", [(2, 3), pytest.param(2, marks=pytest.mark.slow)])
 def test_lanes_of_a_batch_and_regions_draw_independently(noise, batch):
@@ -583,6 +588,7 @@ def test_draws_do_not_depend_on_blocks_sampling_or_lanes():
         assert not np.array_equal(lanes[name][:, 1], lanes[name][:, 2])
 
 
+@pytest.mark.slow
 def test_a_run_that_was_cut_draws_the_same():
     """To the bit, memory of the noise included."""
     simulator = brainmass.Simulator(noisy(), dt=0.5 * u.ms)
@@ -623,6 +629,7 @@ def test_draws_do_not_depend_on_the_number_of_devices():
     assert ran.stdout.strip() == "same", ran.stderr
 
 
+@pytest.mark.slow
 def test_by_hand_as_in_a_run():
     """The same numbers handed by hand give the same samples; with the same seed by hand the same once more."""
     noise = PinkNoise(3, sigma=0.1, covariance=COVARIANCE)

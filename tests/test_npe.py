@@ -62,6 +62,7 @@ def test_the_density_of_draws_is_that_of_their_distribution(estimator):
     np.testing.assert_allclose(np.ravel(posterior.stats["lp"])[at], -np.log(sd * np.sqrt(2 * np.pi)), atol=0.25)
 
 
+@pytest.mark.slow
 def test_an_observation_that_cannot_be_is_told_by_its_feature(estimator):
     with pytest.warns(RuntimeWarning, match=r"lies outside of what was simulated \(mean\[0\] is 3\d"):
         estimator.posterior(DATA + 30)
@@ -91,6 +92,7 @@ def test_files(estimator, tmp_path):
         inference.Estimator.load(tmp_path / "e.npz", conjugate(), features=["mean"])
 
 
+@pytest.mark.slow
 def test_calibration_of_what_was_learnt(estimator):
     found = inference.calibrate(estimator, 300, seed=5)
     assert found.p_values["a"] > 0.01 and not found.notes
@@ -118,6 +120,7 @@ def test_the_closed_form_is_calibrated():
     assert abs(found.z_scores.mean()) < 0.4 and abs(found.z_scores.std() - 1) < 0.3
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     "wrong, words", [(engine(2.0), "too narrow"), (engine(0.5), "too wide"), (engine(shift=0.8), "too high")]
 )
@@ -127,6 +130,7 @@ def test_a_wrong_engine_is_found(wrong, words):
     assert found.p_values["a"] < 0.01
 
 
+@pytest.mark.slow
 def test_studies_compile_nothing_anew():
     traced = []
 
@@ -148,6 +152,7 @@ def noisy():
     return inference.Problem(bm.Simulator(node, dt=0.5 * u.ms), {"a": (-0.4, -0.05)}, **how)
 
 
+@pytest.mark.slow
 def test_each_simulation_has_its_own_noise_whatever_runs_beside_it(monkeypatch):
     problem = noisy()
     simulated = Simulated(problem, ["std", "fc"])
@@ -160,6 +165,7 @@ def test_each_simulation_has_its_own_noise_whatever_runs_beside_it(monkeypatch):
     np.testing.assert_allclose(rest, x, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_problem_without_a_likelihood():
     problem = noisy()
     drawn = problem.prior_predictive(5)
@@ -198,6 +204,7 @@ def test_observations_are_taken_in_the_unit_of_what_is_recorded():
 
 
 # --- what goes wrong ------------------------------------------------------------------------------------------------
+@pytest.mark.slow
 def test_simulations_and_features_that_are_no_good_are_counted_told_and_left_out():
     problem = inference.Problem(bm.HopfStep(1), SPACE, inference.Gaussian(SIGMA), predict=half_known)
 
@@ -240,7 +247,8 @@ class Killed(Exception):
     pass
 
 
-@pytest.mark.parametrize("at", [pytest.param(20, marks=pytest.mark.slow), 85])
+@pytest.mark.slow
+@pytest.mark.parametrize("at", [20, 85])
 def test_it_goes_on_where_it_stopped(at, tmp_path, monkeypatch):
     """Killed while it simulates, and while it trains in a second round."""
     monkeypatch.setattr(amortised, "_EVERY", 0.0)

@@ -68,6 +68,7 @@ def finite_differences(f, x, step=1e-6):
 # functional connectivity
 
 
+@pytest.mark.slow
 @few
 @given(varied)
 def test_connectivity_is_numpys(x):
@@ -244,6 +245,7 @@ SAMPLE_BY_SAMPLE = [f for name, (f, _) in OBJECTIVES.items() if name.startswith(
 every_objective = pytest.mark.parametrize(("f", "target"), OBJECTIVES.values(), ids=OBJECTIVES)
 
 
+@pytest.mark.few(4)
 @every_objective
 def test_gradient_is_that_of_finite_differences(float64, f, target):
     p, target = P.astype(float), np.asarray(target, float)
@@ -264,6 +266,7 @@ def test_gradient_past_a_constant_series(float64, f, target):
         assert not gradient[:, 2].any()
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize(
     "f", [timeseries_rmse(), fc_corr(as_loss=True), fc_rmse(), plv_rmse(), psd_rmse(1 * u.second, window_size=16)]
 )
@@ -278,12 +281,14 @@ def test_a_difference_of_rounding_has_no_gradient_and_a_larger_one_has():
     assert size(P + 1e-4 * rng.normal(size=P.shape).astype(np.float32)) > 1e-3
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("f", [fc_corr(), fc_rmse()])
 @pytest.mark.parametrize("p", [np.zeros((7, 5)), np.ones((7, 5)), P[:1].repeat(7, 0), P[:, :1].repeat(5, 1)])
 def test_gradient_of_degenerate_signals_is_finite(f, p):
     assert np.isfinite(jax.jit(jax.grad(f))(jnp.asarray(p), T)).all()
 
 
+@pytest.mark.few(4)
 @every_objective
 def test_jit_and_vmap_change_nothing(f, target):
     batch = jnp.stack([P, P[::-1], with_constant_column(P)])

@@ -52,6 +52,7 @@ weights = arrays(np.float32, 30, elements=st.integers(0, 9).map(float)).filter(l
 # the matrix
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize(("size", "step"), [(30, 5), (12, 4), (31, 7), (90, 5), (3, 2)])
 def test_matrix_is_numpys(x64, size, step):
     x = P.astype(float)
@@ -166,6 +167,7 @@ def test_density_of_zeros_is_as_far_as_can_be():
     assert ks_distance(np.zeros(4), np.zeros(4)) == 0.0
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("options", [{}, {"bw_method": "silverman", "n_diag": 3}])
 def test_losses_are_distances_of_scipys_densities(x64, options):
     n_diag, bw_method = options.get("n_diag", 1), options.get("bw_method")
@@ -176,6 +178,7 @@ def test_losses_are_distances_of_scipys_densities(x64, options):
     np.testing.assert_allclose(ours[fcd_wasserstein], stats.wasserstein_distance(POINTS, POINTS, p, q), atol=1e-10)
 
 
+@pytest.mark.slow
 def test_smoothed_distances_are_near_those_of_the_entries(x64):
     p, t = signal(4, samples=600).astype(float), signal(5, samples=600).astype(float)
     entries = [f[np.triu_indices(len(f), 1)] for f in (reference_fcd(p, 12, 4), reference_fcd(t, 12, 4))]
@@ -211,6 +214,7 @@ every_objective = pytest.mark.parametrize(
 )
 
 
+@pytest.mark.few(1)
 @every_objective
 def test_gradient_is_that_of_finite_differences(x64, f, target):
     p, target = P.astype(float), np.asarray(target, float)
@@ -229,6 +233,7 @@ def test_gradient_past_a_constant_series(x64, f, target):
     assert not gradient[:, 2].any()
 
 
+@pytest.mark.few(1)
 @every_objective
 def test_gradient_of_degenerate_signals_is_finite(f, target):
     zeros = np.zeros((90, 5), np.float32)
@@ -238,6 +243,7 @@ def test_gradient_of_degenerate_signals_is_finite(f, target):
         assert np.isfinite(value) and np.isfinite(gradient).all()
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("f", [fcd_ks(**SMALL), fcd_wasserstein(**SMALL), fcd(**SMALL)])
 def test_missing_data_are_not_hidden(f):
     x = P.copy()
@@ -328,7 +334,7 @@ def test_refuses(call, message):
     assert caught.match("^Argument `.*` of .* must .*, but .* Example: ")
 
 
-@pytest.mark.parametrize("make", [fcd_ks, fcd_wasserstein])
+@pytest.mark.parametrize("make", [pytest.param(fcd_ks, marks=pytest.mark.slow), fcd_wasserstein])
 def test_no_gradient_at_the_target(make):
     """Where a distance has its least value its slope is 0; what rounding would give there is chance."""
     x = np.random.default_rng(1).normal(size=(120, 6)).astype(np.float32)

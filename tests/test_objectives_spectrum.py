@@ -20,6 +20,7 @@ def welch(x, size):
     return signal.welch(x, fs=2.0, nperseg=size, axis=0)
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("size", [2, 15, 16, 33, 80])
 def test_density_is_scipys(x64, size):
     frequencies, density = power_spectral_density(P.astype(float), PERIOD, size)
@@ -105,6 +106,7 @@ every_objective = pytest.mark.parametrize(
 )
 
 
+@pytest.mark.few(1)
 @every_objective
 @pytest.mark.parametrize("change", [np.array, with_constant_column])
 def test_gradient_is_that_of_finite_differences(x64, f, change):
@@ -117,6 +119,7 @@ def test_gradient_is_that_of_finite_differences(x64, f, change):
     assert np.isfinite(gradient).all() and (change is np.array or not gradient[:, 2].any())
 
 
+@pytest.mark.few(1)
 @every_objective
 def test_gradient_of_degenerate_signals_is_finite(f):
     zeros = np.zeros((80, 4), np.float32)
@@ -135,6 +138,7 @@ def test_missing_data_are_not_hidden(f):
     assert np.isnan(compiled(x, T[:80])) and np.isnan(compiled(P, x))
 
 
+@pytest.mark.few(1)
 @every_objective
 def test_jit_and_vmap_change_nothing(f):
     batch = jnp.stack([P, P[::-1], with_constant_column(P)])

@@ -116,6 +116,7 @@ SCALARS = {
 every_scalar = pytest.mark.parametrize("f", SCALARS.values(), ids=SCALARS)
 
 
+@pytest.mark.few(2)
 @every_scalar
 def test_gradient_is_that_of_finite_differences(x64, f):
     p = P.astype(float)
@@ -131,6 +132,7 @@ def test_gradient_past_a_constant_series(x64):
     assert not gradient[:, 2].any()
 
 
+@pytest.mark.few(2)
 @every_scalar
 def test_gradient_of_degenerate_signals_is_finite(f):
     zeros = np.zeros((40, 5))
@@ -141,6 +143,7 @@ def test_gradient_of_degenerate_signals_is_finite(f):
         assert np.isfinite(value) and np.isfinite(gradient).all()
 
 
+@pytest.mark.slow
 def test_gradient_at_opposite_phases_and_at_the_target_is_zero():
     opposite = jnp.zeros((3, 4))
     gradient = jax.grad(lambda x: jnp.sum(order_parameter(x)))(opposite)
@@ -155,6 +158,7 @@ def test_missing_data_are_not_hidden(f):
     assert np.isnan(jax.jit(f)(x))
 
 
+@pytest.mark.few(2)
 @every_scalar
 def test_jit_and_vmap_change_nothing(f):
     batch = jnp.stack([P, P[::-1], with_constant_column(P)])

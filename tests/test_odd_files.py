@@ -267,6 +267,7 @@ def test_sheets_that_would_be_misread_are_refused(tmp_path, change, message):
                 Connectome.from_file(path, empty=empty)
 
 
+@pytest.mark.slow
 def test_a_cell_at_the_end_of_a_sheet_takes_no_memory(tmp_path):
     path = sheet(tmp_path / "w.xlsx", change=lambda book: book.active.__setitem__("XFD1048576", 1.0))
     tracemalloc.start()

@@ -132,6 +132,7 @@ def test_other_things_than_forwards_are_refused(forward):
 
 
 # --- names of sensors -------------------------------------------------------------------------------------------------
+@pytest.mark.slow
 def test_names_of_sensors_go_where_the_recording_goes(tmp_path, forward):
     """As many sensors as regions, which would else have the names of these."""
     regions = ["left", "right", "middle", "deep"]

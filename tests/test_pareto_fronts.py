@@ -64,6 +64,7 @@ def volume_from(front, far):
     return np.sum((ends - front.values[:, 0]) * (far - front.values[:, 1]))
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     ("second", "known", "area"),
     [
@@ -110,6 +111,7 @@ def test_the_fit_is_that_of_the_weighted_sum():
     np.testing.assert_allclose(down.best_params["x"], expected, atol=2e-3)
 
 
+@pytest.mark.slow
 def test_gradients_lead_from_a_front_to_the_segment_between_the_minima():
     fitter = search(PARABOLAS, 3, 12)
     rough = fitter.fit(n_steps=6).front

@@ -113,6 +113,7 @@ def test_other_states_are_held():
     assert_allclose(y, 3 * x, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_recurrent_input_with_delay_rests_where_that_without_does():
     plain, delayed = brainmass.WilsonCowanStep(1), brainmass.WilsonCowanDelayedStep(1)
     brainmass.Simulator(delayed, dt=0.1 * u.ms).run(5 * u.ms)

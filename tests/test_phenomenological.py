@@ -78,6 +78,7 @@ def upward_crossings(x, dt):
 
 
 # --- Hopf and Stuart–Landau ---------------------------------------------------------------------------------
+@pytest.mark.few(1)
 @pytest.mark.parametrize("a, beta", [(0.4, 1.6), (-0.3, 0.7)])
 def test_hopf_closed_form(a, beta, x64):
     """r² = a / (β + (a/r0² − β) e^{−2at}), and the phase advances by w t; starts inside and outside the cycle."""

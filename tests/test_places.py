@@ -83,6 +83,7 @@ def test_where_it_is_run():
         run(network)
 
 
+@pytest.mark.slow
 def test_what_holds_no_process_may_be_shared():
     """A pulse at two ports is the pulse at each; a Param ties two nodes; one response serves two convolutions."""
     pulse = bm.Pulse(3, amplitude=2.0, width=0.5 * u.ms)
@@ -103,6 +104,7 @@ def test_what_holds_no_process_may_be_shared():
     np.testing.assert_array_equal(found["one"]["q"], found["two"]["q"])
 
 
+@pytest.mark.slow
 def test_a_copy_is_a_process_of_its_own():
     """The correlation of an OU process at its time constant is 1/e, also beside a copy of it (0.14 stepped twice)."""
     x = bm.OUProcess(4000, sigma=0.1, tau=1.0 * u.ms, start="stationary")

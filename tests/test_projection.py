@@ -104,6 +104,7 @@ def test_kernel_on_bound_sources(name, x64):
         np.testing.assert_allclose(value, np.broadcast_to(formula(EDGES, X), value.shape), rtol=1e-12)
 
 
+@pytest.mark.few(4)
 @each
 @pytest.mark.parametrize("delayed", [False, True])
 def test_kernel_by_name_in_a_network(name, delayed, x64):
@@ -306,6 +307,7 @@ def two_oscillators(speed, omega=0.5, k=0.2, lengths=30.3):
     return bm.Network(node, conn=conn, coupled_var="theta", coupling="kuramoto", k=k, distance=distance, speed=speed)
 
 
+@pytest.mark.slow
 def test_two_delayed_oscillators_and_the_slope_in_the_speed(x64):
     """Yeung & Strogatz 1999: Ω = ω − K sin Ωτ; and dΩ/dv, by the closed form and by finite differences.
 
@@ -339,6 +341,7 @@ def last(net):
     return np.asarray(bm.Simulator(net, dt=0.1 * u.ms).run(20 * u.ms, monitors=["x"], seed=0)["x"])
 
 
+@pytest.mark.slow
 def test_infinite_speed_is_no_delay_to_the_bit():
     weights, _, network = random_net()
     lengths = np.random.default_rng(1).uniform(5, 80, (5, 5)) * u.mm
@@ -347,6 +350,7 @@ def test_infinite_speed_is_no_delay_to_the_bit():
     assert np.abs(last(network(weights, distance=lengths, speed=2 * MM_PER_MS)) - last(network(weights))).max() > 0.01
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("interpolate", [False, True])
 def test_connections_without_weight_change_nothing(interpolate):
     """Whatever their length: neither its delay nor the room that it takes."""
@@ -367,6 +371,7 @@ def test_every_connection_has_its_own_speed():
     np.testing.assert_array_equal(last(by_speed), last(by_length))
 
 
+@pytest.mark.slow
 def test_history_from_a_run_goes_on():
     """A delayed run that is cut, in both ways to keep the past, and one whose past is given."""
     weights, _, network = random_net(speed=2 * MM_PER_MS)
@@ -411,6 +416,7 @@ EDGE_LISTS = [
 ]
 
 
+@pytest.mark.few(4)
 @pytest.mark.parametrize(("coupling", "speed", "hubs"), EDGE_LISTS)
 def test_edge_list_is_the_matrix(coupling, speed, hubs, monkeypatch):
     edges, weights, lengths = sparse_and_dense()
@@ -424,7 +430,7 @@ def test_edge_list_is_the_matrix(coupling, speed, hubs, monkeypatch):
     np.testing.assert_allclose(ends[0], ends[1], rtol=2e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("hubs", [False, True], ids=["rows", "split rows"])
+@pytest.mark.parametrize("hubs", [pytest.param(False, marks=pytest.mark.slow), True], ids=["rows", "split rows"])
 def test_edge_list_by_hand_batched_and_differentiated(hubs, monkeypatch):
     edges, weights, _ = sparse_and_dense()
     if hubs:

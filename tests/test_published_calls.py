@@ -244,6 +244,7 @@ def by_hand(delay, k=0.5, steps=12):
 X = {"x": lambda model: model.node.x.value}
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("delay", [0.0, 0.3])
 def test_a_module_wired_by_hand_runs_sweeps_and_is_fitted(delay):
     with brainstate.environ.context(dt=DT):
@@ -285,6 +286,7 @@ class Own(brainstate.nn.Dynamics):
         return self.x.value
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("delay", [0.0, 0.3])
 def test_a_network_of_a_node_of_ones_own_runs_and_is_fitted(delay):
     past = {} if delay == 0 else {"distance": np.full((2, 2), 0.6), "speed": 2.0, "delay_init": Constant(0.5)}

@@ -68,6 +68,7 @@ def of_box_and_muller(uniform, turns, shape):
     return np.concatenate([z.real, z.imag])[: np.prod(shape)].reshape(shape)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("shape", [(7, 12), (7, 11), (40_000,)], ids=str)
 def test_normals_are_those_of_box_and_muller_from_the_words_of_jax(shape):
     x, y = jax_words(KEY, 0xDEADBEEF, 5, np.arange(-(-np.prod(shape) // 2)))
@@ -118,6 +119,7 @@ def test_the_tails_are_those_of_the_normal_law():
         assert abs((abs(z) > limit).sum() - expected) < 5 * expected**0.5
 
 
+@pytest.mark.slow
 def test_the_two_of_a_pair_are_independent():
     a, b = np.split(np.asarray(normals(1, 0, 1000, (200,)), np.float64), 2, axis=1)
     for f, g in (np.abs, np.abs), (np.square, np.square), (np.sign, np.sign), (np.square, np.sign):

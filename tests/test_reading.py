@@ -438,6 +438,7 @@ def npy_header(shape):
     return b"\x93NUMPY\x01\x00" + len(head).to_bytes(2, "little") + head
 
 
+@pytest.mark.slow
 def test_what_a_small_file_declares_is_checked_before_memory_is_asked_for(tmp_path, monkeypatch):
     with zipfile.ZipFile(tmp_path / "a.npz", "w") as target:
         target.writestr("weights.npy", npy_header((10**6, 10**6)))

@@ -42,6 +42,7 @@ def test_the_filter_of_simulated_signals_is_that_of_data():
     np.testing.assert_allclose(simulated, data, atol=1e-4 * data.std())
 
 
+@pytest.mark.slow
 def test_statistics():
     x = walks(400)
     bold = from_bold(x, TR, detrend=False)

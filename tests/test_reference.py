@@ -217,6 +217,7 @@ def excitatory_rate(y, d=0.16):
     return node.H_e(0.0)[0]
 
 
+@pytest.mark.slow
 def test_wong_wang_transfer_function_at_and_near_its_removable_singularity(x64):
     """1/d at y = 0, slope 1/2, and a smooth join with y/(1 − e^{−dy})."""
     assert float(excitatory_rate(0.0)) == pytest.approx(1 / 0.16, rel=1e-12)

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from long_models import LONG
 from scipy.integrate import solve_ivp
 
 import brainmass as bm
@@ -188,9 +189,9 @@ def named(case):
     return f"{case.model.__name__}-{case.preset}"
 
 
-LONG = {"chaos", "epileptogenic", "chaotic", "c2s"}
-SLOW = {bm.ZerlautSecondOrderStep}  # its second derivatives take long to compile
-MARKED = [pytest.param(c, marks=pytest.mark.slow) if c.preset in LONG or c.model in SLOW else c for c in PRESETS]
+LONG_RUNS = {"chaos", "epileptogenic", "chaotic", "c2s"}
+SLOW = [c for c in PRESETS if c.preset in LONG_RUNS or c.model.__name__ in LONG]
+MARKED = [pytest.param(c, marks=pytest.mark.slow) if c in SLOW else c for c in PRESETS]
 
 
 @pytest.mark.parametrize("case", MARKED, ids=named)

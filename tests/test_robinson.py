@@ -93,6 +93,7 @@ def closed_form(g, p, f):
     return L**2 * g["es"] * g["sn"] * way / (thalamus * within) / ((1 + 1j * w / p["gamma_e"]) ** 2 - loops / within)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(("name", "peak"), [("eyes_closed", 8.9), ("alpha", 9.6)])
 def test_spectrum_is_the_closed_form_of_the_papers(name, peak, x64):
     """The answer to a weak pulse into the relay nuclei, by frequency, with its phase; its peak is the alpha rhythm."""
@@ -112,6 +113,7 @@ def test_spectrum_is_the_closed_form_of_the_papers(name, peak, x64):
     assert f[alpha][np.argmax(np.abs(found / sent)[alpha])] == pytest.approx(peak, abs=0.11)
 
 
+@pytest.mark.slow
 def test_the_largest_step_keeps_the_answer_to_a_pulse():
     """Heun's method, up to where alpha has died away: amplitudes within 3 %, and the time of the alpha wave."""
     pulse, found = bm.Pulse(1, amplitude=0.5 * u.Hz, onset=0 * u.ms, width=26 * u.ms), []

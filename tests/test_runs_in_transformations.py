@@ -52,6 +52,7 @@ def test_from_the_states_that_a_model_has():
     assert jax.jit(jax.grad(end))(-1.0) == pytest.approx(0.3 * 0.9**2, rel=1e-5)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("delays", [{}, {"distance": np.ones((2, 2)) * u.mm, "speed": 5.0}])
 def test_a_network_of_traced_weights(delays, x64):
     def end(weights):

@@ -167,6 +167,7 @@ def ones():
     AMPLITUDE = 1.0
 
 
+@pytest.mark.few(5)
 @pytest.mark.parametrize("make", READ, ids=lambda make: make.__name__)
 def test_what_an_input_reads(make):
     function, change = make()
@@ -339,6 +340,7 @@ def some(first, *others):
     return pytest.mark.parametrize(("name", "make"), cases, ids=lambda x: getattr(x, "__name__", x))
 
 
+@pytest.mark.few(6)
 @some("measure", "inputs", "monitors")
 def test_a_store_tells_what_a_function_reads(make, name, tmp_path):
     pytest.importorskip("zarr")
@@ -359,6 +361,7 @@ def test_a_store_tells_what_a_function_reads(make, name, tmp_path):
         swept()
 
 
+@pytest.mark.few(6)
 @some("objective", "loss_fn", "predict")
 def test_a_file_of_a_fit_tells_what_a_function_reads(make, name, tmp_path):
     function, change = make()

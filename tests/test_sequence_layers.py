@@ -150,6 +150,7 @@ def test_jansen_rit_2_layer(x64, half_ms):
         JansenRit2Layer(N_IN, N)
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("kind", ["none", "additive", "additive_tr", "laplacian", "laplacian_tr"])
 def test_horn_tr(x64, half_ms, kind):
     """Five repetition times of four steps; once in a repetition time, delays are counted in those."""
@@ -191,6 +192,7 @@ NETWORKS = {
 }
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", NETWORKS)
 def test_a_network_chains_its_layers_and_reads_the_last_step(half_ms, name):
     net = started(NETWORKS[name]())
@@ -205,6 +207,7 @@ def test_a_network_chains_its_layers_and_reads_the_last_step(half_ms, name):
     np.testing.assert_allclose(output, u.get_mantissa(second)[-1] @ w["weight"] + w["bias"], rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", NETWORKS)
 def test_a_batch_equals_its_members(half_ms, name):
     net, batch = NETWORKS[name](), RNG.normal(size=(T, 3, N_IN))

@@ -50,6 +50,7 @@ def told(first="", **variables):
     return json.loads(out.stdout.splitlines()[-1])
 
 
+@pytest.mark.slow
 def test_what_the_environment_asks_for():
     asked = {"JAX_ENABLE_X64": "1", "JAX_DEFAULT_MATMUL_PRECISION": "highest", "JAX_DEBUG_NANS": "true"}
     seen = told(**asked, KMP_DUPLICATE_LIB_OK="FALSE")
@@ -59,6 +60,7 @@ def test_what_the_environment_asks_for():
     assert set(seen["variables"]) <= ADDED - {"KMP_DUPLICATE_LIB_OK"}
 
 
+@pytest.mark.slow
 def test_what_was_set_before_the_import():
     seen = told("jax.config.update('jax_enable_x64', True)", XLA_FLAGS="--xla_cpu_enable_fast_math=false")
     assert seen["computed"] == seen["numbers"] == "float64" and seen["changed"] == []
@@ -71,6 +73,7 @@ def test_nothing_asked_for():
     assert set(seen["variables"]) <= ADDED
 
 
+@pytest.mark.slow
 def test_what_brainstate_did_away_with_before():
     seen = told("import brainstate", JAX_ENABLE_X64="1")
     assert seen["computed"] == seen["numbers"] == "float64"

@@ -138,6 +138,7 @@ def test_without_compilation_the_numbers_are_the_same():
     np.testing.assert_allclose(run["x"], by_hand()[:4], rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_observer_sees_the_mean_activity_of_its_interval():
     """BOLD inside a run is BOLD by hand, driven by the recorded activity."""
     run = full_run()
@@ -326,6 +327,7 @@ def test_a_monitor_that_means_something_else_is_not_taken_for_the_old_one():
 
 
 # --- going on, lanes, blocks --------------------------------------------------------------------------------
+@pytest.mark.slow
 def test_a_continued_run_is_the_run_that_was_never_cut():
     whole = full_run()
     first = full().run(40 * DT, seed=7, monitors=FULL)
@@ -348,6 +350,7 @@ def test_a_continued_batch_is_the_batch_that_was_never_cut():
         np.testing.assert_allclose(lane, one[name], rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_lanes_are_runs_of_their_own():
     """Lane b is the run with fold_in(key, b)."""
     key = jax.random.key(7)
@@ -434,6 +437,7 @@ def test_vmap_over_values_is_a_loop(x64):
         np.testing.assert_allclose(one, pure_hopf()({**HOPF_VALUES, "k": k}), rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_pure_with_noise_goes_on_and_maps_over_keys():
     simulator = driven(noise_x=bm.OUProcess(2, sigma=1.0))
     pure = jax.jit(simulator.pure(20 * DT))
@@ -446,6 +450,7 @@ def test_pure_with_noise_goes_on_and_maps_over_keys():
     np.testing.assert_allclose(rest, simulator.run(40 * DT, seed=keys[1])["x"][20:], rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_derivatives_of_a_network(x64):
     """In strength, node parameters and weights; reverse and forward, against finite differences."""
     values = jax.tree.map(jnp.asarray, HOPF_VALUES)
@@ -670,6 +675,7 @@ def test_simulator_takes_a_module_with_update():
         bm.Monitor("x", source="y")
 
 
+@pytest.mark.slow
 def test_progress_bar(monkeypatch):
     shown = []
 

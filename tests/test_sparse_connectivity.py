@@ -40,6 +40,7 @@ def test_is_the_graphical_lasso(sparsity):
     np.testing.assert_array_equal(found.leak, 1)
 
 
+@pytest.mark.slow
 def test_connections_are_found_and_a_run_has_the_connectivity():
     weights = known(5, 3, 0.5)
     found = sparse_connectivity(correlations(np.linalg.inv(np.eye(5) - weights)), sparsity=1e-4)
@@ -78,6 +79,7 @@ def test_subjects_share_and_deviate():
     assert found.n_connections == pairs and found.n_parameters == pairs + 24
 
 
+@pytest.mark.slow
 def test_the_other_group_with_fewer_connections_than_data():
     one, other = map(datasets.load_dataset, ("hcp_schaefer100", "hcp_schaefer100_test"))
     above = np.triu_indices(100, 1)

@@ -209,6 +209,7 @@ def interneurons(y, Theta, J=21.0, Delta=0.3, tau_m=10.0, tau_d=5.0):
     )
 
 
+@pytest.mark.slow
 def test_interneuron_gamma_begins_where_scipy_finds_it_and_has_its_period(x64):
     def rest(Theta):
         return fsolve(interneurons, [0.03, -0.1, 0.03], args=(Theta,), xtol=1e-13)

@@ -83,6 +83,7 @@ def test_a_linear_node_is_exact_at_any_step(dt, x64):
     np.testing.assert_allclose(x, 0.5 * np.exp(gamma * t) + drive * np.expm1(gamma * t) / gamma, rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_an_hour_in_single_precision_and_in_twice_its_digits():
     """The nearest number is off by 0.1 ms; of what is kept, by less than 1e-6 ms."""
     steps = np.arange(36_000_000, 36_000_400)

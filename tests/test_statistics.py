@@ -72,6 +72,7 @@ def test_intervals_that_do_not_divide_those_of_others():
     np.testing.assert_allclose(seen["bold"], alone["bold"], rtol=2e-2, atol=1e-6)  # updated as often, or more
 
 
+@pytest.mark.slow
 def test_the_transient_is_not_seen():
     result = run(
         {"x": "x", "m": bm.Monitor(bm.Mean(N, every=DT), source="x")},
@@ -80,6 +81,7 @@ def test_the_transient_is_not_seen():
     np.testing.assert_allclose(result["m"][0], np.asarray(result["x"], float).mean(0), rtol=1e-5, atol=1e-7)
 
 
+@pytest.mark.slow
 def test_so_far_at_each_sample_and_over_runs_that_go_on():
     mean = bm.Monitor(bm.Mean(N, every=DT), source="x", every=100 * u.ms)
     result = run({"x": "x", "m": mean})
@@ -99,6 +101,7 @@ def test_lanes():
         )
 
 
+@pytest.mark.slow
 def test_spectrum():
     spectra = {window: bm.WelchSpectrum(N, window=window, every=1 * u.ms) for window in (64, 65, 256)}
     result = run({"x": "x"} | {str(window): bm.Monitor(s, source="x") for window, s in spectra.items()})
@@ -144,6 +147,7 @@ def test_connectivity_dynamics():
     np.testing.assert_allclose(seen[0], expected, rtol=1e-3, atol=2e-4)
 
 
+@pytest.mark.slow
 def test_what_another_monitor_sees():
     """Connectivity of a BOLD signal, and its spectrum, at its repetition time."""
     monitors = {

@@ -37,6 +37,7 @@ def test_a_network_sends_the_sum_of_the_modes(x64, model):
     np.testing.assert_allclose(drift(x), alone(x, {"coupling": 0.5 * W @ sent}), atol=1e-12)
 
 
+@pytest.mark.slow
 def test_without_strengths_each_mode_is_a_neuron(x64):
     """The rest of each mode by scipy: tau (x - x^3 / (3 w) - y + I), (x - b y + a sqrt(w)) / tau."""
     node = bm.StefanescuJirsaFitzHughNagumoStep(1, K11=0.0, K12=0.0, K21=0.0)

@@ -28,6 +28,7 @@ def middles(duration=20.0, dt=0.1):
 
 
 # --- time courses ---------------------------------------------------------------------------------------------
+@pytest.mark.few(3)
 @pytest.mark.parametrize("dt", [0.1, 0.05, 0.025])
 @pytest.mark.parametrize("onset", [0.0, 0.3, 7.7])
 def test_a_pulse_of_whole_steps_has_just_as_many(dt, onset):
@@ -45,6 +46,7 @@ def test_a_train_repeats_its_pulse():
     assert (endless > 0).sum() == 2 * 8
 
 
+@pytest.mark.slow
 def test_theta_bursts():
     """Continuous: 50 Hz triplets at 5 Hz, so 600 pulses in 40 s; intermittent: 2 s of every 10 s."""
     ms = course(bm.ThetaBurst(1), 40 * u.second, 1 * u.ms)
@@ -85,6 +87,7 @@ def test_recording(x64, after, linear):
     np.testing.assert_allclose(found, expected, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_recording_at_the_steps_is_the_array():
     data = np.random.default_rng(1).normal(size=(50, 3)).astype(np.float32)
     node = bm.HopfStep(3, method="heun")
@@ -103,6 +106,7 @@ def test_weights_of_regions():
     np.testing.assert_array_equal(bm.Pulse(4, weights=[1.0, 2.0, 3.0, 4.0])(0 * u.ms), [1, 2, 3, 4])
 
 
+@pytest.mark.slow
 def test_sums_and_products():
     slow, fast = bm.Sinusoid(2, frequency=5 * u.Hz), bm.Sinusoid(2, frequency=80 * u.Hz)
     window = bm.Pulse(2, amplitude=1 * u.mV, onset=5 * u.ms, width=10 * u.ms)
@@ -154,6 +158,7 @@ def test_noise_as_a_stimulus_within_a_window():
     np.testing.assert_array_equal(again[next(iter(out))], x)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("batch", [None, 2])
 def test_noise_begins_by_the_seed_where_the_model_stands(batch):
     """Its first value too, and another one in each lane: the law of the start is stationary, of sd 1/sqrt(2)."""
@@ -184,6 +189,7 @@ def test_a_closed_loop_sees_the_state(x64):
     np.testing.assert_allclose(x[-1], np.exp(-0.5 * 4), rtol=1e-3)
 
 
+@pytest.mark.slow
 def test_slopes_in_the_parameters_of_a_stimulus(x64):
     (port,) = bm.LinearStep._ports
     stimulus = bm.Sinusoid(2, amplitude=Param(0.5, fit=True), frequency=Param(40.0 * u.Hz, fit=True))

@@ -48,6 +48,7 @@ def key_of(point, seed):
 
 
 # --- runs -----------------------------------------------------------------------------------------------------------
+@pytest.mark.slow
 def test_a_linear_node_decays_at_each_rate_as_it_should():
     rates = [-1.0, -2.0, -0.5]
     data = brainmass.sweep(linear(), 5 * u.ms, {"gamma": rates}, seeds=2, sample_every=1 * u.ms)
@@ -94,6 +95,7 @@ def test_with_common_random_numbers_the_seed_alone_decides_the_noise(single):
     np.testing.assert_allclose(data["x"][0, 1], alone["x"], rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_values_side_by_side_carry_their_units():
     sim = brainmass.Simulator(brainmass.MontbrioPazoRoxinStep(1), dt=DT)
     values = {"tau": [1 * u.ms, 0.002 * u.second], "eta": np.array([-5.0, -4.0])}
@@ -136,6 +138,7 @@ def test_connectomes_give_the_exponentials_of_their_matrices():
             np.testing.assert_allclose(here[0], expected, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_connectomes_of_other_lengths_are_refused_where_there_are_delays():
     lengths = 20 * WEIGHTS * u.mm
     sim = simulator(brainmass.Connectome(WEIGHTS, lengths=lengths), speed=5 * u.mm / u.ms)
@@ -166,6 +169,7 @@ def test_a_speed_is_swept_where_the_network_can_follow():
 
 
 # --- measures -------------------------------------------------------------------------------------------------------
+@pytest.mark.slow
 def test_a_measure_is_that_of_each_run():
     sim = simulator(brainmass.Connectome(WEIGHTS, labels=["a", "b", "c"]))
 
@@ -208,6 +212,7 @@ def test_all_batches_are_one_program():
     assert len(traces) == 2  # the second sweep traces nothing
 
 
+@pytest.mark.slow
 def test_a_parameter_that_was_set_counts_in_the_next_sweep():
     sim = noisy(init_x=Constant(1.0))
     settings = {"values": {"sigma": [0.0]}, "sample_every": 1 * u.ms}
@@ -420,6 +425,7 @@ def swept(**settings):
     return brainmass.sweep(settings.pop("simulator", None) or noisy(), **settings)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("measure", [None, mean_and_variance])
 def test_a_file_holds_what_comes_back(path, measure):
     xarray = pytest.importorskip("xarray")
@@ -481,6 +487,7 @@ def test_a_file_of_something_else_is_refused(path):
         swept(store=path)
 
 
+@pytest.mark.slow
 def test_a_sweep_is_known_again_after_its_model_was_run():
     sim = delayed()
     sim.pure(1 * u.ms)

@@ -103,6 +103,7 @@ def test_step_after_a_delay(x64):
     np.testing.assert_allclose(found, 1 - (4 * np.exp(-s / 4) - np.exp(-s)) / 3, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_batches_continued_runs_and_gradients(x64):
     net = network(bm.AlphaSynapse(tau=Param(5.0 * u.ms, fit=True)))
     whole = run(net, batch_size=2)
@@ -138,6 +139,7 @@ def test_drift_and_linear_noise_are_those_of_the_matrix():
     np.testing.assert_allclose(bm.linear_response(net).covariance(), covariance, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_roots_under_a_delay_and_a_synapse():
     """(1 + z)² (1 + z rise)² (1 + z decay)² = w01 w10 exp(-2 z d)."""
     net = network(bm.DoubleExponentialSynapse(tau_rise=1 * u.ms, tau_decay=4 * u.ms), delay=3 * u.ms)
@@ -152,6 +154,7 @@ def test_roots_under_a_delay_and_a_synapse():
     np.testing.assert_allclose([residual(z) for z in found], 0, atol=1e-6)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(("n", "gain", "how_many"), [(2, 0.5, 1), (1, 8.0, 3)])
 def test_equilibria_of_two_populations(n, gain, how_many):
     """All that scipy finds on the equations written out, with their eigenvalues by finite differences."""

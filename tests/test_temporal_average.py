@@ -51,6 +51,7 @@ def test_time_average_under_jit_grad_and_vmap(x64):
     np.testing.assert_allclose(found, batch.reshape(5, 3, 4, 3).mean(2), rtol=1e-13, atol=1e-15)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("batch", [None, 2])
 def test_in_a_run_it_is_the_mean_over_its_period(batch):
     """Of every step, whatever is sampled beside it, and where it is sampled at a multiple of its period."""
@@ -109,6 +110,7 @@ def test_means_of_parcels(x64):
     np.testing.assert_allclose(found.to_decimal(u.mV), parcel_means(x), rtol=1e-13)
 
 
+@pytest.mark.slow
 def test_parcels_under_jit_grad_and_vmap(x64):
     average, x, c = SpatialAverage(LABELS, AREAS), signal(4, 5), np.array([1.0, 2.0, 3.0])
     np.testing.assert_allclose(jax.jit(average.__call__)(x), parcel_means(x), rtol=1e-13)
@@ -117,6 +119,7 @@ def test_parcels_under_jit_grad_and_vmap(x64):
     np.testing.assert_allclose(slope, np.tile([1.0, 3 * 2 / 8, 2.0, 0.0, 3 * 6 / 8], (4, 1)), rtol=1e-13)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("batch", [None, 2])
 def test_parcels_in_a_run(batch):
     monitors = {"x": "x", "parcels": bm.Monitor(SpatialAverage(LABELS, AREAS), every=1)}

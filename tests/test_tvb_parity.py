@@ -23,7 +23,11 @@ PER_MS = u.ms**-1
 
 
 def cases(truths, kind):
-    named = [pytest.param(case, id=f"{case[kind]}-{i}") for i, case in enumerate(truths["cases"])]
+    slow = [pytest.mark.slow]  # its second derivatives take long to compile
+    named = [
+        pytest.param(case, id=f"{case[kind]}-{i}", marks=slow if "SecondOrder" in case[kind] else [])
+        for i, case in enumerate(truths["cases"])
+    ]
     return pytest.mark.parametrize("case", named)
 
 

@@ -55,6 +55,7 @@ def tick_names(axis):
     return [text.get_text() for text in axis.get_ticklabels()]
 
 
+@pytest.mark.few(4)
 @pytest.mark.parametrize("plot", CALLS.values(), ids=CALLS)
 def test_draws_on_the_axes_given_or_on_new_ones(plot):
     _, ax = plt.subplots()
@@ -176,6 +177,7 @@ def test_functional_connectivity_dynamics_is_that_of_numpy():
         assert ax.images[0].get_extent() == [-1.5, 16.5, 16.5, -1.5]  # cells of 6 x 0.5 s around 0, 3, ..., 15 s
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize(
     ("n", "window", "size"), [(64, None, 64), (65, None, 65), (9000, None, 2000), (700, None, 256), (700, 0.2, 100)]
 )

@@ -176,6 +176,7 @@ def test_right_hand_side(cls, x64):
     np.testing.assert_allclose([x.to_decimal(PER_MS) for x in found], expected, rtol=1e-13)
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("cls", [cls for cls in FAMILY if cls is not WilsonCowanDelayedStep], ids=lambda c: c.__name__)
 def test_trajectory_against_scipy(cls, x64):
     rates, values = FAMILY[cls]
@@ -488,6 +489,7 @@ def test_signed_strengths_are_refused():
         WilsonCowanStep(1, wIE=-4.0)
 
 
+@pytest.mark.slow
 def test_noise_given_after_the_states():
     """The second example of the seed page."""
     brainstate.environ.set(dt=0.1 * u.ms)
@@ -563,6 +565,7 @@ def test_delayed_trajectory_by_the_method_of_steps(truth, x64):
     assert np.ptp(exact[:, 0]) > 0.1 and np.abs(none["rE"][:, 0] - exact[:, 0]).max() > 0.05
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(("method", "order"), [("exp_euler", 1), ("euler", 1), ("heun", 2), ("rk4", 2)])
 def test_order_with_delays_between_the_steps(method, order, truth, x64):
     """All delays are thirds of a step off the grid, at both steps: the interpolation keeps order two."""
@@ -574,6 +577,7 @@ def test_order_with_delays_between_the_steps(method, order, truth, x64):
     assert np.log2(errors[0] / errors[1]) == pytest.approx(order, abs=0.3)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("method", ["euler", "heun", "rk4", "midpoint"])
 def test_no_delay_is_the_classical_model(method, x64):
     none = run(delayed(method=method, **dict.fromkeys(DELAYS, 0.0)), 6, 0.1, rE_inp=1.5)
@@ -691,6 +695,7 @@ def test_a_delay_that_outgrows_the_history_reads_its_oldest(trainable, reach, x6
     np.testing.assert_allclose(last(reach), exact, rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_a_run_of_numbers_has_the_history_of_the_model():
     """A pure run that is not compiled keeps to the room that was made, as a compiled one does."""
     pure = brainmass.Simulator(delayed(), dt=0.1 * u.ms).pure(0.3 * u.ms, monitors=["rE"], free=["delay_EI"])
@@ -703,6 +708,7 @@ def test_a_run_of_numbers_has_the_history_of_the_model():
         rates(2.0)
 
 
+@pytest.mark.slow
 def test_the_history_follows_the_delays_and_the_step(x64):
     node = delayed()
     run(node, 1, 0.1)
@@ -734,6 +740,7 @@ def test_a_second_run_does_not_compile():
     assert len(simulator._programs) == 2
 
 
+@pytest.mark.slow
 def test_a_delayed_run_goes_on_where_it_ended():
     whole = brainmass.Simulator(delayed(2), dt=0.1 * u.ms).run(6 * u.ms, seed=0, inputs={"rE_inp": 1.5})["rE"]
     simulator = brainmass.Simulator(delayed(2), dt=0.1 * u.ms)
@@ -745,6 +752,7 @@ def test_a_delayed_run_goes_on_where_it_ended():
         simulator.run(1 * u.ms, state=first.final)
 
 
+@pytest.mark.slow
 def test_batch_of_delayed_runs():
     """Each lane is the run with its key."""
 
@@ -772,6 +780,7 @@ def test_batch_of_delayed_steps_by_hand():
         )
 
 
+@pytest.mark.slow
 def test_delayed_steps_by_hand():
     """In a loop and one by one, as in a Simulator; a reset forgets the past."""
     brainstate.environ.set(dt=0.1 * u.ms)
@@ -830,6 +839,7 @@ def test_derivative_reads_the_past(x64):
     np.testing.assert_allclose([x.to_decimal(PER_MS)[0] for x in found], expected, rtol=1e-10)
 
 
+@pytest.mark.slow
 def test_delayed_nodes_in_a_network(x64):
     """Two regions that excite each other without delay, each with its own delays: solved by the method of steps."""
     W = np.array([[0.0, 3.0], [5.0, 0.0]])

@@ -136,6 +136,7 @@ def test_decision_against_scipy(x64):
     assert truth[-1, 0] > 0.6 and truth[-1, 1] < 0.1
 
 
+@pytest.mark.slow
 def test_decision_rates_are_those_of_the_last_input(x64):
     """Coherence, currents and noise of the step, at the new gating; `reset_state` forgets them."""
     noise = brainmass.GaussianNoise(2, mean=0.03 * u.nA, sigma=0.0 * u.nA)
@@ -299,6 +300,7 @@ def test_currents_and_gains_enter_the_rates(x64):
         node.update(current_i=1 * u.mV)
 
 
+@pytest.mark.slow
 def test_a_projection_onto_inhibition(x64):
     """A population excites the inhibitory pool of another; the balance at rest takes the current into account."""
     node = WongWangExcInhStep(2, G=0.5)

@@ -54,6 +54,7 @@ def test_asynchronous_state_is_the_root_of_the_transfer_functions(x64):
     np.testing.assert_allclose(np.array(ours[:2]) * 1e3, [1.411, 8.999], rtol=1e-3)  # Hz
 
 
+@pytest.mark.slow
 def test_second_order_is_the_expansion_in_matrices(x64):
     """T dc/dt = A + (F - nu)(F - nu)' + J c + c J' - 2 c, and half of the curvature of F in the rates."""
     nu, W, c = np.array([5e-3, 12e-3]), (40.0, 0.0), np.array([[2e-6, 1e-6], [1e-6, 3e-6]])
@@ -86,6 +87,7 @@ def test_a_threshold_has_ten_numbers(coefficients):
         bm.EffectiveThreshold(coefficients)
 
 
+@pytest.mark.slow
 def test_silence_and_rates_below_zero_are_no_trouble():
     node = bm.ZerlautSecondOrderStep(2)
     state = tuple(np.array([0.0, -5.0]) * spec.unit for spec in node._states.values())
