@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any, Self
 
@@ -22,6 +21,7 @@ from brainmass._common.random import as_key
 from brainmass._common.typing import Numbers, PathLike, Seed
 from brainmass.dynamics.module import Closed
 from brainmass.inference.cohort import Cohort
+from brainmass.inference.diagnostics import effective_draws, effective_draws_of_tails, r_hat
 from brainmass.inference.problem import Problem
 from brainmass.simulation.inventory import ByPath
 
@@ -125,19 +125,9 @@ class Posterior(Closed):
     def diagnostics(self) -> dict[str, dict[str, np.ndarray]]:
         """By parameter: `rhat` (rank-normalised, split), and effective sample sizes `ess_bulk` and `ess_tail`.
 
-        Vehtari et al. 2021, Bayesian Anal. 16:667; worked out by blackjax. One chain has no `rhat`: NaN.
+        Vehtari et al. 2021, Bayesian Anal. 16:667. One chain has no `rhat`: NaN.
         """
-        return {name: self._diagnosed(np.asarray(u.get_mantissa(draws))) for name, draws in self.samples.items()}
-
-    def _diagnosed(self, draws: np.ndarray) -> dict[str, np.ndarray]:
-        blackjax = import_bayes("blackjax")
-        flat = draws.reshape(*draws.shape[:2], -1).astype(float)
-        with jax.enable_x64(True), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of constant draws, which come out as they are
-            found = {name: np.asarray(getattr(blackjax, name)(flat)) for name in ("ess_bulk", "ess_tail")}
-            one = flat.shape[0] < 2
-            found["rhat"] = np.full(flat.shape[2], np.nan) if one else np.asarray(blackjax.rhat(flat))
-        return {name: np.reshape(x, draws.shape[2:]) for name, x in found.items()}
+        return {name: _diagnosed(np.asarray(u.get_mantissa(draws), float)) for name, draws in self.samples.items()}
 
     def summary(self) -> str:
         """A table: mean, standard deviation, 90 % interval, effective samples and r̂ of each parameter."""
@@ -279,6 +269,12 @@ class Posterior(Closed):
             instance(Argument("problem", "Posterior.load"), problem, (Problem, Cohort), "a Problem or a Cohort")
             check_same(described, problem.describe(), Argument("path", "Posterior.load"), os.fspath(source))
         return cls(problem=problem, described=described, **held)
+
+
+def _diagnosed(draws: np.ndarray) -> dict[str, np.ndarray]:
+    flat = draws.reshape(*draws.shape[:2], -1)
+    found = {"ess_bulk": effective_draws(flat), "ess_tail": effective_draws_of_tails(flat), "rhat": r_hat(flat)}
+    return {name: np.reshape(x, draws.shape[2:]) for name, x in found.items()}
 
 
 def check_same(then: Mapping[str, object], now: Mapping[str, object], what: Argument, path: str) -> None:
