@@ -9,6 +9,7 @@ import scipy.stats
 
 import brainmass as bm
 from brainmass import inference
+from brainmass.inference.starts import curvature, peaks, root_of
 
 N = 20
 SIGMA = 0.5
@@ -127,6 +128,39 @@ def test_both_modes_of_gradients_are_those_of_finite_differences(x64):
         h = 1e-5
         ends = [(f(z + h * e, density.given), f(z - h * e, density.given)) for e in np.eye(2)]
         np.testing.assert_allclose(found, [(b - a) / (2 * h) for b, a in ends], rtol=1e-5)
+
+
+def bent(model):
+    """A prediction that bends in both parameters, which the data tell of a hundred times apart."""
+    a, w = model.a.value(), model.w.value()
+    return jnp.sin(a) + jnp.exp(0.3 * w) * jnp.arange(N) + a * w
+
+
+@pytest.mark.parametrize("precision, close", [("float32", 3e-3), ("float64", 1e-4)])
+def test_curvature_at_the_peak_is_that_of_second_derivatives(precision, close):
+    """In widths of the posterior: the Hessian of JAX, by which it would be the unit matrix."""
+    with jax.enable_x64(precision == "float64"):
+        space = {"a": bm.Normal(0.0, 1.0), "w": bm.Normal(0.0, 1.0)}
+        likelihood = inference.Gaussian(0.1)
+        problem = inference.Problem(bm.HopfStep(1), space, likelihood, np.arange(N) + 1.0, predict=bent)
+        density = problem.density()
+        found = peaks(density, jnp.array([0, 1], jnp.uint32), 3)
+        root = root_of(found, seen := curvature(density, found))
+        full = lambda z, given: density.log_likelihood(z, given) + density.log_prior(z)  # noqa: E731
+        exact = jax.hessian(full)(jnp.asarray(found.z[0]), density.given)
+    np.testing.assert_allclose(root.T @ seen @ root, -np.eye(2), atol=1e-6)
+    np.testing.assert_allclose(root.T @ np.asarray(exact, float) @ root, -np.eye(2), atol=close)
+    assert found.z.dtype == precision
+
+
+def test_curvature_of_a_density_with_a_kink_is_not_told():
+    kinked = inference.Problem(
+        bm.HopfStep(1), {"a": bm.Normal(0.0, 1.0), "w": bm.Normal(0.0, 1.0)},
+        lambda predicted, observed: -5 * jnp.sum(jnp.abs(predicted - observed)), np.array([0.3, 0.1]),
+        predict=lambda model: jnp.stack([model.a.value() + model.w.value(), model.w.value()]),
+    )  # fmt: skip
+    density = kinked.density()
+    assert curvature(density, peaks(density, jnp.array([0, 1], jnp.uint32), 2)) is None
 
 
 @pytest.mark.filterwarnings("ignore:The draws by")

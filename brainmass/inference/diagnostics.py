@@ -63,8 +63,8 @@ def _effective(scores: np.ndarray, x: np.ndarray) -> np.ndarray:
     if n < 4:
         return np.full(x.shape[2], np.nan)
     means, size = scores.mean(axis=1), next_fast_len(2 * n, real=True)
-    powers = np.abs(rfft(scores - means[:, None], size, axis=1)) ** 2
-    covariance = irfft(powers, size, axis=1)[:, :n].mean(axis=0) / n
+    powers = np.abs(np.asarray(rfft(scores - means[:, None], size, axis=1))) ** 2
+    covariance = np.asarray(irfft(powers, size, axis=1))[:, :n].mean(axis=0) / n
     total = covariance[0] + means.var(axis=0, ddof=1)
     lengths = np.array([_length(*parts, n) for parts in zip(covariance.T, total, strict=True)])
     worth = m * n / np.maximum(lengths, 1 / np.log10(m * n))

@@ -14,7 +14,7 @@ from brainmass._common.extras import import_bayes
 from brainmass._common.typing import Numbers, Pytree
 from brainmass.inference.problem import Density
 from brainmass.inference.protocol import Drawn, Orders
-from brainmass.inference.starts import around, peaks, root_of
+from brainmass.inference.starts import around, curvature, peaks, root_of
 
 __all__ = ["nuts"]
 
@@ -35,9 +35,6 @@ class Frame(NamedTuple):
 
     def z(self, x: jax.Array) -> jax.Array:
         return self.centre + self.root @ x
-
-    def x(self, z: jax.Array) -> jax.Array:
-        return jnp.linalg.solve(self.root, z - self.centre)
 
 
 class Move(NamedTuple):
@@ -65,12 +62,13 @@ def nuts(
     kept = orders.journal.kept
     if kept is None:
         found = peaks(density, of_starts, orders.n_chains)
-        frame = Frame(found.z[0], root_of(found))
+        root = root_of(found, curvature(density, found))
+        frame = Frame(jnp.asarray(found.z[0]), jnp.asarray(root, found.z.dtype))
         # around the peaks: chains that begin in one point would agree by that
-        z, lp = around(density, jax.random.fold_in(of_starts, 1), found)
-        x = jax.vmap(frame.x)(z)
+        z, lp = around(density, jax.random.fold_in(of_starts, 1), found, root)
+        x = jnp.asarray(np.linalg.solve(root, (z - found.z[0]).T).T, found.z.dtype)
         run = partial(program, jax.random.split(of_warmup, orders.n_chains))
-        states, move = _warm(run, block, n_warmup, dense_mass, x, lp, frame, density.given)
+        states, move = _warm(run, block, n_warmup, dense_mass, x, jnp.asarray(lp), frame, density.given)
         blocks: list[tuple] = []
     else:
         states, mass, size, frame, blocks = kept

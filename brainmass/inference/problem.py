@@ -9,6 +9,7 @@ import brainstate
 import brainunit as u
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from brainmass._common.checks import one_of, whole
 from brainmass._common.foreign import tree
@@ -61,15 +62,15 @@ class Density(NamedTuple):
     given: Pytree
     program: Callable[[Any, Callable[[], Any]], Any]
 
-    def at(self, z: jax.Array, given: Pytree = None) -> jax.Array:
+    def at(self, z: Array, given: Pytree = None) -> np.ndarray:
         """The log density at many places (..., size), some at a time, by one program for any number of them."""
-        flat = jnp.reshape(z, (-1, z.shape[-1]))
+        flat = np.asarray(z).reshape(-1, z.shape[-1])
         n = len(flat)
-        flat = jnp.concatenate([flat, jnp.broadcast_to(flat[:1], (-n % _AT_ONCE, flat.shape[1]))])
+        flat = np.concatenate([flat, np.broadcast_to(flat[:1], (-n % _AT_ONCE, flat.shape[1]))])
         program = self.program("densities", lambda: jax.jit(jax.vmap(self.log_density, (0, None))))
         given = self.given if given is None else given
-        parts = [program(part, given) for part in jnp.split(flat, len(flat) // _AT_ONCE)]
-        return jnp.reshape(jnp.concatenate(parts)[:n], z.shape[:-1])
+        parts = [np.asarray(program(part, given)) for part in flat.reshape(-1, _AT_ONCE, flat.shape[1])]
+        return np.concatenate(parts)[:n].reshape(z.shape[:-1])
 
 
 class Problem(Closed):
@@ -202,8 +203,10 @@ class Problem(Closed):
         self._check_density(self.observed)
         reals = Reals(space)
 
-        def log_likelihood(z: jax.Array, given: Pytree) -> jax.Array:
-            return self._likelihood(reals.values(z), given)
+        # compiled within others, it is traced once for all of them
+        log_likelihood = self._program(
+            "likelihood", lambda: jax.jit(lambda z, given: self._likelihood(reals.values(z), given))
+        )
 
         def log_prior(z: jax.Array) -> jax.Array:
             return space.log_density(reals.values(z)) + reals.log_slope(z)

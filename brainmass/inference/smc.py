@@ -77,7 +77,7 @@ def smc(density: Density, orders: Orders, *, n_moves: int = 10, target_ess: floa
 def _of_prior(density: Density, key: jax.Array, n_chains: int, n: int) -> jax.Array:
     draws = density.reals.sample(key, n_chains * n)
     z = jnp.asarray(draws).reshape(n_chains, n, -1)
-    few = z[0, :64]
+    few = np.asarray(z[0, :64])
     check_somewhere(density, few, density.at(few), len(few))
     return z
 

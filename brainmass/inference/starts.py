@@ -2,32 +2,37 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from brainmass._common.messages import show
+from brainmass._common.random import normals
 from brainmass._common.typing import Pytree
 from brainmass.inference.problem import Density
 
-__all__ = ["Peaks", "around", "check_somewhere", "first_places", "peaks", "root_of"]
+__all__ = ["Peaks", "around", "check_somewhere", "curvature", "first_places", "peaks", "root_of"]
 
 _FAR = 3.0  # of the widths of the prior, that one step may go
 _NATS = 1e-4  # by which a search that has come to rest would still rise
 _TRIES = 8  # draws of the prior for each start that is asked for, of which the best is taken
+_NARROW = 1e-4  # of the widths of the prior, which no direction of a frame is taken to be narrower than
+_FRAMES = 4  # that are tried to find one in which the curvature is about one
+_APART = 0.05  # by which two differences for the same second derivative may disagree
 
 
 class Peaks(NamedTuple):
-    """Places `z` (n, size) and the log density there, from the highest to the lowest.
+    """Places `z` (n, size) and the log density there, with its slope, from the highest to the lowest.
 
     `spread` (n, size, size) is the covariance that the curvature of the density near there has, as the search saw it.
     """
 
-    z: jax.Array
-    lp: jax.Array
-    spread: jax.Array
+    z: np.ndarray
+    lp: np.ndarray
+    slope: np.ndarray
+    spread: np.ndarray
 
 
 def peaks(density: Density, key: jax.Array, n: int, n_runs: int = 200) -> Peaks:
@@ -38,17 +43,59 @@ def peaks(density: Density, key: jax.Array, n: int, n_runs: int = 200) -> Peaks:
     ValueError
         If the density is zero or NaN at every draw.
     """
-    starts = first_places(density, key, n)
-
-    def make() -> Any:
-        return jax.jit(jax.vmap(lambda z, given: _climb(density, z, given, n_runs), (0, None)))
-
-    found = density.program(("peaks", n, n_runs), make)(starts, density.given)
-    order = jnp.argsort(-jnp.where(jnp.isfinite(found.lp), found.lp, -jnp.inf))
+    found = _climbed(density, first_places(density, key, n), n_runs)
+    order = np.argsort(-np.where(np.isfinite(found.lp), found.lp, -np.inf), kind="stable")
     return Peaks(*(x[order] for x in found))
 
 
-def first_places(density: Density, key: jax.Array, n: int) -> jax.Array:
+def _climbed(density: Density, starts: np.ndarray, n_runs: int) -> Peaks:
+    """What `n_runs` gradients lead to; one of them tells the slope where it starts."""
+    climb = lambda z, given, n_runs: _climb(density, z, given, n_runs)  # noqa: E731
+    program = density.program(("peaks", len(starts)), lambda: jax.jit(jax.vmap(climb, (0, None, None))))
+    return Peaks(*map(np.asarray, program(starts, density.given, n_runs)))
+
+
+def curvature(density: Density, found: Peaks) -> np.ndarray | None:
+    """The Hessian of the log density at the highest peak (size, size); None where it is not smooth enough to tell.
+
+    By differences of the gradient, which is exact, in a frame in which the Hessian is about one: with four points of
+    half the width of the posterior they are off by some 1e-4 in single and 1e-7 in double precision. The program that
+    climbed gives the gradients. One of second derivatives took 5 s to compile for a model of evoked responses.
+    """
+    step = 0.3 if found.z.dtype == np.float32 else 0.05
+    root = root_of(found)
+    for _ in range(_FRAMES):
+        ends = np.array([-2, -1, 1, 2])[:, None, None] * step * root.T
+        slopes = _slopes(density, found.z[0] + ends, len(found.z)) @ root
+        two, one, other, far = slopes
+        seen = (8 * (other - one) - (far - two)) / (12 * step)
+        if not np.isfinite(seen).all():
+            return None
+        apart = np.abs(seen - seen.T).max()
+        seen = (seen + seen.T) / 2
+        widths, directions = np.linalg.eigh(-seen)
+        root, before = root @ directions, root
+        widest = 1 / np.linalg.norm(root, axis=0)
+        wider = np.clip(1 / np.sqrt(np.maximum(widths, 1e-12)), _NARROW * widest, widest)
+        root = root * wider
+        if ((wider > 0.7) & (wider < 1.5)).all():
+            inverse = np.linalg.inv(before)
+            return inverse.T @ seen @ inverse if apart < _APART else None
+    return None
+
+
+def _slopes(density: Density, z: np.ndarray, at_once: int) -> np.ndarray:
+    """Of the log density at places (..., size), some at a time."""
+    flat = z.reshape(-1, z.shape[-1])
+    n = len(flat)
+    flat = np.concatenate([flat, np.broadcast_to(flat[:1], (-n % at_once, flat.shape[1]))]).astype(
+        jnp.result_type(float)
+    )
+    parts = [_climbed(density, part, 1).slope for part in flat.reshape(-1, at_once, flat.shape[1])]
+    return np.concatenate(parts)[:n].reshape(z.shape).astype(float)
+
+
+def first_places(density: Density, key: jax.Array, n: int) -> np.ndarray:
     """Where to begin, `n` times: the likeliest of a few draws of the prior.
 
     Raises
@@ -57,51 +104,53 @@ def first_places(density: Density, key: jax.Array, n: int) -> jax.Array:
         If the density is zero or NaN at every draw.
     """
     # in these numbers the prior is about standard normal
-    z, lp = _tried(density, key, jnp.zeros((n, density.reals.size)), jnp.eye(density.reals.size))
-    lp = jnp.where(jnp.isfinite(lp), lp, -jnp.inf)
+    z, lp = _tried(density, key, np.zeros((n, density.reals.size)), np.eye(density.reals.size))
+    lp = np.where(np.isfinite(lp), lp, -np.inf)
     # where all tries of one start fail, it begins where another does
-    best = jnp.where(
-        (lp.max(1) > -jnp.inf)[:, None], jnp.argmax(lp, 1)[:, None] + _TRIES * jnp.arange(n)[:, None], jnp.argmax(lp)
-    )
-    return z.reshape(-1, density.reals.size)[best[:, 0]]
+    best = np.where(lp.max(1) > -np.inf, np.argmax(lp, 1) + _TRIES * np.arange(n), np.argmax(lp))
+    return z.reshape(-1, density.reals.size)[best]
 
 
-def around(density: Density, key: jax.Array, found: Peaks) -> tuple[jax.Array, jax.Array]:
-    """Draws of the normal distributions around the peaks, and the log density there.
+def around(density: Density, key: jax.Array, found: Peaks, root: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Draws of the normal distributions around the peaks, whose covariance has this root, and the log density there.
 
     A search that ended far below the best begins at that.
     """
     good = found.lp > found.lp[0] - 10.0 - found.z.shape[1]
-    centres, lp_there = (jnp.where(jnp.reshape(good, (-1,) + (1,) * (x.ndim - 1)), x, x[0]) for x in found[:2])
-    z, lp = _tried(density, key, centres, root_of(found))
-    one = jnp.argmax(jnp.isfinite(lp), 1)
-    drawn, lp = (jnp.stack([x[i, one[i]] for i in range(len(one))]) for x in (z, lp))
-    fine = jnp.isfinite(lp)
-    return jnp.where(fine[:, None], drawn, centres), jnp.where(fine, lp, lp_there)
+    centres, lp_there = np.where(good[:, None], found.z, found.z[0]), np.where(good, found.lp, found.lp[0])
+    z, lp = _tried(density, key, centres, root)
+    one = np.argmax(np.isfinite(lp), 1)
+    drawn, lp = (x[np.arange(len(one)), one] for x in (z, lp))
+    fine = np.isfinite(lp)
+    return np.where(fine[:, None], drawn, centres), np.where(fine, lp, lp_there)
 
 
-def root_of(found: Peaks) -> jax.Array:
+def root_of(found: Peaks, hessian: np.ndarray | None = None) -> np.ndarray:
     """A root of the covariance at the highest peak, in no direction wider than the prior."""
-    variances, directions = np.linalg.eigh(np.asarray(found.spread[0], float))
-    widths = np.sqrt(np.clip(variances, 1e-8, 1.0))
-    return jnp.asarray(directions * widths, found.z.dtype)
+    if hessian is None:
+        variances, directions = np.linalg.eigh(np.asarray(found.spread[0], float))
+    else:
+        widths, directions = np.linalg.eigh(-hessian)
+        variances = 1 / np.maximum(widths, 1.0)
+    return directions * np.sqrt(np.clip(variances, _NARROW**2, 1.0))
 
 
-def _tried(density: Density, key: jax.Array, centres: jax.Array, root: jax.Array) -> tuple[jax.Array, jax.Array]:
+def _tried(density: Density, key: jax.Array, centres: np.ndarray, root: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """A few normal draws around each centre (n, tries, size), and the log density there."""
     n, size = centres.shape
-    z = centres[:, None] + jax.random.normal(key, (n, _TRIES, size), centres.dtype) @ root.T
+    noise = normals(key, (n, _TRIES, size))
+    z = (centres[:, None] + noise @ root.T).astype(noise.dtype)
     lp = density.at(z)
     check_somewhere(density, z[:, 0], lp, n * _TRIES)
     return z, lp
 
 
-def check_somewhere(density: Density, z: jax.Array, lp: jax.Array, n: int) -> None:
+def check_somewhere(density: Density, z: np.ndarray, lp: np.ndarray, n: int) -> None:
     """Refuse a density that is zero or NaN at all of `n` draws of the prior, of which `z` are some."""
     if np.isfinite(lp).any():
         return
-    where = ", ".join(f"{path} = {show(value)}" for path, value in density.reals.values(z[0]).items())
-    value = float(jnp.ravel(lp)[0])
+    where = ", ".join(f"{path} = {show(value)}" for path, value in density.reals.values(jnp.asarray(z[0])).items())
+    value = float(np.ravel(lp)[0])
     raise ValueError(
         f"The log density is {'NaN' if np.isnan(value) else value} at all of {n} draws of the prior, such "
         f"as {where}: the run diverges there, or nothing that was observed can come of it. Narrow the priors, or "
@@ -121,7 +170,7 @@ class _Way(NamedTuple):
     left: jax.Array  # runs; 0 where it has come to rest
 
 
-def _climb(density: Density, start: jax.Array, given: Pytree, n_runs: int) -> Peaks:
+def _climb(density: Density, start: jax.Array, given: Pytree, n_runs: jax.Array) -> tuple[jax.Array, ...]:
     """BFGS with backtracking (Nocedal and Wright 2006, ch. 3 and 6).
 
     Libraries have it too, but call the gradient in several places, each of which is compiled; here is one. The first
@@ -152,7 +201,7 @@ def _climb(density: Density, start: jax.Array, given: Pytree, n_runs: int) -> Pe
     zero = jnp.zeros((), start.dtype)
     begun = _Way(start, zero + jnp.inf, zero * start, eye, zero, jnp.asarray(True), jnp.asarray(n_runs))
     end = jax.lax.while_loop(lambda way: way.left > 0, one, begun)
-    return Peaks(end.z, -end.loss, end.inverse)
+    return end.z, -end.loss, -end.slope, end.inverse
 
 
 def _updated(inverse: jax.Array, step: jax.Array, change: jax.Array, fresh: jax.Array) -> tuple[jax.Array, jax.Array]:
