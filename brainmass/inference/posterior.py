@@ -20,8 +20,8 @@ from brainmass._common.paths import as_path, target_path
 from brainmass._common.random import as_key
 from brainmass._common.typing import Numbers, PathLike, Seed
 from brainmass.dynamics.module import Closed
-from brainmass.inference.cohort import Cohort
 from brainmass.inference.diagnostics import effective_draws, effective_draws_of_tails, r_hat
+from brainmass.inference.hierarchical import HierarchicalProblem
 from brainmass.inference.problem import Problem
 from brainmass.simulation.inventory import ByPath
 
@@ -49,7 +49,7 @@ class Posterior(Closed):
         What is wrong with the draws, in words; empty where nothing was found.
     seconds : float
         How long the engine worked, its compilation included.
-    problem : Problem, Cohort or None
+    problem : Problem, HierarchicalProblem or None
         Not in a file.
     provenance : dict of str to str
         Where the draws come from, as `brainmass posterior` writes it.
@@ -68,7 +68,7 @@ class Posterior(Closed):
         seconds: float = 0.0,
         seed: str = "",
         provenance: Mapping[str, str] | None = None,
-        problem: Problem | Cohort | None = None,
+        problem: Problem | HierarchicalProblem | None = None,
         described: Mapping[str, Any] | None = None,
     ):
         self.method, self.samples, self.stats = method, ByPath(samples), dict(stats or {})
@@ -177,7 +177,9 @@ class Posterior(Closed):
         return page("Posterior", self._title().partition(" ")[2], table(head, self._rows()), notes)
 
     # --- predictions --------------------------------------------------------------------------------------------------
-    def predict(self, n: int = 100, seed: Seed = 0, problem: Problem | Cohort | None = None) -> dict[str, Numbers]:
+    def predict(
+        self, n: int = 100, seed: Seed = 0, problem: Problem | HierarchicalProblem | None = None
+    ) -> dict[str, Numbers]:
         """Runs of the model at `n` of the draws, all in one batch: by monitor, shape (n, time, ...).
 
         Names that begin with `observed` hold what would be observed: with the errors of the likelihood.
@@ -190,7 +192,7 @@ class Posterior(Closed):
         values = {name: self.flat(name)[chosen] for name in self}
         return problem.observations(values, of_runs)
 
-    def _problem_of(self, problem: Problem | Cohort | None) -> Problem | Cohort:
+    def _problem_of(self, problem: Problem | HierarchicalProblem | None) -> Problem | HierarchicalProblem:
         found = problem if problem is not None else self.problem
         if found is None:
             raise argument_error(
@@ -210,7 +212,7 @@ class Posterior(Closed):
         if self.problem is not None:
             observed = {name or "y": x for name, x in self.problem.observed.items()}  # pyright: ignore[reportOptionalMemberAccess]
             groups["observed_data"] = self._dataset(xarray, observed, ())
-            if getattr(self.problem, "has_density", True):  # a cohort always has one
+            if getattr(self.problem, "has_density", True):  # one of many subjects always has one
                 groups["log_likelihood"] = self._dataset(xarray, self._pointwise())
         if predict:
             drawn = self.predict(predict, seed)
@@ -258,7 +260,7 @@ class Posterior(Closed):
         _ARCHIVE.write(target, parts | {"problem": self._described}, arrays)
 
     @classmethod
-    def load(cls, path: PathLike, problem: Problem | Cohort | None = None) -> Self:
+    def load(cls, path: PathLike, problem: Problem | HierarchicalProblem | None = None) -> Self:
         """Read a file written by :meth:`save`; with a problem, which must be that of the file, to predict from it."""
         source = as_path(path, Argument("path", "Posterior.load"), (".npz",), 'Posterior.load("posterior.npz").')
         with _ARCHIVE.reading(source):
@@ -266,7 +268,12 @@ class Posterior(Closed):
             held = {name: decode(content[name], arrays) for name in _SAVED}
             described = content["problem"]
         if problem is not None:
-            instance(Argument("problem", "Posterior.load"), problem, (Problem, Cohort), "a Problem or a Cohort")
+            instance(
+                Argument("problem", "Posterior.load"),
+                problem,
+                (Problem, HierarchicalProblem),
+                "a Problem, or a HierarchicalProblem",
+            )
             check_same(described, problem.describe(), Argument("path", "Posterior.load"), os.fspath(source))
         return cls(problem=problem, described=described, **held)
 

@@ -17,7 +17,7 @@ from brainmass._common.messages import Argument, argument_error, show, suggestio
 from brainmass._common.paths import as_path
 from brainmass._common.random import as_key
 from brainmass._common.typing import PathLike, Seed
-from brainmass.inference.cohort import Cohort
+from brainmass.inference.hierarchical import HierarchicalProblem
 from brainmass.inference.journal import Journal
 from brainmass.inference.laplace import laplace
 from brainmass.inference.nuts import nuts
@@ -41,7 +41,7 @@ _KEEPING = ("nuts", "smc", "vi")  # those that can go on from a file
 
 
 def sample(
-    problem: Problem | Cohort,
+    problem: Problem | HierarchicalProblem,
     n_draws: int = 1000,
     *,
     method: str = "nuts",
@@ -56,7 +56,7 @@ def sample(
 
     Parameters
     ----------
-    problem : Problem or Cohort
+    problem : Problem or HierarchicalProblem
     n_draws : int
         Of each chain, after the warm-up.
     method : {'nuts', 'smc', 'vi', 'pathfinder', 'laplace'}
@@ -93,7 +93,9 @@ def sample(
     --------
     >>> posterior = inference.sample(problem, 500, method="nuts", seed=1)  # doctest: +SKIP
     """
-    instance(Argument("problem", "sample"), problem, (Problem, Cohort), "a Problem or a Cohort")
+    instance(
+        Argument("problem", "sample"), problem, (Problem, HierarchicalProblem), "a Problem, or a HierarchicalProblem"
+    )
     flag(Argument("progress", "sample"), progress)
     check_arguments(method=method, n_draws=n_draws, n_chains=n_chains, **options)
     engine = METHODS[method]
@@ -120,7 +122,7 @@ def sample(
         stats=drawn.stats,
         facts=drawn.facts,
         labels=problem.labels,
-        subjects=problem.subjects if isinstance(problem, Cohort) else None,
+        subjects=problem.subjects if isinstance(problem, HierarchicalProblem) else None,
         seconds=time.perf_counter() - begun,
         seed=show(seed),
         problem=problem,
@@ -172,7 +174,7 @@ def _check_option(what: Argument, name: str, value: Any) -> None:
         whole(what, value)
 
 
-def _warn_of_noise(problem: Problem | Cohort, density: Density) -> None:
+def _warn_of_noise(problem: Problem | HierarchicalProblem, density: Density) -> None:
     """A density that another noise of the run changes is that of this noise alone."""
     other = density.given._replace(key=jax.random.fold_in(density.given.key, 1))
     z = jnp.zeros((1, density.reals.size))

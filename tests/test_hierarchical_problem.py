@@ -1,4 +1,4 @@
-"""Cohorts against the closed form of a normal hierarchy, integrated on a grid."""
+"""Many subjects against the closed form of a normal hierarchy, integrated on a grid."""
 
 import brainunit as u
 import jax.numpy as jnp
@@ -26,7 +26,7 @@ def one(**space):
 
 
 def cohort(**more):
-    return inference.Cohort(one(), DATA, {"a": bm.LogNormal(0.5, 0.7)}, **more)
+    return inference.HierarchicalProblem(one(), DATA, {"a": bm.LogNormal(0.5, 0.7)}, **more)
 
 
 def on_a_grid():
@@ -104,7 +104,7 @@ def test_shared_and_own_parameters_and_units():
         DATA[0],
         predict=predicted,
     )
-    of = inference.Cohort(problem, DATA[:3], group="tau", shared="sigma")
+    of = inference.HierarchicalProblem(problem, DATA[:3], group="tau", shared="sigma")
     density = of.density()
     values = density.reals.values(jnp.zeros(density.reals.size))
     shapes = {name: u.math.shape(x) for name, x in values.items()}
@@ -129,4 +129,11 @@ def test_shared_and_own_parameters_and_units():
 def test_what_is_refused(change, message):
     given = dict(problem=one(), observed=DATA, group="a") | change
     with pytest.raises((ValueError, TypeError), match=message):
-        inference.Cohort(**given)
+        inference.HierarchicalProblem(**given)
+
+
+def test_the_old_name():
+    with pytest.warns(DeprecationWarning, match="inference.Cohort is an old name: write inference.HierarchicalProblem"):
+        assert inference.Cohort is inference.HierarchicalProblem
+    with pytest.raises(AttributeError, match="no attribute 'Cohorts'"):
+        inference.Cohorts  # noqa: B018

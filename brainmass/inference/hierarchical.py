@@ -1,4 +1,4 @@
-"""`Cohort`: many subjects at once, whose parameters are draws of a group."""
+"""`HierarchicalProblem`: many subjects at once, whose parameters are draws of a group."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from brainmass.fitting.saved import digest
 from brainmass.inference.problem import Density, Problem
 from brainmass.simulation.inventory import ByPath, Values
 
-__all__ = ["Cohort"]
+__all__ = ["HierarchicalProblem"]
 
 
-class Cohort(Closed):
+class HierarchicalProblem(Closed):
     r"""One problem for many subjects: all their runs in one batch, and group means and spreads.
 
     A parameter of the group has, for each subject :math:`s`, the value :math:`\theta_s = m + \tau \epsilon_s` with
@@ -33,7 +33,7 @@ class Cohort(Closed):
     ends in the logit of its share of the way; :math:`m` is then the median, and the spread :math:`\tau` that of the
     logarithm or logit. Regional parameters have a mean and a spread for each region.
 
-    `sample(cohort)` gives a `Posterior` with, for a parameter `a`, `a` of shape (chain, draw, subject, ...), `a.mean`
+    `sample` of it gives a `Posterior` with, for a parameter `a`, `a` of shape (chain, draw, subject, ...), `a.mean`
     and `a.spread`.
 
     Parameters
@@ -54,8 +54,8 @@ class Cohort(Closed):
 
     Examples
     --------
-    >>> cohort = inference.Cohort(problem, observed=recordings, group=["a"], shared=["sigma"])  # doctest: +SKIP
-    >>> posterior = inference.sample(cohort, 500)  # doctest: +SKIP
+    >>> of_all = inference.HierarchicalProblem(problem, recordings, group=["a"], shared=["sigma"])  # doctest: +SKIP
+    >>> posterior = inference.sample(of_all, 500)  # doctest: +SKIP
     >>> posterior["a.mean"], posterior["a.spread"], posterior["a"][..., 3]  # doctest: +SKIP
     """
 
@@ -70,22 +70,26 @@ class Cohort(Closed):
         shared: str | Iterable[str] = (),
         subjects: Sequence[str] | None = None,
     ):
-        instance(Argument("problem", "Cohort"), problem, Problem, "a Problem")
+        instance(Argument("problem", "HierarchicalProblem"), problem, Problem, "a Problem")
         each = list(observed) if isinstance(observed, Sequence | np.ndarray | jax.Array) else []
         if len(each) < 2:
             what = "must hold what was observed of each of two or more subjects"
-            raise argument_error(Argument("observed", "Cohort"), what, f"is {show(observed)}")
+            raise argument_error(Argument("observed", "HierarchicalProblem"), what, f"is {show(observed)}")
         self.problem = problem
         self.group = _priors(problem, group)
         self.shared = tuple(
             _path(problem, name, "shared") for name in ([shared] if isinstance(shared, str) else shared)
         )
         if both := set(self.group) & set(self.shared):
-            raise argument_error(Argument("shared", "Cohort"), f"must not name {both.pop()}, which `group` names")
+            raise argument_error(
+                Argument("shared", "HierarchicalProblem"), f"must not name {both.pop()}, which `group` names"
+            )
         self.subjects = tuple(map(str, range(len(each)) if subjects is None else subjects))
         if len(self.subjects) != len(each):
             raise argument_error(
-                Argument("subjects", "Cohort"), f"must name all {len(each)} subjects", f"has {len(self.subjects)}"
+                Argument("subjects", "HierarchicalProblem"),
+                f"must name all {len(each)} subjects",
+                f"has {len(self.subjects)}",
             )
         checked = [problem.replace(x).observed for x in each]
         self.observed = jax.tree.map(lambda *x: u.math.stack(x), *checked, is_leaf=_is_quantity)
@@ -185,7 +189,7 @@ class _Numbers:
     deviations from the group, in spreads, and what is its own.
     """
 
-    def __init__(self, cohort: Cohort, one: Any):
+    def __init__(self, cohort: HierarchicalProblem, one: Any):
         self.one, self.n, self.group, self.shared = one, len(cohort.subjects), cohort.group, cohort.shared
         ends = np.cumsum([0, *(side.size for side in one.sides.values())])
         self.places = {path: slice(a, b) for path, a, b in zip(one.sides, ends[:-1], ends[1:], strict=True)}
@@ -295,7 +299,7 @@ def _path(problem: Problem, name: str, argument: str) -> str:
         return name if name in problem.names else next(p for p in problem.names if p.endswith(f".{name}"))
     except StopIteration:
         raise argument_error(
-            Argument(argument, "Cohort"),
+            Argument(argument, "HierarchicalProblem"),
             f"must name parameters of the problem: {', '.join(problem.names)}",
             f"has {name!r}",
         ) from None
@@ -304,11 +308,11 @@ def _path(problem: Problem, name: str, argument: str) -> str:
 def _priors(problem: Problem, group: Any) -> dict[str, Prior | None]:
     names = dict.fromkeys([group] if isinstance(group, str) else group) if not isinstance(group, Mapping) else group
     if not names:
-        raise argument_error(Argument("group", "Cohort"), "must name at least one parameter", "is empty")
+        raise argument_error(Argument("group", "HierarchicalProblem"), "must name at least one parameter", "is empty")
     for name, prior in names.items():
         if prior is not None and not isinstance(prior, Prior):
             raise argument_error(
-                Argument("group", "Cohort"),
+                Argument("group", "HierarchicalProblem"),
                 f"must give the spread of {name} a prior, or None",
                 f"gives {show(prior)}",
                 'group={"a": brainmass.LogNormal(0.2, 0.5)}.',
