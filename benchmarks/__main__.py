@@ -22,7 +22,10 @@ import sys
 import venv
 from pathlib import Path
 
+import numpy as np
+
 from brainmass._common.xla import WHOLE_LOOPS
+from brainmass.inference.diagnostics import r_hat
 
 HERE = Path(__file__).parent
 OTHERS = {
@@ -408,20 +411,41 @@ def gradient(rounds: int) -> list[str]:
 def posteriors(rounds: int) -> list[str]:
     """The posterior of an evoked response: David-Friston column, 10 parameters, 201 samples of 1 ms, dt 0.5 ms, Heun.
 
-    Means over the runs; the smallest effective size of the parameters, the largest rank-normalised split r̂. Whole calls
-    of `sample`, from search of the peaks and warm-up to draws. "First" compiles; of NUTS 4 chains of 200 after 200.
+    Means over the runs; the smallest effective size of the parameters, the largest rank-normalised split r̂ and the
+    largest distance of a mean from that of 4 chains of 4000, in standard deviations. Whole calls of `sample`, from
+    search of the peaks and warm-up to draws; "first" compiles. Four chains, of NUTS after 200 draws of warm-up.
     """
     lines = [
-        "| method | run | wall, s | CPU, s | effective draws | per second | r̂ |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
+        "| method | draws of a chain | run | wall, s | CPU, s | effective draws | per s of CPU | r̂ | means off, sd |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
-    for case, n in ("nuts", 200), ("laplace", 500):
+    truth = Worker("posteriors.py", "nuts", 4000, flags=WHOLE_LOOPS)
+    interleaved({"truth": truth}, 1)
+    for case, n in ("nuts", 200), ("nuts", 500), ("laplace", 500):
         worker = Worker("posteriors.py", case, n, flags=WHOLE_LOOPS)
         interleaved({case: worker}, max(2, rounds // 3))
+        for report in worker.reports:
+            report["off"] = _off(report, truth.reports[0])
         for name, reports in ("first", worker.reports[:1]), ("further", worker.reports[1:]):
-            wall, cpu, ess, rhat = (statistics.fmean(r[key] for r in reports) for key in ("wall", "cpu", "ess", "rhat"))
-            lines.append(f"| {case} | {name} | {wall:.1f} | {cpu:.1f} | {ess:.0f} | {ess / wall:.1f} | {rhat:.3f} |")
-    return lines
+            wall, cpu, ess, rhat, off = (
+                statistics.fmean(r[key] for r in reports) for key in ("wall", "cpu", "ess", "rhat", "off")
+            )
+            told = f"{wall:.1f} | {cpu:.1f} | {ess:.0f} | {ess / cpu:.1f} | {rhat:.3f} | {off:.2f}"
+            lines.append(f"| {case} | {n} | {name} | {told} |")
+    return [*lines, "", _of_independent_draws(200, len(truth.reports[0]["mean"]))]
+
+
+def _of_independent_draws(n: int, numbers: int) -> str:
+    """What r̂ can be expected to be."""
+    rng = np.random.default_rng(0)
+    worst = [r_hat(rng.standard_normal((4, n, numbers))).max() for _ in range(1000)]
+    high = np.mean(np.array(worst) > 1.01)
+    return f"Of 4 chains of {n} independent draws the largest r̂ is {np.median(worst):.3f}, above 1.01 in {high:.0%}."
+
+
+def _off(report: dict, truth: dict) -> float:
+    """The largest distance of the means, in standard deviations of the truth."""
+    return max(abs(m - t) / sd for m, t, sd in zip(report["mean"], truth["mean"], truth["sd"], strict=True))
 
 
 def imports(rounds: int) -> list[str]:

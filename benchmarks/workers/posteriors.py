@@ -47,6 +47,8 @@ def main(case, n):
             "ess": float(min(np.min(d["ess_bulk"]) for d in found.values())),
             "rhat": float(max(np.max(d["rhat"]) for d in found.values())),
             "seconds": posterior.seconds,
+            "mean": [float(u.get_mantissa(x)) for x in posterior.mean().values()],
+            "sd": [float(u.get_mantissa(x)) for x in posterior.std().values()],
         }
         if case == "nuts":
             facts["runs"] = float(np.sum(posterior.stats["n_steps"]))
