@@ -313,7 +313,7 @@ class Fitter(Closed):
                 f"must be False for {self._solver.name}, which needs one function throughout: with other "
                 "noise at each step, a difference between two steps says nothing",
             )
-        found = self._problem.inventory()
+        found = self._problem.renewed()
         space = self._space(found)
         given = self._given(found, space, target, seed)
         structure = self._structure(found, given)
@@ -362,7 +362,7 @@ class Fitter(Closed):
             number(Argument("step", "check_gradient"), step, "> 0", lambda x: x > 0)
         self._check_target("check_gradient", target)
         check_finite(Argument("target", "check_gradient"), target)
-        found = self._problem.inventory()
+        found = self._problem.renewed()
         given = self._given(found, self._space(found), self._as_predicted(target), seed)
         self._problem.check(self._structure(found, given), *given)
         return compare_gradients(self._problem, given, step)

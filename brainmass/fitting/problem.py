@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import brainunit as u
 import jax
@@ -33,6 +33,13 @@ if TYPE_CHECKING:
     from brainmass.dynamics.node import NeuralMassDynamics
 
 __all__ = ["Problem", "call", "norm"]
+
+
+@runtime_checkable
+class KeepsWhatFollows(Protocol):
+    """A module that keeps what follows from its parameters, outside of a run as well."""
+
+    def bring_up_to_date(self) -> None: ...
 
 
 class Problem:
@@ -127,6 +134,13 @@ class Problem:
         """`loss` and its gradient in the first argument, in the mode of this fit."""
         # Reverse mode keeps states of the run for the way back; forward mode keeps none, and takes longer per number.
         return jax.value_and_grad(loss) if self.mode == "reverse" else _forward(loss)
+
+    def renewed(self) -> Inventory:
+        """What may be fitted, as it is now, after what follows from it has been brought up to date."""
+        for module in self.inventory().modules.values():
+            if isinstance(module, KeepsWhatFollows):
+                module.bring_up_to_date()
+        return self.inventory()
 
     def inventory(self) -> Inventory:
         """What may be fitted, as it is now."""

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
+import weakref
+from collections.abc import Callable
+from typing import Any
+
 import brainstate
 import numpy as np
 from brainstate.nn import Param
@@ -13,14 +18,47 @@ from brainmass._common.typing import Numbers
 __all__ = ["Arranged", "check_known", "kept_if_equal", "stored"]
 
 
+@dataclasses.dataclass
+class _Aside:
+    original: Callable[[], Any]
+    wanted: float | None = None
+
+
+# Not in the object: what a function reads is compared and copied with all that it holds.
+_ASIDE: weakref.WeakKeyDictionary[Arranged, _Aside] = weakref.WeakKeyDictionary()
+
+
 class Arranged:
-    """What the room for the past was made from. No part of the module: a run does not depend on it."""
+    """What the room for the past of `original` was made from. No part of the module: a run does not depend on it.
+
+    Copies that are put together within a trace share it, and so find the one that they are copies of.
+    """
 
     conn: Numbers = None
     pace: Numbers = None
     rest: tuple = ()
     steps: np.ndarray | None = None
     sources: np.ndarray | None = None
+
+    def __init__(self, original: Any):
+        self.belong_to(original)
+
+    def belong_to(self, original: Any) -> None:
+        _ASIDE[self] = _Aside(weakref.ref(original))
+
+    @property
+    def original(self) -> Any:
+        """The projection itself, or None where it is no more."""
+        return _ASIDE[self].original()
+
+    @property
+    def wanted(self) -> float | None:
+        """The step of the last run, of the original or of a copy, in ms."""
+        return _ASIDE[self].wanted
+
+    @wanted.setter
+    def wanted(self, step: float) -> None:
+        _ASIDE[self].wanted = step
 
     def is_from(self, conn: Numbers, pace: Numbers, rest: tuple) -> bool:
         """Whether it was made from these; `rest` ends with the lengths, an array, which are compared by identity."""

@@ -119,7 +119,7 @@ class Projection(ShowsConstructor, Underway):
         # Whether all connections are delayed, of those that are there and of all that may come: then the product
         # without delay is left out. Where a run gives other weights, the second counts.
         self._all_delayed, self._may_come = (False, False), False
-        self._arranged = Arranged()
+        self._arranged = Arranged(self)
 
     def _let_go(self, given: Any) -> None:
         """Where the rest cannot be made: a kernel that was given is free for another attempt."""
@@ -132,7 +132,11 @@ class Projection(ShowsConstructor, Underway):
 
     def _close(self) -> None:
         super()._close()
-        self._arranged = Arranged()  # a copy arranges its own delays
+        self._arranged = Arranged(self)  # a copy arranges its own delays
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._arranged.belong_to(self)
 
     @property
     def _owner(self) -> str:
@@ -223,8 +227,14 @@ class Projection(ShowsConstructor, Underway):
                 "This Projection was not given to its network when that was made: "
                 "write Network(..., projections=[...])."
             )
-        if self._checked:  # not in the copies of a run, where it is arranged
-            self._arrange(float(dt.to_decimal(u.ms)))
+        step = float(dt.to_decimal(u.ms))
+        if self._checked:
+            self._arrange(step)
+        else:  # a copy, handed to a function that is traced, as a fit does
+            self._arrange_as_original(step)
+        self._fill_if_missing(source)
+
+    def _fill_if_missing(self, source: NeuralMassDynamics) -> None:
         # A node without states has no past yet: `fill` sees to it once they are there.
         if self.delays is not None and not self.delays.is_filled and _has_states(source):
             self._fill_history(source)
@@ -244,7 +254,9 @@ class Projection(ShowsConstructor, Underway):
         """Fill the history from the initial state of the source."""
         if not self.is_delayed:
             return
-        self.set_time_step(time_step("Network"), source)
+        dt = time_step("Network")
+        if self._checked or self._steps_dt != float(dt.to_decimal(u.ms)):  # not in the copies of a run: it is arranged
+            self.set_time_step(dt, source)
         if self.delays is None:
             return
         if not _has_states(source):

@@ -176,6 +176,7 @@ class Underway(WithRows):
         """Fit the room for the past to weights and delays, where what these follow from is another than it was."""
         conn, pace = stored(self.coupling.conn), stored(self._pace)
         rest = (self.delay is None, step, self._keeps_fractions, self.self_connection, self._lengths)
+        self._arranged.wanted = step
         self._may_come = is_traced(conn)  # as in a fit of weights: connections that are not there now
         # The first time the room for the past has to follow from numbers.
         if self._steps_dt is None:
@@ -199,6 +200,40 @@ class Underway(WithRows):
                 steps = np.where(self._allowed, np.asarray(self._delays(), np.float64) / step, 0.0)
         self._steps_dt = step
         self._make_line(steps)
+
+    def _arrange_as_original(self, step: float) -> None:
+        """In a copy within a trace: as the original would be arranged, whose weights and delays are numbers there.
+
+        The original stays as it is until `bring_up_to_date`, as a program that is being made knows it so.
+        """
+        original = self._arranged.original
+        if original is None:
+            if self.is_delayed and self._steps_dt != step:
+                raise ValueError(
+                    f"A copy of a Network has no past in steps of {step:g} ms, and what it was copied from is no more: "
+                    "keep that, or run it once before."
+                )
+            return
+        self._arranged.wanted = step
+        if self._steps_dt == step and original._is_arranged(step):
+            return
+        own = object.__new__(type(original))  # shares its parts, and makes a line of its own
+        vars(own).update(vars(original), _arranged=Arranged(own), _steps_dt=None)
+        own._arrange(step)
+        self._exists, self._allowed, self._all_delayed = own._exists, own._allowed, own._all_delayed
+        self._steps_dt, vars(self)["delays"] = step, own.delays
+
+    def _is_arranged(self, step: float) -> bool:
+        """Whether the room for the past is that of the present weights and delays, in steps of so many ms."""
+        conn, pace = stored(self.coupling.conn), stored(self._pace)
+        rest = (self.delay is None, step, self._keeps_fractions, self.self_connection, self._lengths)
+        return (self._steps_dt == step and is_traced((conn, pace))) or self._arranged.is_from(conn, pace, rest)
+
+    def bring_up_to_date(self) -> None:
+        """Before a fit: arrange the past for what the weights and delays are by now, in the steps of the last run."""
+        step = self._arranged.wanted or self._steps_dt
+        if step is not None:
+            self._arrange(step)
 
     def _make_line(self, steps: np.ndarray | None) -> None:
         """A new past of these delays, in steps, unless the one there is serves."""
@@ -227,9 +262,10 @@ class Underway(WithRows):
 
     def _new_line(self, steps: np.ndarray) -> Line | None:
         where = self.coupling.sources
-        if self._keeps_fractions:
-            return InterpolatedLine(self._room(steps), where)
-        # All round to no step: this is a network without delays.
-        if not steps.any():
-            return None
-        return InterpolatedLine(self._room(steps), where) if self.coupling.pairwise else delay_line(steps, where)
+        with jax.ensure_compile_time_eval():  # numbers, also within a trace, which the original outlives
+            if self._keeps_fractions:
+                return InterpolatedLine(self._room(steps), where)
+            # All round to no step: this is a network without delays.
+            if not steps.any():
+                return None
+            return InterpolatedLine(self._room(steps), where) if self.coupling.pairwise else delay_line(steps, where)
