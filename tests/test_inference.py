@@ -27,8 +27,8 @@ def conjugate(data=DATA, prior_sd=2.0, **more):
     return inference.Problem(bm.HopfStep(1), space, inference.Gaussian(SIGMA), data, predict=constant, **more)
 
 
-def closed_form(data=DATA, prior_sd=2.0):
-    precision = 1 / prior_sd**2 + N / SIGMA**2
+def closed_form(data=DATA, prior_sd=2.0, n=N):
+    precision = 1 / prior_sd**2 + n / SIGMA**2
     return np.sum(data) / SIGMA**2 / precision, precision**-0.5
 
 
@@ -136,7 +136,7 @@ def bent(model):
     return jnp.sin(a) + jnp.exp(0.3 * w) * jnp.arange(N) + a * w
 
 
-@pytest.mark.parametrize("precision, close", [("float32", 3e-3), ("float64", 1e-4)])
+@pytest.mark.parametrize("precision, close", [pytest.param("float32", 3e-3, marks=pytest.mark.slow), ("float64", 1e-4)])
 def test_curvature_at_the_peak_is_that_of_second_derivatives(precision, close):
     """In widths of the posterior: the Hessian of JAX, by which it would be the unit matrix."""
     with jax.enable_x64(precision == "float64"):
@@ -224,6 +224,10 @@ def test_predictive_draws_and_arviz():
     density = scipy.stats.norm(np.asarray(posterior["a"])[..., None], SIGMA).logpdf(DATA)
     np.testing.assert_allclose(outside["log_likelihood"]["y"], density, rtol=1e-4)
     assert outside["posterior_predictive"]["y"].shape == (1, 10, N)
+    # each datum given all others, whose posterior is known
+    others = [closed_form(np.delete(DATA, i), n=N - 1) for i in range(N)]
+    left_out = [scipy.stats.norm(m, np.hypot(SIGMA, s)).logpdf(x) for (m, s), x in zip(others, DATA, strict=True)]
+    np.testing.assert_allclose(pytest.importorskip("arviz").loo(outside).elpd_loo, np.sum(left_out), atol=0.1)
 
 
 @pytest.mark.parametrize(
