@@ -51,6 +51,28 @@ class Spun(bm.NeuralMassDynamics):
         return (z - v) / u.ms
 
 
+class Trailed(bm.NeuralMassDynamics):
+    """r' = r (a - r²) at a frequency of 0.1, and two states that follow x so slowly that they hardly move."""
+
+    a: Par = param(default=-0.1, doc="a")
+    x: HiddenState = state("x", start=lambda shape: jnp.ones(shape), port="x_inp")
+    v: HiddenState = state("v", start=lambda shape: jnp.ones(shape))
+    y: HiddenState = state("y", start=lambda shape: jnp.ones(shape))
+    z: HiddenState = state("z", start=lambda shape: jnp.ones(shape))
+
+    def dx(self, x, v, x_inp):
+        return ((self.p.a - x**2 - v**2) * x - 0.1 * v + x_inp) / u.ms
+
+    def dv(self, v, x):
+        return ((self.p.a - x**2 - v**2) * v + 0.1 * x) / u.ms
+
+    def dy(self, y, x):
+        return 1e-3 * (x - y) / u.ms
+
+    def dz(self, z, v):
+        return 1e-3 * (v - z) / u.ms
+
+
 class Cross(bm.NeuralMassDynamics):
     """x' = a x - x³, a pitchfork at a = 0."""
 
@@ -194,6 +216,14 @@ def test_cycles_of_the_normal_form():
     others = np.abs(cycles.eigenvalues).min(axis=1)
     np.testing.assert_allclose(others, np.exp(-2 * a * cycles.period), rtol=1e-3, atol=1e-6)
     assert cycles.stable[1:].all() and "leaves a" in cycles.ends[1]
+
+
+def test_cycles_begin_near_their_hopf_point_where_some_states_hardly_move():
+    """r = √a, from as near to the Hopf point at zero as is drawn."""
+    diagram = bm.continue_cycles(bm.continue_equilibria(Trailed(1), "a", (-1.0, 1.0)), n_intervals=10, n_points=8)
+    cycles = diagram.branches[-1]
+    assert cycles.kind == "cycles" and 0 < cycles.values[0] < 0.01
+    np.testing.assert_allclose(cycles.high[:, 0], np.sqrt(cycles.values), rtol=2e-2)
 
 
 def test_multipliers_that_are_far_apart():

@@ -27,6 +27,7 @@ _ACCURATE, _FINER, _FINEST = 1e-7, 1.5, 4  # share by which it may move with the
 _SURE = 10  # times the error of the parameter: how far it must move in a step for a fold there
 _UNSURE = 0.1  # distance from 1 of the multiplier along the cycle, beyond which the others are not known either
 _BIRTH = 0.01  # amplitude of the first cycle, in the scale of the states
+_NEAR, _QUARTERS = 0.1, 4  # share of a longest step to which its parameter is near the Hopf point's, else it is smaller
 
 
 def continue_cycles(
@@ -131,7 +132,7 @@ class _Walk:
         self.scale_x = scale = np.maximum(scale, sizes / ratio)
         shape /= np.sqrt(np.mean((shape / scale) ** 2))
         self.mesh = mesh
-        self.first = np.append((hopf.x + _BIRTH * shape).ravel(), [hopf._known_period, hopf.value])
+        self.rest = np.append(np.tile(hopf.x, len(shape)), [hopf._known_period, hopf.value])
         self.grown = np.append(shape.ravel(), [0.0, 0.0])
 
     def _cycles(self, y: np.ndarray, mesh: np.ndarray) -> Cycles:
@@ -149,13 +150,10 @@ class _Walk:
 
     def go(self, n_points: int) -> bool:
         """Whether there is a branch at all."""
-        cycles = self._cycles(self.first, self.mesh)
-        direction = self.grown / cycles.scale
-        direction /= np.linalg.norm(direction)
-        found = solved_at(cycles, self.first, direction)
-        if found is None:
+        born = self._born()
+        if born is None:
             return False
-        y, t = found[0], tangent_at(cycles, found[0], direction)
+        cycles, y, t = born
         step = 0.02 * self.longest
         self._note(cycles, y, t)
         errors = [0.0]
@@ -184,6 +182,21 @@ class _Walk:
                 self.scale_x = np.maximum(self.scale_x, cycles.states(y).std(axis=0))  # it has grown
         self.over = self.over or f"goes on: {n_points} points are reached"
         return True
+
+    def _born(self) -> tuple[Cycles, np.ndarray, np.ndarray] | None:
+        """The first cycle and the direction on: so small that it is near the Hopf point in the parameter, too."""
+        born = None
+        for amplitude in _BIRTH * 0.25 ** np.arange(_QUARTERS + 1):
+            first = self.rest + amplitude * self.grown
+            cycles = self._cycles(first, self.mesh)
+            direction = self.grown / cycles.scale
+            direction /= np.linalg.norm(direction)
+            found = solved_at(cycles, first, direction)
+            if found is not None:
+                born = cycles, found[0], tangent_at(cycles, found[0], direction)
+                if abs(found[0][-1] - self.hopf.value) < _NEAR * self.longest * self.system.scale[-1]:
+                    break
+        return born
 
     def _on_mesh(
         self, cycles: Cycles, y: np.ndarray, t: np.ndarray, n_intervals: int

@@ -166,7 +166,7 @@ def _draw_branches(branches: Branches, scene: Scene, result: Any, ax: Any) -> No
     viz.plot_bifurcations(diagram, branches.of, ax=ax)
     ax.legend(fontsize=7, frameon=False)
     if branches.shown:
-        ax.set_ylabel(f"{branches.shown} ({ax.get_ylabel().strip('()')})")
+        ax.set_ylabel(f"{branches.shown} {ax.get_ylabel()}".strip())  # with the unit, where it has one
 
 
 def _draw_response(scene: Scene, result: Any, ax: Any) -> None:
