@@ -39,9 +39,9 @@ def test_potassium_in_the_bath_decides_between_rest_and_firing(K_bath, fires):
     truth = solve_ivp(
         lambda t, y: rates(y, K_bath), (0, 2000), START, "LSODA", np.arange(1, 20001) * 0.1, rtol=1e-8, atol=1e-9
     ).y
-    node = bm.KIonExStep(1, K_bath=K_bath)
+    node = bm.KIonExStep(1, K_bath=K_bath * u.mM)
     run = bm.Simulator(node, dt=0.01 * u.ms).run(2000 * u.ms, monitors=list(node._states), sample_every=0.1 * u.ms)
-    V, late = np.asarray(run["V"])[:, 0], slice(10000, None)
+    V, late = np.asarray(run["V"].to_decimal(u.mV))[:, 0], slice(10000, None)
     assert (np.ptp(truth[1][late]) > 50) == fires
     np.testing.assert_allclose(np.quantile(V[late], [0, 0.5, 1]), np.quantile(truth[1][late], [0, 0.5, 1]), atol=1.0)
 
@@ -50,13 +50,20 @@ def test_potassium_in_the_bath_decides_between_rest_and_firing(K_bath, fires):
 
     assert abs(spikes(V[late]) - spikes(truth[1][late])) <= 1
     for name, expected in zip(("DKi", "Kg"), truth[3:], strict=True):
-        np.testing.assert_allclose(np.asarray(run[name])[late, 0], expected[late], atol=0.02)
+        np.testing.assert_allclose(np.asarray(run[name].to_decimal(u.mM))[late, 0], expected[late], atol=0.02)
 
 
 def test_at_rest_the_bath_sets_the_potassium_outside_and_two_go_out_by_channels_for_each_pump(x64):
     root = fsolve(rates, [0.03, -73.0, 0.05, 0.3, 1.6], args=(5.5,), xtol=1e-13)
     assert 4.8 - 3 * root[3] + root[4] == pytest.approx(5.5, abs=1e-9)
     node = bm.KIonExStep(1)
-    inputs = [0.0] * len(node._ports)
-    for d in node.derivative(tuple(np.asarray([x]) for x in root), 0 * u.ms, *inputs):
-        assert abs(float(d.to_decimal(u.ms**-1)[0])) < 1e-9
+    inputs = [0 * unit for unit in node._port_units.values()]
+    units = [spec.unit for spec in node._states.values()]
+    state = tuple(u.maybe_decimal(np.array([x]) * unit) for x, unit in zip(root, units, strict=True))
+    for d, unit in zip(node.derivative(state, 0 * u.ms, *inputs), units, strict=True):
+        assert abs(float(d.to_decimal(unit / u.ms)[0])) < 1e-9
+
+
+def test_numbers_without_unit_are_refused():
+    with pytest.raises(u.UnitMismatchError, match="`tau_n` of KIonExStep"):
+        bm.KIonExStep(1, tau_n=4.0)

@@ -283,9 +283,17 @@ def dumont_gutkin(p, y, c):
 
 
 def k_ion_ex(p, y, c):
-    node = bm.KIonExStep(y.shape[1], **p)
-    given = {"coupling": c[0], "x_inp": 0.0, "V_inp": 0.0}
-    return per_ms(of(node, y, *(given[port] for port in node._ports)))
+    """TVB counts in mV, ms and mmol/l, and currents in pA; its x is in mV, and so is what its coupling brings."""
+    mV, mM, mV_per_ms, per_mV_ms = u.mV, u.mM, u.mV / u.ms, 1 / (u.mV * u.ms)
+    units = {"E": mV, "K_bath": mM, "eta": mV_per_ms, "Delta": mV_per_ms, "c_minus": mV, "c_plus": mV, "Vstar": mV}
+    units |= {"R_minus": per_mV_ms, "R_plus": per_mV_ms, "Cm": u.pF, "tau_n": u.ms, "epsilon": 1 / u.ms}
+    units |= {"gamma": u.mmol / u.coulomb}
+    node = bm.KIonExStep(y.shape[1], **{name: x * units.get(name, u.UNITLESS) for name, x in p.items()})
+    of_states = [mV, mV, u.UNITLESS, mM, mM]
+    given = {"coupling": c[0] * mV, "x_inp": 0 * mV_per_ms, "V_inp": 0 * mV_per_ms}
+    states = [u.maybe_decimal(x * unit) for x, unit in zip(y, of_states, strict=True)]
+    found = of(node, states, *(given[port] for port in node._ports))
+    return np.stack([d.to_decimal(unit / u.ms) for d, unit in zip(found, of_states, strict=True)])
 
 
 def sup_hopf(p, y, c):

@@ -205,11 +205,11 @@ _SCENES: dict[str, dict[str, Any]] = {
         show="eeg",
     ),
     "KIonExStep": dict(
-        arguments=dict(K_bath=15.5),
+        arguments=dict(K_bath=15.5 * u.mM),
         duration=2000 * u.ms,
         dt=0.01 * u.ms,
         show="V",
-        response=Response("K_bath", 4.0, 16.0, n=41, transient=1000 * u.ms, duration=2000 * u.ms),
+        response=Response("K_bath", 4.0, 16.0, u.mM, n=41, transient=1000 * u.ms, duration=2000 * u.ms),
     ),
     "KuramotoNetwork": dict(in_size=5, arguments=dict(omega=np.linspace(0.1, 0.14, 5), K=0.03), duration=200 * u.ms),
     "LarterBreakspearStep": dict(

@@ -2,28 +2,44 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import brainunit as u
 import jax
-import jax.numpy as jnp
 
-__all__ = ["VOLUME_IN", "Currents", "currents", "potassium_outside", "steady_activation"]
+from brainmass._common.typing import Numbers
 
-# Concentrations at rest (mmol/l), conductances (nS), volumes (µm³), and the largest current of the pump (pA), of the
-# paper's table; 26.64 mV is RT/F at 36 °C.
-NA_IN, NA_OUT, K_IN, K_OUT, CL_IN, CL_OUT = 16.0, 138.0, 130.0, 4.8, 5.0, 112.0
-G_NA, G_K, G_CL, G_NA_LEAK, G_K_LEAK = 40.0, 22.0, 7.5, 0.02, 0.12
-VOLUME_IN, VOLUME_OUT = 2160.0, 720.0
-PUMP, THERMAL = 250.0, 26.64
+__all__ = ["VOLUME_IN", "Currents", "currents", "mV_per_ms", "per_mV_ms", "potassium_outside", "steady_activation"]
+
+# Concentrations at rest, conductances, volumes, and the largest current of the pump, of the paper's table; 26.64 mV is
+# RT/F at 36 °C.
+mV: Any = u.mV
+mM: Any = u.mM
+nS: Any = u.nS
+mV_per_ms: Any = u.mV / u.ms
+per_mV_ms: Any = 1 / (u.mV * u.ms)
+NA_IN, NA_OUT, K_IN, K_OUT, CL_IN, CL_OUT = 16.0 * mM, 138.0 * mM, 130.0 * mM, 4.8 * mM, 5.0 * mM, 112.0 * mM
+G_NA, G_K, G_CL, G_NA_LEAK, G_K_LEAK = 40.0 * nS, 22.0 * nS, 7.5 * nS, 0.02 * nS, 0.12 * nS
+VOLUME_IN, VOLUME_OUT = 2160.0 * u.um**3, 720.0 * u.um**3
+PUMP, THERMAL = 250.0 * u.pA, 26.64 * mV
 
 
 class Currents(NamedTuple):
     """Outward currents of the membrane."""
 
-    sodium: jax.Array
-    potassium: jax.Array
-    chloride: jax.Array
-    pump: jax.Array
+    sodium: Numbers
+    potassium: Numbers
+    chloride: Numbers
+    pump: Numbers
+
+    @property
+    def total(self) -> Numbers:
+        return self.sodium + self.potassium + self.chloride + self.pump
+
+    @property
+    def of_potassium(self) -> Numbers:
+        """What leaves by the channels, less the two ions that the pump brings in for each charge that it moves."""
+        return self.potassium - 2 * self.pump
 
 
 def potassium_outside(DKi, Kg):
@@ -33,18 +49,22 @@ def potassium_outside(DKi, Kg):
 
 def steady_activation(V):
     """Of the potassium channels."""
-    return jax.nn.sigmoid((V + 19.0) / 18.0)
+    return _sigmoid((V + 19.0 * mV) / (18.0 * mV))
 
 
 def currents(V, n, DKi, Kg) -> Currents:
     """At potential `V` and activation `n`; sodium goes out where potassium comes in."""
     outside = potassium_outside(DKi, Kg)
     sodium_in, sodium_out = NA_IN - DKi, NA_OUT + VOLUME_IN / VOLUME_OUT * DKi
-    m = jax.nn.sigmoid((V + 24.0) / 12.0)
-    h = 1.1 - jax.nn.sigmoid(8.0 * (n - 0.4))
+    m = _sigmoid((V + 24.0 * mV) / (12.0 * mV))
+    h = 1.1 - _sigmoid(8.0 * (n - 0.4))
     return Currents(
-        (G_NA_LEAK + G_NA * m * h) * (V - THERMAL * jnp.log(sodium_out / sodium_in)),
-        (G_K_LEAK + G_K * n) * (V - THERMAL * jnp.log(outside / (K_IN + DKi))),
-        G_CL * (V + THERMAL * jnp.log(CL_OUT / CL_IN)),
-        PUMP * jax.nn.sigmoid((sodium_in - 21.0) / 2.0) * jax.nn.sigmoid(outside - 5.5),
+        (G_NA_LEAK + G_NA * m * h) * (V - THERMAL * u.math.log(sodium_out / sodium_in)),
+        (G_K_LEAK + G_K * n) * (V - THERMAL * u.math.log(outside / (K_IN + DKi))),
+        G_CL * (V + THERMAL * u.math.log(CL_OUT / CL_IN)),
+        PUMP * _sigmoid((sodium_in - 21.0 * mM) / (2.0 * mM)) * _sigmoid((outside - 5.5 * mM) / mM),
     )
+
+
+def _sigmoid(x):
+    return jax.nn.sigmoid(u.maybe_decimal(x))

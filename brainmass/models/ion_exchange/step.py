@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import brainunit as u
-import jax.numpy as jnp
 from brainstate import HiddenState
 from braintools.init import Constant
 
@@ -11,11 +10,9 @@ from brainmass.dynamics.fields import Initializer, Par, nonnegative, param, posi
 from brainmass.dynamics.node import NeuralMassDynamics
 from brainmass.dynamics.noise import Noise
 from brainmass.dynamics.regime import LargestStep
-from brainmass.models.ion_exchange.ions import VOLUME_IN, currents, potassium_outside, steady_activation
+from brainmass.models.ion_exchange import ions
 
 __all__ = ["KIonExStep"]
-
-pi = u.math.pi
 
 
 class KIonExStep(NeuralMassDynamics):
@@ -30,7 +27,8 @@ class KIonExStep(NeuralMassDynamics):
 
     with :math:`r = R_- x/\pi` and :math:`r_c = R_- c/\pi`, :math:`c` being the network's weighted sum of other
     regions' :math:`x`; :math:`K_o = 4.8 - 3\,\Delta K_i + K_g` mmol/l. The neurons' slope is two parabolas: those of
-    minus below `Vstar`, of plus above. Time is in ms, potentials in mV, concentrations in mmol/l, as plain numbers.
+    minus below `Vstar`, of plus above. The units of `Cm` and `gamma` are those with which the equations hold in ms, mV,
+    nS, pA, µm³ and mmol/l.
 
     Reference: Bandyopadhyay, Rabuffo, Calabrese et al. 2025, eLife 104249; Depannemaecker et al. 2022, J. Comput.
     Neurosci. 50:355 (the neuron).
@@ -40,59 +38,63 @@ class KIonExStep(NeuralMassDynamics):
     questions = ("seizures", "neurons", "drugs")
     output = "x"
     coupling_port = "coupling"
-    shared_inputs = {"coupling": u.UNITLESS}
+    shared_inputs = {"coupling": u.mV}
     largest_step = LargestStep(0.01 * u.ms)
 
-    E: Par = param(default=0.0, doc="reversal potential of the synapses, mV")
-    K_bath: Par = param(default=5.5, doc="potassium in the bath, mmol/l", domain=positive)
+    E: Par = param(default=0.0 * u.mV, doc="reversal potential of the synapses")
+    K_bath: Par = param(default=5.5 * u.mM, doc="potassium in the bath", domain=positive)
     J: Par = param(default=0.1, doc="mean synaptic weight")
-    eta: Par = param(default=0.0, doc="mean excitability, mV/ms")
-    Delta: Par = param(default=1.0, doc="half-width of the distribution of excitabilities", domain=positive)
-    c_minus: Par = param(default=-40.0, doc="vertex of the left parabola, mV")
-    R_minus: Par = param(default=0.5, doc="curvature of the left parabola", domain=positive)
-    c_plus: Par = param(default=-20.0, doc="vertex of the right parabola, mV")
-    R_plus: Par = param(default=-0.5, doc="curvature of the right parabola")
+    eta: Par = param(default=0.0 * ions.mV_per_ms, doc="mean excitability")
+    Delta: Par = param(default=1.0 * ions.mV_per_ms, doc="half-width of the spread of excitabilities", domain=positive)
+    c_minus: Par = param(default=-40.0 * u.mV, doc="vertex of the left parabola")
+    R_minus: Par = param(default=0.5 * ions.per_mV_ms, doc="curvature of the left parabola", domain=positive)
+    c_plus: Par = param(default=-20.0 * u.mV, doc="vertex of the right parabola")
+    R_plus: Par = param(default=-0.5 * ions.per_mV_ms, doc="curvature of the right parabola")
     # what jumps there has no slope in it
-    Vstar: Par = param(default=-31.0, doc="potential at which the parabolas meet, mV", in_derivative=False)
-    Cm: Par = param(default=1.0, doc="membrane capacitance", domain=positive)
-    tau_n: Par = param(default=4.0, doc="time constant of the potassium channels, ms", domain=positive)
-    gamma: Par = param(default=0.04, doc="from current to concentration")
-    epsilon: Par = param(default=0.001, doc="rate of diffusion to the bath, per ms", domain=nonnegative)
-    init_x: Initializer = Constant(0.1)
-    init_V: Initializer = Constant(-70.0)
+    Vstar: Par = param(default=-31.0 * u.mV, doc="potential at which the parabolas meet", in_derivative=False)
+    Cm: Par = param(default=1.0 * u.pF, doc="membrane capacitance", domain=positive)
+    tau_n: Par = param(default=4.0 * u.ms, doc="time constant of the potassium channels", domain=positive)
+    gamma: Par = param(default=0.04 * u.mmol / u.coulomb, doc="potassium that goes with a charge")
+    epsilon: Par = param(default=0.001 / u.ms, doc="rate of diffusion to the bath", domain=nonnegative)
+    init_x: Initializer = Constant(0.1 * u.mV)  # pyright: ignore[reportArgumentType]
+    init_V: Initializer = Constant(-70.0 * u.mV)  # pyright: ignore[reportArgumentType]
     init_n: Initializer = Constant(0.05)
-    init_DKi: Initializer = Constant(-0.5)
-    init_Kg: Initializer = Constant(-1.0)
+    init_DKi: Initializer = Constant(-0.5 * u.mM)  # pyright: ignore[reportArgumentType]
+    init_Kg: Initializer = Constant(-1.0 * u.mM)  # pyright: ignore[reportArgumentType]
     noise_x: Noise | None = None
     noise_V: Noise | None = None
 
-    x: HiddenState = state("width of the distribution of potentials, pi r / R", port="x_inp", domain=nonnegative)
-    V: HiddenState = state("mean membrane potential, mV", port="V_inp")
+    x: HiddenState = state(
+        "width of the distribution of potentials, pi r / R",
+        unit=u.mV,
+        port="x_inp",
+        port_unit=ions.mV_per_ms,
+        domain=nonnegative,
+    )
+    V: HiddenState = state("mean membrane potential", unit=u.mV, port="V_inp", port_unit=ions.mV_per_ms)
     n: HiddenState = state("activation of potassium channels", domain=unit_interval)
-    DKi: HiddenState = state("change of potassium inside, mmol/l")
-    Kg: HiddenState = state("potassium from the bath and glia, mmol/l")
+    DKi: HiddenState = state("change of potassium inside", unit=u.mM)
+    Kg: HiddenState = state("potassium from the bath and glia", unit=u.mM)
 
     def dx(self, x, V, x_inp):
         p = self.p
-        R = self._curvature(V)
-        c = jnp.where(V <= p.Vstar, p.c_minus, p.c_plus)
-        return (p.Delta + 2 * R * (V - c) * x - p.J * p.R_minus / pi * x**2 + x_inp) / u.ms
+        c = u.math.where(V <= p.Vstar, p.c_minus, p.c_plus)
+        return p.Delta + 2 * self._curvature(V) * (V - c) * x - p.J * p.R_minus / u.math.pi * x**2 + x_inp
 
     def dV(self, V, x, n, DKi, Kg, V_inp, coupling):
         p = self.p
-        synapses = p.R_minus / pi * coupling * (p.E - V)
-        membrane = sum(currents(V, n, DKi, Kg)) / p.Cm
-        return (p.eta + V_inp + synapses - self._curvature(V) * x**2 - membrane) / u.ms
+        synapses = p.R_minus / u.math.pi * coupling * (p.E - V)
+        membrane = ions.currents(V, n, DKi, Kg).total / p.Cm
+        return p.eta + V_inp + synapses - self._curvature(V) * x**2 - membrane
 
     def dn(self, n, V):
-        return (steady_activation(V) - n) / self.p.tau_n / u.ms
+        return (ions.steady_activation(V) - n) / self.p.tau_n
 
     def dDKi(self, DKi, V, n, Kg):
-        flow = currents(V, n, DKi, Kg)
-        return -self.p.gamma / VOLUME_IN * (flow.potassium - 2 * flow.pump) / u.ms
+        return -self.p.gamma * ions.currents(V, n, DKi, Kg).of_potassium / ions.VOLUME_IN
 
     def dKg(self, Kg, DKi):
-        return self.p.epsilon * (self.p.K_bath - potassium_outside(DKi, Kg)) / u.ms
+        return self.p.epsilon * (self.p.K_bath - ions.potassium_outside(DKi, Kg))
 
     def _curvature(self, V):
-        return jnp.where(V <= self.p.Vstar, self.p.R_minus, self.p.R_plus)
+        return u.math.where(V <= self.p.Vstar, self.p.R_minus, self.p.R_plus)
