@@ -41,6 +41,18 @@ def test_a_network_of_100_regions_has_the_covariance_of_scipy():
     np.testing.assert_allclose(response.correlation(), expected / np.outer(deviation, deviation), atol=1e-6)
 
 
+@pytest.mark.slow
+def test_a_gradient_of_100_regions_is_a_finite_difference_of_scipy(x64):
+    network, A, Q = ou_network(100)
+    change = A + np.eye(100)  # the weights
+
+    def total(k):
+        return linear_response(network, parameters={"k": k}).covariance().sum()
+
+    up, down = (solve_continuous_lyapunov(A + h * change, -Q).sum() for h in (1e-5, -1e-5))
+    np.testing.assert_allclose(jax.grad(total)(1.0), (up - down) / 2e-5, rtol=1e-6)
+
+
 def test_gradients_are_finite_differences(x64):
     network, A, Q = ou_network(12)
     W = jnp.asarray(A + np.eye(12))
@@ -87,6 +99,25 @@ def test_lyapunov_of_stiff_and_defective_matrices(x64):
             - solve_continuous_lyapunov(A - 1e-5 * change, -Q * (1 - 1e-5))) / 2e-5  # fmt: skip
     np.testing.assert_allclose(slope, step, rtol=1e-4)
     assert np.isinf(stationary_covariance(np.array([[0.1]]), np.eye(1))).all()
+
+
+def test_in_a_trace_the_covariance_of_what_is_not_stable_is_infinite():
+    """Of z' = (a + iw) z + noise it is s² / 2|a|, up to a = 0, and none beyond; and nothing is NaN, slopes neither."""
+    node = brainmass.HopfStep(1, a=-0.1, w=0.5, noise_x=white(1, 0.25), noise_y=white(1, 0.25))
+
+    @jax.jit
+    def of(a):
+        def variance(a):
+            response = linear_response(node, parameters={"a": a}, at=[0.0, 0.0], of="x")
+            return response.covariance()[0, 0], (response.covariance(1 * u.ms), response.correlation())
+
+        return jax.value_and_grad(variance, has_aux=True)(a)
+
+    (value, _), slope = of(-0.125)
+    np.testing.assert_allclose([value, slope], [0.25**2 / 0.25, 0.25**2 / (2 * 0.125**2)], rtol=1e-4)
+    for a in 0.0, 0.125:
+        (value, others), slope = of(a)
+        assert np.isinf([value, *map(np.squeeze, others)]).all() and slope == 0
 
 
 @pytest.mark.slow

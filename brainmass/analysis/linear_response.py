@@ -73,10 +73,12 @@ class LinearResponse:
             if self._delayed is not None:
                 return self._out(self._integrated(ms))
             X = _covariance(self._A, self._Q)
+            stable = jnp.isfinite(X).all()
+            X = jnp.where(stable, X, 0.0)  # infinity times what an output does not see would be NaN
             if lag is not None:
                 flow = jax.scipy.linalg.expm(self._A * abs(ms))
                 X = flow @ X if ms >= 0 else X @ flow.T
-            return self._out(self._C @ X @ self._C.T)
+            return self._out(jnp.where(stable, self._C @ X @ self._C.T, jnp.inf))
 
     def correlation(self, lag: Time | None = None) -> Numbers:
         """The same as correlation coefficients: functional connectivity, with a lag lagged connectivity."""
@@ -237,7 +239,8 @@ def linear_response(
     ValueError
         If there is no stable equilibrium, or there are several, or that `at` is unstable; for noises that are neither
         white nor of Ornstein and Uhlenbeck. In a trace, where there are no numbers to look at, covariances of an
-        unstable working point are infinite.
+        unstable working point are infinite, and have no slope; with conduction delays nothing tells there that it is
+        unstable.
 
     References
     ----------

@@ -45,7 +45,9 @@ def stationary_covariance(A: jax.Array, Q: jax.Array) -> jax.Array:
 def _slope(given: tuple[jax.Array, jax.Array], slopes: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
     (A, Q), (dA, dQ) = given, slopes
     shift, left, powers, decays = _powers(A)
-    powers = jnp.where(decays, powers, 0.0)
+    # what is not stable has no slope, and in reverse mode nothing may be NaN that is left out later
+    powers, left = jnp.where(decays, powers, 0.0), jnp.where(decays, left, 0.0)
+    shift = jnp.where(decays, shift, 1.0)
     X = _solved(shift, left, powers, Q)
     across = dA @ X
     return jnp.where(decays, X, jnp.inf), _solved(shift, left, powers, across + across.T + dQ)

@@ -77,6 +77,7 @@ def _pulse(amplitude: Any, onset: float, width: float) -> brainmass.Pulse:
 
 # Of the models that have one that takes seconds: over which parameter or input of their scene.
 _BRANCHES: dict[str, Branches] = {
+    "CoombesByrneExcInhStep": Branches("eta_E", 0.0, 15.0, "rE"),
     "CoombesByrneSynapseStep": Branches("eta", 1.0, 20.0),
     "DumontGutkinStep": Branches("eta_I", 0.0, 6.0, "rI"),
     "Epileptor2DStep": Branches("x0", -3.0, -1.0, cycles=False),
@@ -94,6 +95,7 @@ _BRANCHES: dict[str, Branches] = {
     "ReducedWongWangStep": Branches("current", 0.0, 0.06),
     "StuartLandauStep": Branches("a", -0.3, 0.3),
     "WilsonCowanStep": Branches("rE_inp", 0.0, 3.0),
+    "WendlingStep": Branches("B", 1.0, 60.0, lambda x: x["y1"] - x["y2"] - x["y3"], "lfp"),
     "WongWangStep": Branches("coherence", -1.0, 1.0),
     "ZetterbergJansenStep": Branches("c", -120.0, 400.0),
 }
