@@ -1,5 +1,7 @@
 """Bifurcations against closed forms, published values and a solver of initial value problems."""
 
+import re
+
 import brainunit as u
 import jax.numpy as jnp
 import numpy as np
@@ -73,6 +75,28 @@ class Trailed(bm.NeuralMassDynamics):
         return 1e-3 * (v - z) / u.ms
 
 
+class Driven(bm.NeuralMassDynamics):
+    """r' = r (a - r²) at a frequency of 0.3, by which s' = s (r² - 0.05 - s²) at one of 0.1 begins to grow."""
+
+    a: Par = param(default=-0.1, doc="a")
+    x: HiddenState = state("x", start=lambda shape: jnp.ones(shape), port="x_inp")
+    v: HiddenState = state("v", start=lambda shape: jnp.ones(shape))
+    y: HiddenState = state("y", start=lambda shape: jnp.ones(shape))
+    z: HiddenState = state("z", start=lambda shape: jnp.ones(shape))
+
+    def dx(self, x, v, x_inp):
+        return ((self.p.a - x**2 - v**2) * x - 0.3 * v + x_inp) / u.ms
+
+    def dv(self, v, x):
+        return ((self.p.a - x**2 - v**2) * v + 0.3 * x) / u.ms
+
+    def dy(self, y, z, x, v):
+        return ((x**2 + v**2 - 0.05 - y**2 - z**2) * y - 0.1 * z) / u.ms
+
+    def dz(self, z, y, x, v):
+        return ((x**2 + v**2 - 0.05 - y**2 - z**2) * z + 0.1 * y) / u.ms
+
+
 class Cross(bm.NeuralMassDynamics):
     """x' = a x - x³, a pitchfork at a = 0."""
 
@@ -91,6 +115,16 @@ class Turn(bm.NeuralMassDynamics):
 
     def dr(self, r, r_inp):
         return (self.p.a + (r - 1) ** 2 + r_inp) / u.ms
+
+
+class Corner(bm.NeuralMassDynamics):
+    """x' = a + |x|, a fold with a corner."""
+
+    a: Par = param(default=-1.0, doc="a")
+    x: HiddenState = state("x", start=lambda shape: jnp.ones(shape), port="x_inp")
+
+    def dx(self, x, x_inp):
+        return (self.p.a + jnp.abs(x) + x_inp) / u.ms
 
 
 @pytest.fixture(scope="module")
@@ -168,10 +202,22 @@ def test_a_branch_that_leaves_the_domain_says_so():
     diagram = bm.continue_equilibria(Turn(1), "a", (-2.0, 2.0))
     (branch,) = diagram.branches
     np.testing.assert_allclose(diagram.values("fold"), 0.0, atol=1e-9)
-    assert set(branch.ends) == {"leaves the domain of r", "leaves a = -2 to 2"}
-    assert branch.x.min() >= 0 and np.isfinite(branch.y).all() and np.isfinite(branch.eigenvalues).all()
     # the domain ends at a = -1
+    domain, interval = sorted(branch.ends, reverse=True)
+    where = re.fullmatch(r"leaves the domain of r at a = (\S+)", domain)
+    assert where and abs(float(where[1]) + 1) < 1e-3 and interval == "leaves a = -2 to 2"
+    assert branch.x.min() >= 0 and np.isfinite(branch.y).all() and np.isfinite(branch.eigenvalues).all()
     np.testing.assert_allclose(branch.values[branch.x[:, 0].argmin()], -1.0, atol=1e-3)
+
+
+def test_a_branch_with_a_corner_ends_there():
+    """x' = a + |x|: both halves of it are lines, and meet at a = 0."""
+    diagram = bm.continue_equilibria(Corner(1), "a", (-1.0, 1.0))
+    assert len(diagram.branches) == 2
+    for branch in diagram.branches:
+        (end,) = (end for end in branch.ends if "no solution is found nearby" in end)
+        assert abs(float(end.rpartition(" = ")[2])) < 1e-3
+        np.testing.assert_allclose(np.abs(branch.x[:, 0]), -branch.values, atol=1e-9)
 
 
 def test_without_equilibria():
@@ -218,6 +264,7 @@ def test_cycles_of_the_normal_form():
     assert cycles.stable[1:].all() and "leaves a" in cycles.ends[1]
 
 
+@pytest.mark.slow
 def test_cycles_begin_near_their_hopf_point_where_some_states_hardly_move():
     """r = √a, from as near to the Hopf point at zero as is drawn."""
     diagram = bm.continue_cycles(bm.continue_equilibria(Trailed(1), "a", (-1.0, 1.0)), n_intervals=10, n_points=8)
@@ -310,6 +357,19 @@ def test_period_doubling_of_roessler():
     np.testing.assert_allclose(end[:3], point.x, atol=1e-3)
     values = np.linalg.eigvals(end[3:].reshape(3, 3))
     assert np.abs(values + 1).min() < 2e-3
+
+
+@pytest.mark.slow
+def test_a_torus_is_born_where_a_pair_of_multipliers_grows_beyond_one():
+    """At r² = a = 0.05, where exp((a - 0.05 ± 0.1 i) T) has size 1, after a turn T = 2π/0.3."""
+    diagram = bm.continue_equilibria(Driven(1), "a", (-0.1, 0.1), start=dict.fromkeys("xvyz", 0.0), crossing=False)
+    diagram = bm.continue_cycles(diagram, n_intervals=10, n_points=60)
+    (torus,) = diagram.points("torus")
+    np.testing.assert_allclose(torus.value, 0.05, rtol=1e-5)
+    np.testing.assert_allclose(torus.period, 2 * np.pi / 0.3, rtol=1e-6)
+    turn = np.exp(0.1j * torus.period)
+    assert min(abs(torus.eigenvalues - turn)) < 1e-3
+    assert [p.kind for p in diagram.special if p.branch == 1] == ["torus"]
 
 
 @pytest.mark.slow

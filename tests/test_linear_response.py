@@ -233,6 +233,7 @@ def test_effective_connectivity_finds_directions():
     [
         (lambda: linear_response(brainmass.HopfStep(1, a=0.1, noise_x=white(1))), "`at` .* a stable equilibrium"),
         (lambda: linear_response(brainmass.HopfStep(1, a=0.1), at=[0.0, 0.0]), "must be stable.* grow by 0.1 per ms"),
+        (lambda: linear_response(brainmass.HopfStep(1, a=0.0), at=[0.0, 0.0]), "must be stable.* grow by 0 per ms"),
         (lambda: linear_response(brainmass.HopfStep(1, a=-0.1), at=[0.0]), r"`at` .* shape \(2,\)"),
         (lambda: linear_response(brainmass.HopfStep(1, a=-0.1), of="z"), "`of` .* x, y"),
         (lambda: linear_response(brainmass.HopfStep(1, a=-0.1), through=3), "`through` .* BOLDSignal"),

@@ -14,7 +14,7 @@ from brainmass._common.checks import number, whole
 from brainmass._common.messages import Argument, argument_error, counted, show
 from brainmass._common.precision import double_precision
 from brainmass._common.typing import ArrayLike, Complex, Numbers
-from brainmass.analysis.curves import Curve, Test, located, solved_at, tangent_at, traced
+from brainmass.analysis.curves import LOST, Curve, Test, located, solved_at, tangent_at, traced
 from brainmass.analysis.delay_stability import characteristic_roots
 from brainmass.analysis.diagram import Branch, Diagram, Special
 from brainmass.analysis.drift import Drift, as_drift
@@ -72,6 +72,11 @@ class EquilibriumSystem:
         of_x, of_p = self._slopes(y[:-1], y[-1])
         return np.column_stack([np.asarray(of_x), np.asarray(of_p)])
 
+    def at(self, value: float) -> str:
+        """Where something is, in words: the parameter with its value and its unit."""
+        unit = self.drift.unit_of(self.name)
+        return f"at {self.name} = {value:.6g}" + ("" if unit.is_unitless else f" {unit}")
+
     def end(self, y: np.ndarray) -> str | None:
         margin = 1e-12 * (self.high - self.low)
         if y[-1] > self.high + margin or y[-1] < self.low - margin:
@@ -79,10 +84,10 @@ class EquilibriumSystem:
         x, margins = y[:-1], 1e-9 * self.sizes
         out = (x < self.drift.lower - margins) | (x > self.drift.upper + margins)
         if out.any():
-            return f"leaves the domain of {self.drift.labels[int(out.argmax())]}"
+            return f"leaves the domain of {self.drift.labels[int(out.argmax())]} {self.at(y[-1])}"
         far = np.abs(x) > _FAR * self.sizes
         if far.any():
-            return f"grows without end in {self.drift.labels[int(far.argmax())]} at {self.name} = {y[-1]:.6g}"
+            return f"grows without end in {self.drift.labels[int(far.argmax())]} {self.at(y[-1])}"
         return None
 
     def eigenvalues(self, y: np.ndarray) -> Complex:
@@ -274,6 +279,8 @@ class _Search:
 
     def _traced(self, y: np.ndarray, direction: np.ndarray) -> Curve:
         curve = traced(self.system, y, direction, step=0.2 * self.longest, longest=self.longest, n_points=self.n_points)
+        if curve.end == LOST:
+            curve.end += f" {self.system.at(curve.points[-1][-1])}"
         return self._up_to_the_edge(curve)
 
     def _up_to_the_edge(self, curve: Curve) -> Curve:

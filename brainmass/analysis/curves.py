@@ -27,7 +27,9 @@ Matrix: TypeAlias = np.ndarray | Structured
 Test: TypeAlias = Callable[[np.ndarray, np.ndarray], float]
 """A function of a point and its tangent, whose sign changes where something happens."""
 
-__all__ = ["Curve", "System", "Test", "located", "solved_at", "tangent_at", "traced"]
+__all__ = ["LOST", "Curve", "System", "Test", "located", "solved_at", "tangent_at", "traced"]
+
+LOST = "no solution is found nearby"  # why a curve is over where it has a corner, as where a rate has a kink
 
 _NEWTON = 8  # steps of the corrector
 _CONVERGED = 1e-9  # length of its last step, in the scale of the unknowns
@@ -119,7 +121,7 @@ def traced(
         if new is None:
             step *= 0.5
             if step < _SHORTEST * longest:
-                curve.end = "no solution is found nearby"
+                curve.end = LOST
                 return curve
             continue
         y_new, t_new, n = new

@@ -15,7 +15,7 @@ from brainmass._common.messages import Argument, argument_error, show
 from brainmass._common.precision import double_precision
 from brainmass._common.typing import Time
 from brainmass.analysis.collocation import DEGREE, Cycles
-from brainmass.analysis.curves import Test, located, solved_at, tangent_at, traced
+from brainmass.analysis.curves import LOST, Test, located, solved_at, tangent_at, traced
 from brainmass.analysis.diagram import Branch, Diagram, Special
 
 __all__ = ["continue_cycles"]
@@ -114,7 +114,6 @@ class _Walk:
     def __init__(self, diagram: Diagram, hopf: Special, n_intervals: int, longest: float, most: float, number: int):
         self.system, self.hopf, self.longest, self.most, self.number = diagram.system, hopf, longest, most, number
         self._known = diagram.special
-        self._unit = "" if diagram.unit.is_unitless else f" {diagram.unit}"
         self.special: list[Special] = []
         self.rows: list[tuple[Any, ...]] = []
         self.over = ""
@@ -143,7 +142,7 @@ class _Walk:
         if y[-1] > self.system.high or y[-1] < self.system.low:
             return f"leaves {self.system.name} = {self.system.low:g} to {self.system.high:g}"
         if y[-2] > self.most:
-            return f"has a period beyond {self.most:.4g} ms at {self.system.name} = {y[-1]:.6g}{self._unit}"
+            return f"has a period beyond {self.most:.4g} ms {self.system.at(y[-1])}"
         if turned or (self._largest > 3 * _BIRTH and size < 0.5 * _BIRTH):
             return _IN_HOPF
         return None
@@ -175,12 +174,14 @@ class _Walk:
             if not curve.end.startswith("goes on"):
                 self.over = curve.end
             elif better is None:
-                self.over = "no solution is found nearby"
+                self.over = LOST
             else:
                 step = min(self.longest, curve.steps[-1] * 1.4)
                 cycles, y, t = better
                 self.scale_x = np.maximum(self.scale_x, cycles.states(y).std(axis=0))  # it has grown
         self.over = self.over or f"goes on: {n_points} points are reached"
+        if self.over == LOST:
+            self.over += f" {self.system.at(self.rows[-1][0])}"
         return True
 
     def _born(self) -> tuple[Cycles, np.ndarray, np.ndarray] | None:
@@ -268,14 +269,14 @@ class _Walk:
         apart, point = min(near, key=lambda pair: pair[0])
         if apart > 0.1:
             return []
-        self.over = f"ends in the Hopf point at {self.system.name} = {point.value:.6g}{self._unit}"
+        self.over = f"ends in the Hopf point {self.system.at(point.value)}"
         return [point]
 
     def branch(self) -> Branch:
         values, orbits, multipliers, low, high, period, _ = zip(*self.rows, strict=True)
         values, multipliers, low, high, period = (np.array(x) for x in (values, multipliers, low, high, period))
         orbits = np.array(_as_many_points(orbits))
-        born = f"is born in the Hopf point at {self.system.name} = {self.hopf.value:.6g}{self._unit}"
+        born = f"is born in the Hopf point {self.system.at(self.hopf.value)}"
         return Branch("cycles", values, orbits[:, 0], multipliers, (born, self.over), low, high, period, orbits)
 
 

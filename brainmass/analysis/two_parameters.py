@@ -14,7 +14,7 @@ from brainmass._common.messages import Argument, argument_error
 from brainmass._common.precision import double_precision
 from brainmass._common.typing import ArrayLike
 from brainmass.analysis.continuation import EquilibriumSystem, interval_of
-from brainmass.analysis.curves import Curve, located, solved_at, traced
+from brainmass.analysis.curves import LOST, Curve, located, solved_at, traced
 from brainmass.analysis.diagram import Diagram, Special
 from brainmass.analysis.normal_forms import Derivatives, lyapunov_coefficient
 
@@ -168,7 +168,13 @@ class _Curves:
                 return f"leaves {name} = {low:g} to {high:g}"
         drift, x = self.system.drift, y[: self.n]
         out = (x < drift.lower - 1e-9) | (x > drift.upper + 1e-9)
-        return f"leaves the domain of {drift.labels[int(out.argmax())]}" if out.any() else None
+        return f"leaves the domain of {drift.labels[int(out.argmax())]} {self.at(y)}" if out.any() else None
+
+    def at(self, y: np.ndarray) -> str:
+        """Where something is, in words: both parameters with their values and units."""
+        units = [self.system.drift.unit_of(name) for name in self.names]
+        values = zip(self.names, y[-2:], units, strict=True)
+        return "at " + ", ".join(f"{a} = {x:.6g}" + ("" if b.is_unitless else f" {b}") for a, x, b in values)
 
     def _scale(self, more: list[float]) -> np.ndarray:
         return np.concatenate([self.system.scale[:-1], more, [high - low for low, high in self.box]])
@@ -245,6 +251,8 @@ def _followed(equations: _Folds | _HopfPoints, diagram: Diagram, longest: float,
     special: list[Special] = []
     for way in ways:
         _look(equations, way, special)
+        if way.end == LOST:
+            way.end += f" {equations.at(way.points[-1])}"
     back, forth = ways
     points = np.array([*back.points[:0:-1], *forth.points])
     period = None

@@ -81,6 +81,7 @@ _BRANCHES: dict[str, Branches] = {
     "CoombesByrneSynapseStep": Branches("eta", 1.0, 20.0),
     "DumontGutkinStep": Branches("eta_I", 0.0, 6.0, "rI"),
     "Epileptor2DStep": Branches("x0", -3.0, -1.0, cycles=False),
+    # 400 of its cycles, for which it takes 15 s, all lie within the width of a line above the Hopf point
     "EpileptorStep": Branches("x0", -2.6, -1.4, lambda x: x["x2"] - x["x1"], "lfp", cycles=False),
     "FitzHughNagumoStep": Branches("V_inp", 0.0, 2.0),
     "Generic2dOscillatorStep": Branches("I", -2.0, 6.0),
