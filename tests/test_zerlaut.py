@@ -96,7 +96,8 @@ def test_silence_and_rates_below_zero_are_no_trouble():
 
 
 def test_preset_of_2018_rests_where_its_text_says(x64):
-    """Of the paper's fig. 5 it is no more than near: 1.6 and 8.9 Hz with thresholds that the paper does not print."""
+    """No more than near an author's notebook for the paper, 2.4 and 9.6 Hz, and near its first manuscript, 1.6 and 8.9:
+    both with other thresholds, of which the paper prints none."""
     node = bm.ZerlautStep.preset("zerlaut_2018", 1)
     P = np.array([node.threshold_e.coefficients, node.threshold_i.coefficients])
 

@@ -20,7 +20,7 @@ PRESETS = {
     "asynchronous": Preset("an irregular state of low rates under a drive of 2.5 Hz", _DI_VOLO, _DRIVE),
     "zerlaut_2018": Preset(
         "neurons without adaptation in the mean field, under a drive of 4 Hz: rests at 3.1 and 10.7 Hz to first order, "
-        "where the paper, whose own thresholds are not printed, has 1.6 and 8.9",
+        "where an author's notebook for the paper, with thresholds of another form, has 2.4 and 9.6",
         "Zerlaut, Chemla, Chavane, Destexhe 2018, J. Comput. Neurosci. 44:45, table 1; thresholds as "
         "`node.threshold_e.reference` says",
         {

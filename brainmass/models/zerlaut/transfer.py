@@ -95,5 +95,9 @@ _ZERLAUT = (
     "a public script that runs the neurons of Zerlaut, Chemla, Chavane, Destexhe 2018, J. Comput. Neurosci. 44:45, in "
     "The Virtual Brain; the paper's manuscript prints no coefficients"
 )
+# Those that an author's notebook prints (yzerlaut/notebook_papers, Modeling_Mesoscopic_Dynamics_JCNS_2017) are no
+# coefficients of the paper's formulas: they have a term of the logarithm of the conductance, belong to 200 pF, and were
+# fitted with a variance of V in which inhibition has Q_i U_i in place of tau_i U_i, so as good as none. With that they
+# rest at 2.418 and 9.603 Hz, as the notebook prints; with the paper's variance, at 12.4 and 28.2 Hz.
 REGULAR_SPIKING_2018 = EffectiveThreshold((-49.8, 5.06, -25.0, 1.4, -0.41, 10.5, -36.0, 7.4, 1.2, -40.7), _ZERLAUT)
 FAST_SPIKING_2018 = EffectiveThreshold((-51.4, 4.0, -8.3, 0.2, -0.5, 1.4, -14.6, 4.5, 2.8, -15.3), _ZERLAUT)
