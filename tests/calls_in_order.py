@@ -15,6 +15,7 @@ import optax
 import pandas
 import scipy.sparse
 import xarray
+from braintools.init import Constant
 
 import brainmass
 
@@ -57,6 +58,55 @@ class Uniform:
 
     def sample(self, key, shape=()):
         return jax.random.uniform(key, shape)
+
+
+@functools.cache
+def diagram():
+    return brainmass.continue_equilibria(brainmass.FitzHughNagumoStep.preset("classic", 1), "V_inp", (0.0, 1.0))
+
+
+def resting():
+    node = brainmass.LinearStep(N, noise_x=brainmass.WhiteNoise(N, sigma=0.01))
+    return brainmass.Network(node, conn=square(), coupled_var="x", k=0.02)
+
+
+def delayed():
+    apart = {"distance": 10 * square() * u.mm, "speed": 5 * u.mm / u.ms}
+    return brainmass.Network(brainmass.HopfStep(N, a=-0.2), conn=square(), coupled_var="x", k=0.02, **apart)
+
+
+def oscillators():
+    return brainmass.KuramotoNetwork(2, omega=1.0, K=0.5, normalize_by_n=False)
+
+
+def problem(**changed):
+    node = brainmass.HopfStep(1, a=-0.1, w=0.2, init_x=Constant(1.0), init_y=Constant(0.0))
+    given = dict(
+        model=brainmass.Simulator(node, dt=1 * u.ms), search_space={"a": brainmass.Normal(-0.1, 0.02)},
+        likelihood=brainmass.inference.Gaussian(0.1), observed=np.exp(-0.1 * np.arange(1.0, 9.0))[:, None],
+        duration=8 * u.ms, monitors="x",
+    )  # fmt: skip
+    return brainmass.inference.Problem(**given | changed)
+
+
+def inferred():
+    """Of the room of inference, small enough to be asked for hundreds of times."""
+    asked = problem()
+    few = {"n_draws": 3, "n_chains": 2, "method": "laplace"}
+    estimator = {"problem": asked, "n_simulations": 64, "features": "mean", "n_epochs": 1, "n_layers": 1, "width": 4}
+    return {
+        "inference.Problem": {"model": brainmass.Simulator(brainmass.HopfStep(1, a=-0.1), dt=1 * u.ms),
+                              "search_space": {"a": brainmass.Normal(-0.1, 0.02)}, "duration": 8 * u.ms,
+                              "monitors": "x", "likelihood": brainmass.inference.Gaussian(0.1),
+                              "observed": np.ones((8, 1))},
+        "inference.Gaussian": {}, "inference.StudentT": {}, "inference.Features": {"which": "mean"},
+        "inference.HierarchicalProblem": {"problem": asked, "group": "a",
+                                          "observed": [np.ones((8, 1)), np.zeros((8, 1))]},
+        "inference.sample": {"problem": asked} | few, "inference.npe": estimator,
+        "inference.calibrate": {"problem": asked, "n_studies": 20, "method": "laplace"},
+        "inference.identifiability": {"fit": asked}, "inference.list_features": {},
+        "inference.profile_likelihood": {"problem": asked, "name": "a", "values": [-0.12, -0.1, -0.08]},
+    }  # fmt: skip
 
 
 @functools.cache
@@ -131,12 +181,13 @@ def needed():
         "power_spectral_density": {"x": signals, "sampling_period": 1 * u.ms, "window_size": 16},
         "psd_rmse": {"sampling_period": 1 * u.ms},
         "WelchSpectrum": {"in_size": N, "every": 1 * u.ms},
-        "combine": {}, "Several": {"objectives": {"fc": brainmass.objectives.fc_corr(as_loss=True)}},
+        "combine": {"weighted_objectives": (1.0, brainmass.objectives.cosine_sim())},
+        "Several": {"objectives": {"fc": brainmass.objectives.fc_corr(as_loss=True)}},
         "fit_each": {"fitter": fitter(), "targets": {"one": None, "two": None}, "n_steps": 1},
         "plot_front": {"front": brainmass.ParetoFront(
             names=("fc", "fcd"), values=[[0.1, 0.3], [0.2, 0.2]], params={"a": np.zeros(2)}, fitted={"a": np.zeros(2)},
             hypervolume=[0.1], reference=[1.0, 1.0])},
-        "resting_state": {"model": brainmass.HopfStep(1, a=-0.2)},
+        "resting_state": {"model": brainmass.LinearStep(1)},
         "load_dataset": {"name": "hcp_schaefer100"},
         "delayed_match_task": {},
         "from_bold": {"bold": signals, "tr": 1 * u.second}, "bandpass": {"x": signals} | in_band,
@@ -191,6 +242,25 @@ def needed():
                                                            coupling="additive", coupled_var="S_e")},
         "plot_fit": {"result": owner("FitResult")}, "plot_connectome": {"connectome": placed},
         "plot_sweep_map": {"data": grid},
+        "load_model": {"path": "model.yaml"},
+        "save_model": {"model": brainmass.HopfStep, "path": "new.yaml"},
+        "EffectiveThreshold": {"coefficients": (-0.05, *[0.0] * 9)},
+        "Drift": {"model": brainmass.HopfStep(1)}, "fixed_points": {"model": brainmass.HopfStep(1), "n_starts": 4},
+        "linear_response": {"model": resting()}, "lyapunov_exponents": {"model": network(), "duration": 5 * u.ms,
+                                                                        "segment": 0.1 * u.ms, "seed": 0},
+        "sensitivity": {"model": network(), "horizon": 1 * u.ms, "segment": 0.5 * u.ms, "n_starts": 2, "seed": 0},
+        "characteristic_roots": {"model": delayed(), "x": np.zeros(2 * N), "order": 5},
+        "phase_locked": {"model": oscillators(), "n_starts": 4},
+        "continue_equilibria": {"model": brainmass.FitzHughNagumoStep.preset("classic", 1), "name": "V_inp",
+                                "interval": (0.0, 0.1)},
+        "continue_cycles": {"diagram": diagram(), "n_intervals": 10, "n_points": 2},
+        "continue_curve": {"diagram": diagram(), "point": diagram().special[0], "name": "epsilon",
+                           "interval": (0.7, 0.9), "n_points": 3},
+        "effective_connectivity": {"network": resting(), "correlation": np.corrcoef(signals.T), "n_steps": 2},
+        "plot_bifurcations": {"diagram": diagram()},
+        "plot_bifurcation_curves": {"curves": brainmass.continue_curve(
+            diagram(), diagram().special[0], "epsilon", (0.7, 0.9), n_points=3)},
+        **inferred(),
         "plot_topography": {"values": np.arange(3.0), "positions": np.eye(3) * 0.1 * u.meter},
     }  # fmt: skip
 
@@ -237,6 +307,7 @@ def write_files():
     Path("bids/sub-01").mkdir(parents=True, exist_ok=True)
     np.savetxt("bids/sub-01/sub-01_timeseries.tsv", np.random.default_rng(0).normal(size=(60, N)), delimiter="\t")
     np.savetxt("bids/sub-01/sub-01_weights.tsv", square(), delimiter="\t")
+    brainmass.save_model(brainmass.HopfStep, "model.yaml")
 
 
 # Made by the package itself, abstract, or without arguments; views open a browser, readers of packages need these, and
@@ -248,6 +319,9 @@ NOT_CALLED = {
     "ModelInfo", "Preset", "DivergenceError",
     "EmpiricalDataset", "NeuralMassDynamics", "Noise", "Observer", "Stimulus", "Coupling", "HRFKernel", "XY_Oscillator",
     "Control", "Cost", "Validation",
+    "BifurcationCurve", "Branch", "Diagram", "EffectiveConnectivity", "Equilibria", "LinearResponse",
+    "LyapunovExponents", "PhaseLocked", "Sensitivity", "Special", "CascadeTable",
+    "Calibration", "Estimator", "Identifiability", "Likelihood", "Posterior", "Profile",
     "WilsonCowanBase", "WilsonCowanThreePopBase", "list_models", "list_datasets", "view_connectome", "Objective",
 }  # fmt: skip
 METHODS = {
@@ -266,13 +340,14 @@ METHODS = {
 
 def _public():
     found = {}
-    for module in (brainmass, brainmass.objectives, brainmass.datasets, brainmass.viz):
+    for module in (brainmass, brainmass.objectives, brainmass.datasets, brainmass.viz, brainmass.inference):
         for name in module.__all__:
             thing = getattr(module, name)
             ours = getattr(thing, "__module__", "").startswith("brainmass")
             error = inspect.isclass(thing) and issubclass(thing, BaseException)
             if ours and callable(thing) and name not in NOT_CALLED and not error:
-                found[name] = thing
+                # its Cohort and that of the data sets are two
+                found[f"inference.{name}" if module is brainmass.inference else name] = thing
     return found
 
 
@@ -286,7 +361,7 @@ def names():
 
 def call_of(name):
     thing, _, method = name.partition(".")
-    return getattr(owner(thing), method) if method else PUBLIC[name]
+    return PUBLIC[name] if name in PUBLIC else getattr(owner(thing), method)
 
 
 def arguments_of(name):

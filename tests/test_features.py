@@ -127,7 +127,7 @@ def test_functions_units_labels_and_axes():
 @pytest.mark.parametrize(
     "give, message",
     [
-        (lambda: Features("fcc"), "`features`.*Did you mean 'fc'"),
+        (lambda: Features("fcc"), "`which`.*Did you mean 'fc'"),
         (lambda: Features([]), "at least one"),
         (lambda: Features(["fc", "fc"]), "fc twice"),
         (lambda: Features([3]), "names and functions"),

@@ -47,7 +47,7 @@ NONSENSE = {
 
 def named(argument, given, text):
     """Whether an error names the argument, or one of its items: "Input `x_inp`" of `inputs`, a name that is unknown."""
-    texts = [x for x in (given if isinstance(given, list) else [given]) if isinstance(x, str)]
+    texts = [x for x in (given if isinstance(given, list | dict) else [given]) if isinstance(x, str)]
     ways = f"`{argument}`", f"{argument}=", f"{argument.removesuffix('s')} `", *map(repr, texts)
     return any(way in text or way.capitalize() in text for way in ways)
 

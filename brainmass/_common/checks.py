@@ -29,6 +29,7 @@ __all__ = [
     "is_traced",
     "is_whole",
     "items",
+    "mapping",
     "number",
     "numbers",
     "one_of",
@@ -87,6 +88,13 @@ def items(what: str, value: object, of: str, *, example: str = "") -> list[Any]:
     if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable) or isinstance(value, u.Quantity):
         raise _error(what, f"a list of {of}", show(value), example)
     return list(value)
+
+
+def mapping(what: str, value: object, of: str, *, example: str = "") -> dict[str, Any]:
+    """A mapping from names, to what `of` says."""
+    if not isinstance(value, Mapping) or not all(isinstance(name, str) for name in value):
+        raise _error(what, f"a mapping of names to {of}", show(value), example)
+    return dict(value)
 
 
 def is_whole(value: object, least: int = 1, most: int = MOST) -> bool:

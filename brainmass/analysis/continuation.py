@@ -10,7 +10,7 @@ import brainunit as u
 import jax
 import numpy as np
 
-from brainmass._common.checks import number, whole
+from brainmass._common.checks import flag, holds_numbers, number, whole
 from brainmass._common.messages import Argument, argument_error, counted, show
 from brainmass._common.precision import double_precision
 from brainmass._common.typing import ArrayLike, Complex, Numbers
@@ -162,7 +162,10 @@ def continue_equilibria(
     [('Hopf', 0.331), ('Hopf', 1.419)]
     """
     drift = as_drift(model, inputs)
-    name = drift.find(name)
+    name = drift.find(name, "continue_equilibria")
+    parameters = drift.held_values(parameters, "continue_equilibria")
+    flag(Argument("crossing", "continue_equilibria"), crossing)
+    whole(Argument("seed", "continue_equilibria"), seed, least=0)
     low, high = interval_of(drift, name, interval, "continue_equilibria")
     for argument, given in ("inputs", inputs), ("parameters", parameters):
         if isinstance(given, Mapping) and any(name == key or name.endswith(f".{key}") for key in given):
@@ -187,7 +190,7 @@ def interval_of(drift: Drift, name: str, interval: Any, owner: str) -> tuple[flo
     """The ends of an interval as numbers in the unit of the parameter."""
     what = Argument("interval", owner)
     unit = drift.unit_of(name)
-    if not isinstance(interval, tuple | list) or len(interval) != 2:
+    if not isinstance(interval, tuple | list) or len(interval) != 2 or not all(map(holds_numbers, interval)):
         raise argument_error(what, "must be (low, high)", f"is {show(interval)}", f"interval=(0.0, 1.0) for {name}")
     ends = [drift.quantity(name, end) for end in interval]  # or an error of unit or domain
     low, high = (float(np.ravel(u.Quantity(end).to_decimal(unit))[0]) for end in ends)

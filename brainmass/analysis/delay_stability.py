@@ -172,12 +172,14 @@ def characteristic_roots(
     (True, True)
     """
     drift = as_drift(model, inputs)
+    parameters = drift.held_values(parameters, "characteristic_roots")
     if order is not None:
         whole(Argument("order", "characteristic_roots"), order, 2)
     if right_of is not None:
         number(Argument("right_of", "characteristic_roots"), right_of, "finite", np.isfinite)
     with double_precision():
-        x = drift._checked(np.asarray(x, float))
+        rule = f"must be one equilibrium, an array of shape ({drift.size},), or a mapping of states"
+        x = drift._checked(drift.flat(x, Argument("x", "characteristic_roots", "equilibrium"), rule))
         jacobian = delayed_jacobian(drift, x, parameters) if drift.delays.size else None
         if jacobian is None or not jacobian.F.size:  # what is delayed may have no effect here, as at a coupling of zero
             found = np.linalg.eigvals(np.asarray(drift.jacobian(x, parameters))).astype(np.complex128)

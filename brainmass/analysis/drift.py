@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from brainmass._common.checks import is_traced
+from brainmass._common.checks import instance, is_traced, mapping
 from brainmass._common.messages import Argument, argument_error, named, show, suggestion
 from brainmass._common.precision import double_precision, doubled
 from brainmass._common.same import Pictures
@@ -208,6 +208,17 @@ class Drift:
         values = {name: _decimal(f"State `{name}`", states[name], self.units[name]) for name in self.names}
         return self._joined({n: v if v.ndim else jnp.broadcast_to(v, self.shapes[n]) for n, v in values.items()})
 
+    def flat(self, given: ArrayLike | Mapping[str, ArrayLike], what: str, rule: str) -> np.ndarray:
+        """States that an argument gives, by name or as an array of numbers."""
+        if isinstance(given, Mapping):
+            if given.keys() != self.units.keys():
+                raise argument_error(what, f"must have just the states {', '.join(self.names)}", f"is {show(given)}")
+            return np.asarray(self.pack(given))
+        try:
+            return np.asarray(given, float)
+        except (TypeError, ValueError):
+            raise argument_error(what, rule, f"is {show(given)}", kind=TypeError) from None
+
     def starts(self, n: int, seed: int = 0) -> np.ndarray:
         """Initial states, drawn as a run draws them, shape (n, size)."""
         with double_precision(), jax.ensure_compile_time_eval():
@@ -222,8 +233,9 @@ class Drift:
         """All parameters and inputs by name, with the present values."""
         return {name: self._values[name] for name in self._found.params} | self._inputs
 
-    def find(self, name: str) -> str:
+    def find(self, name: str, owner: str = "Drift") -> str:
         """The whole name of the parameter or input that a name, or the end of one, stands for."""
+        instance(Argument("name", owner), name, str, "the name of a parameter or an input")
         if name in self._inputs:
             return name
         try:
@@ -236,6 +248,13 @@ class Drift:
             hint = f"{suggestion(name, [*known, *short])} There are {', '.join(known)}."
             what = Argument("parameters", "Drift", entry=name, text=type(self.model).__name__)
             raise argument_error(what, f"has no parameter or input {name!r}", hint=hint) from None
+
+    def held_values(self, parameters: Parameters, owner: str) -> dict[str, ArrayLike]:
+        """The argument `parameters` of a function: values by names that are known."""
+        given = mapping(Argument("parameters", owner), parameters, "values", example="parameters={'k': 0.1}")
+        for name in given:
+            self.find(name)
+        return given
 
     def unit_of(self, name: str) -> u.Unit:
         """The unit in which plain numbers of a parameter or an input are read."""

@@ -221,6 +221,8 @@ def fixed_points(
     """
     drift = as_drift(model, inputs)
     whole(Argument("n_starts", "fixed_points"), n_starts)
+    whole(Argument("seed", "fixed_points"), seed, least=0)
+    parameters = drift.held_values(parameters, "fixed_points")
     if is_traced((drift.parameters, dict(parameters))):
         raise TypeError(
             "fixed_points looks at numbers, and cannot within jax.jit, grad and their like: find the equilibrium "
@@ -264,12 +266,13 @@ def _found(
 
 
 def _from_given(drift: Drift, parameters: Mapping[str, ArrayLike], start: Numbers) -> np.ndarray:
-    flat = drift.pack(start) if isinstance(start, Mapping) else np.asarray(start, float)
-    flat = np.atleast_2d(np.asarray(flat))
+    what = Argument("start", "fixed_points")
+    rule = f"must be finite, of shape ({drift.size},) or (m, {drift.size}), or a mapping of states"
+    flat = np.atleast_2d(drift.flat(start, what, rule))
     if flat.shape[-1] != drift.size or flat.ndim != 2 or not np.isfinite(flat).all():
         raise argument_error(
-            Argument("start", "fixed_points"),
-            f"must be finite, of shape ({drift.size},) or (m, {drift.size}), or a mapping of states",
+            what,
+            rule,
             f"has shape {flat.shape}" if np.isfinite(flat).all() else "is not finite",
         )
     x = roots.from_starts(drift, flat, parameters)

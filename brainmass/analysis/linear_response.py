@@ -257,6 +257,7 @@ def linear_response(
     np.float64(0.005)
     """
     drift = as_drift(model, inputs)
+    parameters = drift.held_values(parameters, "linear_response")
     x = _working_point(drift, at, parameters)
     response = LinearResponse(drift, x, parameters, of, through)
     if not response._traced:
@@ -267,15 +268,14 @@ def linear_response(
 def _working_point(drift: Drift, at: Any, parameters: Mapping[str, ArrayLike]) -> Numbers:
     given = at.x if isinstance(at, Equilibria) else at
     if given is not None:
-        given = np.asarray(given, float) if not is_traced(given) else given
+        what = Argument("at", "linear_response", "working point")
+        rule = f"must be one equilibrium, an array of shape ({drift.size},)"
+        given = drift.flat(given, what, rule) if not is_traced(given) else given
         given = given[0] if given.shape == (1, drift.size) else given
+        if not is_traced(given) and not np.isfinite(given).all():
+            raise argument_error(what, rule, "is not finite", "at=found[0]")
         if given.shape != (drift.size,):
-            raise argument_error(
-                Argument("at", "linear_response", "working point"),
-                f"must be one equilibrium, an array of shape ({drift.size},)",
-                f"has shape {given.shape}",
-                "at=found[0]",
-            )
+            raise argument_error(what, rule, f"has shape {given.shape}", "at=found[0]")
     if is_traced((drift.parameters, dict(parameters), given)):
         start = drift.starts(1)[0] if given is None else given
         return roots.newton(drift, jnp.asarray(start, float), parameters, _NEWTON_STEPS)

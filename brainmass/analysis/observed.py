@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from brainmass._common.checks import holds_numbers, is_function
 from brainmass._common.messages import Argument, argument_error, show
 from brainmass._common.typing import Numbers
 from brainmass.analysis.drift import Drift
@@ -67,10 +68,17 @@ def observed(drift: Drift, equations: Equations, x: jax.Array, of: Any, through:
     )
 
 
+def _seen(value: Numbers) -> Numbers:
+    if not holds_numbers(value):
+        what = Argument("of", "linear_response")
+        raise argument_error(what, "must be a function of the states that returns numbers", f"returns {show(value)}")
+    return u.math.asarray(value)
+
+
 def _activity(drift: Drift, equations: Equations, of: Any) -> tuple[Callable[[jax.Array], Numbers], str]:
     """What is observed as a function of the flat state, and its name."""
-    if callable(of):
-        return lambda x: u.math.asarray(of(drift.unpack(x))), "y"
+    if is_function(of):
+        return lambda x: _seen(of(drift.unpack(x))), "y"
     first_name, first = next(iter(equations.nodes.items()))
     if of is None:
         output = first.output if isinstance(first.output, str) else first.output[0]

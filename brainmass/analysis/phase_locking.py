@@ -113,6 +113,8 @@ def phase_locked(
     """
     drift = as_drift(model, inputs)
     whole(Argument("n_starts", "phase_locked"), n_starts)
+    whole(Argument("seed", "phase_locked"), seed, least=0)
+    parameters = drift.held_values(parameters, "phase_locked")
     if not drift.angles.all():
         raise argument_error(
             Argument("model", "phase_locked"),

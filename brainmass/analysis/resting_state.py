@@ -70,9 +70,10 @@ def resting_state(
     whole(Argument("seed", "resting_state"), seed, least=0)
     simulated: Any = model.model if isinstance(model, Simulator) else model
     drift = as_drift(simulated, inputs)
+    parameters = drift.held_values(parameters, "resting_state")
     with double_precision():
         rates = drift.program(_compiled)
-        values = {name: drift.quantity(name, value) for name, value in dict(parameters).items()}
+        values = {name: drift.quantity(name, value) for name, value in parameters.items()}
         x, near = drift.starts(1, seed)[0], None
         for stretch in _STRETCHES:
             way = solve_ivp(

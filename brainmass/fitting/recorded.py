@@ -9,6 +9,7 @@ import brainunit as u
 import jax
 import numpy as np
 
+from brainmass._common.checks import mapping
 from brainmass._common.messages import Argument, argument_error, show, suggestion
 from brainmass._common.typing import Numbers, Pytree
 from brainmass.dynamics.noise import Noise
@@ -55,13 +56,15 @@ class Recorded:
         monitors = as_monitors(settings["monitors"], simulator.model)
         inputs = _as_mapping(settings["inputs"], simulator.model)
         self.dt = simulator.dt
-        parameters = dict(settings.get("parameters") or {})
+        given = settings.get("parameters")
+        parameters = {} if given is None else mapping(Argument("parameters", "run"), given, "values or courses")
         apart = ("monitors", "inputs", "parameters")
         self.times = {n: x for n, x in settings.items() if x is not None and n not in apart}
-        given = settings.get("parameters")
         simulator.pure(**self.times, monitors=monitors, inputs=inputs, parameters=given)  # for its errors
         self.by_name = isinstance(objective, Mapping)
         self._names = set(objective.names) if isinstance(objective, Several) else None
+        if not monitors:
+            raise argument_error(Argument("monitors", "run"), "must have what is compared", "is empty")
         self.compared = [*(objective if isinstance(objective, Mapping) else monitors)]
         # What has parameters is in the subject: of others, and of how they are recorded, the rest.
         self.monitors = {n: (_unless_module(m.what), m.every, m.source) for n, m in monitors.items()}
@@ -87,6 +90,9 @@ class Recorded:
         run = Simulator(subject.model, self.dt).run
         inputs, parameters = self.inputs | subject.inputs, self.parameters | subject.courses
         result = run(**self.times, monitors=monitors, inputs=inputs, parameters=parameters)
+        if nothing := [name for name in self.compared if name not in result]:
+            what = Argument("monitors", "run")
+            raise argument_error(what, "must record what is compared", f"records nothing as {nothing[0]!r}")
         return {name: result[name] for name in self.compared} if len(self.compared) > 1 else result[self.compared[0]]
 
     def against(self, target: Numbers) -> Pytree:

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from brainmass._common.checks import instance
+from brainmass._common.checks import instance, items
 from brainmass._common.messages import Argument, argument_error, show
 from brainmass._common.random import as_key
 from brainmass._common.typing import ArrayLike, Numbers, Pytree, Seed
@@ -22,6 +22,9 @@ from brainmass.inference.problem import Density, Problem
 from brainmass.simulation.inventory import ByPath, Values
 
 __all__ = ["HierarchicalProblem"]
+
+
+_NAMES = "names of parameters of the problem"
 
 
 class HierarchicalProblem(Closed):
@@ -77,14 +80,15 @@ class HierarchicalProblem(Closed):
             raise argument_error(Argument("observed", "HierarchicalProblem"), what, f"is {show(observed)}")
         self.problem = problem
         self.group = _priors(problem, group)
-        self.shared = tuple(
-            _path(problem, name, "shared") for name in ([shared] if isinstance(shared, str) else shared)
-        )
+        what = Argument("shared", "HierarchicalProblem")
+        names = [shared] if isinstance(shared, str) else items(what, shared, _NAMES)
+        self.shared = tuple(_path(problem, name, "shared") for name in names)
         if both := set(self.group) & set(self.shared):
             raise argument_error(
                 Argument("shared", "HierarchicalProblem"), f"must not name {both.pop()}, which `group` names"
             )
-        self.subjects = tuple(map(str, range(len(each)) if subjects is None else subjects))
+        named = Argument("subjects", "HierarchicalProblem")
+        self.subjects = tuple(map(str, range(len(each)) if subjects is None else items(named, subjects, "names")))
         if len(self.subjects) != len(each):
             raise argument_error(
                 Argument("subjects", "HierarchicalProblem"),
@@ -296,7 +300,8 @@ def _is_quantity(x: object) -> bool:
 
 def _path(problem: Problem, name: str, argument: str) -> str:
     try:
-        return name if name in problem.names else next(p for p in problem.names if p.endswith(f".{name}"))
+        known = isinstance(name, str) and name in problem.names
+        return name if known else next(p for p in problem.names if p.endswith(f".{name}"))
     except StopIteration:
         raise argument_error(
             Argument(argument, "HierarchicalProblem"),
@@ -306,13 +311,18 @@ def _path(problem: Problem, name: str, argument: str) -> str:
 
 
 def _priors(problem: Problem, group: Any) -> dict[str, Prior | None]:
-    names = dict.fromkeys([group] if isinstance(group, str) else group) if not isinstance(group, Mapping) else group
+    what = Argument("group", "HierarchicalProblem")
+    if isinstance(group, Mapping):
+        names = dict(group)
+    else:
+        given = [group] if isinstance(group, str) else items(what, group, _NAMES)
+        names = {_path(problem, name, "group"): None for name in given}
     if not names:
-        raise argument_error(Argument("group", "HierarchicalProblem"), "must name at least one parameter", "is empty")
+        raise argument_error(what, "must name at least one parameter", "is empty")
     for name, prior in names.items():
         if prior is not None and not isinstance(prior, Prior):
             raise argument_error(
-                Argument("group", "HierarchicalProblem"),
+                what,
                 f"must give the spread of {name} a prior, or None",
                 f"gives {show(prior)}",
                 'group={"a": brainmass.LogNormal(0.2, 0.5)}.',

@@ -112,7 +112,7 @@ def recorded_by(simulator: Simulator, run: Mapping[str, Any], likelihoods: dict[
     if several and objective is None and likelihoods is not None:
         raise argument_error(
             Argument("likelihood", "Problem"),
-            f"must map monitors to likelihoods, as there are several: {', '.join(recorded.compared)}",
+            f"must map monitors to likelihoods, as `monitors` are several: {', '.join(recorded.compared)}",
         )
     if likelihoods is None:
         likelihoods = {name: Exact() for name in (recorded.compared if several else [""])}

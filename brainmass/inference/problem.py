@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from brainmass._common.checks import one_of, whole
+from brainmass._common.checks import holds_numbers, one_of, whole
 from brainmass._common.foreign import tree
 from brainmass._common.messages import Argument, argument_error, show
 from brainmass._common.random import as_key
@@ -353,6 +353,12 @@ class Problem(Closed):
     def _likelihood(self, values: Values, given: Given) -> jax.Array:
         likelihoods, recorded = self._predicted(values, given)
         parts = [x.log_density(x.feature(recorded[name]), given.observed[name]) for name, x in likelihoods.items()]
+        for part in parts:
+            if not holds_numbers(part):
+                what = Argument("likelihood", "Problem")
+                raise argument_error(
+                    what, "must return a log density, one number", f"returns {show(part)}", kind=TypeError
+                )
         return sum(parts, jnp.zeros(()))
 
     def _checked(self, observed: Any) -> dict[str, Numbers] | None:

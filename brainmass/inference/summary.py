@@ -68,13 +68,7 @@ class Features(Closed):
         window_size: int = 30,
         step_size: int = 5,
     ):
-        what = Argument("features", "Features")
-        listed = [which] if isinstance(which, str) or is_function(which) else items(what, which, "names and functions")
-        if not listed:
-            raise argument_error(what, "must hold at least one", "is empty", 'features=["mean", "std", "fc"].')
-        self.which = tuple(_checked(what, one) for one in listed)
-        if again := [one for one in self.which if self.which.count(one) > 1]:
-            raise argument_error(what, "must name each once", f"has {_word(again[0])} twice")
+        self.which = _listed(Argument("which", "Features"), which)
         if "band_power" in self.which and sampling_period is None:
             raise argument_error(
                 Argument("sampling_period", "Features"),
@@ -138,7 +132,7 @@ def as_features(what: Argument, given: Any) -> Features:
         raise argument_error(
             what, "must be names of features", f"is {show(given)}", 'features=["mean", "std", "fc"].', kind=TypeError
         )
-    return Features(given)
+    return Features(_listed(what, given))
 
 
 def restored(described: list[Any]) -> Features:
@@ -154,6 +148,17 @@ def restored(described: list[Any]) -> Features:
 def of_recordings(what: Argument, given: Any) -> Callable[[Array], Numbers]:
     """A function as it is; features by name."""
     return given if is_function(given) else as_features(what, given)
+
+
+def _listed(what: Argument, given: Named | Iterable[Named]) -> tuple[Named, ...]:
+    """Each by its name or as a function, and each once."""
+    listed = [given] if isinstance(given, str) or is_function(given) else items(what, given, "names and functions")
+    if not listed:
+        raise argument_error(what, "must hold at least one", "is empty", '["mean", "std", "fc"]')
+    which = tuple(_checked(what, one) for one in listed)
+    if again := [one for one in which if which.count(one) > 1]:
+        raise argument_error(what, "must name each once", f"has {_word(again[0])} twice")
+    return which
 
 
 def _checked(what: Argument, one: Any) -> Named:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import brainunit as u
 import numpy as np
 
-from brainmass._common.checks import instance, one_of
+from brainmass._common.checks import instance, is_function, items, one_of
 from brainmass._common.messages import Argument, argument_error
 from brainmass._common.typing import ArrayLike
 from brainmass.analysis.diagram import Branch, Diagram
@@ -98,7 +98,10 @@ def plot_bifurcation_curves(curves: BifurcationCurve | Iterable[BifurcationCurve
     ax : matplotlib Axes, optional
     """
     of = "plot_bifurcation_curves"
-    curves = [curves] if isinstance(curves, BifurcationCurve) else list(curves)
+    what = Argument("curves", of)
+    curves = [curves] if isinstance(curves, BifurcationCurve) else items(what, curves, "curves of continue_curve")
+    if not curves:
+        raise argument_error(what, "must hold at least one curve", "is empty")
     ax = axes_or_new(ax, of)
     said: set[str] = set()
     for curve in curves:
@@ -130,7 +133,7 @@ class _Shown:
     """What is drawn over the parameter: an entry of the state, or a function of it."""
 
     def __init__(self, diagram: Diagram, state: Any):
-        self.drift, self.function = diagram.drift, state if callable(state) else None
+        self.drift, self.function = diagram.drift, state if is_function(state) else None
         labels = self.drift.labels
         if self.function is None:
             self.name = one_of(Argument("state", "plot_bifurcations"), labels[0] if state is None else state, labels)
