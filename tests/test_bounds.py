@@ -31,6 +31,7 @@ def test_a_phase_keeps_its_frequency_however_long_it_has_turned(dt):
     assert turned / 1.999 == pytest.approx(10, abs=1e-3)
 
 
+@pytest.mark.slow
 def test_a_wrapped_phase_has_the_slope_of_one_that_grows():
     def end(omega):
         model = bm.KuramotoNetwork(1, omega=Param(omega), init_theta=Constant(3.1), method="euler")
@@ -208,6 +209,7 @@ def test_clamp_without_bounds_is_refused():
         bm.MontbrioPazoRoxinStep(2, clamp="yes")
 
 
+@pytest.mark.slow
 def test_a_model_that_stays_within_says_nothing():
     with warnings.catch_warnings():
         warnings.simplefilter("error")

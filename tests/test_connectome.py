@@ -95,6 +95,7 @@ def test_refuses(arguments, error, message):
         Connectome(**{"weights": W, **arguments})
 
 
+@pytest.mark.slow
 @given(strengths)
 def test_normalize_by_max(weights):
     scaled = Connectome(weights).normalize("max").weights

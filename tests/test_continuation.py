@@ -197,6 +197,7 @@ def test_a_search_that_is_cut_short_says_so():
     assert one.end == "The search ends with 1 branch, as n_branches=1: what crosses at 1 branch point is not followed."
 
 
+@pytest.mark.slow
 def test_a_branch_that_leaves_the_domain_says_so():
     """And the fold in the middle of the interval, where a search begins as well, does not make a second branch."""
     diagram = bm.continue_equilibria(Turn(1), "a", (-2.0, 2.0))
@@ -318,6 +319,7 @@ def test_cycles_end_in_a_homoclinic_orbit():
     assert "has a period beyond" in cycles.ends[1] and np.ptp(cycles.values[-5:]) < 1e-8
 
 
+@pytest.mark.slow
 def test_cycles_between_two_hopf_points_are_one_branch(jansen_rit):
     diagram = bm.continue_cycles(jansen_rit, jansen_rit.points("Hopf")[1])
     (cycles,) = [b for b in diagram.branches if b.kind == "cycles"]

@@ -124,6 +124,7 @@ def test_sparse_in_space_and_in_time():
     assert squares["time"] <= 1.01 * min(squares.values())
 
 
+@pytest.mark.slow
 def test_smooth_controls():
     """Of all u that are zero at both ends, half a step outside, and have ∫u = 1, a parabola changes least."""
     simulator = bm.Simulator(bm.LinearStep(1, gamma=0.0), dt=0.05 * u.ms)
@@ -286,6 +287,7 @@ def test_costs_that_are_none(make, words):
         make()
 
 
+@pytest.mark.slow
 def test_a_control_that_diverges_names_the_step():
     simulator = bm.Simulator(bm.FitzHughNagumoStep(1, method="euler"), dt=0.1 * u.ms)
     with pytest.raises(bm.DivergenceError, match="Step 0 of the search of control meets a control under which the run"):

@@ -26,6 +26,7 @@ def network(interpolate=None, **node):
 
 
 # --- jumps: a run whose parameters step is the runs of constant parameters, one after the other ----------------------
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "rows", "interpolate"),
     [
@@ -291,6 +292,7 @@ def test_a_trainable_parameter_does_not_move():
         simulator.pure(1 * u.ms, parameters={"a": bm.Ramp(1)})
 
 
+@pytest.mark.slow
 def test_a_course_compiles_once():
     simulator, traces = bm.Simulator(bm.HopfStep(2), dt=0.1 * u.ms), []
 

@@ -97,6 +97,7 @@ def test_scores_are_those_of_a_fit_by_hand():
     assert found.n_data == 15 and found["model"].parameters == 1 and found["connectome itself"].parameters == 0
 
 
+@pytest.mark.slow
 def test_reliability_is_that_of_halves_for_the_whole_length():
     """Spearman and Brown: a record of twice the length has 2r / (1 + r)."""
     five = cohort()
@@ -139,6 +140,7 @@ def test_each_subject_with_its_own_connectome():
         np.testing.assert_allclose(found["connectome itself"].by_subject[k], by_hand, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_by_session():
     found = cross_validate(of_group, cohort(3), by="session", n_steps=2, runs=1)
     assert found.folds == [("a",), ("b",)] and "one session at a time" in repr(found)
@@ -331,6 +333,7 @@ def test_a_model_of_other_regions_is_told():
     assert brainmass.fitting.cross_validate is cross_validate
 
 
+@pytest.mark.slow
 def test_scores_are_of_noise_that_nothing_was_fitted_on():
     """What is predicted shows the noise: no draw of a fit comes again."""
     drawn = {"fit": [], "scored": []}

@@ -50,6 +50,7 @@ def test_they_are_lengths_over_speed(delay):
     np.testing.assert_array_equal(run(network(conn, delay=delay)), BY_LENGTH)
 
 
+@pytest.mark.slow
 def test_one_for_each_edge():
     """In the order of the list, beside what `distance` would be; and as a matrix in a batch."""
     target, source = np.nonzero(RNG.permuted(1 - np.eye(4)[::-1]) * (1 - np.eye(4)))

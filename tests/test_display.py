@@ -132,6 +132,7 @@ def test_a_result_shows_what_was_recorded_and_where_it_is_from():
     assert repr(result).splitlines()[0] == "Result: 10 ms in steps of 0.5 ms (Network of HopfStep, heun, seed 7)"
 
 
+@pytest.mark.slow
 def test_a_fit_shows_what_it_found():
     model = brainmass.HopfStep(3, a=Param(jnp.array([0.3, 0.2, 0.4]), fit=True), w=0.5)
     space = {"a": (-1.0, 1.0), "w": brainmass.Bounds(0.01, 1.0, log=True)}

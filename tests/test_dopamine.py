@@ -173,6 +173,7 @@ def test_dopamine_follows_scipy_where_re_uptake_is_saturated():
     np.testing.assert_allclose(np.asarray(run["Dp"])[[0, 1, 3], 0], truth, rtol=2e-3)
 
 
+@pytest.mark.slow
 def test_inhibition_stills_and_excitation_drives():
     node = bm.MontbrioDopamineStep(3)
     inputs = {"c_inh": np.array([0.0, 500.0, 0.0]) * u.Hz, "c_exc": np.array([0.0, 0.0, 300.0]) * u.Hz}

@@ -80,6 +80,7 @@ def test_means_of_noises_count(x64):
     np.testing.assert_allclose(held(x)[4], expected)
 
 
+@pytest.mark.slow
 def test_parameters_by_name_with_their_slopes(x64):
     drift = Drift(network(), {"x_inp": 0.1})
     x = np.linspace(0.1, 0.6, 6)
@@ -103,6 +104,7 @@ def test_parameters_are_the_numbers_that_were_written():
     assert drift(np.zeros(6)).dtype == np.float32
 
 
+@pytest.mark.slow
 def test_with_delays_the_past_counts(x64):
     distance = np.array([[0.0, 10.0, 20.0], [10.0, 0.0, 20.0], [10.0, 20.0, 0.0]])
     drift = Drift(network(distance=distance, speed=5.0 * u.mm / u.ms, coupling="additive"))
@@ -115,6 +117,7 @@ def test_with_delays_the_past_counts(x64):
     np.testing.assert_allclose((drift.delayed(x, past) - drift(x))[:3], 0.3 * np.array([1 - 0.5, 0.3, 0.2 - 0.7]))
 
 
+@pytest.mark.slow
 def test_nodes_that_keep_their_past(x64):
     drift = Drift(brainmass.KuramotoNetwork(2, omega=1.0, K=0.5, alpha=0.1, delay=2 * u.ms))
     theta, past = np.array([0.2, 0.9]), np.array([[0.1, 0.5]])

@@ -130,6 +130,7 @@ def exact(one, ports, t):
     return np.concatenate(parts, axis=1).reshape(2, 8, -1)
 
 
+@pytest.mark.slow
 def test_evoked_response_of_two_areas():
     """A stimulus to the lower area: the higher one answers later, and its answer comes back."""
     t = np.arange(1, 4001) * 1e-4
@@ -145,6 +146,7 @@ def test_evoked_response_of_two_areas():
     assert 20 < low < high < 150
 
 
+@pytest.mark.slow
 def test_conduction_delays_the_answer_of_the_higher_area():
     net = areas(
         bm.ERPColumnStep(2), ("rate", "rate"), ("forward", "backward"), (32.0, 16.0),
@@ -156,6 +158,7 @@ def test_conduction_delays_the_answer_of_the_higher_area():
     assert first[0] == pytest.approx(20, abs=1) and first[1] > first[0] + 16
 
 
+@pytest.mark.slow
 def test_evoked_response_of_two_microcircuits():
     """Superficial cells of the lower area drive the higher one, deep cells of that inhibit the lower one."""
     t, sigmoid = np.arange(1, 2001) * 1e-4, lambda v: 1 / (1 + np.exp(-2 / 3 * v)) - 0.5

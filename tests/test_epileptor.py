@@ -179,6 +179,7 @@ def test_local_field_potential_is_what_update_returns():
 WEIGHTS = np.array([[0.0, 0.5, 1.2], [0.3, 0.0, 0.8], [1.0, 0.1, 0.0]])
 
 
+@pytest.mark.slow
 def test_permittivity_coupling(x64):
     """Proix et al. 2014: z_i' = r (h - z_i - K Σ_j w_ij (x1_j - x1_i)), with K = -Ks; the rest is not touched."""
     node = EpileptorStep(3, Ks=-0.7)

@@ -66,6 +66,7 @@ def test_a_state_of_another_run_is_refused_by_what_differs(make, words, how):
             make().pure(5 * u.ms, monitors=["x"])({}, 0, ended())
 
 
+@pytest.mark.slow
 def test_delays_of_another_speed_or_other_lengths():
     with pytest.raises(ValueError, match="delays of 10 to 40 steps .*, and here they are 20 to 80: another speed, or"):
         network(speed=5.0).run(6 * u.ms, monitors=["x"], state=delayed())

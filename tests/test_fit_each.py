@@ -98,6 +98,7 @@ def test_data_of_each():
         assert_same(alone, found[label])
 
 
+@pytest.mark.slow
 def test_one_that_is_lost_ends_alone():
     target = predict(model(0.2))
     values = {"whole": {}, "broken": {"w": 1e30}}

@@ -93,6 +93,7 @@ def test_densities_and_units_are_those_of_scipy():
     assert fit.fit(n_steps=1).best_loss == pytest.approx(-truth, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_draws_have_their_distributions():
     draws = bm.Fitter(mpr(delta=1.5), loss_fn=lambda m: m.J.value(), search_space=SPACE).sample_prior(1, 400)
     assert draws["eta"].shape == (400, 2) and draws["tau"].shape == (400,)
@@ -105,6 +106,7 @@ def test_draws_have_their_distributions():
         assert scipy.stats.kstest(np.asarray(numbers), truth.cdf).pvalue > 0.01
 
 
+@pytest.mark.slow
 def test_starts_are_drawn_from_the_prior():
     space = {"tau": bm.LogNormal(2.0 * u.ms, 0.3)}
     fit = bm.Fitter(mpr(), loss_fn=lambda m: 0.0 * m.J.value(), search_space=space, n_starts=6)

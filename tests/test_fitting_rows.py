@@ -45,6 +45,7 @@ def gradient(a, rows):
 
 
 # --- all rows -----------------------------------------------------------------------------------------------
+@pytest.mark.slow
 def test_all_rows_are_the_mean_by_hand():
     """Without a batch, and with one that holds all: the plain fit of a loss over all subjects."""
 
@@ -93,6 +94,7 @@ def test_minibatches_of_an_epoch_are_all_rows(batch):
     assert np.ptp(slopes, axis=0).min() > 0.1 * np.abs(truth).max()
 
 
+@pytest.mark.slow
 def test_a_minibatch_is_a_mean_over_its_rows():
     """Among all sets of two subjects one, and another at each step, has the gradient that was taken."""
     path, slopes = steps_of(2, 6)

@@ -42,6 +42,7 @@ def seconds(kernel, t):
 
 
 # --- kernels --------------------------------------------------------------------------------------------------------
+@pytest.mark.slow
 def test_volterra(x64):
     kernel, w = FirstOrderVolterraHRFKernel(), np.sqrt(1 / 0.4 - 1 / (4 * 0.8**2))
     assert w == pytest.approx(1.4524, abs=1e-4)

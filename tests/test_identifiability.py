@@ -220,6 +220,7 @@ def test_profile_with_an_estimated_noise_level():
     np.testing.assert_allclose(found.ratio, 10 * np.log1p((np.mean(Y) - found.values) ** 2 / np.var(Y)), atol=2e-3)
 
 
+@pytest.mark.slow
 def test_profile_of_a_product_is_flat():
     found = profile_likelihood(problem(product, {"a": (0.1, 5.0), "w": (0.01, 5.0)}), "a", np.linspace(0.5, 3, 4))
     np.testing.assert_allclose(found.ratio, 0.0, atol=1e-3)

@@ -163,6 +163,7 @@ def test_curvature_of_a_density_with_a_kink_is_not_told():
     assert curvature(density, peaks(density, jnp.array([0, 1], jnp.uint32), 2)) is None
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:The draws by")
 def test_other_data_need_no_other_program():
     problem = conjugate()

@@ -122,6 +122,7 @@ class Killed(Exception):
     pass
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:The draws by")
 @pytest.mark.parametrize(
     "method, options", [pytest.param("smc", {"n_moves": 2}, marks=pytest.mark.slow), ("vi", {"n_steps": 40})]

@@ -164,6 +164,7 @@ def test_regions_with_onsets_of_their_own():
     np.testing.assert_array_equal(values.argmax(0), [0, 30])
 
 
+@pytest.mark.slow
 def test_slopes_of_a_late_ramp_and_sine():
     """In onset, width of the rise, frequency and amplitude: by hand."""
     first, dt, begin = 36_000_000, 0.1, 3_600_000.0
@@ -286,6 +287,7 @@ def test_its_parts_are_a_tree():
 
 
 # --- windows of gradients -----------------------------------------------------------------------------------------
+@pytest.mark.slow
 def test_a_horizon_leaves_the_slope_in_the_state_a_run_starts_from(x64):
     """Within the first window it is the whole one, also late and after a transient; what lies beyond is cut."""
     simulator = bm.Simulator(bm.HopfStep(2, a=0.1, w=0.3, method="heun"), dt=0.1 * u.ms)

@@ -215,6 +215,7 @@ def test_a_fit_takes_it():
     assert result is not None
 
 
+@pytest.mark.slow
 def test_effective_connectivity_finds_directions():
     network, A, Q = ou_network(8, seed=4)
     W, lag = A + np.eye(8), 0.5 * u.ms

@@ -110,6 +110,7 @@ def test_with_a_delay_they_are_the_real_parts_of_the_characteristic_roots(tau):
     np.testing.assert_allclose(found.exponents[: len(expected)], expected, atol=0.02)
 
 
+@pytest.mark.slow
 def test_two_oscillators_that_lock():
     """The difference of their phases relaxes at the rate √(K² - Δω²); the common phase is free."""
     K, difference = 0.3, 0.2
@@ -132,6 +133,7 @@ def test_under_common_noise():
     np.testing.assert_allclose(found.exponents.mean(), expected, atol=0.01 + 4 * error)
 
 
+@pytest.mark.slow
 def test_what_drives_the_model_does_not_deviate():
     noise = brainmass.OUProcess(1, sigma=0.3 * u.UNITLESS, tau=100 * u.ms)
     simulator = brainmass.Simulator(brainmass.LinearStep(1, gamma=-0.2, noise_x=noise), dt=0.1 * u.ms)
@@ -167,6 +169,7 @@ def test_many_parameters_in_one_program():
 
 
 # --- sensitivity ----------------------------------------------------------------------------------------------------
+@pytest.mark.slow
 def test_changes_decay_at_rest_as_the_eigenvalues_say():
     model = brainmass.HopfStep(1, a=-0.1, w=0.3, init_x=Constant(0.0), init_y=Constant(0.0), method="rk4")
     found = sensitivity(brainmass.Simulator(model, dt=0.1 * u.ms), 20 * u.ms)
@@ -175,6 +178,7 @@ def test_changes_decay_at_rest_as_the_eigenvalues_say():
     assert found.grad_horizon() is None
 
 
+@pytest.mark.slow
 def test_growth_is_the_mean_over_directions():
     """Of x' = γ x with two rates the mean square of a random direction grows as the mean of exp(2 γ t)."""
     model = brainmass.LinearStep(2, gamma=np.array([-0.1, 0.2]), init_x=Constant(0.0))
@@ -262,6 +266,7 @@ def test_errors(function):
         function(3, 100 * u.ms)
 
 
+@pytest.mark.slow
 def test_errors_of_lengths():
     with pytest.raises(ValueError, match="`duration` .* must have at least 40 segments of 0.1 ms .*, but has 9"):
         lyapunov_exponents(lorenz(), 1 * u.ms)

@@ -156,6 +156,7 @@ def fitter(stimulus, optimizer=None, **options):
     return bm.Fitter(simulator(), optimizer or optax.adam(0.1), **(settings | options))
 
 
+@pytest.mark.slow
 def test_a_trainable_stimulus_is_fitted():
     stimulus = pulse(Param(0.2, fit=True))
     seen = []
@@ -223,6 +224,7 @@ def test_what_is_left_out_of_a_fit_of_monitors():
     np.testing.assert_allclose(coarse.best_loss, np.mean((target[9::10] * 5 / 7) ** 2), rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_forward_model_of_a_fit_has_parameters():
     """The slope in that of an observer, against finite differences."""
     with jax.enable_x64(True):

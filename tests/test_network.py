@@ -235,6 +235,7 @@ def test_a_delayed_network_takes_a_new_monitor_and_a_new_noise():
     np.testing.assert_array_equal(run(earlier=True), run(earlier=False))
 
 
+@pytest.mark.slow
 def test_delays_of_edges_that_are_yet_to_grow():
     """A trainable weight of zero has the delay of its length."""
     grown, absent = W.copy(), W.copy()
@@ -304,6 +305,7 @@ def test_batch_by_hand(delayed):
         np.testing.assert_allclose([net.update() for _ in range(6)][-1], together[None], rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_batches_by_hand_and_in_runs_go_on_from_each_other():
     net = moderate(method="euler")
     simulator = bm.Simulator(net, dt=0.1 * u.ms)

@@ -210,6 +210,7 @@ def test_coloured_noise_against_closed_forms():
     assert np.abs(of_filter(ColoredNoise(1, beta=0.0), 0.5)[2]).max() < 1e-6
 
 
+@pytest.mark.slow
 def test_a_colour_for_each_region():
     each = ColoredNoise(3, beta=np.array([-1.0, 0.0, 2.0]), low=np.array([1.0, 1.0, 5.0]) * u.Hz)
     with brainstate.environ.context(dt=0.5 * u.ms):

@@ -121,6 +121,7 @@ def test_density_of_later_diagonals_and_of_pooled_entries():
     np.testing.assert_allclose(fcd_distribution(far), reference_density(far), rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_density_at_other_points(x64):
     points = np.linspace(-0.5, 1.0, 31)
     entries = FCD_P[np.triu_indices(len(FCD_P), 1)]
@@ -263,6 +264,7 @@ def test_jit_and_vmap_change_nothing(f, target):
     assert gradients.shape == batch.shape and np.isfinite(gradients).all()
 
 
+@pytest.mark.slow
 def test_distribution_under_jit_grad_and_vmap():
     batch = jnp.stack([FCD_P, FCD_T]).astype(np.float32)
     values = jax.jit(jax.vmap(fcd_distribution))(batch)

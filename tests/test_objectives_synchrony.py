@@ -85,6 +85,7 @@ def test_phase_locking_in_single_precision():
     assert plv.max() == 1.0 and plv.dtype == np.float32
 
 
+@pytest.mark.slow
 def test_phase_locking_of_cosines():
     t = 2 * np.pi * np.arange(128) / 128
     x = np.stack([np.cos(5 * t), 3 * np.cos(5 * t - 1), np.cos(9 * t)], axis=1)
@@ -99,6 +100,7 @@ def test_constant_series_is_locked_to_none(value):
     np.testing.assert_allclose(phase_locking_value(with_constant_column(P, value)), expected, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_loss_counts_all_entries():
     expected = np.sqrt(np.mean((PLV_P - PLV_T) ** 2))
     np.testing.assert_allclose(plv_rmse()(P, T), expected, atol=1e-6)

@@ -99,6 +99,7 @@ def test_the_best_of_both_is_the_lowest_weighted_sum():
     np.testing.assert_allclose(point.params["x"][0], point.values["1"], rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_the_fit_is_that_of_the_weighted_sum():
     weighted = Several(PARABOLAS, weights={"a": 3.0})
     setting = dict(predict=place, objective=weighted, search_space={"x": (0.0, 1.0)})
@@ -172,6 +173,7 @@ def test_a_generation_is_one_batched_run_of_a_model():
     assert len(traces) == once
 
 
+@pytest.mark.slow
 def test_objectives_by_monitor_and_several_of_one():
     node = bm.HopfStep(2, w=0.3, init_x=Constant(0.6), init_y=Constant(0.0))
     run = dict(duration=10 * u.ms, monitors=["x", "y"])

@@ -280,6 +280,7 @@ def test_delays_between_steps_keep_second_order(x64):
     assert errors[True][2] < 3e-4 and errors[False][2] > 5 * errors[True][2]
 
 
+@pytest.mark.slow
 def test_hopf_bifurcation_of_a_delay_equation():
     """x' = −x(t − τ) neither grows nor decays at τ = π/2, and its period is 4τ."""
     tau = math.pi / 2
@@ -445,6 +446,7 @@ def test_edge_list_by_hand_batched_and_differentiated(hubs, monkeypatch):
     assert slope.shape == table.shape and np.isfinite(slope).all() and np.abs(slope).max() > 0
 
 
+@pytest.mark.slow
 def test_a_hub_costs_its_connections():
     """A star whose neighbour table would have 9e8 entries: each region receives from the centre, which receives all."""
     n = 30_000

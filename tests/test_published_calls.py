@@ -344,6 +344,7 @@ def test_flat_weights_are_read_row_by_row():
         bm.Network(bm.HopfStep(2), conn=np.ones(9), coupled_var="x")
 
 
+@pytest.mark.slow
 def test_the_gradient_of_a_network_by_weights_that_it_is_made_of():
     def loss(weights):
         node = bm.LinearStep(2, gamma=-1.0, init_x=lambda shape: jnp.array([1.0, 3.0]), method="euler")

@@ -41,6 +41,7 @@ def test_threefry_known_answers(row):
     assert [int(x), int(y)] == words[4:].tolist()
 
 
+@pytest.mark.slow
 def test_threefry_is_that_of_jax():
     words = np.random.default_rng(0).integers(0, 2**32, (4, 257), dtype=np.uint32)
     ours = jax.jit(threefry)(words[:2].T, words[2], words[3])
@@ -97,6 +98,7 @@ def test_draws_do_not_depend_on_the_block():
         assert np.array_equal(whole[first : first + n], normals(3, first, n, (5,)))
 
 
+@pytest.mark.slow
 def test_scalar_process_and_late_steps():
     assert normals(0, 0, 4, ()).shape == (4,)
     late = 2**31 - 4

@@ -23,6 +23,7 @@ def end_of(gamma):
     return decaying(gamma).run(3 * DT, monitors=["x"])["x"][-1, 0]
 
 
+@pytest.mark.slow
 def test_a_model_made_inside():
     assert jax.jit(end_of)(-1.0) == pytest.approx(0.9**3, rel=1e-5)
     assert jax.grad(end_of)(-1.0) == pytest.approx(0.3 * 0.9**2, rel=1e-5)

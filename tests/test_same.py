@@ -382,6 +382,7 @@ def test_a_file_of_a_fit_tells_what_a_function_reads(make, name, tmp_path):
         fit(3, resume=tmp_path / "fit.npz")
 
 
+@pytest.mark.slow
 def test_a_file_of_a_fit_tells_what_its_run_and_its_model_read(tmp_path):
     def fit(scale=1.0, kernel="additive", **resume):
         past = {"conn": np.eye(2)[::-1], "coupled_var": "x", "coupling": kernel}

@@ -381,6 +381,7 @@ def test_a_repetition_time_has_a_row_of_inputs_per_step(half_ms):
         layer(np.zeros((3, N)))
 
 
+@pytest.mark.slow
 def test_a_simulator_does_not_take_what_loops_over_time_itself(half_ms):
     for made in NETWORKS["horn"](), HORN_TR(N, 0.4, 0.3, 0.05):
         with pytest.raises(TypeError, match=f"one time step, but {type(made).__name__} goes through many"):

@@ -363,6 +363,7 @@ def test_lanes_are_runs_of_their_own():
             np.testing.assert_allclose(batch[name][:, lane], alone[name], rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_noise_of_a_batch_by_hand_after_a_run():
     """A batched run leaves a model whose noises are batched; one without lanes leaves none."""
     simulator = driven(noise_x=bm.WhiteNoise(2, sigma=1.0))
@@ -396,6 +397,7 @@ def test_seeds():
     same_bits(first, simulator.run(4 * DT)["x"])
 
 
+@pytest.mark.slow
 def test_common_or_own_streams():
     """A process keeps its numbers when another is added, and two processes have different ones."""
     one = bm.HopfStep(
@@ -419,6 +421,7 @@ def pure_hopf():
 HOPF_VALUES = {"k": 0.4, "node.a": np.array([0.1, -0.2, 0.3]), "conn": W}
 
 
+@pytest.mark.slow
 def test_pure_is_run():
     simulator = bm.Simulator(deterministic(), dt=DT)
     with_defaults = simulator.pure(15 * DT)({}, 3)

@@ -93,6 +93,7 @@ def test_so_far_at_each_sample_and_over_runs_that_go_on():
     np.testing.assert_allclose(second["m"], result["m"][1:], rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_lanes():
     result = run({"x": "x", "fc": bm.Monitor(bm.FunctionalConnectivity(N, every=DT), source="x")}, batch_size=3)
     for lane in range(3):
@@ -141,6 +142,7 @@ def test_fast_phases_that_jump_at_pi(every):
     np.testing.assert_allclose(result["meta"], [r.std()], rtol=1e-3)
 
 
+@pytest.mark.slow
 def test_connectivity_dynamics():
     x, seen = of_run(bm.FunctionalConnectivityDynamics(N, window=40, step=20, windows=18, every=1 * u.ms), 1 * u.ms)
     expected = fcd(x[: 40 + 17 * 20], 40, 20)

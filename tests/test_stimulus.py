@@ -124,6 +124,7 @@ def final(inputs, n=2, seed=0, **options):
     return bm.Simulator(node, dt=DT).run(20 * u.ms, inputs=inputs, seed=seed, **options)
 
 
+@pytest.mark.slow
 def test_a_run_takes_a_stimulus_as_it_takes_its_array():
     stimulus = bm.PulseTrain(2, amplitude=0.7, width=1 * u.ms, period=5 * u.ms, regions=[1])
     (port,) = bm.LinearStep._ports
@@ -133,6 +134,7 @@ def test_a_run_takes_a_stimulus_as_it_takes_its_array():
     assert (given[name][-1, 0] != given[name][-1, 1]).all()
 
 
+@pytest.mark.slow
 def test_time_goes_on_in_a_run_that_goes_on():
     (port,) = bm.LinearStep._ports
     inputs = {port: bm.Sinusoid(2, frequency=60 * u.Hz)}

@@ -311,6 +311,7 @@ def test_a_run_that_diverges_is_noted_and_the_others_go_on(measure):
     assert "State `x` became infinite or NaN by" in str(data["failed"].values[1, 0])
 
 
+@pytest.mark.slow
 def test_a_run_that_raises_is_noted_and_the_others_go_on():
     def check(x):
         if x > 0.5:
@@ -595,6 +596,7 @@ HELD = """
 """
 
 
+@pytest.mark.slow
 def test_a_store_that_another_process_writes_to_is_refused_until_that_ends(path):
     code = textwrap.dedent(HELD.format(path=str(path)))
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as other:

@@ -24,6 +24,7 @@ NEUROLIB = {
 }
 
 
+@pytest.mark.slow
 def test_the_course_from_a_start_is_neurolibs():
     node = bm.CostaThalamusStep(
         1, init_V_t=Constant(-63.0 * u.mV), init_V_r=Constant(-55.0 * u.mV), init_gate=Constant(0.0), method="rk4"
@@ -34,6 +35,7 @@ def test_the_course_from_a_start_is_neurolibs():
         np.testing.assert_allclose(found, potentials, atol=0.02)
 
 
+@pytest.mark.slow
 def test_spindles_of_12_to_15_hz_come_and_go():
     """Published: fast spindles, 12-15 Hz. Ours begin at 12.0 Hz, slow down towards their end, and pause for seconds."""
     node = bm.CostaThalamusStep(1, g_LK=0.033 * mS, g_h=0.05 * mS)

@@ -7,13 +7,14 @@ import pytest
 
 DOCS = Path(__file__).parents[1] / "docs"
 SCRIPTS = [s for folder in ("tutorials", "case_studies") for s in sorted((DOCS / folder).glob("[0-9]*.py"))]
-QUICK = {"01_first_simulation"}  # under ten seconds each, 25 together; the others are marked slow
+QUICK = {"01_first_simulation"}  # seconds; the others are marked slow
 
 
 def cases():
     return [pytest.param(s, id=s.stem, marks=() if s.stem in QUICK else pytest.mark.slow) for s in SCRIPTS]
 
 
+@pytest.mark.pages
 @pytest.mark.parametrize("script", cases())
 def test_tutorial(script, monkeypatch, capsys):
     import matplotlib

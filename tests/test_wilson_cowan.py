@@ -587,6 +587,7 @@ def test_no_delay_is_the_classical_model(method, x64):
         np.testing.assert_allclose(none[name], free[name], rtol=1e-11)
 
 
+@pytest.mark.slow
 def test_no_delay_with_exponential_euler(x64):
     """The exponent holds the leak and the refractoriness alone: the two differ by a first-order term."""
     classical = {k: x for k, x in DELAYED.items() if k not in DELAYS}
@@ -598,6 +599,7 @@ def test_no_delay_with_exponential_euler(x64):
     assert gaps[0] / gaps[1] == pytest.approx(2, abs=0.3)
 
 
+@pytest.mark.slow
 def test_a_delay_shorter_than_a_step_lies_between(x64):
     """A delay of half a step changes a step by half of what a whole one does, to first order."""
     found = {}
@@ -657,6 +659,7 @@ def test_gradient_in_a_delay_of_the_exact_solution(x64):
     assert float(gradient_in_delays(given)[0]["delay_EE"][0]) == pytest.approx((exact[0] - exact[1]) / 0.02, rel=0.05)
 
 
+@pytest.mark.slow
 def test_gradient_in_a_delay_of_zero_is_that_to_its_right(x64):
     node = delayed(method="euler", **dict.fromkeys(DELAYS, 0.0))
     pure = brainmass.Simulator(node, dt=0.1 * u.ms).pure(
@@ -727,6 +730,7 @@ def test_the_history_follows_a_delay_set_in_place(x64):
     np.testing.assert_array_equal(found, expected)
 
 
+@pytest.mark.slow
 def test_a_second_run_does_not_compile():
     node, n = delayed(), []
     simulator = brainmass.Simulator(node, dt=0.1 * u.ms)

@@ -157,6 +157,7 @@ def test_decision_rates_are_those_of_the_last_input(x64):
     np.testing.assert_allclose(node.r1().to_decimal(u.Hz), H(currents(0, 0)[0]), rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_decision_threshold():
     """Beyond 15 Hz the pool with the higher rate; below it none."""
     node = WongWangStep(4)
