@@ -117,3 +117,11 @@ def test_a_network_that_was_compiled_before_its_first_run_runs_on():
     net = network()
     jax.jit(lambda: run(net))()
     np.testing.assert_allclose(run(net), run(network()), atol=1e-6)
+
+
+def test_many_fits_of_a_network_that_never_ran_are_those_of_each_alone():
+    targets = {k: run(network(k=k)) for k in (0.4, 0.5)}
+    together = bm.fit_each(bm.Fitter(never_run(), optax.adam(0.05), predict=run), targets, n_steps=3)
+    for k, target in targets.items():
+        alone = bm.Fitter(never_run(), optax.adam(0.05), predict=run).fit(target=target, n_steps=3)
+        np.testing.assert_allclose(together[k].history, alone.history, rtol=1e-4)

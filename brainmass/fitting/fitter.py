@@ -313,11 +313,16 @@ class Fitter(Closed):
                 f"must be False for {self._solver.name}, which needs one function throughout: with other "
                 "noise at each step, a difference between two steps says nothing",
             )
-        found = self._problem.renewed()
-        space = self._space(found)
-        given = self._given(found, space, target, seed)
-        structure = self._structure(found, given)
-        self._problem.check(structure, *given, many=self._solver.many)
+        found, structure = self._problem.renewed(), None
+        while True:
+            space = self._space(found)
+            given = self._given(found, space, target, seed)
+            before, structure = structure, self._structure(found, given)
+            if structure == before:
+                break
+            self._problem.check(structure, *given, many=self._solver.many)
+            # That may have been the first run of a network with delays, which has a past from then on.
+            found = self._problem.renewed()
         return dataclasses.replace(orders, fresh_noise=fresh, batch=batch), found, space, given, structure
 
     def save(self, path: object) -> None:
