@@ -313,17 +313,19 @@ class Fitter(Closed):
                 f"must be False for {self._solver.name}, which needs one function throughout: with other "
                 "noise at each step, a difference between two steps says nothing",
             )
-        found, structure = self._problem.renewed(), None
-        while True:
-            space = self._space(found)
-            given = self._given(found, space, target, seed)
-            before, structure = structure, self._structure(found, given)
-            if structure == before:
-                break
-            self._problem.check(structure, *given, many=self._solver.many)
-            # That may have been the first run of a network with delays, which has a past from then on.
-            found = self._problem.renewed()
+        self._looked_at(target, seed)
+        # That may have been the first run of a network with delays, which has a past from then on; else nothing is new.
+        found, space, given, structure = self._looked_at(target, seed)
         return dataclasses.replace(orders, fresh_noise=fresh, batch=batch), found, space, given, structure
+
+    def _looked_at(self, target: Pytree, seed: Seed) -> tuple[Inventory, SearchSpace, Given, object]:
+        """What is fitted, as it is now, of which the loss can be worked out."""
+        found = self._problem.renewed()
+        space = self._space(found)
+        given = self._given(found, space, target, seed)
+        structure = self._structure(found, given)
+        self._problem.check(structure, *given, many=self._solver.many)
+        return found, space, given, structure
 
     def save(self, path: object) -> None:
         """Write the last fit to a file, from which `fit(..., resume=path)` goes on bit for bit."""
