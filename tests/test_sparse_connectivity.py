@@ -79,6 +79,29 @@ def test_subjects_share_and_deviate():
     assert found.n_connections == pairs and found.n_parameters == pairs + 24
 
 
+def test_a_refit_has_the_fc_of_connected_pairs_and_no_other_connection():
+    """What covariance selection is known by: FC as given where there is a connection, none in the inverse elsewhere."""
+    fc = sampled(4)
+    kept, found = (sparse_connectivity(fc, sparsity=0.1, refit=refit) for refit in (False, True))
+    there = kept.weights != 0
+    np.testing.assert_array_equal(found.weights != 0, there)
+    np.testing.assert_allclose(found.correlation[there], fc[there], atol=1e-5)
+    assert np.abs(kept.correlation - fc)[there].max() > 0.05 and not there.all()
+    inverse = np.linalg.inv(found.correlation)
+    np.testing.assert_allclose(inverse[~there & ~np.eye(8, dtype=bool)], 0, atol=1e-10)
+
+
+def test_a_refit_of_subjects_has_the_mean_fc_where_they_share():
+    fc = np.stack([sampled(s, samples=150) for s in (2, 3)])
+    kept, found = (sparse_connectivity(fc, sparsity=0.05, deviation=0.3, refit=refit) for refit in (False, True))
+    own, shared = kept.weights != kept.shared, kept.shared != 0
+    np.testing.assert_array_equal(found.shared != 0, shared)
+    made = np.linalg.inv(found.leak[:, :, None] * np.eye(8) - found.weights)
+    np.testing.assert_allclose(made.sum(0)[shared], fc.sum(0)[shared], atol=1e-4)
+    np.testing.assert_allclose(made[own], fc[own], atol=1e-4)
+    assert not (found.weights != found.shared)[~own].any()
+
+
 @pytest.mark.slow
 def test_the_other_group_with_fewer_connections_than_data():
     one, other = map(datasets.load_dataset, ("hcp_schaefer100", "hcp_schaefer100_test"))
@@ -103,6 +126,8 @@ def test_the_other_group_with_fewer_connections_than_data():
         ({"connectome": np.eye(8)}, "`connectome` .* must have a connection"),
         ({"deviation": 0.1}, "`deviation` .* no effect on one FC"),
         ({"n_steps": 0}, "`n_steps`"),
+        ({"refit": "yes"}, "`refit`"),
+        ({"correlation": np.ones((3, 3)), "refit": True}, "`correlation` .* positive definite.* has the eigenvalue"),
     ],
 )
 def test_refused(given, message):

@@ -8,7 +8,7 @@ from typing import Any
 import brainunit as u
 import numpy as np
 
-from brainmass._common.checks import number, numbers, one_of, whole
+from brainmass._common.checks import flag, number, numbers, one_of, whole
 from brainmass._common.messages import Argument, argument_error
 from brainmass._common.typing import ArrayLike, Numbers
 from brainmass.connectome.dense import Connectome
@@ -65,6 +65,7 @@ def sparse_connectivity(
     *,
     anatomy: str = "edges",
     deviation: float | None = None,
+    refit: bool = False,
     n_steps: int = 2000,
 ) -> SparseConnectivity:
     r"""The weights of a sparse network of linear regions that has given functional connectivity (FC).
@@ -89,13 +90,18 @@ def sparse_connectivity(
         penalty falls with the rank of its weight in the connectome, from twice that of an average pair to nothing.
     deviation : float, optional
         Of several subjects, penalty of what deviates from the shared weights; default `sparsity`.
+    refit : bool
+        The penalty also makes weights smaller: fit those that it has left once more without it (covariance selection,
+        Dempster 1972, Biometrics 28:157), so that connected pairs have the FC given. It must then be positive definite,
+        as that of more samples than regions is.
     n_steps : int
-        At most.
+        At most, of either fit.
 
     Raises
     ------
     ValueError
-        If shapes do not fit, FC is no symmetric matrix with unit diagonal, or the connectome has no connection.
+        If shapes do not fit, FC is no symmetric matrix with unit diagonal, or the connectome has no connection; or FC
+        is singular, with `refit`.
 
     Examples
     --------
@@ -112,13 +118,22 @@ def sparse_connectivity(
     number(Argument("sparsity", _OF), sparsity, "> 0", lambda x: x > 0)
     one_of(Argument("anatomy", _OF), anatomy, ("edges", "weights"))
     whole(Argument("n_steps", _OF), n_steps)
+    if flag(Argument("refit", _OF), refit) and (least := np.linalg.eigvalsh(fc).min()) < 1e-8:
+        rule = "must be positive definite, as that of more samples than regions is, to refit without a penalty"
+        raise argument_error(Argument("correlation", _OF), rule, f"has the eigenvalue {least:.1e}")
     if deviation is not None:
         if not several:
             raise argument_error(Argument("deviation", _OF), "has no effect on one FC", "Give one of each subject.")
         number(Argument("deviation", _OF), deviation, "> 0", lambda x: x > 0)
     penalty = sparsity * _relative(connectome, anatomy, fc.shape[-1])
     apart = penalty if deviation is None else penalty / sparsity * deviation
-    leak, shared, own, taken = _descended(fc if several else fc[None], penalty, apart if several else None, n_steps)
+    fc = fc if several else fc[None]
+    leak, shared, own, taken = _descended(fc, penalty, apart if several else None, n_steps)
+    if refit:
+        left = [np.where(weights != 0, 0.0, np.inf) for weights in (shared, own)]
+        start = leak, shared, own
+        leak, shared, own, more = _descended(fc, left[0], left[1] if several else None, n_steps, start)
+        taken += more
     weights = shared + own
     if not several:
         scale = np.sqrt(leak[0])
@@ -130,7 +145,7 @@ def sparse_connectivity(
 
 
 def _descended(
-    fc: np.ndarray, penalty: np.ndarray, apart: np.ndarray | None, n_steps: int
+    fc: np.ndarray, penalty: np.ndarray, apart: np.ndarray | None, n_steps: int, start: Numbers = None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
     """Leaks, shared weights, deviations; all steps go from a point ahead of the last, whose pace restarts where the
     loss would rise (O'Donoghue, Candes 2015, Found. Comput. Math. 15:715)."""
@@ -161,7 +176,8 @@ def _descended(
 
     n = fc.shape[-1]
     # where nothing is connected, the leak that gives unit variance is 1
-    last = ahead = (np.ones(fc.shape[:2]), np.zeros((n, n)), np.zeros_like(fc))
+    leak, shared, own = (np.ones(fc.shape[:2]), np.zeros((n, n)), np.zeros_like(fc)) if start is None else start
+    last = ahead = (leak, root * shared, own)
     pace, curvature, taken = 1.0, 1.0, 0
     while taken < n_steps:
         taken += 1
