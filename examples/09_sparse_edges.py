@@ -1,9 +1,9 @@
 """Edges that generalise: how few connections give the functional connectivity (FC) of another group of people.
 
 By linear theory a penalty on weights, which makes them exactly zero, leaves fewer connections than the FC has numbers
-(4,950 between 100 regions). It also makes the weights that are left smaller: fitted once more without it, half as many do.
-They are fitted to the average of 706 people of the Human Connectome Project and scored on
-that of 303 others, whose FC correlates 0.998 with the first; a run of the network that was found is scored as well.
+(4,950 between 100 regions). It also makes smaller what it leaves: fitted once more without it, half as many connections
+do. They are fitted to the average of 706 people of the Human Connectome Project and scored on that of 303 others, whose
+FC correlates 0.998 with the first; runs of the networks that were found are scored as well.
 """
 
 from pathlib import Path
