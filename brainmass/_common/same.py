@@ -435,7 +435,7 @@ class Pictures:
             self._tell(str(way))
             return next(self._numbers)
         for number, known in reversed(self._known):
-            if not self._differs(known, seen):
+            if known == seen or not self._differs(known, seen):
                 return number
         number = next(self._numbers)
         self._known = [*self._known[-15:], (number, seen)]

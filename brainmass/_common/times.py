@@ -74,8 +74,10 @@ def steps_of(argument: str, time: Numbers, step: Numbers, owner: str = "", calle
 
 def _rounding(*times: Numbers) -> float:
     """What may be rounding in a ratio of times: single precision carries about seven digits."""
-    single = any(np.asarray(time.mantissa).dtype == np.float32 for time in times)
-    return 1e-5 if single else 1e-9
+    for time in times:
+        if not isinstance(time.mantissa, float) and np.asarray(time.mantissa).dtype == np.float32:
+            return 1e-5
+    return 1e-9
 
 
 def check_countable(what: str, steps: int, time: object, dt: Numbers) -> None:

@@ -16,7 +16,7 @@ from brainmass._common.checks import is_traced
 from brainmass._common.display import page, table
 from brainmass._common.messages import Argument, argument_error, show
 from brainmass._common.precision import default_dtype
-from brainmass._common.times import time_step
+from brainmass._common.times import milliseconds, time_step
 from brainmass._common.typing import ArrayLike, Numbers, Speed
 from brainmass.connectome.edges import Edges
 from brainmass.connectome.given import Connections, as_connections
@@ -227,7 +227,7 @@ class Projection(ShowsConstructor, Underway):
                 "This Projection was not given to its network when that was made: "
                 "write Network(..., projections=[...])."
             )
-        step = float(dt.to_decimal(u.ms))
+        step = milliseconds("dt", dt)
         if self._checked:
             self._arrange(step)
         else:  # a copy, handed to a function that is traced, as a fit does

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -68,8 +68,8 @@ class ByPath(dict[str, Any]):
         return cls(zip(names, values, strict=True))
 
 
-# Set while running or initialising; they do not change what a program computes.
-TRANSIENT_ATTRIBUTES = {"_batch", "_closed", "_handed", "_prepared"}
+# Set while running or initialising, or made from what is listed anyway; they do not change what a program computes.
+TRANSIENT_ATTRIBUTES = {"_batch", "_closed", "_handed", "_prepared", "_arranged", "_ends"}
 
 
 @dataclass
@@ -173,7 +173,7 @@ class _Lister:
 
     def take(self, thing: object, path: str, owner: object, key: object) -> None:
         """List a thing that `owner` holds under `key`."""
-        getattr(self, f"_{_kind(type(thing))}")(thing, path, owner, key)
+        _lister_of(type(thing))(self, thing, path, owner, key)
 
     def _param(self, param: Param, path: str, owner: object, key: str) -> None:
         same_as = self._first.setdefault(id(param), path)
@@ -223,10 +223,15 @@ class _Lister:
         for name, value in vars(module).items():
             if name in TRANSIENT_ATTRIBUTES:
                 continue
+            kind = type(value)
             if value is None:  # most attributes are: a run looks at them all
                 self.structure.append(name)
+            elif kind in _NUMBERS:  # as `constant` has it, without the calls
+                self.structure += (name, (kind, value))
+            elif kind in _COMPARABLE:
+                self.structure += (name, value)
             else:
-                self.take(value, path if name == transparent else prefix + name, module, name)
+                _lister_of(kind)(self, value, path if name == transparent else prefix + name, module, name)
         self.structure.append(None)  # the end of this module
         if transparent is None:
             self.found.modules[path] = module
@@ -268,9 +273,17 @@ _KINDS: dict[str, Any] = {
 }
 
 
+@functools.cache
+def _lister_of(cls: type) -> Callable[..., None]:
+    return getattr(_Lister, f"_{_kind(cls)}")
+
+
 def _holds_nodes(container: Any) -> bool:
     values = container.values() if isinstance(container, dict) else container
-    return not container or any(_kind(type(v)) != "constant" for v in values)
+    for value in values:  # no generator: a run asks this of a dozen short tuples
+        if _kind(type(value)) != "constant":
+            return True
+    return not container
 
 
 _NUMBERS = {bool, int, float}
@@ -286,7 +299,8 @@ def constant(thing: Any) -> Any:
         return thing
     if kind is tuple:
         parts = tuple(map(constant, thing))
-        return parts if all(p is not None or x is None for p, x in zip(parts, thing, strict=True)) else None
+        known = None not in parts or all(p is not None or x is None for p, x in zip(parts, thing, strict=True))
+        return parts if known else None
     if kind is u.Quantity and thing.ndim == 0 and not is_traced(thing):
         return kind, float(thing.mantissa), thing.unit
     if isinstance(thing, jax.Array | np.ndarray | u.Quantity):

@@ -83,7 +83,8 @@ def steps_of_run(duration: Numbers, dt: Numbers) -> int:
         duration = float(duration) * u.ms
     n, exact = nearest_step("duration", duration, dt)
     if exact:
-        return steps_in("duration", duration, dt, minimum=1)
+        check_countable(Argument("duration"), n, duration, dt)
+        return _at_least(1, "duration", n, duration)
     # Down, and not to the nearest: a run is no longer than was asked for.
     n = math.floor(milliseconds("duration", duration) / milliseconds("dt", dt))
     _warn(f"{_odd('duration', duration, dt)}: it takes {n} steps and ends at {show(n * dt)}.")

@@ -463,7 +463,7 @@ def _method_of(model: object) -> tuple[tuple[str, str], ...]:
 
 def _kind(what: object) -> str | type | None:
     """What a monitor is, as far as it is told apart by that; of a function it is told what it reads."""
-    return what if isinstance(what, str | None) else type(what)
+    return what if what is None or type(what) is str else type(what)
 
 
 def _functions(watched: Mapping[str, Monitor], given: Inputs, courses: Courses) -> dict[str, Pytree]:
