@@ -70,6 +70,21 @@ def test_an_observation_that_cannot_be_is_told_by_its_feature(estimator):
         estimator.posterior(10 * (DATA - DATA.mean()))
 
 
+def test_all_subjects_at_once(estimator):
+    shifts = {"anna": -3.0, "bruno": 0.0, "carla": 2.0}
+    found = estimator.posteriors({name: DATA + shift for name, shift in shifts.items()}, 4000, seed=2)
+    for name, shift in shifts.items():
+        mean, sd = closed_form(DATA + shift)
+        assert found[name].shape == (1, 4000) and abs(found[name].mean()["a"] - mean) < 0.35 * sd
+        np.testing.assert_array_equal(found[name].problem.observed[""], (DATA + shift).astype(np.float32))
+    rows = estimator.posteriors([[DATA.mean(), DATA.std()]] * 2, 50, summarised=True)
+    assert list(rows) == ["0", "1"] and not np.array_equal(rows["0"]["a"], rows["1"]["a"])
+    with pytest.warns(RuntimeWarning, match="observation of 'bruno' lies outside"):
+        estimator.posteriors({"anna": DATA, "bruno": DATA + 30})
+    with pytest.raises(ValueError, match="`observed` of posteriors must hold at least one"):
+        estimator.posteriors([])
+
+
 def test_features_instead_of_a_recording(estimator):
     row = [DATA.mean(), DATA.std()]
     found = estimator.posterior(row, summarised=True)

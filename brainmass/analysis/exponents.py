@@ -171,6 +171,7 @@ def lyapunov_exponents(
             Argument("duration", owner),
             f"must have at least {_LEAST} segments of {tangents.length:g} ms after the transient",
             f"has {max(total - left_out, 0)}",
+            hint="Run for longer, or make them shorter by `segment`.",
         )
 
     end, found = tangents.program(_compiled, n, total, left_out)(tangents.given)

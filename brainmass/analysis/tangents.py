@@ -12,11 +12,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from brainmass._common.checks import instance, is_traced
+from brainmass._common.checks import instance, is_traced, mapping
 from brainmass._common.messages import Argument, argument_error, show
 from brainmass._common.random import as_key
 from brainmass._common.same import Pictures
-from brainmass._common.times import milliseconds
+from brainmass._common.times import check_countable, milliseconds
 from brainmass._common.typing import Numbers, Period, Pytree, RunInputs, Seed, Time
 from brainmass.dynamics.node import NeuralMassDynamics
 from brainmass.dynamics.noise import Noise
@@ -70,7 +70,7 @@ class Tangents:
         seed: Seed,
     ):
         self.owner, self.simulator, self.duration, self.inputs = owner, simulator, duration, inputs
-        self.values = dict(parameters or {})
+        self.values = {} if parameters is None else mapping(Argument("parameters", owner), parameters, "values")
         program, found, given = simulator._program(duration, inputs, [], None, None, False, None, None, [*self.values])
         if given.series:
             port = next(iter(given.series))
@@ -247,11 +247,15 @@ def _followed_before(model: Any) -> tuple[Any, Simulator, Pictures, dict[Any, An
 def whole_steps(owner: str, name: str, period: Period, simulator: Simulator, least: int = 1) -> int:
     """A time, or a number of steps, as a number of steps."""
     dt = milliseconds("dt", simulator.dt)
-    n = period if isinstance(period, int | np.integer) else round(milliseconds(name, period, owner) / dt)
+    if isinstance(period, int | np.integer) and not isinstance(period, bool):
+        n = int(period)
+    else:
+        n = round(milliseconds(name, period, owner) / dt)
     if n < least:
         rule = "must be at least one time step" if least else "must not be negative"
         raise argument_error(Argument(name, owner), rule, f"is {show(period)}")
-    return int(n)
+    check_countable(Argument(name, owner), n, period, simulator.dt)
+    return n
 
 
 def _dtype(x: Pytree) -> Pytree:

@@ -13,9 +13,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from brainmass._common.checks import MOST, instance, number, one_of, whole
+from brainmass._common.checks import MOST, number, one_of, whole
 from brainmass._common.foreign import tree
-from brainmass._common.messages import Argument, argument_error, show
+from brainmass._common.messages import Argument, argument_error
 from brainmass._common.paths import as_path
 from brainmass._common.random import as_key
 from brainmass._common.typing import (
@@ -341,13 +341,7 @@ class Fitter(Closed):
         found = self._problem.inventory()
         space = self._space(found)
         space.check_for_density()
-        instance(Argument("values", "log_prior"), values, Mapping, f"a mapping of {', '.join(space.sides)} to values")
-        by_path = {found.find_param(name): value for name, value in values.items()}
-        if by_path.keys() != space.sides.keys():
-            raise argument_error(
-                Argument("values", "log_prior"), f"must give {', '.join(space.sides)}", f"gives {show(list(values))}"
-            )
-        return space.log_density(by_path)
+        return space.log_density(space.by_path(Argument("values", "log_prior"), values, found))
 
     def sample_prior(self, seed: Seed, n: int) -> dict[str, Numbers]:
         """`n` draws of each parameter that is fitted, from what `log_prior` is the density of."""

@@ -11,6 +11,7 @@ import numpy as np
 from brainstate.nn import IdentityT
 from jax.flatten_util import ravel_pytree
 
+from brainmass._common.checks import mapping
 from brainmass._common.messages import Argument, argument_error
 from brainmass._common.random import fold_at_once
 from brainmass._common.typing import ArrayLike, Numbers
@@ -36,6 +37,13 @@ class SearchSpace:
     def penalised(self) -> bool:
         """Whether a prior or a regularisation adds to the loss."""
         return bool(self._regularised) or any(side.prior is not None for side in self.sides.values())
+
+    def by_path(self, what: str, values: object, found: Inventory) -> Values:
+        """Values of all of them, that a user gave for the argument `what` by names of his."""
+        by_path = {found.find_param(name): value for name, value in mapping(what, values, "values").items()}
+        if by_path.keys() != self.sides.keys():
+            raise argument_error(what, f"must give {', '.join(self.sides)}", f"gives {', '.join(by_path) or 'none'}")
+        return by_path
 
     # --- between solver and model -------------------------------------------------------------------------------------
     @property

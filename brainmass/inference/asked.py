@@ -22,6 +22,8 @@ from brainmass.simulation.inventory import Values
 
 __all__ = ["Asked", "Row", "asked_of_fitter", "asked_of_problem", "derivatives"]
 
+_AT = Argument("at", "identifiability")
+
 
 class Row:
     """Parameters as the equations see them, side by side, in their units."""
@@ -66,7 +68,7 @@ def asked_of_problem(problem: Problem, at: Mapping[str, Numbers] | None) -> Aske
     """The likelihood of a problem."""
     found, space = problem._found()
     row, given = Row(space), problem._given(found, space)
-    values = space.after(space.start) if at is None else problem._by_path(at, found, space)
+    values = space.after(space.start) if at is None else space.by_path(_AT, at, found)
 
     def standardised(x: jax.Array) -> jax.Array:
         likelihoods, recorded = problem._predicted(row.values(x), given)
@@ -106,9 +108,7 @@ def asked_of_fitter(
     fitter._check_target("identifiability", target)
     check_finite(Argument("target", "identifiability"), target)
     given = fitter._given(found, space, fitter._as_predicted(target), seed)
-    values = space.after(space.start) if at is None else {found.find_param(k): x for k, x in at.items()}
-    if values.keys() != space.sides.keys():
-        raise argument_error(Argument("at", "identifiability"), f"must give {', '.join(space.sides)}")
+    values = space.after(space.start) if at is None else space.by_path(_AT, at, found)
     start = row.of(values)
 
     def residuals(x: jax.Array) -> jax.Array:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
+import brainunit as u
 import jax
 import numpy as np
 
 from brainmass._common.archive import Archive, decode, encode
-from brainmass._common.checks import flag, instance, whole
+from brainmass._common.checks import flag, instance, items, mapping, whole
 from brainmass._common.messages import Argument, argument_error, counted, show
 from brainmass._common.paths import as_path, target_path
 from brainmass._common.random import as_key
@@ -97,35 +98,77 @@ class Estimator(Closed):
         RuntimeWarning
             Where a feature lies outside of what was simulated: what a flow says there is a guess.
         """
-        n_draws = whole(Argument("n_draws", "posterior"), n_draws)
-        flag(Argument("summarised", "posterior"), summarised)
-        begun, problem = time.perf_counter(), self.problem
-        if summarised:
-            row = self._given_row(observed)
+        return self._posteriors([observed], n_draws, seed, summarised, "posterior")[0]
+
+    def posteriors(
+        self,
+        observed: Mapping[str, ArrayLike | Mapping[str, ArrayLike]] | Sequence[ArrayLike | Mapping[str, ArrayLike]],
+        n_draws: int = 1000,
+        *,
+        seed: Seed = 0,
+        summarised: bool = False,
+    ) -> dict[str, Posterior]:
+        """Draws from the posteriors of many observations, such as all subjects of a study, in one batch.
+
+        Parameters
+        ----------
+        observed : mapping of str to observation, or sequence of them
+            By the name of the subject, or in order; each as :meth:`posterior` takes it.
+        n_draws, seed, summarised
+            As of :meth:`posterior`.
+
+        Returns
+        -------
+        dict of str to Posterior
+            By the name of the subject, or its number.
+        """
+        what = Argument("observed", "posteriors")
+        if isinstance(observed, Mapping):
+            named = mapping(what, observed, "observations")
         else:
-            problem = problem if observed is None else problem.replace(observed)
-            if problem.observed is None:
-                raise argument_error(
-                    Argument("observed", "posterior"), "is needed, as the problem has none", "is missing"
-                )
-            row = np.asarray(self._simulated.row(problem.observed))
-        notes = self._doubts(row)
-        z, lp = self._flow.draw(as_key(seed), row[None], n_draws)
+            given = list(observed) if isinstance(observed, np.ndarray | jax.Array | u.Quantity) else observed
+            named = {str(i): x for i, x in enumerate(items(what, given, "observations"))}
+        if not named:
+            raise argument_error(what, "must hold at least one observation", "is empty")
+        found = self._posteriors(list(named.values()), n_draws, seed, summarised, "posteriors", list(named))
+        return dict(zip(named, found, strict=True))
+
+    def _posteriors(
+        self, observed: list[Any], n_draws: int, seed: Seed, summarised: bool, owner: str, names: Sequence[str] = ("",)
+    ) -> list[Posterior]:
+        n_draws = whole(Argument("n_draws", owner), n_draws)
+        flag(Argument("summarised", owner), summarised)
+        begun = time.perf_counter()
+        asked = [self._problem_and_row(x, summarised) for x in observed]
+        doubts = [self._doubts(row, f" of {name!r}" * bool(name)) for name, (_, row) in zip(names, asked, strict=True)]
+        z, lp = self._flow.draw(as_key(seed), np.stack([row for _, row in asked]), n_draws)
         values, lp = self._natural(z, lp)
-        posterior = Posterior(
-            method="npe",
-            samples=values,
-            stats={"lp": np.asarray(lp)},
-            notes=notes,
-            labels=problem.labels,
-            seconds=time.perf_counter() - begun,
-            seed=show(seed),
-            problem=None if summarised else problem,
-            described={} if summarised else None,
-        )
-        for note in notes:
-            warnings.warn(f"The posterior by npe: {note}.", RuntimeWarning, stacklevel=2)
-        return posterior
+        seconds, found = time.perf_counter() - begun, []
+        for i, ((problem, _), notes) in enumerate(zip(asked, doubts, strict=True)):
+            one = Posterior(
+                method="npe",
+                samples=jax.tree.map(lambda x, i=i: x[i : i + 1], values),
+                stats={"lp": np.asarray(lp)[i : i + 1]},
+                notes=notes,
+                labels=self.problem.labels,
+                seconds=seconds / len(asked),
+                seed=show(seed),
+                problem=problem,
+                described={} if problem is None else None,
+            )
+            for note in notes:
+                warnings.warn(f"The posterior by npe: {note}.", RuntimeWarning, stacklevel=3)
+            found.append(one)
+        return found
+
+    def _problem_and_row(self, observed: Any, summarised: bool) -> tuple[Problem | None, np.ndarray]:
+        """The problem of an observation, which features alone have none of, and all features."""
+        if summarised:
+            return None, self._given_row(observed)
+        problem = self.problem if observed is None else self.problem.replace(observed)
+        if problem.observed is None:
+            raise argument_error(Argument("observed", "posterior"), "is needed, as the problem has none", "is missing")
+        return problem, np.asarray(self._simulated.row(problem.observed))
 
     def draws(self, x: Numbers, n: int, key: Any) -> np.ndarray:
         """Draws of unbounded numbers for many rows of all features: shape (rows, n, numbers)."""
@@ -203,24 +246,26 @@ class Estimator(Closed):
         full[self._flow.standard.kept] = given
         return full
 
-    def _doubts(self, row: np.ndarray) -> list[str]:
+    def _doubts(self, row: np.ndarray, whose: str) -> list[str]:
         kept = self._flow.standard.kept
         x, (low, high) = row[kept], self._ranges[:, kept]
         if not np.isfinite(x).all():
             bad = [self.features[i] for i in np.flatnonzero(~np.isfinite(x))]
             raise argument_error(
-                Argument("observed", "posterior"), "must have finite features", f"these are not: {_some(bad)}"
+                Argument("observed", "posterior"),
+                f"{whose} must have finite features".lstrip(),
+                f"these are not: {_some(bad)}",
             )
         doubts, room = [], _MARGIN * (high - low)
         outside = np.flatnonzero((x < low - room) | (x > high + room))
         if len(outside):
             far = [f"{self.features[i]} is {x[i]:.4g}, of {low[i]:.4g} to {high[i]:.4g}" for i in outside]
             doubts.append(
-                f"the observation lies outside of what was simulated ({_some(far, '; ')}): the model cannot make it, "
-                "or its prior is too narrow, and what the estimator says is a guess"
+                f"the observation{whose} lies outside of what was simulated ({_some(far, '; ')}): the model cannot "
+                "make it, or its prior is too narrow, and what the estimator says is a guess"
             )
         if self._only is not None and not np.allclose(x, self._only[kept], rtol=1e-4, atol=1e-12):
-            doubts.append("its later rounds were for another observation: for this one it was not trained")
+            doubts.append(f"its later rounds were for another observation: for this one{whose} it was not trained")
         return doubts
 
 

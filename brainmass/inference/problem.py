@@ -44,6 +44,7 @@ from brainmass.simulation.simulator import Simulator
 __all__ = ["Density", "Problem"]
 
 _AT_ONCE = 64  # places whose density is worked out side by side
+_VALUES = Argument("values", "Problem")
 _FEW = 16  # numbers up to which forward mode is faster: a run that keeps nothing is some four times as fast
 
 
@@ -182,12 +183,12 @@ class Problem(Closed):
         """The log density of what was observed, given values of the parameters; a pure function of them."""
         found, space = self._found()
         self._check_density(self.observed)
-        return self._likelihood(self._by_path(values, found, space), self._given(found, space))
+        return self._likelihood(space.by_path(_VALUES, values, found), self._given(found, space))
 
     def log_prior(self, values: Mapping[str, Numbers]) -> jax.Array:
         """The log density of values of the parameters before anything is observed."""
         found, space = self._found()
-        return space.log_density(self._by_path(values, found, space))
+        return space.log_density(space.by_path(_VALUES, values, found))
 
     def log_density(self, values: Mapping[str, Numbers]) -> jax.Array:
         """The sum of both: the posterior density, but for a constant. Safe under `jit`, `grad` and `vmap`."""
@@ -221,7 +222,7 @@ class Problem(Closed):
         """What the run records at these values; by monitor where several were observed."""
         found, space = self._found()
         given = self._given(found, space)._replace(key=self._key if seed is None else as_key(seed))
-        predicted = self._predicted(self._by_path(values, found, space), given)[1]
+        predicted = self._predicted(space.by_path(_VALUES, values, found), given)[1]
         return predicted[""] if set(predicted) == {""} else predicted
 
     def observations(self, values: Mapping[str, Numbers], seed: Seed = 0) -> dict[str, Numbers]:
@@ -234,7 +235,7 @@ class Problem(Closed):
             Of the noise of the runs and of what is observed; each run has its own.
         """
         found, space = self._found()
-        values = self._by_path(values, found, space)
+        values = space.by_path(_VALUES, values, found)
         n = u.math.shape(next(iter(values.values())))[0]
         program = self._program("observations", lambda: jax.jit(jax.vmap(self._observation, (0, 0, None))))
         recorded, drawn = program(values, jax.random.split(as_key(seed), n), self._given(found, space))
@@ -272,7 +273,7 @@ class Problem(Closed):
             return jax.lax.map(lambda v: one(v, given), values)  # all at once would keep every prediction
 
         program = self._program("pointwise", lambda: jax.jit(one_by_one))
-        return program(self._by_path(values, found, space), self._given(found, space))
+        return program(space.by_path(_VALUES, values, found), self._given(found, space))
 
     def _program(self, name: Any, make: Callable[[], Any]) -> Any:
         """One that was compiled before, where everything that it was made from is the same."""
@@ -328,18 +329,6 @@ class Problem(Closed):
 
     def _fixed(self, found: Inventory, space: SearchSpace) -> Values:
         return {path: x for path, x in found.raw().items() if path not in space.sides}
-
-    def _by_path(self, values: Mapping[str, Numbers], found: Inventory, space: SearchSpace) -> Values:
-        if not isinstance(values, Mapping):
-            raise argument_error(
-                Argument("values", "Problem"), "must map names to values", f"is {show(values)}", kind=TypeError
-            )
-        by_path = {found.find_param(name): value for name, value in values.items()}
-        if by_path.keys() != space.sides.keys():
-            raise argument_error(
-                Argument("values", "Problem"), f"must give {', '.join(space.sides)}", f"gives {show(list(values))}"
-            )
-        return by_path
 
     def _predicted(self, values: Values, given: Given) -> tuple[Mapping[str, Likelihood], dict[str, Numbers]]:
         """The likelihoods with their parameters, and what the run recorded, by monitor."""

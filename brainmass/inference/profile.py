@@ -137,7 +137,7 @@ def profile_likelihood(
     """
     instance(Argument("problem", _OWNER), problem, Problem, "an inference.Problem, which has a likelihood")
     level = number(Argument("level", _OWNER), level, "between 0 and 1", lambda x: 0 < x < 1)
-    climb = _Climb(problem, name)
+    climb = _Climb(problem, instance(Argument("name", _OWNER), name, str, "the name of a parameter"))
     grid = climb.checked(values)
     start = climb.start(at)
     y, best = climb.all(start)
@@ -206,7 +206,7 @@ class _Climb:
         return [path for path, side in self.space.sides.items() for _ in range(side.size)]
 
     def _find(self, name: str, names: list[str]) -> int:
-        ending, _, entry = str(name).partition("[")
+        ending, _, entry = name.partition("[")
         path = self.found.find_param(ending)
         whole = f"{path}[{entry}" if entry else path
         if whole not in names:
@@ -214,7 +214,7 @@ class _Climb:
                 Argument("name", _OWNER),
                 f"must be one of the numbers that are fitted, {', '.join(names)}",
                 f"is {name!r}",
-                hint=suggestion(str(name), names),
+                hint=suggestion(name, names),
             )
         return names.index(whole)
 
@@ -232,7 +232,7 @@ class _Climb:
     def start(self, at: Numbers) -> np.ndarray:
         values = self.space.after(self.space.start)
         if at is not None:
-            values = self.problem._by_path(at, self.found, self.space)
+            values = self.space.by_path(Argument("at", _OWNER), at, self.found)
         z = np.asarray(self.reals.row(values), float)
         if not np.isfinite(z).all():
             name = self.reals.names()[int(np.flatnonzero(~np.isfinite(z))[0])]
@@ -244,7 +244,7 @@ class _Climb:
         return _highest(self._all, z, (), "all parameters")
 
     def others_at(self, value: float, y: np.ndarray) -> tuple[np.ndarray, float]:
-        return _highest(self._others, y, (value,), f"the parameters at {self.name} = {value:.4g}")
+        return _highest(self._others, y, (value,), f"the parameters at {self.name} = {value:.4g}", "values")
 
     # --- what comes out ---------------------------------------------------------------------------------------------
     def without(self, z: np.ndarray) -> np.ndarray:
@@ -264,10 +264,12 @@ class _Climb:
         return ByPath((path, x) for path, x in values.items() if path != self.path)
 
 
-def _highest(function: Callable[..., Pytree], y: np.ndarray, args: tuple, what: str) -> tuple[np.ndarray, float]:
+def _highest(
+    function: Callable[..., Pytree], y: np.ndarray, args: tuple, what: str, argument: str = "at"
+) -> tuple[np.ndarray, float]:
     """Where minus the log-likelihood, with its derivatives, is lowest, and the log-likelihood there."""
     if not y.size:
-        return y, -_finite(float(function(jnp.asarray(y), *args)[0]), what)
+        return y, -_finite(float(function(jnp.asarray(y), *args)[0]), what, argument)
     seen: dict[bytes, tuple] = {}
 
     def at(y: np.ndarray) -> tuple:
@@ -276,7 +278,7 @@ def _highest(function: Callable[..., Pytree], y: np.ndarray, args: tuple, what: 
             seen[place] = tuple(np.asarray(x, float) for x in function(jnp.asarray(y), *args))
         return seen[place]
 
-    _finite(float(at(y)[0]), what)
+    _finite(float(at(y)[0]), what, argument)
 
     def value(y: np.ndarray) -> float:
         return float(v) if np.isfinite(v := at(y)[0]) else np.inf
@@ -298,9 +300,9 @@ def _highest(function: Callable[..., Pytree], y: np.ndarray, args: tuple, what: 
     return found.x, -float(found.fun)
 
 
-def _finite(value: float, what: str) -> float:
+def _finite(value: float, what: str, argument: str) -> float:
     if not np.isfinite(value):
         raise argument_error(
-            Argument("at", _OWNER), "must have a likelihood", f"the log-likelihood is {-value} where {what} begin"
+            Argument(argument, _OWNER), "must have a likelihood", f"the log-likelihood is {-value} where {what} begin"
         )
     return value

@@ -196,7 +196,7 @@ def _doubts(posterior: Posterior) -> list[str]:
     if n:
         doubts.append(
             f"{n} of {np.size(posterior.stats['diverging'])} steps diverged: parts of the posterior were not reached; "
-            "try target_accept=0.95, or other priors"
+            "try a target_accept nearer to 1, such as 0.95 or 0.98, or other priors"
         )
     if posterior.method not in ("nuts", "smc"):
         return doubts

@@ -109,7 +109,7 @@ class Features(Closed):
 
     def _one(self, one: Named, recording: Array) -> jax.Array:
         if not isinstance(one, str):
-            return jnp.asarray(u.get_mantissa(one(recording)))
+            return _numbers_of(one, one(recording))
         x = jnp.asarray(u.get_mantissa(recording))
         x = x if jnp.issubdtype(x.dtype, jnp.floating) else x.astype(float)
         try:
@@ -170,6 +170,17 @@ def _checked(what: Argument, one: Any) -> Named:
     if not is_function(one):
         raise argument_error(what, "must hold names and functions of a recording", f"has {show(one)}", kind=TypeError)
     return one
+
+
+def _numbers_of(one: Named, told: Any) -> jax.Array:
+    try:
+        row = jnp.asarray(u.get_mantissa(told))
+    except (TypeError, ValueError):
+        row = None
+    if row is None or jnp.iscomplexobj(row):
+        what = Argument("features", "Features", entry=_word(one))
+        raise argument_error(what, "must return real numbers", f"returns {show(told)}", kind=TypeError)
+    return row
 
 
 def _word(one: Named) -> str:
