@@ -75,27 +75,36 @@ def _pulse(amplitude: Any, onset: float, width: float) -> brainmass.Pulse:
     return brainmass.Pulse(1, amplitude=amplitude, onset=onset * u.ms, width=width * u.ms)
 
 
-# Of the models that have one that takes seconds: over which parameter or input of their scene.
+# Of the models that have one that takes seconds: over which parameter or input of their scene. What has no bifurcation
+# there has no diagram: both of Zerlaut's over the drive (of the second order there are six equilibria, one of which is
+# stable throughout), Wilson and Cowan's divisive, linear, simplified and symmetric variants, the columns of dynamic
+# causal models. That of Robinson has two Hopf points (1.16 and 1.33 Hz), which with its delay take minutes.
 _BRANCHES: dict[str, Branches] = {
     "CoombesByrneExcInhStep": Branches("eta_E", 0.0, 15.0, "rE"),
     "CoombesByrneSynapseStep": Branches("eta", 1.0, 20.0),
     "DumontGutkinStep": Branches("eta_I", 0.0, 6.0, "rI"),
     "Epileptor2DStep": Branches("x0", -3.0, -1.0, cycles=False),
+    "EpileptorRestingStateStep": Branches("a_rs", -2.0, 16.0, "x_rs"),
     # 400 of its cycles, for which it takes 15 s, all lie within the width of a line above the Hopf point
     "EpileptorStep": Branches("x0", -2.6, -1.4, lambda x: x["x2"] - x["x1"], "lfp", cycles=False),
     "FitzHughNagumoStep": Branches("V_inp", 0.0, 2.0),
     "Generic2dOscillatorStep": Branches("I", -2.0, 6.0),
     "HopfStep": Branches("a", -0.3, 0.3),
     "JansenRitStep": Branches("E_inp", -60.0, 350.0, lambda x: x["E"] - x["I"], "eeg"),
+    "KIonExStep": Branches("K_bath", 4.0 * u.mM, 9.0 * u.mM, "V", cycles=False),  # a line's width at their Hopf points
     "LarterBreakspearStep": Branches("d_V", 0.5, 0.7),
     "LileyStep": Branches("ee_inp", -1.0, 4.0, cycles=False),
     "LorenzStep": Branches("rho", 0.0, 30.0),
     "MontbrioAdaptationStep": Branches("eta", -6.0, 1.0, "r"),
     "MontbrioDepressionStep": Branches("eta", -6.5, -4.5, "r"),
+    "MontbrioDopamineStep": Branches("c_dopa", 0.1 * u.Hz, 0.3 * u.Hz, "r", cycles=False),  # they take a minute
     "MontbrioPazoRoxinStep": Branches("eta", -10.0, 0.0),
     "ReducedWongWangStep": Branches("current", 0.0, 0.06),
     "StuartLandauStep": Branches("a", -0.3, 0.3),
+    "WilsonCowanAdaptiveStep": Branches("rE_inp", 0.0, 4.0),
+    "WilsonCowanNoSaturationStep": Branches("rE_inp", -3.5, 1.0),
     "WilsonCowanStep": Branches("rE_inp", 0.0, 3.0),
+    "WilsonCowanThreePopulationStep": Branches("rE_inp", -1.2, 1.0),
     "WendlingStep": Branches("B", 1.0, 60.0, lambda x: x["y1"] - x["y2"] - x["y3"], "lfp"),
     "WongWangStep": Branches("coherence", -1.0, 1.0),
     "ZetterbergJansenStep": Branches("c", -120.0, 400.0),
