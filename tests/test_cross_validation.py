@@ -226,6 +226,110 @@ def test_one_program_serves_all_folds():
     assert len(traces) == first
 
 
+class Wired(Coupled):
+    """Its weights are arguments of a program."""
+
+    def __init__(self, weights):
+        super().__init__(weights)
+        self.weights = Param(self.weights)
+
+
+def of_wired(model):
+    return predicted(model, model.weights.value())
+
+
+def alone(maker, part, **options):
+    """A fold by itself, which has no other's program."""
+    return cross_validate(maker, [part], **options)
+
+
+def test_one_program_serves_fitters_that_a_function_makes():
+    calls = []
+
+    def counted(model):
+        calls.append(1)
+        return of_wired(model)
+
+    def maker(train):
+        return Fitter(Wired(train.connectome.weights), optax.adam(0.05), predict=counted, objective=apart)
+
+    three, how = cohort(3), dict(n_steps=4, runs=1)
+    found = cross_validate(maker, three, **how)
+    once = len(calls)
+    for k, name in enumerate(three.names):
+        again = alone(maker, datasets.split(three, [name]), **how)
+        assert len(calls) == (k + 2) * once  # as often for all three as for one
+        assert again["model"].test[0] == found["model"].test[k]
+        np.testing.assert_array_equal(again["model"].fits[0].history, found["model"].fits[k].history)
+    assert np.ptp(found["model"].test) > 1e-3
+
+
+def network(train, cut=False):
+    weights = np.array(train.connectome.weights)
+    if cut:
+        weights[0, 1] = weights[1, 0] = 0
+    noise = {name: brainmass.WhiteNoise(N, sigma=0.1) for name in ("noise_x", "noise_y")}
+    node = brainmass.HopfStep(N, a=-0.5, w=0.3, **noise)
+    conn, lengths = weights / np.linalg.eigvalsh(weights)[-1], 10 * np.ones((N, N)) * u.mm
+    return brainmass.Network(
+        node, conn=conn, coupling="additive", coupled_var="x", k=0.1, distance=lengths, speed=2 * u.mm / u.ms
+    )
+
+
+@pytest.mark.slow
+def test_one_program_serves_networks_with_delays_that_have_the_same_connections():
+    calls = []
+
+    def compared(made, target):
+        calls.append(1)
+        return apart(jnp.corrcoef(made.T), target)
+
+    def maker(cut):
+        return lambda train: Fitter(
+            brainmass.Simulator(network(train, cut and "00" in train.names), dt=0.5 * u.ms),
+            optax.adam(0.05),
+            duration=200 * u.ms,
+            monitors=["x"],
+            objective=compared,
+            search_space={"k": (0.0, 0.4)},
+        )
+
+    two, how, counts = cohort(2), dict(n_steps=2, runs=1), {}
+    for cut in (False, True):
+        calls.clear()
+        found = cross_validate(maker(cut), two, **how)
+        counts[cut] = len(calls)
+        for k, name in enumerate(two.names):
+            again = alone(maker(cut), datasets.split(two, [name]), **how)
+            np.testing.assert_array_equal(again["model"].fits[0].history, found["model"].fits[k].history)
+            assert again["model"].test[0] == found["model"].test[k]
+    assert counts[True] == 2 * counts[False]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("otherwise", ["optimiser", "bounds", "constant", "numbers"])
+def test_fitters_that_are_made_otherwise_have_their_own_programs(otherwise):
+    """Each fold is what it is alone, whatever the function makes of those who are fitted."""
+
+    def maker(train):
+        other = "00" in train.names
+        scale = 0.5 if otherwise == "constant" and other else 1.0
+        return Fitter(
+            (Coupled if otherwise == "numbers" else Wired)(train.connectome.weights),
+            optax.adam(0.2 if otherwise == "optimiser" and other else 0.05),
+            predict=lambda model: scale * (predicted if otherwise == "numbers" else of_wired)(model),
+            objective=apart,
+            search_space={"k": (0.0, 0.22 if otherwise == "bounds" and other else 0.4)},
+        )
+
+    two, how = cohort(2), dict(n_steps=3, runs=1)
+    found = cross_validate(maker, two, **how)
+    for k, name in enumerate(two.names):
+        again = alone(maker, datasets.split(two, [name]), **how)
+        np.testing.assert_array_equal(again["model"].fits[0].history, found["model"].fits[k].history)
+        assert again["model"].test[0] == found["model"].test[k]
+
+
 @pytest.mark.slow
 def test_goes_on_where_it_stopped(tmp_path):
     three, steps = cohort(3), []

@@ -46,7 +46,7 @@ from brainstate.nn import Param
 
 from brainmass._common.typing import Numbers
 
-__all__ = ["Picture", "Pictures", "ByIdentity", "Seen", "Unseen", "environment", "is_known", "picture"]
+__all__ = ["Picture", "Pictures", "ByIdentity", "Seen", "Unseen", "alike", "environment", "is_known", "picture"]
 
 # Their functions give the same for the same arguments. Of the standard library not those that tell the time, or draw.
 _KNOWN = {"jax", "jaxlib", "numpy", "scipy", "brainmass", "brainunit", "brainstate", "braintools", "optax", "equinox"}
@@ -415,6 +415,21 @@ def _chains(code: types.CodeType) -> tuple[tuple[str, ...], ...]:
         if isinstance(inner, types.CodeType):
             chains.update(dict.fromkeys(_chains(inner)))
     return tuple(chains)
+
+
+def alike(one: Any, other: Any) -> bool:
+    """Whether two keys are equal where arrays that are compared by identity are, by their numbers."""
+    if isinstance(one, tuple) and isinstance(other, tuple):
+        return len(one) == len(other) and all(map(alike, one, other))
+    if isinstance(one, ByIdentity) and isinstance(other, ByIdentity) and one != other:
+        a, b = one.thing, other.thing
+        if not isinstance(a, np.ndarray | jax.Array | u.Quantity) or type(a) is not type(b):
+            return False
+        if u.get_unit(a) != u.get_unit(b):
+            return False
+        a, b = np.asarray(u.get_mantissa(a)), np.asarray(u.get_mantissa(b))
+        return a.dtype == b.dtype and np.array_equal(a, b)
+    return bool(one == other)
 
 
 class Pictures:

@@ -61,8 +61,9 @@ def cross_validate(
     ----------
     fitter : Fitter, function, or mapping of them by name
         With an `objective` that compares a prediction with the target. A function makes one of the subjects that are
-        fitted, such as of their mean connectome: `lambda train: Fitter(...)`. Baselines, such as a model whose regions
-        are all alike or linear theory, are further fitters.
+        fitted, such as of their mean connectome: `lambda train: Fitter(...)`; where these differ in the numbers of their
+        parameters alone, it is compiled once. Baselines, such as a model whose regions are all alike or linear theory,
+        are further fitters.
     subjects : Cohort, or pairs (train, test)
         Pairs of cohorts or of groups, such as `EmpiricalDataset`, say the folds themselves.
     folds : int or lists of names, optional
@@ -119,8 +120,9 @@ def cross_validate(
     ) as bar:
         for name, given in fitters.items():
             row = rows[name] = Row(name)
+            made = None
             for k, part in enumerate(parts):
-                made = given if isinstance(given, Fitter) else _made(name, given, part)
+                made = given if isinstance(given, Fitter) else _made(name, given, part, made)
                 trial = _Trial(made, target, data, runs, seed)
                 path = None if folder is None else folder / f"{_as_file(name)}-{k}.npz"
                 with _as_it_was(made):
@@ -237,11 +239,13 @@ def _fitters(given: Any) -> dict[str, Any]:
     return named
 
 
-def _made(name: str, function: Callable[[Any], Any], part: Fold) -> Fitter:
+def _made(name: str, function: Callable[[Any], Any], part: Fold, last: Fitter | None) -> Fitter:
     fitter = function(part.train.given)
     what = Argument("fitter", _OF)
     checks.instance(what, fitter, Fitter, f"a function that returns a Fitter, for {name!r},", example=_EXAMPLE)
     _check_compares(fitter)
+    if last is not None and last is not fitter:
+        fitter._share(last)  # what is compiled for the first fold serves the others
     return fitter
 
 

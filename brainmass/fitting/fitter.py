@@ -18,6 +18,7 @@ from brainmass._common.foreign import tree
 from brainmass._common.messages import Argument, argument_error
 from brainmass._common.paths import as_path
 from brainmass._common.random import as_key
+from brainmass._common.same import Picture, Unseen, alike, picture
 from brainmass._common.typing import (
     Array,
     Monitors,
@@ -192,6 +193,7 @@ class Fitter(Closed):
         # For its errors; a fit makes its own, as the model may have changed by then.
         self._space(self._problem.inventory())
         self._predictions: dict[Any, Any] = {}
+        self._structures: list[Any] = []
         self._last: Saved | None = None
 
     def __reduce__(self) -> tuple:
@@ -372,7 +374,29 @@ class Fitter(Closed):
     def _structure(self, found: Inventory, given: Given) -> Any:
         """A program serves only where this is the same."""
         number = self._problem.look(found, search_space=self._described, dt=brainstate.environ.get("dt", default=None))
-        return found.structure, str(shapes_of(given.theta)), number
+        structure = found.structure, str(shapes_of(given.theta)), number
+        if structure not in self._structures:
+            structure = next((known for known in self._structures if alike(known, structure)), structure)
+            self._structures = [*self._structures[-15:], structure]
+        return structure
+
+    def _share(self, other: Fitter) -> None:
+        """Use the programs of another fitter wherever that was made alike, as those of the folds are."""
+        if self._settings() == other._settings() is not None:
+            self._problem.share(other._problem)
+            self._predictions, self._structures = other._predictions, other._structures
+            self._solver._compiled = other._solver._compiled
+
+    def _settings(self) -> Picture | None:
+        """What programs are made with besides what `_structure` tells; None where that cannot be seen."""
+        (_, optimizer), named = self._given_as
+        told = {"optimizer", "loss_fn", "predict", "objective", "search_space", "callbacks"}
+        told |= {"monitors", "inputs", "parameters"}  # by `Recorded`, and the subject that it makes
+        try:
+            return picture({**{n: x for n, x in named.items() if n not in told}, "optimizer": optimizer,
+                            "hand": self._problem.hand})  # fmt: skip
+        except Unseen:
+            return None
 
     def _given(self, found: Inventory, space: SearchSpace, target: Numbers, seed: Seed) -> Given:
         # Arguments of the compiled step, not constants in it: a second fit, after model.w = 0.4, need not compile.

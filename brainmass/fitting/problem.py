@@ -75,6 +75,10 @@ class Problem:
         self._things = {**found.others, **functions, "brainstate.environ": environment()}
         return self._pictures.number(self._things)
 
+    def share(self, other: Problem) -> None:
+        """Tell functions, and what was checked, as another problem does that was made alike."""
+        self._pictures, self._checked, self.shape = other._pictures, other._checked, other.shape
+
     def describe(self, found: Inventory, functions: Mapping[str, str]) -> dict[str, str]:
         """What a file must agree with, of the model and of functions, by what the user calls them and by their names
         here; after a trace, which shows what they change themselves, such as a log.
