@@ -61,9 +61,9 @@ def cross_validate(
     ----------
     fitter : Fitter, function, or mapping of them by name
         With an `objective` that compares a prediction with the target. A function makes one of the subjects that are
-        fitted, such as of their mean connectome: `lambda train: Fitter(...)`; where these differ in the numbers of their
-        parameters alone, it is compiled once. Baselines, such as a model whose regions are all alike or linear theory,
-        are further fitters.
+        fitted, such as of their mean connectome: `lambda train: Fitter(...)`; those that differ in the numbers of their
+        parameters alone are compiled once. Baselines, such as a model whose regions are all alike or linear theory, are
+        further fitters.
     subjects : Cohort, or pairs (train, test)
         Pairs of cohorts or of groups, such as `EmpiricalDataset`, say the folds themselves.
     folds : int or lists of names, optional
