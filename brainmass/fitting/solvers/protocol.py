@@ -28,6 +28,8 @@ class Solver(Protocol):
     """Whether each step has noise of its own, where nobody says."""
     may_be_fresh: bool
     """Whether it works with a loss that is another one at each step."""
+    _compiled: dict[Any, Any]
+    """What was compiled, by structure; solvers that are made alike may have it in common."""
 
     @property
     def name(self) -> str:
