@@ -80,6 +80,11 @@ def test_transient_longer_than_the_run():
         make_plan(10, 11, {}, {}, None)
 
 
+def test_a_run_that_is_all_transient_has_blocks_too():
+    plan = make_plan(1000, 1000, {}, {}, None)
+    assert plan.transient == 1000 and 60 <= plan.block <= 400
+
+
 def test_period_longer_than_what_is_recorded():
     with pytest.raises(ValueError, match=r"Monitor `x` is sampled every 6 steps, but the run records only 5"):
         make_plan(10, 5, {"x": 6}, {}, None)

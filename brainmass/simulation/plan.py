@@ -111,6 +111,7 @@ def _is_number(time: Numbers) -> bool:
 
 
 def _warn(text: str) -> None:
+    # At the line of the user: between it and this stand `run`, `_program`, `arrange` and what calls this.
     warnings.warn(text, UserWarning, stacklevel=6)
 
 
@@ -173,6 +174,7 @@ def make_plan(
                     f"takes in a value every {interval} steps, of which {what}, {length} step(s), must be a multiple",
                     hint=f"The nearest that is: {near} steps, as in {argument}={near}.",
                 )
+    # Neighbours are enough: what divides the next divides all that come after.
     for (one, short), (other, long) in itertools.pairwise(sorted(exact.items(), key=lambda item: item[1])):
         if long % short:
             raise argument_error(
@@ -216,7 +218,8 @@ def _plan(
     observed = {name: _level_of(interval, levels) for name, interval in intervals.items()}
     recorded = {name: _level_of(period, levels) for name, period in periods.items()}
     length = block or int(np.clip(math.isqrt(max(n_steps, 1)), SHORTEST_BLOCK, LONGEST_BLOCK))
-    with_block, length = _insert_block(levels, length, n_steps - transient)
+    # Of a run that is all transient, and records nothing, the transient is what is cut into blocks.
+    with_block, length = _insert_block(levels, length, n_steps - transient or n_steps)
     return Plan(n_steps, transient, periods, recorded, observed, with_block, length, horizon)
 
 
