@@ -72,6 +72,16 @@ def test_a_run_decays_as_its_equation_says_and_tells_where_it_is_from(file):
     np.testing.assert_array_equal(brainmass.Result.load("linear_run.npz")["x"], result["x"])
 
 
+def test_a_run_has_all_that_a_run_of_its_simulator_has(file):
+    """What the model returned, and states by mode."""
+    text = LINEAR.replace("LinearStep", "StefanescuJirsaFitzHughNagumoStep").partition("[simulation]")
+    file.write_text('[model]\ntype = "StefanescuJirsaFitzHughNagumoStep"\nin_size = 2\n\n[simulation]' + text[2])
+    experiment = brainmass.experiments.load(file)
+    result, direct = experiment.run(), experiment.simulator.run(2 * u.ms, seed=0)
+    assert list(result) == list(direct) and "output" in result and dict(result.modes) == dict(direct.modes)
+    assert result["xi"].shape == direct["xi"].shape
+
+
 def test_a_sweep_is_one_of_xarray(file):
     data = brainmass.experiments.load(file).sweep()
     final = data["x"].isel(time=-1, region=0, seed=0)

@@ -72,6 +72,7 @@ class ExperimentFile:
         """Those of `Simulator.run`: duration, monitors, inputs and what else the file says of a run."""
         settings = self._described.settings
         own = {name: settings[name] for name in ("batch_size", "seed") if name in settings}
+        # Without a seed in the file still the same numbers at each run of it.
         return self._described.of_a_run | {"seed": 0} | own
 
     @property
@@ -136,6 +137,7 @@ class ExperimentFile:
         """
         self.check("fit")
         there = None if checkpoint is None else as_path(checkpoint)
+        # One file for both: a command that was cut off goes on when it is given once more.
         saved = {"checkpoint": there, "resume": there if there is not None and there.exists() else None}
         result = self._called(lambda: self._fit.fitter.fit(**self._fit.arguments, **saved, progress=progress))
         result.provenance = self._provenance("fit")
@@ -166,6 +168,7 @@ class ExperimentFile:
 
     def check(self, command: str = "run") -> None:
         """Raise an `ExperimentError` with all that is wrong with what a command needs, such as "fit", of the file."""
+        # What it finds to be wrong is noted while it is made.
         self._plan(command)
         self._document.check()
 
@@ -223,12 +226,5 @@ class ExperimentFile:
 
 def _with_provenance(result: brainmass.Result, provenance: dict[str, str]) -> brainmass.Result:
     """A result that says where it comes from."""
-    return brainmass.Result(
-        result.recorded,
-        result.times,
-        dt=result.dt,
-        duration=result.duration,
-        final=result.final,
-        labels=result.labels,
-        provenance={**provenance, **result.provenance},
-    )
+    result._provenance = tuple({**provenance, **result.provenance}.items())
+    return result
