@@ -6,6 +6,7 @@ import pickle
 from pathlib import Path
 
 import brainunit as u
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from brainstate import HiddenState
@@ -236,6 +237,7 @@ WRONG = {
     "modes": ("parameters:", "number_of_modes: 3\nparameters:", "mode"),
     "a map": ("parameters:", "system_type: discrete\nparameters:", "differential"),
     "a key twice": ("  b: {value", "  tau: {value", "`path` of load_model", "'tau' twice"),
+    "a list for a key": ("parameters:", "? [a, b]\n: 1\nparameters:", "`path` of load_model", "no name"),
     "no YAML": ("parameters:", "parameters: [", "`path` of load_model", "YAML"),
     "a python object": ("value: 1.0", "value: !!python/object/apply:os.getcwd []", "`path` of load_model", "YAML"),
 }
@@ -251,6 +253,7 @@ def test_what_is_wrong_is_told_with_its_place(described, case):
 
 MISMATCHED = {
     "terms": ("(goal - r)/tau", "(goal - r)/tau + tau", "Equation of `r`", "tau with ms beside"),
+    "nothing times a unit": ("(goal - r)/tau", "(goal - r + 0*tau)/tau", "Equation of `r`", "ms"),
     "a function": ("b*a)", "tau)", "`tanh`", "without unit", "tau with ms"),
     "an exponent": ("b*a)", "b**tau)", "exponents", "tau with ms"),
     "a comparison": ("tanh(drive - b*a)", '"Piecewise((drive, tau > 2), (0, True))"', "2.0 with no unit beside ms"),
@@ -336,3 +339,19 @@ def test_an_experiment_names_a_description(described, tmp_path):
     )
     with pytest.raises(bm.experiments.ExperimentError, match="`units` of .model. goes with `file`"):
         bm.experiments.load(experiment)
+
+
+def test_a_cube_root_keeps_its_sign(tmp_path, x64):
+    class RootStep(bm.NeuralMassDynamics):
+        """Relaxation by a cube root."""
+
+        init_x: bm.declare.Initializer = Constant(0.5)
+        x: HiddenState = bm.declare.state("activity", port="x_inp")
+
+        def dx(self, x, x_inp):
+            return (x_inp - jnp.cbrt(x)) / u.ms
+
+    bm.save_model(RootStep, tmp_path / "root.yaml")
+    states = np.array([[-8.0, -0.3, 0.0, 27.0]])
+    rates = rates_of(bm.load_model(tmp_path / "root.yaml"), states, {})
+    np.testing.assert_allclose(rates, -np.cbrt(states), rtol=1e-12)

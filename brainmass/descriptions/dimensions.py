@@ -54,6 +54,8 @@ class Dimensions:
     def solve(self, equations: Iterable[tuple[Place, ast.expr, Measure]]) -> None:
         """Find the units of the inputs from equations with the units that they must have, then check all of them."""
         equations = list(equations)
+        # A unit that is found may settle others, in equations that were looked at before: each round finds one at
+        # least, or is the last.
         for _ in self.units:
             before = dict(self.units)
             self._known = {}
@@ -61,20 +63,23 @@ class Dimensions:
                 self.agree(place, tree, self.of(place, tree), wanted)
             if before == self.units:
                 break
+        # An input that no equation ties to a unit is a plain number.
         self.units = {name: u.UNITLESS if unit is None else unit for name, unit in self.units.items()}
-        self._known = {}
+        self._known = {}  # derived symbols were measured by what was known before
         for place, tree, wanted in equations:
             self.agree(place, tree, self.of(place, tree), wanted)
 
     def agree(self, place: Place, tree: ast.expr, one: Measure | str, other: Measure, what: str = "") -> Measure:
         """The unit that two parts have, which may settle that of an input; an error where it is not one."""
         one, other = self._resolved(self._number(place, tree, one)), self._resolved(other)
+        # A plain 0 has the unit of what stands beside it.
         if one.is_zero or other.is_zero:
             return other if one.is_zero else one
         powers = one.times(other, -1.0).powers
         if not powers:
             if not one.unit.has_same_dim(other.unit):
                 self._differ(place, tree, one, other, what)
+        # The unit of one unknown input follows; of several together none does yet.
         elif len(powers) == 1:
             ((name, power),) = powers.items()
             self._settle(name, (other.unit / one.unit) ** (1 / power))
@@ -111,6 +116,7 @@ class Dimensions:
     def of(self, place: Place, tree: ast.expr) -> Measure | str:
         """The unit of an expression, or that it is a condition."""
         match tree:
+            # First: True is a number to Python.
             case ast.Constant(value=bool()):
                 return CONDITION
             case ast.Constant():
@@ -126,6 +132,7 @@ class Dimensions:
                 return CONDITION
             case ast.Call(func=ast.Name(id=name)):
                 return self._of_call(place, name, tree.args)
+        # `parse` leaves no other kind of node.
         raise AssertionError(ast.dump(tree))
 
     def _of_name(self, name: str) -> Measure | str:
@@ -150,8 +157,9 @@ class Dimensions:
             return self._same(place, [tree.left, tree.right])
         a, b = (self._number(place, x, self.of(place, x)) for x in (tree.left, tree.right))
         if isinstance(tree.op, ast.Mult | ast.Div):
-            return ANY if a.is_zero else a.times(b, 1.0 if isinstance(tree.op, ast.Mult) else -1.0)
+            return a.times(b, 1.0 if isinstance(tree.op, ast.Mult) else -1.0)
         self.agree(place, tree.right, b, PLAIN, "must have exponents without unit")
+        # With a symbol as exponent the unit would depend on its value: then only plain numbers will do.
         if isinstance(tree.right, ast.Constant) and isinstance(tree.right.value, float):
             return PLAIN.times(a, tree.right.value)
         return self.agree(

@@ -53,10 +53,12 @@ def parse(place: Place, text: object, functions: Functions = MappingProxyType({}
     if len(text) > LONGEST:
         raise place.fault(f"must have {LONGEST} characters at most", f"has {len(text)}")
     try:
+        # In brackets of their own lines an expression may have several, and a comment at its end.
         tree = ast.parse(f"(\n{_in_python(text)}\n)", mode="eval").body
     except (SyntaxError, ValueError) as error:
         said = error.msg if isinstance(error, SyntaxError) else error
         raise place.fault("must be an expression", f"is {_short(text)!r}: {said}") from None
+    # Python's parser tells of too deep a nesting by a MemoryError.
     except (RecursionError, MemoryError):
         raise place.fault("must be an expression", "is nested too deep") from None
     try:
@@ -115,10 +117,12 @@ class _Checked(ast.NodeTransformer):
 
     def visit(self, node: ast.AST) -> ast.expr:
         self.size += 1
+        # Functions that call one another twice double at each level: a short file could fill the memory.
         if self.size > LONGEST:
             raise self.place.fault(f"must have {LONGEST} parts at most, with its functions written out", "has more")
         return super().visit(node)
 
+    # All that has no method here ends here, attributes and subscripts too: a file can reach nothing of Python.
     def generic_visit(self, node: ast.AST) -> ast.expr:
         raise self.place.fault(
             "must be made of numbers, names, + - * / **, comparisons and calls of functions",
@@ -130,6 +134,7 @@ class _Checked(ast.NodeTransformer):
             return node
         if not isinstance(node.value, int | float):
             return self.generic_visit(node)
+        # `float` of a larger integer raises.
         return self._number(node, float(node.value) if abs(node.value) < 10**308 else np.inf)
 
     def _number(self, node: ast.AST, value: float) -> ast.expr:
@@ -148,6 +153,7 @@ class _Checked(ast.NodeTransformer):
         made = ast.BinOp(self.visit(node.left), node.op, self.visit(node.right))
         if isinstance(node.op, ast.Div) and _value(made.right) == 0:
             raise self.place.fault("must not divide by zero", f"has {_short(ast.unparse(node))}")
+        # Numbers are worked out at once: an exponent that is written 1/2 must be known for the unit of the power.
         a, b = _value(made.left), _value(made.right)
         if a is None or b is None:
             return made
@@ -170,6 +176,7 @@ class _Checked(ast.NodeTransformer):
         if not all(isinstance(op, _COMPARISONS) for op in node.ops):
             return self.generic_visit(node)
         values = [self.visit(x) for x in (node.left, *node.comparators)]
+        # a < b < c is a < b and b < c.
         pairs = [ast.Compare(a, [op], [b]) for a, op, b in zip(values, node.ops, values[1:], strict=False)]
         return pairs[0] if len(pairs) == 1 else _call("And", *pairs)
 
@@ -177,6 +184,7 @@ class _Checked(ast.NodeTransformer):
         if not isinstance(node.func, ast.Name) or node.keywords or any(isinstance(x, ast.Starred) for x in node.args):
             return self.generic_visit(node)
         name = node.func.id
+        # Before ours: a file may define a function with the name of one of them.
         if name in self.functions:
             return self._written_out(name, node.args)
         name = SPELLINGS.get(name, name)
@@ -210,6 +218,7 @@ class _Checked(ast.NodeTransformer):
     def _with(self, tree: ast.expr, values: Mapping[str, ast.expr]) -> ast.expr:
         self.size += 1
         if self.size > LONGEST:
+            # For its error.
             return self.visit(tree)
         if isinstance(tree, ast.Name):
             return values.get(tree.id, tree)
@@ -218,6 +227,7 @@ class _Checked(ast.NodeTransformer):
             if isinstance(child, list):
                 fields[key] = [self._with(x, values) if isinstance(x, ast.expr) else x for x in child]
             else:
+                # The name of a function is no symbol.
                 inner = isinstance(child, ast.expr) and not (isinstance(tree, ast.Call) and key == "func")
                 fields[key] = self._with(child, values) if inner else child
         return type(tree)(**fields)
@@ -239,6 +249,7 @@ class _Checked(ast.NodeTransformer):
                 f"ends with the condition {ast.unparse(last)}",
             )
         made = cases[-1][0]
+        # From the last on, as each is what the case before it falls back to.
         for value, condition in reversed(cases[:-1]):
             made = _call("where", condition, value, made)
         return made

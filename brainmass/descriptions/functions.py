@@ -72,6 +72,7 @@ def alike(*values: Numbers) -> tuple[Numbers, ...]:
 
 
 def _is_zero(x: object) -> bool:
+    # Only a number as the file has it: an array may be traced, and its zero has a unit.
     return isinstance(x, float) and x == 0
 
 
@@ -90,6 +91,7 @@ def _where(condition: Numbers, a: Numbers, b: Numbers) -> Numbers:
 
 
 def _heaviside(x: Numbers) -> Numbers:
+    # One half at zero, as sympy has it.
     return jnp.heaviside(u.get_mantissa(x), 0.5)
 
 

@@ -72,6 +72,7 @@ def load_model(
     return _model(text, target.name, None if units is None else units == "checked", time_unit)
 
 
+# By the text and not the path: a file that has changed is another model.
 @functools.lru_cache(maxsize=256)
 def _model(text: str, file: str, with_units: bool | None, time_unit: u.Unit | None) -> type[NeuralMassDynamics]:
     """One class for one text, also where a model comes out of a pickle."""
@@ -84,4 +85,5 @@ def _reduced(model: Any) -> tuple:
     return (_model, vars(model)["_written"]) if vars(model).get("_written") else model.__qualname__
 
 
+# Else a pickle would name the class, and look for it in a module that there is not.
 copyreg.pickle(Described, _reduced)

@@ -68,6 +68,8 @@ class _Maker:
         equations = [(place, x, Measure(unit)) for place, x, unit in d.derived.values() if unit is not None]
         for name, x in d.states.items():
             unit, first = Measure(x.unit), found.of(x.place, x.equation)
+            # Public files often leave out that a rate is per time: then it is per `time_unit`. One that depends on an
+            # input of unknown unit is taken as it should be, which tells that unit.
             self.per_time[name] = isinstance(first, Measure) and (
                 first.is_zero or not first.powers and first.unit.has_same_dim(x.unit)
             )
@@ -83,6 +85,7 @@ class _Maker:
         known: dict[str, set[str]] = {}
 
         def closure(tree: ast.expr) -> set[str]:
+            # It ends, since the reader has refused symbols that depend on themselves.
             names = names_in(tree)
             for name in names & self.derived.keys():
                 if name not in known:
@@ -124,6 +127,7 @@ class _Maker:
             return found + values[x.input] if x.adds else found
 
         P = inspect.Parameter
+        # By these names the base binds states and ports, as to equations written in Python.
         rate.__signature__ = inspect.Signature([P(n, P.POSITIONAL_OR_KEYWORD) for n in ("self", *arguments)])
         rate.__name__, rate.__doc__ = f"d{name}", f"Rate of change of `{name}`."
         return rate
@@ -156,7 +160,9 @@ class _Maker:
         d = self.d
         own = {x.input for x in d.states.values()} | {x.noise_input for x in d.states.values()}
         remembered = self._remembered()
+        # A derived symbol with the name of something that nodes have is a part of equations, and no more.
         reached = {name: self.closures[name] & d.inputs.keys() for name in self.derived if name not in TAKEN}
+        # To be sent, a symbol must follow from states alone: what enters the ports is not known yet.
         sources = tuple(name for name, ports in reached.items() if not ports)
         watched = [name for name, ports in reached.items() if ports <= set(remembered)]
         shared = {name: unit for name, unit in self.port_units.items() if name not in own}
@@ -165,6 +171,7 @@ class _Maker:
         for name, x in d.parameters.items():
             unit = x.unit
             default = x.value if unit.dim == u.DIMENSIONLESS else x.value * unit
+            # Where none of the rates has a slope in it, the tests of models ask for none.
             rows[name] = Par, param(default=default, doc=x.doc, domain=x.domain, in_derivative=name in slopes)
         for name, x in d.states.items():
             rows[f"init_{name}"] = Initializer, _start(x)
@@ -178,6 +185,7 @@ class _Maker:
             rows["clamp"] = bool, option(default=True)
         namespace: dict[str, object] = {
             "__doc__": d.doc,
+            # Not of the package, whose models alone `list_models` lists.
             "__module__": "descriptions",
             "__annotations__": {name: annotation for name, (annotation, _) in rows.items()},
             **{name: default for name, (_, default) in rows.items()},

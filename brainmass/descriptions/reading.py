@@ -101,6 +101,7 @@ class Reader:
             entry = {} if entry is None else entry
             if not isinstance(entry, Mapping):
                 raise self.place.other(f"Entry `{name}` of `{key}`").fault("must be a table", f"is {show(entry)}")
+            # As Python's parser does with the names in equations (PEP 3131).
             found[unicodedata.normalize("NFKC", str(name))] = entry
         return found
 
@@ -141,6 +142,7 @@ class Reader:
         for key in ("description", "definition", "label"):
             if given.get(key):
                 text = " ".join(str(given[key]).split()).rstrip(".")
+                # It stands within sentences. An abbreviation, as EEG, keeps its capitals.
                 return text[0].lower() + text[1:] if text[1:2].islower() else text
         return name
 
@@ -177,6 +179,8 @@ class Reader:
         """Functions of the file, each with those that it calls written out."""
         given, made, open_ = self._table("functions"), {}, []
 
+        # Functions are made when they are first called, in whatever order they stand; `open_` are those being made,
+        # among which a call is a circle.
         class Written(dict):
             def __missing__(self, name: str) -> tuple[tuple[str, ...], ast.expr]:
                 return make(name)
@@ -198,7 +202,7 @@ class Reader:
 
         functions = Written()
         for name in given:
-            functions[name]
+            functions[name]  # those that nothing calls, for their errors
         return functions
 
     def _rhs(self, place: Place, name: str, given: Table) -> object:
@@ -270,6 +274,7 @@ class Reader:
             place = self.place.other(f"Symbol `{name}`")
             if not name.isidentifier() or keyword.iskeyword(name):
                 raise place.fault("must have letters, digits and _ alone, and be no word of Python", f"is {name!r}")
+            # Derived symbols are no attributes of the class where the name is taken.
             if (name in TAKEN and names is not self.derived) or name in _ARGUMENTS or name.startswith("_"):
                 raise place.fault("must not be called as something that every node has", "is", hint="Rename it.")
             if name in seen:
@@ -389,6 +394,7 @@ def read_unit(place: Place, text: object) -> u.Unit:
         raise place.fault("must have text as a unit", f"has {show(text)}", "mV")
     if text.strip() in ("", "1", "dimensionless", "none"):
         return u.UNITLESS
+    # "mV_per_ms", "per_s"; of each part "m2" is m^2.
     first, *others = re.split(r"(?:^|_)per_", text.strip())
     first, *parts = (re.sub(r"([A-Za-z])(\d)$", r"\1^\2", part.strip("_")) for part in (first, *others))
     try:

@@ -66,6 +66,7 @@ def save_model(model: Model, path: str | PathLike[str]) -> None:
     target = target_path(path, Argument("path", _OWNER), (".yaml", ".yml"), example)
     try:
         data = _described(model)
+        # Before anything is written.
         _check_same(model, make_model(read_description(data, target.name)))
     except NotWritable as reason:
         raise argument_error(
@@ -97,12 +98,14 @@ def _described(model: Model) -> dict[str, object]:
         },
         "state_variables": _states(model, traced),
     }
+    # Empty tables say nothing.
     return {key: x for key, x in data.items() if x}
 
 
 def _check_is_a_node(model: Model) -> None:
     for name in _STEPS:
         owner = next(base for base in model.__mro__ if name in vars(base))
+        # The methods that rows make, and those of the base, do no more than integrate.
         is_generated = hasattr(vars(owner)[name], "_generated") or owner.__module__.startswith("brainmass.dynamics.")
         if not is_generated:
             raise NotWritable(f"it writes its own `{name}`, with a past, or a network")
@@ -186,6 +189,7 @@ def _start(model: Model, spec: Any) -> dict[str, object]:
 # --- what was written is what is read ---------------------------------------------------------------------------------
 def _check_same(model: Model, read: Model) -> None:
     """The derivatives of what is read agree with those of the model, at states and parameters of both signs."""
+    # In double precision the two differ only by how XLA arranges the same operations.
     with jax.enable_x64(True):
         for seed in range(3):
             one, other = (_rates(cls, seed, tuple(model._port_units)) for cls in (model, read))
@@ -201,6 +205,7 @@ def _rates(cls: Model, seed: int, ports: tuple[str, ...]) -> np.ndarray:
     params = {name: u.maybe_decimal(x * u.get_unit(cls._params[name].default)) for name, x in params.items()}
     states = []
     for x in cls._states.values():
+        # Below zero as well, where the cases of an equation may differ; states with bounds stay within them.
         signs = 1.0 if x.domain.is_bounded else rng.choice([-1.0, 1.0], 4)
         states.append(u.maybe_decimal(rng.uniform(0.05, 0.9, 4) * signs * (x.unit or u.UNITLESS)))
     numbers = {port: rng.uniform(0.1, 0.5, 4) for port in ports}

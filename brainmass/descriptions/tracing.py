@@ -65,6 +65,7 @@ def trace(cls: type[NeuralMassDynamics], sources: tuple[str, ...]) -> Traced:
         rates = node.derivative(tuple(now.values()), 0.0 * u.ms, *entering)
         found = {n: u.Quantity(x).to_decimal(per(cls._states[n].unit, u.ms)) for n, x in zip(now, rates, strict=True)}
         for n, x in now.items():
+            # What a method tells it reads from the states of the node.
             setattr(node, n, brainstate.HiddenState(x))
         for port in cls.remembers:
             setattr(node, f"received_{port}", brainstate.HiddenState(entering[ports.index(port)]))
@@ -72,6 +73,7 @@ def trace(cls: type[NeuralMassDynamics], sources: tuple[str, ...]) -> Traced:
         units.update({n: u.get_unit(x) for n, x in sent.items()})
         return found, {n: u.get_mantissa(x) for n, x in sent.items()}
 
+    # Numbers of the equations come out with all their digits.
     with jax.enable_x64(True):
         numbers = {n: jnp.asarray(float(np.asarray(u.get_mantissa(s.default)))) for n, s in params.items()}
         vector = jnp.zeros(REGIONS)
@@ -115,6 +117,7 @@ class _Reading:
     def _shared(self, equation: _Operation, found: ast.expr) -> ast.expr:
         is_small = isinstance(found, ast.Name | ast.Constant)
         is_condition = isinstance(found, ast.Compare) or _called(found) in ("And", "Or", "Not")
+        # A condition stays where it chooses: a derived symbol is something that the model can send.
         if self.uses[equation.output] < 2 or is_small or is_condition:
             return found
         name = next(f"u{i}" for i in range(1, 10**6) if f"u{i}" not in self.taken)
@@ -137,6 +140,7 @@ class _Flat:
 
 
 _SAME = {"broadcast_in_dim", "convert_element_type", "copy", "copy_p", "reshape", "squeeze", "stop_gradient"}
+# Operations that hold a program, by where they keep it; their names differ between versions of JAX.
 _INNER = {"jit": "jaxpr", "pjit": "jaxpr", "closed_call": "call_jaxpr", "custom_jvp_call": "call_jaxpr"}
 _INNER |= {"custom_vjp_call": "call_jaxpr", "remat": "jaxpr", "core_call": "call_jaxpr", "checkpoint": "jaxpr"}
 
@@ -242,10 +246,12 @@ def _constant(x: float) -> ast.expr:
     """A number as it is written: 2 for 2.0."""
     if not math.isfinite(x):
         raise NotWritable(f"it has the number {x}")
+    # Beyond that 1e20 is shorter than its digits.
     return ast.Constant(int(x) if x.is_integer() and abs(x) < 1e15 else x)
 
 
 def _cases(operation: _Operation, condition: ast.expr, otherwise: ast.expr, chosen: ast.expr) -> ast.expr:
+    # `select_n` has the case for False first.
     pairs = [ast.Tuple([chosen, condition]), ast.Tuple([otherwise, ast.Constant(True)])]
     return _call("Piecewise", *pairs)
 
@@ -255,7 +261,10 @@ _OTHERS: Mapping[str, Callable[..., ast.expr]] = {
     "integer_pow": lambda operation, x: ast.BinOp(x, ast.Pow(), ast.Constant(int(operation.params["y"]))),
     "square": lambda _, x: ast.BinOp(x, ast.Pow(), ast.Constant(2)),
     "rsqrt": lambda _, x: ast.BinOp(ast.Constant(1), ast.Div(), _call("sqrt", x)),
-    "cbrt": lambda _, x: ast.BinOp(x, ast.Pow(), ast.Constant(1 / 3)),
+    # A power of a negative number is none.
+    "cbrt": lambda _, x: ast.BinOp(
+        _call("sign", x), ast.Mult(), ast.BinOp(_call("abs", x), ast.Pow(), ast.Constant(1 / 3))
+    ),
     "exp2": lambda _, x: ast.BinOp(ast.Constant(2), ast.Pow(), x),
     "clamp": lambda _, low, x, high: _call("min", _call("max", x, low), high),
     "select_n": _cases,

@@ -61,6 +61,7 @@ class Scope:
                 return a * b
             case ast.Div():
                 return a / b
+        # A whole power is a few products; of a float it takes many times as long.
         whole = isinstance(b, float) and b.is_integer() and abs(b) < 2**31
         return a ** (int(b) if whole else b)
 

@@ -10,7 +10,6 @@ from typing import Any
 
 from brainmass._common.extras import import_io
 from brainmass._common.messages import Argument, argument_error
-from brainmass.dynamics.node import NeuralMassDynamics
 
 __all__ = ["read_yaml", "yaml_text"]
 
@@ -40,14 +39,18 @@ def read_yaml(text: str, path: object, what: Argument) -> Mapping[str, object]:
 @functools.cache
 def _loader(yaml: ModuleType) -> type:
     class Loader(yaml.SafeLoader):
-        def construct_mapping(self, node: NeuralMassDynamics, deep: bool = False) -> dict:
+        def construct_mapping(self, node: Any, deep: bool = False) -> dict:
             seen = set()
+            # PyYAML itself takes the last of equal keys without a word.
             for key, _ in node.value:
+                if not isinstance(key, yaml.ScalarNode):
+                    raise yaml.constructor.ConstructorError(None, None, "a key that is no name", key.start_mark)
                 if key.value in seen:
                     raise yaml.constructor.ConstructorError(None, None, f"the key {key.value!r} twice", key.start_mark)
                 seen.add(key.value)
             return super().construct_mapping(node, deep)
 
+    # YAML 1.1 reads `no` as false, 1e-3 as text for want of a dot, and 2020-01-01 as a date.
     kept = ("tag:yaml.org,2002:bool", "tag:yaml.org,2002:float", "tag:yaml.org,2002:timestamp")
     Loader.yaml_implicit_resolvers = {
         first: [(tag, pattern) for tag, pattern in resolvers if tag not in kept]
@@ -70,6 +73,7 @@ def _dumper(yaml: ModuleType) -> type:
     """Text of several lines stands as it is."""
 
     class Dumper(yaml.SafeDumper):
+        # Else a value that stands twice is written once, and referred to as *id001.
         def ignore_aliases(self, data: object) -> bool:
             return True
 
