@@ -3,6 +3,7 @@
 import re
 
 import brainunit as u
+import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
@@ -52,6 +53,14 @@ def test_it_is_a_parameter_of_any_model():
         bm.HopfStep(5, a=bm.RegionalMap(MAPS, a=0.3))
     with pytest.raises(u.UnitMismatchError, match="`tau` of MontbrioPazoRoxinStep"):
         bm.MontbrioPazoRoxinStep(6, tau=bm.RegionalMap(MAPS, a=1.0))
+
+
+def test_it_may_be_made_within_a_trace():
+    def value(x):
+        made = bm.WongWangExcInhStep(3, w_p=bm.RegionalMap(np.array([-1.0, 0.0, 1.0]), a=1.5, b=0.25))
+        return x * made.w_p.value()
+
+    np.testing.assert_allclose(jax.jit(value)(2.0), [2.5, 3.0, 3.5], rtol=1e-6)
 
 
 def test_a_fit_finds_the_coefficients():

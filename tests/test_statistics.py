@@ -7,6 +7,7 @@ import re
 import brainstate
 import brainunit as u
 import jax
+import jax.extend
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -259,6 +260,37 @@ def test_sources_in_a_circle():
     one, two = bm.Monitor(bm.Mean(N), source="b"), bm.Monitor(bm.Mean(N), source="a")
     with pytest.raises(ValueError, match="are each other's source"):
         run({"a": one, "b": two})
+
+
+def precisions(jaxpr):
+    """Those of all products in a program."""
+    for equation in jaxpr.eqns:
+        if equation.primitive.name == "dot_general":
+            yield equation.params["precision"]
+        for inner in jax.extend.core.jaxprs_in_params(equation.params):
+            yield from precisions(inner)
+
+
+def fcd_after_a_value(x):
+    statistic = bm.FunctionalConnectivityDynamics(3, window=2, step=1)
+    statistic.init_state()
+    statistic.update(x)
+    return statistic._statistic()
+
+
+@pytest.mark.parametrize(
+    ("function", "products"),
+    [
+        (fcd_after_a_value, 2),
+        (bm.LeadfieldReadout(jnp.ones((4, 3)), y0=0.0, cy0=1.0), 1),
+        (lambda x: bm.RegionalMap(np.ones((3, 5)), a=1.0, rows="maps").precompute(jnp.r_[1.0, x]), 1),
+        (lambda x: bm.HRFBold(in_size=3, history=x[None])._initial(None)["seen"], 2),
+    ],
+    ids=["FCD", "LeadfieldReadout", "RegionalMap", "HRFBold"],
+)
+def test_products_are_in_full_precision_on_every_device(function, products):
+    found = list(precisions(jax.make_jaxpr(function)(jnp.arange(3.0)).jaxpr))
+    assert len(found) == products and set(found) == {(jax.lax.Precision.HIGHEST,) * 2}
 
 
 @pytest.mark.parametrize("source", [None, "x", "y"])

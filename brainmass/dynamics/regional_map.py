@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import brainunit as u
+import jax
 import jax.numpy as jnp
 import numpy as np
 from brainstate.nn import IdentityT, Param
@@ -80,15 +81,17 @@ class RegionalMap(ShowsConstructor, ClosedModule, Param):  # pyright: ignore[rep
         if np.shape(u.get_mantissa(a)) != ():
             raise argument_error(Argument("a", "RegionalMap"), "must be one number, the level", f"is {show(a)}")
         transform = IdentityT() if transform is None else transform
-        level = np.asarray(transform.inverse(jnp.asarray(u.get_mantissa(a), float)))
+        # A model may be made within jax.jit, where what JAX computes from numbers would be traced.
+        with jax.ensure_compile_time_eval():
+            level = np.asarray(transform.inverse(jnp.asarray(u.get_mantissa(a), float)))
         if not np.isfinite(level):
             raise argument_error(
                 Argument("a", "RegionalMap"), f"must lie within the range of {show(transform)}", f"is {show(a)}"
             )
-        coefficients = jnp.asarray(np.r_[level, np.broadcast_to(b, maps.shape[:1])], float)
-        with matching_precision():
+        with matching_precision(), jax.ensure_compile_time_eval():
+            coefficients = jnp.asarray(np.r_[level, np.broadcast_to(b, maps.shape[:1])], float)
             super().__init__(coefficients, reg=reg, fit=fit)
-        self.precompute = _OfMaps(jnp.asarray(maps, float), transform, u.get_unit(a))
+            self.precompute = _OfMaps(jnp.asarray(maps, float), transform, u.get_unit(a))
         self.names = names
 
     @property
@@ -121,7 +124,9 @@ class _OfMaps:
         self.maps, self.transform, self.unit = maps, transform, unit
 
     def __call__(self, coefficients: Numbers) -> Numbers:
-        return u.maybe_decimal(self.transform.forward(coefficients[0] + coefficients[1:] @ self.maps) * self.unit)
+        # In full precision: the default of some accelerators would give parameters three decimal digits.
+        sums = jnp.matmul(coefficients[1:], self.maps, precision=jax.lax.Precision.HIGHEST)
+        return u.maybe_decimal(self.transform.forward(coefficients[0] + sums) * self.unit)
 
 
 def _named(maps: Any) -> tuple[tuple[str, ...] | None, Numbers]:
@@ -158,6 +163,7 @@ def _checked_maps(maps: Any, rows: str | None, regions: Any) -> np.ndarray:
     if regions is not None:
         labels = items(Argument("regions", "RegionalMap"), getattr(regions, "labels", regions), "names")
         held = _by_region(what, held, tuple(labels))
+        # By their names regions stand in the last axis now.
         rows = "maps"
     values = _plain_numbers(what, held.values)
     if rows is None and values.ndim == 2 and _is_open(values, held):
@@ -165,6 +171,7 @@ def _checked_maps(maps: Any, rows: str | None, regions: Any) -> np.ndarray:
             f"{what} of shape {values.shape} could have a row for each map or for each region. Give rows='maps' or "
             "rows='regions'."
         )
+    # One map alone, (N,), is one row.
     values = np.atleast_2d(values.T if rows == "regions" and values.ndim == 2 else values)
     if values.ndim != 2 or values.size == 0:
         raise argument_error(what, "must have shape (K, N) or (N,)", f"has {np.shape(maps)}")
@@ -199,5 +206,6 @@ def _by_region(what: str, held: Held, regions: tuple[str, ...]) -> Held:
         named = next(axis for axis, labels in enumerate(held.labels) if labels is not None)
         positions(what, regions, held.texts(what, named) or ())  # for its error
     axis = axes[0]
+    # In the order of the model's regions, and without those that it lacks.
     held = held.taken(positions(what, regions, held.texts(what, axis) or ()), axis)
     return held if axis == len(held.labels) - 1 else held.transposed((1, 0))

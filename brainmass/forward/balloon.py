@@ -99,6 +99,7 @@ class BOLDSignal(ScaledDrive):
 
     @classmethod
     def translate(cls, given: dict[str, Any]) -> dict[str, Any]:
+        # Here, where defaults are not filled in yet: what was written is told from what was not.
         for name in given:
             cls._refuse_unused(name, given.get("output", "friston2003"))
         return given
@@ -114,6 +115,7 @@ class BOLDSignal(ScaledDrive):
             )
 
     def __setattr__(self, key: str, value: object) -> None:
+        # While it is made, all rows are set, those without effect at their defaults.
         if self._closed:
             self._refuse_unused(key, self.output)
         super().__setattr__(key, value)
@@ -131,8 +133,10 @@ class BOLDSignal(ScaledDrive):
         tau = plain_value(self.tau, u.second)
         x, f, v, q = y
         outflow = u.math.exp(u.math.log(v) / p.alpha)  # a power takes fifteen times as long on CPU
+        # 1 - (1 - rho)^(1/f), which is small where the flow is large: as a difference it would lose its digits.
         extraction = -u.math.expm1(u.math.log1p(-p.rho) / f) / p.rho
         dx = z - k * x - gamma * (f - 1)
+        # Of the logarithms: the equations divided by f, v and q.
         return dx, x / f, (f - outflow) / (tau * v), (f * extraction / q - outflow / v) / tau
 
     def update(self, z: Numbers) -> Numbers:
@@ -141,6 +145,7 @@ class BOLDSignal(ScaledDrive):
         check_input_shape(self._owner, "z", z, u.math.shape(self.x.value))
         h = self._seconds()
         old = tuple(self.state_values().values())
+        # Both stages have one drive: in a run it is the mean over just this step.
         first = self._log_rates(old, z)
         second = self._log_rates(_moved(old, first, h), z)
         new = _moved(old, tuple((a + b) / 2 for a, b in zip(first, second, strict=True)), h)
@@ -178,6 +183,7 @@ class BOLDSignal(ScaledDrive):
         p = self.p
         if self.output == "friston2003":
             return 7 * p.rho, 2, 2 * p.rho - 0.2
+        # Pure numbers, in whatever units frequencies and echo time were given.
         cycles, decay = u.maybe_decimal(p.nu0 * p.TE), u.maybe_decimal(p.r0 * p.TE)
         return 4.3 * cycles * p.rho, p.epsilon * decay * p.rho, 1 - p.epsilon
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import ClassVar
 
 import brainstate
@@ -155,6 +156,7 @@ class HRFBold(ShowsConstructor, ScaledDrive):
     @property
     def length(self) -> int:
         """The number of updates for which the response lasts."""
+        # A quotient that is whole but for rounding is no window more.
         return math.ceil(self.kernel._duration / self._downsample_period - 1e-6)
 
     # A run updates it exactly so often.
@@ -184,6 +186,7 @@ class HRFBold(ShowsConstructor, ScaledDrive):
         means = window_means(self._owner, "downsample_period", signal, self.downsample_period, dt)
         means = self.as_drive(means)
         self._check_regions(means.shape[1:], "the signal")
+        # As many rows as the response is long stand before the signal: every sample is a whole sum.
         past = self._past(means.shape[1:], means[:1])
         lead, tail = _PADDING[self.convolution_mode](self.length)
         pad = [(lead, tail), *[(0, 0)] * (means.ndim - 1)]
@@ -208,6 +211,7 @@ class HRFBold(ShowsConstructor, ScaledDrive):
         if self.history is None:
             return jnp.zeros((self.length, *shape), default_dtype())
         given = jnp.asarray(self.as_drive(self.history), default_dtype())
+        # From the last axis backwards, as shapes broadcast, without the first, which is time.
         pairs = zip(given.shape[:0:-1], reversed(shape), strict=False)
         if not 0 < given.ndim <= len(shape) + 1 or not all(got in (1, n) for got, n in pairs):
             raise argument_error(
@@ -276,9 +280,12 @@ class HRFBold(ShowsConstructor, ScaledDrive):
         seen, pending, passed = self.state_values().values()
         passed = passed + 1
         n = jnp.reshape(passed, -1)[0]  # the same in the whole batch
+        # Between this row and the next sample lie stride - n more updates: so old is it then, and a period more for
+        # each sample after it.
         column = lax.dynamic_index_in_dim(table, self.stride - n, 1, keepdims=False)
         column = _over_rows(column, len(self.varshape))
         pending = pending + column * jnp.expand_dims(jnp.broadcast_to(z, shape), axis)
+        # What was first is complete at a sample. The others come one place nearer, and a new one begins with nothing.
         first = lax.index_in_dim(pending, 0, axis, keepdims=False)
         shifted = jnp.concatenate(
             [lax.slice_in_dim(pending, 1, None, axis=axis), jnp.zeros_like(jnp.expand_dims(first, axis))], axis
@@ -307,8 +314,8 @@ def _over_rows(weights: Numbers, ndim: int) -> Numbers:
 def _summed(weights: Numbers, rows: Numbers, more: int = 0) -> jax.Array:
     """The weighted sum over rows, of weights with `more` axes before those of the rows."""
     if weights.ndim == 1 + more:
-        return jnp.tensordot(weights, rows, 1)
-    return jax.vmap(lambda w, x: jnp.tensordot(w, x, 1), (-1, -1), -1)(weights, rows)
+        return jnp.tensordot(weights, rows, 1, precision=lax.Precision.HIGHEST)
+    return jax.vmap(partial(_summed, more=more), (-1, -1), -1)(weights, rows)
 
 
 # Rows of zeros before and after, for a response of this length.
@@ -328,6 +335,8 @@ def _by_fft(rows: Numbers, weights: Numbers, stride: int) -> jax.Array:
 
 def _directly(rows: Numbers, weights: Numbers, stride: int) -> jax.Array:
     """The same as sums, of those rows alone."""
+    # The first sample is a period after the start. Layout (batch, region, time), one group for each region, so that
+    # regions do not mix; the kernel turned round, as what JAX calls a convolution is a correlation.
     series, n = jnp.moveaxis(rows[stride:], 0, -1), weights[0].size
     flat = series.reshape(-1, n, series.shape[-1])
     kernels = weights[::-1].reshape(-1, 1, n).T.astype(flat.dtype)

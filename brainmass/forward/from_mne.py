@@ -41,6 +41,7 @@ def gain_of_forward(
     if not picks:
         raise argument_error(Argument("forward", owner), f"must have sensors of {owner}", "has none")
     names = [forward["info"]["chs"][i]["ch_name"] for i in picks]
+    # The rows of a solution may be in another order than the channels, and without some of them.
     rows = [list(forward["sol"]["row_names"]).index(name) for name in names]
     gain = _along(owner, forward, np.asarray(forward["sol"]["data"], float)[rows], orientations)
     weights = _weights(owner, forward, parcels, gain.shape[1])
@@ -79,7 +80,9 @@ def _along(owner: str, forward: Mapping[str, Any], gain: np.ndarray, orientation
             hint=f"Give `orientations`, of shape ({n}, 3).",
         )
     if forward["surf_ori"]:
+        # In surface coordinates the third axis is the normal; two are tangential.
         return gain[:, :, 2]
+    # A surface has more vertices than are sources: those in use are listed.
     normals = np.concatenate([space["nn"][space["vertno"]] for space in forward["src"]])
     return np.einsum("msx,sx->ms", gain, normals)
 
@@ -109,6 +112,7 @@ def _of_regions(regions: np.ndarray) -> np.ndarray:
 
 
 def _members(forward: Any, label: Any) -> np.ndarray:
+    # The order of hemispheres in MNE's source spaces.
     sides = {"lh": 0, "rh": 1}
     return np.concatenate(
         [

@@ -77,6 +77,7 @@ class HRFKernel(WithRows):
     def _seconds(self, t: Numbers) -> jax.Array:
         time = as_input(self._owner, "t", u.ms, t).to_decimal(u.second)
         time = jnp.asarray(time, default_dtype())
+        # The last axis is for the regions, against which parameters of shape (N,) stand.
         return time if self.n_regions is None else time[..., None]
 
 
@@ -101,6 +102,8 @@ class FirstOrderVolterraHRFKernel(HRFKernel):
     def __call__(self, t: Numbers) -> jax.Array:
         t = self._seconds(t)
         decay, elimination = 1 / (2 * plain_value(self.tau_s, u.second)), 1 / plain_value(self.tau_f, u.second**2)
+        # Both branches are computed, and before the impulse the response would grow without bound: infinity times zero
+        # in the gradient is NaN.
         return jnp.where(t > 0, self.scaling.value() * _oscillation(jnp.maximum(t, 0), decay, elimination), 0.0)
 
 
@@ -109,6 +112,7 @@ def _oscillation(t: Numbers, decay: Numbers, stiffness: Numbers) -> jax.Array:
     square = stiffness - decay**2
     x = square * t**2
     near = jnp.abs(x) < 0.01  # here the series has all digits, and the other forms lose theirs
+    # At zero, where the root has no slope, the series is taken: any number will do here.
     w = jnp.sqrt(jnp.where(square == 0, 1.0, jnp.abs(square)))
     series = t * (1 - x / 6 + x**2 / 120 - x**3 / 5040)
     sine = jnp.sin(w * t) / w
@@ -134,12 +138,15 @@ class GammaHRFKernel(HRFKernel):
 
     def __call__(self, t: Numbers) -> Array:
         n = plain_value(self.n)
+        # Divided by the density at its maximum, (n - 1) tau.
         return self.a.value() * _gamma(self._seconds(t) / plain_value(self.tau, u.second), n) / _gamma(n - 1, n)
 
 
 def _gamma(x: Numbers, n: Numbers) -> jax.Array:
     """The gamma density x^(n-1) exp(-x) / Γ(n); zero for x <= 0."""
+    # The logarithm of zero, though not chosen, would make the gradient NaN.
     safe = jnp.where(x > 0, x, 1.0)
+    # As one exponential: the power and the gamma function by themselves overflow long before their quotient.
     return jnp.where(x > 0, jnp.exp((n - 1) * jnp.log(safe) - safe - gammaln(n)), 0.0)
 
 
@@ -185,10 +192,13 @@ class DoubleExponentialHRFKernel(HRFKernel):
         """
         last = self._duration / 1000
         grid = jnp.linspace(0.0, last, 4001, dtype=default_dtype())
+        # Of several peaks the highest: Newton's method alone would find the nearest.
         t = grid[jnp.argmax(self._raw(grid if self.n_regions is None else grid[:, None]), axis=0)]
         slope = jax.grad(lambda t: self._raw(t).sum())  # of each region in its own time
         for _ in range(3):
             curvature = jax.grad(lambda t: slope(t).sum())(t)
+            # Where the best of the grid is an end of it, there need be no peak: it stays. Elsewhere a step may not
+            # leave the cell, beyond which another peak may lie.
             step = jnp.where(curvature < 0, slope(t) / jnp.where(curvature < 0, curvature, -1.0), 0.0)
             t = jnp.clip(t - jnp.clip(step, -grid[1], grid[1]), 0.0, last)
         return lax.stop_gradient(t)

@@ -99,6 +99,7 @@ class LeadFieldModel(LinearObserver):
     def _admitted(self, key: str, value: Numbers) -> Numbers:
         if key in ("sensor_unit", "dipole_unit"):
             instance(Argument(key, self._owner), value, u.Unit, "a unit", example=f"{key}=u.mV")
+        # Until the sizes are known None stands there; once the model is made, None is refused as any other value is.
         if key == "L" and (value is not None or self._closed):
             value = self._gain(value)
         if key == "scale" and isinstance(value, u.Unit):
@@ -132,6 +133,7 @@ class LeadFieldModel(LinearObserver):
         """The covariance of the noise, or None."""
         if self.noise_factor is None:
             return None
+        # The factor alone is kept, since draws need no more.
         factor = self.noise_factor.value
         return jnp.matmul(factor, factor.T, precision=lax.Precision.HIGHEST) * self.sensor_unit**2
 
@@ -200,6 +202,7 @@ class LeadFieldModel(LinearObserver):
     def _see(self, x: Numbers) -> Numbers:
         L: Numbers = self.L.value()
         gain = L.to_decimal(self.sensor_unit / self.dipole_unit)
+        # In full precision: the default of some accelerators keeps three decimal digits.
         return jnp.matmul(self._dipoles(x), gain, precision=lax.Precision.HIGHEST) * self.sensor_unit
 
     def __call__(self, x: Numbers) -> Numbers:
@@ -217,7 +220,9 @@ class LeadFieldModel(LinearObserver):
         """Standard normals: in a run those of this update."""
         if self._handed is None:
             return brainstate.random.DEFAULT.randn(*shape, dtype=default_dtype())
+        # Its generator is named: that of a user's JAX may be another, with keys of another length.
         key = jax.random.wrap_key_data(self._handed, impl="threefry2x32")
+        # A state: a run that goes on from another goes on with its draws.
         updates: Any = self.updates.value
         return jax.random.normal(jax.random.fold_in(key, updates), shape, default_dtype())
 
@@ -267,6 +272,7 @@ class LeadFieldModel(LinearObserver):
             If it is no forward solution, has no such sensors, or its sources have no direction.
         """
         gain, names = gain_of_forward(cls.__name__, forward, cls._mne_kind, parcels, orientations)
+        # With names of its axes: the shape of a square one does not say which is which.
         lead = Held(gain, dims=("region", "sensor"))
         return cls(gain.shape[0], len(names), lead, **{"sensors": names, **others})
 
@@ -319,6 +325,8 @@ class LeadFieldModel(LinearObserver):
                     f"{u.math.shape(area_weights_V)}."
                 )
             share = share * u.math.asarray(area_weights_V)[:, None]
+        # (vertices, 3, regions): read row by row that is x, y, z of a vertex; with the first two axes swapped all x,
+        # then all y, all z.
         weights = normals[:, :, None] * share[:, None, :]
         return u.math.reshape(weights if interleaved else u.math.swapaxes(weights, 0, 1), (3 * n, -1))
 
@@ -332,6 +340,7 @@ def _is_open(values: Array) -> bool:
     if isinstance(values, Param) or is_traced(u.get_mantissa(values)):
         return False
     numbers = np.asarray(u.get_mantissa(values))
+    # A symmetric one is its own transpose.
     return numbers.ndim == 2 and numbers.shape[0] == numbers.shape[1] > 1 and not np.array_equal(numbers, numbers.T)
 
 
@@ -381,11 +390,14 @@ def _square_root(what: str, n: int, unit: u.Unit, given: ArrayLike) -> np.ndarra
     matrix = np.asarray(u.maybe_decimal(matrix), float)
     if matrix.shape != (n, n) or not np.isfinite(matrix).all():
         raise argument_error(what, f"must be finite numbers of shape ({n}, {n})", f"is {show(given)}")
+    # A covariance that was worked out in single precision is symmetric and semidefinite to about 1e-5 of its largest
+    # entry.
     largest = np.abs(matrix).max()
     if np.abs(matrix - matrix.T).max() > 1e-5 * largest:
         raise argument_error(
             what, "must be symmetric", f"differs from its transpose by {np.abs(matrix - matrix.T).max():.3g}"
         )
+    # Not Cholesky's factor, which a singular matrix has not.
     values, vectors = np.linalg.eigh((matrix + matrix.T) / 2)
     if values[0] < -1e-5 * largest:
         raise argument_error(what, "must be positive semidefinite", f"its smallest eigenvalue is {values[0]:.3g}")
@@ -432,6 +444,7 @@ class LeadfieldReadout(LinearObserver):
         Declared.__init__(self, normalize=normalize, demean=demean, **options)
         lm = self._of_two_axes(lm)
         shape = u.math.shape(lm.value() if isinstance(lm, Param) else lm)
+        # First the sizes, which only the lead field tells: the other rows are checked against them.
         self.in_size, self.out_size = shape[1], shape[0]
         for name, value in {"lm": lm, "y0": y0, "cy0": cy0}.items():
             # None is what a row has that is not set yet
@@ -461,6 +474,7 @@ class LeadfieldReadout(LinearObserver):
             one_of(Argument("normalize", self._owner), self.normalize, ("l1", "l2"), also="True, False, ")
         flag(Argument("demean", self._owner), self.demean)
         if self.lm is not None:
+            # For its error: a row of zeros.
             self.normalize_leadfield(self.lm.value())
         missing = [name for name in self._params if getattr(self, name) is None]
         if self._closed and missing:
@@ -493,7 +507,7 @@ class LeadfieldReadout(LinearObserver):
     def _see(self, x: Numbers) -> Numbers:
         lead = self.prepare() if self._prepared is None else self._prepared
         gain: Numbers = self.cy0.value()
-        seen = u.maybe_decimal(gain * u.math.matmul(x, lead.T))
+        seen = u.maybe_decimal(gain * u.math.matmul(x, lead.T, precision=lax.Precision.HIGHEST))
         return self._in_unit(seen) - as_input(self._owner, "y0", self.unit, self.y0.value())
 
     def update(self, x: Numbers) -> Numbers:  # pyright: ignore[reportIncompatibleMethodOverride]

@@ -96,6 +96,7 @@ class SEEGLeadFieldModel(EEGLeadFieldModel):
         Reference: Nunez, Srinivasan 2006, Electric Fields of the Brain, 2nd ed.
         """
         apart = _positions(cls.__name__, "contacts", contacts) - _positions(cls.__name__, "regions", regions)[:, None]
+        # `apart` has shape (regions, contacts, 3): from each region to each contact.
         r = np.linalg.norm(apart, axis=-1)
         if (r == 0).any():
             region, contact = np.argwhere(r == 0)[0]

@@ -120,6 +120,7 @@ class Statistic(Observer):
     def signal(self) -> Numbers:
         """The statistic of what has entered so far."""
         count = self.count.value
+        # By hand. In a run the plan has made sure that there are enough (`schedule.py`).
         if not is_traced(count) and np.any(np.asarray(count) < self.needed):
             raise ValueError(
                 f"{self._owner} has seen {int(np.min(count))} values, and needs {self.needed} before there is anything "
@@ -172,8 +173,11 @@ class Covariance(Mean):
         return {"total": self.varshape, "product": 2 * self.varshape}
 
     def _enter(self, x: jax.Array) -> None:
+        # The product of the deviations before and after x is counted in adds up to the covariance, and nothing cancels:
+        # the mean square less the square of the mean would lose its digits beside a large mean.
         before = x - self._per_value("total")
         super()._enter(x)
+        # x is in the sum, but is counted only afterwards.
         after = x - self._per_value("total", less=-1)
         self._add("product", before[..., :, None] * after[..., None, :])
 
@@ -197,6 +201,7 @@ class OrderParameter(Statistic):
 
     averages = False
     takes_phases = True
+    # At each step: what may not be averaged may not be left out either.
     interval = 0.0 * u.ms
 
     total: Any = state("sum of R so far", start=Constant(0.0))
@@ -230,6 +235,7 @@ class Metastability(OrderParameter):
     """
 
     def _statistic(self) -> jax.Array:
+        # Where nothing varies rounding can leave less than zero.
         return jnp.sqrt(jnp.maximum(self._per_value("square"), 0.0))[..., 0]
 
 
@@ -257,6 +263,7 @@ class _Windowed(Statistic):
         due = (entered >= 0) & (entered % self.step == 0)
         kept = {name: getattr(self, name).value for name in self._kept}
         number = entered // self.step
+        # A branch, and no choice between results: after most values no window is complete, and nothing is worked out.
         new = jax.lax.cond(due, lambda kept: self._take(kept, number), lambda kept: kept, kept)
         for name, value in new.items():
             getattr(self, name).value = value
@@ -309,6 +316,7 @@ class WelchSpectrum(_Windowed):
         return {"total": total.value, "total_rest": total.rest}
 
     def _statistic(self) -> Numbers:
+        # Segments that are complete: the first after `window` values, then one every `step`.
         segments = ((self.count.value[..., None] - self.window) // self.step + 1).astype(default_dtype())
         return u.maybe_decimal(self.total.value / segments * (self.unit**2 / u.Hz))
 
@@ -345,10 +353,16 @@ class FunctionalConnectivityDynamics(_Windowed):
     def _take(self, kept: dict[str, Any], number: Numbers) -> dict[str, object]:
         x = self.recent.value
         x = x - jnp.mean(x, axis=-2, keepdims=True)
-        fc = correlation_of_products(jnp.swapaxes(x, -1, -2) @ x)
+        fc = correlation_of_products(_product(jnp.swapaxes(x, -1, -2), x))
+        # A run may go on beyond its K windows, for which there is no room.
         return {"pairs": kept["pairs"].at[..., number, :].set(above_diagonal(fc), mode="drop")}
 
     def _statistic(self) -> jax.Array:
         pairs = self.pairs.value
         pairs = pairs - jnp.mean(pairs, axis=-1, keepdims=True)
-        return correlation_of_products(pairs @ jnp.swapaxes(pairs, -1, -2))
+        return correlation_of_products(_product(pairs, jnp.swapaxes(pairs, -1, -2)))
+
+
+def _product(x: jax.Array, y: jax.Array) -> jax.Array:
+    # In full precision, as the objectives of the same name: the default of some accelerators keeps three digits.
+    return jnp.matmul(x, y, precision=jax.lax.Precision.HIGHEST)

@@ -47,6 +47,7 @@ class LinearObserver(ShowsConstructor, Observer):
     def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
         if "in_size" not in inspect.signature(cls).parameters:
+            # The table of the base names an argument that the constructor of such a class does not take.
             rows = "Parameters\n----------\nin_size : int or tuple of int\n    Shape of the population.\n"
             cls.__doc__ = (cls.__doc__ or "").replace(rows, "")
 
@@ -196,6 +197,7 @@ class SpatialAverage(LinearObserver):
 
     def _see(self, x: Array) -> Numbers:
         numbers = u.get_mantissa(self._in_unit(x))
+        # Sums by segment go along the first axis.
         weighted = jnp.moveaxis(numbers * self.weights.value, -1, 0)
         means = jax.ops.segment_sum(weighted, self.labels.value, self.n_parcels)
         return u.maybe_decimal(jnp.moveaxis(means, 0, -1) * self.unit)
@@ -221,6 +223,7 @@ def _shares(owner: str, labels: object, weights: Array) -> tuple[np.ndarray, np.
             f"must be finite numbers >= 0 of shape {ids.shape}, one for each node",
             f"is {show(weights)}",
         )
+    # A node of no parcel is counted to the first one, with nothing.
     share = np.where(ids >= 0, share, 0.0)
     total = np.bincount(np.maximum(ids, 0), share)
     if not (total > 0).all():
@@ -251,6 +254,7 @@ def check_step(observer: Observer, argument: str, period: Time) -> None:
     """Refuse an update that stands for another time than the one the observer was made for."""
     owner = type(observer).__name__
     dt = time_step(owner)
+    # A step may have been rounded to single precision, or given in seconds.
     if not is_traced(dt) and not np.isclose(
         milliseconds("dt", dt, owner), milliseconds(argument, period, owner), rtol=1e-5
     ):
@@ -271,6 +275,7 @@ def check_sized(observer: Observer, sized: bool) -> None:
 def check_regions(owner: str, x: Numbers, shape: tuple[int, ...]) -> None:
     """Refuse activity whose last axes are not those of the population."""
     got = u.math.shape(x)
+    # Of fewer axes than the population has, all: a negative start would count from the end.
     if got[max(0, len(got) - len(shape)) :] != tuple(shape):
         regions = ", ".join(map(str, shape))
         raise ValueError(f"The activity given to {owner} must have shape (..., {regions}), but has shape {got}.")
