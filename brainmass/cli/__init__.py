@@ -1,4 +1,4 @@
-"""The command line: `brainmass demo`, `models`, `info`, `run`, `sweep`, `fit`, `posterior`."""
+"""The command line: `brainmass demo`, `models`, `keys`, `info`, `run`, `sweep`, `fit`, `posterior`."""
 
 from __future__ import annotations
 
@@ -19,10 +19,12 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     try:
         code = _COMMANDS[given.command](given)
+        # Here, so that a reader who has gone is noticed within the `try`, and not when Python ends.
         sys.stdout.flush()
         return code
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
+        # As a shell has it: 128, and 2 for SIGINT.
         return 130
     except BrokenPipeError:  # the reader, such as `head`, has seen enough: Python must not flush into it once more
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -80,6 +82,7 @@ def _demo(given: argparse.Namespace) -> int:
 
 
 def _models(given: argparse.Namespace) -> int:
+    # Imported by each command: JAX and brainstate take seconds, which `--help` and a wrong argument need not wait for.
     from brainmass.cli.catalogue import catalogue, describe
 
     return catalogue() if given.name is None else describe(given.name)
@@ -109,7 +112,7 @@ def _on_file(given: argparse.Namespace) -> int:
         if given.traceback:
             raise
         print(error, file=sys.stderr)
-        return error.status
+        return error.status  # 2, or 1 where the file is right and its run failed
 
 
 _COMMANDS = {"demo": _demo, "models": _models, "keys": _keys, "info": _info, **dict.fromkeys(_ON_FILES, _on_file)}

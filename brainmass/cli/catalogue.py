@@ -39,10 +39,12 @@ def describe(name: str) -> int:
 
     known = [m.name for m in brainmass.list_models()]
     if name not in known:
+        # "JansenRit" is nearer to JansenRitStep with its ending.
         near = suggestion(name, known) or suggestion(f"{name}Step", known)
         print(f"There is no model {name!r}.{near} `brainmass models` lists them.", file=sys.stderr)
         return 1
     model = getattr(brainmass, name)
+    # Without the table of the docstring, which is printed from the rows below.
     prose, _, table = (inspect.getdoc(model) or "").partition("\nParameters\n----------\n")
     print(f"{name}  ({model.category})\n\n{_without_markup(prose)}")
     rows = [
@@ -104,6 +106,7 @@ def _returned(output: Any) -> str:
     return output if isinstance(output, str) else f"({', '.join(output)})"
 
 
+# In this order: each finds what those before it have left.
 _REWRITES = (
     (r":math:`([^`]*)`", r"\1"),
     (r"\.\. math::\n", "\n"),
@@ -143,6 +146,7 @@ def _without_markup(text: str) -> str:
 def _greek(word: str) -> str:
     try:
         size = "CAPITAL" if word[0].isupper() else "SMALL"
+        # Unicode calls the letter lamda.
         return _SIGNS.get(word) or unicodedata.lookup(f"GREEK {size} LETTER {word.upper().replace('LAMBDA', 'LAMDA')}")
     except KeyError:
         return word
@@ -166,9 +170,11 @@ def _short(signature: inspect.Signature) -> str:
 
 def print_table(rows: list[tuple[str, ...]], head: tuple[str, ...]) -> None:
     """Aligned columns; the last one is wrapped to the width of the terminal."""
+    # All columns but the last, which is the one that may be long.
     widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head) - 1)]
     indent = " " * (2 + sum(w + 2 for w in widths))
     for row in [head, *rows]:
+        # Thirty characters at least for the last, even if lines are then longer than the terminal is wide.
         start = "  " + "".join(cell.ljust(width + 2) for cell, width in zip(row, widths, strict=False))
         print(
             textwrap.fill(
@@ -178,4 +184,5 @@ def print_table(rows: list[tuple[str, ...]], head: tuple[str, ...]) -> None:
 
 
 def _width() -> int:
+    # Where there is no terminal, as in a pipe, 100; lines of more than 120 are hard to read.
     return min(shutil.get_terminal_size((100, 24)).columns, 120)

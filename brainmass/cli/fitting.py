@@ -21,7 +21,9 @@ def _found(command: str, given: argparse.Namespace) -> int:
         work.file.try_out(command)
         return 0
     work.refuse_to_overwrite()
+    # Beside the result, and named after it: the same command finds it again.
     unfinished = work.output.with_name(f"{work.output.stem}_unfinished.npz")
+    # From the beginning, as asked: a result that is written over is not gone on from.
     if given.force:
         unfinished.unlink(missing_ok=True)
     if unfinished.exists():
@@ -29,6 +31,7 @@ def _found(command: str, given: argparse.Namespace) -> int:
     find = {"fit": work.file.fit, "posterior": work.file.posterior}[command]
     result = find(checkpoint=unfinished, progress=not given.quiet)
     result.save(work.output)
+    # Only once the result is there.
     unfinished.unlink(missing_ok=True)
     work.tell(repr(result))
     work.tell_end(work.output)

@@ -61,6 +61,7 @@ def _sections() -> Iterator[tuple[str, list[tuple[str, str]]]]:
             ("processes", str(jax.process_count())),
         ],
     )
+    # Settings of JAX come and go with its versions.
     settings = [(flag, str(_flag(flag))) for flag in _FLAGS if hasattr(jax.config, flag)]
     yield "settings", settings + [(name, os.environ.get(name, "not set")) for name in _VARIABLES]
 
@@ -73,6 +74,7 @@ def _devices() -> str:
     try:
         return devices()
     except RuntimeError as error:
+        # A platform that is asked for and not there must not keep the rest of the report back.
         return f"none ({str(error).splitlines()[0]})"
 
 
@@ -96,9 +98,11 @@ def problems() -> list[str]:
 def _of_versions() -> Iterator[str]:
     for needed in declared():
         version = installed(needed.package)
+        # An extra that is not there is no problem; one that is too old is.
         if needed.is_met or (needed.extra and (version is None or needed.extra in _NOT_SHOWN)):
             continue
         yield f"{needed.package} must be {needed.least} or newer, but is {version or 'not installed'}."
+    # The last number may differ.
     if (installed("jax") or "").split(".")[:2] != (installed("jaxlib") or "").split(".")[:2]:
         yield f"jax {installed('jax')} and jaxlib {installed('jaxlib')} must be of one version."
     other = installed("brainmass")

@@ -1,4 +1,4 @@
-"""`brainmass run FILE`, and what it shares with `sweep` and `fit`."""
+"""`brainmass run FILE`, and what it shares with the other commands on a file."""
 
 from __future__ import annotations
 
@@ -57,6 +57,7 @@ def run(given: argparse.Namespace) -> int:
     work.tell(*work.file.describe())
     if given.check:
         return 0
+    # After `--check`, which writes nothing, and before the run.
     work.refuse_to_overwrite()
     try:
         result = work.file.run(progress=not given.quiet)

@@ -36,6 +36,7 @@ def sweep(given: argparse.Namespace) -> int:
 
 def _remove(path: Path) -> None:
     """Remove the store of an earlier sweep, and nothing else."""
+    # A .nc is written from a .zarr beside it, which a sweep that was cut off has left.
     for there in (path, path.with_name(f"{path.name}.unfinished.zarr")):
         if there.exists() and not is_store(there):
             raise ExperimentError(f"{there} is no file of a sweep: it is not written over. Nothing was run.")
@@ -55,6 +56,7 @@ def summary(data: Any) -> list[str]:
             continue
         if set(variable.dims) != set(data["failed"].dims):
             lines.append(f"  {name}  {dict(variable.sizes)}")
+        # `nanargmin` raises where all is NaN.
         elif np.isfinite(mean := variable.mean("seed").values).any():
             lines += [f"  {name}  {word} {_at(data, variable, which(mean))}" for word, which in _ENDS.items()]
     return lines

@@ -87,6 +87,7 @@ def read_bids(
             try:
                 sessions[session] = from_bold(path, tr, bandpass=bandpass, confounds=nuisance, detrend=detrend)
             except (ValueError, TypeError) as error:
+                # Where it was raised nothing is known of the file.
                 raise type(error)(f"File {str(path)!r}: {error}") from error
         subjects.append(Subject(subject, sessions, structure(subject)))
     return Cohort(subjects, name or root.resolve().name, source=str(root))
@@ -122,6 +123,7 @@ def read_connectivity(folder: PathLike, *, choose: Mapping[str, str] | None = No
         said = entities(path)
         every.append(path)
         is_length = suffix(path) in _LENGTHS or any(_IS_LENGTH.search(said.get(key, "")) for key in _SAY)
+        # `choose` speaks of weights; lengths are found by what they share with those that are left.
         if is_length or all(said.get(key) == value for key, value in chosen.items()):
             (lengths if is_length else weights).setdefault(said.get("sub", "group"), []).append(path)
     if not weights:
@@ -144,6 +146,7 @@ def _connectome(
 ) -> Connectome:
     path = _only(paths, f"subject {subject!r}")
     mine = set(entities(path).items())
+    # Of several files that which shares most entities with the weights: made of the same tracts, in the same atlas.
     near = lengths.get(subject) or lengths.get("group") or []
     best = max((len(mine & set(entities(file).items())) for file in near), default=0)
     near = [file for file in near if len(mine & set(entities(file).items())) == best]
@@ -154,6 +157,7 @@ def _connectome(
 def _of_regions(files: Sequence[Path], subject: str) -> Path | None:
     """The file that names the regions: that of the subject, or that of all."""
     mine = [file for file in files if entities(file).get("sub") in (subject, None)]
+    # That of the subject goes before that of all.
     mine.sort(key=lambda file: (entities(file).get("sub") != subject, _NAMES.index(suffix(file))))
     return mine[0] if mine else None
 
@@ -173,6 +177,7 @@ def _by_scan(root: Path, chosen: Mapping[str, str]) -> dict[str, dict[str, Path]
         scans.setdefault((said["sub"], session), []).append(path)
     found: dict[str, dict[str, Path]] = {}
     for (subject, session), paths in scans.items():
+        # A scan may be there in both forms; to read a table takes no nibabel.
         tables = [path for path in paths if not path.name.endswith(".nii")]
         found.setdefault(subject, {})[session] = _only(tables or paths, f"{session!r} of subject {subject!r}")
     return found
@@ -224,6 +229,7 @@ def _nuisance(root: Path, path: Path, columns: Sequence[str]) -> np.ndarray:
         but = f"{files[0].name} has no {missing[0]!r}: it has {', '.join(names[:6])}, ..."
         raise argument_error(Argument("confounds", "read_bids"), "must be columns of the table", but)
     values = np.array(np.asarray(table.values)[:, [names.index(column) for column in columns]], float)
+    # fMRIPrep leaves the first row of derivatives in time empty.
     values[0] = np.where(np.isnan(values[0]), values[1:].mean(axis=0), values[0])
     return values
 
@@ -264,6 +270,7 @@ def _connectomes(given: Connectome | PathLike | Mapping[str, Connectome] | None)
     mapping: Any = checks.instance(what, given, Mapping, "a Connectome, a folder, or connectomes by subject")
     for conn in mapping.values():
         checks.instance(what, conn, Connectome, "connectomes by subject")
+    # Folders are called "sub-01", entities "01".
     by_name = {str(key).removeprefix("sub-"): conn for key, conn in mapping.items()}
 
     def find(subject: str) -> Connectome:

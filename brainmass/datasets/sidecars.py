@@ -34,13 +34,16 @@ def repetition_time(path: Path) -> float | None:
         found = [
             file
             for file in folder.glob("*.json")
+            # As BIDS lets descriptions be inherited: one holds for all files that have its entities.
             if (suffix(file) in (suffix(path), "bold") and _facts_of_scan(file) <= own)
             or file.name.split(".")[0] == path.name.split(".")[0]
         ]
+        # The nearest in the folder: of the same kind of file, then with most entities.
         for file in sorted(found, key=lambda file: (suffix(file) != suffix(path), -len(entities(file)), file.name)):
             said = _said_in(file)
             if said is not None:
                 return said
+        # The top of a data set: what lies above it is another one.
         if (folder / "dataset_description.json").is_file():
             return None
         folder = folder.parent

@@ -89,6 +89,7 @@ def check_held_out(train: Cohort, test: Cohort, by: str = "subject") -> None:
     for argument, cohort in {"train": train, "test": test}.items():
         checks.instance(Argument(argument, of), cohort, Cohort, "a Cohort")
     checks.one_of(Argument("by", of), by, ("subject", "session"))
+    # By the signals too: the same person may be there under another name.
     fitted = {fingerprint(bold): subject.name for subject in train for bold in subject.sessions.values()}
     names = {subject.name: set(subject.sessions) for subject in train}
     for subject in test:
@@ -108,11 +109,13 @@ def _drawn(test: object, known: Sequence[str], by: str, seed: int) -> list[str]:
     what = Argument("test", "split")
     count = test if checks.is_whole(test) else None
     if isinstance(test, float | np.floating) and 0 < test < 1:
+        # However small or large the share, one at least on either side.
         count = min(max(round(float(test) * len(known)), 1), len(known) - 1)
     if not isinstance(count, int | np.integer) or not 1 <= count < len(known):
         rule = f"must be a share between 0 and 1, a number below that of the {by}s ({len(known)}), or names"
         raise argument_error(what, rule, f"is {test!r}", _CALL)
     places = np.random.default_rng(seed).permutation(len(known))[:count]
+    # Drawn in any order, kept in theirs.
     return [known[int(place)] for place in sorted(places)]
 
 

@@ -52,6 +52,7 @@ def delayed_match_task(
     rng = np.random.default_rng(seed)
     targets = rng.permutation(np.arange(n_samples) < n_samples // 2).astype(np.int32)
     first = rng.integers(n_symbols, size=n_samples)
+    # One to n - 1 further round: each of the others, and never the same.
     other = (first + rng.integers(1, n_symbols, size=n_samples)) % n_symbols
     inputs = np.zeros((n_samples, seq_len, n_symbols), np.float32)
     inputs[np.arange(n_samples), 0, first] = 1

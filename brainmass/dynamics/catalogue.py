@@ -55,6 +55,7 @@ def catalogued(model: M) -> M:
 
 def list_models() -> list[ModelInfo]:
     """The models of the package, in alphabetical order."""
+    # Classes of users, which stand in the catalogue as well, are no models of the package.
     own = [m for m in _models if m.__module__.startswith("brainmass.")]
     return sorted(
         ModelInfo(m.__name__, m.category, tuple(m._states), m.use_case, default_method(m), longest_step(m), m.questions)

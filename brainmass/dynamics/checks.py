@@ -44,6 +44,7 @@ def as_param(owner: str, spec: ParamSpec, value: Any, shape: tuple[int, ...] | N
         return value
     # checked as it was given: inside a jit the array made from it is traced, and has no number to look at
     value = as_numbers(owner, spec, value, shape)
+    # A model that is made within jax.jit holds numbers all the same, and no tracer that outlives its trace.
     with matching_precision(), contextlib.nullcontext() if is_traced(value) else jax.ensure_compile_time_eval():
         return Param.init(value)
 
@@ -55,6 +56,7 @@ def as_numbers(owner: str, spec: ParamSpec, value: Numbers, shape: tuple[int, ..
         if shape is None:
             raise argument_error(what, "cannot be an initialiser here, as its shape is not known yet", kind=TypeError)
         value = value(shape)
+    # In this order: what is no number has no unit, what has another unit no place in the domain.
     value = as_array(value)
     _check_is_number(what, value, spec)
     _check_unit(what, value, spec)
@@ -137,6 +139,7 @@ def _unit_names() -> dict[str, str]:
     """By symbol, the name under which brainunit has a unit: "s" is `u.second`."""
     names = {}
     for name, unit in vars(u).items():
+        # Of several names that which is the symbol itself.
         if isinstance(unit, u.Unit) and (str(unit) not in names or name == str(unit)):
             names[str(unit)] = name
     return names
@@ -144,6 +147,7 @@ def _unit_names() -> dict[str, str]:
 
 def _fits(got: tuple[int, ...], shape: tuple[int, ...]) -> bool:
     try:
+        # What broadcasts to a larger shape would give the population another one.
         return np.broadcast_shapes(got, shape) == tuple(shape)
     except ValueError:
         return False
@@ -230,6 +234,7 @@ def initial_values(
         raise argument_error(what, f"must have {_unit_words(unit)}", f"gives {show(value)}", kind=u.UnitMismatchError)
     _check_shape(what, value, shape)
     _check_domain(what, value, spec.domain)
+    # In the declared unit, whatever the one it was given in: a loop carries numbers of one unit.
     number = u.get_mantissa(value.to(unit) if isinstance(value, u.Quantity) else value)
     full = u.math.broadcast_to(u.math.asarray(number, dtype=default_dtype()), shape)
     return full if unit.dim == u.DIMENSIONLESS else full * unit

@@ -31,7 +31,7 @@ from brainmass.dynamics.noise import Noise
 
 __all__ = ["BlueNoise", "ColoredNoise", "PinkNoise", "VioletNoise"]
 
-_SECTIONS = 8
+_SECTIONS = 8  # poles and zeros between `low` and `high`, or the fastest frequency that there is
 _colors = Domain("between -2 and 2", lambda x: (x >= -2) & (x <= 2), (-2.1, 2.1, np.nan))
 
 
@@ -80,6 +80,7 @@ class ColoredNoise(Noise):
         return self.p.beta
 
     def _initial(self, rng: brainstate.random.RandomState | None) -> dict[str, Numbers]:
+        # Standard normals are the stationary law of the sections: there is no transient.
         return {"past": self._drawn(rng, _SECTIONS + (self.high is not None))}
 
     def prepare(self) -> tuple:
@@ -134,11 +135,16 @@ def _filter(beta: Numbers, low: Numbers, high: Numbers, falls_off: bool, ndim: i
     Arrays of shape (section, ..., *in_size). The rows of [A b] are orthonormal.
     """
     width = jnp.log(high / low) / _SECTIONS
+    # The middles of equal parts of the band, in its logarithm, from the fastest on.
     place = np.arange(_SECTIONS)[::-1].reshape(-1, *[1] * ndim) + 0.5
+    # A density of f^-beta is an amplitude of f^(-beta/2): from a pole to its zero it is beta/2 of the way to the next
+    # pole.
     pole, zero = (low * jnp.exp(width * (place + shift)) for shift in (-beta / 4, beta / 4))
     if falls_off:
+        # One more pole, at the next place, without a zero: beyond it the amplitude falls as 1/f.
         fall = jnp.broadcast_to(high * jnp.exp(width / 2), pole[:1].shape)
         pole, zero = jnp.concatenate([fall, pole]), jnp.concatenate([jnp.full_like(fall, np.inf), zero])
+    # A section with the input u: x becomes p x + g u, and g x - p u goes on to the next, with p² + g² = 1.
     p, gain = jnp.exp(-pole), jnp.sqrt(-jnp.expm1(-2 * pole))
 
     # At each pole the weighted sum of the sections is the transfer function minus one: a triangular system.
@@ -148,6 +154,7 @@ def _filter(beta: Numbers, low: Numbers, high: Numbers, falls_off: bool, ndim: i
     matrix, right = jnp.moveaxis(section, (0, 1), (-2, -1)), jnp.moveaxis(target, 0, -1)[..., None, :]
     weight = jnp.moveaxis(triangular_solve(matrix, right)[..., 0, :], -1, 0)
 
+    # Section k gets from section j what that lets out, g_j x_j, times -p of each one between them.
     direct = _product_before(-p)
     chain = gain[:, None] * gain * direct[:, None] / (-p * direct)
     k = np.arange(len(p)).reshape(-1, *[1] * p.ndim)
@@ -157,6 +164,7 @@ def _filter(beta: Numbers, low: Numbers, high: Numbers, falls_off: bool, ndim: i
 
 def _log1mexp(x: Numbers) -> jax.Array:
     """log(1 − e^−x), to all digits."""
+    # On either side of ln 2 the form that keeps the digits of what is near zero there.
     return jnp.where(x < 0.7, jnp.log(-jnp.expm1(-x)), jnp.log1p(-jnp.exp(-x)))
 
 

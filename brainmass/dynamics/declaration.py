@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 def read_declaration(cls: type) -> None:
     """Collect the rows of the class body, and of its bases, into the tables that everything else reads."""
     cls.__doc__ = cls.__doc__ or cls.__name__  # else a dataclass writes one, with defaults printed through JAX
+    # For its fields alone: constructor and display come from the rows, and a module equals itself only.
     dataclasses.dataclass(cls, init=False, eq=False, repr=False)
     rows = _rows_in_order(cls)
     specs = {n: dataclasses.replace(f.default, name=n) for n, f in rows.items() if isinstance(f.default, ParamSpec)}
@@ -59,6 +60,7 @@ def _named_state(cls: type, name: str, spec: StateSpec, rows: Mapping[str, Any])
             f"{cls.__name__}.{name} is a state, so the class must also declare its initial values `{start}`."
         )
     elsewhere = {f.metadata["spec"].noise for f in rows.values() if "spec" in f.metadata}
+    # A noise called after a state is its own, unless another state names it.
     noise = spec.noise or (f"noise_{name}" if f"noise_{name}" not in elsewhere else "")
     if spec.noise and noise not in rows:
         raise TypeError(f"{cls.__name__}.{name} names the noise `{noise}`, which the class does not declare.")
@@ -80,6 +82,7 @@ def _signature(rows: Mapping[str, Any]) -> inspect.Signature:
         (keyword if f.kw_only else positional).append(
             P(f.name, P.KEYWORD_ONLY if f.kw_only else P.POSITIONAL_OR_KEYWORD, default=default)
         )
+    # `name`, which every module has, stands last.
     keyword.sort(key=lambda p: p.name == "name")
     # The method ends the positional ones, as all have it that inherit it; to a dataclass it would begin them.
     last = [p.replace(kind=P.POSITIONAL_OR_KEYWORD) for p in keyword if p.name == "method"]
@@ -97,7 +100,9 @@ def bind_arguments(cls: type, args: tuple, kwargs: dict[str, object]) -> dict[st
         bound = cls.__signature__.bind(*args, **kwargs)
     except TypeError as error:
         raise TypeError(f"{cls.__name__}: {error}.") from None
+    # To give None for another spelling is not to give it.
     given = {key: x for key, x in bound.arguments.items() if not (key in cls._spellings and x is None)}
+    # Before defaults are filled in: what is written in another spelling takes their place.
     given = cls.translate(given | _checked_spellings(cls, given))
     defaults = {key: p.default for key, p in cls.__signature__.parameters.items() if key not in cls._spellings}
     return defaults | given
@@ -115,6 +120,7 @@ def _checked_spellings(cls: type, given: Mapping[str, object]) -> dict[str, obje
 
 def population_shape(owner: str, in_size: Any, argument: str = "in_size") -> tuple[int, ...]:
     shape = tuple(in_size) if isinstance(in_size, list | tuple) else (in_size,)
+    # Each may be as large as it likes: it is the product that has a limit, and words of its own.
     are_whole = all(is_whole(n, most=10**400) for n in shape)
     if not shape or not are_whole or math.prod(map(int, shape)) > MOST:
         limit = f" with a product of {MOST} at most" * are_whole
@@ -141,6 +147,7 @@ def differs(value: Numbers, default: object) -> bool:
         return default is ...
     try:
         return not bool(np.all(np.asarray(u.maybe_decimal(value / u.get_unit(default))) == u.get_mantissa(default)))
+    # What cannot be compared, such as an array of another shape, is another value.
     except (TypeError, ValueError):
         return True
 
@@ -216,6 +223,7 @@ def read_ports(cls: type) -> None:
         **{s.add: s.add_unit for s in states if s.add},
         **cls.further_inputs,
     }
+    # Of two ports with one name the table has one.
     if len(cls._port_units) != len(cls._ports) + len(cls._adds):
         raise TypeError(f"{cls.__name__} declares a port twice: {cls._ports + cls._adds}.")
     if not cls._ports:
@@ -228,6 +236,7 @@ def check_derivatives(cls: type) -> None:
     """A method `dz(self, z, ...)` is the derivative of a state `z`, which must be there."""
     for name, function in vars(cls).items():
         if inspect.isfunction(function) and name.startswith("d") and name[1:] not in cls._states:
+            # Told by its argument: a method such as `draw(self, ax)` is the derivative of nothing.
             if list(inspect.signature(function).parameters)[1:2] == [name[1:]]:
                 raise TypeError(
                     f"{cls.__name__} writes `{name}`, so it must declare the state `{name[1:]}`. "
@@ -290,6 +299,7 @@ def _external_name(name: str, known: set[str], aliases: Mapping[str, str]) -> st
 
 def _is_written(cls: type, name: str) -> bool:
     """Whether a model class wrote this method itself, so that none is to be generated."""
+    # The first on the way up that has it; from the class without states on, which is the base of all, none is written.
     owner = next(c for c in cls.__mro__ if name in vars(c) or not getattr(c, "_states", None))
     return (
         name in vars(owner) and bool(getattr(owner, "_states", None)) and not hasattr(vars(owner)[name], "_generated")
@@ -356,6 +366,7 @@ def bind_inputs(node: NeuralMassDynamics, args: tuple, kwargs: Mapping[str, obje
     given = dict(zip(ports, args, strict=False))
     names = {port: port for port in given}
     for key, value in kwargs.items():
+        # The default of such a name, and no input.
         if value is None and key in node.other_inputs:
             continue
         port, value = read_input(node, key, value)

@@ -134,6 +134,7 @@ class WithRows(_Fields):
         if not self._closed or key in self._states or key.startswith("_"):
             super().__setattr__(key, self._admitted(key, value))
             return
+        # Whether it contradicts the others can be told only once it is set: then all is put back.
         before = dict(vars(self))
         try:
             super().__setattr__(key, self._admitted(key, value))
@@ -199,6 +200,7 @@ class WithRows(_Fields):
         for key in (*self._noises, *self._options):
             value = getattr(self, key)
             plain = isinstance(value, str | bool | int | float)
+            # Initialisers and the like have no equality: they are told by their class.
             if value != defaults[key] if plain else type(value) is not type(defaults[key]):
                 value = value.value() if isinstance(value, Param) else value
                 given.append(f"{key}={'...' if is_traced(value) else show(repr(value))}")
@@ -274,6 +276,7 @@ class Declared(WithRows, brainstate.nn.Dynamics):
         rng : brainstate RandomState, optional
             Generator of random initial values; default `brainstate.random`.
         """
+        # Kept for `reset_state`, and for a noise that is attached later.
         self._batch = batch_shape(self._owner, batch_size)
         for name, value in self._initial(rng).items():
             setattr(self, name, brainstate.HiddenState(value))
@@ -290,6 +293,7 @@ class Declared(WithRows, brainstate.nn.Dynamics):
 
     def _initial(self, rng: brainstate.random.RandomState | None) -> dict[str, Pytree]:
         shape = (*(self._batch or ()), *self.varshape)
+        # Asked for at each call: a default argument would hold that of the import.
         rng = brainstate.random.DEFAULT if rng is None else rng
         return {
             s.name: initial_values(self._owner, s, *self._initializer(s), shape, rng) for s in self._states.values()

@@ -52,7 +52,9 @@ class Domain:
     """
 
     text: str
+    # Not compared: a lambda equals itself alone, and what it says stands in `text` and `bounds`.
     contains: Callable[[np.ndarray], Numbers] = field(compare=False, repr=False)
+    # Some that it refuses, which `brainmass.testing` tries on every parameter that has it.
     outside: tuple[float, ...] = field(default=(np.nan,), compare=False, repr=False)
     bounds: tuple[float, float] = (-np.inf, np.inf)
 
@@ -191,6 +193,7 @@ def state(
     noise: str = "",
     domain: Domain = real,
     is_angle: bool = False,
+    # Read by type checkers alone, to whom a state is so no argument of the constructor.
     init: Literal[False] = False,
 ) -> Any:
     """Declare a state variable.

@@ -56,6 +56,7 @@ def sigmoid(x: Numbers, vmax: Numbers, v0: Numbers, r: Numbers) -> Numbers:
         raise argument_error(
             Argument("r", "sigmoid"), f"must have a unit like 1/({unit})", f"has {of_r}", kind=u.UnitMismatchError
         )
+    # As one function: its exponential, written out, overflows far below v0, and leaves NaN in a gradient.
     return vmax * u.math.sigmoid(r * (x - v0))
 
 

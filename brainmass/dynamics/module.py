@@ -26,10 +26,12 @@ def fixed(*names: str, instead: str = "it is fixed when the object is made, so m
 class _Closing(ABCMeta):
     """Closes an object when its whole construction is over, that of a user's subclass included."""
 
+    # Static tools would take the arguments of a class from here, and know none.
     if not TYPE_CHECKING:
 
         def __call__(cls, *args: object, **kwargs: object) -> Any:
             made = super().__call__(*args, **kwargs)
+            # `__new__` may give something that was made before, or of another class.
             if isinstance(made, cls):
                 made._closed = True
             return made
@@ -55,6 +57,7 @@ class Closed(metaclass=_Closing):
     def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
         if not issubclass(cls, brainstate.nn.Module):
+            # Of modules the metaclass of brainstate is in the way, for which there is `ShowsConstructor`.
             show_constructor(cls)
 
     def __setattr__(self, key: str, value: object) -> None:
@@ -123,6 +126,7 @@ class ShowsConstructor:
     def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
         writer = next(c for c in cls.__mro__ if "__init__" in vars(c))
+        # A constructor that is made from rows has its signature from there.
         if issubclass(writer, ShowsConstructor):
             show_constructor(cls)
 
@@ -140,12 +144,14 @@ class ClosedModule(CopiedByParts, Closed, brainstate.nn.Module, metaclass=_Closi
 
     def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
+        # brainstate copies what it sees, and puts a copy together attribute by attribute: it must not be closed then.
         unseen = [name for base in cls.__mro__ for name in vars(base).get("graph_invisible_attrs", ())]
         cls.graph_invisible_attrs = tuple(dict.fromkeys((*unseen, "_closed")))
 
     def __deepcopy__(self, memo: Any = None) -> Any:
         made = super().__deepcopy__(memo)
         for _, module in brainstate.graph.iter_node(made):
+            # A copy that a user makes is closed as the original is, with all that it holds.
             if isinstance(module, ClosedModule):
                 module._close()
         return made

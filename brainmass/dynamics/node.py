@@ -102,6 +102,7 @@ class NeuralMassDynamics(Declared):
         check_derivatives(cls)
         if not cls._states:
             return
+        # Ports first: derivatives are bound to them by name.
         read_ports(cls)
         cls._arguments = {name: bind_derivative(cls, spec) for name, spec in cls._states.items()}
         check_ports_are_used(cls)
@@ -112,6 +113,7 @@ class NeuralMassDynamics(Declared):
         _check_modes(cls)
         cls.update = update_method(cls)
         cls.derivative = derivative_method(cls)
+        # What begins with an underscore is a base of models that share equations.
         if not is_abstract(cls) and not cls.__name__.startswith("_"):
             catalogued(cls)
 
@@ -150,6 +152,7 @@ class NeuralMassDynamics(Declared):
     def _main_noise(self) -> str:
         for name, port in self._noises.items():
             spec = next(s for s in self._states.values() if s.noise == name)
+            # That of the state which the network drives; noise may enter it by a port of its own.
             if self.coupling_port in (port, spec.port):
                 return name
         if not self._noises:
@@ -171,6 +174,7 @@ class NeuralMassDynamics(Declared):
             )
         others = [(name, vars(self).get(name)) for name in self._noises if name != key]
         refuse_two_places(self._owner, [*others, (key, noise)])
+        # A model that has states already may run from them, and a noise without, or for other lanes, could not.
         if self._batch is not None and noise._batch != self._batch:
             noise.init_state(batch_size=self._batch)
 
@@ -188,10 +192,12 @@ class NeuralMassDynamics(Declared):
 
     def activity(self) -> Array:
         """The present activity that a network, or a forward model, takes from this node by default."""
+        # Of several outputs the first is what others get.
         first = self.output if isinstance(self.output, str) else self.output[0]
         return self.source(first, self.state_values()) if first in self._states else getattr(self, first)()
 
     def _initial(self, rng: brainstate.random.RandomState | None) -> dict[str, Pytree]:
+        # Ports that are remembered are states as well: before the first step nothing has entered.
         values = super()._initial(rng)
         shape = (*(self._batch or ()), *self.varshape)
         for port in self.remembers:
@@ -263,6 +269,8 @@ class NeuralMassDynamics(Declared):
             noise = getattr(self, name)
             if noise is None:
                 continue
+            # Drawn once, for all stages of the step; bound here, as the loop's variables will be those of the last
+            # noise.
             entering = functools.partial(self._noise_at_port, name, port, noise, noise())
             if noise.enters_stages(self._owner, self.method):
                 following.append((port, entering))

@@ -74,8 +74,10 @@ class Noise(Declared):
             return given
         if len(names) == 2:
             raise TypeError(f"{cls.__name__} takes either `covariance` or its `factor`, not both.")
+        # Correlated are regions, the last axis of a population.
         n, (name,) = population_shape(cls.__name__, given["in_size"])[-1], names
         factor = _factor(Argument(name, cls.__name__), n, given.pop(name), name == "covariance")
+        # As a table a run takes it for an argument: another one of its shape needs no other program.
         return given | {"mixing": LongTermState(jnp.asarray(factor.T, default_dtype()))}
 
     @abstractmethod
@@ -194,6 +196,7 @@ class OUProcess(Noise):
 
     def _initial(self, rng: brainstate.random.RandomState | None) -> dict[str, Numbers]:
         zero = u.math.zeros((*(self._batch or ()), *self.varshape), dtype=default_dtype())
+        # Of the stationary law, with standard deviation sigma/√2.
         spread = self._drawn(rng) / 2**0.5 if self.start == "stationary" else zero
         base = self._mean() if self.init is None else self._from(self.init, rng)
         return {"x": base + self.p.sigma * spread}
@@ -201,6 +204,8 @@ class OUProcess(Noise):
     def update(self) -> Numbers:
         """The next sample, shape (batch..., in_size)."""
         p, mean = self.p, self._mean()
+        # The law of a step, exactly (Gillespie 1996, Phys. Rev. E 54:2084); 1 - exp by expm1, which keeps its digits at
+        # small steps.
         decay = u.maybe_decimal(time_step(self._owner) / p.tau)
         spread = u.math.sqrt(-u.math.expm1(-2 * decay) / 2)
         self.x.value = mean + (self.x.value - mean) * u.math.exp(-decay) + p.sigma * (spread * self.standard_normal())
@@ -236,6 +241,7 @@ class BrownianNoise(Noise):
 
 def _mix(z: jax.Array, factor: jax.Array) -> jax.Array:
     """`z @ factor` summed in one order: that of a matrix product, and so its last bits, would vary with the batch."""
+    # Filled up with zeros, which add nothing, to whole eights.
     fill = -len(factor) % 8
     z = jnp.pad(z, [(0, 0)] * (z.ndim - 1) + [(0, fill)]).reshape(*z.shape[:-1], -1, 8, 1)
     factor = jnp.pad(factor, ((0, fill), (0, 0))).reshape(-1, 8, factor.shape[1])
@@ -269,6 +275,7 @@ def _factor(what: str, n: int, given: object, is_covariance: bool) -> np.ndarray
         raise argument_error(what, "must be finite", "holds infinite values or NaN")
     if not is_covariance:
         return matrix
+    # By so much rounding of its entries can move an eigenvalue.
     rounding = n * np.finfo(given.dtype if given.dtype.kind == "f" else float).eps * np.abs(matrix).max()
     if np.abs(matrix - matrix.T).max() > rounding:
         raise argument_error(

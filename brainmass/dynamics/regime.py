@@ -107,9 +107,11 @@ def longest_step(node: Any, unknown: Collection[str] = ()) -> float:
 
 def warn_of_large_step(nodes: Iterable[Any], dt: float, free: Iterable[str] = ()) -> None:
     """Warn of a time step, in ms, that is larger than the nodes of a run declare; `free` parameters are not known."""
+    # Freed parameters are given at each call: what they are now says nothing.
     unknown = {name.rpartition(".")[2] for name in free}
     for node in nodes:
         longest = longest_step(node, unknown)
+        # A tenth of 1 ms may come to a digit less than 0.1 ms.
         if dt > longest * (1 + 1e-6):
             name = type(node).__name__
             warnings.warn(
@@ -127,6 +129,7 @@ def _frames_of_the_package() -> int:
     depth = 1
     while depth < 50:
         try:
+            # Not `inspect.stack`, which reads the source of each frame.
             frame = sys._getframe(depth)
         except ValueError:
             break

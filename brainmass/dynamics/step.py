@@ -54,6 +54,7 @@ def advance(
     """
     dt, t = time_step(nodes[0]._owner), brainstate.environ.get("t", 0.0 * u.ms)
     held, following = zip(*(node._held_inputs(inputs) for node, inputs in zip(nodes, given, strict=True)), strict=True)
+    # Once at the start of the step, since it may take in what is sent then.
     own = [node._own_field() for node in nodes]
 
     def entering(state: tuple, fraction: Numbers) -> tuple[list[Ports]]:
@@ -62,6 +63,7 @@ def advance(
         added = [[] for _ in nodes] if field is None else [[ports] for ports in field(values, fraction)]
         for parts, *adding, present in zip(added, own, following, values, strict=True):
             parts += [adds(present, fraction) for adds in adding if adds]
+        # One input alone, the ports of all nodes: the integrator hands inputs on as it gets them.
         return ([_sum(*ports) for ports in zip(nodes, held, added, strict=True)],)
 
     def motion(state: tuple, t: Numbers, entering: list[Ports]) -> tuple:
@@ -71,7 +73,9 @@ def advance(
         )
 
     old = tuple(value for node in nodes for value in node.state_values().values())
+    # Before the states move: kept is what entered at the start of the step.
     _remember(nodes, lambda: entering(old, 0.0)[0])
+    # All nodes of a network have one method, as they are one system.
     new = integrators.step(nodes[0].method, motion, old, t, dt, entering)
     for node, values in zip(nodes, _by_node(nodes, new), strict=True):
         for name, value in values.items():
@@ -98,4 +102,5 @@ def _remember(nodes: Sequence[Node], entering: Callable[[], list[Ports]]) -> Non
     for node, ports in zip(nodes, entering(), strict=True):
         for port in node.remembers:
             kept = getattr(node, f"received_{port}")
+            # What is one number for all regions is kept for each: a state keeps its shape.
             kept.value = ports[port] + u.math.zeros_like(kept.value)

@@ -65,6 +65,7 @@ class Document:
     def __init__(self, path: str | os.PathLike[str]):
         self.path = pathlib.Path(path)
         self.folder = self.path.resolve().parent
+        # A dict is a set that keeps its order: what is noted twice is told once.
         self._problems: dict[tuple[Place | None, str], None] = {}
         self._said: set[tuple[Path, str]] = set()
         self.files: dict[str, str] = {}  # that it names, with their sha256
@@ -74,12 +75,14 @@ class Document:
         except (OSError, UnicodeDecodeError) as error:
             raise ExperimentError(f"{self.path} must be an experiment file, but cannot be read: {error}") from error
         self.sha256 = hashlib.sha256(data).hexdigest()
+        # After the checksum, which is of the bytes: TOML reads both ends of a line as one, and places count on it.
         self.text = self.text.replace("\r\n", "\n")
         try:
             self.data = tomllib.loads(self.text)
             self._places = find_places(self.text)
         except tomllib.TOMLDecodeError as error:
             raise ExperimentError(self._syntax(error)) from error
+        # Without its cause, a traceback of a thousand calls.
         except RecursionError:
             raise ExperimentError(f"{self.path} must be an experiment file, but is nested too deep.") from None
 
@@ -117,6 +120,7 @@ class Document:
 
     def problems(self) -> ExperimentError:
         """All that was noted."""
+        # What has no place concerns the whole file, and comes first.
         noted = sorted(self._problems, key=lambda noted: noted[0] or Place(0, 0, 0))
         many = f"{len(noted)} problems" if len(noted) > 1 else "1 problem"
         shown = [self._shown(place, message) for place, message in noted]
@@ -141,8 +145,10 @@ class Document:
             return path
         argument = tuple(error.argument.split("."))
         for key in (*argument, *error.entry.split(".")), (*argument, error.entry), argument:
+            # Places within this table whose path ends in the key.
             inner = [x for x in self._places if x[: len(path)] == path and x[len(path) :][-len(key) :] == key]
             if inner:
+                # In the table of the owner, if it has one; of several the outermost.
                 return max(inner, key=lambda x: (self._belongs(x[:-1], error.owner), -len(x)))
         return path
 
@@ -180,6 +186,7 @@ class Document:
         target = self.folder / name
         if not target.exists():
             return self.complain(path, f"There is no file {name!r} in {self.folder}.")
+        # A folder, such as that of a connectome of The Virtual Brain, has no bytes of its own.
         if target.is_file():
             self.files[name] = hashlib.sha256(target.read_bytes()).hexdigest()
         return target
@@ -200,5 +207,6 @@ def in_words(error: Exception) -> str:
             "" if value is None else f' The nearest that is: {error.argument} = "{value.mantissa:.12g} {value.unit}".'
         )
         return " ".join(f"{error.brief}{instead}".split())
+    # Of a KeyError `str` is the message in quotes.
     text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
     return " ".join(text.split()) or type(error).__name__

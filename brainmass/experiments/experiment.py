@@ -27,11 +27,13 @@ if TYPE_CHECKING:
 
 __all__ = ["Experiment", "Method", "Tables", "by_parameter"]
 
+# Without the first, the path.
 _READING = tuple(inspect.signature(brainmass.Connectome.from_file).parameters)[1:]
 _AS_WRITTEN = (TEXT, FLAG, WHOLE, NAMES, MADE, KERNEL)  # kinds of which text is no number with a unit
 
 
 @dataclasses.dataclass(frozen=True)
+# No lambda: two readings of one file must give equal monitors, which other processes can unpickle.
 class Method:
     """A monitor: what a method of the node gives."""
 
@@ -126,6 +128,8 @@ class Experiment:
     def __init__(self, document: Document):
         self.document = document
         self.tables = Tables(document)
+        # In the order in which they need one another: the number of regions before the node, the node before names of
+        # its states.
         self.settings = self.tables.read("simulation", self.maker())
         self.connectome = self._connectome()
         self.n_regions = self._n_regions()
@@ -139,6 +143,7 @@ class Experiment:
 
     def maker(self, *groups: str) -> Maker:
         """What turns values of the file into those of Python, with the types of these groups."""
+        # The first tables are read before it is known.
         return Maker(self.document, self.n_regions if hasattr(self, "n_regions") else None, *groups)
 
     @property
@@ -172,6 +177,7 @@ class Experiment:
             return WRONG
         names = {k: x for k, x in given.items() if k in _READING}
         for key in ("lengths", "labels", "centres"):
+            # Either a file beside this one, or the name of an array within the file of weights.
             if key in names and (document.folder / names[key]).is_file():
                 names[key] = document.file((*path, key), names[key])
         if "length_unit" in names:
@@ -184,6 +190,7 @@ class Experiment:
         """The connectome turned round, cut and scaled as the file says."""
         if given.get("transpose"):
             conn = conn.transpose()
+        # Cut first, then scaled: the largest weight is that among the regions that are left.
         for key, method in {"regions": "subnetwork", "hemisphere": "hemisphere", "normalize": "normalize"}.items():
             if key in given and conn is not WRONG:
                 change = getattr(conn, method)
@@ -270,6 +277,7 @@ class Experiment:
         if isinstance(given, str):
             return self._watched(path, given)
         maker = self.maker("observer", "initialiser")
+        # A table of a monitor is told by one of these two keys.
         if not isinstance(given, Mapping) or not given.keys() & {"type", "what"}:
             text = (
                 'must be the name of a state, or a table with `type` or `what`. Example: bold = {type = "BOLDSignal"}'
@@ -279,6 +287,7 @@ class Experiment:
             return maker.thing(path, given)
         what = self._monitor((*path, "what"), given["what"])
         every, dt = maker.value((*path, "every"), given.get("every")), self.settings.get("dt", WRONG)
+        # In steps already here: what is no multiple of dt is then told at the line that says it.
         if isinstance(every, u.Quantity) and dt is not WRONG:
             every = self.document.attempt((*path, "every"), lambda: steps_of("every", every, dt))
         return (
@@ -381,6 +390,7 @@ class Experiment:
         """Complain about functions of a result, by their place, that cannot be worked out; nothing is run."""
         if self.held is None or not made:
             return
+        # Key and values do not matter, as only shapes are worked out.
         run = self.simulator.pure(**self.of_a_run)
 
         def trace(functions: Iterable[Callable[[brainmass.Result], object]]) -> None:

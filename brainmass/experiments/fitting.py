@@ -44,6 +44,7 @@ class Fit:
 
     def _compared(self, result: brainmass.Result) -> Numbers:
         """The loss of a result, save for the samples at its beginning that it leaves out."""
+        # WRONG where that key was complained about: the loss itself is looked at all the same.
         first, recorded = self.options.get("transient", 0), result[self.loss.of]
         return self.loss.score(recorded if first is WRONG else recorded[first:], self.loss.target)
 
@@ -105,6 +106,7 @@ def _bounds(how: object) -> object:
     """Two bounds as a pair."""
     if isinstance(how, brainmass.Free):
         return dataclasses.replace(how, bounds=_bounds(how.bounds))
+    # TOML knows no tuples.
     if isinstance(how, np.ndarray | u.Quantity | list) and len(how) == 2:
         return how[0], how[1]
     return how

@@ -53,9 +53,11 @@ def _models(table: Table) -> dict[str, object]:
     properties = {key.name: _key(key) for key in table.keys} | {"type": kind}
     cases = [
         {
+            # The keys of each model only where it is the one that is named: editors complete those.
             "if": {"properties": {"type": {"const": name}}, "required": ["type"]},
             "then": {
                 "properties": _arguments(model),
+                # Not `additionalProperties`, which sees the keys of its own branch alone.
                 "propertyNames": {"enum": [*properties, *_arguments(model)]},
             },
         }

@@ -66,10 +66,12 @@ def declared() -> list[Requirement]:
 
 
 def _requirement(text: str, extra: str) -> Requirement:
+    # A requirement as in PEP 508: name, [extras], bounds; markers.
     package = re.split(r"[\s<>=!~;\[]", text, maxsplit=1)[0]
     least = re.search(r">=\s*([\w.]+)", text)
     return Requirement(package, least[1] if least else "0", extra)
 
 
 def _numbers(version: str) -> tuple[int, ...]:
+    # Without what follows a plus, the build of one machine, as in 2.1.0+cu121.
     return tuple(int(part) for part in re.findall(r"\d+", version.partition("+")[0])[:3])

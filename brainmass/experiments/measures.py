@@ -24,6 +24,7 @@ def _of_objectives(returned: str, *first: str) -> dict[str, Any]:
     """The functions there that return this, by name, of those whose first argument has one of these names."""
     found = {name: getattr(objectives, name) for name in objectives.__all__ if name != "Objective"}
     signatures = {name: inspect.signature(x) for name, x in found.items()}
+    # Annotations are text there, since they are not evaluated.
     right = {name for name, s in signatures.items() if s.return_annotation == returned}
     return {name: found[name] for name in right if not first or next(iter(signatures[name].parameters)) in first}
 
@@ -42,6 +43,7 @@ STATISTICS |= {name: _reduction(name) for name in ("mean", "std", "var", "min", 
 
 
 @dataclass(frozen=True, eq=False)
+# eq=False: two of them are not compared entry by entry, as target and arguments may be arrays.
 class Measure:
     """A number or array from one recording of a result; of phases those in a `band`, where it is not phases already."""
 
@@ -92,7 +94,8 @@ def read_measure(experiment: Experiment, path: Path, given: object, *, is_loss: 
     of = read_recording(experiment, path, given)
     needs_target = name in SCORES or is_loss
     if needs_target and "target" not in given:
-        right = document.complain(path, f"{name or 'A loss'} needs `target`, the data to compare with.") is not WRONG
+        document.complain(path, f"{name or 'A loss'} needs `target`, the data to compare with.")
+        right = False
     if not right or of is WRONG:
         return WRONG
     maker = experiment.maker()
@@ -106,6 +109,7 @@ def read_measure(experiment: Experiment, path: Path, given: object, *, is_loss: 
     if target is WRONG or arguments is WRONG or band is WRONG:
         return WRONG
     measure = Measure(of, name, arguments, target, band)
+    # Made once for the errors of its arguments.
     if document.attempt(path, lambda: measure.score) is WRONG:
         return WRONG
     if is_loss and "as_loss" in inspect.signature(function).parameters and not arguments.get("as_loss"):
@@ -139,6 +143,7 @@ def read_recording(experiment: Experiment, path: Path, given: Mapping[str, objec
     if "of" not in given:
         return document.complain(path, f"{document.call(path)} needs `of`, the name of a monitor.")
     written = experiment.tables.given("monitors")  # also of those that are wrong
+    # Without monitors a run records all states, by their names.
     known = list(written or ([] if experiment.node_type is WRONG else experiment.node_type._states))
     if given["of"] not in known and known:
         return document.unknown((*path, "of", str(given["of"])), f"There is no monitor {given['of']!r}", known)

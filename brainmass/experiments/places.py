@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from bisect import bisect_right
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -24,6 +25,7 @@ class Place(NamedTuple):
 _BLANK = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _STRINGS = (
+    # One or two quotes may stand just before the three that end a text.
     re.compile(r'"""(?:[^\\]|\\.)*?"{3,5}(?!")', re.DOTALL),
     re.compile(r"'''.*?'{3,5}(?!')", re.DOTALL),
     re.compile(r'"(?:[^"\\]|\\.)*"'),
@@ -73,6 +75,7 @@ class _Scan:
                 self.counts[path] = self.counts.get(path, -1) + 1
             self.note(path, start, self.at, certain=last)
             if path in self.counts:
+                # As tomllib has it, a list: what follows belongs to its last entry.
                 path = (*path, self.counts[path])
                 self.note(path, start, self.at, certain=last)
         return path
@@ -94,6 +97,7 @@ class _Scan:
             self.skip_blank()
             starts.append(self.at)
             token = self.string() or self.take(_BARE)
+            # By tomllib itself, which knows the escapes of a quoted key.
             names.append(next(iter(tomllib.loads(f"{token} = 0"))))
             end = self.at
             self.skip_blank()
@@ -158,12 +162,11 @@ class _Scan:
         if path in self.places and not certain:
             return
         line = self._line_of(start)
+        # Of what goes over several lines the first is marked.
         last = min(end, self.starts[line] - 1 if line < len(self.starts) else len(self.text))
         self.places[path] = Place(line, start - self.starts[line - 1] + 1, max(1, last - start))
 
     def _line_of(self, position: int) -> int:
-        from bisect import bisect_right
-
         return bisect_right(self.starts, position)
 
 

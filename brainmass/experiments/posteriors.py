@@ -63,6 +63,7 @@ class Inferred:
             return WRONG
         run = self.experiment.of_a_run
         monitors = run["monitors"]
+        # Nothing else is recorded: the likelihood sees this one, and every draw is a run.
         run["monitors"] = {self.of: self.of if monitors is None else monitors[self.of]}
         return self.document.attempt(
             ("posterior",),

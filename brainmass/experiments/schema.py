@@ -30,6 +30,7 @@ def _is_time(x: object) -> bool:
 
 
 def _is_int(x: object) -> bool:
+    # To Python true and false are integers.
     return isinstance(x, int) and not isinstance(x, bool)
 
 
@@ -49,6 +50,7 @@ PERIOD = Kind(
 WHOLES = Kind(
     "a whole number, or a list of them",
     "10",
+    # A list of the file is an array by now.
     lambda x: _is_int(x) or getattr(getattr(x, "dtype", None), "kind", "") == "i",
     {"anyOf": [_WHOLE, {"type": "array", "items": _WHOLE}, {"type": "object"}]},
 )
@@ -113,6 +115,8 @@ def _arguments(of: str) -> dict[str, str]:
     """What the docstring of a function says of its arguments, by name."""
     function = functools.reduce(getattr, of.split("."), brainmass)
     text = inspect.getdoc(function) or ""
+    # The layout of numpydoc: a heading underlined, entries `names : kind` at the margin, their text indented; it ends
+    # at the next heading.
     section = re.search(r"^Parameters\n-+\n(.*?)(?=^\w[^\n]*\n---|\Z)", text, re.MULTILINE | re.DOTALL)
     found: dict[str, str] = {}
     entries = re.findall(

@@ -51,6 +51,7 @@ class Sweep:
     def try_all(self) -> None:
         """All points together, and what is made of a run; nothing is run."""
         run = self.experiment.of_a_run
+        # `arranged` wants each of them, None where the file says nothing.
         settings = dict.fromkeys(("monitors", "inputs", "parameters", "transient", "sample_every")) | run
         arranged(self.experiment.simulator, settings.pop("duration"), settings=settings, **self.arguments)
 
@@ -65,6 +66,7 @@ class Sweep:
         found, design = self.experiment.held, self.options.get("design", "grid")
 
         def check(held: Inventory, one: dict[str, object]) -> object:
+            # One parameter by itself is a grid under any design: that lists have one length is asked of all together.
             return as_design(held, one if isinstance(design, str) else self._drawn(design, one), "grid")
 
         for name, x in values.items():
@@ -75,5 +77,6 @@ class Sweep:
     def _drawn(self, design: Any, bounds: dict[str, Any]) -> dict[str, Any]:
         """Points between bounds."""
         kind = {"random_design": brainmass.random_design, "sobol_design": brainmass.sobol_design}[design["type"]]
+        # What is no pair goes on as it is, to the error of the design.
         ends = {name: tuple(x) if len(x) == 2 else x for name, x in bounds.items()}
         return kind(ends, **{name: x for name, x in design.items() if name != "type"})

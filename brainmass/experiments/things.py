@@ -57,6 +57,7 @@ def catalogue() -> dict[str, dict[str, Callable[..., object]]]:
         "noise": of(brainmass.Noise),
         "stimulus": of(brainmass.Stimulus),
         "observer": of(Observer),
+        # Both names, "sigmoidal" and that of the class.
         "coupling": COUPLINGS | {n: x for n, x in of(brainmass.Coupling).items() if x in COUPLINGS.values()},
         "synapse": SYNAPSES | of(brainmass.Synapse),
         "initialiser": _classes(braintools.init, braintools.init.Initialization),
@@ -67,6 +68,7 @@ def catalogue() -> dict[str, dict[str, Callable[..., object]]]:
         "regularisation": _classes(brainstate.nn, brainstate.nn.Regularization),
         "range": {"linspace": _with_units(np.linspace), "geomspace": _with_units(np.geomspace)},
         "design": {x.__name__: x for x in (brainmass.random_design, brainmass.sobol_design)},
+        # optax has two types of transformations, with and without further arguments: adam and clip stand for them.
         "optimiser": _functions(optax, optax.adam) | _functions(optax, optax.clip),
         "schedule": _functions(optax, optax.constant_schedule),
     }
@@ -96,6 +98,7 @@ def _with_units(function: Callable[..., np.ndarray]) -> Callable[..., Array]:
         unit = u.get_unit(start)
         if not u.get_unit(stop).has_same_dim(unit):
             raise u.UnitMismatchError(f"Both ends must have one unit, but are {start} and {stop}.")
+        # numpy's ranges know no units.
         ends = [u.Quantity(x).to_decimal(unit) for x in (start, stop)]
         values = function(*map(float, ends), *args, **kwargs)
         return values if unit.is_unitless else u.Quantity(values, unit=unit)
@@ -155,6 +158,7 @@ class Maker:
 
     def each(self, path: Path, given: Mapping[str, object]) -> dict[int | str, object] | Wrong:
         """A table whose keys are names of its own; whole numbers among them are numbers."""
+        # Keys of TOML are text.
         values = {int(key) if key.isdecimal() else key: self.value((*path, key), x) for key, x in given.items()}
         return WRONG if WRONG in map(_mark, values.values()) else values
 
@@ -260,7 +264,8 @@ class Maker:
         for name in known:
             p = parameters[name]
             if p.default is p.empty and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL) and name not in named:
-                right = bool(self.document.complain(path, f"{owner} needs `{name}`, which is missing.") is not WRONG)
+                self.document.complain(path, f"{owner} needs `{name}`, which is missing.")
+                right = False
         values = {key: self.value((*path, key), x) for key, x in named.items()}
         specs = function._params if inspect.isclass(function) and issubclass(function, WithRows) else {}
         for key in specs.keys() & values.keys():
@@ -300,6 +305,7 @@ def _in_toml(spec: ParamSpec) -> str:
     unit = spec.units[0] if spec.units else u.UNITLESS
     default = 1.0 * unit if spec.default is None else spec.default
     number, unit = u.get_mantissa(default), u.get_unit(default)
+    # A bound that is not there, by default infinite, is no example.
     if not math.isfinite(np.asarray(number).flat[0]):
         number = 1.0
     return f"{number}" if unit.dim == u.DIMENSIONLESS else f'"{number} {unit}"'

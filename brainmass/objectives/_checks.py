@@ -186,6 +186,7 @@ def _is_surely_matrix(x: Array) -> bool:
     values = np.asarray(x)
     if values.ndim != 2 or values.shape[0] != values.shape[1] or values.dtype.kind not in "iuf":
         return False
+    # No recording is like that but by chance.
     return bool(np.allclose(np.diag(values), 1.0) and np.allclose(values, values.T))
 
 
@@ -231,6 +232,7 @@ def long_enough(x: jax.Array, samples: int, argument: str, of: str, reason: str,
 
 
 def seconds(sampling_period: Numbers, of: str, example: str, argument: str = "sampling_period") -> float:
+    # Periods shape what is compiled, windows and filters: they are numbers here, and never traced.
     sampling_period = checks.as_array(sampling_period)
     if not u.get_unit(sampling_period).has_same_dim(u.second):
         raise argument_error(what(argument, of), "must have unit of time", f"is {show(sampling_period)}", example)
@@ -268,6 +270,7 @@ def _band_edges(band: Any, argument: str, of: str, example: str) -> tuple[float,
     try:
         low, high = (float(u.Quantity(edge).to_decimal(u.Hz)) for edge in band)
     except (TypeError, ValueError, u.UnitMismatchError):
+        # NaN is in no order: the message below is that of all that is no band.
         low, high = np.nan, np.nan
     if not 0 <= low <= high:
         raise argument_error(

@@ -20,6 +20,7 @@ class _Made:
     def __call__(self, *args: object, **named: object) -> jax.Array:
         return self._function(*args, **named)
 
+    # An objective is a closure, which no pickle holds: the call that made it is repeated.
     def __reduce__(self) -> tuple:
         make, args, named = self._recipe
         return functools.partial(make, **named), args

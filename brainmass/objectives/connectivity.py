@@ -58,6 +58,7 @@ def fc_corr(as_loss: bool = False, *, target_is_fc: bool | None = None) -> Objec
     target_is_fc = check.flag_or_none(target_is_fc, "target_is_fc", "fc_corr")
 
     def corr(prediction: Array, target: Array) -> jax.Array:
+        # Two regions have one pair, over which there is nothing to correlate.
         fc_p, fc_t = _two_connectivities(prediction, target, target_is_fc, "fc_corr", min_regions=3)
         r = correlation(above_diagonal(fc_p), above_diagonal(fc_t))
         return 1.0 - r if as_loss else r

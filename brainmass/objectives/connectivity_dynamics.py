@@ -184,6 +184,7 @@ def _two_distributions(
     size, step = _window(window_size, step_size, of)
     n_diag = check.whole(n_diag, "n_diag", of, 1, f"{of}(n_diag=1)")
     target_is_fcd = check.flag_or_none(target_is_fcd, "target_is_fcd", of)
+    # What does not depend on data is refused when an objective is made, not when a fit first calls it.
     distributions.check_bw_method(bw_method, of)
     points = distributions.check_midpoints(midpoints, of)
     enough = n_diag + 2  # windows that leave two entries or more
@@ -208,6 +209,7 @@ def _window(window_size: object, step_size: object, of: str) -> tuple[int, int]:
 
 def _dynamics(x: Array, argument: str, size: int, step: int, least_windows: int, of: str) -> jax.Array:
     values = check.series(x, argument, of)
+    # Two regions have one pair, and windows are compared over pairs.
     check.at_least_regions(3, values.shape[1], argument, of, check.both_series(of))
     samples = size + (least_windows - 1) * step
     reason = f"a window of {size}" if least_windows == 1 else f"{least_windows} windows of {size}, {step} apart"
@@ -218,6 +220,7 @@ def _dynamics(x: Array, argument: str, size: int, step: int, least_windows: int,
 
 @partial(jax.jit, static_argnums=(1, 2))
 def _matrix(x: jax.Array, size: int, step: int) -> jax.Array:
+    # (windows, pairs); turned round, as what is correlated stands in columns.
     in_windows = jax.vmap(lambda window: above_diagonal(correlation_matrix(window)))(windows(x, size, step))
     return correlation_matrix(in_windows.T)
 
@@ -226,6 +229,7 @@ def _target(target: Array, is_fcd: bool | None, size: int, step: int, least_wind
     """The FCD of a target, which may be one already."""
     if is_fcd:
         return _given(target, of)
+    # For its errors.
     check.target_series(target, "target_is_fcd", is_fcd, of)
     return _dynamics(target, "target", size, step, least_windows, of)
 
@@ -233,6 +237,7 @@ def _target(target: Array, is_fcd: bool | None, size: int, step: int, least_wind
 def _given(target: Numbers, of: str) -> jax.Array:
     example = f"{of}(target_is_fcd=True)(signal, fcd_matrix(data))"
     values = check.without_unit(target, "target", of, " with target_is_fcd=True", example)
+    # Entries pooled from several recordings, of which no matrix is left.
     if of != "fcd" and values.ndim == 1:
         return values
     return check.square(values, "target", of, "(window, window) with target_is_fcd=True", example)

@@ -127,6 +127,7 @@ def wasserstein_1d(p: Numbers, q: object, x: Numbers) -> jax.Array:
             "does not",
             "wasserstein_1d(p, q, np.linspace(-0.99, 0.99, p.size))",
         )
+    # Between two points the distribution functions are constant: the sum is the integral.
     return jnp.sum(jnp.abs(_difference(*densities)[:-1]) * jnp.diff(points))
 
 
@@ -182,6 +183,7 @@ def check_midpoints(midpoints: Numbers, of: str) -> np.ndarray:
         raise argument_error(check.what("midpoints", of), "must be known at compilation", "is traced", example)
     points = np.asarray(numbers(check.what("midpoints", of), midpoints, unit=u.UNITLESS, example=example), float)
     steps = np.diff(points) if points.ndim == 1 else np.zeros(0)
+    # Steps that differ by rounding are even: points may have been made in single precision.
     if steps.size == 0 or not (steps > 0).all() or not np.allclose(steps, steps.mean(), rtol=1e-3):
         shown = f"is of shape {points.shape}" if steps.size == 0 else f"has spacings {steps.min():g} to {steps.max():g}"
         raise argument_error(
@@ -195,6 +197,7 @@ def _is_traced(x: Array) -> bool:
 
 
 def _kernel_factor(bw_method: str | float | None, count: int) -> float:
+    # Scott 1992 and Silverman 1986, of one dimension: the factors of `scipy.stats.gaussian_kde`.
     if bw_method is None or bw_method == "scott":
         return count ** (-1 / 5)
     if bw_method == "silverman":
@@ -237,4 +240,5 @@ def _difference(p: jax.Array, q: jax.Array) -> jax.Array:
 
 def _sum_or_one(values: jax.Array) -> jax.Array:
     total = jnp.sum(values)
+    # Where all is zero, nothing over nothing is to be zero.
     return jnp.where(total == 0, 1.0, total)

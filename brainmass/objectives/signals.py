@@ -61,6 +61,7 @@ def cosine_sim(as_loss: bool = False, epsilon: float = 0.0) -> Objective:
         p = check.real(prediction, "prediction", "cosine_sim")
         t = check.real(target, "target", "cosine_sim")
         check.same_shape(p, t, "cosine_sim")
+        # Of equal signals rounding may give a digit more than 1.
         c = jnp.clip(jnp.sum(_unit_vector(p, epsilon) * _unit_vector(t, epsilon)), -1.0, 1.0)
         return 1.0 - c if as_loss else c
 
@@ -72,4 +73,5 @@ def _unit_vector(x: jax.Array, epsilon: float) -> jax.Array:
     scale = jnp.where(largest == 0, 1.0, largest)
     scaled = x / scale
     norm = root(jnp.sum(scaled**2))
+    # `epsilon` is in the unit of the signal, which here is divided by `scale`.
     return scaled / jnp.maximum(jnp.where(norm == 0, 1.0, norm), epsilon / scale)

@@ -101,6 +101,7 @@ def psd_rmse(
     frequencies = np.fft.rfftfreq(size, period)
     example = f"{of}(0.72 * u.second, band=(0.01 * u.Hz, 0.1 * u.Hz))"
     if band is None:
+        # At frequency 0 there is nothing: each window is less its mean.
         chosen = np.arange(1, frequencies.size)
     else:
         chosen = check.in_band(band, frequencies, of, example, "a larger window_size")
@@ -121,6 +122,7 @@ def psd_rmse(
         check.same_regions(p, t, of, call)
         if not log:
             return distance(p, t)
+        # Of the target alone: were it of both, a silent prediction would lower its own floor.
         least = floor * _or_one(jax.lax.stop_gradient(jnp.mean(t)))
         return distance(_decibels(p, least), _decibels(t, least))
 

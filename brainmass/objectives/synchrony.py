@@ -59,8 +59,10 @@ def instantaneous_phase(x: Numbers, band: Any = None, sampling_period: Numbers =
         apart.
     """
     values = check.series(x, "x", "instantaneous_phase")
+    # Less the mean: beside a large one the analytic signal does not go round zero, and has no phase.
     z = analytic(deviations(values)[0], _chosen(len(values), band, sampling_period))
     zero = (z.real == 0) & (z.imag == 0)
+    # Twice: at the origin an angle has no slope, and NaN of a branch not taken stays in a gradient.
     return jnp.where(zero, 0.0, jnp.arctan2(z.imag, jnp.where(zero, 1.0, z.real)))
 
 
@@ -96,6 +98,7 @@ def metastability(phases: Numbers) -> jax.Array:
         From 0, where synchrony is steady, to 1/2.
     """
     r = _order_parameter(phases, "metastability")
+    # Not `jnp.std`, whose slope where synchrony is steady is NaN.
     return root_mean_square(r - jnp.mean(r))
 
 

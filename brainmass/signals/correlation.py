@@ -47,6 +47,7 @@ def correlation_matrix(x: jax.Array) -> jax.Array:
 
 def correlation_of_products(product: jax.Array) -> jax.Array:
     """Pearson correlations from sums of products of deviations, (..., N, N): from what is kept of a series."""
+    # Sums that were updated value by value are symmetric up to rounding.
     product = (product + jnp.swapaxes(product, -1, -2)) / 2
     power = jnp.diagonal(product, axis1=-2, axis2=-1)
     constant = power <= 0
@@ -70,6 +71,7 @@ def above_diagonal(matrix: jax.Array, first: int = 1) -> jax.Array:
 def root(x: jax.Array) -> jax.Array:
     """Square root of what is not negative; its derivative at 0, where there is none, is 0. NaN is passed on."""
     zero = x == 0
+    # Chosen twice: the slope of a root at 0 is infinite, and times zero, where it is not chosen, NaN.
     return jnp.where(zero, 0.0, jnp.sqrt(jnp.where(zero, 1.0, x)))
 
 

@@ -23,6 +23,7 @@ def bandpass(x: jax.Array, low: float, high: float, period: float, order: int) -
     """
     edge = least_samples(order) - 1
     values, scale = deviations(x)  # a constant does not pass: taken out before, it costs no digits
+    # Point-symmetrically about the first and the last sample, the `padtype="odd"` of scipy.
     before = 2 * values[:1] - values[edge:0:-1]
     after = 2 * values[-1:] - values[-2 : -edge - 2 : -1]
     values = jnp.concatenate([before, values, after])
@@ -31,9 +32,11 @@ def bandpass(x: jax.Array, low: float, high: float, period: float, order: int) -
 
     def through(y: jax.Array) -> jax.Array:
         count = len(y)
+        # Filled up with zeros to twice the length, so that the end does not come round to the beginning.
         passed = jnp.fft.irfft(jnp.fft.rfft(y, 2 * count, axis=0) * gain, 2 * count, axis=0)[:count]
         return passed + start * y[:1]
 
+    # Back through it as well: the second shift of the phase undoes the first.
     return through(through(values)[::-1])[::-1][edge:-edge] * scale
 
 

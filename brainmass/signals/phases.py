@@ -18,6 +18,7 @@ def analytic(x: jax.Array, chosen: np.ndarray | None = None) -> jax.Array:
     weights[0] = 1.0
     weights[1 : (count + 1) // 2] = 2.0
     if count % 2 == 0:
+        # Of an even number of samples the highest frequency is its own negative.
         weights[count // 2] = 1.0
     if chosen is not None:
         weights[np.setdiff1d(np.arange(count), chosen)] = 0.0

@@ -45,6 +45,8 @@ class Context:
 
 
 _NOTHING = Context()
+# Not a global: what one thread says is nothing to the others. Threads that run parts of a batch get a copy
+# (`lanes.py`).
 _context: ContextVar[Context] = ContextVar("what is said to runs", default=_NOTHING)
 
 

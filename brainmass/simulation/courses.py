@@ -183,6 +183,7 @@ def as_courses(given: RunParameters, holds: Callable[[], Inventory]) -> Courses:
     courses = Courses()
     if given is None:
         return courses
+    # Asked for only here: most runs are given no parameters, and need no inventory for them.
     found = holds()
     instance(
         Argument("parameters", "run"), given, Mapping, "a mapping of names of parameters to their courses",

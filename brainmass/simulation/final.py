@@ -38,10 +38,12 @@ class Origin:
         return isinstance(other, Origin) and next(self.differences(other), None) is None
 
     def __hash__(self) -> int:
+        # Without delays, which are arrays and have no hash.
         return hash((self.dt, self.model, self.observers))
 
     def differences(self, other: Origin) -> Iterator[str]:
         """In words, what a state is from, `self`, and what this run is."""
+        # Given in another unit a step may differ in its last digits. Relative alone, as it may be of any size.
         if not np.isclose(self.dt, other.dt, rtol=1e-6, atol=0):
             yield f"comes from a run with dt={self.dt:g} ms, and this has dt={other.dt:g} ms"
         if self.model != other.model:
@@ -122,6 +124,7 @@ def _check_states(state: Mapping[str, Numbers], shapes: Mapping[str, tuple[int, 
             "must come from a run of the same model with the same forward models; "
             f"{f'it lacks {missing[0]}' if missing else 'it holds states that this run has not'}",
         )
+    # The last axis of a key are its two words; a run side by side with others has one before it.
     lanes = u.math.shape(state["key"])[:-1]
     for path, shape in shapes.items():
         got = u.math.shape(states[path])

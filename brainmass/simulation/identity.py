@@ -65,6 +65,7 @@ def plan_of(found: Inventory) -> tuple:
 class _Lasting(Seen):
     """A picture that leaves out the moment: states, of which a run leaves others."""
 
+    # Without the limit of a look at each run: this one is taken once, when a file is written or read.
     most, passing = float("inf"), TRANSIENT_ATTRIBUTES
 
     def __init__(self) -> None:

@@ -84,6 +84,7 @@ def feeders(monitors: Mapping[str, Monitor]) -> dict[str, str]:
             raise ValueError(f"Monitors {', '.join(map(repr, seen))} are each other's source.")
         return 0 if name not in fed else 1 + depth(fed[name], (*seen, name))
 
+    # In whatever order monitors are given, each comes after the one it sees.
     return {name: fed[name] for name in sorted(fed, key=depth)}
 
 
@@ -122,6 +123,7 @@ def as_monitors(monitors: Any, model: Any) -> dict[str, Monitor]:
     """Monitors by name, from what a user may write: nothing, a name, a list of names, a mapping, or a function."""
     if monitors is None:
         monitors = _recorded_by_default(model)
+    # A module can be called as well, but is no function of the model; a class gets the error below.
     elif callable(monitors) and not isinstance(monitors, Observer | type):
         monitors = {"output": monitors}
     if isinstance(monitors, str):

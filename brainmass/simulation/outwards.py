@@ -65,6 +65,7 @@ def to_csv(result: Recorded, path: str | os.PathLike[str], name: str | None) -> 
         table.to_csv(partial)
 
 
+# In which MNE takes its numbers.
 _SI = {"eeg": u.volt, "seeg": u.volt, "ecog": u.volt, "mag": u.tesla}
 
 
@@ -87,6 +88,7 @@ def to_mne(result: Recorded, name: str | None, sensors: Sequence[str] | None, ki
         raise argument_error(Argument("sensors", "Result.to_mne"), f"must be {n} names", f"are {len(names)}")
     names = [instance("Each of the `sensors` of Result.to_mne", sensor, str, "text") for sensor in names]
     info = mne.create_info(names, _rate(name, result), kind)
+    # Else MNE prints what it has made.
     return mne.io.RawArray(data.T, info, verbose="error")
 
 
@@ -98,6 +100,7 @@ def _names(result: Recorded, name: str, n: int) -> list[str]:
 def _rate(name: str, result: Recorded) -> float:
     """Samples per second."""
     gaps = np.diff(np.asarray(u.get_mantissa(result.times[name]), float))
+    # Of a traced run times are in single precision: after ten thousand samples their gaps differ by 6e-4.
     if not len(gaps) or np.ptp(gaps) > 1e-3 * gaps.mean():
         raise ValueError(f"Monitor {name!r} must be sampled evenly, twice or more, for MNE, but is not.")
     return 1000.0 / float(gaps.mean())

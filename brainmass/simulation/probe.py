@@ -39,6 +39,7 @@ class Probe:
 
     def note(self, n_steps: int, dt: Numbers, states: Mapping[str, Numbers]) -> None:
         if n_steps > self.n_steps:
+            # Counters and cursors have no gradient, and nothing can be added to them.
             floats = {p: x for p, x in states.items() if jnp.issubdtype(u.get_mantissa(x).dtype, jnp.floating)}
             self.n_steps, self.dt = n_steps, dt
             self.states = {p: np.zeros(u.math.shape(x), u.get_mantissa(x).dtype) for p, x in floats.items()}

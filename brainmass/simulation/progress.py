@@ -23,6 +23,7 @@ class ProgressBar:
 
     def report(self, done: Numbers, last: int) -> None:
         """Called inside the loop with the number of steps done, after a block of `last` steps."""
+        # A callback leaves the compiled loop for Python: only where the bar moves, and not at each block.
         due = (done // self._stride > (done - last) // self._stride) | (done >= self.n_steps)
         lax.cond(due, lambda i: jax.debug.callback(self._show, i), lambda i: None, done)
 

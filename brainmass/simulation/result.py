@@ -339,6 +339,7 @@ def _flatten(result: Result):
         (key("final"), result._final),
         (key("assigned"), result._assigned),
     )
+    # All hashable, as the structure of a pytree must be: mappings stand as tuples of pairs.
     static = (
         tuple(result._axis_of.items()),
         result._dt,
@@ -403,6 +404,7 @@ def _period(stamps: Numbers) -> str:
     values = u.get_mantissa(stamps) if isinstance(stamps, u.Quantity) else stamps
     if not is_concrete(values) or values.shape[-1] < 2:
         return ""
+    # `vmap` gives time stamps leading axes; all lanes have the same.
     values = np.asarray(values, dtype=np.float64).reshape(-1, values.shape[-1])[0]
     return f"every {(values[-1] - values[0]) / (len(values) - 1):.4g} ms"
 
@@ -412,6 +414,7 @@ def _range(values: Numbers) -> str:
 
 
 def _extremes(values: Numbers) -> dict[str, str]:
+    # Random keys, which may be recorded, have no least and no largest.
     if not is_concrete(values) or values.size == 0 or jnp.issubdtype(values.dtype, jax.dtypes.extended):
         return {}
     numbers = {"min": values.min(), "mean": values.mean(), "max": values.max()}

@@ -197,4 +197,5 @@ def distinct_axes(times: Mapping[str, Numbers]) -> tuple[tuple[Numbers, ...], di
 def is_concrete(value: Numbers) -> bool:
     if isinstance(value, Tracer):
         return False
+    # Of an array over several hosts no process holds all of it.
     return isinstance(value, np.ndarray) or (isinstance(value, jax.Array) and value.is_fully_addressable)

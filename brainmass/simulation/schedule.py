@@ -38,6 +38,7 @@ def arrange(
         if monitor.every is not None:
             return steps_in("every", monitor.every, dt, minimum=1)
         if name in at_end:
+            # One at least: that a run is all transient is told by `make_plan`.
             return max(1, n_steps - skipped)
         own = getattr(observers.get(name), "period", None) if every is None else None
         return default if own is None else steps_in("period", own, dt, f"`{name}`", minimum=1)

@@ -222,6 +222,7 @@ class Simulator(Closed):
         sensors = sensors_of(found.modules)
         result = self._result(program.plan, beginnings.origin, samples, final, start, provenance, output, sensors)
         told = Told.of(found, watched, result.labels, batched)
+        # Nothing can be looked at within a trace: who listens is told outside of it, and the model is left alone.
         if is_traced((samples, final)):
             tell(told)
             return result
@@ -276,6 +277,7 @@ class Simulator(Closed):
             tell(told)
             return result
 
+        # By what it is made of sweeps and fits tell whether two such functions are one (`identity.py`).
         pure_run.made_of = run.made_of  # type: ignore[attr-defined]
         return pure_run
 
@@ -396,9 +398,12 @@ class Simulator(Closed):
             program = Program(bundle, plan, dt, bar, self._pictures, watched, given, things, courses)
             if probe is None:
                 self._keep(key, program)
+            # Anew: states that were missing have been given to the model by now.
             found = inventory(bundle)
             found.moving = courses.specs(found)
         else:
+            # Functions that look alike are other objects at each call: what is still to be traced calls those of this
+            # one.
             program.calls_on(watched, given, things, courses)
         return program, found, given
 
@@ -423,6 +428,7 @@ class Simulator(Closed):
         first = (start if is_traced(start) else int(start)) + plan.transient
         dt, step = self.dt, origin.dt
         rows = {n: (period, plan.n_samples(n)) for n, period in plan.periods.items() if samples[n] is not None}
+        # Monitors with one period share one array of time stamps.
         kinds = list(dict.fromkeys(rows.values()))
         return unchecked(
             {name: samples[name] for name in rows},
@@ -500,5 +506,6 @@ def _write_back(found: Inventory, states: Mapping[str, Array], lanes: tuple[int,
     for path, (_, _, state) in found.states.items():
         state.value = states[path]
     for module in found.modules.values():
+        # `reset_state` makes as many initial values as there are lanes now.
         if isinstance(module, Declared) and module._batch != lanes:
             module._batch = lanes

@@ -62,12 +62,14 @@ def check_unit(found: Inventory, path: str, unit: u.Unit, what: Argument) -> Non
     """The unit alone, of values that are not known."""
     _, name, spec = declared_of(found, path)
     present = found.params[path].value()
+    # Zero stands for the values that are not known, and so any number is allowed.
     check_param_value(name, spec and dataclasses.replace(spec, domain=real), present, u.Quantity(0.0, unit=unit), what)
 
 
 def check_course_values(found: Inventory, path: str, values: Numbers, times: np.ndarray, what: Argument) -> None:
     """The same of values at times in ms, along the first axis; errors say when."""
     _, _, spec = declared_of(found, path)
+    # The domain is looked at here, to say when it is left; what follows would say only that it is.
     if spec is not None:
         inside = np.asarray(spec.domain.contains(np.asarray(u.get_mantissa(values))))
         rows = np.flatnonzero(~inside.reshape(len(times), -1).all(axis=1))

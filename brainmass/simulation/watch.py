@@ -120,6 +120,7 @@ def _left(
     beyond = outside > 1e-6  # less is rounding, and NaN is told as divergence
     if not beyond.any():
         return ""
+    # `argmax` gives the place of a NaN if there is one: only what lies beyond takes part.
     where = tuple(map(int, np.unravel_index(np.where(beyond, outside, 0).argmax(), outside.shape)))
     is_state = isinstance(spec, StateSpec)
     words = spec.unit_words if is_state else ""

@@ -46,6 +46,7 @@ class HORNSeqNetwork(SequenceNetwork):
 
 
 # --- connections ------------------------------------------------------------------------------------------------
+# These differ from those of all layers in what is sent by default, and in the order of their arguments.
 class AdditiveConn(sequence.AdditiveConn):
     __doc__ = sequence.AdditiveConn.__doc__
 
@@ -179,12 +180,15 @@ class HORN_TR(Built):
         """
         inputs = sequence.checked_sequence(self, self.node, inputs, self.node.varshape[-1])
         steps = u.maybe_decimal(self.tr / time_step("HORN_TR"))
+        # Delays are counted in calls then: another number of steps in one would make them another time. A quotient of
+        # two times need not be whole to its last digit.
         if isinstance(self.rec, _OncePerTR) and abs(len(inputs) - steps) > 1e-3:
             raise argument_error(
                 Argument("inputs", "HORN_TR"),
                 f"must have one row per step of the repetition time tr={self.tr}, {float(steps):.6g} of them",
                 f"has {len(inputs)}",
             )
+        # Before the steps: what is sent is the state at the start of the repetition time.
         held = self.rec.update_tr()
         return sequence.over_time(
             self.node, inputs, lambda row: {"inputs": row + held + self.rec.update()}, () if record_state else None

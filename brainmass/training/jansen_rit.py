@@ -26,11 +26,7 @@ __all__ = ["JansenRit2Layer", "JansenRitLayer", "JansenRitNetwork", "LaplacianCo
 
 NOT_OF_LAYERS = ("in_size", "fr_scale", "method", "clamp", "name")
 ORDER = (
-    *(
-        k
-        for k in inspect.signature(JansenRitStep).parameters
-        if k not in ("in_size", "fr_scale", "method", "clamp", "name")
-    ),
+    *(k for k in inspect.signature(JansenRitStep).parameters if k not in NOT_OF_LAYERS),
     *CONNECTIONS,
     "method",
 )
@@ -74,6 +70,7 @@ class LaplacianConnV2(Module):
 
     def update(self) -> dict[str, Numbers]:
         """Take in what is sent now; what arrives, by port, as plain numbers."""
+        # In mV, the unit of `E`: the EEG is a difference of such potentials.
         eeg = plain(self.dynamics, "E", self.dynamics.activity())
         return {"M_inp": self.delayed(), "E_inp": self.excitatory(eeg), "I_inp": -self.inhibitory(eeg)}
 

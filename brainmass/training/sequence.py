@@ -193,6 +193,7 @@ class DelayedAdditiveConn(Module):
         self.model, self.state, self.k, self.period = model, state, k, period
         self.delay_init = initial(self, "delay_init", delay_init)
         n = model.varshape[-1]
+        # As times: the step, which makes numbers of steps of them, is known when states are made.
         self.delay_time = checked_delays(Argument("delay_time", f"{type(self).__name__}"), delay_time, n)
         with matching_precision():
             self.weight = Param(initial(self, "w_init", w_init)((n, n)), fit=True)
@@ -209,6 +210,7 @@ class DelayedAdditiveConn(Module):
         """Fill the history with what was sent before the start."""
         name = type(self).__name__
         self._steps = delay_steps(self.delay_time, time_step(name) if self.period is None else self.period)
+        # One row more than the longest delay, for what is sent now.
         vars(self)["history"] = History(int(self._steps.max()) + 1)  # a part, which is not set from outside
         shape = (*batch_shape(name, batch_size), *self.model.varshape)
         self._under_way.fill(plain(self.model, self.state, _with_unit(self.model, self.state, self.delay_init(shape))))
@@ -217,8 +219,10 @@ class DelayedAdditiveConn(Module):
         """Take in what is sent now; what arrives at each unit."""
         if "history" not in vars(self):
             raise RuntimeError(f"{type(self).__name__} has no states yet: call brainstate.nn.init_all_states() first.")
+        # First of all: without delay what arrives is what is sent now.
         self._under_way.push(plain(self.model, self.state))
         arrived = self._under_way.ago(self._steps, np.arange(self._steps.shape[1])[None, :])
+        # `arrived` has shape (batch..., to, from).
         return self.k * jnp.sum(self.weights() * arrived, axis=-1)
 
     def update_tr(self) -> float:
@@ -246,6 +250,7 @@ class Built(Module):
     With `others` the arguments of the node that `order` does not name are taken unseen, as `**others`.
     """
 
+    # So that `Simulator`, which takes a module by one step at a call, refuses it.
     loops_over_time = True
     _elsewhere = fixed("n_input", "node", "inp", "rec", "layers", "readout", "in_size", "out_size", "name")
     node_class: ClassVar[Any] = None
@@ -258,6 +263,7 @@ class Built(Module):
         super().__init_subclass__(**kwargs)
         if cls.order:
             cls.__signature__ = cls._signature()
+            # Layers say what they are; the table of arguments is that of their base.
             _, heading, table = inspect.cleandoc(cls.__base__.__doc__ or "").partition("\n\nParameters\n")
             cls.__doc__ = inspect.cleandoc(cls.__doc__ or "") + heading + table
 
@@ -286,6 +292,7 @@ class Built(Module):
             bound = signature.bind(*args, **kwargs)
         except TypeError as error:
             raise TypeError(f"{owner}: {error}.") from None
+        # Without defaults: what was written must be told from what was not, to refuse what would have no effect.
         given = dict(bound.arguments)
         return given | given.pop(self.others, {})
 
@@ -334,12 +341,14 @@ class SequenceLayer(Built):
 
     def _check_initialisers(self, own: dict[str, object]) -> None:
         for key in own:
+            # Offsets may be None, which is to have none.
             if key.endswith("_init") and not (own[key] is None and key.endswith("b_init")):
                 own[key] = initial(self, key, own[key])
 
     def _refuse_what_is_ignored(self, given: Mapping[str, object]) -> None:
         delayed = given.get("delay") is not None
         for key, of_delayed in ("delay_init", True), ("rec_b_init", False):
+            # What is written as it is by default asks for nothing, and may stand.
             if key in given and delayed != of_delayed and given[key] is not CONNECTIONS[key]:
                 raise argument_error(
                     Argument(key, f"{type(self).__name__}"),
@@ -405,6 +414,7 @@ class SequenceNetwork(Built):
         n_input, n_hidden, n_output = (given.pop(k) for k in self.sizes)
         n_input, n_output = whole(what("n_input"), n_input), whole(what("n_output"), n_output)
         hidden = population_shape(type(self).__name__, n_hidden, "n_hidden")
+        # Each takes in as many as the one before has units; the last number of units begins no layer.
         self.layers = [self.layer_class(n, m, **given) for n, m in zip((n_input, *hidden), hidden, strict=False)]
         start = {**self.defaults, **given}
         offsets = None if start["inp_b_init"] is None else initial(self, "inp_b_init", start["inp_b_init"])
@@ -419,6 +429,7 @@ class SequenceNetwork(Built):
         for layer in self.layers:
             states, out = layer.update(inputs, record_state=True)
             found.append((states, out))
+            # A plain number: weights have no unit.
             inputs = plain(layer.node, layer.recurrent, out)
         return found
 

@@ -39,6 +39,7 @@ class Task(Problem):
     ) -> Numbers:
         inputs, targets = target
         copy, found = self.on(theta, fixed, plain)
+        # A parameter that is reached past the copy would stay as it is: it is refused.
         with self.owning(found):
             return self.against(self._outputs(copy.model, key, inputs, training=True), targets)
 
@@ -48,6 +49,7 @@ class Task(Problem):
 
     def _outputs(self, model: brainstate.nn.Module, key: jax.Array, inputs: object, training: bool) -> Pytree:
         def outputs(inputs: object) -> Pytree:
+            # By `fit` dropout and the like of brainstate know whether they are to act.
             with self.calling(), brainstate.environ.context(fit=training):
                 return call(self.predicting, key, model, inputs)  # type: ignore[arg-type]
 
@@ -72,6 +74,8 @@ class Weights:
 
 def _with_draws_from(key: jax.Array, function: Callable[[Pytree], Pytree], argument: object) -> Pytree:
     """`function(argument)`, with what it draws from `brainstate.random` decided by a key, which may be traced."""
+    # The generator stands outside of the trace, where its state cannot be written: as a pure function the state is one
+    # more argument.
     pure = brainstate.transform.StatefulFunction(function, return_only_write=False)
     draws = brainstate.random.DEFAULT
     values = [brainstate.random.RandomState(key).value if s is draws else s.value for s in pure.get_states(argument)]
@@ -84,11 +88,13 @@ def outputs_of(model: brainstate.nn.Module, inputs: Pytree) -> Array:
     if not isinstance(model, Built):
         return model(inputs)
     out = model(jnp.swapaxes(inputs, 0, 1))
+    # A readout of the last step has no time.
     return out if isinstance(model, SequenceNetwork) else jnp.swapaxes(out, 0, 1)
 
 
 def trained(found: Inventory) -> dict[str, Pytree]:
     """By path, what training changes: trainable parameters, and the weights of brainstate's own layers."""
+    # Layers of brainstate keep weights in states of this kind, not as `Param`.
     weights = [path for path, table in found.tables.items() if isinstance(table, brainstate.ParamState)]
     paths = [path for path, param in found.params.items() if param.fit] + weights
     if not paths:

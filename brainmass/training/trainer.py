@@ -164,6 +164,7 @@ class Trainer(Closed):
     def __reduce__(self) -> tuple:
         """What a copy is made of: what it was given, and the last training, but not the compiled programs."""
         positional, named = self._given_as
+        # Made anew from what it was given: compiled programs cannot be pickled.
         return partial(type(self), **named), positional, {"_last": self._last}
 
     @property
@@ -265,6 +266,8 @@ class Trainer(Closed):
         n_batches = length(given.target) // self.batch_size
         while not course.over:
             epoch, told = course.n_done, []
+            # By key and epoch, and no generator that goes on: a training that is resumed sees the samples in the same
+            # order.
             order = np.random.default_rng([*np.asarray(given.key), epoch]).permutation(length(given.target))
             for i in range(n_batches):
                 rows, number = (
@@ -273,9 +276,11 @@ class Trainer(Closed):
                 )
                 theta, state, loss = step(theta, state, given.fixed, given.key, number, given.target, rows)
                 told.append(loss)
+            # Fetched once in an epoch: until then no step waits for the one before.
             loss = float(np.mean(jax.device_get(told)))
             score = None if tested is None else self._score(programs, theta, given, tested)
             log.note(loss, score)
+            # A training loss that is no number goes first: the course ends there, with the best parameters.
             chosen = loss if score is None or not np.isfinite(loss) else score.loss
             if course.ends(Step(chosen, theta, given.key, self._task.natural)):
                 break
@@ -336,6 +341,7 @@ class Trainer(Closed):
 
     def _programs(self, found: Inventory, given: Given) -> Programs:
         """The same, after a look at what comes out for these samples."""
+        # Of fewer samples than a batch, as in `predict`, some stand in it twice: only shapes matter.
         batch = jax.eval_shape(lambda data: take(data, np.arange(self.batch_size) % length(data)), given.target)
         sort = self._structure(found), str(shapes_of(given.theta))
         self._task.check(sort, given.theta, given.fixed, given.key, batch)
@@ -365,6 +371,7 @@ class Trainer(Closed):
         }
 
     def _finish(self, course: Course, log: _Log, found: Inventory, given: Given) -> TrainResult:
+        # None: no epoch had a loss that is a number.
         best: Any = given.theta if course.best_key is None else course.best
         for path, value in best.items():
             state = found.params[path].val if path in found.params else found.tables[path]
@@ -389,6 +396,7 @@ class _Log:
         loss, held_out, metric = self.rows[-1]
         score = Score(held_out, None if np.isnan(metric) else metric) if self._tested else None
         epoch = Epoch(step.step, loss, score, step.best_loss, step.params)
+        # A list: those after one that ends the training are told as well.
         return any([callback(epoch) is True for callback in self._callbacks])
 
     def columns(self) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:

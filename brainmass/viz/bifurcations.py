@@ -61,6 +61,7 @@ def plot_bifurcations(
     instance(Argument("diagram", of), diagram, Diagram, "a Diagram of continue_equilibria")
     shown = _Shown(diagram, state)
     ax = axes_or_new(ax, of)
+    # What is in the legend already: a kind of solution comes in many pieces.
     said: set[str] = set()
     for branch in diagram.branches:
         for start, stop, stable in _stretches(branch):
@@ -75,6 +76,7 @@ def plot_bifurcations(
         branch = diagram.branches[point.branch]
         height = [shown(point.x)]
         if branch.kind == "cycles":
+            # A branch of cycles may pass a value more than once; its period tells which time it is.
             i = int(np.argmin(np.abs(branch.values - point.value) + np.abs(branch.period - point.period)))  # pyright: ignore[reportOperatorIssue]
             height = [values[i] for values in shown.of(branch)]
         new = None if point.kind in said else point.kind
@@ -166,6 +168,8 @@ class _Shown:
             return [self(branch.x)]
         if self.function is None:
             return [self(branch.low), self(branch.high)]
+        # The extremes of a function are not the function of extremes: it is followed along each cycle, where those were
+        # kept.
         if branch.orbits is None:
             return [self(branch.x)]
         turns = self(branch.orbits)

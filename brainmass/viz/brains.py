@@ -77,6 +77,7 @@ def view_connectome(connectome: Connectome | Edges, *, strongest: int = 200, **k
     """
     adjacency, centres, colours = _graph(connectome, strongest, "view_connectome")
     plotting = import_extra("brain", "nilearn.plotting")
+    # The picture has no directions: of both the stronger one stands on either side of the diagonal.
     stronger = np.where(np.abs(adjacency) >= np.abs(adjacency.T), adjacency, adjacency.T)
     style = {"edge_cmap": colours["edge_cmap"], "symmetric_cmap": colours["edge_cmap"] == DIVERGING}
     return plotting.view_connectome(np.tril(stronger) + np.tril(stronger, -1).T, centres, **{**style, **kwargs})
@@ -106,6 +107,7 @@ def _graph(connectome: object, strongest: object, of: str) -> tuple[np.ndarray, 
     dense = connectome.to_connectome() if isinstance(connectome, Edges) else connectome
     weights = np.array(dense.weights)
     np.fill_diagonal(weights, 0.0)
+    # Of hundreds of regions all connections are one tangle.
     order = np.argsort(np.abs(weights), axis=None, kind="stable")[::-1][:strongest]
     kept = np.zeros_like(weights)
     kept.flat[order] = weights.flat[order]

@@ -10,7 +10,7 @@ import numpy as np
 from brainmass._common.checks import instance, one_of
 from brainmass._common.messages import Argument
 from brainmass.controlling.outcome import Control
-from brainmass.viz.drawing import MANY, axes_or_new, axis_label
+from brainmass.viz.drawing import DIVERGING, MANY, axes_or_new, axis_label
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -47,12 +47,14 @@ def plot_control(control: Control, port: str | None = None, *, ax: Axes | None =
     names = getattr(control.simulator.model, "labels", None)
     ax = axes_or_new(ax, of)
     if len(sites) > MANY:
+        # The same reach to either side: white is where nothing enters.
         most = np.abs(plain).max() or 1.0
-        image = ax.pcolormesh(edges, np.arange(len(sites) + 1), plain.T, cmap="RdBu_r", vmin=-most, vmax=most)
+        image = ax.pcolormesh(edges, np.arange(len(sites) + 1), plain.T, cmap=DIVERGING, vmin=-most, vmax=most)
         ax.figure.colorbar(image, ax=ax, label=label)
         ax.set_ylabel("site")
     else:
         for site, row in zip(sites, plain.T, strict=True):
+            # A control is constant from one step to the next, where a line would slope.
             ax.stairs(row, edges, baseline=None, label=names[site] if names else f"site {site}")
         ax.set_ylabel(label)
         if len(sites) > 1:

@@ -46,6 +46,7 @@ _MAX_TICKS = 25
 def axes_or_new(ax: Axes | None, of: str = "", **figure: object) -> Axes:
     """The axes given, or those of a new figure."""
     if ax is None:
+        # Imported when something is drawn: matplotlib is an extra, and slow to import.
         return import_extra("viz", "matplotlib.pyplot").subplots(layout="constrained", **figure)[1]
     kind = import_extra("viz", "matplotlib.axes").Axes
     return checks.instance(Argument("ax", of), ax, kind, "an Axes of matplotlib", example="ax=plt.subplot()")
@@ -67,6 +68,7 @@ def style(i: int, kwargs: dict[str, object]) -> dict[str, Any]:
 
 def shown(n: int) -> np.ndarray:
     """Which of n ticks are written."""
+    # Evenly thinned out, so that names that are left can be read.
     return np.arange(0, n, -(-n // _MAX_TICKS))
 
 
@@ -78,6 +80,7 @@ def axis_label(name: str, unit: str) -> str:
 def split(x: Numbers, argument: str, of: str) -> tuple[np.ndarray, str]:
     """Real numbers and the name of their unit, empty if there is none."""
     if isinstance(x, list | tuple) and any(isinstance(item, u.Quantity) for item in x):
+        # Of a list of quantities numpy would make an array of objects.
         x = u.math.stack([u.math.asarray(item) for item in x])
     unit = x.unit if isinstance(x, u.Quantity) else u.UNITLESS
     plain = unit.has_same_dim(u.UNITLESS)

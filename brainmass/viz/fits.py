@@ -99,6 +99,7 @@ def plot_front(
         instance(Argument("label", "plot_front"), label, str, "text")
     ax = axes_or_new(ax, "plot_front")
     places = front.values[:, [front.names.index(name) for name in shown]]
+    # A front leaves two lines on the axes, its points and its knee.
     color = COLORS[len(ax.lines) // 2 % len(COLORS)]
     ax.plot(*places.T, color=color, marker=".", linestyle="none", label=label)
     best = front.best().values
@@ -177,8 +178,11 @@ def _draw_course(ax: Axes, result: FitResult) -> None:
     if several is not None and several.ndim == 2 and several.shape[1] > 1:
         ax.plot(several, **{**FAINT, "linewidth": 0.6})
     plot_loss(losses, ax=ax, color=COLORS[0])
+    # `fmin` passes over NaN.
     ax.plot(np.fmin.accumulate(losses), color=COLORS[1], linestyle="--", label=f"lowest so far, {result.best_loss:.4g}")
+    # What diverged says nothing of the range to draw.
     positive = losses[np.isfinite(losses)]
+    # Over less than two decades a logarithm has too few marks to be read by.
     if len(positive) and (positive > 0).all() and positive.max() > 100 * positive.min():
         ax.set_yscale("log")
     ax.legend()
@@ -208,6 +212,7 @@ def _draw_parameters(ax: Axes, result: FitResult) -> None:
         ax.plot([0, 1], [i, i], color=FAINT["color"], linewidth=1)
         ax.plot(places.ravel(), np.full(places.size, i), color=COLORS[0], marker="o", linestyle="none", alpha=0.7)
     ax.set_yticks(range(len(rows)), rows)
+    # Downwards, the first on top.
     ax.set(xlim=(-0.05, 1.05), ylim=(len(rows) - 0.5, -0.5), xlabel="place between the bounds")
     ax.set_xticks([0, 0.5, 1])
     ax.set_title("parameters found")
@@ -266,6 +271,7 @@ def _draw_comparison(ax: Axes, prediction: np.ndarray, target: np.ndarray, unit:
 def _draw_halves(ax: Axes, prediction: np.ndarray, target: np.ndarray, unit: str) -> None:
     n = len(target)
     shown = np.where(np.tri(n, k=-1, dtype=bool), target, prediction)
+    # The same in both, and often far from the rest: it would take most of the colours.
     np.fill_diagonal(shown, np.nan)
     reach = float(np.nanmax(np.abs(shown))) or 1.0
     signed: dict[str, Any] = (
@@ -278,10 +284,12 @@ def _draw_halves(ax: Axes, prediction: np.ndarray, target: np.ndarray, unit: str
 
 def _correlation(prediction: np.ndarray, target: np.ndarray) -> float:
     if target.ndim == 2 and target.shape[0] == target.shape[1] > 1:
+        # Without the diagonal, in which two of a kind agree by definition.
         below, above = np.tril_indices(len(target), -1), np.triu_indices(len(target), 1)
         p, t = (np.concatenate([x[below], x[above]]) for x in (prediction, target))
     else:
         p, t = prediction.ravel(), target.ravel()
+    # numpy would divide by zero, and warn.
     if np.ptp(p) == 0 or np.ptp(t) == 0:
         return float("nan")
     return float(np.corrcoef(p, t)[0, 1])

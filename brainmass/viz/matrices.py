@@ -165,8 +165,10 @@ def plot_functional_connectivity_dynamics(
         whole(Argument("step_size", of), step_size)
         example = "sampling_period=0.72 * u.second"
         label, step = "start of window (s)", step_size * seconds(sampling_period, "sampling_period", of, example)
+    # So the middle of a pixel lies at the start of its window.
     ends = -step / 2, (len(values) - 0.5) * step
     ax = axes_or_new(ax, of)
+    # The second axis from top to bottom, as a matrix is written.
     style = {"cmap": DIVERGING, "vmin": -1, "vmax": 1, "extent": (*ends, *ends[::-1])}
     image = _draw_matrix(ax, values, None, {**style, **kwargs})
     ax.set_xlabel(label)
@@ -177,6 +179,7 @@ def plot_functional_connectivity_dynamics(
 
 
 def _draw_matrix(ax: Axes, values: np.ndarray, names: list[str] | None, kwargs: dict[str, object]) -> Any:
+    # Sharp: smoothing would mix regions that are neighbours in a list alone.
     image = ax.imshow(values, **{"interpolation": "nearest", **kwargs})
     if names is not None:
         written = shown(len(names))

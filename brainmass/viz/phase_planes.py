@@ -299,6 +299,7 @@ def _region(model: NeuralMassDynamics, region: Any) -> tuple[int, ...]:
 
 
 def _draw_field(ax: Axes, points: list[np.ndarray], rates: list[np.ndarray]) -> None:
+    # The field is smooth; nullclines need the fine grid.
     xs, ys = (axis[::_COARSE] for axis in points)
     dx, dy = (rate[::_COARSE, ::_COARSE] for rate in rates)
     if not (np.isfinite(dx) & np.isfinite(dy)).all():
@@ -308,16 +309,19 @@ def _draw_field(ax: Axes, points: list[np.ndarray], rates: list[np.ndarray]) -> 
 
 def _draw_nullcline(ax: Axes, points: list[np.ndarray], rate: np.ndarray, label: str, color: str) -> None:
     rate = np.ma.masked_invalid(rate)
+    # Where there is no line to draw, `contour` warns.
     if rate.min() <= 0 <= rate.max():
         ax.contour(*points, rate, levels=[0.0], colors=[color], linewidths=2, zorder=3)
     else:
         label += " (not here)"
+    # For the legend, which takes no contours.
     ax.plot([], [], color=color, linewidth=2, label=label)
 
 
 def _fixed_points(points: list[np.ndarray], rates: list[np.ndarray]) -> list[tuple[float, float, bool]]:
     """Where both rates are zero, and whether it is stable."""
     steps = np.array([axis[1] - axis[0] for axis in points])
+    # A function that is bilinear in a cell lies between its values at the corners.
     corners = np.stack([[f[:-1, :-1], f[:-1, 1:], f[1:, :-1], f[1:, 1:]] for f in rates])
     crossed = ((corners.min(axis=1) <= 0) & (corners.max(axis=1) >= 0)).all(axis=0)
     found = {}
@@ -327,6 +331,7 @@ def _fixed_points(points: list[np.ndarray], rates: list[np.ndarray]) -> list[tup
             place, slopes = within
             cells = np.array([column, row]) + place
             x, y = (axis[0] + step * n for axis, step, n in zip(points, steps, cells, strict=True))
+            # Slopes by cell, divided by the size of a cell: the Jacobian.
             stable = bool((np.linalg.eigvals(slopes / steps).real < 0).all())
             found.setdefault(tuple(np.round(cells, 3)), (x, y, stable))  # a point on an edge belongs to two cells
     return list(found.values())
@@ -340,7 +345,9 @@ def _crossing(corners: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
         slopes = np.stack([across + both * place[1], up + both * place[0]], axis=1)
         if not abs(np.linalg.det(slopes)) > _SMALLEST_ANGLE * np.prod(np.linalg.norm(slopes, axis=1)):
             return None
+        # From the middle of a small cell, where both are almost flat, a few steps give all digits.
         place = place - np.linalg.solve(slopes, f + across * place[0] + up * place[1] + both * np.prod(place))
+    # An edge belongs to both its cells, so that no crossing on it is lost.
     return (place, slopes) if (np.abs(place - 0.5) <= 0.5 + 1e-6).all() else None
 
 

@@ -95,6 +95,7 @@ def plot_topography(
     limits = (-reach, reach) if signed else (float(numbers.min()), float(numbers.max()))
     check_looks(_OF, cmap=cmap, colorbar=colorbar)
     ax = axes_or_new(ax, _OF)
+    # show=False: MNE would open a window, before the axes are done.
     default = {"cmap": cmap or (DIVERGING if signed else SEQUENTIAL), "vlim": limits, "show": False}
     image, _ = mne.viz.plot_topomap(numbers.astype(float), sensors, axes=ax, **{**default, **kwargs})
     if colorbar:
@@ -157,6 +158,7 @@ def _in_metres(positions: Any, n: int) -> np.ndarray:
 
 
 def _info(mne: Any, names: list[str], montage: object) -> Any:
+    # An Info must have a rate, though nothing here is in time.
     info = mne.create_info(names, sfreq=1.0, ch_types="eeg", verbose="error")
     info.set_montage(montage, verbose="error")
     return info

@@ -79,6 +79,7 @@ def plot_power_spectrum(
     length = seconds if in_seconds else plain_length
     size = _window_size(len(traces), length(dt, "dt", of, _EXAMPLE), window, length)
     frequencies, power = _welch(traces, length(dt, "dt", of, _EXAMPLE), size)
+    # Frequency 0 has no logarithm.
     first = 1 if loglog else 0
     ax = axes_or_new(ax, of)
     _draw_spectra(ax, frequencies[first:], power[first:], kwargs)
@@ -97,6 +98,7 @@ def _draw_spectra(ax: Axes, frequencies: np.ndarray, power: np.ndarray, kwargs: 
             ax.plot(frequencies, spectrum, **style(i, kwargs))
         return
     ax.plot(frequencies, power, **{**FAINT, "linewidth": 0.5})
+    # The mean of densities, and not of their logarithms: it is the spectrum of all regions together.
     ax.plot(frequencies, power.mean(axis=1), **style(0, {"label": "mean", **kwargs}))
     ax.legend()
 
@@ -104,6 +106,7 @@ def _draw_spectra(ax: Axes, frequencies: np.ndarray, power: np.ndarray, kwargs: 
 def _window_size(n: int, dt: float, window: object, length: Callable[..., float]) -> int:
     """Samples of a window."""
     of = "plot_power_spectrum"
+    # n/9 apart and overlapping by half, eight windows of 2n/9 fit.
     size = max(min(n, 256), 2 * n // 9) if window is None else round(length(window, "window", of, _EXAMPLE) / dt)
     if not 4 <= size <= n:
         raise argument_error(

@@ -137,6 +137,7 @@ def plot_sweep_map(
     """
     array = _variable(data, name)
     if "seed" in array.dims:
+        # A run that failed is NaN: the others of its point still count.
         array = array.mean("seed", skipna=True)
     is_list = array.dims == ("point",)
     x, y = _axes_of(array, x, y, is_list)
@@ -155,6 +156,7 @@ def plot_sweep_map(
     if is_list:
         image = ax.scatter(coordinates[0][0], coordinates[1][0], c=numbers, **{"s": 60, **colours})
     else:
+        # A sweep has values in the order in which they were given; cells need them ascending.
         order = [np.argsort(values, kind="stable") for values, _ in coordinates]
         ordered = [values[i] for (values, _), i in zip(coordinates, order, strict=True)]
         image = ax.pcolormesh(*ordered, numbers[np.ix_(order[1], order[0])], shading="nearest", **colours)
@@ -239,5 +241,6 @@ def _labelled(array: Any, name: str) -> str:
 def _colours(numbers: Any, center: float | None, cmap: object) -> dict[str, Any]:
     if center is None:
         return {"cmap": SEQUENTIAL if cmap is None else cmap}
+    # As far to both sides, so that the middle colour is the value of the middle.
     reach = float(np.abs(numbers - center).max()) or 1.0
     return {"cmap": DIVERGING if cmap is None else cmap, "vmin": center - reach, "vmax": center + reach}

@@ -47,6 +47,7 @@ def plot_timeseries(
     """
     of = "plot_timeseries"
     traces, unit = columns(signal, "signal", of)
+    # matplotlib leaves a gap at NaN; of infinity no axis could be made.
     traces = np.where(np.isfinite(traces), traces, np.nan)
     if np.isnan(traces).all():
         raise argument_error(
@@ -90,8 +91,10 @@ def _draw_overlaid(
 def _draw_stacked(
     ax: Axes, times: np.ndarray, traces: np.ndarray, names: list[str] | None, kwargs: dict[str, Any]
 ) -> None:
+    # `fmin` and `fmax` pass over NaN.
     lowest, highest = np.fmin.reduce(traces, axis=0), np.fmax.reduce(traces, axis=0)
     step = float(np.fmax.reduce(highest - lowest)) or 1.0
+    # Downwards, the first on top; the largest range apart, so that no two can cross.
     levels = -step * np.arange(traces.shape[1])
     ax.plot(times, traces - (highest + lowest) / 2 + levels, **{**style(0, {"linewidth": 0.8}), **kwargs})
     if names is None:
