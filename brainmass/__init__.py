@@ -22,6 +22,7 @@ from brainmass import (
     forward,
     models,
     network,
+    responses,
     simulation,
     stimuli,
     sweeps,
@@ -42,6 +43,7 @@ from brainmass.fitting import *
 from brainmass.training import *
 from brainmass.analysis import *
 from brainmass.controlling import *
+from brainmass.responses import *
 from brainmass._common.reading import *
 
 if TYPE_CHECKING:  # imported when they are first asked for
@@ -62,6 +64,7 @@ __all__ += fitting.__all__
 __all__ += training.__all__
 __all__ += analysis.__all__
 __all__ += controlling.__all__
+__all__ += responses.__all__
 __all__ += reading.__all__
 
 xla.compile_loops_whole()

@@ -22,7 +22,7 @@ delays descriptions forward stimuli
 models network
 datasets simulation
 analysis fitting sweeps
-controlling inference training
+controlling inference responses training
 declare testing viz
 demo experiments
 cli

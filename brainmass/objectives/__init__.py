@@ -13,6 +13,12 @@ from brainmass.objectives.connectivity import fc_corr, fc_mean, fc_rmse, fc_vari
 from brainmass.objectives.connectivity_dynamics import fcd, fcd_ks, fcd_matrix, fcd_wasserstein
 from brainmass.objectives.distributions import fcd_distribution, ks_distance, wasserstein_1d
 from brainmass.objectives.filters import bandpass, filtered
+from brainmass.objectives.responses import (
+    decay_time,
+    lempel_ziv_complexity,
+    perturbational_complexity,
+    state_transition_complexity,
+)
 from brainmass.objectives.signals import cosine_sim, timeseries_rmse
 from brainmass.objectives.spectrum import power_spectral_density, psd_rmse
 from brainmass.objectives.synchrony import (
@@ -31,6 +37,7 @@ __all__ = [
     "bandpass",
     "combine",
     "cosine_sim",
+    "decay_time",
     "fc_corr",
     "fc_mean",
     "fc_rmse",
@@ -44,12 +51,15 @@ __all__ = [
     "functional_connectivity",
     "instantaneous_phase",
     "ks_distance",
+    "lempel_ziv_complexity",
     "metastability",
     "order_parameter",
+    "perturbational_complexity",
     "phase_locking_value",
     "plv_rmse",
     "power_spectral_density",
     "psd_rmse",
+    "state_transition_complexity",
     "timeseries_rmse",
     "wasserstein_1d",
 ]

@@ -197,7 +197,8 @@ class Beginnings:
         end, step = start + self.program.plan.n_steps, milliseconds("dt", self.program.dt)
         if start:
             check_countable("What `state` goes on to in run", end, u.Quantity(end * step, unit=u.ms), self.program.dt)
-        self.given.check_end(end * step)
+        with brainstate.environ.context(dt=self.program.dt):
+            self.given.check_end(end * step)
         if self.program.courses.moving:
             self.program.courses.check(self.found, start, self.program.plan.n_steps, self.program.dt)
 

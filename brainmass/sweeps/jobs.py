@@ -40,17 +40,17 @@ class Jobs:
 _fold_each = jax.jit(jax.vmap(fold))
 
 
-def as_seeds(seeds: Numbers) -> np.ndarray:
+def as_seeds(seeds: Numbers, owner: str = "sweep") -> np.ndarray:
     if is_whole(seeds):
         return np.arange(seeds)
     given = np.asarray(seeds) if isinstance(seeds, list | tuple | range | np.ndarray) else np.zeros(0)
     if given.ndim != 1 or not given.size or given.dtype.kind not in "iu" or (given < 0).any():
         raise argument_error(
-            Argument("seeds", "sweep"),
+            Argument("seeds", owner),
             "must be a positive int or a sequence of nonnegative ints",
             f"is {show(seeds)}",
             "seeds=10.",
         )
     if len(set(given.tolist())) < len(given):
-        raise argument_error(Argument("seeds", "sweep"), "must hold different seeds", f"is {show(seeds)}")
+        raise argument_error(Argument("seeds", owner), "must hold different seeds", f"is {show(seeds)}")
     return given.astype(np.int64)

@@ -15,6 +15,7 @@ from brainmass.viz.matrices import (
     plot_functional_connectivity_dynamics,
 )
 from brainmass.viz.phase_planes import plot_phase_plane, plot_phase_portrait
+from brainmass.viz.responses import plot_evoked, plot_response_map
 from brainmass.viz.scalps import plot_topography
 from brainmass.viz.spectra import plot_power_spectrum
 from brainmass.viz.sweeps import plot_sweep, plot_sweep_map
@@ -26,6 +27,7 @@ __all__ = [
     "plot_connectivity",
     "plot_connectome",
     "plot_control",
+    "plot_evoked",
     "plot_fit",
     "plot_front",
     "plot_functional_connectivity",
@@ -34,6 +36,7 @@ __all__ = [
     "plot_phase_plane",
     "plot_phase_portrait",
     "plot_power_spectrum",
+    "plot_response_map",
     "plot_sweep",
     "plot_sweep_map",
     "plot_timeseries",
