@@ -75,6 +75,12 @@ def delayed():
     return brainmass.Network(brainmass.HopfStep(N, a=-0.2), conn=square(), coupled_var="x", k=0.02, **apart)
 
 
+def stimulated():
+    pulse = brainmass.Pulse(N, onset=0.3 * u.ms)
+    inputs = {"simulator": simulator(), "duration": 1 * u.ms, "inputs": {"x_inp": pulse}, "of": "x"}
+    return inputs | {"seeds": 2}
+
+
 def oscillators():
     return brainmass.KuramotoNetwork(2, omega=1.0, K=0.5, normalize_by_n=False)
 
@@ -198,6 +204,14 @@ def needed():
         "read_bids": {"folder": "bids", "tr": 1 * u.second}, "read_connectivity": {"folder": "bids"},
         "control": {"simulator": simulator(), "duration": 0.3 * u.ms, "cost": brainmass.EnergyCost(), "seed": 0},
         "TrackingCost": {"of": "x", "target": 0.0},
+        "field_of_electrodes": {"lead_field": np.ones((2, N)), "currents": [1e-3, -1e-3], "sensors": ["C3", "C4"]},
+        "evoked_response": stimulated(), "response_map": stimulated(),
+        "plot_evoked": {"response": brainmass.evoked_response(**stimulated())},
+        "plot_response_map": {"responses": brainmass.response_map(**stimulated())},
+        "decay_time": {"response": signals, "sampling_period": 1 * u.ms},
+        "lempel_ziv_complexity": {"x": signals > 0},
+        "perturbational_complexity": {"response": signals, "baseline": signals, "n_surrogates": 10},
+        "state_transition_complexity": {"response": signals, "baseline": signals},
         "plot_control": {"control": brainmass.control(simulator(), 0.2 * u.ms, brainmass.EnergyCost(), seed=0)},
         "Simulator.run": {"duration": 0.5 * u.ms, "seed": 0},
         "Simulator.pure": {"duration": 0.5 * u.ms},
@@ -318,7 +332,7 @@ NOT_CALLED = {
     "CrossValidation", "SparseConnectivity", "FitResult", "FitStep", "Result", "TrainResult",
     "ModelInfo", "Preset", "DivergenceError",
     "EmpiricalDataset", "NeuralMassDynamics", "Noise", "Observer", "Stimulus", "Coupling", "HRFKernel", "XY_Oscillator",
-    "Control", "Cost", "Validation",
+    "Control", "Cost", "Validation", "EvokedResponse", "Peaks", "ResponseMap",
     "BifurcationCurve", "Branch", "Diagram", "EffectiveConnectivity", "Equilibria", "LinearResponse",
     "LyapunovExponents", "PhaseLocked", "Sensitivity", "Special", "CascadeTable",
     "Calibration", "Estimator", "Identifiability", "Likelihood", "Posterior", "Profile",
