@@ -170,3 +170,25 @@ def test_what_cannot_be_is_refused():
     growing = bm.Simulator(bm.LinearStep(1, gamma=40.0, noise_x=bm.WhiteNoise(1, sigma=0.1)), dt=0.1 * u.ms)
     with pytest.raises(bm.DivergenceError, match="seed 0 failed: State `x` became infinite"):
         bm.evoked_response(growing, 60 * u.ms, pulse(), "x", seeds=1)
+
+
+def test_pictures_of_responses():
+    erp = bm.evoked_response(simulator(3, sigma=0.1), 40 * u.ms, pulse(3, regions=[1]), "x", seeds=3)
+    ax = bm.viz.plot_evoked(erp, [1, 2])
+    mean, low = ax.lines[1].get_ydata(), ax.collections[0].get_paths()[0].vertices[:, 1].min()
+    np.testing.assert_allclose(mean, erp.mean[:, 1])
+    assert low == pytest.approx(float(erp.band()[0][:, 1].min()))
+    assert ax.get_xlabel() == "time after the onset (ms)"
+    assert len(bm.viz.plot_evoked(erp).lines) == 4  # the line at the onset, and three regions
+    with pytest.raises(ValueError, match="`regions` of plot_evoked"):
+        bm.viz.plot_evoked(erp, [3])
+    chain = simulator(2, conn=np.array([[0.0, 0.0], [0.2, 0.0]]))
+    found = bm.response_map(chain, 60 * u.ms, pulse(2, onset=5 * u.ms), "x")
+    for measure in ("peak", "latency", "energy", "decay"):
+        image = bm.viz.plot_response_map(found, measure).images[0]
+        shown = np.asarray(image.get_array())
+        assert shown[1, 0] > 0  # from the first site to the second region
+        assert measure == "latency" or shown[0, 1] == 0
+    import matplotlib.pyplot as plt
+
+    plt.close("all")

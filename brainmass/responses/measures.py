@@ -37,7 +37,7 @@ class Measured:
         raise NotImplementedError
 
     def peaks(self, window: Window = None, sign: int | None = None) -> Peaks:
-        """The largest deflections of the mean: amplitudes and latencies, shape (..., region).
+        """The largest deflections of the mean, shape (..., region); where all is zero its first sample.
 
         Parameters
         ----------

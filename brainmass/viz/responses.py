@@ -9,6 +9,7 @@ import brainunit as u
 import numpy as np
 
 from brainmass._common.checks import instance, is_whole, number, one_of
+from brainmass._common.extras import import_extra
 from brainmass._common.messages import Argument, argument_error, show
 from brainmass.responses.evoked import EvokedResponse
 from brainmass.responses.maps import ResponseMap
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = ["plot_evoked", "plot_response_map"]
+
+_DECADES = 1e-8  # of the largest energy, below which all is one colour
 
 
 def plot_evoked(
@@ -74,6 +77,7 @@ def plot_response_map(
     ----------
     responses : ResponseMap
     measure : 'peak', 'latency', 'energy' or 'decay'
+        Energy on a logarithmic scale.
     ax : matplotlib Axes, optional
     colorbar : bool
     """
@@ -94,6 +98,9 @@ def plot_response_map(
     if measure == "peak" and values.min() < 0:
         most = np.abs(values).max()
         look = {"cmap": DIVERGING, "vmin": -most, "vmax": most}
+    if measure == "energy" and values.max() > 0:  # which differs by orders of magnitude from region to region
+        least = max(values[values > 0].min(), _DECADES * values.max())
+        look["norm"] = import_extra("viz", "matplotlib.colors").LogNorm(least, values.max(), clip=True)
     image = ax.imshow(values, interpolation="nearest", aspect="auto", **look)
     if responses.site_labels:
         at = shown(len(responses.site_labels))
