@@ -53,6 +53,28 @@ class Spun(bm.NeuralMassDynamics):
         return (z - v) / u.ms
 
 
+class Alike(bm.NeuralMassDynamics):
+    """x' = a x - x³ and y' = a y - y³, beside a focus that decays."""
+
+    a: Par = param(default=-0.1, doc="a")
+    x: HiddenState = state("x", start=lambda shape: jnp.zeros(shape), port="x_inp")
+    y: HiddenState = state("y", start=lambda shape: jnp.zeros(shape))
+    v: HiddenState = state("v", start=lambda shape: jnp.zeros(shape))
+    z: HiddenState = state("z", start=lambda shape: jnp.zeros(shape))
+
+    def dx(self, x, x_inp):
+        return ((self.p.a - x**2) * x + x_inp) / u.ms
+
+    def dy(self, y):
+        return (self.p.a - y**2) * y / u.ms
+
+    def dv(self, v, z):
+        return (-0.2 * v - z) / u.ms
+
+    def dz(self, z, v):
+        return (v - 0.2 * z) / u.ms
+
+
 class Trailed(bm.NeuralMassDynamics):
     """r' = r (a - r²) at a frequency of 0.1, and two states that follow x so slowly that they hardly move."""
 
@@ -244,6 +266,14 @@ def test_lorenz():
     np.testing.assert_allclose(diagram.values("Hopf"), [hopf, hopf], rtol=1e-7)
     assert {p.criticality for p in diagram.points("Hopf")} == {"subcritical"}
     np.testing.assert_allclose(diagram.values("branch point"), 1.0, atol=1e-6)
+
+
+@pytest.mark.slow
+def test_two_alike_that_lose_their_stability_together_are_no_hopf_point():
+    """At a = 0, where x and y do: the focus has -0.2 ± i there, and no part in it."""
+    diagram = bm.continue_equilibria(Alike(1), "a", (-0.5, 0.6), start=np.zeros(4), crossing=False)
+    (point,) = diagram.special
+    assert point.kind == "branch point" and abs(point.value) < 1e-9 and point.period is None
 
 
 @pytest.mark.slow

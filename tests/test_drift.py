@@ -166,6 +166,8 @@ def test_layout():
         (lambda: Drift(brainmass.JansenRitStep(1)).pack(dict.fromkeys(["M", "E", "I", "Mv", "Ev", "Iv"], 1 * u.ms)),
          "must be in mV"),
         (lambda: Drift(network()).delayed(np.zeros(6), np.zeros((1, 6))), r"one row for each of the delays, \(0, 6\)"),
+        (lambda: Drift(network(delay=2.0 * u.ms * np.ones((3, 3)))).delays_of({"delay": np.arange(9.0).reshape(3, 3)}),
+         "must leave delays equal that are equal in the model"),
     ],
 )  # fmt: skip
 def test_what_is_refused(call, words):

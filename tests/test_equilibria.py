@@ -3,6 +3,7 @@
 import brainunit as u
 import numpy as np
 import pytest
+from braintools.init import Constant
 from scipy.special import lambertw
 
 import brainmass
@@ -95,6 +96,14 @@ def test_branches_that_end_are_named():
     assert len(found) >= 1
     assert any("ends at" in end for end in found.ends)
     assert found.ends[0] in repr(found)
+
+
+@pytest.mark.slow
+def test_where_the_jacobian_of_a_region_is_singular_it_is_not_at_rest():
+    """At r = v = 0 that of the MPR model is zero, and its rate Δ / (π τ²) is not."""
+    node = brainmass.MontbrioPazoRoxinStep(7, init_r=Constant(0.0), init_v=Constant(0.0))
+    found = fixed_points(brainmass.Network(node, conn=np.eye(7, k=1), coupling="additive", coupled_var="r", k=0.01))
+    assert len(found) and not found.ends
 
 
 def test_what_is_shown_and_handed_on():

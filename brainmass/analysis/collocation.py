@@ -25,6 +25,8 @@ __all__ = ["Cycles", "Linearised", "eigenvalues_of_product"]
 
 DEGREE = 4
 _PLACES = np.linspace(0.0, 1.0, DEGREE + 1)  # of the points in an interval; the last is the first of the next
+# With the rate at Gauss points the error is of order h⁵ within intervals and h⁸ at their ends (de Boor, Swartz 1973,
+# SIAM J. Numer. Anal. 10:582).
 _GAUSS = (np.polynomial.legendre.leggauss(DEGREE)[0] + 1) / 2
 _WEIGHTS = np.polynomial.legendre.leggauss(DEGREE)[1] / 2
 
@@ -79,6 +81,7 @@ class Cycles:
         # the phase: the cycle less the reference has no part along it, ∫ ⟨u - u₀, u₀'⟩ dt = 0
         weighted = along * (_WEIGHTS[None, :, None] * self.widths[:, None, None]) / scale_x**2
         self._phase = self._gathered(np.einsum("gj,igk->ijk", _AT_GAUSS, weighted))
+        # Of the size of the other equations; a reference that stands still has no phase, and its row is zero.
         size = np.abs(self._phase * scale_x).max() or 1.0
         self._phase, self._offset = self._phase / size, float((self._phase / size * reference).sum())
 
@@ -106,6 +109,7 @@ class Cycles:
     # --- equations ----------------------------------------------------------------------------------------------------
     def _of_model(self, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Rates (N, DEGREE, n) at the Gauss points, and their derivatives by the states and by the parameter."""
+        # Residual, Jacobian and multipliers are asked for at the same point: one call of the model serves them all.
         if self._known is None or not np.array_equal(self._known[0], y):
             at = self._at(_AT_GAUSS, self.states(y))
             found = (np.asarray(x) for x in self._model(at.reshape(-1, self.n), y[-1]))
@@ -144,6 +148,7 @@ class Cycles:
         matrices = Linearised(self._blocks(of_x, y[-2]), np.zeros((len(of_x), 0, 0)), self._phase).matrices(
             np.ones((1, 1, 1))
         )
+        # The linear equations of an interval give its inner points and its last one, by its first.
         through = -np.linalg.solve(matrices[:, :, n:], matrices[:, :, :n])[:, -n:]
         if n == 2:  # in the plane the other one follows from the mean divergence, without any rounding (Liouville)
             trace = np.trace(of_x, axis1=2, axis2=3)
@@ -162,9 +167,12 @@ class Cycles:
     def better_mesh(self, y: np.ndarray, n_intervals: int) -> np.ndarray:
         """One on which every interval has the same share of the error, by the fifth derivative."""
         states = self.states(y)[self._places] / self.scale_x
+        # The error of an interval is about h⁵ |u⁽⁵⁾|. A polynomial of degree 4 has no fifth derivative; its fourth is
+        # constant in each interval, and what it changes by from middle to middle tells the fifth.
         fourth = np.einsum("j,ijk->ik", _highest_slope(), states) / self.widths[:, None] ** DEGREE
         apart = 2 * (fourth - np.roll(fourth, 1, axis=0)) / (self.widths + np.roll(self.widths, 1))[:, None]
         fifth = 0.5 * (np.abs(apart) + np.abs(np.roll(apart, -1, axis=0)))
+        # Then all have the same share where the widths are as |u⁽⁵⁾|^(-1/5).
         density = (fifth.sum(axis=1) + 1e-12) ** (1 / (DEGREE + 1))
         density = density + 0.2 * (density * self.widths).sum()  # no interval grows without end
         total = np.append(0.0, np.cumsum(density * self.widths))
@@ -206,6 +214,7 @@ class Linearised:
         # rows may be of very different sizes
         largest = np.abs(whole[:, :, :-1]).max(axis=2, keepdims=True)
         whole = whole / np.where(largest > 0, largest, 1.0)
+        # Columns: the first point, the inner ones and the last, the period, the parameter, what is given.
         known = np.r_[0:n, (m + 1) * n : whole.shape[2]]
         try:
             inner = np.linalg.solve(whole[:, :, n : (m + 1) * n], whole[:, :, known])  # (N, m n, n + 3)
@@ -273,6 +282,8 @@ def eigenvalues_of_product(factors: np.ndarray) -> Complex:
         turns = _TURNS
         for _ in range(turns - 1):
             start, q, parts, sizes = _triangular(factors, q)
+    # The factor that has been carried round comes back as it was, but for signs and, within a complex pair, a turn:
+    # these belong to the eigenvalues.
     closing = start.T @ q
     apart = np.flatnonzero((turns - 1) * (sizes[:-1] - sizes[1:]) > -np.log(_COUPLED)) + 1
     values = []
@@ -280,6 +291,7 @@ def eigenvalues_of_product(factors: np.ndarray) -> Complex:
         product, log_size = np.eye(len(block)), 0.0
         for part in parts[:, block[:, None], block]:
             product = part @ product
+            # Scaled at each factor, as the product of all may be no number any more.
             size = np.abs(product).max() or 1.0
             product, log_size = product / size, log_size + np.log(size)
         found = np.linalg.eigvals(closing[block[:, None], block] @ product)

@@ -47,6 +47,7 @@ class EquilibriumSystem:
         self.of_many = jax.jit(jax.vmap(lambda x, p: (rates(x, p), *slopes(x, p)), (0, None)))
         self.derivatives = Derivatives(rates)
         self.held = held
+        # What begins at zero, as a rate of change does, has no size of its own.
         size = np.abs(drift.starts(8)).max(axis=0)
         self.sizes = np.maximum(size, 1e-3 * max(size.max(), 1.0))
 
@@ -78,6 +79,7 @@ class EquilibriumSystem:
         return f"at {self.name} = {value:.6g}" + ("" if unit.is_unitless else f" {unit}")
 
     def end(self, y: np.ndarray) -> str | None:
+        # Branches begin on the edge, and rounding may put their first point beyond it.
         margin = 1e-12 * (self.high - self.low)
         if y[-1] > self.high + margin or y[-1] < self.low - margin:
             return f"leaves {self.name} = {self.low:g} to {self.high:g}"
@@ -309,11 +311,14 @@ class _Search:
         near = int(np.argmin(np.linalg.norm((branch.y - y) / self.system.scale, axis=1)))
         ahead = branch.y[min(near + 1, len(branch.y) - 1)] - branch.y[max(near - 1, 0)]
         along = kernel @ (ahead / self.system.scale)
+        # Both curves have their tangents in the kernel, and one of these is known. A plane across it, a little away
+        # from the point, meets the other curve alone.
         across = kernel.T @ np.array([-along[1], along[0]])
         across /= np.linalg.norm(across)
         for sign in (-1.0, 1.0):
             guess = y + sign * 0.1 * self.longest * across * self.system.scale
             found = solved_at(self.system, guess, across)
+            # Both ways, as a fork has two arms; where they are one curve, the second is known by then.
             if found is not None and self.system.end(found[0]) is None:
                 self.follow(found[0], sign * across)
 
@@ -331,6 +336,8 @@ class _Search:
         turns, change = t[-1] * t_after[-1] < 0, abs(n_after - n_before)
         if change == 0 and not turns:
             return
+        # At a fold or a branch point one eigenvalue crosses zero, in a Hopf point two cross at once: more are several
+        # things.
         if (turns and change > 1) or (not turns and change > 2):
             self._halved(y, t, step, before, after, branch, depth)
         elif turns:
@@ -338,6 +345,7 @@ class _Search:
         else:
             k, kind = min(n_before, n_after), "Hopf" if change == 2 else "branch point"
 
+            # They stand by falling real part: k grow at both ends of the step, and those after them are what crosses.
             def growth(y: np.ndarray, t: np.ndarray) -> float:
                 return float(self.system.eigenvalues(y)[k : k + change].real.mean())
 
@@ -365,9 +373,11 @@ class _Search:
         point, _ = found
         values = self.system.eigenvalues(point)
         if kind == "Hopf":
-            crossing = values[np.argmin(np.abs(values.real) + (values.imag <= 0) * 1e300)]
-            if abs(crossing.imag) <= 1e-9 * np.abs(values).max():
-                kind = "branch point"  # two real ones at once: of several states that are alike
+            crossing = values[np.argmin(np.abs(values.real))]
+            # Two real ones may cross at once, of several states that are alike. Rounding parts a double eigenvalue by
+            # its root, also into a pair.
+            if abs(crossing.imag) <= 1e-6 * np.abs(values).max():
+                kind = "branch point"
         special = Special(kind, float(point[-1]), point[:-1], values, branch)
         if kind == "Hopf" and not self.system.drift.delays.size:
             first, omega = lyapunov_coefficient(
@@ -398,6 +408,7 @@ def _on(system: EquilibriumSystem, branch: Branch, y: np.ndarray) -> bool:
     reach = 1e-9 * (system.high - system.low)
     crossed = apart[:-1] * apart[1:] <= 0
     near = np.abs(apart) < reach
+    # A branch ends on the edge of the interval without crossing it.
     for i in np.flatnonzero(crossed | near[:-1] | near[1:]):
         share = np.clip(apart[i] / (apart[i] - apart[i + 1]) if apart[i] != apart[i + 1] else 0.0, 0.0, 1.0)
         guess = points[i] + share * (points[i + 1] - points[i])

@@ -126,15 +126,14 @@ def traced(
             continue
         y_new, t_new, n = new
         if reason := system.end(y_new):
-            if step > 1e-4 * longest and not reason.startswith("reaches"):
+            if step > 1e-4 * longest:
                 step *= 0.25  # as near to the end as that
                 continue
             curve.end = reason
-            if reason.startswith("reaches"):
-                curve.add(y_new, t_new, step)
             return curve
         curve.add(y_new, t_new, step)
         y, t = y_new, t_new
+        # The first points are within a step of the start, too, where nothing is closed.
         if len(curve.points) > 4 and _is_passed(system, first, y, t, step):
             curve.end = "is closed"
             return curve
@@ -150,6 +149,7 @@ def _advance(system: System, y: np.ndarray, t: np.ndarray, step: float) -> tuple
     new, n = found
     t_new = tangent_at(system, new, t)
     moved = np.linalg.norm((new - y) / system.scale)
+    # A correction longer than the step has left for another branch.
     if not np.isfinite(t_new).all() or t @ t_new < _STRAIGHT or moved > 2 * step:
         return None
     return new, t_new, n

@@ -143,6 +143,7 @@ class _Walk:
             return f"leaves {self.system.name} = {self.system.low:g} to {self.system.high:g}"
         if y[-2] > self.most:
             return f"has a period beyond {self.most:.4g} ms {self.system.at(y[-1])}"
+        # Small cycles at birth are no end: it has grown before it shrinks.
         if turned or (self._largest > 3 * _BIRTH and size < 0.5 * _BIRTH):
             return _IN_HOPF
         return None
@@ -237,6 +238,7 @@ class _Walk:
         elif change == 1:
             k = min(_outside(one), _outside(other))
             crossing = one[k] if _outside(one) > _outside(other) else other[k]
+            # Through +1 without a fold another branch of cycles crosses, which is not followed.
             if crossing.real < 0:
                 self._locate("period doubling", cycles, y, t, step, lambda y, t: _beyond(cycles, y, k))
         elif change == 2:

@@ -105,6 +105,7 @@ def _parts(drift: Drift, x: jax.Array, parameters: Mapping[str, ArrayLike], rota
 
     present = equations.sent(drift.unpack(x))
     arriving = {key: present[key][source] for key, source in sources.items()}
+    # Not by zero either: what arrives has units in models whose states are no phases.
     if not (isinstance(rotation, float) and rotation == 0):
         arriving = {key: each - rotation * delays[key] for key, each in arriving.items()}
 
@@ -113,6 +114,7 @@ def _parts(drift: Drift, x: jax.Array, parameters: Mapping[str, ArrayLike], rota
         return drift._flat(equations.rates(drift.unpack(x), each))
 
     plain = [_mantissa(arriving[key]) for key in sources]
+    # Backwards: there are as many rates as states, but as many inputs as connections.
     A, F = jax.jacrev(rates, argnums=(0, 1))(x, plain)
     return A, F, jax.jacfwd(sent)(x), [delays[key].astype(x.dtype) for key in sources]
 
@@ -202,6 +204,7 @@ def _approximate(jacobian: DelayedJacobian, longest: float, order: int | None) -
     m, n = jacobian.n_sources, jacobian.A.shape[0]
     order = order or int(np.clip((_LARGEST - n) // m, *_ORDERS))
     points, D = chebyshev(order)
+    # From [-1, 1] to the past, [-longest, 0]. The first point is the present.
     points, D = longest * (points - 1) / 2, D * 2 / longest
     ell = lagrange(points, -np.asarray(jacobian.delays))  # (order + 1, connections)
     blocks = [np.asarray(jacobian.gathered(weights)) for weights in ell]
@@ -211,6 +214,8 @@ def _approximate(jacobian: DelayedJacobian, longest: float, order: int | None) -
     whole_system[:n, :n] = A + blocks[0] @ S
     for k in range(1, order + 1):
         whole_system[:n, n + (k - 1) * m : n + k * m] = blocks[k]
+        # What was sent at a point of the past moves on as the slope of the polynomial there, in which S x, what is sent
+        # now, is its value at the first point.
         whole_system[n + (k - 1) * m : n + k * m, :n] = D[k, 0] * S
     whole_system[n:, n:] = np.kron(D[1:, 1:], np.eye(m))
     return np.linalg.eigvals(whole_system).astype(np.complex128)
@@ -228,6 +233,7 @@ def chebyshev(order: int) -> tuple[np.ndarray, np.ndarray]:
 def lagrange(points: np.ndarray, at: np.ndarray) -> np.ndarray:
     """The values of the polynomials that are one at one of the Chebyshev points, by the barycentric formula."""
     order = len(points) - 1
+    # Weights of Chebyshev points of the second kind: Berrut, Trefethen 2004, SIAM Rev. 46:501, eq. 5.4.
     w = (-1.0) ** np.arange(order + 1)
     w[[0, -1]] /= 2
     off = at[None, :] - points[:, None]
@@ -240,7 +246,9 @@ def lagrange(points: np.ndarray, at: np.ndarray) -> np.ndarray:
 def _refined(jacobian: DelayedJacobian, guesses: Complex, right_of: float) -> Complex:
     """Roots of the characteristic equation from guesses, by Newton's method on (z - J(z)) v = 0."""
     guesses = guesses[np.argsort(-guesses.real)]
+    # Some more than asked for: a guess just left of the line may be refined to the right of it.
     wanted = guesses[guesses.real >= right_of - 0.1 * abs(right_of)]
+    # The first may be one of a pair.
     if len(wanted) < 2:
         wanted = guesses[:2]
     wanted = wanted[wanted.imag >= -1e-12]  # the others are their conjugates
@@ -248,6 +256,7 @@ def _refined(jacobian: DelayedJacobian, guesses: Complex, right_of: float) -> Co
     values, lengths = (np.asarray(x)[: len(wanted)] for x in _newton(jacobian.parts, padded))
     kept: list[complex] = []
     for guess, z, length in zip(wanted, values, lengths, strict=True):
+        # The polynomial also has eigenvalues that are no roots: from these Newton's method goes elsewhere, or nowhere.
         near = abs(z - guess) <= 0.1 * (abs(guess) + abs(right_of))
         if np.isfinite(z) and length < 1e-9 * (1 + abs(z)) and near and _is_new(z, guess, kept, wanted):
             kept.append(complex(z))
@@ -269,10 +278,13 @@ def _newton(parts: tuple[jax.Array, ...], guesses: jax.Array) -> tuple[jax.Array
     eye = jnp.eye(jacobian.A.shape[0])
 
     def refine(z: jax.Array) -> tuple[jax.Array, jax.Array]:
+        # Near a root the matrix is nearly singular, and this v is nearly what it takes to zero.
         right = jnp.linalg.svd(z * eye - jacobian.at(z))[2]
         v, c, lengths = right[-1].conj(), right[-1], []
         for _ in range(8):
             M, dM = z * eye - jacobian.at(z), eye - jacobian.slope(z)
+            # For v and z together, with the length of v held by c v = 1: regular at a simple root, where z - J(z) is
+            # singular.
             bordered = jnp.block([[M, (dM @ v)[:, None]], [c[None, :], jnp.zeros((1, 1))]])
             step = jnp.linalg.solve(bordered, jnp.concatenate([M @ v, (c @ v - 1)[None]]))
             v, z = v - step[:-1], z - step[-1]

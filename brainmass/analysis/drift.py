@@ -101,6 +101,7 @@ class Drift:
         self.model = model
         self._template, self._found = Template(model), inventory(model)
         natural = self._template.natural(self._found.raw(), {})
+        # Connectomes' tables and other states that are no parameters keep their type.
         self._values = {path: _exact(x) if path in self._found.params else x for path, x in natural.items()}
         self._of_model()
         self._inputs = {name: _exact(x) for name, x in held_inputs(model, inputs).items()}
@@ -151,6 +152,7 @@ class Drift:
                 f"has shape {past.shape}",
             )
         equations = self.equations(parameters, x.dtype)
+        # Row 0 is the present, and connections without a delay read it: their number in `_which` is 0.
         sent = equations.sent(self.unpack(jnp.concatenate([x[None], past])))
         arriving = {key: sent[key][self._which[key], source] for key, source in equations.sources().items()}
         return self._flat(equations.rates(self.unpack(x), arriving))
@@ -168,6 +170,7 @@ class Drift:
             if place in inputs:
                 inputs[place] = value
             else:
+                # One number is meant for all regions.
                 values[place] = u.math.broadcast_to(value, u.math.shape(values[place])) if _is_number(value) else value
         values = {path: _as(x, dtype) if path in self._found.params else x for path, x in values.items()}
         model, _ = self._template.bind(values)
@@ -280,7 +283,17 @@ class Drift:
         """The delays, shape (K,), in ms, with other values of parameters, such as the speed."""
         every = self.equations(parameters, jnp.result_type(float)).delays()
         flat = jnp.concatenate([jnp.zeros(1), *(jnp.ravel(every[key]) for key in self._which)])
-        return flat[self._first]
+        delays = flat[self._first]
+        which = np.concatenate([[0], *(np.ravel(numbers) for numbers in self._which.values())])
+        # One of each group stands for all: a speed changes them alike, a matrix of other delays may not.
+        if not is_traced(flat) and not np.allclose(flat, np.append(0.0, delays)[which], rtol=1e-5, atol=1e-6):
+            raise argument_error(
+                Argument("parameters", "Drift"),
+                "must leave delays equal that are equal in the model",
+                "parts some of them",
+                hint="Make a Drift of a model with these delays.",
+            )
+        return delays
 
     @functools.cached_property
     def delays(self) -> np.ndarray:
@@ -296,6 +309,7 @@ class Drift:
             every = self.equations(_NONE, np.float64).delays()
         if is_traced(every):
             raise ValueError("The conduction delays must be known: give the speed as a parameter of the drift instead.")
+        # One delay for all lengths that differ by rounding. Zero comes first, and is no delay of its own.
         flat = np.concatenate([np.zeros(1), *(np.ravel(x) for x in every.values())])
         _, first, which = np.unique(np.round(flat, 9), return_index=True, return_inverse=True)
         ends = np.cumsum([1, *(np.size(x) for x in every.values())])
@@ -318,6 +332,7 @@ class Drift:
         """The same, without gradients by the parameters of the model."""
         fixed = copy.copy(self)
         fixed._values, fixed._inputs = jax.lax.stop_gradient((self._values, self._inputs))
+        # Programs have the values in them, and their gradients.
         fixed._programs = {}
         return fixed
 
@@ -344,6 +359,7 @@ _recent: list[tuple[Any, Pictures, dict[int, Drift]]] = []  # models that were a
 
 def _as_before(drift: Drift) -> Drift:
     """One with compiled programs, where the model, a user's functions included, is still what it was; else this one."""
+    # Tracers belong to one trace, and must not be kept past it.
     if is_traced((drift._values, drift._inputs)):
         return drift
     known = next((entry for entry in _recent if entry[0] is drift.model), None)
@@ -394,6 +410,7 @@ def _exact(x: Numbers) -> Numbers:
     """Numbers in double precision, kept by numpy; traced ones as they are."""
     if is_traced(x):
         return x
+    # JAX would cut them to single precision here: it computes in double precision within an analysis only.
     return u.maybe_decimal(u.Quantity(doubled(u.get_mantissa(x)), unit=u.get_unit(x)))
 
 

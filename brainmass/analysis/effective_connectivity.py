@@ -134,6 +134,7 @@ def effective_connectivity(
         start = {name: np.asarray(u.get_mantissa(drift.parameters[name])) for name in names}
 
         def values(gains: Mapping[str, Numbers]) -> dict[str, Numbers]:
+            # By the logarithms of factors signs stay, and what is no connection stays none.
             return {k: u.maybe_decimal(u.Quantity(start[k] * jnp.exp(g), unit=units[k])) for k, g in gains.items()}
 
         def loss(gains: Mapping[str, Numbers]) -> Numbers:
@@ -163,6 +164,7 @@ def _descended(loss: Any, gains: Pytree, n_steps: int, rate: float) -> tuple[Pyt
     state, best, lowest, losses = optimiser.init(gains), gains, np.inf, []
     for _ in range(n_steps):
         value, gradient = slope(gains)
+        # Unstable: an infinite covariance has no slope. The moments of Adam's method led there, so it begins anew.
         if not np.isfinite(value):
             rate /= 2
             gains, state = best, optimiser.init(best)

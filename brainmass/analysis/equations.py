@@ -90,8 +90,10 @@ class Equations:
             filters = [{s: states[f"{path}.{s}"] for s in synapse._states} for path, synapse in self.synapses.items()]
             added = self.network.inputs_at_rest([*values, *filters], arriving, coupling)
         rates = {}
+        # What arrives at synapses stands in `added` behind the nodes, and comes below.
         for (name, node), present, network in zip(self.nodes.items(), values, added, strict=False):
             entering = self._entering(name, node, present, network, arriving.get(name), samples)
+            # At any time, as drifts do not depend on it.
             motion = node._motion(tuple(present.values()), 0.0 * u.ms, *entering.values())
             rates |= {self._named(name, state): rate for state, rate in zip(node._states, motion, strict=True)}
         for (path, synapse), brought in zip(self.synapses.items(), added[len(self.nodes) :], strict=True):
@@ -113,6 +115,7 @@ class Equations:
                 parts.append({port: node._noise_at_port(noise_name, port, noise, sample, values)})
         if self.network is not None and self.network.noise is not None:
             sample = samples.get(_OF_NETWORK, self.network.noise._mean())
+            # A run adds the noise of the network at this port, too.
             parts.append({self.network.projections[0].port: sample})
         held = _added(node, held, *parts)
         return _added(node, held, node._own_at_rest({**held, **values}, arriving))
@@ -144,6 +147,7 @@ class Equations:
         """Of each delayed term, the delay of each connection, in ms; zero where there is none."""
         delays: dict[Any, Any] = {}
         for i, projection in self._projections().items():
+            # Where weights move, in a fit, what is no connection now may be one.
             there = projection._allowed & (np.ones((), bool) if projection._may_come else projection._exists)
             delays[i] = jnp.where(there, projection._delays(), 0.0)
         return delays | {name: own[0] for name, node in self.nodes.items() if (own := node._own_delays()) is not None}

@@ -66,6 +66,7 @@ class Equilibria:
 
     def __getitem__(self, which: Any) -> Equilibria:
         """One of them, or some, by number, slice or mask."""
+        # A slice keeps the axis of equilibria; that of the last, -1, has no end, as 0 would be the first place.
         which = slice(which, which + 1 or None) if isinstance(which, int) else which
         return dataclasses.replace(self, x=self.x[which], eigenvalues=self.eigenvalues[which])
 
@@ -255,6 +256,7 @@ def _found(
         for x, s in zip(alone, reached, strict=False)
         if s < 1
     )
+    # A branch may pass through where no state can be, such as a negative rate, and a point there is no equilibrium.
     inside = arrived & (followed >= drift.lower - 1e-9).all(axis=1) & (followed <= drift.upper + 1e-9).all(axis=1)
     ends += tuple(
         f"The branch from {drift.labels[0]} = {x[0]:.4g} without coupling leaves the domain of "

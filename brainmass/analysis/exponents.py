@@ -68,6 +68,7 @@ class LyapunovExponents:
         if (below := np.flatnonzero(sums < 0)).size == 0:
             return np.inf
         k = int(below[0])
+        # The first k exponents sum to zero or more; the fraction is the share of the next that takes the sum to zero.
         return 0.0 if k == 0 else float(k + sums[k - 1] / -np.asarray(self.exponents)[k])
 
     def to_xarray(self) -> xarray.Dataset:
@@ -188,8 +189,10 @@ def _compiled(tangents: Tangents, n: int, total: int, left_out: int) -> Callable
 
     def logarithms(given: Given) -> tuple[Any, Numbers]:
         state = tangents.first(given)
+        # Nearly all directions give the same exponents; the seed of the run is for its noise.
         start = jax.random.normal(jax.random.key(0), (n, tangents.size), tangents.flat(state).dtype)
         moment = Moment(state, orthogonal(start)[0])
+        # The first segment has been run by `first`, so that all others have a state to begin with.
         end, found = tangents.stretched(given, moment, total - 1, orthogonal)
         return end.state, found[left_out - 1 :]
 
@@ -209,6 +212,7 @@ def _standard_error(rates: Numbers) -> Numbers:
     between neighbours, such as the turning of a deviation, does not. Means of batches take both for the first.
     """
     xp = jnp if is_traced(rates) else np
+    # Not differentiated: the root of a variance of zero, as of an equilibrium, has an infinite slope.
     growth = xp.cumsum(jax.lax.stop_gradient(rates) if xp is jnp else rates, axis=0)
     growth = xp.concatenate([xp.zeros_like(growth[:1]), growth])
     n = len(rates)
@@ -216,6 +220,7 @@ def _standard_error(rates: Numbers) -> Numbers:
     def variance(m: int) -> Numbers:
         return ((growth[m:] - growth[:-m] - growth[-1] * (m / n)) ** 2).mean(axis=0)
 
+    # Two lengths of windows give D and c, and these the variance of the whole run, of which there is only one.
     m = n // _LEAST
     short, long = variance(m), variance(2 * m)
     adding = xp.maximum(long - short, 0.0) / m
@@ -225,6 +230,8 @@ def _standard_error(rates: Numbers) -> Numbers:
 def _check_rounding(logarithms: Numbers, tangents: Tangents) -> None:
     if is_traced(logarithms):
         return
+    # What has become smaller than the largest by as much as the precision is lost in rounding when it is made
+    # orthogonal.
     ratio, least = np.min(logarithms[:, -1] - logarithms[:, 0]), np.log(30 * np.finfo(logarithms.dtype).eps)
     if ratio < least:
         shorter = tangents.n_steps * least / ratio / 2

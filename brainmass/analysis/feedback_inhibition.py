@@ -28,6 +28,7 @@ from brainmass.simulation.simulator import Simulator
 
 __all__ = ["feedback_inhibition"]
 
+# That of a pool whose current is 0.026 nA below threshold, as Deco et al. 2014 have it.
 _RATE = 3.06 * u.Hz
 
 
@@ -111,6 +112,8 @@ def feedback_inhibition(
         off = abs(ratio - 1).max()
         if not is_traced(off) and off <= tolerance:
             return inhibition
+        # Mean rates are estimates: steps that get shorter average their errors, as of Robbins and Monro (1951, Ann.
+        # Math. Stat. 22:400), and none goes further than a factor of two.
         aim = aim / jnp.clip(ratio, 0.5, 2.0) ** (2 / (2 + i))
         inhibition, _ = balance(aim)
     if not is_traced(off):
@@ -140,6 +143,7 @@ class _Balance:
     def _solved(self, rate: jax.Array) -> tuple[jax.Array, jax.Array]:
         """With these rates excitatory gating is known, and region by region one equation is left for each unknown."""
         p, nothing = self._p, jnp.zeros(self._shape, rate.dtype)
+        # Where dS_E/dt = -S_E / τ + (1 - S_E) γ r is zero.
         S_e = p.gamma_e * p.tau_e * rate / (1 + p.gamma_e * p.tau_e * rate)
 
         def motion(S_i: jax.Array, J_i: jax.Array) -> jax.Array:
@@ -157,6 +161,8 @@ def _root(function: Callable[[jax.Array], jax.Array], start: jax.Array) -> jax.A
     optimistix, diagonal = import_fit("optimistix"), import_fit("lineax").diagonal_tag
     precision = 8 * float(jnp.finfo(start.dtype).eps)
     solver = optimistix.Newton(rtol=precision, atol=precision)
+    # Nothing is thrown within compiled code: `_check_inhibition` looks at the numbers. The tag says that elements do
+    # not act on one another, so that a step is a division.
     return optimistix.root_find(lambda x, _: function(x), solver, start, throw=False, tags=frozenset({diagonal})).value
 
 

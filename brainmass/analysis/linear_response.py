@@ -56,6 +56,8 @@ class LinearResponse:
         with self._precision():
             x = jnp.asarray(x)
             self._delayed = delayed_jacobian(drift, x, parameters) if drift.delays.size else None
+            # A function or a forward model may be another one at the next call, or have changed: only names tell that
+            # it is the same.
             reused = not self._traced and through is None and (of is None or isinstance(of, str))
             system = drift.program(_System, of) if reused else _System(drift, of, through)
             assemble = system.assembled if self._traced else system.compiled
@@ -76,6 +78,7 @@ class LinearResponse:
             stable = jnp.isfinite(X).all()
             X = jnp.where(stable, X, 0.0)  # infinity times what an output does not see would be NaN
             if lag is not None:
+                # Deviations decay on average as the system does: ⟨x(t + lag) x(t)ᵀ⟩ = exp(A lag) X.
                 flow = jax.scipy.linalg.expm(self._A * abs(ms))
                 X = flow @ X if ms >= 0 else X @ flow.T
             return self._out(jnp.where(stable, self._C @ X @ self._C.T, jnp.inf))
@@ -156,9 +159,12 @@ class LinearResponse:
 
     def _root(self) -> jax.Array:
         """A square root of the covariance of the noise."""
+        # The slope of eigh is infinite where eigenvalues are equal, as those of equal noises are: it is held, and one
+        # is made below.
         values, vectors = jnp.linalg.eigh(jax.lax.stop_gradient(self._Q))
         held = vectors * jnp.sqrt(jnp.clip(values, 0.0))
         if not self._traced:
+            # Each column is one more solution at each frequency, and often a few states alone have noise.
             return held[:, np.asarray(values) > 1e-14 * float(jnp.abs(values).max())]
         # one with the right slope, whatever its rank: Q' = R' Rᵀ + R R'ᵀ
         inverse = jnp.where(values > 1e-6 * values.max(), 1 / jnp.where(values > 0, values, 1.0), 0.0)
@@ -167,6 +173,7 @@ class LinearResponse:
 
     def _integrated(self, lag: float) -> Numbers:
         """The covariance as an integral over the spectrum, with points that crowd where the rates of the model are."""
+        # Between the fastest and the slowest rate, in cycles per ms.
         scale = jnp.sqrt(jnp.linalg.norm(self._A) / jnp.linalg.norm(jnp.linalg.inv(self._A))) / (2 * np.pi)
         scale, root = jax.lax.stop_gradient(scale), self._root()
 
@@ -183,6 +190,7 @@ class LinearResponse:
             return jax.lax.map(at, (scale * np.tan(phi), weights), batch_size=64).sum(axis=0)
 
         n, found = _FREQUENCIES, total(_FREQUENCIES)
+        # A trace has no numbers to compare, and takes what the first gives.
         while not self._traced:
             finer = total(2 * n)
             if np.abs(finer - found).max() <= 1e-7 * np.abs(finer).max():
@@ -277,6 +285,7 @@ def _working_point(drift: Drift, at: Any, parameters: Mapping[str, ArrayLike]) -
         if given.shape != (drift.size,):
             raise argument_error(what, rule, f"has shape {given.shape}", "at=found[0]")
     if is_traced((drift.parameters, dict(parameters), given)):
+        # No search for it, which would have to look at numbers.
         start = drift.starts(1)[0] if given is None else given
         return roots.newton(drift, jnp.asarray(start, float), parameters, _NEWTON_STEPS)
     if given is not None:
@@ -327,6 +336,7 @@ class _System:
         seen = observed(drift, equations, x, self.of, self.through)
         coloured = {key: noise for key, noise in noises.items() if isinstance(noise, OUProcess)}
         widths = [drift.size, *(_size(noise) for noise in coloured.values()), seen.size]
+        # Side by side: the model, the coloured noises that drive it, what it drives.
         ends = np.cumsum([0, *widths])
         A = jnp.zeros((ends[-1], ends[-1]), x.dtype).at[: drift.size, : drift.size].set(own)
         Q = jnp.zeros_like(A)
@@ -338,6 +348,7 @@ class _System:
             part = slice(*ends[1 + list(coloured).index(key) :][:2])
             rate = 1 / jnp.broadcast_to(u.maybe_decimal(noise.p.tau / u.ms), noise.varshape).ravel().astype(x.dtype)
             A = A.at[: drift.size, part].set(B).at[part, part].set(-jnp.diag(rate))
+            # A standard deviation of σ/√2 at any τ: σ²/τ per ms goes in.
             Q = Q.at[part, part].set(jnp.sqrt(rate)[:, None] * strength * jnp.sqrt(rate))
         last = slice(*ends[-2:])
         A = A.at[last, last].set(seen.A).at[last, : drift.size].set(seen.B)

@@ -1,7 +1,7 @@
-"""Coefficients of normal forms: whether cycles are born stable, and whether a fold is a cusp.
+"""The normal form of Hopf points: whether cycles are born stable.
 
-Kuznetsov 2004, Elements of Applied Bifurcation Theory, 3rd ed., sections 5.4 and 8.7. Second and third derivatives of
-the drift along vectors come from JAX, exactly.
+Kuznetsov 2004, Elements of Applied Bifurcation Theory, 3rd ed., section 5.4. Second and third derivatives of the drift
+along vectors come from JAX, exactly.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 
 from brainmass._common.typing import Array, Complex
 
-__all__ = ["Derivatives", "fold_coefficient", "lyapunov_coefficient"]
+__all__ = ["Derivatives", "lyapunov_coefficient"]
 
 
 class Derivatives:
@@ -52,6 +52,7 @@ def lyapunov_coefficient(of: Derivatives, x: np.ndarray, p: Array | float, jacob
     the eigenvector is scaled, here to length 1; its sign does not.
     """
     values, right = (x.astype(np.complex128) for x in np.linalg.eig(jacobian))
+    # Of all pairs the one on the imaginary axis.
     upper = np.where(values.imag > 0, np.abs(values.real), np.inf)
     i = int(np.argmin(upper))
     omega, q = float(values[i].imag), right[:, i]
@@ -64,14 +65,3 @@ def lyapunov_coefficient(of: Derivatives, x: np.ndarray, p: Array | float, jacob
     double = np.linalg.solve(2j * omega * np.eye(n) - jacobian, of.second(x, p, q, q))
     inner = of.third(x, p, q) - 2 * of.second(x, p, q, mean) + of.second(x, p, q.conj(), double)
     return float(np.vdot(w, inner).real / (2 * omega)), omega
-
-
-def fold_coefficient(of: Derivatives, x: np.ndarray, p: Array | float, jacobian: np.ndarray) -> float:
-    """The quadratic coefficient at a fold; zero at a cusp. Vectors have length 1, and their signs go together."""
-    left, _, right = np.linalg.svd(jacobian)
-    v, w = right[-1], left[:, -1]
-    # the sign of one follows from the other, so that the coefficient is continuous along a curve of folds
-    w = w * np.sign(w @ v) if abs(w @ v) > 1e-12 else w
-    v = v * np.sign(v[np.argmax(np.abs(v))])
-    w = w * np.sign(w @ v) if abs(w @ v) > 1e-12 else w
-    return float(w @ of.second(x, p, v.astype(complex), v.astype(complex)).real) / 2

@@ -120,6 +120,7 @@ def _blood(bold: BOLDSignal, plain: Callable, unit: u.Unit, x: jax.Array, size: 
         parts = bold.derivative(tuple(y.reshape(4, *bold.varshape)), 0.0 * u.ms, z)
         return jnp.stack([u.maybe_decimal(rate * u.ms) for rate in parts]).ravel().astype(x.dtype)
 
+    # At rest the signal that drives the flow is zero, so that γ (f - 1) = z.
     y = (
         jnp.broadcast_to(jnp.asarray([0.0, 1.0, 1.0, 1.0], x.dtype)[:, None], (4, size))
         .at[1]

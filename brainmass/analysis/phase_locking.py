@@ -140,13 +140,17 @@ def _found(
 
     def step(z: jax.Array) -> tuple[jax.Array, jax.Array]:
         change = jnp.linalg.solve(jax.jacfwd(residual)(z), residual(z))
+        # Where the Jacobian is singular there is no step: a little further there is one again.
         change = jnp.where(jnp.isfinite(change).all(), change, 0.1)
         return z - jnp.clip(change, -1.0, 1.0), jnp.abs(change).max()
 
     rng = np.random.default_rng(seed)
     x = rng.uniform(-np.pi, np.pi, (n_starts, drift.size))
+    # In phase, which random phases of many oscillators are not near.
     x[0] = 0.0
     rates = np.asarray(drift(x, parameters))
+    # The common frequency is the rate of all in a locked state; random phases show how large rates are, and this leaves
+    # room.
     widest = np.abs(rates).max() * 1.5
     z = jnp.asarray(np.concatenate([rng.uniform(-widest, widest, (n_starts, 1)), x[:, 1:]], axis=1))
     advance = jax.jit(jax.vmap(step))
@@ -155,6 +159,7 @@ def _found(
         z, length = advance(z)
     kept: list[np.ndarray] = []
     for point in np.asarray(z)[np.asarray(length) < 1e-10]:
+        # π and -π are one phase, and rounding decides between them: both become π.
         phases = np.remainder(np.concatenate([[0.0], point[1:]]) + np.pi - _SAME, 2 * np.pi) - np.pi + _SAME
         state = np.concatenate([point[:1], phases])
         if not any(_is_same(state, other) for other in kept):
@@ -170,6 +175,7 @@ def _is_same(one: np.ndarray, other: np.ndarray) -> bool:
 
 def _growth(drift: Drift, parameters: Mapping[str, ArrayLike], phases: np.ndarray, omega: float) -> float:
     if drift.delays.size:
+        # In the frame that turns along, a locked state is an equilibrium.
         roots = rightmost(delayed_jacobian(drift, jnp.asarray(phases), parameters, float(omega)))
     else:
         roots = np.linalg.eigvals(np.asarray(drift.jacobian(phases, parameters)))

@@ -100,6 +100,7 @@ def resting_state(
 
 def _equilibrium_near(drift: Drift, x: np.ndarray, parameters: Mapping[str, ArrayLike]) -> Equilibria | None:
     try:
+        # Newton's method may end at a far one: only what is near is where the way leads to.
         found = fixed_points(drift, parameters=parameters, start=x)
     except ValueError:  # none
         return None

@@ -36,10 +36,11 @@ def newton(drift: Drift, x: jax.Array, parameters: Parameters, steps: int) -> ja
 
 
 def random_starts(drift: Drift, n: int, seed: int) -> np.ndarray:
-    """Starts within the domain, half of them near initial values: magnitudes from a hundredth to a hundred."""
+    """Starts within the domain, a quarter of them near initial values: magnitudes from a hundredth to a hundred."""
     rng = np.random.default_rng(seed)
     base = drift.starts(min(n, 8), seed)[np.arange(n) % min(n, 8)]
     scale = np.maximum(np.abs(base), 1.0)
+    # Magnitudes are as unknown as values: as many starts between 0.01 and 0.1 of a usual size as between 10 and 100.
     x = scale * rng.choice([-1.0, 1.0], base.shape) * 10 ** rng.uniform(-2, 2, base.shape)
     low, high = np.broadcast_to(drift.lower, base.shape), np.broadcast_to(drift.upper, base.shape)
     boxed = np.isfinite(low) & np.isfinite(high)
@@ -64,6 +65,7 @@ def _damped_step(rates: Callable, x: jax.Array, damping: jax.Array) -> tuple[jax
     A, b = J / rows[:, None] / columns, f / rows
     step = jnp.linalg.solve(A.T @ A + damping * jnp.eye(x.size, dtype=x.dtype), A.T @ b) / columns
     new = x - step
+    # Both in the scale of the old point, as sums in two scales cannot be compared.
     better = jnp.sum((rates(new) / rows) ** 2) < jnp.sum(b**2)
     better = better & jnp.isfinite(new).all()
     return jnp.where(better, new, x), jnp.where(better, damping / 5, jnp.minimum(damping * 4, 1e6))
@@ -72,6 +74,7 @@ def _damped_step(rates: Callable, x: jax.Array, damping: jax.Array) -> tuple[jax
 def _newton_step(rates: Callable, x: jax.Array) -> tuple[jax.Array, jax.Array]:
     f, J = rates(x), jax.jacfwd(rates)(x)
     step = jnp.linalg.solve(J, f)
+    # A step from where the Jacobian is singular is not taken; its length, NaN, is below no limit.
     return jnp.where(jnp.isfinite(step).all(), x - step, x), jnp.abs(step) / (1 + jnp.abs(x))
 
 
@@ -81,6 +84,7 @@ def from_starts(drift: Drift, starts: np.ndarray, parameters: Parameters) -> np.
     x, damping = jnp.asarray(starts), jnp.full(len(starts), 1e-2)
     for _ in range(_N_STEPS):
         x, damping = damped(x, damping, parameters)
+    # Damped steps only go down, and may end in a minimum that is no root: plain ones from the starts find others.
     both = jnp.concatenate([x, jnp.asarray(starts)])
     for _ in range(_N_STEPS // 3):
         both = plain(both, parameters)[0]
@@ -167,11 +171,15 @@ def _step_of_regions(drift: Drift) -> Callable:
         rates = functools.partial(drift, parameters=parameters, coupling=0.0)
         f, step = rates(x), jnp.zeros_like(x)
         for regions in entries:
+            # Without coupling regions do not act on one another: a derivative along one state of all of them has that
+            # of each.
             ones = (jnp.zeros_like(x).at[own].set(1.0) for own in regions.T)
             blocks = jnp.stack([jax.jvp(rates, (x,), (one,))[1][regions] for one in ones], axis=-1)
             step = step.at[regions].set(jnp.linalg.solve(blocks, f[regions][..., None])[..., 0])
-        step = jnp.where(jnp.isfinite(step), step, 0.0)
-        return x - step, jnp.where(f == 0, 0.0, jnp.abs(step) / (1 + jnp.abs(x)))
+        # A region whose Jacobian is singular waits. It is at rest only where its rate is zero, as of a free phase; else
+        # its step is not finite, and neither is the length.
+        length = jnp.where(f == 0, 0.0, jnp.abs(step) / (1 + jnp.abs(x)))
+        return x - jnp.where(jnp.isfinite(step), step, 0.0), length
 
     return jax.jit(jax.vmap(plain, (0, None)))
 
@@ -202,6 +210,7 @@ def along_coupling(drift: Drift, x: np.ndarray, parameters: Parameters) -> tuple
         slope, before = np.where(good[:, None], moved, slope), np.where(good[:, None], found, before)
         reached = np.where(good, aim, reached)
         length = np.where(good, np.minimum(length * 1.5, 0.25), length / 3)
+        # Where the branch bends sharply, the last slope leads astray.
         slope = np.where((~good & going)[:, None] & (length < 0.01)[:, None], 0.0, slope)
         going = (reached < 1.0) & (length > _SHORTEST)
     return before, reached

@@ -57,6 +57,7 @@ class Sensitivity:
         """
         limit = number(Argument("limit", "grad_horizon"), limit, "> 1", lambda x: x > 1)
         above = np.flatnonzero(np.median(self.log_growth, axis=0) > np.log(limit))
+        # Growth may pass the limit and come back, as after a stimulus: what counts is the last time below it.
         if len(above) == 0 or above[-1] != len(self.times) - 1:
             return None
         below = np.setdiff1d(np.arange(len(self.times)), above)
@@ -143,6 +144,7 @@ def sensitivity(
     n = steps // tangents.n_steps
     if n < 1:
         raise argument_error(Argument("segment", owner), "must fit into the horizon", f"is {tangents.length:g} ms")
+    # The scale is that of the second half of them.
     before = max(settling // tangents.n_steps, 2)
 
     end, found = tangents.program(_compiled, before, n, n_starts, n_directions)(tangents.given)
@@ -172,6 +174,7 @@ def _grown(tangents: Tangents, given: Given, moment: Moment, scale: Pytree, n: i
     """The state at the end, and the logarithm of the mean growth after each segment."""
 
     def rescale(changes: Pytree) -> tuple[Pytree, Numbers]:
+        # Kept as logarithms: over a long horizon the factor of a chaotic run is no number any more.
         sizes = jnp.linalg.norm(changes / scale, axis=1)
         return changes / sizes[:, None], jnp.log(sizes)
 

@@ -130,12 +130,14 @@ def sparse_connectivity(
     fc = fc if several else fc[None]
     leak, shared, own, taken = _descended(fc, penalty, apart if several else None, n_steps)
     if refit:
+        # What is left is free; an infinite penalty keeps the rest at zero.
         left = [np.where(weights != 0, 0.0, np.inf) for weights in (shared, own)]
         start = leak, shared, own
         leak, shared, own, more = _descended(fc, left[0], left[1] if several else None, n_steps, start)
         taken += more
     weights = shared + own
     if not several:
+        # A correlation has no scale: the one in which all leaks are 1.
         scale = np.sqrt(leak[0])
         weights, leak, shared = weights[0] / np.outer(scale, scale), np.ones_like(leak[0]), None
     covariance = np.linalg.inv(_diagonal(leak) - weights)
@@ -159,6 +161,7 @@ def _descended(
     def value(at: Numbers) -> float:
         P = matrix(at)
         try:
+            # Not by the determinant, which is positive for an even number of negative eigenvalues, too.
             np.linalg.cholesky(P)
         except np.linalg.LinAlgError:
             return np.inf
@@ -187,15 +190,20 @@ def _descended(
             step = [b - a for a, b in zip(ahead, new, strict=True)]
             linear = sum(np.sum(g * s) for g, s in zip(down, step, strict=True))
             square = sum(np.sum(s**2) for s in step)
+            # Near the minimum both sides are equal up to rounding, and without the last part no step would be short
+            # enough.
             if value(new) <= at + linear + curvature / 2 * square + 1e-12 * abs(at):
                 break
             curvature *= 1.5
         moved = [b - a for a, b in zip(last, new, strict=True)]
         back = sum(np.sum(s * m) for s, m in zip(step, moved, strict=True)) < 0
+        # Nesterov's sequence, Beck, Teboulle 2009, eq. 4.2.
         following = 1.0 if back else (1 + np.sqrt(1 + 4 * pace**2)) / 2
         ahead = new if back else tuple(b + (pace - 1) / following * m for b, m in zip(new, moved, strict=True))
+        # A point ahead need not be positive definite, though the last two are.
         if not np.isfinite(value(ahead)):
             ahead, following = new, 1.0
+        # Where the loss is less curved, steps become longer again.
         last, pace, curvature = new, following, 0.98 * curvature
         if max(np.abs(m).max() for m in moved) < 1e-7:
             break
@@ -228,6 +236,7 @@ def _relative(connectome: Any, anatomy: str, n: int) -> np.ndarray:
         found = np.where(weights > 0, 1.0, np.inf)
         if anatomy == "weights":
             values = np.sort(weights[np.triu_indices(n, 1)])
+            # Of equal weights, as the many that are zero, all have the mean of their ranks.
             ranks = (np.searchsorted(values, weights) + np.searchsorted(values, weights, "right")) / 2 / values.size
             found = 2 * (1 - ranks)
     np.fill_diagonal(found, np.inf)

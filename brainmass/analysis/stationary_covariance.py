@@ -16,6 +16,8 @@ def _powers(A: jax.Array) -> tuple[jax.Array, ...]:
     inverse = jnp.linalg.inv(A)
     # between the slowest and the fastest rate, as in the alternating-direction method (Wachspress)
     shift = jnp.sqrt(jnp.linalg.norm(A) / jnp.linalg.norm(inverse))
+    # Cayley: X = P X Pᵀ + 2 s L Q Lᵀ with L = (s - A)⁻¹ and P = L (s + A), whose sum over powers of P doubles with each
+    # square.
     left = jnp.linalg.inv(shift * eye - A)
     power = left @ (shift * eye + A)
     last, powers = jax.lax.scan(lambda power, _: (power @ power, power), power, length=_DOUBLINGS)

@@ -130,6 +130,7 @@ class Tangents:
     def first(self, given: Given) -> State:
         """After one segment from initial states."""
         state = self.run(given, None)
+        # What a scan carries must have one type from the beginning.
         return {**state, "step": jnp.asarray(state["step"], jnp.int32)}
 
     # --- as one row of numbers ----------------------------------------------------------------------------------------
@@ -182,6 +183,7 @@ class Tangents:
             return self.flat(final), final
 
         def pushed(v: jax.Array) -> tuple[jax.Array, State]:
+            # The run itself does not depend on v: under `vmap` it is computed once for all deviations.
             _, later, final = jax.jvp(flow, (self.flat(moment.state),), (v,), has_aux=True)
             return later, final
 

@@ -198,7 +198,9 @@ class _Folds(_Curves):
         # the last but one coefficient of the characteristic polynomial: zero where a second eigenvalue is
         minors = sum(np.prod(np.delete(values, i)) for i in range(len(values)))
         others = np.delete(values, int(np.argmin(np.abs(values))))
+        # A fold has one eigenvalue at zero; a complex pair beside it that reaches the axis is another thing.
         complex_ones = others[np.abs(others.imag) > 1e-9 * np.abs(values).max()]
+        # In a cusp the curve turns back on itself in the plane of the parameters, but not in its unknowns.
         tests = {"cusp": float(t[-2:] @ before[-2:]), "Bogdanov-Takens": float(np.real(minors))}
         if len(complex_ones):
             tests["zero-Hopf"] = float(complex_ones[np.argmin(np.abs(complex_ones.real))].real)
@@ -211,6 +213,7 @@ class _HopfPoints(_Curves):
     def _equations(self, y: jax.Array) -> jax.Array:
         x, v, square, both = y[: self.n], y[self.n : -3], y[-3], y[-2:]
         twice = self._along(x, both, self._along(x, both, v))
+        # The kernel of F_x² + ω² is a plane: v is that vector in it of length 1 that is orthogonal to a fixed one.
         return jnp.concatenate([self.rates(x, both), twice + square * v, (v @ v - 1)[None], (v @ self._across)[None]])
 
     def _start(self, point: Special, now: float) -> tuple[np.ndarray, np.ndarray]:
@@ -222,6 +225,7 @@ class _HopfPoints(_Curves):
         return first, self._scale([*[1.0] * self.n, omega**2])
 
     def end(self, y: np.ndarray) -> str | None:
+        # ω² below zero: two real eigenvalues of opposite sign, a neutral saddle.
         if y[-3] < -1e-9 * self.scale[-3]:
             return "ends in a Bogdanov-Takens point"
         return super().end(y)
@@ -230,6 +234,7 @@ class _HopfPoints(_Curves):
         jacobian = self.of_x(y)
         values = np.linalg.eigvals(jacobian)
         tests = {}
+        # The coefficient is divided by ω, which goes to zero towards a Bogdanov-Takens point.
         if y[-3] > 1e-6 * self.scale[-3]:
             tests["generalised Hopf"] = lyapunov_coefficient(self.derivatives, y[: self.n], y[-2:], jacobian)[0]
         real = values[np.abs(values.imag) < 1e-9 * np.abs(values).max()]
@@ -254,6 +259,7 @@ def _followed(equations: _Folds | _HopfPoints, diagram: Diagram, longest: float,
         if way.end == LOST:
             way.end += f" {equations.at(way.points[-1])}"
     back, forth = ways
+    # One curve, from the end of the one way to the end of the other.
     points = np.array([*back.points[:0:-1], *forth.points])
     period = None
     if equations.kind == "Hopf":
@@ -278,8 +284,8 @@ def _look(equations: _Folds | _HopfPoints, curve: Curve, special: list[Special])
         y, t, after = curve.points[i], curve.tangents[i], curve.points[i + 1]
         one = equations.happens(y, t, t)
         other = equations.happens(after, curve.tangents[i + 1], t)
-        for kind in one.keys() & other.keys():
-            if one[kind] * other[kind] >= 0:
+        for kind in one:
+            if kind not in other or one[kind] * other[kind] >= 0:
                 continue
             found = located(equations, y, t, step, lambda y, s, kind=kind, t=t: equations.happens(y, s, t)[kind])
             if found is not None:
