@@ -95,6 +95,7 @@ def _unit_from(facts: Mapping[str, Any]) -> u.Unit:
         named = u.parse_unit(facts["name"])
     except ValueError:
         return exact
+    # The text may mean something else to another version of brainunit.
     return named if named == exact else exact
 
 
@@ -105,15 +106,18 @@ def encode(value: Any, arrays: dict[str, np.ndarray], name: str) -> dict[str, An
     if isinstance(value, jax.Array) and jnp.issubdtype(value.dtype, jax.dtypes.prng_key):
         data = encode(jax.random.key_data(value), arrays, name)
         return {"key": str(jax.random.key_impl(value)), "of": data}
+    # Before Python's numbers: numpy's float64 is one of them.
     if isinstance(value, jax.Array | np.ndarray | np.generic):
         return _encode_array(np.asarray(value), arrays, name)
     if value is None or isinstance(value, bool | int | float | str):
         return {"plain": value}
+    # A named tuple would come back without its names, and is refused.
     if type(value) in (list, tuple):
         items = [encode(item, arrays, f"{name}.{i}") for i, item in enumerate(value)]
         return {type(value).__name__: items}
     if isinstance(value, Mapping):
         pairs = enumerate(value.items())
+        # In pairs, as keys of an object in JSON are all text.
         return {"dict": [[encode(k, {}, ""), encode(v, arrays, f"{name}.{i}")] for i, (k, v) in pairs]}
     raise TypeError(
         "`save` can keep arrays, quantities, random keys, numbers, strings, dicts, lists and tuples, "
@@ -149,6 +153,7 @@ def decode(code: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Any:
 
 
 def _restored(values: np.ndarray, dtype: Any) -> Array:
+    # numpy has no bfloat16: of such types it keeps the bytes.
     values = values.view(dtype) if values.dtype.kind == "V" else values.astype(dtype)
     # 64-bit numbers stay in numpy where JAX, as configured, would cut them to 32
     return jnp.asarray(values) if jax.dtypes.canonicalize_dtype(dtype) == dtype else values

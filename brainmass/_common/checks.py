@@ -104,6 +104,7 @@ def is_whole(value: object, least: int = 1, most: int = MOST) -> bool:
 def whole(what: str, value: Numbers, least: int = 1, most: int = MOST, *, example: str = "") -> int:
     """A whole number."""
     if not is_whole(value, least, most):
+        # Only what is too large is told how large it may be.
         limit = f" of at most {most}" if is_whole(value, most, 10**4000) else ""
         must = "a positive int" if least == 1 else f"an int of at least {least}"
         raise _error(what, f"{must}{limit}", show(value), example, kind=ValueError)
@@ -154,6 +155,7 @@ def as_array(value: object) -> Numbers:
     if not isinstance(value, list | tuple):
         return value
     try:
+        # numpy would ask a tracer for its number, and take units from quantities.
         if any(isinstance(leaf, Tracer | u.Quantity) for leaf in jax.tree.leaves(value, is_leaf=_is_quantity)):
             return u.math.asarray(value)
         return np.asarray(value)

@@ -87,6 +87,7 @@ class Double:
 
     def __truediv__(self, other: Numbers) -> Double:
         other = _double(other)
+        # A long division: what the first quotient leaves is divided once more.
         first = self.value / other.value
         left = self - other * Double(lax.stop_gradient(first))
         return _short_sum(first, lax.stop_gradient(left.value / other.value))
@@ -130,6 +131,7 @@ class Double:
     # --- whole numbers and what is between them ---------------------------------------------------------------------
     def split(self) -> tuple[Any, Any]:
         """The whole number below, an int32, and what is above it, from 0 to 1."""
+        # The value may be whole where the rest is below zero: 3 and a little less is 2 and nearly 1.
         whole = jnp.floor(self.value)
         left = (self.value - whole) + self.rest
         more = jnp.floor(left)
@@ -151,6 +153,7 @@ def of_number(number: float) -> Double:
 
 def of_count(count: Numbers) -> Double:
     """A whole number below 2^31 in size."""
+    # Of 19 and 12 binary digits: single precision has 24, and holds each exactly.
     high, low = count >> 12 << 12, count & 4095
     dtype = default_dtype()
     return _short_sum(jnp.asarray(high, dtype), jnp.asarray(low, dtype))
@@ -167,10 +170,13 @@ def as_written(x: Numbers) -> Double:
         return Double(value, jnp.zeros_like(value))
     fixed = lax.stop_gradient(value)
     rest = jnp.zeros_like(value)
+    # The fewest decimals come last and count: of two numbers that fit the shorter one was written.
     for scale in np.array([1e5, 1e3, 1e1], np.float32):
         scaled, rounding = _product(fixed, scale)
         whole = jnp.round(scaled)
         away = (whole - scaled) - rounding
+        # 2⁻²⁴ is half the distance to the next number of single precision; from 2²³ on all of them are whole, which
+        # tells nothing.
         near = (jnp.abs(away) <= jnp.abs(scaled) * np.float32(2**-24)) & (jnp.abs(whole) < 2**23)
         rest = jnp.where(near, away / scale, rest)
     return Double(value, rest)
@@ -231,6 +237,7 @@ def _slope_of_product(primals: tuple, tangents: tuple) -> tuple:
 
 def _halves(a: Numbers) -> tuple[Pytree, Pytree]:
     """Two numbers of twelve binary digits."""
+    # Dekker's splitting is a product and differences, two of which the processor may take as one operation.
     high = lax.reduce_precision(a, exponent_bits=8, mantissa_bits=11)
     return high, a - high
 
@@ -257,6 +264,7 @@ def moment(owner: str, part: Numbers = 0.5) -> Double:
         return (of_count(i) + part) * step_in_ms()
     if t is None:
         raise ValueError(f"{owner} needs the time: call it with one, as in stimulus(5 * u.ms).")
+    # A number that is known is read as it was written; of a traced one, or of many, the computation tells the decimals.
     now = t.to_decimal(u.ms)
     known = not is_traced(now) and np.ndim(now) == 0
     return (of_number(written(now)) if known else as_written(now)) + part * step_in_ms()

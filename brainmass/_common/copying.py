@@ -50,6 +50,8 @@ def _parts_of_param(param: Any) -> tuple:
 
 def _param(kind: type, stored: Numbers, fit: bool, reg: Any, precompute: Any, more: dict[str, object]) -> Any:
     """One that has this stored value, before its transform."""
+    # With its transform the constructor would take the value for one after it, and go back through the transform once
+    # more.
     param = object.__new__(kind)
     with matching_precision():
         Param.__init__(param, stored, IdentityT(), reg, precompute, fit)
@@ -74,6 +76,7 @@ class CopiedByParts:
             make, parts = _parts_of_param(self)
             return make(*copy.deepcopy(parts, memo))
         new = type(self).__new__(type(self))
+        # Noted before its parts are copied, as they may hold it.
         memo[id(self)] = new
         vars(new).update({name: _copied(value, memo) for name, value in vars(self).items()})
         return new

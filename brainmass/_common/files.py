@@ -18,9 +18,12 @@ def whole_file(target: Path) -> Iterator[Path]:
 
     A file that is replaced keeps its permissions.
     """
+    # In the folder of the target: between file systems there is no renaming at once.
     partial = target.with_name(f".{target.stem}.{secrets.token_hex(4)}.partial{target.suffix}")
     try:
         yield partial
+        # Else a machine that loses power may keep the new name and not the content. For writing, as Windows refuses it
+        # otherwise.
         with open(partial, "rb+") as file:
             os.fsync(file.fileno())
         if target.exists():

@@ -178,6 +178,7 @@ def _of_frame(what: str, frame: Any) -> Held:
             f"table.drop(columns={texts[0]!r}).",
             kind=TypeError,
         )
+    # Columns of pandas' own types hold `pd.NA`, of which there is no float.
     values = _with_unit(frame.to_numpy(dtype=float, na_value=np.nan), frame)
     labels = _of_index(frame.index), _of_index(frame.columns)
     return Held(values, labels, (frame.index.name, frame.columns.name), _times(frame.index.to_numpy()))
@@ -206,6 +207,7 @@ def _of_index(index: Any) -> np.ndarray | None:
     """The labels of rows or columns; None where they are counted only."""
     if is_a(index, "pandas", "RangeIndex") and index.start == 0 and index.step == 1:
         return None
+    # Filled, not converted: of tuples, as a MultiIndex has them, numpy would make a matrix.
     labels = np.empty(len(index), object)
     labels[:] = list(index)
     return labels
@@ -215,11 +217,13 @@ def _of_data_array(what: str, array: Any) -> Held:
     labels = tuple(np.asarray(array.coords[dim].values) if dim in array.coords else None for dim in array.dims)
     dims = tuple(map(str, array.dims))
     held = Held(_with_unit(np.asarray(array.values), array), labels, dims)
+    # `Result.to_xarray` names the times of a monitor with a period of its own `time_bold`.
     when = next((i for i, dim in enumerate(dims) if dim == "time" or dim.startswith("time_")), None)
     if when is None:
         return held
     coordinate = array.coords[array.dims[when]] if array.dims[when] in array.coords else None
     times = None if coordinate is None else _times(np.asarray(coordinate.values), coordinate.attrs.get("units", ""))
+    # Rows are times here, wherever xarray has them.
     held = held.transposed([when, *(i for i in range(len(dims)) if i != when)])
     return dataclasses.replace(held, times=times)
 
@@ -227,6 +231,7 @@ def _of_data_array(what: str, array: Any) -> Held:
 def _times(stamps: np.ndarray, unit: str = "") -> Numbers:
     """The times of rows, if they carry a unit."""
     if stamps.dtype.kind in "mM" and len(stamps):
+        # Dates count from the first, as runs begin at zero.
         since = stamps - stamps[0] if stamps.dtype.kind == "M" else stamps
         return u.Quantity(since / np.timedelta64(1, "ms"), unit=u.ms)
     known = _unit_of(unit)
@@ -274,6 +279,7 @@ _LARGEST_DENSE = 2**31  # bytes
 
 
 def _of_sparse(what: str, matrix: Numbers) -> Held:
+    # In Python's integers, which do not overflow.
     size = int(np.prod([int(n) for n in matrix.shape], dtype=object)) * 8
     if size > _LARGEST_DENSE:
         raise argument_error(
@@ -291,6 +297,7 @@ def _of_quantity(what: str, given: Any) -> Held:
     values = np.asarray(given.magnitude if hasattr(given, "magnitude") else given.value)
     if name in ("", "dimensionless"):
         return Held(values)
+    # pint writes mV as millivolt unless it is asked for the short form.
     unit = _unit_of(f"{said:~}") if _has_short_form(said) else _unit_of(name)
     unit = _unit_of(name) if unit is None else unit
     if unit is None:
@@ -309,6 +316,7 @@ def _of_array(what: str, given: Any) -> Held:
     if isinstance(given, np.ma.MaskedArray):
         return Held(np.ma.filled(given.astype(float), np.nan) if np.ma.is_masked(given) else np.asarray(given))
     if hasattr(given, "detach") and hasattr(given, "cpu"):  # a tensor of torch, perhaps with a gradient
+        # numpy takes no tensor with a gradient, nor one on a GPU.
         given = given.detach().cpu()
         given = given.numpy() if hasattr(given, "numpy") else given
     if hasattr(given, "__cuda_array_interface__") and hasattr(given, "get"):  # cupy
@@ -351,6 +359,7 @@ def align(what: str, held: Held, regions: Sequence[str]) -> Held:
     ValueError
         If an axis of as many entries has names, and they are not those of the regions.
     """
+    # Numbers, and the names of a connectome without any, say nothing of an order.
     if not are_names(regions):
         return held
     axes = [axis for axis, labels in enumerate(held.labels) if labels is not None]
@@ -358,6 +367,7 @@ def align(what: str, held: Held, regions: Sequence[str]) -> Held:
     fitting = [axis for axis, labels in texts.items() if set(labels) == set(regions)]  # type: ignore[arg-type]
     for axis in fitting:
         held = held.taken(positions(what, regions, texts[axis]), axis)  # type: ignore[arg-type]
+    # An axis of as many entries may be something else, as time: it is wrong only where none has the regions.
     odd = [axis for axis, labels in texts.items() if axis not in fitting and are_names(labels)]  # type: ignore
     if odd and not fitting:
         stranger = next(label for label in texts[odd[0]] if label not in set(regions))  # type: ignore[union-attr]

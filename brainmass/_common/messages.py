@@ -48,6 +48,7 @@ class Argument(str):
     ) -> Argument:
         of, is_ = f" of {owner}" * bool(owner), f" ({meaning})" * bool(meaning)
         made = super().__new__(cls, text or f"Argument `{name}`{of}{is_}{more}")
+        # A message may name the value, too: `init_states=False`.
         made.name, made.owner, made.entry = name.partition("=")[0], owner, entry
         return made
 

@@ -31,6 +31,7 @@ def write_netcdf(path: Path, dataset: xarray.Dataset, said_at: str | None = None
     HDF5 library ends the process where it cannot write (a full disk), so it writes into memory only.
     """
     import_io("xarray", "h5netcdf", "h5py")
+    # HDF5 has checksums of chunks: each variable is one, which must be smaller than 4 GB.
     checked = {
         name: {"fletcher32": True, "chunksizes": variable.shape}
         for name, variable in dataset.variables.items()
@@ -64,4 +65,5 @@ def read_netcdf(path: Path) -> xarray.Dataset:
                 raise bad(path, "hold its own numbers", f"{name!r} lies in another file")
             if isinstance(file[name], h5py.Dataset):
                 check_dataset(path, file[name], len(data))
+    # Times stay numbers of ms, of which xarray would make timedeltas.
     return xarray.open_dataset(io.BytesIO(data), engine="h5netcdf", decode_times=False)

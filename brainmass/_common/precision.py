@@ -43,4 +43,5 @@ def double_precision() -> Any:
 def doubled(x: Numbers) -> np.ndarray:
     """Numbers in double precision; those in single precision as the decimal numbers that they were written as."""
     x = np.asarray(x)
+    # By their shortest decimal: 0.1 in single precision is 0.1, and not 0.10000000149.
     return x.astype(str).astype(np.float64) if x.dtype == np.float32 else x.astype(np.float64)

@@ -25,6 +25,7 @@ from brainmass._common.typing import Array, ArrayLike, Numbers
 
 __all__ = ["Normals", "as_key", "fold", "fold_at_once", "keys_from", "next_key", "threefry"]
 
+# Of Threefry-2x32, as are the four rounds between two additions of the key (Salmon et al. 2011).
 _ROTATIONS = (13, 15, 26, 6), (17, 29, 16, 24)
 _PARITY = np.uint32(0x1BD11BDA)
 
@@ -36,6 +37,7 @@ def as_key(seed: Numbers) -> Numbers:
             Argument("seed"), "must be an int or a JAX random key", f"is {seed!r}", "seed=0.", kind=TypeError
         )
     if isinstance(seed, int | np.integer):
+        # The words of `jax.random.key(seed)`: a run can be repeated with JAX alone.
         return np.array([(int(seed) >> 32) & 0xFFFFFFFF, int(seed) & 0xFFFFFFFF], np.uint32)
     if hasattr(seed, "dtype") and jnp.issubdtype(seed.dtype, jax.dtypes.prng_key):
         seed = jax.random.key_data(seed)
@@ -119,6 +121,7 @@ class Normals:
         step, pair = jnp.broadcast_arrays(step, self._pairs)
         words = threefry(self._keys, step, pair)
         if jax.config.read("jax_enable_x64"):
+            # The upper half of the counters, which no pair reaches, for the further digits.
             return _box_muller_double(words, threefry(self._keys, step, pair | jnp.uint32(1 << 31)))
         return _box_muller(*words)
 
@@ -139,6 +142,7 @@ def _box_muller(x: jax.Array, y: jax.Array) -> jax.Array:
     """
     radius = jnp.sqrt(-2 * jnp.log(((x >> 8).astype(jnp.int32) + 1).astype(np.float32) * np.float32(2**-24)))
     quarter, place = y >> 30, ((y << 2) >> 9).astype(jnp.int32).astype(np.float32) * np.float32(2**-23)
+    # Within an eighth of the circle of zero, where the polynomials hold; the quarter turns it.
     angle = (place - np.float32(0.5)) * np.float32(np.pi / 2)
     square = angle * angle
     sine = angle + angle * square * _polynomial(square, -1.9515295891e-4, 8.3321608736e-3, -1.6666654611e-1)

@@ -52,7 +52,6 @@ __all__ = ["Picture", "Pictures", "ByIdentity", "Seen", "Unseen", "alike", "envi
 _KNOWN = {"jax", "jaxlib", "numpy", "scipy", "brainmass", "brainunit", "brainstate", "braintools", "optax", "equinox"}
 _KNOWN |= {"optimistix", "lineax", "nevergrad", "saiunit", "jaxtyping", "ml_dtypes", "numpyro", "blackjax", "diffrax"}
 _KNOWN |= {"pandas", "xarray", "sklearn", "matplotlib", "tqdm", "flax", "distrax", *sys.stdlib_module_names}
-_KNOWN -= {"__main__"}
 _RESTLESS = {"random", "time", "datetime", "secrets", "uuid", "os", "posix", "contextvars", "_random", "numpy.random"}
 _UNSEEN = {getattr(builtins, n) for n in ("globals", "locals", "eval", "exec", "__import__", "open", "input")}
 _PLAIN = (type(None), bool, int, complex, str, bytes, u.Unit, np.dtype, np.generic, range, slice, type(...))
@@ -156,6 +155,7 @@ class Seen:
             return
         package = package_of(function.__globals__.get("__name__", ""))
         inner = getattr(function, "__wrapped__", None)
+        # A function that a library has made with a closure may hold one of the user, as those of decorators do.
         if package in _KNOWN and not function.__closure__ and inner is None:
             self.parts[path] = ByIdentity(function)
             return
@@ -191,6 +191,7 @@ class Seen:
                 break
             if thing.__name__ in _RESTLESS:
                 break
+            # Parts that a module loads late are in no `vars`.
             where, thing = f"{where}.{attribute}", vars(thing).get(attribute, getattr(thing, attribute, None))
         if where not in self.parts:
             self.take(where, thing)
@@ -204,6 +205,7 @@ class Seen:
     def _builtin(self, path: str, function: Any) -> None:
         owner = function.__self__
         if owner is None or isinstance(owner, types.ModuleType):
+            # Of `os` only `fspath` gives the same for the same arguments.
             if function.__module__ in _RESTLESS and function.__name__ not in ("fspath",):
                 raise Unseen(f"{function.__module__}.{function.__name__}")
             self.parts[path] = ByIdentity(function)
@@ -400,6 +402,7 @@ def _chains(code: types.CodeType) -> tuple[tuple[str, ...], ...]:
         if step.opname in ("LOAD_ATTR", "LOAD_METHOD") and open_chain:
             open_chain = (*open_chain, step.argval)
             continue
+        # Which stand between a name and what is asked of it, in one version of Python or another.
         if step.opname in ("PUSH_NULL", "PRECALL", "CACHE", "COPY", "RESUME"):
             continue
         if open_chain:
@@ -449,10 +452,12 @@ class Pictures:
         except Unseen as way:
             self._tell(str(way))
             return next(self._numbers)
+        # The last first: most runs are as the one before.
         for number, known in reversed(self._known):
             if known == seen or not self._differs(known, seen):
                 return number
         number = next(self._numbers)
+        # Pictures hold what they compare by identity: 16 at most are kept.
         self._known = [*self._known[-15:], (number, seen)]
         return number
 

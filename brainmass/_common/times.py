@@ -54,6 +54,7 @@ def nearest_step(argument: str, time: Numbers, step: Numbers, owner: str = "") -
     """The number of steps in a time, rounded, and whether the time is a multiple of the step."""
     ratio = milliseconds(argument, time, owner) / milliseconds("dt", step, owner, positive=True)
     n = round(ratio)
+    # A tiny part of a step is no step up to rounding, but no multiple of one.
     return n, abs(ratio - n) <= _rounding(time, step) * max(1.0, abs(ratio)) and (n != 0 or ratio == 0)
 
 

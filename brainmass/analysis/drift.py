@@ -190,6 +190,7 @@ class Drift:
 
     def _joined(self, values: Mapping[str, Numbers]) -> jax.Array:
         batch = np.broadcast_shapes(*(v.shape[: v.ndim - len(self.shapes[k])] for k, v in values.items()))
+        # The rate of a state may not depend on the batch, or on the region.
         parts = [jnp.broadcast_to(values[name], (*batch, *self.shapes[name])) for name in self.names]
         return jnp.concatenate([part.reshape(*batch, -1) for part in parts], axis=-1)
 

@@ -162,6 +162,7 @@ def _compiled(tangents: Tangents, before: int, n: int, n_starts: int, n_directio
 
         def from_here(state: Pytree, key: Numbers) -> Pytree:
             changes = jax.random.normal(key, (n_directions, tangents.size), scale.dtype)
+            # Of length 1 in the scale, and back in the units of the states below.
             changes = changes / jnp.linalg.norm(changes, axis=1, keepdims=True)
             return _grown(tangents, given, Moment(state, changes * scale), scale, n)
 

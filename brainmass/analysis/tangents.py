@@ -89,6 +89,7 @@ class Tangents:
                 "is missing",
                 "seed=0.",
             )
+        # A run takes a key, also where nothing is random.
         self.given = Given(self.values, as_key(0 if seed is None else seed))
         # an input of one value per region must not be taken for one row per step
         taken = {u.math.shape(x)[:1] for x in given.constants.values()}

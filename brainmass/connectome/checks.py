@@ -180,6 +180,7 @@ def side_of(owner: str, argument: str, given: object) -> str:
     if isinstance(given, str):
         side = _SPELLINGS.get(given.lower())
     else:
+        # 0 and 1, also as 0.0 and 1.0 of a file, are equal to these and found by them.
         side = {False: "left", True: "right"}.get(given) if isinstance(given, int | float) else None  # type: ignore
     if side is None:
         example = "hemisphere('left')" if argument == "side" else "hemispheres=['left', 'right']"
@@ -205,6 +206,7 @@ def sides_from_labels(labels: Sequence[str]) -> tuple[str, ...] | None:
     """
     for pattern in (_SIDE_TOKEN, _SIDE_LETTER):
         found = [pattern.findall(label) for label in labels]
+        # A label with two, such as "L_R_border", tells nothing.
         if sum(len(tokens) != 1 for tokens in found) > _MIDLINE_SHARE * len(labels) or any(len(t) > 1 for t in found):
             continue
         sides = tuple(_SPELLINGS[tokens[0].lower()] if tokens else "midline" for tokens in found)
@@ -226,6 +228,7 @@ def checked_speed(owner: str, speed: Numbers, shape: tuple[int, ...]) -> Array:
             f"is of shape {np.shape(value)}",
             example,
         )
+    # There is no number to look at.
     if isinstance(value, Tracer):
         return value
     value = np.asarray(value, dtype=np.float64)
@@ -242,6 +245,7 @@ def region_indices(owner: str, argument: str, regions: object, labels: Sequence[
         raise argument_error(
             argument_of(owner, argument), "must be a sequence", f"is {regions!r}", example, kind=TypeError
         )
+    # Before indices, as True is an int as well.
     if given and all(isinstance(entry, bool | np.bool_) for entry in given):
         if len(given) != len(labels):
             raise argument_error(
@@ -316,6 +320,7 @@ def _real_array(owner: str, argument: str, values: Pytree, example: str) -> np.n
     """A read-only float64 copy of `values`."""
     try:
         array = np.asarray(plain(Argument(argument, owner), values))
+        # numpy would turn texts into numbers, too.
         if array.dtype.kind not in "biuf" and not (array.dtype == object and all(map(_is_number, array.ravel()))):
             raise TypeError(f"type {array.dtype}")
         array = np.array(array, dtype=np.float64)

@@ -126,6 +126,7 @@ class Connectome(Regions):
         for name, table in far.items():
             if is_table(table):  # others are numbers with a unit, or refused below
                 table = table.copy()
+                # Tables carry a unit in this attribute alone, where `opened` looks for it.
                 table.attrs["units"] = str(unit)
                 far[name] = table
         return cls(weights, **far, **regions)
@@ -154,6 +155,7 @@ class Connectome(Regions):
         edges = cls._kinds["Edges"].from_networkx(
             graph, weight=weight, length=length, length_unit=length_unit, **regions
         )
+        # A list of connections has another name where none is given.
         fields = {"name": edges.name if "name" in regions else "connectome"}
         dense = edges.to_connectome()
         return cls(dense.weights, dense.lengths, dense.labels, fields["name"], dense.hemispheres, dense.centres)
@@ -417,8 +419,10 @@ class Connectome(Regions):
         if how is None:
             return self
         weights = COMBINED[how](self.weights, self.weights.T)
+        # A self-connection is one connection, and not two that are added.
         np.fill_diagonal(weights, np.diag(self.weights))
         far = None if self.lengths is None else np.asarray(self.lengths.mantissa)
+        # Of two lengths the longer one: where one triangle is filled, the other is zero.
         lengths = None if far is None or self.lengths is None else np.maximum(far, far.T) * self.lengths.unit
         return dataclasses.replace(self, weights=weights, lengths=lengths)
 

@@ -116,6 +116,7 @@ class Edges(Regions):
         self._check_different()
 
     def _check_different(self) -> None:
+        # Stable, so that the later one of two is named.
         order = np.argsort(self._pairs(), kind="stable")
         pairs = self._pairs()[order]
         twice = np.flatnonzero(pairs[1:] == pairs[:-1])
@@ -131,6 +132,7 @@ class Edges(Regions):
 
     def _pairs(self) -> np.ndarray:
         """One number for each pair of regions."""
+        # Indices have 32 bits, in which the square of 46,341 regions has no place.
         return self.target.astype(np.int64) * self.n + self.source
 
     # --- forms ------------------------------------------------------------------------------------------------------
@@ -293,6 +295,7 @@ class Edges(Regions):
             If the file is damaged, of another kind, or leaves something open; the message says which argument tells.
             Also for an argument that has no part in what the file holds.
         """
+        # Its arguments are passed on, and stand in its signature alone.
         known = set(inspect.signature(Connectome.from_file).parameters) - {"path", "name"}
         strange = next((argument for argument in how if argument not in known), None)
         if strange is not None:
@@ -447,9 +450,11 @@ class Edges(Regions):
         far = None if self.length is None else np.asarray(self.length.mantissa)
         pairs = self._pairs()
         order, back = np.argsort(pairs), np.argsort(self.source.astype(np.int64) * self.n + self.target)
+        # The pairs, and those turned round, both in order: the same list where each connection has one back.
         same = np.array_equal(pairs[order], (self.source.astype(np.int64) * self.n + self.target)[back])
         same = same and np.array_equal(self.weight[order], self.weight[back])
         present = self.weight != 0
+        # Entries of weight zero fill no triangle.
         upper, lower = (present & (self.source > self.target)).any(), (present & (self.source < self.target)).any()
         how = self._symmetry(by, same, upper, lower)
         if how is None:
@@ -474,6 +479,7 @@ class Edges(Regions):
         return self._delays(self.length, speed, "Edges(n, source, target, weight, length=L * u.mm)")
 
     def _among(self, indices: np.ndarray) -> dict[str, object]:
+        # From old indices to new ones; -1 marks who is left out.
         new = np.full(self.n, -1)
         new[indices] = np.arange(indices.size)
         kept = (new[self.source] >= 0) & (new[self.target] >= 0)

@@ -36,6 +36,7 @@ def as_connections(owner: str, conn: Any) -> Any:
     """Sparse matrices and graphs as Edges, square tables as a Connectome; others as an array, or as they are."""
     if is_sparse(conn):
         return (
+            # A matrix between two populations need not be square, and has no list of regions.
             Edges.from_scipy(conn) if conn.shape[0] == conn.shape[1] else opened(Argument("conn", owner), conn).values
         )
     if is_graph(conn):

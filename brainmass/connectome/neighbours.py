@@ -71,6 +71,7 @@ class Inputs:
 
     def rank(self) -> np.ndarray:
         """Place of each connection among the inputs of its target, which are ordered by source."""
+        # In 64 bits, as `Edges._pairs`.
         order = np.argsort(self.target.astype(np.int64) * self.n + self.source, kind="stable")
         first = np.cumsum(self.number) - self.number  # where the inputs of each region begin in that order
         rank = np.empty(order.size, np.int64)

@@ -80,6 +80,7 @@ class Regions(abc.ABC):
     def _from_file(cls, path: PathLike, name: str | None, fields: dict[str, object]) -> Self:
         if name is not None:
             checked_name(cls.__name__, name)
+        # A folder may be written with a slash at its end.
         fields["name"] = name or fields.get("name") or os.path.splitext(os.path.basename(os.path.normpath(path)))[0]
         try:
             return cls(**fields)
@@ -176,6 +177,7 @@ class Regions(abc.ABC):
                 "is None",
                 "symmetrize('mean')",
             )
+        # Of one triangle the other half is zero: the sum mirrors it.
         return None if is_symmetric and by is None else by or "sum"
 
     @abc.abstractmethod
@@ -207,6 +209,7 @@ class Regions(abc.ABC):
 
     def _sums_of_rows(self) -> np.ndarray:
         sums = self._into(self._strengths)
+        # By sizes: the sum of weights that cancel is zero, too, and no scale.
         empty = self._into(np.abs(self._strengths)) == 0
         bad = np.flatnonzero((sums <= 0) & ~empty)
         if bad.size:
@@ -221,6 +224,7 @@ class Regions(abc.ABC):
     def _spectral_radius(self) -> float:
         largest = self._largest_weight()
         radius = self._radius(self._strengths / largest)
+        # The largest weight is 1 here, so that what is only rounding is known by its size.
         if self._strengths.any() and radius <= np.sqrt(np.finfo(float).eps):
             raise argument_error(
                 argument_of(type(self).__name__, "by"),

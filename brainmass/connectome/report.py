@@ -74,6 +74,7 @@ class _Notes:
         self.problems: list[str] = []
 
         n, source, target = edges.n, self.source.astype(np.int64), self.target.astype(np.int64)
+        # A pair is there once, as `Edges` holds.
         there_and_back = np.intersect1d(
             target * n + source, source * n + target, assume_unique=True, return_indices=True
         )
@@ -184,6 +185,7 @@ def _lengths(notes: _Notes) -> None:
         notes.lines.append(f"lengths {_span(positive)} {unit}, median {median:.4g} {unit}")
         _judge_unit(notes, median, unit)
     away = np.abs(notes.length - notes.mirrored(notes.length))
+    # Each pair is there from both ends.
     unequal = int((away > _ROUNDING * notes.length.max(initial=0.0)).sum()) // 2
     if unequal:
         notes.problems.append(
@@ -222,10 +224,12 @@ def _centres(notes: _Notes) -> None:
         "centres " + ", ".join(f"{n} {a:.4g} to {b:.4g}" for n, a, b in zip("xyz", low, high, strict=True))
     )
     outside = (low < _MNI_MM[:, 0]).any() or (high > _MNI_MM[:, 1]).any()
+    # Less than 2 cm across: numbers in cm or m, or of a unit sphere.
     if outside or (notes.edges.n > 2 and np.ptp(xyz, axis=0).max() < 20):
         notes.problems.append("the centres are no coordinates in MNI space, in mm: pictures of brains will be off")
     elif sides is not None:
         swapped = [s == ("right" if x < 0 else "left") for s, x in zip(sides, xyz[:, 0], strict=True) if s != "midline"]
+        # Some centres near the midline may lie on the other side of it.
         if swapped and np.mean(swapped) > 0.5:
             notes.problems.append("centres of the left have positive x: in MNI space x points to the right")
 

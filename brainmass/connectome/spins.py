@@ -59,6 +59,7 @@ def spin_test(x: ArrayLike, y: ArrayLike, connectome: Connectome, n: int = 1000,
     orders = _rotated(connectome, whole(Argument("n", of), n), seed)
     found = float(np.corrcoef(first, second)[0, 1])
     null = np.asarray([np.corrcoef(first[order], second)[0, 1] for order in orders])
+    # Orders that give the same correlation may differ by rounding.
     as_large = np.sum(np.abs(null) >= abs(found) - 1e-12)
     return SpinTest(found, float((as_large + 1) / (len(null) + 1)), null)
 

@@ -28,6 +28,7 @@ def triangle(weights: np.ndarray) -> str | None:
     if (
         weights.ndim != 2
         or weights.shape[0] != weights.shape[1]
+        # One connection between two regions is as likely meant so.
         or len(weights) < 3
         or weights.dtype.kind not in "biuf"
     ):
@@ -49,6 +50,7 @@ def listed_both_ways(
     every = np.union1d(keys, source.astype(np.int64) * n + target)
     rows, columns = np.divmod(every, n)
     there, back = _at(keys, weight, every), _at(keys, weight, columns * n + rows)
+    # A self-connection is one, and not two that are added.
     weights = np.where(rows == columns, there, COMBINED[by](there, back))
     if length is None:
         return columns, rows, weights
@@ -60,6 +62,7 @@ def _at(keys: np.ndarray, values: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     if not keys.size:
         return np.zeros(wanted.shape)
     order = np.argsort(keys)
+    # What lies beyond the last key is compared with that, and is another.
     place = np.minimum(np.searchsorted(keys, wanted, sorter=order), keys.size - 1)
     found = order[place]
     return np.where(keys[found] == wanted, values[found], 0.0)

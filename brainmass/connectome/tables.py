@@ -45,6 +45,7 @@ def in_one_order(owner: str, labels: object, arguments: Mapping[str, object]) ->
         what = Argument(argument, owner)
         for axis in _REGION_AXES[argument]:
             found = table.texts(what, axis)
+            # Labels that only count, as the index of a table without names does, take the order of what has names.
             if found is None or (names is not None and _count(found)):
                 continue
             if names is None:
@@ -60,6 +61,7 @@ def _read(what: str, argument: str, given: object) -> Held:
         return _receiving_by_row(what, table)
     if argument == "centres" and len(table.labels) == 2:
         columns = [str(label).lower() for label in table.texts(what, 1) or ()]
+        # Columns of a table may stand in any order, too.
         if sorted(columns) == ["x", "y", "z"]:
             return table.taken([columns.index(axis) for axis in "xyz"], 1)
     return table
@@ -131,6 +133,7 @@ def named_ends(
     there = dict.fromkeys(text for pair in zip(*texts, strict=True) for text in pair)
     numbers = all(_COUNTS.fullmatch(text) for text in there) and bool(there)
     if known is None and (not numbers or numbering == "ids"):
+        # Numbers in their order, 2 before 10; texts as they appear.
         known = sorted(there, key=int) if numbers else list(there)
     if known is not None and (not numbers or there.keys() <= set(known)):
         place = {label: i for i, label in enumerate(known)}
@@ -149,6 +152,7 @@ def _counted_ends(
     n = len(labels) if n is None and labels is not None else n
     low, high = min(every, default=0), max(every, default=-1)
     if numbering not in (0, 1):
+        # From 1 to 84: counted from 1, or from 0 with a first region that has no connection.
         if low > 0 and n is None:
             raise argument_error(
                 what,
@@ -159,6 +163,7 @@ def _counted_ends(
             )
         numbering = 0
     count = high + 1 - numbering
+    # So many regions without a connection are none: the numbers are names, as those of FreeSurfer.
     if n is None and count > max(10_000, 20 * len(every)):
         raise argument_error(
             what,
@@ -203,6 +208,7 @@ def checked_ends(argument: str, given: object, n_edges: int, labels: tuple[str, 
             f"{argument}[{bad[0]}] is {ends[bad[0]]}",
             example,
         )
+    # Half the memory, and what runs take.
     ends = ends.astype(np.int32)
     ends.setflags(write=False)
     return ends
@@ -288,6 +294,7 @@ def graph_connections(owner: str, graph: Any, weight: str, length: str | None) -
     place = {node: i for i, node in enumerate(nodes)}
     edges = [(place[a], place[b], facts) for a, b, facts in graph.edges(data=True)]
     if not graph.is_directed():
+        # A loop is there once.
         edges += [(b, a, facts) for a, b, facts in edges if a != b]
     for argument, attribute in {"weight": weight, "length": length}.items():
         kinds = str if argument == "weight" else str | None
@@ -306,6 +313,7 @@ def graph_connections(owner: str, graph: Any, weight: str, length: str | None) -
 def _of_edges(owner: str, nodes: list[Any], edges: list[Any], name: str, default: float | None) -> np.ndarray:
     """An attribute of all edges; of none, the default."""
     there = [name in facts for _, _, facts in edges]
+    # The usual attribute may be missing, of a graph without weights; one that was asked for may not.
     if not any(there) and edges and name != "weight" and default is not None:
         known = ", ".join(map(repr, edges[0][2])) or "none"
         raise argument_error(

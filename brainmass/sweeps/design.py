@@ -112,6 +112,7 @@ def as_design(found: Inventory, values: Any, kind: str) -> Design:
             "must have as many values",
             f"there are {text}",
         )
+    # Without any values a sweep is one point, as a grid without axes is; a list has at least one value.
     return Design(axes, kind == "grid" or not axes)
 
 
@@ -124,6 +125,7 @@ def _axis(found: Inventory, path: str, name: str, given: Array) -> Axis:
     values, unit = _numbers(what, name, given)
     present = np.shape(u.get_mantissa(found.params[path].value()))
     owner = found.modules.get(path.rpartition(".")[0])
+    # A parameter that is one number now may be given one for each region.
     shapes = {(), present, getattr(owner, "varshape", present)}
     if values.shape[1:] not in shapes:
         raise argument_error(
@@ -140,6 +142,7 @@ def _numbers(what: str, name: str, given: Numbers) -> tuple[np.ndarray, u.Unit]:
     if isinstance(given, list | tuple) and len({u.get_unit(as_array(x)).dim for x in given}) > 1:
         raise argument_error(what, "must have one unit", f"is {show(given)}", kind=u.UnitMismatchError)
     given = numbers(what, given, example=example)
+    # As they were written; `Design.at` brings them to the precision of a run.
     unit, values = u.get_unit(given), np.asarray(u.get_mantissa(given), np.float64)
     if values.ndim == 0 or not len(values):
         raise argument_error(what, "must be at least one value, in a list", f"is {show(given)}", f"{example}.")
@@ -174,6 +177,7 @@ def _check_lengths(found: Inventory, path: str, name: str, given: Any) -> None:
     for x in given:
         there, lengths = x.weights != 0, None if x.lengths is None else x.lengths.to_decimal(u.mm)
         present = np.asarray(own[0]._lengths)
+        # Where there is no connection, a length has no effect.
         if lengths is None or lengths.shape != present.shape or (lengths != present)[there].any():
             raise argument_error(
                 Argument("values", "sweep", entry=name, more=f", for {name!r},"),
@@ -220,6 +224,7 @@ def sobol_design(bounds: Mapping[str, tuple[object, object]], n: int, seed: int 
     qmc = import_io("scipy.stats").qmc
 
     def draw(d: int) -> np.ndarray:
+        # Drawn up to a power of two: scipy warns of other numbers, as their balance is lost.
         return qmc.Sobol(d, rng=np.random.default_rng(seed)).random_base2(max(0, (n - 1).bit_length()))[:n]
 
     return _between("sobol_design", bounds, draw)

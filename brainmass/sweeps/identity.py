@@ -41,6 +41,7 @@ def identity(lane: Lane, made: tuple, jobs: Jobs) -> dict[str, str]:
     def parts(modules: Mapping[str, object], *kinds: str) -> Any:
         return [plan_of(inventory(m)) for m in modules.values()], numbers(kinds[0]), within(read, *kinds)
 
+    # Of a function its kind alone: what it is made of stands in `parts`, by what it reads.
     monitors = [(n, _known(m.what), m.every, _known(m.source)) for n, m in program.monitors.items()]
     observers = {n: m.what for n, m in program.monitors.items() if isinstance(m.what, Observer)}
     things = {
@@ -58,6 +59,7 @@ def identity(lane: Lane, made: tuple, jobs: Jobs) -> dict[str, str]:
         "the model": (plan_of(its), start, within(read, "model.", "model ")),
         "`brainstate.environ`": within(read, "brainstate.environ"),
     }
+    # Runs of another version or precision may have other numbers, and do not go into the same file.
     versions = {"the precision": str(default_dtype()), "the version of brainmass": __version__}
     return {name: digest(thing) for name, thing in things.items()} | versions
 

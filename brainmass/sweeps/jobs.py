@@ -51,6 +51,7 @@ def as_seeds(seeds: Numbers, owner: str = "sweep") -> np.ndarray:
             f"is {show(seeds)}",
             "seeds=10.",
         )
+    # The same seed twice is the same run.
     if len(set(given.tolist())) < len(given):
         raise argument_error(Argument("seeds", owner), "must hold different seeds", f"is {show(seeds)}")
     return given.astype(np.int64)

@@ -75,6 +75,8 @@ def layout(
     attrs: Mapping[str, str],
 ) -> Layout:
     """From the shapes of one run: of its result, or of what is `kept` instead, by name."""
+    # `Result.to_xarray` says once how axes and coordinates are named: here for a run of zeros, of which only the shapes
+    # are known.
     template = _template(result, {} if kept is not None else result.recorded, times)
     if kept is None:
         made = template.data_vars
@@ -89,6 +91,7 @@ def layout(
         coords = {dim: (dim, np.asarray(labels), {}) for dim in ("region", "region_2") if dim in used}
     coords = {**design.coords(), "seed": ("seed", seeds, {}), **coords}
     _check_names(design, variables, result)
+    # A run has one seed, and a sweep an axis of them.
     attrs = {**{k: v for k, v in template.attrs.items() if k != "seed"}, **attrs}
     return Layout((*design.dims, "seed"), (*design.shape, len(seeds)), variables, coords, attrs)
 

@@ -163,9 +163,11 @@ def sweep(
     )
     lane, jobs = all_runs.lane, all_runs.jobs
     plan = dataclasses.replace(all_runs.layout, attrs={**(attrs or {}), **all_runs.layout.attrs})
+    # Only where it is compared: what a file cannot tell of a function is warned of, and is no matter in memory.
     known_by: dict[str, str] = {}
     if path is not None or jax.process_count() > 1:
         known_by = identity(lane, _made(simulator, duration, settings), jobs)
+    # The store is held until the dataset is read back.
     with ExitStack() as held:
         sink, size, pending = _begun(path, plan, known_by, all_runs.at_once, at_once, resume, held)
         if client is not None:
@@ -235,6 +237,7 @@ class Lane:
     def batched(self, devices: Sequence[Any]) -> Callable[..., Pytree]:
         """Many runs side by side as one program."""
         at_once = _made(self._simulator, self._duration, self._settings)[0].at_once
+        # By the number of devices: a program is made for a mesh of them.
         lane, program = self.remembered(len(devices), lambda: (self, _program(self, devices, at_once)))
         lane._measure = self._measure  # which is alike, but may have been written anew
         return program
@@ -243,6 +246,7 @@ class Lane:
         """What `make()` gives, made earlier if the model and all else but the values are the same."""
         program, found, given = _made(self._simulator, self._duration, self._settings)
         start = {} if program.makes_states else found.state_values()
+        # What is not swept is a constant of the program.
         numbers = digest((found.raw(), given.arrays, program.courses.constants, start))
         key = ("sweep", tuple(self.units.items()), self._pictures.number(self._things), numbers, what)
         if key not in program.compiled:
@@ -263,6 +267,7 @@ class Lane:
         _, kept, told = self.whole(values, key)
         never, (bad, least, most) = np.iinfo(np.int32).max, told.watched
         watched = Watched(
+            # No bad step is -1, which would be the least of all.
             {path: jnp.where(steps >= 0, steps, never).min(initial=never) for path, steps in bad.items()},
             {path: x.min() for path, x in least.items()},
             {path: x.max() for path, x in most.items()},
@@ -304,6 +309,7 @@ def _explored(lane: Lane, jobs: Jobs, model: brainstate.nn.Module) -> tuple[Layo
     values, keys = jobs.of(np.arange(1))
     one = {name: x[0] for name, x in values.items()}
     shapes = tuple((name, x.shape, x.dtype.str) for name, x in one.items())
+    # A trace of a network takes as long as many short runs.
     result, kept, times, read = lane.remembered(shapes, lambda: _traced(lane, one, keys[0]))
     for axis in design.axes:
         if axis.name not in read:
@@ -337,6 +343,7 @@ def _traced(
         return result, dict(kept)
 
     closed, (result, kept) = jax.make_jaxpr(run, return_shape=True)(values, key)
+    # JAX takes a mapping apart by its sorted names, and values come before the key: so variables are told apart.
     used = {id(x) for equation in closed.jaxpr.eqns for x in equation.invars} | {id(x) for x in closed.jaxpr.outvars}
     read = {name for name, x in zip(sorted(values), closed.jaxpr.invars, strict=False) if id(x) in used}
     return result, kept, times, read
@@ -382,6 +389,7 @@ def _begun(
     if jax.process_count() == 1:
         begun = begin()  # which may put another sink in its place
         return sink, *begun
+    # Compared before the first process opens the store, which another sweep may own.
     everyones = gathered(known_by)
     other = [name for name in known_by if any(its.get(name) != known_by[name] for its in everyones)]
     if other:
@@ -428,6 +436,7 @@ class Batches:
         """Runs, what is kept of them, why they failed, and the least and the largest values of states with bounds."""
         start = 0
         while start < len(pending):
+            # Batches become smaller on the way where memory does not hold so many.
             runs = pending[start : start + self.at_once]
             start += len(runs)
             yield from self.tried(runs, self.at_once)
@@ -450,6 +459,7 @@ class Batches:
         def without(values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
             return {name: _without(x, failed) for name, x in values.items()}
 
+        # Extremes too: a state that became infinite has left its bounds, and its run is told of as failed.
         return [(runs, without(values), reasons, (without(watched.least), without(watched.most)))]
 
     @staticmethod
@@ -459,6 +469,7 @@ class Batches:
     def _computed(self, runs: np.ndarray, size: int) -> tuple[dict[str, np.ndarray], Watched]:
         if self._program is None:
             self._program = self.lane.batched(jax.local_devices())
+        # Runs from the beginning once more, so that all batches have one shape and are one program.
         filled = np.resize(runs, _multiple(size, len(jax.local_devices())))
         return jax.tree.map(lambda x: np.asarray(x)[: len(runs)], self._program(*self.jobs.of(filled)))
 

@@ -118,10 +118,12 @@ class File:
         if there.exists():
             attrs = _attrs_of(there)
             _check_identity(there, attrs, identity)
+            # In batches of another size numbers may differ in the last bit.
             at_once = int(attrs[_AT_ONCE])
         else:
             self._create({**layout.attrs, _IDENTITY: json.dumps(identity), _AT_ONCE: at_once})
         self.at_once = at_once
+        # A process that ended between the last write and the removal has left it.
         if self._complete:
             shutil.rmtree(self.folder, ignore_errors=True)
         else:
@@ -144,6 +146,7 @@ class File:
                 chunks = (*_runs_in_chunk(layout.shape, math.prod(v.shape) * v.dtype.itemsize), *v.shape)
                 self._array(group, name, dims, shape, v.dtype, chunks, np.nan, v.attrs)
             attrs = {"long_name": "why a run failed"}
+            # What was never written reads as not run.
             self._array(group, FAILED, layout.dims, layout.shape, "str", layout.shape, NOT_RUN, attrs)
             os.rename(partial, self.folder)
         finally:
@@ -160,6 +163,7 @@ class File:
         fill: object,
         attrs: Mapping[str, object],
     ) -> Any:
+        # Of an axis without entries, too: zarr has no chunks of size zero.
         chunks = tuple(max(1, n) for n in chunks)
         return group.create_array(
             name, shape=shape, dtype=dtype, chunks=chunks, fill_value=fill, dimension_names=dims, attributes=dict(attrs)
@@ -173,6 +177,7 @@ class File:
     def write(self, runs: np.ndarray, values: Mapping[str, np.ndarray], reasons: Sequence[str]) -> None:
         for name, x in values.items():
             self._put(name, runs, x)
+        # Last: what is noted as run here is whole.
         self._put(FAILED, runs, np.asarray(reasons, object))
 
     def _put(self, name: str, runs: np.ndarray, values: np.ndarray) -> None:
@@ -192,7 +197,9 @@ class File:
             _consolidate(self.folder)
             return _as_in_memory(xarray.open_zarr(self.folder, chunks=None, decode_times=False))
         if not self._complete:
+            # Only a `.zarr` that is finished has a list of its arrays.
             dataset = xarray.open_zarr(self.folder, chunks=None, decode_times=False, consolidated=False)
+            # Chunks and codecs of zarr are none of netCDF.
             for variable in dataset.variables.values():
                 variable.encoding = {}
             write_netcdf(self.path, _plain_text(dataset).load())
@@ -222,6 +229,7 @@ def _as_in_memory(dataset: xarray.Dataset) -> xarray.Dataset:
 
 
 def _plain_text(dataset: xarray.Dataset) -> xarray.Dataset:
+    # Texts of variable length, as zarr gives them, and objects: in memory a sweep has texts of numpy.
     texts = {str(name): v for name, v in dataset.variables.items() if v.dtype.kind in "TO"}
     return dataset.assign({name: (v.dims, v.values.astype(object).astype(str), v.attrs) for name, v in texts.items()})
 
@@ -292,7 +300,9 @@ def blocks(shape: tuple[int, ...], first: int, last: int) -> Iterator[tuple[slic
         yield (slice(first, last),)
         return
     row = math.prod(shape[1:])
+    # The end of a row, whole rows, and the beginning of another.
     begin, end = -(-first // row), last // row  # the rows that are whole
+    # First and last lie within one row.
     if begin > end:
         yield from _within(shape, end, first - end * row, last - end * row)
         return

@@ -11,7 +11,8 @@ import brainunit as u
 import numpy as np
 
 from brainmass._common.checks import instance, is_whole, items
-from brainmass._common.foreign import Held, align, as_text, is_sparse
+from brainmass._common.extras import import_io
+from brainmass._common.foreign import Held, align, as_text, is_sparse, plain
 from brainmass._common.messages import Argument
 from brainmass._common.paths import as_path
 from brainmass._common.reading.hdf5 import Hdf5
@@ -102,8 +103,6 @@ def _shape(value: Any) -> str:
 
 def real_array(where: object, name: str, value: object) -> Array:
     if is_sparse(value):
-        from brainmass._common.foreign import plain
-
         return plain(f"Variable {name!r} of {str(where)!r}", value)
     if isinstance(value, Mapping):
         raise bad(
@@ -115,6 +114,7 @@ def real_array(where: object, name: str, value: object) -> Array:
         raise bad(where, "hold real numbers", f"the variable {name!r} is {value.kind}")
     values = np.asarray(value)
     if values.dtype == object and values.ndim == 1 and len(values) and not any(map(_is_matrix, values)):
+        # Rows of unequal length are no matrix, and stay cells.
         with contextlib.suppress(*DAMAGE):  # cells of numbers, one row each
             values = np.asarray([np.ravel(np.asarray(cell, float)) for cell in values])
     if values.dtype.kind not in "biuf":
@@ -158,6 +158,7 @@ def _is_code(values: np.ndarray) -> bool:
 
 
 def _cell_text(where: object, name: str, cell: object) -> str:
+    # MATLAB's cells are arrays that hold an array that holds the text.
     while isinstance(cell, np.ndarray) and cell.size == 1:
         cell = cell.ravel()[0]
     if isinstance(cell, np.ndarray):
@@ -246,8 +247,6 @@ def _of_npz(path: Path, stored: Mapping[str, object]) -> Contents:
 
 
 def _sparse_matrix(path: object, stored: Mapping[str, Any]) -> Any:
-    from brainmass._common.extras import import_io
-
     scipy = import_io("scipy.sparse")
     try:
         kind = texts(path, "format", stored["format"])[0]
@@ -261,6 +260,7 @@ def _sparse_matrix(path: object, stored: Mapping[str, Any]) -> Any:
             matrix = scipy.dia_array((stored["data"], stored["offsets"]), shape=shape)
         return matrix.tocsr()
     except DAMAGE as error:
+        # One of ours says what is wrong already.
         if isinstance(error, ValueError) and str(error).startswith("File '"):
             raise
         raise bad(path, "be a whole sparse matrix of scipy", f"it cannot be read ({error})") from error

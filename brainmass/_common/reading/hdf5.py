@@ -24,6 +24,8 @@ class Hdf5(Mapping[str, Any]):
         check_heaps(where, data)
         try:
             self._file = self._h5py.File(io.BytesIO(data), "r")
+            # MATLAB writes a head of its own before that of HDF5; other tools that write the file anew leave only the
+            # attributes.
             self.is_matlab = data[:6] == b"MATLAB" or any("MATLAB_class" in self._file[k].attrs for k in self._plain())
             self._names = list(self._plain())
         except DAMAGE as error:
@@ -42,6 +44,7 @@ class Hdf5(Mapping[str, Any]):
             self._check(item)
             return of_hdf5(self._where, item, self._file) if self.is_matlab else self._plain_value(item)
         except ValueError as error:
+            # One of ours says what is wrong already.
             if isinstance(error, ValueError) and str(error).startswith("File '"):
                 raise
             raise self._damaged(name, error) from error
@@ -54,6 +57,7 @@ class Hdf5(Mapping[str, Any]):
         if item is None or hasattr(item, "keys") or self.is_matlab:
             return ()
         try:
+            # HDF5's dimension scales, as netCDF 4 writes them.
             scales = [list(refs) for refs in item.attrs.get("DIMENSION_LIST", ())]
             return tuple(self._axis(self._file[refs[0]]) if refs else (None, None) for refs in scales)
         except DAMAGE as error:
@@ -64,6 +68,7 @@ class Hdf5(Mapping[str, Any]):
         name = str(scale.name).lstrip("/")
         if self._h5py.check_string_dtype(scale.dtype) is not None:
             return name, np.asarray(scale.asstr()[()], object)
+        # An axis without a coordinate is written as a variable, too, whose numbers mean nothing.
         bare = b"netCDF dimension but not a netCDF variable" in np.bytes_(scale.attrs.get("NAME", b""))
         return name, np.asarray(scale[()], object) if scale.dtype.kind in "iu" and not bare else None
 
@@ -71,6 +76,7 @@ class Hdf5(Mapping[str, Any]):
         return bad(self._where, "be a whole HDF5 file", f"{name!r} cannot be read ({error})")
 
     def _check(self, item: Any, depth: int = 0) -> None:
+        # Links make circles possible.
         if depth > 20:
             raise bad(self._where, "be a plain HDF5 file", "its groups are nested more than 20 deep")
         if not hasattr(item, "keys"):
@@ -120,4 +126,5 @@ def check_dataset(where: Any, dataset: Any, size: int) -> None:
     """Refuse what lies in other files, or declares far more than there is."""
     if dataset.external or dataset.is_virtual:
         raise bad(where, "hold its own numbers", f"{dataset.name!r} lies in another file")
+    # By Python's integers, as declared sizes may overflow others.
     check_size(where, int(np.prod(dataset.shape or (1,), dtype=object)) * dataset.dtype.itemsize, size, dataset.name)

@@ -57,14 +57,18 @@ def kind_of(data: bytes) -> str:
         return "npy"
     if data[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
         return _kind_of_zip(data)
+    # Before MATLAB's older versions, which begin with the same word.
     if data[:10] == b"MATLAB 7.3":
         return "hdf5"
     if data[:6] == b"MATLAB" or is_matlab_4(data):
         return "mat"
+    # A user's block of 512 bytes, or twice as many and so on, may stand before it (HDF5 File Format Specification,
+    # II.A).
     if any(data[at : at + 8] == _HDF5 for at in (0, 512, 1024, 2048)):
         return "hdf5"
     if data[:4] == b"PAR1":
         return "parquet"
+    # NIfTI-2 says so in its fifth byte, NIfTI-1 in its 345th.
     if data[4:8] in (b"n+2\0", b"n+1\0") or data[344:348] in (b"n+1\0", b"ni1\0"):
         return "cifti"
     if data[257:262] == b"ustar":

@@ -48,6 +48,7 @@ def tidy(value: object) -> Any:
         parts = [{name: tidy(one[name]) for name in value.dtype.names} for one in value.ravel()]
         return parts[0] if len(parts) == 1 else {f"({i})": part for i, part in enumerate(parts, 1)}
     if isinstance(value, np.ndarray) and value.dtype == object:
+        # MATLAB counts down the columns.
         cells: Iterable[object] = (tidy(cell) for cell in value.ravel(order="F"))
         out = np.empty(value.size, object)
         out[:] = list(cells)
@@ -73,12 +74,14 @@ def of_hdf5(where: object, item: Any, file: Any, depth: int = 0) -> Any:
     kind = item.attrs.get("MATLAB_class", b"")
     kind = kind.decode() if isinstance(kind, bytes) else str(kind)
     if "MATLAB_empty" in item.attrs and item.attrs["MATLAB_empty"]:
+        # Of an empty array the shape is stored in place of numbers.
         return np.zeros(tuple(int(n) for n in np.ravel(item[()])[:8]) if item.size <= 8 else (0, 0))
     values = np.asarray(item[()])
     if kind == "char":
         rows = np.atleast_2d(values.T)
         texts = np.asarray(["".join(map(chr, row)) for row in rows.tolist()])
         return np.char.rstrip(texts) if texts.size > 1 else texts
+    # References to what lies in "#refs#".
     if values.dtype == object and len(values.ravel()) and not isinstance(values.ravel()[0], str | bytes):
         cells = [
             of_hdf5(where, file[ref], file, depth + 1) if ref else np.zeros(0) for ref in values.T.ravel(order="F")
@@ -93,6 +96,7 @@ def of_hdf5(where: object, item: Any, file: Any, depth: int = 0) -> Any:
 
 def _sparse(where: object, group: Any) -> Any:
     sparse = import_io("scipy.sparse")
+    # The attribute is the number of rows; `jc` says where each column begins in `ir` and `data`.
     n_rows, jc = int(group.attrs["MATLAB_sparse"]), np.asarray(group["jc"][()], np.int64)
     data = np.asarray(group["data"][()]) if "data" in group else np.zeros(0)
     ir = np.asarray(group["ir"][()], np.int64) if "ir" in group else np.zeros(0, np.int64)

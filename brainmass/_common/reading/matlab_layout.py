@@ -47,6 +47,7 @@ def check_layout(where: object, data: bytes) -> None:
 def _unfolded(where: object, packed: bytes, order: Any) -> bytes:
     try:
         stream = zlib.decompressobj()
+        # Its first bytes say how long it is, before it is unfolded.
         start = stream.decompress(packed, 16)
         declared = 8 + int.from_bytes(start[4:8], order)
         check_size(where, declared, len(packed), "a variable")
@@ -69,6 +70,7 @@ def _element(data: bytes, at: int, limit: int, order: Any, padded: bool = True) 
     end = start + size
     if end > limit:
         raise _Odd("a part is longer than what holds it")
+    # Elements begin at multiples of eight bytes; compressed ones follow each other closely.
     return kind, start, end, min(end + (-size % 8 if padded and kind != _COMPRESSED else 0), limit)
 
 
@@ -85,6 +87,7 @@ def _check_matrix(data: bytes, kind: int, at: int, limit: int, order: Any, depth
     _, start, end, at = _numbers(data, at, limit, order, (5, 6))
     dims = [int.from_bytes(data[i : i + 4], order, signed=True) for i in range(start, end, 4)]
     count = int(np.prod(dims, dtype=object))
+    # Each entry takes a byte or more. Of a sparse matrix only the entries that are not zero are there.
     if not 2 <= len(dims) <= 32 or min(dims) < 0 or (count > limit and kind != _SPARSE):
         raise _Odd("a variable has no possible shape")
     _, start, end, at = _numbers(data, at, limit, order, (1, 2, 16))
@@ -105,6 +108,7 @@ def _check_matrix(data: bytes, kind: int, at: int, limit: int, order: Any, depth
         return
     if kind == _FUNCTION:
         return
+    # Of a sparse one the rows and where columns begin, then real and imaginary parts.
     for _ in range((2 if kind == _SPARSE else 0) + 1 + is_complex):
         inner, start, end, at = _numbers(data, at, limit, order, tuple(_SIZES))
         if kind not in (_CHAR, _SPARSE) and (end - start) != count * _SIZES[inner]:
@@ -141,6 +145,7 @@ def _head_4(data: bytes, at: int) -> tuple[int, int, int, int, int, int] | None:
     for order in ("little", "big"):
         words = [int.from_bytes(data[at + 4 * i : at + 4 * i + 4], order) for i in range(5)]  # type: ignore[arg-type]
         kind, matrix = words[0] // 10 % 10, words[0] % 10
+        # The digits of the first word: the order of bytes, 0, the kind of number, the kind of matrix.
         if len(data) >= at + 20 and words[0] // 1000 == (order == "big") and not words[0] // 100 % 10:
             if kind in _SIZES_4 and matrix < 3 and words[3] < 2 and 1 < words[4] <= _LONGEST_NAME:
                 return kind, matrix, words[1], words[2], words[3], words[4]

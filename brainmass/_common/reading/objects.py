@@ -58,6 +58,7 @@ def texts_of_objects(data: bytes, shape: tuple[int, ...]) -> np.ndarray:
             places += 1
             if int(argument or 0) > places:  # which would take memory for all places before it
                 raise ValueError("it is not as numpy writes it")
+    # Texts of Python 2 are bytes in a pickle.
     stored = _Reader(io.BytesIO(data), encoding="utf-8").load()
     state = getattr(stored, "state", None)
     items = state[-1] if isinstance(state, tuple) else None

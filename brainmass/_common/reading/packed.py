@@ -36,6 +36,7 @@ def read_npy(where: Path, data: bytes, what: str = "it") -> np.ndarray:
 def _check_header(where: Path, start: bytes, size: int, what: str) -> tuple[int, tuple[int, ...]] | None:
     """Refuse an array that declares more than there is; of one of objects, its place and shape."""
     try:
+        # The length of the head has two bytes in version 1 of the format, four in later ones.
         length, at = (2, 10) if start[6:7] == b"\x01" else (4, 12)
         header = ast.literal_eval(start[at : at + int.from_bytes(start[8 : 8 + length], "little")].decode("latin-1"))
         shape, kind = header["shape"], np.dtype(header["descr"])
@@ -49,6 +50,7 @@ def _check_header(where: Path, start: bytes, size: int, what: str) -> tuple[int,
     if kind.hasobject:
         raise bad(where, _WHOLE, f"{what} cannot be read (it holds objects, as a pickle)")
     end = at + int.from_bytes(start[8 : 8 + length], "little") + declared
+    # numpy would read the first array, and say nothing of the others.
     if end < size:
         raise bad(where, _WHOLE, f"{what} is followed by more (was np.save called twice on one file?)")
     if declared > size:
@@ -89,6 +91,7 @@ def _member(where: Any, archive: zipfile.ZipFile, info: zipfile.ZipInfo, what: s
     check_size(where, info.file_size, info.compress_size, what)
     try:
         with archive.open(info) as stream:
+            # One byte more tells that it is longer than it says, without unfolding it all.
             data = stream.read(info.file_size + 1)
     except DAMAGE as error:
         raise bad(where, must, f"{what} cannot be read ({error})") from error

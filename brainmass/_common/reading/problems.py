@@ -59,6 +59,7 @@ def unpacked(where: object, data: bytes) -> bytes:
         if size > limit:
             but = f"it unfolds to more than {limit / 1e9:.3g} GB from {len(data)} bytes"
             raise bad(where, "declare no more than it holds", but)
+        # What follows a stream that has ended belongs to the next one.
         at += len(piece) - len(stream.unused_data if stream.eof else b"")
     if stream is not None and not stream.eof:
         raise bad(where, "be whole", "it is cut short")

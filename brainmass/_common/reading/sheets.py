@@ -94,6 +94,7 @@ def _filled_cells(where: object, sheet: Any) -> dict[tuple[int, int], str]:
 def _cell(value: object, kind: str) -> str:
     if kind == "e":  # "#DIV/0!"
         return str(value)
+    # Excel has floats alone: 1001.0 is shown as 1001, and so is a label.
     if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
         value = int(value)
     return repr(float(value) if isinstance(value, bool) else value) if isinstance(value, int | float) else Quoted(value)
@@ -104,6 +105,8 @@ def _check_why_empty(
 ) -> None:
     """Refuse cells that only look empty: formulas without their value, and parts of merged cells."""
     whole = size < _LOOKED_INTO
+    # Formulas in place of their values now. Merged cells are known only of a sheet that is read whole, which takes
+    # memory.
     sheet = openpyxl.load_workbook(io.BytesIO(data), read_only=not whole)[title]
     if whole:
         said = {(i, j) for i, j in empty if sheet.cell(i, j + 1).value is not None}
@@ -132,6 +135,7 @@ def read_parquet(where: object, data: bytes) -> Held:
     frame = _frame(where, data)
     if {str(name).lower() for name in frame.columns} >= {"source", "target", "weight"}:
         raise bad(where, "hold a matrix", "it is a list of connections, which Edges.from_file reads")
+    # One column of text names the rows; of several, none tells which.
     texts = [name for name in frame.columns if frame[name].dtype.kind not in "biuf"]
     if len(texts) == 1:
         frame = frame.set_index(texts[0])

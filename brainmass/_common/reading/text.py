@@ -63,6 +63,7 @@ def text_of(where: object, data: bytes, encoding: str | None = None) -> str:
     """The text of a file in UTF-8, UTF-16 with its mark, or the code page of western Windows, which is told."""
     if encoding is not None:
         return _decoded(where, data, encoding)
+    # Before UTF-16, whose mark this one begins with.
     if data[:4] in (b"\xff\xfe\0\0", b"\0\0\xfe\xff"):
         return _decoded(where, data, "utf-32")
     if data[:2] in (b"\xff\xfe", b"\xfe\xff") and len(data) % 2 == 0:  # Excel's "Unicode text"
@@ -102,6 +103,7 @@ def _is_western(data: bytes) -> bool:
 
 # --- cells ------------------------------------------------------------------------------------------------------------
 _COMMENTS = ("#", "%")
+# In this order: of marks that cut equally well, the first.
 _MARKS = "\t;, "
 
 
@@ -132,6 +134,7 @@ def _with_names_in_comments(
         except ValueError:
             continue
         numeric = sum(_looks_like_number(cell) for cell in cells)
+        # A sentence, or numbers that were commented out.
         if len(cells) != len(rows[0][1]) or len(cells) < 2 or numeric == len(cells):
             continue
         if i > rows[0][0] and any(_looks_like_number(cell) for cell in cells[1:]):
@@ -163,9 +166,6 @@ def tidied(where: object, rows: list[Row], style: TextStyle, delimiter: str = ""
 
 def _lines(text: str) -> list[str]:
     return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-
-
-_CELL = re.compile(r'\s*"((?:[^"]|"")*)"\s*(?=(?P<mark>.)|$)', re.DOTALL)
 
 
 def cells_of(where: object, number: int, line: str, delimiter: str) -> list[str]:
@@ -217,6 +217,7 @@ def _delimiter(where: object, lines: Sequence[tuple[int, str]], style: TextStyle
     """The mark that cuts the lines into most numbers, in rows of equal length."""
     best, found = (0.0, 0.0), None
     for mark in _MARKS:
+        # A comma cannot be both.
         if mark == "," and style.decimal == ",":
             continue
         score = _score(where, lines[:_LOOKED_AT], mark)
@@ -234,7 +235,9 @@ def _score(where: object, lines: Sequence[tuple[int, str]], mark: str) -> tuple[
     widths = [len(cells) for cells in body]
     if max(widths) < 2:
         return 0.0, 0.0
+    # The first row and the first column may be names.
     cells = [cell for row in body for cell in row[1:]] or [""]
+    # Empty cells are numbers that are missing.
     numeric = sum(not cell or _looks_like_number(cell) for cell in cells) / len(cells)
     even = sum(width == widths[0] for width in widths) / len(widths)
     cut = sum(width > 1 for width in widths) / len(widths)
@@ -250,6 +253,7 @@ def _with_points(where: object, rows: list[Row], style: TextStyle, delimiter: st
     if style.decimal is not None:
         return [(i, [_plainly(cell, style.decimal) for cell in cells]) for i, cells in rows]
     _ask_for_thousands(where, rows)
+    # Commas that part cells are no decimal marks.
     if delimiter == ",":
         return rows
     commas = [(i, cell) for i, cells in rows for cell in cells if "," in cell and _COMMA_NUMBER.fullmatch(cell)]
@@ -357,6 +361,8 @@ def labelled_matrix(where: object, rows: list[Row], style: TextStyle = TextStyle
     (first, head), body = rows[0], rows[1:]
     if style.header is False:
         return Held(numbers(where, rows, empty=style.empty))
+    # A head is a row of names, or of names with an empty corner; numbers with one text among them are a row whose name
+    # comes first.
     texts = sum(not is_number(cell) for cell in head)
     corner = texts == 1 < len(head) and _is_corner(head, body)  # numbers name the rows
     quoted = all(isinstance(cell, Quoted) for cell in head)

@@ -105,6 +105,7 @@ def _weights(contents: Contents, name: str, given: Given) -> Any:
 
 def _with_regions(contents: Contents, fields: dict[str, object], given: Given, n: int) -> dict[str, Any]:
     """With what the file says of the n regions."""
+    # A file may hold `labels` and a `name` of its own: the first usual name counts.
     labels = None if given.labels is not None else chosen(contents, "labels", None, among_several=True)
     if labels is not None:
         _add_labels(contents, fields, labels, n)
@@ -153,6 +154,7 @@ def chosen(contents: Contents, argument: str, name: str | None, among_several: b
         contents.value(name)
         return name
     usual = [name for name in USUAL[argument] if name in contents.variables]
+    # `C` and `SC` may be a covariance and a structure, which no order decides.
     if len(usual) > 1 and not among_several:
         but = f"it has {' and '.join(map(repr, usual))}: say which, as in {argument}={usual[0]!r}"
         raise bad(contents.where, f"hold {argument} under one usual name", but)
@@ -205,6 +207,7 @@ def region_fields(contents: Contents) -> dict[str, object]:
         fields["hemispheres"] = sides_of(contents, "hemispheres")
     if "name" in contents.variables and np.ndim(contents.variables["name"]) < 2:
         found = texts(contents.where, "name", contents.variables["name"])
+        # Several are labels of regions.
         if len(found) == 1 and np.asarray(contents.variables["name"]).dtype.kind in "US":
             fields["name"] = found[0]
     return fields
@@ -222,6 +225,7 @@ def finished(where: object, fields: dict[str, Any], given: Given) -> dict[str, A
     if side is None and given.symmetrize:
         but = "both are filled: see Connectome.symmetrize"
         raise bad(where, "hold one triangle to be mirrored by symmetrize=True", but)
+    # A directed chain is triangular, too: only the user knows.
     if side is not None and given.symmetrize is None:
         warnings.warn(
             f"File {str(where)!r} holds a triangular matrix, with the {side} half alone, and is read as directed: say "
@@ -261,6 +265,8 @@ def _check_margins(where: object, weights: np.ndarray) -> None:
             )
             but = f"it is {rows} × {columns}: if its {names}"
             raise bad(where, "hold a square matrix", but)
+    # Of three regions or fewer, sums may agree by chance. The corner is the sum of all, which no connectome has on its
+    # diagonal.
     if rows == columns > 3 and weights[-1, -1] and _ends_with_sums(weights) and _ends_with_sums(weights.T):
         warnings.warn(
             f"File {str(where)!r} has a last row and column that are the sums of the others, and are read as a region: "

@@ -41,6 +41,7 @@ def read_connections(path: PathLike, given: Given, n: int | None, numbering: int
         _check_idle(path, given, "a list of connections", ("weights", "lengths", "symmetrize", "number_repeated"))
         empty = given.style.empty
         return _edge_list(path, rows, n, given.labels, numbering, given.length_unit, empty) | _places(given)
+    # Three or four columns and many rows: a list without names, and no matrix.
     if rows and len(rows[0][1]) in (3, 4) and len(rows) not in (len(rows[0][1]), len(rows[0][1]) + 1):
         _columns(path, rows)  # for its error
     if n is not None or numbering is not None:
@@ -72,6 +73,7 @@ def _of_variables(contents: Contents, given: Given) -> dict[str, Any] | None:
     name = chosen(contents, "weights", given.weights)
     matrix = None if name is None else contents.value(name)
     lengths = given.lengths if given.lengths is not None else chosen(contents, "lengths", None)
+    # Lengths are a full matrix: read as a Connectome, and listed then.
     if not is_sparse(matrix) or lengths is not None:
         return None
     _check_idle(where, given, "a sparse matrix", ("symmetrize",))
@@ -79,6 +81,7 @@ def _of_variables(contents: Contents, given: Given) -> dict[str, Any] | None:
     rows, columns = matrix.shape  # pyright: ignore[reportOptionalMemberAccess]
     if rows != columns:
         raise bad(where, "hold a square matrix", f"{name!r} is {rows} × {columns}")
+    # Row by row, as `Edges.from_dense` lists them.
     entries = matrix.tocsr().tocoo()  # pyright: ignore[reportOptionalMemberAccess]
     fields: dict[str, Any] = {"n": rows, "source": entries.col, "target": entries.row, "weight": entries.data}
     return labels_and_places(contents, fields, given, rows)
@@ -132,6 +135,7 @@ def _regions_first(body: list[Row], columns: dict[str, int]) -> tuple[list[str],
 def _names(path: PathLike, body: list[Row], columns: dict[str, int]) -> list[str] | None:
     """Ends that are names, in the order in which they first appear; None where all are whole numbers."""
     cells = [(i, c[columns[end]]) for i, c in body for end in ("source", "target")]
+    # A number in quotes is a name, as `to_csv` writes it.
     if cells and all(isinstance(cell, Quoted) or not is_number(cell) for _, cell in cells):
         return list(dict.fromkeys(str(cell) for _, cell in cells))
     for line, cell in cells:
@@ -178,6 +182,7 @@ def edge_rows(edges: Edges, lengths: list[float] | None) -> list[list[object]]:
     columns = {"source": ends[0], "target": ends[1], "weight": edges.weight.tolist()}
     if lengths is not None:
         columns["length"] = lengths
+    # A reader finds the regions in the order in which they first appear.
     shown = tuple(dict.fromkeys(label for pair in zip(*ends, strict=True) for label in pair))
     alone = [] if shown == edges.labels else [[label, *[None] * (len(columns) - 1)] for label in edges.labels]
     return [list(columns), *alone, *map(list, zip(*columns.values(), strict=True))]

@@ -26,10 +26,12 @@ _HEADS = ("label", "labels", "name", "names", "region", "regions", "roi", "rois"
 
 def named_or_path(argument: str, given: object, contents: Contents | None) -> tuple[str, Any]:
     """Whether an argument is a 'name' of a variable, a 'path', or the 'values' themselves."""
+    # A name in the file comes before a file of that name.
     if isinstance(given, str) and contents is not None and contents.has(given):
         return "name", given
     if isinstance(given, str | os.PathLike):
         path = as_path(given, Argument(argument))
+        # A path that is no file gets the error of a path; a text may have been meant as a name.
         if isinstance(given, os.PathLike) or path.is_file():
             return "path", path
         if contents is not None and contents.variables:
@@ -97,6 +99,7 @@ def labels_of_file(path: Path) -> list[str]:
         lines = text_of(path, data).splitlines()
         rows = [(i, [line.strip()]) for i, line in enumerate(lines, 1) if line.strip()]
     columns = list(zip(*(cells for _, cells in rows), strict=True))
+    # The head of a column of numbers is text, too, and is passed over.
     named = [c for c in columns if not any(map(is_number, c[1:] or c))]
     if len(columns) == 1:
         named = columns
@@ -170,4 +173,5 @@ def numbered(where: object, labels: Sequence[str], number_repeated: bool) -> lis
     for label in labels:
         seen[label] += 1
         out.append(label if times[label] == 1 else f"{label} {seen[label]}")
+    # A number may make a label that another region has: "V1 1" beside two of "V1".
     return out if len(set(out)) == len(out) else [f"{label} [{i}]" for i, label in enumerate(labels)]

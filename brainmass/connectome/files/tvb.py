@@ -16,7 +16,7 @@ from brainmass._common.reading.contents import check_kind
 from brainmass._common.reading.kinds import kind_of
 from brainmass._common.reading.packed import zip_members
 from brainmass._common.reading.problems import bad, unpacked
-from brainmass._common.reading.text import TextStyle, numbers, rows_of, text_of
+from brainmass._common.reading.text import numbers, rows_of, text_of
 from brainmass._common.typing import PathLike
 from brainmass.connectome.files.dense import Given, finished, read_dense
 from brainmass.connectome.files.regions import centres_of_rows, region_argument
@@ -31,7 +31,6 @@ _PARTS = {
     "info": ("info",),
 }
 _UNITS = {"um": u.um, "mm": u.mm, "cm": u.cm, "m": u.meter}
-_BLANKS = TextStyle()
 
 
 def is_tvb(path: PathLike) -> bool:
@@ -48,6 +47,7 @@ def read_tvb(path: PathLike, given: Given, length_unit: u.Unit | None) -> dict[s
         kind = kind_of(unpacked(path, data))
         if kind == "hdf5":
             return read_dense(path, given, ("hdf5",))
+        # Archives without weights are told below what they have.
         if kind not in ("zip", "text"):
             check_kind(path, kind, ("tvb",))
     members = _members(path, given)
@@ -96,6 +96,7 @@ def _members(path: Path, given: Given) -> dict[str, tuple[str, Callable[[], byte
         base = name.replace("\\", "/").split("/")[-1]
         match = re.fullmatch(r"(\w+)\.txt(?:\.(?:bz2|gz))?", base, re.IGNORECASE)
         part = next((part for part, names in _PARTS.items() if match and match[1].lower() in names), None)
+        # macOS puts a file of its own beside each file of an archive, under the same name.
         if part is not None and "__MACOSX" not in name:
             found.setdefault(part, {})[name] = read
     return {part: _one(path, part, several, given) for part, several in found.items()}
@@ -110,6 +111,7 @@ def _one(
         return f"{path}/{said}", several[said]
     names = list(several)
     if len(names) > 1:
+        # A file and its compressed copy are one.
         contents = {_read(f"{path}/{name}", read).strip() for name, read in several.items()}
         if len(contents) > 1:
             but = f"it has {' and '.join(map(repr, names))}: say which, as in {part}={names[0]!r}"
@@ -147,6 +149,7 @@ def tvb_tables(connectome: Any) -> dict[str, list[list[Any]]]:
     labels = ["_".join(label.split()) for label in connectome.labels]
     if len(set(labels)) < len(labels) or "" in labels:
         raise ValueError(f"The labels of Connectome {connectome.name!r} must differ in more than blanks, but do not.")
+    # The Virtual Brain would read the rest of a line as a comment, or a quotation.
     odd = next((label for label in labels if re.search(r"[#%\"']", label)), None)
     if odd is not None:
         raise ValueError(f"An archive of The Virtual Brain cannot hold the label {odd!r}. Example: to_npz('conn.npz')")
@@ -158,6 +161,7 @@ def tvb_tables(connectome: Any) -> dict[str, list[list[Any]]]:
     if connectome.lengths is not None:
         tables["tract_lengths"] = np.asarray(connectome.lengths.to_decimal(u.mm)).tolist()
     sides = connectome.hemispheres
+    # There is no number there for what lies between left and right.
     if sides is not None and "midline" not in sides:
         tables["hemispheres"] = [[int(side == "right")] for side in sides]
     return tables

@@ -63,6 +63,7 @@ def write_mat(path: object, variables: Mapping[str, Any]) -> None:
     """A MATLAB file; strings become cells."""
     scipy_io = import_io("scipy.io")
     cells = {name: value.astype(object) if value.dtype.kind == "U" else value for name, value in variables.items()}
+    # One text is characters to MATLAB; in a cell it would be a list of one.
     cells["name"] = str(variables["name"])
     with whole(path, ".mat") as partial, open(partial, "xb") as file:
         scipy_io.savemat(file, cells)
@@ -101,6 +102,7 @@ def _write_table(path: object, rows: Iterable[Sequence[object]]) -> None:
 def _cell(value: object) -> str:
     if isinstance(value, str):
         return '"' + value.replace('"', '""') + '"'
+    # The shortest text that is read as the same number.
     return "" if value is None else repr(value)
 
 

@@ -34,6 +34,7 @@ def as_client(cluster: object) -> object:
 
 
 def n_workers(client: Any) -> int:
+    # Said, as versions of distributed differ in how many they tell of by default.
     return max(1, len(client.scheduler_info(n_workers=-1)["workers"]))
 
 
@@ -42,6 +43,7 @@ def on_workers(client: Any, make: object, pending: np.ndarray, at_once: int) -> 
     from distributed import as_completed
 
     task = _packed((make, jax.config.read("jax_enable_x64")))
+    # Turned round, as `pop` takes the last; halves of what failed are the next to be taken.
     waiting = [pending[i : i + at_once] for i in range(0, len(pending), at_once)][::-1]
 
     def send() -> object:
@@ -59,11 +61,13 @@ def on_workers(client: Any, make: object, pending: np.ndarray, at_once: int) -> 
         runs = sent.pop(future.key)
         if future.status == "finished":
             yield from future.result()
+        # It failed by itself, and is not tried again.
         elif len(runs) == 1:
             yield runs, {}, [f"{type(future.exception()).__name__}: {future.exception()}"[:300]], ({}, {})
         else:  # its workers died, perhaps for want of memory
             half = -(-len(runs) // 2)
             waiting += [runs[half:], runs[:half]]
+        # Else the cluster keeps the results.
         future.release()
         for _ in range(room()):  # workers come and go
             done.add(send())
@@ -76,6 +80,7 @@ _alone = threading.Lock()  # a batch uses all cores of its worker
 def _run(task: bytes, runs: np.ndarray, at_once: int) -> list[tuple]:
     with _alone:
         batches, x64 = _unpacked(task)
+        # A worker may be set otherwise than this process.
         with jax.enable_x64(x64):
             return batches.tried(runs, at_once)
 

@@ -17,6 +17,7 @@ def runs_at_once(n_runs: int, bytes_of_run: int, n_devices: int) -> int:
     """The size of chunks, all nearly full and a multiple of the number of devices."""
     fits = int(_SHARE * _device_memory() / max(1, bytes_of_run))
     most = max(1, min(n_runs, MOST * n_devices, fits))
+    # Of 257 runs, at most 256 at once, 129 and 128: 256 and one would take as long as twice 256.
     chunks = -(-n_runs // most)
     each = -(-n_runs // chunks)
     return -(-each // n_devices) * n_devices
@@ -45,6 +46,7 @@ def _of_groups(own: Path, root: Path) -> list[int]:
         return []
     free = []
     for number, kinds, path in rows:
+        # The line of version 2; version 1 has a line for each kind.
         if number == "0":
             top, limit, used = root, "memory.max", "memory.current"
         elif "memory" in kinds.split(","):
@@ -52,6 +54,7 @@ def _of_groups(own: Path, root: Path) -> list[int]:
         else:
             continue
         group = top / path.lstrip("/")
+        # What is left is the least of its own limit and of those of the groups it is in.
         for folder in (group, *group.parents):
             try:
                 used_up = int((folder / used).read_text()) - _given_back_on_demand(folder)
@@ -74,6 +77,7 @@ def _of_machine() -> int:
     except (OSError, KeyError, ValueError):
         pass
     try:
+        # Half of all there is, as how much of it is free is not told.
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
     except (AttributeError, OSError, ValueError):
         return 4 << 30

@@ -19,8 +19,10 @@ def gathered(value: object) -> list[Any]:
     from jax.experimental.multihost_utils import process_allgather
 
     mine = np.frombuffer(pickle.dumps(value), np.uint8)
+    # In two parts: arrays of JAX are of 32 bits unless it is set otherwise, and a result may be larger than 2 GB.
     sizes = np.asarray(process_allgather(np.asarray([mine.size // 2**20, mine.size % 2**20], np.int32)))
     sizes = sizes.reshape(-1, 2).astype(np.int64) @ (2**20, 1)
+    # All processes must give arrays of one shape.
     filled = np.zeros(sizes.max(), np.uint8)
     filled[: mine.size] = mine
     everyones = np.asarray(process_allgather(filled)).reshape(len(sizes), -1)
@@ -54,6 +56,7 @@ def in_turn(run: Callable[[np.ndarray], list[tuple]], pending: np.ndarray, at_on
     batches = [pending[i : i + at_once] for i in range(0, len(pending), at_once)]
     n, me = jax.process_count(), jax.process_index()
     for first in range(0, len(batches), n):
+        # Those without a batch join in the exchange all the same: the others would wait for them forever.
         mine = run(batches[first + me]) if first + me < len(batches) else []
         for parts in gathered(mine):
             yield from parts
