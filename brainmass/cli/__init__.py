@@ -82,7 +82,6 @@ def _demo(given: argparse.Namespace) -> int:
 
 
 def _models(given: argparse.Namespace) -> int:
-    # Imported by each command: JAX and brainstate take seconds, which `--help` and a wrong argument need not wait for.
     from brainmass.cli.catalogue import catalogue, describe
 
     return catalogue() if given.name is None else describe(given.name)
@@ -101,6 +100,7 @@ def _info(given: argparse.Namespace) -> int:
 
 
 def _on_file(given: argparse.Namespace) -> int:
+    # Imported by the commands that need it: an experiment file brings `brainmass.inference` along.
     from brainmass.cli.fitting import fit, posterior
     from brainmass.cli.running import run
     from brainmass.cli.sweeping import sweep

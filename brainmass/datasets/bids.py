@@ -138,6 +138,7 @@ _SAY = ("meas", "stat", "desc")
 
 
 def _is_function(path: Path) -> bool:
+    # Functional connectivity is a `relmat` too.
     return path.parent.name == "func" or any(_IS_FUNCTION.search(entities(path).get(key, "")) for key in _SAY)
 
 
@@ -185,6 +186,7 @@ def _by_scan(root: Path, chosen: Mapping[str, str]) -> dict[str, dict[str, Path]
 
 def _is_recording(path: Path) -> bool:
     said = entities(path)
+    # Confounds are `timeseries`, too.
     if "sub" not in said or not path.is_file() or "confounds" in said.get("desc", ""):
         return False
     if path.name.endswith(".ptseries.nii"):

@@ -180,12 +180,14 @@ def _cleaned(
     detrend: bool,
     order: int,
 ) -> np.ndarray:
+    # In one go: done one after the other, a later step brings back what an earlier one took out (Lindquist et al. 2019,
+    # Hum. Brain Mapp. 40:2358).
     signal = import_extra("brain", "nilearn.signal")
     low, high = band or (None, None)
     return signal.clean(
         values,
         detrend=detrend,
-        standardize=None,
+        standardize=None,  # the default would make z-scores
         confounds=confounds,
         filter="butterworth" if band else False,
         high_pass=low,

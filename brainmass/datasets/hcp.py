@@ -110,8 +110,10 @@ def _group(name: str, n_subjects: int) -> EmpiricalDataset:
 
 def _read(filename: str) -> dict[str, np.ndarray]:
     path = resources.files("brainmass.datasets").joinpath("data", filename)
+    # Numbers only: a pickle could run anything.
     with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:  # type: ignore[arg-type]
         data = {key: archive[key] for key in archive.files}
     for array in data.values():
+        # A change in place would reach all that share these arrays.
         array.setflags(write=False)
     return data

@@ -64,6 +64,7 @@ def register_dataset(
     if name in _ENTRIES and not overwrite:
         but = f"{name!r} is registered already (overwrite=True replaces it)"
         raise argument_error(what, "must be new", but, example)
+    # The loader alone: data are read when they are asked for.
     _ENTRIES[name] = _Entry(loader, description or _first_line(loader.__doc__))
 
 

@@ -26,6 +26,7 @@ class Measure:
     def times(self, other: Measure, power: float = 1.0) -> Measure:
         powers = {n: self.powers.get(n, 0) + power * other.powers.get(n, 0) for n in {*self.powers, *other.powers}}
         unit = cast(u.Unit, self.unit * other.unit**power)
+        # An input that cancels leaves no power to settle.
         return Measure(unit, {n: x for n, x in powers.items() if x})
 
     def __str__(self) -> str:

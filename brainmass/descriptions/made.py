@@ -103,6 +103,7 @@ class _Maker:
         known = {**params, **{name: values[name] for name in names & values.keys()}}
         if not self.d.with_units:
             units = {**self.units, **self.port_units}
+            # The equations of such a file hold for numbers, in the units that it states.
             known = {name: _number(x, units[name]) for name, x in known.items()}
         return Scope(known, self.derived)
 
@@ -119,6 +120,7 @@ class _Maker:
             values = dict(zip(arguments, given, strict=True))
             found = self._scope(self_, values, names).of(x.equation)
             if not d.with_units:
+                # Of numbers in the units of the file come numbers: the unit of the rate is put on.
                 found = u.maybe_decimal(found * rate_unit)
             elif self.per_time[name]:
                 found = u.maybe_decimal(found / d.time_unit)

@@ -83,6 +83,7 @@ class Reader:
         if self.data.get("system_type", "continuous") != "continuous":
             raise self.whole.fault("must have equations of motion", _NOT_HERE["system_type"])
         for name, event in self._table("events").items():
+            # Other events tell when something happens, and change nothing.
             if isinstance(event, Mapping) and event.get("affect"):
                 raise self.whole.fault(
                     "must have equations of motion alone",
@@ -230,6 +231,7 @@ class Reader:
 
     def _states(self) -> dict[str, State]:
         tables = self._table("state_variables")
+        # A file that names inputs of states, as `save_model` writes them, means no others.
         own = any("input" in x for x in tables.values())
         return {name: self._state(name, x, own) for name, x in tables.items()}
 
@@ -313,6 +315,7 @@ class Reader:
 
     # --- what it all is -----------------------------------------------------------------------------------------------
     def description(self) -> Description:
+        # It is to be the name of a class.
         name = re.sub(r"\W", "_", str(self.data.get("name") or self.place.file.partition(".")[0]))
         return Description(
             name=name if name.isidentifier() and not keyword.iskeyword(name) else f"Model_{name}",

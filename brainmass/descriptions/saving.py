@@ -121,6 +121,7 @@ def _params(model: Model) -> dict[str, ParamSpec]:
 
 def _text(model: Model) -> str:
     """The docstring as it was written, without the table that is made from the rows."""
+    # The table is made anew when the file is read.
     return re.split(r"\n(?:Other )?Parameters\n---", inspect.cleandoc(model.__doc__ or ""))[0].strip()
 
 
@@ -150,6 +151,7 @@ def _domain(domain: Domain, enforce: str = "refuse") -> dict[str, object]:
 
 
 def _inputs(model: Model) -> dict[str, object]:
+    # The first input of a file is the one that couples.
     ports = dict.fromkeys((model.coupling_port, *model._port_units))
     optional = {port: {"optional": True} for port in model.further_inputs}
     return {port: {**_unit(model._port_units[port]), **optional.get(port, {})} for port in ports}

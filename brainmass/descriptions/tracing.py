@@ -197,6 +197,7 @@ def _check_regions(equation: JaxprEqn) -> None:
 
 def _converted(equation: JaxprEqn, x: object) -> object:
     kinds = [getattr(v.aval, "dtype", np.dtype(float)).kind for v in (equation.invars[0], equation.outvars[0])]
+    # In an expression True is no 1.
     if "b" in kinds and kinds[0] != kinds[1]:
         raise NotWritable("a condition is used as a number")
     return x
@@ -204,6 +205,7 @@ def _converted(equation: JaxprEqn, x: object) -> object:
 
 def _plain(value: object) -> bool | float:
     value = np.asarray(value)
+    # An expression has one number for all regions.
     if value.size > 1 and (value != value.flat[0]).any():
         raise NotWritable("it holds numbers that differ between regions")
     number = value.flat[0]

@@ -55,6 +55,7 @@ def as_numbers(owner: str, spec: ParamSpec, value: Numbers, shape: tuple[int, ..
     if is_function(value):
         if shape is None:
             raise argument_error(what, "cannot be an initialiser here, as its shape is not known yet", kind=TypeError)
+        # An initialiser is asked once, here: what comes back is checked like what is given by hand.
         value = value(shape)
     # In this order: what is no number has no unit, what has another unit no place in the domain.
     value = as_array(value)
@@ -183,6 +184,7 @@ def as_input(owner: str, port: str, unit: u.Unit, value: Numbers) -> Numbers:
     if got.dim == u.DIMENSIONLESS:
         plain = u.maybe_decimal(value)
         return plain if unit.dim == u.DIMENSIONLESS else plain * unit
+    # Not converted: equations compute with units, and work it out themselves.
     if got.has_same_dim(unit):
         return value
     if unit.dim == u.DIMENSIONLESS and got.has_same_dim(u.Hz):

@@ -54,6 +54,7 @@ def _rows_in_order(cls: type) -> dict[str, dataclasses.Field]:
 
 
 def _named_state(cls: type, name: str, spec: StateSpec, rows: Mapping[str, Any]) -> StateSpec:
+    # A name is that of an argument; an initialiser itself leaves the user no choice.
     start = spec.init or f"init_{name}"
     if isinstance(start, str) and start not in rows:
         raise TypeError(
@@ -320,6 +321,7 @@ def derivative_method(cls: type) -> Callable:
             raise TypeError(
                 f"{self._owner}.derivative takes the inputs {', '.join(ports + optional)}, but was given {len(inputs)}."
             )
+        # With units, as an equation adds them to others.
         zeros = {port: u.maybe_decimal(0.0 * self._port_units[port]) for port in optional}
         return self._rates(state, zeros | given)
 

@@ -156,6 +156,7 @@ class WithRows(_Fields):
         elif key in self._checks:
             if value is not None or inspect.signature(type(self)).parameters[key].default is not None:
                 value = self._checks[key](Argument(key, self._owner), value)
+        # A base has such a parameter, which this class has replaced by a fact of its own.
         elif any(key in getattr(base, "_params", ()) for base in type(self).__mro__):
             raise AttributeError(f"{self._owner} has no parameter {key!r}: it has {', '.join(self._params)}.")
         elif key in self._spellings:

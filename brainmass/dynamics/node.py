@@ -256,6 +256,7 @@ class NeuralMassDynamics(Declared):
 
         The first is what the caller gives, plus noise; the second, if there is any, a function as of `_own_field`.
         """
+        # A port at which nothing enters is zero in its unit, so that equations need not ask.
         held = {port: 0.0 * unit for port, unit in self._port_units.items()}
         held = {port: u.maybe_decimal(zero) for port, zero in held.items()}
         values = self.state_values()

@@ -173,6 +173,7 @@ class WhiteNoise(Noise):
 
     def update(self) -> Numbers:
         """The next sample, shape (batch..., in_size)."""
+        # A drift multiplies it by dt: sigma z √(dt/ms) is then the increment of a step.
         steps_per_ms = u.maybe_decimal(u.ms / time_step(self._owner))
         return self._mean() + self.p.sigma * (steps_per_ms**0.5 * self.standard_normal())
 

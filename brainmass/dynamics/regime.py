@@ -54,6 +54,7 @@ class LargestStep:
         for shares, longest in ((self.of, _least_time), (self.over, _least_inverse)):
             for name, share in shares.items():
                 value = value_of(name)
+                # A value that is traced is not known: then the step is judged by the others.
                 if value is not None and not is_traced(value):
                     times.append(share * longest(value))
         return min(times, default=math.inf)
@@ -111,7 +112,7 @@ def warn_of_large_step(nodes: Iterable[Any], dt: float, free: Iterable[str] = ()
     unknown = {name.rpartition(".")[2] for name in free}
     for node in nodes:
         longest = longest_step(node, unknown)
-        # A tenth of 1 ms may come to a digit less than 0.1 ms.
+        # A share of a time constant may come to a digit less than the step that is as large.
         if dt > longest * (1 + 1e-6):
             name = type(node).__name__
             warnings.warn(

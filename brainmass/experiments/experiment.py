@@ -108,6 +108,7 @@ def by_parameter(path: Path, given: Mapping[str, object]) -> dict[str, tuple[Pat
     found: dict[str, tuple[Path, object]] = {}
     for key, value in given.items():
         place = (*path, key)
+        # A table with one of these keys is a value: a thing that is made, or an array.
         if isinstance(value, Mapping) and not value.keys() & {"type", "file", "dataset"}:
             found |= {f"{key}.{name}": inner for name, inner in by_parameter(place, value).items()}
         else:
@@ -261,6 +262,7 @@ class Experiment:
         kernel = maker.type((*path, "type"), given["type"])
         if kernel is WRONG:
             return WRONG
+        # Activities and weights are given by the network.
         arguments = maker.arguments(path, kernel, given, ("type",), ("x", "y", "conn"))
         return WRONG if arguments is WRONG else self.document.attempt(path, lambda: kernel(**arguments))
 
@@ -333,6 +335,7 @@ class Experiment:
         if "parameters" not in self.document.data:
             return None
         maker = self.maker("stimulus")
+        # TOML makes tables of dots in keys.
         written = by_parameter(("parameters",), self.tables.given("parameters"))
         found = {name: maker.value(path, x) for name, (path, x) in written.items()}
         return WRONG if WRONG in _marks(found.values()) else found
@@ -367,6 +370,7 @@ class Experiment:
         for name in parts:
             given = {"monitors": [], name: getattr(self, name)}
             if getattr(self, name) is not WRONG:
+                # Each alone, beside no monitors: so all that are wrong are told at once.
                 self.document.attempt((), lambda given=given: simulator.pure(**times, **given))
         return simulator
 

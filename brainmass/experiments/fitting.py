@@ -37,6 +37,7 @@ class Fit:
         if "fit" in self.document.data:
             self.loss = read_measure(experiment, ("fit", "loss"), tables.given("fit.loss"), is_loss=True)
             if self.loss is not WRONG and self.loss.type:
+                # By shapes alone, before anything is run: a target that does not fit is told with its line.
                 experiment.try_out({("fit", "loss"): self._compared})
         self.space = read_space(experiment, "fit")
         self.optimizer = self._optimizer(self.options.get("optimizer"))

@@ -75,6 +75,6 @@ def _arguments(model: Any) -> dict[str, object]:
         if name in specs
         else dict(TEXT.json)
         if name == "method"
-        else {}
+        else {}  # anything: noises and initialisers are tables, options are of all kinds
         for name in names
     }

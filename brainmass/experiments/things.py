@@ -166,6 +166,7 @@ class Maker:
         values = [self.value((*path, i), x) for i, x in enumerate(given)]
         if WRONG in map(_mark, values):
             return WRONG
+        # One array with one unit, in which numbers of several, "1 s" and "500 ms", may be written.
         if values and all(isinstance(x, u.Quantity) for x in values):
             unit = values[0].unit
             odd = [i for i, x in enumerate(values) if not x.unit.has_same_dim(unit)]
@@ -259,6 +260,7 @@ class Maker:
         named = {key: x for key, x in given.items() if key not in skip}
         owner = function.__name__
         right = True
+        # What takes any name checks names itself.
         if not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
             right = self._check_names(path, named, known, owner)
         for name in known:

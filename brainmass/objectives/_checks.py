@@ -77,6 +77,7 @@ def real(x: Numbers, argument: str, of: str, unit: u.Unit | None = None) -> jax.
             kind=TypeError,
         )
     if isinstance(x, u.Quantity):
+        # Without a unit asked for, any will do: correlations and phases do not change with it.
         x = x.mantissa if unit is None else x.to_decimal(unit)
     values = x if isinstance(x, jax.Array) else _in_precision(np.asarray(x))
     return values if jnp.issubdtype(values.dtype, jnp.floating) else values.astype(float)
@@ -101,6 +102,7 @@ def series(x: Numbers, argument: str, of: str, unit: u.Unit | None = None) -> ja
 
 
 def same_shape(prediction: jax.Array, target: jax.Array, objective: str) -> None:
+    # A mean over nothing would be NaN.
     if prediction.shape != target.shape or prediction.size == 0:
         raise argument_error(
             what("prediction", objective),
@@ -178,6 +180,7 @@ def target_series(target: Numbers, option: str, is_matrix: bool | None, of: str)
             "is a symmetric matrix with unit diagonal",
             f"{of}({option}=True)",
         )
+    # As many samples as regions, and no look at the numbers decides it.
     if is_matrix is None and values.shape[0] == values.shape[1]:
         raise argument_error(
             what("target", of),

@@ -41,6 +41,7 @@ def combine(*weighted_objectives: tuple[Any, Objective]) -> Objective:
 
 def _check_pair(pair: Any) -> None:
     is_pair = isinstance(pair, tuple | list) and len(pair) == 2
+    # Both are looked at, so that a pair that is turned round is told here.
     if not (is_pair and not callable(pair[0]) and np.shape(pair[0]) == () and callable(pair[1])):
         raise argument_error(
             check.what("weighted_objectives", "combine"),
@@ -99,6 +100,7 @@ class Several:
 
     def each(self, prediction: Numbers, target: Numbers) -> dict[str, jax.Array]:
         """The value of each objective, by name."""
+        # Of exactly these names: a mapping of other ones may be what an objective itself takes.
         own = isinstance(target, Mapping) and target.keys() == self._objectives.keys()
         return {n: jnp.asarray(f(prediction, target[n] if own else target)) for n, f in self._objectives.items()}
 

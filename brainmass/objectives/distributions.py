@@ -135,6 +135,7 @@ def fcd_entries(fcd: jax.Array, n_diag: int, of: str, argument: str = "fcd_matri
     """The entries that count, as a vector; pooled entries as they are."""
     first = check.whole(n_diag, "n_diag", of, 1, f"{of}(..., n_diag=1)")
     if fcd.ndim != 1:
+        # One half: an FCD is symmetric, and each pair of windows is to count once.
         entries = above_diagonal(check.square(fcd, argument, of, "(window, window)", _EXAMPLE), first)
     else:
         entries = fcd
@@ -179,6 +180,7 @@ def check_midpoints(midpoints: Numbers, of: str) -> np.ndarray:
     if midpoints is None:
         return np.linspace(-0.99, 0.99, 100)
     example = f"{of}(..., midpoints=np.linspace(-0.99, 0.99, 100))"
+    # Their spacing decides the least width of the kernel, as a number.
     if _is_traced(midpoints):
         raise argument_error(check.what("midpoints", of), "must be known at compilation", "is traced", example)
     points = np.asarray(numbers(check.what("midpoints", of), midpoints, unit=u.UNITLESS, example=example), float)

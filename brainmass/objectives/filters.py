@@ -88,6 +88,7 @@ def filtered(
     def loss(prediction: Array, data: Numbers = None) -> jax.Array:
         seen = _with_unit(prediction, _passed(prediction, "prediction", low, high, period, order, of))
         if target:
+            # With its unit again, which the objective may compare with that of the prediction.
             data = _with_unit(data, _passed(data, "target", low, high, period, order, of))
         return objective(seen, data)
 

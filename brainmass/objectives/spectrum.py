@@ -47,6 +47,7 @@ def power_spectral_density(x: Numbers, sampling_period: Time, window_size: int =
     period = check.seconds(sampling_period, of, call)
     values = check.series(x, "x", of)
     _check_length(values, size, "x", of, "power_spectral_density(x, sampling_period, window_size=128)")
+    # welch is told seconds, and so gives densities per hertz.
     density = u.Quantity(welch(values, period, size), unit=u.get_unit(x) ** 2 / u.Hz)
     return u.Quantity(np.fft.rfftfreq(size, period), unit=u.Hz), density
 
@@ -117,6 +118,7 @@ def psd_rmse(
         return density / _or_one(jnp.mean(density, axis=0))
 
     def rmse(prediction: Array, target: Array) -> jax.Array:
+        # Shapes alone have no unit, and may be compared across units.
         unit = None if normalize else check.common_unit(prediction, target, of, call)
         p, t = spectrum(prediction, "prediction", unit), spectrum(target, "target", unit)
         check.same_regions(p, t, of, call)

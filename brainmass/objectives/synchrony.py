@@ -171,5 +171,6 @@ def _chosen(count: int, band: object, sampling_period: Time) -> np.ndarray | Non
 
 def _order_parameter(phases: Array, of: str) -> jax.Array:
     example = f"{of}(instantaneous_phase(x))"
+    # Angles in rad are plain numbers; a signal in mV, given in place of its phases, is refused.
     theta = check.series(check.without_unit(phases, "phases", of, "", example), "phases", of)
     return mean_resultant_length(theta)

@@ -110,6 +110,7 @@ class DelayedAdditiveConnTR(_OncePerTR):
     r"""Delayed connections, :math:`k \sum_j W_{ij}\, y_j(t - d_{ij})`, computed once in a repetition time `tr`."""
 
 
+# From the first base when something is sent, from the second the weights.
 class DelayedLaplacianConnTR(_OncePerTR, sequence.DelayedLaplacianConn):
     r"""Delayed connections through the Laplacian of the weights, computed once in a repetition time `tr`."""
 

@@ -64,6 +64,7 @@ class LaplacianConnV2(Module):
     ):
         super().__init__()
         self.dynamics, n = dynamics, dynamics.varshape[-1]
+        # One initialiser for three matrices, each of which draws its own.
         weight = initial(self, "weight", weight)
         self.delayed = DelayedAdditiveConn(dynamics, delays, "M", delay_init, weight)
         self.excitatory, self.inhibitory = linear(n, n, weight, None), linear(n, n, weight, None)

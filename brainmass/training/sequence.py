@@ -255,6 +255,7 @@ class Built(Module):
     _elsewhere = fixed("n_input", "node", "inp", "rec", "layers", "readout", "in_size", "out_size", "name")
     node_class: ClassVar[Any] = None
     sizes: ClassVar[tuple[str, ...]] = ()
+    # That of the published package, whose scripts give arguments by their place.
     order: ClassVar[tuple[str, ...]] = ()
     others: ClassVar[str] = ""
     defaults: ClassVar[Mapping[str, Any]] = {**CONNECTIONS, "rec_scale": 1.0}
@@ -328,6 +329,7 @@ class SequenceLayer(Built):
     def __init__(self, *args: object, **kwargs: object):
         super().__init__()
         given = self.given(args, kwargs)
+        # While `given` still has only what was written.
         self._refuse_what_is_ignored(given)
         own = {k: given.pop(k, default) for k, default in self.defaults.items()}
         self._check_initialisers(own)

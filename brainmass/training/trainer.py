@@ -242,6 +242,7 @@ class Trainer(Closed):
 
     def predict(self, inputs: object, *, seed: Seed = 0) -> Pytree:
         """What the model makes of inputs as it is, samples first."""
+        # There are no targets, for which the inputs stand in.
         data = check_data(inputs, inputs)
         found, given = self._given((data[0], None), seed)
         return self._outputs(self._compile(found), given.theta, given, data[0])
@@ -326,6 +327,7 @@ class Trainer(Closed):
 
     def _structure(self, found: Inventory) -> Hashable:
         """A program serves only where this is the same."""
+        # Layers read it while they are traced: a program was made for one.
         dt = brainstate.environ.get("dt", default=None)
         return found.structure, self._task.look(found, metric=self.metric, dt=dt)
 

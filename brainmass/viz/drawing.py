@@ -85,6 +85,7 @@ def split(x: Numbers, argument: str, of: str) -> tuple[np.ndarray, str]:
     unit = x.unit if isinstance(x, u.Quantity) else u.UNITLESS
     plain = unit.has_same_dim(u.UNITLESS)
     values = np.asarray(x if not isinstance(x, u.Quantity) else x.to_decimal(u.UNITLESS) if plain else x.mantissa)
+    # Complex numbers would be drawn without their imaginary part, with a warning at most.
     if values.dtype.kind not in "biuf":
         raise argument_error(
             argument_of(argument, of),

@@ -203,6 +203,7 @@ def _draw_parameters(ax: Axes, result: FitResult) -> None:
         low, high = (
             np.asarray(u.Quantity(end).to_decimal(u.get_unit(value)), float) for end in (bounds.low, bounds.high)
         )
+        # Between a bound and infinity nothing has a place.
         if not (np.isfinite(low).all() and np.isfinite(high).all()):
             side = f"above {_in_words(low)}" if np.isfinite(low).all() else f"below {_in_words(high)}"
             ax.text(0.5, i, side, ha="center", va="center", alpha=0.6)
@@ -219,6 +220,7 @@ def _draw_parameters(ax: Axes, result: FitResult) -> None:
 
 
 def _share(numbers: np.ndarray, low: np.ndarray, high: np.ndarray, log: bool) -> np.ndarray:
+    # Where the search was in logarithms, places are too.
     if log:
         numbers, low, high = np.log(numbers), np.log(low), np.log(high)
     return np.asarray((numbers - low) / (high - low))
@@ -286,6 +288,7 @@ def _correlation(prediction: np.ndarray, target: np.ndarray) -> float:
     if target.ndim == 2 and target.shape[0] == target.shape[1] > 1:
         # Without the diagonal, in which two of a kind agree by definition.
         below, above = np.tril_indices(len(target), -1), np.triu_indices(len(target), 1)
+        # Both halves, as weights need not be symmetric.
         p, t = (np.concatenate([x[below], x[above]]) for x in (prediction, target))
     else:
         p, t = prediction.ravel(), target.ravel()

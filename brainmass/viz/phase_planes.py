@@ -121,6 +121,7 @@ def plot_phase_plane(
             kind=TypeError,
         )
     plane = _Plane(model, x, y, region)
+    # A Result is a mapping as well.
     for argument, given in {"inputs": inputs, "held": held, "trajectory": trajectory}.items():
         if given is not None:
             instance(Argument(argument, "plot_phase_plane"), given, Mapping, "a mapping by name")
@@ -164,6 +165,7 @@ class _Plane:
                     argument_of(argument, self.of), f"{must}{named(name)}", example=f'{argument}="{known[-1]}"'
                 )
         self.names: list[str] = [str(x), str(y)]
+        # Those of the instance: a declaration need not know them. The values have no part.
         self.units = {name: u.get_unit(value) for name, value in self._initial().items()}
         self.index = _region(model, region)
 
@@ -220,7 +222,7 @@ class _Plane:
             values = self.number("trajectory", name, self.recorded(name, trajectory))
             values = values[np.isfinite(values)]
             low, high = float(values.min()), float(values.max())
-            margin = 0.1 * (high - low) or 1.0
+            margin = 0.1 * (high - low) or 1.0  # a state at rest has no range
             return low - margin, high + margin
         what = Argument(argument, self.of)
         pair = [self.number(argument, name, value) for value in items(what, given, "two numbers")]
@@ -280,6 +282,7 @@ class _Plane:
         return values[self.index]
 
     def _everywhere(self, numbers: np.ndarray, grid: tuple[int, ...]) -> np.ndarray:
+        # All regions at the same point, of which one is read off: its parameters may be its own.
         values = np.broadcast_to(numbers, grid).reshape(*grid, *(1 for _ in self.model.varshape))
         return np.broadcast_to(values, (*grid, *self.model.varshape))
 
@@ -309,7 +312,6 @@ def _draw_field(ax: Axes, points: list[np.ndarray], rates: list[np.ndarray]) -> 
 
 def _draw_nullcline(ax: Axes, points: list[np.ndarray], rate: np.ndarray, label: str, color: str) -> None:
     rate = np.ma.masked_invalid(rate)
-    # Where there is no line to draw, `contour` warns.
     if rate.min() <= 0 <= rate.max():
         ax.contour(*points, rate, levels=[0.0], colors=[color], linewidths=2, zorder=3)
     else:

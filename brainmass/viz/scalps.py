@@ -90,6 +90,7 @@ def plot_topography(
         raise argument_error(argument_of("labels", _OF), "must differ from each other", f"are {names}", _EXAMPLE)
     mne = import_extra("eeg", "mne")
     sensors = _sensors(mne, positions, names, len(numbers))
+    # Zero has the colour of the middle only where there is something on both sides of it.
     signed = bool((numbers < 0).any() and (numbers > 0).any())
     reach = float(np.abs(numbers).max())
     limits = (-reach, reach) if signed else (float(numbers.min()), float(numbers.max()))

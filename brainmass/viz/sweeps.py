@@ -177,7 +177,7 @@ _MAP = "plot_sweep_map"
 def _variable(data: Any, name: str | None) -> Any:
     example = "plot_sweep_map(brainmass.sweep(...), 'score')"
     if hasattr(data, "data_vars"):
-        known = [str(key) for key in data.data_vars if key != "failed"]
+        known = [str(key) for key in data.data_vars if key != "failed"]  # which says of each run why it failed
         if name is None and len(known) == 1:
             name = known[0]
         data = data[one_of(Argument("name", _MAP), name, known)]
@@ -230,6 +230,7 @@ def _coordinate(array: Any, name: str) -> tuple[np.ndarray, list[str] | None]:
     values = array[name].values
     if values.dtype.kind in "biuf":
         return values.astype(float), None
+    # Names, of kernels or models, have no distance: they stand side by side.
     return np.arange(len(values), dtype=float), [str(value) for value in values]
 
 

@@ -96,6 +96,7 @@ def _draw_stacked(
     step = float(np.fmax.reduce(highest - lowest)) or 1.0
     # Downwards, the first on top; the largest range apart, so that no two can cross.
     levels = -step * np.arange(traces.shape[1])
+    # About the middle of its own range each: a mean far from the others would move it into their place.
     ax.plot(times, traces - (highest + lowest) / 2 + levels, **{**style(0, {"linewidth": 0.8}), **kwargs})
     if names is None:
         names = [str(i) for i in range(traces.shape[1])]
