@@ -50,6 +50,7 @@ PRESETS = [
     Case(MPR, "resting_state", ["rest", "rest"], 100, TWO_STATES),
     Case(bm.MontbrioAdaptationStep, "bursting", ["cycle"], 400),
     Case(bm.MontbrioDepressionStep, "bursting", ["cycle"], 400),
+    Case(bm.TsodyksMarkramStep, "bursting", ["cycle"], 2500, {"E": [15.0], "x": [1.0]}),
     Case(bm.MontbrioDopamineStep, "bursting", ["cycle"], 300),
     Case(bm.MontbrioDopamineStep, "dopamine", ["rest"], 3000, window=0.1),
     Case(bm.DumontGutkinStep, "interneuron_gamma", ["cycle"], 400),
@@ -250,6 +251,9 @@ PUBLISHED = {
     (bm.LorenzStep, "chaotic"): dict(sigma=10.0, rho=28.0, beta=8 / 3),
     (bm.MontbrioAdaptationStep, "bursting"): dict(delta=2.0, J=15 * 2**0.5, alpha=10.0, tau_A=10 * u.ms),
     (bm.MontbrioDepressionStep, "bursting"): dict(delta=2.0, J=15 * 2**0.5, alpha=0.5, tau_A=10 * u.ms),
+    (bm.TsodyksMarkramStep, "bursting"): dict(
+        J=3.07, alpha=1.5 * u.Hz, tau=13 * u.ms, tau_D=200 * u.ms, tau_F=1.5 * u.second, U=0.3
+    ),
     (bm.MontbrioDopamineStep, "bursting"): dict(
         a=0.04 / u.mV / u.ms, b=5 / u.ms, c=140 * u.mV / u.ms, eta=12 * u.mV / u.ms, Delta=5 * u.mV / u.ms, V_max=1300.0
     ),

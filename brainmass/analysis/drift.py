@@ -22,8 +22,8 @@ from brainmass._common.typing import Array, ArrayLike, Numbers, Pytree
 from brainmass.analysis.equations import Equations, held_inputs
 from brainmass.dynamics.checks import check_input_shape, check_param_value
 from brainmass.dynamics.node import NeuralMassDynamics
+from brainmass.network.attached import Attached
 from brainmass.network.network import Network
-from brainmass.network.synapses import Synapse
 from brainmass.simulation.inventory import Template, inventory
 
 __all__ = ["Drift", "as_drift"]
@@ -53,8 +53,8 @@ class Drift:
     Attributes
     ----------
     names : tuple of str
-        The states, by name; with several populations `population.state`; those of synapse filters by their path,
-        `projections.0.synapse.filtered`, in the unit of the port.
+        The states, by name; with several populations `population.state`; those of synapses and plasticity by
+        their path, `projections.0.synapse.filtered`, of filters in the unit of the port.
     units, shapes : dict
         Of each state.
     size : int
@@ -113,7 +113,7 @@ class Drift:
         self.units: dict[str, u.Unit] = {}
         self.shapes: dict[str, tuple[int, ...]] = {}
         specs = {}
-        for prefix, part in (_nodes(self.model) | _synapses(self.model)).items():
+        for prefix, part in (_nodes(self.model) | _attached(self.model)).items():
             for name, value in _initial(part, 0).items():
                 self.units[prefix + name], self.shapes[prefix + name] = u.get_unit(value), u.math.shape(value)
                 specs[prefix + name] = part._states[name]
@@ -226,7 +226,7 @@ class Drift:
     def starts(self, n: int, seed: int = 0) -> np.ndarray:
         """Initial states, drawn as a run draws them, shape (n, size)."""
         with double_precision(), jax.ensure_compile_time_eval():
-            parts = _nodes(self.model) | _synapses(self.model)
+            parts = _nodes(self.model) | _attached(self.model)
             drawn = [{p: _initial(part, seed + i) for p, part in parts.items()} for i in range(n)]
             flat = [self.pack({p + k: x for p, states in one.items() for k, x in states.items()}) for one in drawn]
             return np.stack([np.asarray(x) for x in flat])
@@ -381,12 +381,12 @@ def _nodes(model: NeuralMassDynamics | Network) -> dict[str, NeuralMassDynamics]
     return {f"{name}." * several: node for name, node in model.populations.items()}
 
 
-def _synapses(model: NeuralMassDynamics | Network) -> dict[str, Synapse]:
-    """The synapse filters of a model, by the same."""
-    return {f"{path}.": synapse for path, synapse in model.synapses.items()} if isinstance(model, Network) else {}
+def _attached(model: NeuralMassDynamics | Network) -> dict[str, Attached]:
+    """The synapses and plasticity of a model, by the same."""
+    return {f"{path}.": part for path, part in model.attached.items()} if isinstance(model, Network) else {}
 
 
-def _initial(node: NeuralMassDynamics | Synapse, seed: int) -> dict[str, Numbers]:
+def _initial(node: NeuralMassDynamics | Attached, seed: int) -> dict[str, Numbers]:
     """Initial values of one run, whatever batch the node has now."""
     batch, node._batch = node._batch, ()
     try:

@@ -70,7 +70,7 @@ class Equations:
         self.network = model if isinstance(model, Network) else None
         self.nodes: dict[str, NeuralMassDynamics] = model.populations if isinstance(model, Network) else {"": model}
         self.several = len(self.nodes) > 1
-        self.synapses = model.synapses if isinstance(model, Network) else {}
+        self.attached = model.attached if isinstance(model, Network) else {}
 
     def rates(
         self,
@@ -87,8 +87,7 @@ class Equations:
         values = self._by_node(states)
         added: Sequence[Values] = [{} for _ in self.nodes]
         if self.network is not None:
-            filters = [{s: states[f"{path}.{s}"] for s in synapse._states} for path, synapse in self.synapses.items()]
-            added = self.network.inputs_at_rest([*values, *filters], arriving, coupling)
+            added = self.network.inputs_at_rest([*values, *self._of_attached(states)], arriving, coupling)
         rates = {}
         # What arrives at synapses stands in `added` behind the nodes, and comes below.
         for (name, node), present, network in zip(self.nodes.items(), values, added, strict=False):
@@ -96,11 +95,15 @@ class Equations:
             # At any time, as drifts do not depend on it.
             motion = node._motion(tuple(present.values()), 0.0 * u.ms, *entering.values())
             rates |= {self._named(name, state): rate for state, rate in zip(node._states, motion, strict=True)}
-        for (path, synapse), brought in zip(self.synapses.items(), added[len(self.nodes) :], strict=True):
-            present = tuple(states[f"{path}.{state}"] for state in synapse._states)
-            motion = synapse._motion(present, 0.0 * u.ms, brought["arriving"])
-            rates |= {f"{path}.{state}": rate for state, rate in zip(synapse._states, motion, strict=True)}
+        for (path, part), brought in zip(self.attached.items(), added[len(self.nodes) :], strict=True):
+            present = tuple(states[f"{path}.{state}"] for state in part._states)
+            motion = part.drift(present, *(brought[name] for name in part.awaits))
+            rates |= {f"{path}.{state}": rate for state, rate in zip(part._states, motion, strict=True)}
         return rates
+
+    def _of_attached(self, states: Values) -> list[dict[str, Numbers]]:
+        """The states of synapses and plasticity, of each by name."""
+        return [{s: states[f"{path}.{s}"] for s in part._states} for path, part in self.attached.items()]
 
     def _entering(
         self, name: str, node: NeuralMassDynamics, values: Values, network: Values, arriving: Numbers, samples: Numbers
@@ -134,10 +137,11 @@ class Equations:
     def sent(self, states: Values) -> dict[Any, Any]:
         """What leaves the sources of each delayed term, shape (..., N)."""
         values = dict(zip(self.nodes, self._by_node(states), strict=True))
-        sent = {}
+        attached, sent = self._of_attached(states), {}
         for i, projection in self._projections().items():
-            source = self._source(projection)
-            sent[i] = projection._sent(self.nodes[source], values[source])
+            source, rule = self._source(projection), projection.plasticity
+            slow = next((x for x, part in zip(attached, self.attached.values(), strict=True) if part is rule), {})
+            sent[i] = projection._sent(self.nodes[source], values[source], slow)
         for name, node in self.nodes.items():
             if node._own_delays() is not None:
                 sent[name] = node._sent_to_itself(self.with_inputs(name, values[name]))

@@ -185,11 +185,12 @@ def _step_of_regions(drift: Drift) -> Callable:
 
 
 def _entries_of_regions(drift: Drift) -> list[np.ndarray]:
-    """For each population and each synapse filter, which entries of the flat state belong to each of its regions,
-    shape (N, states)."""
-    entries: dict[str, list[np.ndarray]] = {}
+    """For each population, synapse and plasticity, which entries of the flat state belong to each of its regions, or to
+    each of its connections, shape (N, states)."""
+    entries: dict[tuple[str, int], list[np.ndarray]] = {}
     for name, part in drift.slices.items():
-        entries.setdefault(name.rpartition(".")[0], []).append(np.arange(part.start, part.stop))
+        here = np.arange(part.start, part.stop)
+        entries.setdefault((name.rpartition(".")[0], here.size), []).append(here)
     return [np.stack(states, axis=1) for states in entries.values()]
 
 

@@ -246,7 +246,7 @@ class Experiment:
 
     def _network(self) -> brainmass.Network | Wrong:
         given = self.tables.read("network", self.maker("noise"))
-        for part in "coupling", "synapse":
+        for part in "coupling", "synapse", "plasticity":
             if isinstance(given.get(part), Mapping):
                 given[part] = self._part(part, given[part])
         if self.connectome is None:
@@ -257,7 +257,7 @@ class Experiment:
         return self.document.attempt(("network",), lambda: brainmass.Network(node, conn=conn, **given))
 
     def _part(self, part: str, given: Mapping[str, object]) -> object:
-        """A coupling kernel or a synapse with parameters of its own; weights are those of the network."""
+        """A coupling kernel, a synapse or a plasticity with parameters of its own; weights are those of the network."""
         path, maker = ("network", part), self.maker(part, "transform", "regularisation")
         kernel = maker.type((*path, "type"), given["type"])
         if kernel is WRONG:

@@ -192,6 +192,7 @@ TABLES = {
                 speed=VALUE,
                 delay=VALUE,
                 synapse=KERNEL,
+                plasticity=KERNEL,
                 port=TEXT,
                 interpolate=FLAG,
                 self_connection=FLAG,

@@ -29,6 +29,7 @@ from brainmass.experiments.document import WRONG, Document, Wrong
 from brainmass.experiments.places import Path
 from brainmass.forward.observer import Observer
 from brainmass.network.kernels import COUPLINGS
+from brainmass.network.plasticity import PLASTICITY
 from brainmass.network.synapses import SYNAPSES
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ def catalogue() -> dict[str, dict[str, Callable[..., object]]]:
         # Both names, "sigmoidal" and that of the class.
         "coupling": COUPLINGS | {n: x for n, x in of(brainmass.Coupling).items() if x in COUPLINGS.values()},
         "synapse": SYNAPSES | of(brainmass.Synapse),
+        "plasticity": PLASTICITY | of(brainmass.Plasticity),
         "initialiser": _classes(braintools.init, braintools.init.Initialization),
         "map": {"RegionalMap": brainmass.RegionalMap},
         "search": {x.__name__: x for x in (brainmass.Bounds, brainmass.Free, brainmass.Fixed)},

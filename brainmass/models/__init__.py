@@ -40,6 +40,7 @@ from brainmass.models.robinson.step import RobinsonStep
 from brainmass.models.stefanescu_jirsa.fitzhugh_nagumo import StefanescuJirsaFitzHughNagumoStep
 from brainmass.models.stefanescu_jirsa.hindmarsh_rose import StefanescuJirsaHindmarshRoseStep
 from brainmass.models.threshold_linear import ThresholdLinearStep
+from brainmass.models.tsodyks_markram import TsodyksMarkramStep
 from brainmass.models.wilson_cowan.adaptive import WilsonCowanAdaptiveStep
 from brainmass.models.wilson_cowan.base import WilsonCowanBase
 from brainmass.models.wilson_cowan.classical import WilsonCowanStep
@@ -98,6 +99,7 @@ __all__ = [
     "StefanescuJirsaHindmarshRoseStep",
     "StuartLandauStep",
     "ThresholdLinearStep",
+    "TsodyksMarkramStep",
     "VanDerPolStep",
     "WendlingStep",
     "WilsonCowanAdaptiveStep",

@@ -19,27 +19,41 @@ from brainmass.network.kernels import (
 )
 from brainmass.network.laplacian import LaplacianConnParam, laplacian_connectivity
 from brainmass.network.network import Network
+from brainmass.network.plasticity import (
+    BCMPlasticity,
+    HebbianPlasticity,
+    InhibitoryPlasticity,
+    PairPlasticity,
+    Plasticity,
+    TsodyksMarkram,
+)
 from brainmass.network.projection import Projection
 from brainmass.network.synapses import AlphaSynapse, DoubleExponentialSynapse, NMDASynapse, Synapse
 
 __all__ = [
     "AdditiveCoupling",
     "AlphaSynapse",
+    "BCMPlasticity",
     "Coupling",
     "DiffusiveCoupling",
     "DoubleExponentialSynapse",
     "EdgeWeights",
+    "HebbianPlasticity",
     "HyperbolicTangentCoupling",
+    "InhibitoryPlasticity",
     "KuramotoCoupling",
     "LaplacianConnParam",
     "NMDASynapse",
     "Network",
+    "PairPlasticity",
+    "Plasticity",
     "PreSigmoidalCoupling",
     "PreTanhCoupling",
     "Projection",
     "SigmoidalCoupling",
     "SigmoidalJansenRitCoupling",
     "Synapse",
+    "TsodyksMarkram",
     "additive_coupling",
     "diffusive_coupling",
     "hyperbolic_tangent_coupling",

@@ -187,7 +187,7 @@ class Coupling(WithRows):
 
     def strength(self, weights: Numbers) -> Numbers:
         """The summed weights of each target."""
-        return self.by_target(u.math.sum(weights, axis=1))
+        return self.by_target(u.math.sum(weights, axis=-1))
 
     def by_target(self, rows: Numbers) -> Numbers:
         """What the rows of the weights bring, shape (..., rows), summed for each target: shape (..., N_out)."""

@@ -6,13 +6,16 @@ import inspect
 from dataclasses import dataclass
 from typing import Self
 
+import brainunit as u
 import jax
 import numpy as np
 
 from brainmass._common.checks import is_traced
 from brainmass._common.messages import Argument, argument_error, named, suggestion
+from brainmass._common.typing import Numbers
 from brainmass.dynamics.node import NeuralMassDynamics
 from brainmass.network.coupling import Coupling
+from brainmass.network.plasticity import Plasticity
 
 __all__ = ["Ends"]
 
@@ -76,6 +79,37 @@ class Ends:
                 hint=suggestion(str(name), self.ports),
             )
 
+    def check_plasticity(self, rule: Plasticity, sent: str, coupling: Coupling, is_delayed: bool) -> None:
+        name, kernel = type(rule).__name__, type(coupling).__name__
+        looks = rule.looks_at("post")
+        if rule.post is not None and not looks:
+            raise argument_error(Argument("post", name), "has no effect: this rule does not look at its targets")
+        post = sent if rule.post is None else rule.post
+        if looks and post not in self.known_there:
+            raise argument_error(
+                Argument("post", name),
+                f"must be a state of {self.target} ({', '.join(self.known_there)})",
+                f"is {named(post)}",
+                f"plasticity=brainmass.{name}(post={self.known_there[0]!r}).",
+                hint=suggestion(post, self.known_there),
+            )
+        what = Argument("plasticity", self.owner)
+        if rule.of_sources and coupling.pairwise:
+            rule_of = f"must be of the weights with {kernel}, which looks at both ends where it arrives"
+            raise argument_error(what, rule_of, f"{name} is of what is sent")
+        if rule.of_sources and _compares(coupling):
+            rule_of = (
+                f"must be of the weights with {kernel}, which takes away what is at the target for each connection"
+            )
+            raise argument_error(what, rule_of, f"{name} is of what is sent", "coupling='additive'.")
+        if not rule.of_sources and is_delayed and _sends_several(coupling):
+            raise argument_error(
+                what,
+                f"cannot be of the weights with delays and {kernel}, which sends functions of the activity: the "
+                "activity itself is not under way",
+                hint="Write a kernel `pre(x_j, x_i)`, which sends it.",
+            )
+
     def check_sizes(self, coupling: Coupling) -> None:
         shape, (n_out, n_in) = (coupling.n_out, coupling.n_in), self.sizes
         if shape != self.sizes:
@@ -85,6 +119,27 @@ class Ends:
                 f"must be {'square with ' if self.same else ''}{whose}, ({n_out}, {n_in})",
                 f"has shape {shape}",
             )
+
+
+def _sends_several(coupling: Coupling) -> bool:
+    """Whether a kernel sends several numbers for each source."""
+    return not coupling.pairwise and np.ndim(_tried(coupling)) > 1
+
+
+def _compares(coupling: Coupling) -> bool:
+    """Whether what enters a target depends on its summed weights."""
+    total = np.zeros((*np.shape(_tried(coupling))[:-1], coupling.n_out))
+    with jax.ensure_compile_time_eval():
+        try:
+            found = [coupling.post(total, np.ones(coupling.n_out), s * np.ones(coupling.n_out)) for s in (0.0, 1.0)]
+        except u.UnitMismatchError:  # of parameters in the unit of a source, which a plain number has not
+            return False
+    return not is_traced(found) and not np.array_equal(*map(u.get_mantissa, found))
+
+
+def _tried(coupling: Coupling) -> Numbers:
+    with jax.ensure_compile_time_eval():
+        return coupling.pre(np.zeros(coupling.n_in))
 
 
 def _sees_turns(coupling: Coupling) -> bool:

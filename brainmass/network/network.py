@@ -22,7 +22,9 @@ from brainmass.dynamics.module import Module, fixed, show_constructor
 from brainmass.dynamics.node import NeuralMassDynamics
 from brainmass.dynamics.noise import Noise
 from brainmass.dynamics.step import advance
+from brainmass.network.attached import Attached
 from brainmass.network.coupling import Coupling
+from brainmass.network.plasticity import Plasticity
 from brainmass.network.projection import Projection
 from brainmass.network.synapses import Synapse
 
@@ -51,6 +53,7 @@ class OwnConnections(TypedDict, total=False):
     interpolate: bool | None
     delay: ArrayLike | Param | None
     synapse: str | Synapse | type[Synapse] | None
+    plasticity: str | Plasticity | type[Plasticity] | None
 
 
 class Network(Module):
@@ -79,6 +82,9 @@ class Network(Module):
     synapse : str, Synapse class or Synapse, optional
         Filter of what arrives: `'alpha'`, `'double_exponential'`, `'nmda'`, or one with time constants of its own,
         `brainmass.AlphaSynapse(tau=5 * u.ms)`. Default: none.
+    plasticity : str, Plasticity class or Plasticity, optional
+        Rule by which what is sent, or the weights, change with activity: `'tsodyks_markram'`, `'hebbian'`,
+        `'inhibitory'`, `'bcm'`, `'stdp'`, or one with parameters of its own. Default: none.
     coupling : str, Coupling class or Coupling, default 'diffusive'
         `'diffusive'`, `'additive'`, or another name or class of `brainmass.network.kernels`; or a kernel with
         parameters of its own, `brainmass.SigmoidalCoupling(slope=2.0)`, made without weights.
@@ -173,7 +179,7 @@ class Network(Module):
         nodes = self.populations
         places = [*nodes.items(), *((f"projections[{i}]", p) for i, p in enumerate(self.projections))]
         places += [(f"projections[{i}].coupling", p.coupling) for i, p in enumerate(self.projections)]
-        places += [(f"projections[{i}].synapse", p.synapse) for i, p in enumerate(self.projections) if p.synapse]
+        places += [(path, part) for path, part in self.attached.items()]
         places += [(f"{name}.{noise}", getattr(node, noise)) for name, node in nodes.items() for noise in node._noises]
         return [*places, ("noise", self.noise)]
 
@@ -189,6 +195,7 @@ class Network(Module):
     distance = _of_own("distance", "The lengths of the connections.")
     delay = _of_own("delay", "The conduction delays, where they are given as times; else None.")
     synapse = _of_own("synapse", "The filter of what arrives; None: there is none.")
+    plasticity = _of_own("plasticity", "The rule by which connections change; None: they do not.")
     coupled_var = _of_own("coupled_var", "What is sent.")
     port = _of_own("port", "The port that the network's own projection enters.")
     interpolate = _of_own("interpolate", "Whether the past is interpolated between the steps.")
@@ -253,8 +260,17 @@ class Network(Module):
     @property
     def synapses(self) -> dict[str, Synapse]:
         """The synapse filters, by the path of their parameters."""
-        filters = {f"projections.{i}.synapse": projection.synapse for i, projection in enumerate(self.projections)}
-        return {path: synapse for path, synapse in filters.items() if synapse is not None}
+        return {path: part for path, part in self.attached.items() if isinstance(part, Synapse)}
+
+    @property
+    def attached(self) -> dict[str, Attached]:
+        """What has states beside the nodes, synapses and plasticity, by the path of its parameters."""
+        parts = {
+            f"projections.{i}.{name}": getattr(projection, name)
+            for i, projection in enumerate(self.projections)
+            for name in ("synapse", "plasticity")
+        }
+        return {path: part for path, part in parts.items() if part is not None}
 
     # --- states -----------------------------------------------------------------------------------------------------
     def set_time_step(self, dt: Numbers) -> None:
@@ -278,8 +294,8 @@ class Network(Module):
         """Back to the initial values, with the batch as it was."""
         for node in self.populations.values():
             node.reset_state()
-        for synapse in self.synapses.values():
-            synapse.reset_state()
+        for part in self.attached.values():
+            part.reset_state()
         if self.noise is not None:
             self.noise.reset_state()
         self.init_state()
@@ -299,18 +315,22 @@ class Network(Module):
     def _summed(
         self, fields: list[Callable]
     ) -> Callable[[list[dict[str, Numbers]], Numbers], list[dict[str, Numbers]]]:
-        nodes, synapses = [*self.populations.values()], [*self.synapses.values()]
+        nodes, attached = [*self.populations.values()], [*self.attached.values()]
         ends = [[nodes.index(node) for node in self._ends(p)] for p in self.projections]
 
         def field(values: list[dict[str, Numbers]], fraction: Numbers) -> list[dict[str, Numbers]]:
-            # Synapses come after the nodes; at rest they are left out, as they pass a constant unchanged.
+            # What is attached comes after the nodes; at rest synapses are left out, as they pass a constant unchanged.
             added: list[dict[str, Numbers]] = [{} for _ in values]
             for projection, (source, target), within in zip(self.projections, ends, fields, strict=True):
-                arrives = within(values[source], values[target], fraction)
+                place = None if projection.plasticity is None else len(nodes) + attached.index(projection.plasticity)
+                slow = {} if place is None else values[place]
+                arrives, seen = within(values[source], values[target], fraction, slow)
+                if place is not None:
+                    added[place] = dict(seen)
                 ports, port = added[target], projection.port
                 # A synapse is a system of its own: what arrives is its input, and the port gets its state, filtered.
                 if projection.synapse is not None and len(values) > len(nodes):
-                    place, unit = len(nodes) + synapses.index(projection.synapse), nodes[target]._port_units[port]
+                    place, unit = len(nodes) + attached.index(projection.synapse), nodes[target]._port_units[port]
                     added[place]["arriving"] = u.Quantity(nodes[target]._read(port, arrives)).to_decimal(unit)
                     arrives = u.maybe_decimal(values[place]["filtered"] * unit)
                 if port in ports:
@@ -331,8 +351,8 @@ class Network(Module):
             target, _, port = port.rpartition(".")
             target = target or self._names[0]
         # Nothing is sent: to look at the input must not move the past on.
-        # In the order that `_summed` counts on: the nodes, then the synapses.
-        moving = [*nodes.values(), *self.synapses.values()]
+        # In the order that `_summed` counts on: the nodes, then what is attached.
+        moving = [*nodes.values(), *self.attached.values()]
         added = self._field(send=False)([thing.state_values() for thing in moving], 0.0)
         return added[list(nodes).index(target)][port or first.port]
 
@@ -343,7 +363,7 @@ class Network(Module):
         factor: Numbers = 1.0,
     ) -> list[dict[str, Numbers]]:
         """What arrives at each input port of each population, when the states of all have long been these `values`; and
-        at each synapse, where they go on with its states.
+        what is attached, where they go on with the states of that.
 
         `arriving`: what the sources sent when it left, by number of the projection, of shape (..., rows, width), where
         that was something else. `factor`: of all that is sent.
@@ -351,7 +371,12 @@ class Network(Module):
 
         def field(i: int, projection: Projection) -> Callable:
             ends = self._ends(projection)
-            return lambda sending, receiving, _: factor * projection.at_rest(ends, sending, receiving, arriving.get(i))
+
+            def within(sending: Numbers, receiving: Numbers, _: Numbers, slow: Numbers) -> tuple:
+                arrives, seen = projection.at_rest(ends, sending, receiving, slow, arriving.get(i))
+                return factor * arrives, seen
+
+            return within
 
         return self._summed([field(i, p) for i, p in enumerate(self.projections)])(values, 0.0)
 
@@ -365,9 +390,10 @@ class Network(Module):
         """Rates of change of the node's states under the coupling of this very state."""
         if len(self._names) > 1:
             raise TypeError("Network.derivative is that of one population; of several, ask each node.")
-        if self.synapses:
+        if self.attached:
             raise TypeError(
-                "Network.derivative is that of a node's states alone, and here synapses have states as well."
+                "Network.derivative is that of a node's states alone, and here "
+                f"{next(iter(self.attached.values())).argument} has states as well."
             )
         node = getattr(self, self._names[0])
         # By position, as of a node; those at the end may be left out.
@@ -396,8 +422,8 @@ class Network(Module):
         if self.noise is not None:
             self._add_noise(given)
         # All take the step together: at each stage the coupling is that of this stage, which keeps the method's order.
-        synapses = self.synapses.values()
-        advance([*nodes.values(), *synapses], [*given, *({} for _ in synapses)], self._field(send=True))
+        attached = self.attached.values()
+        advance([*nodes.values(), *attached], [*given, *({} for _ in attached)], self._field(send=True))
         results = {name: node._result() for name, node in nodes.items()}
         return next(iter(results.values())) if len(nodes) == 1 else results
 

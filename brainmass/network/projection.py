@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import operator
 from collections.abc import Callable, Collection, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import brainstate
@@ -29,6 +30,7 @@ from brainmass.network.coupling import Coupling, as_weights
 from brainmass.network.edge_weights import EdgeWeights
 from brainmass.network.ends import Ends
 from brainmass.network.kernels import make_coupling
+from brainmass.network.plasticity import Plasticity, as_plasticity
 from brainmass.network.synapses import Synapse, as_synapse
 from brainmass.network.underway import Underway
 from brainmass.network.words import described, in_a_line
@@ -39,6 +41,7 @@ __all__ = ["Projection"]
 _DEFAULT_STRENGTH = float("1")
 
 Values = Mapping[str, Numbers]
+_NONE: Values = MappingProxyType({})
 
 
 class Projection(ShowsConstructor, Underway):
@@ -58,7 +61,7 @@ class Projection(ShowsConstructor, Underway):
         Names of the populations; needless in a network that has one.
     distance : Quantity (N_target, N_source), optional
         Lengths of the connections; default those of the Connectome. Plain numbers are millimetres.
-    coupling, k, port, speed, delay, synapse, interpolate, delay_init, self_connection
+    coupling, k, port, speed, delay, synapse, plasticity, interpolate, delay_init, self_connection
         As of `Network`.
     """
 
@@ -69,6 +72,8 @@ class Projection(ShowsConstructor, Underway):
                                     "projection.coupling.k = 0.1")
         | fixed("synapse", instead="a synapse is chosen when the projection is made; its parameters can be set, as in "
                                    "projection.synapse.tau = 5 * u.ms")
+        | fixed("plasticity", instead="a rule is chosen when the projection is made; its parameters can be set, as in "
+                                      "projection.plasticity.tau = 5 * u.second")
         | fixed("delays", instead="they are the past that a run keeps: set `delay`, or `distance` and `speed`")
         | fixed("labels", instead="they come with the weights: set `conn` to a Connectome")
         | fixed("weights", instead="the weights are `conn`")
@@ -91,6 +96,7 @@ class Projection(ShowsConstructor, Underway):
         self_connection: bool = False,
         delay: ArrayLike | Param | None = None,
         synapse: str | Synapse | type[Synapse] | None = None,
+        plasticity: str | Plasticity | type[Plasticity] | None = None,
     ):
         ClosedModule.__init__(self)
         conn = as_connections("Network", conn)
@@ -99,7 +105,7 @@ class Projection(ShowsConstructor, Underway):
             as_weights("Network", conn)
         self.coupling = make_coupling(coupling, conn, k, k is not _DEFAULT_STRENGTH)
         try:
-            self.synapse = as_synapse(synapse)
+            self.synapse, self.plasticity = as_synapse(synapse), as_plasticity(plasticity)
             self._exists = self._nonzero()
             if distance is not None and delay is not None:
                 raise distance_beside_delay()
@@ -169,8 +175,17 @@ class Projection(ShowsConstructor, Underway):
         ends.check_sizes(self.coupling)
         if self.synapse is not None:
             self.synapse.attach(target.varshape[0])
+        if self.plasticity is not None:
+            weights = u.math.shape(self.coupling.conn.value())
+            self.plasticity.attach(source.varshape[0], target.varshape[0], weights)
         self._ends, self._port = ends, port
+        self._check_underway()
         self._allowed = self._pairs()  # now, while there are numbers: in a run the layout is an argument
+
+    def _check_underway(self) -> None:
+        # Of what can be set: what is sent, and whether there are delays.
+        if self.plasticity is not None and self._ends is not None:
+            self._ends.check_plasticity(self.plasticity, self._coupled_var, self.coupling, self.is_delayed)
 
     @property
     def _within(self) -> bool:
@@ -236,8 +251,12 @@ class Projection(ShowsConstructor, Underway):
 
     def _fill_if_missing(self, source: NeuralMassDynamics) -> None:
         # A node without states has no past yet: `fill` sees to it once they are there.
-        if self.delays is not None and not self.delays.is_filled and _has_states(source):
+        if self.delays is not None and not self.delays.is_filled and _has_states(source) and self._knows_factor:
             self._fill_history(source)
+
+    @property
+    def _knows_factor(self) -> bool:
+        return self.plasticity is None or self.plasticity.has_states
 
     def _pairs(self) -> np.ndarray:
         """Which connections there may be."""
@@ -261,16 +280,17 @@ class Projection(ShowsConstructor, Underway):
             return
         if not _has_states(source):
             source.init_state(batch_size, rng=rng)
+        if self.plasticity is not None and not self.plasticity.has_states:
+            self.plasticity.init_state(batch_size, rng=rng)
         self._fill_history(source)
 
     def _fill_history(self, source: NeuralMassDynamics) -> None:
         x = source.source(self.coupled_var, source.state_values())
-        sent = self._leaving(x)
         if self.delay_init is not None:
             # It is the state that was so, in its unit; what was sent is a function of it.
             given = self.delay_init(u.math.shape(x))
-            sent = self._leaving(given * u.get_unit(x) if u.get_unit(given).dim == u.DIMENSIONLESS else given)
-        self._line.start(sent, self.prepared["delayed"])
+            x = given * u.get_unit(x) if u.get_unit(given).dim == u.DIMENSIONLESS else given
+        self._line.start(self._scaled(x, self._slow_now), self.prepared["delayed"])
 
     def resume(self) -> None:
         """Before a run that goes on: what is under way follows from the past and from the weights as they are now."""
@@ -300,7 +320,7 @@ class Projection(ShowsConstructor, Underway):
         # The tables of what takes a step or more, and of what arrives at once; either may be missing.
         delayed, now = self._line.parted(weights, self._in_steps)
         tables = {"strength": self.coupling.strength(weights), "delayed": delayed}
-        if self.coupling.pairwise:
+        if self._works_out_each:
             return tables | {"each": weights}
         # where every connection is delayed, the product without delay would be one with zeros
         if now is None or (delayed is not None and self._all_delayed[self._may_come]):
@@ -319,40 +339,97 @@ class Projection(ShowsConstructor, Underway):
         """What `prepare` gave, from the run if it was called there."""
         return self.prepare() if self._prepared is None else self._prepared
 
-    def _sent(self, node: NeuralMassDynamics, values: Values) -> Numbers:
-        return self._leaving(node.source(self.coupled_var, values))
+    def _sent(self, node: NeuralMassDynamics, values: Values, slow: Values = _NONE) -> Numbers:
+        """What is sent at these states of the source, and of the plasticity."""
+        return self._scaled(node.source(self.coupled_var, values), slow)
+
+    def _scaled(self, x: Numbers, slow: Values) -> Numbers:
+        sent = self._leaving(x)
+        if self.plasticity is None or not self.plasticity.of_sources:
+            return sent
+        return sent * self.plasticity.factor_of(slow, {"pre": self._seen_before(x, sent)})
 
     def _leaving(self, x: Numbers) -> Numbers:
         """What is sent, and kept under way: of a kernel that looks at both ends the activity itself."""
         return x if self.coupling.pairwise else self.coupling.pre(x)
 
+    def _seen_before(self, x: Numbers, sent: Numbers) -> Numbers:
+        """What plasticity sees of a source: what is sent, or the activity itself where several numbers are."""
+        return sent if u.math.ndim(sent) == u.math.ndim(x) else x
+
+    @property
+    def _slow_now(self) -> Values:
+        """The present states of the plasticity."""
+        return _NONE if self.plasticity is None else self.plasticity.state_values()
+
+    @property
+    def _works_out_each(self) -> bool:
+        rule = self.plasticity
+        return super()._works_out_each or (rule is not None and not rule.of_sources)
+
     def field(
         self, source: NeuralMassDynamics, target: NeuralMassDynamics, advance: bool
-    ) -> Callable[[Values, Values, Numbers], Numbers]:
-        """What arrives, from the states of source and target at a stage and the fraction of the step that has passed.
+    ) -> Callable[[Values, Values, Numbers, Values], tuple[Numbers, Values]]:
+        """What arrives, from the states of source and target at a stage, the fraction of the step that has passed and
+        the states of the plasticity; and what the plasticity sees.
 
         With `advance` the source sends now, at the start of a step; else nothing changes.
         """
         coupling = self.coupling
-        send = (lambda: self._sent(source, source.state_values())) if advance else None
+        send = (lambda: self._sent(source, source.state_values(), self._slow_now)) if advance else None
         # Once for the step, before its stages: the line moves on by one, and each stage reads between its two ends.
         arriving = self._line.arrivals(send, self.prepared["delayed"])
-        knows_itself = self._knows_itself(target)
 
-        def field(sending: Values, receiving: Values, fraction: Numbers) -> Numbers:
+        def field(sending: Values, receiving: Values, fraction: Numbers, slow: Values) -> tuple[Numbers, Values]:
             tables = self.prepared  # that of the run, or, where weights move, that of the stage
-            here = target.source(self.coupled_var, receiving) if knows_itself else None
-            if coupling.pairwise:
-                each = self._at_connections(self._sent(source, sending), fraction, tables["delayed"])
-                total = coupling.sum_of_pairs(tables["each"], each, here)
-            else:
-                sent = self._sent(source, sending)
-                parts = [] if arriving is None else [coupling.by_target(arriving(sent, fraction, tables["delayed"]))]
-                parts += [coupling.sum(tables["now"], sent)] if "now" in tables else []
-                total = functools.reduce(operator.add, parts)
-            return coupling.post(total, here, tables["strength"])
+            here = self._here(target, receiving)
+            sent = self._sent(source, sending, slow)
+            if self._works_out_each:
+                each = self._at_connections(sent, fraction, tables["delayed"])
+                seen = self._seen(source, target, sending, receiving, tables["each"], each)
+                return self._of_each(tables["each"], each, here, slow, seen), seen
+            parts = [] if arriving is None else [coupling.by_target(arriving(sent, fraction, tables["delayed"]))]
+            parts += [coupling.sum(tables["now"], sent)] if "now" in tables else []
+            total = functools.reduce(operator.add, parts)
+            return coupling.post(total, here, tables["strength"]), self._seen(source, target, sending, receiving)
 
         return field
+
+    def _here(self, target: NeuralMassDynamics, receiving: Values) -> Numbers:
+        return target.source(self.coupled_var, receiving) if self._knows_itself(target) else None
+
+    def _of_each(self, weights: Numbers, each: Numbers, here: Numbers, slow: Values, seen: Values) -> Numbers:
+        """What enters the targets where each connection is worked out, from what arrives over each."""
+        coupling = self.coupling
+        if self.plasticity is not None and not self.plasticity.of_sources:
+            weights = weights * self.plasticity.factor_of(slow, seen)
+        total = (
+            coupling.sum_of_pairs(weights, each, here)
+            if coupling.pairwise
+            else coupling.by_target(u.math.sum(weights * each, axis=-1))
+        )
+        return coupling.post(total, here, coupling.strength(weights))
+
+    def _seen(
+        self,
+        source: NeuralMassDynamics,
+        target: NeuralMassDynamics,
+        sending: Values,
+        receiving: Values,
+        weights: Numbers = None,
+        each: Numbers = None,
+    ) -> Values:
+        """What the plasticity sees, by name."""
+        rule = self.plasticity
+        if rule is None:
+            return _NONE
+        x = source.source(self.coupled_var, sending)
+        if rule.of_sources:
+            return {"pre": self._seen_before(x, self._leaving(x)), "post": None, "conn": None, "rows": None}
+        if u.math.ndim(each) > u.math.ndim(x) + 1:  # of several numbers that are sent; there are no delays then
+            each = self.coupling.by_connection(x)
+        post = target.source(rule.post or self.coupled_var, receiving) if rule.looks_at("post") else None
+        return {"pre": each, "post": post, "conn": weights, "rows": self.coupling.targets}
 
     def _at_connections(self, sent: Numbers, fraction: Numbers, table: Numbers) -> Numbers:
         """The activity of the source of each connection, at the time at which it left: shape (..., rows, width)."""
@@ -361,20 +438,26 @@ class Projection(ShowsConstructor, Underway):
         return self._line.of_each(now, fraction, table, where)
 
     def at_rest(
-        self, ends: tuple[Numbers, Numbers], sending: Values, receiving: Values, arriving: Numbers = None
-    ) -> Numbers:
-        """What arrives if both ends have long been so, or if what is `arriving`, (..., rows, width), left before."""
+        self,
+        ends: tuple[Numbers, Numbers],
+        sending: Values,
+        receiving: Values,
+        slow: Values = _NONE,
+        arriving: Numbers = None,
+    ) -> tuple[Numbers, Values]:
+        """What arrives if both ends have long been so, or if what is `arriving`, (..., rows, width), left before; and
+        what the plasticity sees.
+        """
         source, target = ends
-        weights, coupling, sent = self._weights(), self.coupling, self._sent(source, sending)
+        weights, coupling, sent = self._weights(), self.coupling, self._sent(source, sending, slow)
         # At rest a delay changes nothing: what left is what is there now.
-        here = target.source(self.coupled_var, receiving) if self._knows_itself(target) else None
-        if coupling.pairwise:
-            total = coupling.sum_of_pairs(weights, coupling.by_connection(sent) if arriving is None else arriving, here)
-        elif arriving is None:
-            total = coupling.sum(coupling.layout(weights), sent)
-        else:
-            total = coupling.by_target(u.math.sum(weights * arriving, axis=-1))
-        return coupling.post(total, here, coupling.strength(weights))
+        here = self._here(target, receiving)
+        if self._works_out_each or arriving is not None:
+            each = coupling.by_connection(sent) if arriving is None else arriving
+            seen = self._seen(source, target, sending, receiving, weights, each)
+            return self._of_each(weights, each, here, slow, seen), seen
+        entering = coupling.post(coupling.sum(coupling.layout(weights), sent), here, coupling.strength(weights))
+        return entering, self._seen(source, target, sending, receiving)
 
     def _knows_itself(self, target: NeuralMassDynamics) -> bool:
         return self.coupled_var in target._states or self.coupled_var in target.sources
@@ -385,7 +468,8 @@ class Projection(ShowsConstructor, Underway):
         if (pace := self._pace) is not None:
             delays = "traced" if is_traced(pace.value()) else np.asarray(self._delays())[there]
         words = described(self.coupling, self.coupled_var, self.port, int(there.sum()), delays)
-        return words if self.synapse is None else words | {"through": f"{words['through']} and {self.synapse!r}"}
+        more = [repr(part) for part in (self.synapse, self.plasticity) if part is not None]
+        return words | {"through": " and ".join([words["through"], *more])}
 
     def _repr_html_(self) -> str:
         words = self.described()

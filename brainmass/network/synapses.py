@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, ClassVar
+from typing import Any
 
-import brainstate
 import brainunit as u
-import jax.numpy as jnp
 from brainstate import HiddenState
 from braintools.init import Constant
 
-from brainmass._common.messages import Argument, argument_error, show, suggestion
-from brainmass._common.precision import default_dtype
+from brainmass._common.messages import Argument, argument_error
 from brainmass._common.typing import Numbers
-from brainmass.dynamics.declaration import batch_shape
-from brainmass.dynamics.declared import WithRows
 from brainmass.dynamics.fields import Par, param, positive, state
+from brainmass.network.attached import Attached, chosen
 
 __all__ = ["SYNAPSES", "AlphaSynapse", "DoubleExponentialSynapse", "NMDASynapse", "Synapse", "as_synapse"]
 
 
-class Synapse(WithRows):
+class Synapse(Attached):
     r"""Base of the synapse filters: a rise and a decay, one after the other, of what arrives at each target.
 
     .. math:: \tau_{rise}\,\dot r = c - r, \qquad \tau_{decay}\,\dot s = r - s
@@ -35,16 +30,15 @@ class Synapse(WithRows):
     rising: HiddenState = state("what arrives, after the rise", start=Constant(0.0))
     filtered: HiddenState = state("what enters the port", start=Constant(0.0))
 
-    # What a step of time asks of whatever it steps.
-    remembers: ClassVar[tuple[str, ...]] = ()
+    argument = "synapse"
+    awaits = ("arriving",)
 
     _n_targets: int | None = None
-    _batch: tuple[int, ...] | None = None
 
     @property
-    def method(self) -> str:
-        """That of the network: a filter has none of its own."""
-        return ""  # that of the network
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        # One per target, not per connection: filtering is linear, so that the sum may be filtered.
+        return dict.fromkeys(self._states, (self._n_targets or 1,))
 
     def shape_of(self, key: str, value: Any) -> tuple[int, ...] | None:
         return None if self._n_targets is None else (self._n_targets,)
@@ -62,11 +56,7 @@ class Synapse(WithRows):
     def attach(self, n_targets: int) -> None:
         """Told for how many target regions it is."""
         if self._n_targets not in (None, n_targets):
-            raise argument_error(
-                Argument("synapse", "Network"),
-                "must be one of its own for each projection",
-                f"is one of another with {self._n_targets} targets",
-            )
+            raise self._refuse_another()
         self._n_targets = n_targets
         self.check()
 
@@ -74,49 +64,11 @@ class Synapse(WithRows):
         """Time constants of rise and decay."""
         raise NotImplementedError
 
-    # --- states -----------------------------------------------------------------------------------------------------
-    def init_state(
-        self,
-        batch_size: int | tuple[int, ...] | None = None,
-        *,
-        rng: brainstate.random.RandomState | None = None,
-        **kwargs: object,
-    ) -> None:
-        self._batch = batch_shape(self._owner, batch_size)
-        for name, value in self._initial().items():
-            setattr(self, name, brainstate.HiddenState(value))
-
-    def reset_state(self, *args: object, **kwargs: object) -> None:
-        for name, value in self._initial().items():
-            getattr(self, name).value = value
-
-    def _initial(self, rng: brainstate.random.RandomState | None = None) -> dict[str, Numbers]:
-        """Nothing has arrived, unless told otherwise."""
-        # One per target, not per connection: filtering is linear, so that the sum may be filtered.
-        zeros = jnp.zeros((*(self._batch or ()), self._n_targets or 1), default_dtype())
-        return {name: zeros + u.get_mantissa(self._begins.get(name, 0.0)) for name in self._states}
-
-    def state_values(self) -> dict[str, Numbers]:
-        """The present values of the states, by name."""
-        return {name: getattr(self, name).value for name in self._states}
-
     # --- motion, as of a node -----------------------------------------------------------------------------------------
-    def _held_inputs(self, given: Mapping[str, Numbers]) -> tuple[dict[str, Numbers], None]:
-        return {"arriving": 0.0}, None
-
-    def _own_field(self) -> Callable | None:
-        return None
-
-    def _read(self, port: str, value: Numbers) -> Numbers:
-        return value
-
     def _motion(self, state: tuple, t: Numbers, *inputs: Numbers) -> tuple:
         # Two first-order filters in a row, each of unit area: a constant passes unchanged.
         (rising, filtered), (arriving,), (rise, decay) = state, inputs, self._times()
         return (arriving - rising) / rise, (rising - filtered) / decay
-
-    def _settled(self, name: str, value: Numbers) -> Numbers:
-        return value
 
 
 class AlphaSynapse(Synapse):
@@ -169,17 +121,4 @@ SYNAPSES: dict[str, type[Synapse]] = {
 
 def as_synapse(synapse: Any) -> Synapse | None:
     """A synapse by its name, its class, or itself."""
-    if isinstance(synapse, str) and synapse in SYNAPSES:
-        return SYNAPSES[synapse]()
-    if isinstance(synapse, type) and issubclass(synapse, Synapse) and synapse is not Synapse:
-        return synapse()
-    if synapse is None or isinstance(synapse, Synapse):
-        return synapse
-    raise argument_error(
-        Argument("synapse", "Network"),
-        f"must be one of {', '.join(map(repr, SYNAPSES))}, or a Synapse",
-        f"is {show(synapse)}",
-        "synapse=brainmass.AlphaSynapse(tau=5 * u.ms).",
-        hint=suggestion(str(synapse), SYNAPSES),
-        kind=ValueError if isinstance(synapse, str) else TypeError,
-    )
+    return chosen(Synapse, SYNAPSES, synapse, "synapse=brainmass.AlphaSynapse(tau=5 * u.ms).")

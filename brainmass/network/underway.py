@@ -178,6 +178,7 @@ class Underway(WithRows):
         rest = (self.delay is None, step, self._keeps_fractions, self.self_connection, self._lengths)
         self._arranged.wanted = step
         self._may_come = is_traced(conn)  # as in a fit of weights: connections that are not there now
+        self._check_underway()
         # The first time the room for the past has to follow from numbers.
         if self._steps_dt is None:
             check_known("speed" if self.delay is None else "delay", pace)
@@ -200,6 +201,14 @@ class Underway(WithRows):
                 steps = np.where(self._allowed, np.asarray(self._delays(), np.float64) / step, 0.0)
         self._steps_dt = step
         self._make_line(steps)
+
+    @property
+    def _works_out_each(self) -> bool:
+        """Whether what arrives is worked out for each connection."""
+        return self.coupling.pairwise
+
+    def _check_underway(self) -> None:
+        """Refuse what does not go together with what is under way."""
 
     def _arrange_as_original(self, step: float) -> None:
         """In a copy within a trace: as the original would be arranged, whose weights and delays are numbers there.
@@ -268,4 +277,4 @@ class Underway(WithRows):
             # All round to no step: this is a network without delays.
             if not steps.any():
                 return None
-            return InterpolatedLine(self._room(steps), where) if self.coupling.pairwise else delay_line(steps, where)
+            return InterpolatedLine(self._room(steps), where) if self._works_out_each else delay_line(steps, where)

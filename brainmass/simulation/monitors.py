@@ -270,10 +270,17 @@ def _find(model: CopiedByParts, path: str) -> tuple[object, object]:
     for start in (model, getattr(model, "node", None)) if "." not in path else (model,):
         owner, target = None, start
         for part in path.split("."):
-            owner, target = target, getattr(target, part, None)
+            owner, target = target, _part_of(target, part)
         if target is not None:
             return owner, target
     return None, None
+
+
+def _part_of(thing: object, name: str) -> Any:
+    """What a thing has under a name; of a list, under a number."""
+    if isinstance(thing, list) and name.isdecimal():
+        return thing[int(name)] if int(name) < len(thing) else None
+    return getattr(thing, name, None)
 
 
 def _outputs(owner: object) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ from brainmass._common.same import Pictures
 from brainmass._common.typing import Array, Numbers, Pytree
 from brainmass.dynamics.declared import Declared
 from brainmass.forward.observer import Observer
+from brainmass.network.attached import Attached
 from brainmass.simulation import context, loop
 from brainmass.simulation.courses import Courses, reading
 from brainmass.simulation.inputs import Inputs
@@ -458,10 +459,13 @@ def _depends(jaxpr: Jaxpr) -> bool:
     return id(jaxpr.invars[0]) in needed
 
 
+_DECLARING = Declared | Attached  # their states
+
+
 def states_missing(found: Inventory) -> list[Any]:
     """The modules that have yet to be given states."""
-    missing = [m for m in stateful(found) if isinstance(m, Declared) and not m._states.keys() <= vars(m).keys()]
-    others = [m for m in stateful(found) if not isinstance(m, Declared) and not _holds_states(found, m)]
+    missing = [m for m in stateful(found) if isinstance(m, _DECLARING) and not m._states.keys() <= vars(m).keys()]
+    others = [m for m in stateful(found) if not isinstance(m, _DECLARING) and not _holds_states(found, m)]
     return missing + others if missing or not found.states else []
 
 
@@ -469,7 +473,7 @@ def _holds_states(found: Inventory, module: object) -> bool:
     """Whether a module that does not declare its states, such as a network with delays, has been given them."""
     path = next(path for path, m in found.modules.items() if m is module)
     owners = [owner for p, (owner, _, _) in found.states.items() if not path or p.startswith(f"{path}.")]
-    return any(not isinstance(owner, Declared) for owner in owners)
+    return any(not isinstance(owner, _DECLARING) for owner in owners)
 
 
 def initialise_missing(bundle: Bundle, dt: Numbers) -> None:

@@ -22,7 +22,7 @@ from brainmass.dynamics.checks import initial_values
 from brainmass.dynamics.declared import Declared
 from brainmass.dynamics.noise import Noise
 from brainmass.forward.observer import Observer
-from brainmass.network.synapses import Synapse
+from brainmass.network.attached import Attached
 from brainmass.simulation.final import Origin, belonging
 from brainmass.simulation.inputs import Inputs
 from brainmass.simulation.inventory import Inventory, inventory, stateful
@@ -124,10 +124,10 @@ class Beginnings:
         held = {by_name.find_state(name): value for name, value in states.items()}
         for path, value in held.items():
             owner, name, _ = known[path]
-            if isinstance(owner, Declared):
-                # Taken for an initialiser: so shape, unit and domain are checked as of one. Nothing is drawn.
-                spec, rng = owner._states[name], brainstate.random.RandomState(0)
-                initial_values(owner._owner, spec, "state", lambda _, x=value: x, owner.varshape, rng)  # or its error
+            # Taken for an initialiser: so shape, unit and domain are checked as of one. Nothing is drawn.
+            spec, rng = owner._states[name], brainstate.random.RandomState(0)
+            shape = owner.varshape if isinstance(owner, Declared) else owner.shapes[name]
+            initial_values(owner._owner, spec, "state", lambda _, x=value: x, shape, rng)  # or its error
         if not self.program.initialises_from_key:
             kind = type(self.model).__name__
             raise argument_error(
@@ -209,7 +209,7 @@ def _is_by_name(state: object) -> bool:
 
 
 def _is_of_equations(path: str, owner: object) -> bool:
-    return path.startswith("model.") and isinstance(owner, Declared | Synapse) and not isinstance(owner, Noise)
+    return path.startswith("model.") and isinstance(owner, Declared | Attached) and not isinstance(owner, Noise)
 
 
 _STEPS = ".delays.steps"  # of a projection whose delays are whole steps

@@ -101,6 +101,7 @@ _BRANCHES: dict[str, Branches] = {
     "MontbrioPazoRoxinStep": Branches("eta", -10.0, 0.0),
     "ReducedWongWangStep": Branches("current", 0.0, 0.06),
     "StuartLandauStep": Branches("a", -0.3, 0.3),
+    "TsodyksMarkramStep": Branches("E0", -2.5, -0.9, "E"),
     "WilsonCowanAdaptiveStep": Branches("rE_inp", 0.0, 4.0),
     "WilsonCowanNoSaturationStep": Branches("rE_inp", -3.5, 1.0),
     "WilsonCowanStep": Branches("rE_inp", 0.0, 3.0),
@@ -304,6 +305,14 @@ _SCENES: dict[str, dict[str, Any]] = {
     "StuartLandauStep": dict(duration=200 * u.ms),
     "ThresholdLinearStep": dict(
         inputs={"E_inp": 10.0, "I_inp": 1.0}, duration=200 * u.ms, plane=dict(xlim=(0.0, 1.0), ylim=(0.0, 0.6))
+    ),
+    "TsodyksMarkramStep": dict(
+        preset="bursting",
+        arguments=dict(init_E=Constant(15.0 * u.Hz)),
+        duration=3000 * u.ms,
+        dt=0.5 * u.ms,
+        show="E",
+        response=Response("E0", -2.5, -0.9, u.Hz, n=81, transient=10000 * u.ms, duration=12000 * u.ms),
     ),
     "VanDerPolStep": dict(duration=60 * u.ms),
     "WendlingStep": dict(
