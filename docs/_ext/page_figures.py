@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-PAGES = {"bifurcations", "pictures"}
+PAGES = {"bifurcations", "pictures", "plasticity"}
 _BLOCK = re.compile(r"^```python\n(.*?)^```\n", flags=re.MULTILINE | re.DOTALL)
 
 
