@@ -121,7 +121,9 @@ class Beginnings:
         """At given values of some states of the model, the others at their initial ones; in each lane."""
         known = {path: x for path, x in self.found.states.items() if _is_of_equations(path, x[0])}
         by_name = Inventory(states=known)
-        held = {by_name.find_state(name): value for name, value in states.items()}
+        # The states of the only node have names without a path, as in analyses, whatever else has one of that name.
+        paths = {name: path if (path := f"model.node.{name}") in known else by_name.find_state(name) for name in states}
+        held = {paths[name]: value for name, value in states.items()}
         for path, value in held.items():
             owner, name, _ = known[path]
             # Taken for an initialiser: so shape, unit and domain are checked as of one. Nothing is drawn.
