@@ -228,7 +228,15 @@ def test_predictive_draws_and_arviz():
     # each datum given all others, whose posterior is known
     others = [closed_form(np.delete(DATA, i), n=N - 1) for i in range(N)]
     left_out = [scipy.stats.norm(m, np.hypot(SIGMA, s)).logpdf(x) for (m, s), x in zip(others, DATA, strict=True)]
-    np.testing.assert_allclose(pytest.importorskip("arviz").loo(outside).elpd_loo, np.sum(left_out), atol=0.1)
+    arviz = pytest.importorskip("arviz")
+    np.testing.assert_allclose(arviz.loo(outside).elpd_loo, np.sum(left_out), atol=0.1)
+    # log predictive densities, less their variances: that of (y - a)² is 2 sd⁴ + 4 sd² (y - mean)², a being normal
+    predicted = scipy.stats.norm(mean, np.hypot(SIGMA, sd)).logpdf(DATA)
+    variances = (2 * sd**4 + 4 * sd**2 * (DATA - mean) ** 2) / (4 * SIGMA**4)
+    found = arviz.waic(outside)
+    np.testing.assert_allclose(
+        [found.elpd_waic, found.p_waic], [(predicted - variances).sum(), variances.sum()], atol=0.1
+    )
 
 
 @pytest.mark.parametrize(

@@ -242,7 +242,7 @@ def test_simulations_and_features_that_are_no_good_are_counted_told_and_left_out
 
 
 def test_what_npe_refuses():
-    with pytest.raises(ValueError, match="Only 0 of 50 simulations have finite features"):
+    with pytest.raises(ValueError, match="Only 0 of 50 simulations .* in the others all are infinite or NaN"):
         inference.npe(conjugate(), 50, features=[lambda x: jnp.nan * x], **SMALL)
     with pytest.raises(ValueError, match="the same in all 50 simulations"):
         inference.npe(conjugate(), 50, features=[lambda x: 1.0], **SMALL)
@@ -252,6 +252,10 @@ def test_what_npe_refuses():
         inference.npe(conjugate(), 3)
     with pytest.raises(ValueError, match="`search_space`.*a prior or bounds"):
         inference.Problem(bm.HopfStep(1), {"a": bm.Free()}, predict=constant)
+    with pytest.raises(ValueError, match=r"`features`.*'fc' has no number for a recording of shape \(20,\)"):
+        inference.npe(conjugate(), 50, features=["fc"])
+    with pytest.raises(u.UnitMismatchError, match="`observed`.*must have no unit, but is in mV"):
+        conjugate(DATA * u.mV)
     alone = inference.Problem(bm.HopfStep(1), SPACE, lambda p, o: jnp.sum(p - o), DATA, predict=constant)
     with pytest.raises(ValueError, match="can draw what is observed"):
         inference.npe(alone)

@@ -66,23 +66,23 @@ class Fixed:
     """A parameter that stays as it is, even one given with `fit=True`."""
 
 
-def described(given: Mapping[str, object] | None) -> dict[str, Free | Fixed]:
+def described(given: Mapping[str, object] | None, owner: str = "Fitter") -> dict[str, Free | Fixed]:
     """The descriptions that a user wrote, by name."""
     if given is None:
         return {}
     if not isinstance(given, Mapping) or not given:
         raise argument_error(
-            Argument("search_space", "Fitter"),
+            Argument("search_space", owner),
             "must map names to bounds or priors",
             f"is {show(given)}",
             'search_space={"a": (-1.0, 1.0)}.',
             kind=TypeError,
         )
-    return {name: _as_free(name, what) for name, what in given.items()}
+    return {name: _as_free(name, what, owner) for name, what in given.items()}
 
 
-def _as_free(name: str, given: object) -> Free | Fixed:
-    what = Argument("search_space", "Fitter", entry=name, more=f", for the parameter `{name}`,")
+def _as_free(name: str, given: object, owner: str) -> Free | Fixed:
+    what = Argument("search_space", owner, entry=name, more=f", for the parameter `{name}`,")
     if isinstance(given, Fixed):
         return given
     if isinstance(given, Prior):

@@ -240,9 +240,9 @@ class _Work:
         rare = lacking > _RARE
         good = finite[:, ~rare].all(axis=1) if not rare.all() else np.zeros(len(x), bool)
         if good.sum() < _LEAST:
-            worst = f"{names[int(np.argmax(lacking))]} most often" if ran.any() else "all features"
+            worst = f"{names[int(np.argmax(lacking))]} is most often" if ran.any() else "all are"
             raise ValueError(
-                f"Only {good.sum()} of {counted(len(x), 'simulation')} have finite features, of the others {worst} is "
+                f"Only {good.sum()} of {counted(len(x), 'simulation')} have finite features, in the others {worst} "
                 "infinite or NaN: the run diverges in most of the prior, or the feature suits no such recording. "
                 f"Narrow the priors, or leave the feature out; {_LEAST} are needed."
             )

@@ -102,7 +102,7 @@ def asked_of_fitter(
     fitter: Fitter, target: Pytree, at: Mapping[str, Numbers] | None, noise: float | None, seed: Any, fisher: bool
 ) -> Asked:
     """The loss of a fit; with `fisher` its prediction too, by the noise that is given, or as large as what is left."""
-    found = fitter._problem.inventory()
+    found = fitter._problem.renewed()
     space = fitter._space(found)
     row, problem = Row(space), fitter._problem
     fitter._check_target("identifiability", target)

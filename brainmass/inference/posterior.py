@@ -287,6 +287,5 @@ def _diagnosed(draws: np.ndarray) -> dict[str, np.ndarray]:
 def check_same(then: Mapping[str, object], now: Mapping[str, object], what: Argument, path: str) -> None:
     """Refuse a file of another problem."""
     now = json.loads(json.dumps(now))
-    for part in dict.fromkeys([*now, *then]):
-        if then.get(part) != now.get(part):
-            raise argument_error(what, "must be a file of the same problem", f"{path!r} has another {part}")
+    if others := [part for part in dict.fromkeys([*now, *then]) if then.get(part) != now.get(part)]:
+        raise argument_error(what, "must be a file of the same problem", f"{path!r} has another {', '.join(others)}")

@@ -154,7 +154,7 @@ class Problem(Closed):
         self.simulator, self._key = simulator, as_key(seed)
         self._predicting = asked.predict
         self._fitted = Fitted(Asked(asked.subject, asked.likelihoods), None, asked.predict, None, hand=asked.hand)
-        self._described = described(search_space)
+        self._described = described(search_space, "Problem")
         self._programs: dict[Any, Any] = {}
         self.observed = self._checked(observed)
         size = sum(side.size for side in self._found()[1].sides.values())
@@ -309,7 +309,7 @@ class Problem(Closed):
 
     # --- how it is worked out -----------------------------------------------------------------------------------------
     def _found(self) -> tuple[Inventory, SearchSpace]:
-        found = self._fitted.inventory()
+        found = self._fitted.renewed()
         space = self._fitted.space = SearchSpace(self._described, found)
         if flat := [path for path, side in space.sides.items() if side.prior is None and side.low is None]:
             raise argument_error(
@@ -372,8 +372,13 @@ class Problem(Closed):
         check_finite(what, x)
         x = x if isinstance(x, u.Quantity) else jnp.asarray(x)
         like = predicted if likelihood.summarised else recorded
-        if isinstance(like, u.Quantity) and isinstance(x, u.Quantity) and x.unit.has_same_dim(like.unit):
-            x = x.in_unit(like.unit)
+        if isinstance(x, u.Quantity) and not isinstance(likelihood, Function):
+            if not x.unit.has_same_dim(u.get_unit(like)):
+                unit = (
+                    "no unit" if u.get_unit(like).is_unitless else f"the unit of what is recorded, {u.get_unit(like)}"
+                )
+                raise argument_error(what, f"must have {unit}", f"is in {x.unit}", kind=u.UnitMismatchError)
+            x = x.in_unit(u.get_unit(like))
         x = x if likelihood.summarised else likelihood.feature(x)
         if u.math.shape(x) != u.math.shape(predicted) and not isinstance(likelihood, Function):
             of = f" by {name!r}" if name else ""

@@ -112,11 +112,14 @@ class Features(Closed):
             return _numbers_of(one, one(recording))
         x = jnp.asarray(u.get_mantissa(recording))
         x = x if jnp.issubdtype(x.dtype, jnp.floating) else x.astype(float)
+        what, rule = Argument("features", "Features", entry=one), "must be of what was recorded"
         try:
-            return FEATURES[one].function(x.reshape(_flat_shape(x.shape)), self.settings)
+            found = FEATURES[one].function(x.reshape(_flat_shape(x.shape)), self.settings)
         except (ValueError, TypeError, ZeroDivisionError) as error:
-            what = Argument("features", "Features", entry=one)
-            raise argument_error(what, "must be of what was recorded", f"{one!r} is not: {error}") from error
+            raise argument_error(what, rule, f"{one!r} is not: {str(error).rstrip('.')}") from error
+        if not found.size:
+            raise argument_error(what, rule, f"{one!r} has no number for a recording of shape {x.shape}")
+        return found
 
 
 def list_features() -> dict[str, str]:

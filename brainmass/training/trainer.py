@@ -320,6 +320,7 @@ class Trainer(Closed):
 
     # --- around it --------------------------------------------------------------------------------------------------
     def _given(self, data: object, seed: Seed) -> tuple[Inventory, Given]:
+        self._task.renewed()
         found = inventory(self.model)
         theta = trained(found)
         fixed = {path: x for path, x in found.raw().items() if path not in theta}
