@@ -311,6 +311,8 @@ def test_csv_that_is_no_text(tmp_path):
 def test_csv_is_not_written_where_it_could_not_be_read(full, tmp_path):
     with pytest.raises(ValueError, match="'bare' has no lengths to write"):
         Connectome(W, name="bare").to_csv(tmp_path / "w.csv", tmp_path / "l.csv")
+    with pytest.raises(ValueError, match="`lengths` of to_csv must be a file of its own"):
+        full.to_csv(tmp_path / "w.csv", tmp_path / "w.csv")
     assert not list(tmp_path.iterdir())
 
 

@@ -115,6 +115,10 @@ def test_what_is_shown_and_handed_on():
     assert data["V"].dims == ("equilibrium", "region")
     assert data["kind"].values[0] == "stable focus"
     assert len(found[found.stable]) == 1
+    for number in (0, -1, np.argmax(found.stable)):
+        assert found[number].kinds == found.kinds and found[number].x.shape == (1, 2)
+    with pytest.raises(IndexError, match="no equilibrium of number 1: there are 1"):
+        found[1]
 
 
 def test_characteristic_roots_are_those_of_lambert():

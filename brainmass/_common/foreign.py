@@ -92,6 +92,7 @@ def is_foreign(given: object) -> bool:
     known = isinstance(given, jax.Array | u.Quantity | str | bytes | bool | int | float | complex | list | tuple | dict)
     if given is None or known or type(given).__module__.partition(".")[0] in _OURS or isinstance(given, type):
         return False
+    # Of numpy's arrays only tables with named columns, which are refused in words.
     if type(given) is np.ndarray:
         return given.dtype.names is not None
     return (

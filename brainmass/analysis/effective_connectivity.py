@@ -138,6 +138,7 @@ def effective_connectivity(
             return {k: u.maybe_decimal(u.Quantity(start[k] * jnp.exp(g), unit=units[k])) for k, g in gains.items()}
 
         def loss(gains: Mapping[str, Numbers]) -> Numbers:
+            # The working point moves with the weights: Newton's steps follow it from where it was.
             made = linear_response(drift, of=of, through=through, at=response.x, parameters=values(gains))
             fc = [made.correlation()] + ([] if lag is None else [made.correlation(lag)])
             return sum(jnp.sum((c - w) ** 2) / np.sum(w**2) for c, w in zip(fc, wanted, strict=True))

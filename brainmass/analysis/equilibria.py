@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import operator
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -66,8 +67,12 @@ class Equilibria:
 
     def __getitem__(self, which: Any) -> Equilibria:
         """One of them, or some, by number, slice or mask."""
-        # A slice keeps the axis of equilibria; that of the last, -1, has no end, as 0 would be the first place.
-        which = slice(which, which + 1 or None) if isinstance(which, int) else which
+        # A number as a slice, which keeps the axis of equilibria; one of numpy, too, as `found.stable.argmax()` is.
+        if not isinstance(which, slice) and np.ndim(which) == 0:
+            number = operator.index(which)
+            if not -len(self) <= number < len(self):
+                raise IndexError(f"There is no equilibrium of number {number}: there are {len(self)}.")
+            which = slice(number % len(self), number % len(self) + 1)
         return dataclasses.replace(self, x=self.x[which], eigenvalues=self.eigenvalues[which])
 
     def __iter__(self) -> Iterator[Equilibria]:

@@ -88,6 +88,7 @@ class LinearResponse:
         with self._precision():
             covariance = jnp.asarray(self.covariance(lag))
             variance = jnp.diagonal(covariance if lag is None else jnp.asarray(self.covariance()))
+            # What does not move correlates with nothing, 0; where it is unstable, the covariance stays infinite.
             deviation = jnp.sqrt(jnp.where(jnp.isfinite(variance) & (variance > 0), variance, 1.0))
             return self._out(covariance / deviation[:, None] / deviation)
 

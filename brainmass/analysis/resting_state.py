@@ -84,6 +84,7 @@ def resting_state(
                 break
             x = way.y[:, -1]
             near = _equilibrium_near(drift, x, parameters)
+            # A way may linger at a saddle: the next stretch is ten times as long.
             if near is not None and near.stable[0]:
                 return near.state
         moving = np.abs(np.asarray(rates[0](x, values)))

@@ -263,6 +263,7 @@ def _followed(equations: _Folds | _HopfPoints, diagram: Diagram, longest: float,
     points = np.array([*back.points[:0:-1], *forth.points])
     period = None
     if equations.kind == "Hopf":
+        # In a Bogdanov-Takens point beyond all measure, but no division by zero.
         period = 2 * np.pi / np.sqrt(np.maximum(points[:, -3], 0.0) + 1e-300)
         ended = [np.array(way.points[-1]) for way in ways if "Bogdanov" in way.end]
         special += [s for y in ended if (s := _at_zero(equations, y)) is not None]

@@ -129,6 +129,7 @@ def checked_labels(owner: str, labels: object, n_regions: int) -> tuple[str, ...
         return tuple(f"region {i}" for i in range(n_regions))
     example = "labels=['V1', 'V2', 'MT']"
     try:
+        # As objects: numpy would write numbers beside texts in its own way.
         given = np.ravel(np.asarray(plain(Argument("labels", owner), labels), dtype=object)).tolist()
         texts = [as_text(Argument("labels", owner, _MEANING["labels"]), label) for label in given]
     except TypeError as error:

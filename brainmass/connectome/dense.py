@@ -86,6 +86,7 @@ class Connectome(Regions):
     ) -> None:
         owner, example = type(self).__name__, "weights=np.ones((3, 3))"
         arrays = {"weights": weights, "lengths": lengths, "centres": centres, "hemispheres": hemispheres}
+        # While tables still have their labels.
         labels, arrays = in_one_order(owner, labels, arrays)
         weights, lengths, centres, hemispheres = arrays.values()
         weights = checked_weights(owner, "weights", weights, example)

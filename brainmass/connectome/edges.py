@@ -101,6 +101,7 @@ class Edges(Regions):
         self._set(n=_checked_n(n))
         labels, places = in_one_order(owner, labels, {"centres": centres, "hemispheres": hemispheres})
         centres, hemispheres = places.values()
+        # First, as sources and targets may be given by label.
         self._set_regions(self.n, labels, name, hemispheres, centres)
         weight = checked_weights(owner, "weight", weight, example)
         if weight.ndim != 1:

@@ -19,6 +19,7 @@ def spectral_radius(matrix: Any) -> float:
     """The largest over the strongly connected parts, since the eigenvalues are theirs."""
     from scipy.sparse.csgraph import connected_components
 
+    # A zero that is stored would connect parts.
     matrix.eliminate_zeros()
     _, part = connected_components(matrix, directed=True, connection="strong")
     alone = np.bincount(part)[part] == 1
@@ -40,6 +41,7 @@ def _radius_of_part(matrix: Any) -> float:
         for sums in (matrix.sum(axis=0), matrix.sum(axis=1)):  # the radius lies between the smallest and the largest
             if np.ptp(sums) <= 1e-12 * sums.max():
                 return float(sums.mean())
+    # ARPACK's own start differs from call to call, and with it the last digits.
     start = np.random.default_rng(0).standard_normal(n)
     try:
         values = eigs(matrix, k=1, ncv=60, maxiter=100, tol=1e-10, v0=start, return_eigenvectors=False)  # type: ignore[arg-type]

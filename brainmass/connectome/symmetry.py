@@ -11,6 +11,7 @@ __all__ = ["COMBINED", "listed_both_ways", "mirrored", "triangle"]
 
 def _larger(there: np.ndarray, back: np.ndarray) -> np.ndarray:
     """The one of larger size; of two of one size, the positive one."""
+    # From both ends the same one, as the weights are to be the same both ways.
     larger = np.where(np.abs(there) > np.abs(back), there, back)
     return np.where(np.abs(there) == np.abs(back), np.maximum(there, back), larger)
 

@@ -237,6 +237,7 @@ def sparse_connections(owner: str, weights: Any) -> dict[str, Pytree]:
             "Edges.from_dense(W)",
             kind=TypeError,
         )
+    # A copy, as summing what is stored twice changes it.
     matrix = weights.tocsr(copy=True)
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
         raise argument_error(

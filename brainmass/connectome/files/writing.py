@@ -13,7 +13,7 @@ import numpy as np
 
 from brainmass._common.extras import import_io
 from brainmass._common.files import whole_file
-from brainmass._common.messages import Argument
+from brainmass._common.messages import Argument, argument_error
 from brainmass._common.paths import as_path, target_path
 from brainmass._common.typing import PathLike
 from brainmass.connectome.files.lists import edge_rows
@@ -74,7 +74,10 @@ def write_csv(path: Any, lengths: Any, centres: Any, connectome: Any) -> None:
     files = {"path": path, "lengths": lengths, "centres": centres}
     path, lengths, centres = (None if x is None else as_path(x, Argument(name)) for name, x in files.items())
     tables: dict[PathLike, list[Sequence[object]]] = {path: [connectome.labels, *connectome.weights.tolist()]}
-    for file, what in ((lengths, "lengths"), (centres, "centres")):
+    # Before the first file is written.
+    for file, what, others in ((lengths, "lengths", [path]), (centres, "centres", [path, lengths])):
+        if file is not None and file in others:
+            raise argument_error(Argument(what, "to_csv"), "must be a file of its own", f"{str(file)!r} is named twice")
         if file is not None and getattr(connectome, what) is None:
             example = "Example: to_csv('weights.csv')"
             raise ValueError(f"Connectome {connectome.name!r} has no {what} to write. {example}")
