@@ -169,6 +169,33 @@ def test_trainings(lowered):
     trainer.fit(x, y, n_epochs=1)
 
 
+def products_on_a_gpu(f, *given):
+    """Lines of the program that multiply matrices, as it is lowered for CUDA."""
+    text = jax.jit(f).trace(*given).lower(lowering_platforms=("cuda",)).as_text()
+    return [line for line in text.splitlines() if "dot_general" in line]
+
+
+def of_a_network():
+    run = brainmass.Simulator(network(), dt=0.1 * u.ms).pure(2 * u.ms, free=["k"])
+    return lambda k, key: jnp.mean(run({"k": k}, key)["x"])
+
+
+def of_phases():
+    node = brainmass.KuramotoNetwork(N, conn=W)
+    run = brainmass.Simulator(node, dt=0.1 * u.ms).pure(2 * u.ms, free=["K"])
+    return lambda k, key: jnp.mean(u.get_mantissa(run({"K": k}, key)["theta"]))
+
+
+# By itself a GPU multiplies with ten bits of each number: its runs would differ from those on a CPU by a thousandth.
+@pytest.mark.parametrize("made", [of_a_network, of_phases])
+def test_products_keep_their_precision_on_a_gpu(made):
+    f, key = made(), np.zeros(2, np.uint32)
+    many = jax.vmap(f, (0, None))
+    for function, k in (f, 0.1), (many, np.array([0.1, 0.2])), (jax.grad(f), 0.1):
+        found = products_on_a_gpu(function, jnp.asarray(k), key)
+        assert found and all("precision = [HIGHEST, HIGHEST]" in line for line in found)
+
+
 def test_what_has_no_rule_elsewhere_is_found(lowered):
     jax.jit(jnp.sin)(1.0)
     with pytest.raises(NotImplementedError, match="eig"):

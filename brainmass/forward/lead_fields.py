@@ -289,7 +289,7 @@ class LeadFieldModel(LinearObserver):
                 "The lead field of vertices must have shape (sensors, 3 vertices) and the weights "
                 f"(3 vertices, regions), but they have shapes {lead} and {weights}."
             )
-        return u.math.matmul(L_vertex_3V, W_vertex_to_region_3VxR)
+        return u.math.matmul(L_vertex_3V, W_vertex_to_region_3VxR, precision=lax.Precision.HIGHEST)
 
     @staticmethod
     def build_fixed_orientation_weights(

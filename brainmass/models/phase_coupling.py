@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from brainstate import HiddenState
 from brainstate.nn import Param
+from jax import lax
 
 from brainmass._common.checks import is_function
 from brainmass._common.messages import Argument, argument_error
@@ -162,7 +163,7 @@ class PhaseCoupled(NeuralMassDynamics):
         if weights is None:
             total = jnp.sum(sent, axis=-1, keepdims=True)
             return total - sent if self.exclude_self else total + 0 * sent
-        return _turned([jnp.matmul(sent, w.T) for w in weights])
+        return _turned([jnp.matmul(sent, w.T, precision=lax.Precision.HIGHEST) for w in weights])
 
 
 class _PhaseLine(DelayLine):

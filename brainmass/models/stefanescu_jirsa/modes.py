@@ -8,6 +8,7 @@ from statistics import NormalDist
 import jax.numpy as jnp
 import numpy as np
 from braintools.init import Uniform
+from jax import lax
 
 from brainmass._common.messages import Argument
 from brainmass._common.precision import default_dtype
@@ -90,4 +91,4 @@ def _column(numbers, like):
 
 
 def _mixed(matrix, x):
-    return jnp.tensordot(jnp.asarray(matrix, x.dtype), x, axes=1)
+    return jnp.tensordot(jnp.asarray(matrix, x.dtype), x, axes=1, precision=lax.Precision.HIGHEST)
