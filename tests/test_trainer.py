@@ -257,6 +257,13 @@ def test_samples_that_do_not_fit(inputs, targets, words):
         trainer().fit(inputs, targets)
 
 
+def test_held_out_losses_are_there_where_all_are_lost():
+    with pytest.warns(RuntimeWarning, match="The loss is"):
+        result = trainer(loss_fn=lambda out, y: squares(out, y) * jnp.nan).fit(X, Y, n_epochs=2, held_out=OTHERS)
+    np.testing.assert_array_equal(result.held_out_losses, [np.nan])
+    assert result.best_epoch == -1 and "held out" not in repr(result)
+
+
 def test_held_out_samples_that_do_not_fit():
     with pytest.raises(ValueError, match="must have samples of the same shapes"):
         trainer().fit(X, Y, held_out=(X[:, :2], Y))

@@ -403,9 +403,9 @@ class _Log:
         return any([callback(epoch) is True for callback in self._callbacks])
 
     def columns(self) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
-        loss, *others = np.asarray(self.rows).T
-        held_out, metric = (None if np.isnan(x).all() else x for x in others)
-        return loss, held_out, metric
+        loss, held_out, metric = np.asarray(self.rows).T
+        # A loss that is NaN throughout, as of a training that diverged at once, is a loss all the same.
+        return loss, held_out if self._tested else None, None if np.isnan(metric).all() else metric
 
     def arrays(self) -> dict[str, np.ndarray]:
         return {"epochs": np.asarray(self.rows)}
