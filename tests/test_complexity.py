@@ -98,6 +98,18 @@ def test_what_differs_from_region_to_region_is_more_complex_than_what_is_the_sam
     assert 1 < st["same"] < 0.1 * st["own"]
 
 
+def test_the_order_of_regions_does_not_matter():
+    """They are sorted by how long they respond."""
+    rng = np.random.default_rng(5)
+    before, after = rng.normal(size=(2, 20, 50, 12))
+    for region in range(12):
+        after[:, rng.permutation(50)[: 3 * region + 3], region] += 8.0
+    whole = perturbational_complexity(after, before)
+    assert whole > 0.5
+    for order in (rng.permutation(12) for _ in range(5)):
+        assert perturbational_complexity(after[..., order], before[..., order]) == whole
+
+
 def test_a_constant_response_has_no_complexity():
     """In one trial what is constant is not significant, or significant always: of both the source has no entropy."""
     before = np.random.default_rng(0).normal(size=(200, 3))
@@ -106,14 +118,14 @@ def test_a_constant_response_has_no_complexity():
     assert state_transition_complexity(np.zeros((100, 3)), before) == 0
 
 
-@pytest.mark.parametrize("alpha", [0.01, 0.2])
+@pytest.mark.parametrize("alpha", [0.2, 0.5])
 def test_significance_is_that_of_the_largest_of_all(alpha):
     """Of noise without a response, a share alpha of experiments has something significant."""
     found = [
         perturbational_complexity(*responses("none", 10, 5, seed), alpha=alpha, n_surrogates=100) > 0
-        for seed in range(60)
+        for seed in range(100)
     ]
-    assert np.mean(found) == pytest.approx(alpha, abs=0.12)
+    assert np.mean(found) == pytest.approx(alpha, abs=0.1)
 
 
 @pytest.mark.parametrize("switches", [1, 4, 9])
