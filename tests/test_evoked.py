@@ -1,6 +1,9 @@
 """Evoked responses and maps of them: closed forms of linear nodes and networks, and what a run gives by itself."""
 
+import brainstate
 import brainunit as u
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy.linalg import expm, solve_continuous_lyapunov
@@ -106,6 +109,7 @@ def test_a_response_map_is_the_matrix_exponential(random_network):
     assert inputs["x_inp"].weights.value() == pytest.approx(0.3)
 
 
+@pytest.mark.slow
 def test_a_noisy_map_has_the_same_noise_at_all_sites_and_names(random_network):
     conn, A = random_network
     names = tuple("ABCDE")
@@ -125,6 +129,7 @@ def test_a_noisy_map_has_the_same_noise_at_all_sites_and_names(random_network):
     np.testing.assert_allclose(weighted.mean, found.mean[0], atol=1e-6)
 
 
+@pytest.mark.slow
 def test_units_sensors_and_functions():
     column = bm.Simulator(bm.JansenRitStep(1, noise_E=bm.WhiteNoise(1, sigma=2 * u.Hz)), dt=0.5 * u.ms)
     drive = bm.Pulse(1, amplitude=200 * u.Hz, onset=150 * u.ms, width=10 * u.ms) + 120 * u.Hz
@@ -141,6 +146,42 @@ def test_units_sensors_and_functions():
     seen = bm.evoked_response(two, 30 * u.ms, pulse(2), bm.Monitor(scalp, source="x"), seeds=2)
     raw = bm.evoked_response(two, 30 * u.ms, pulse(2), "x", seeds=2)
     np.testing.assert_allclose(seen.mean[:, 1], 2 * raw.mean[:, 1], atol=1e-5)
+
+
+def test_other_values_compile_nothing_and_the_model_stays_as_it_is():
+    one = simulator(2, sigma=0.1)
+    one.run(1 * u.ms, monitors=["x"], seed=0)
+    before = np.asarray(one.model.x.value)
+    bm.evoked_response(one, 30 * u.ms, pulse(2), "x", seeds=3)
+    (lanes,) = [
+        program.compiled[True, False] for program in one._programs.values() if (True, False) in program.compiled
+    ]
+    size = lanes._in_turn._cache_size() + lanes.together._cache_size()
+    louder = bm.evoked_response(one, 30 * u.ms, pulse(2, amplitude=2.0), "x", seeds=[4, 5, 6])
+    one.model.gamma = -0.5
+    other = bm.evoked_response(one, 30 * u.ms, pulse(2), "x", seeds=3)
+    assert lanes._in_turn._cache_size() + lanes.together._cache_size() == size == 1
+    assert louder.peaks().amplitude[0] > 1.5 > other.peaks().amplitude[0]
+    np.testing.assert_array_equal(one.model.x.value, before)
+
+
+class Counter(brainstate.nn.Module):
+    """A model that makes no states: it adds up what enters."""
+
+    def __init__(self):
+        super().__init__()
+        self.x = brainstate.HiddenState(jnp.zeros(2))
+
+    def update(self, u_inp=0.0):
+        self.x.value = self.x.value + u_inp
+
+
+def test_a_model_that_makes_no_states():
+    one = bm.Simulator(Counter(), dt=1 * u.ms)
+    noisy = bm.Pulse(2, onset=5 * u.ms, width=3 * u.ms) + bm.GaussianNoise(2, sigma=1e-4)
+    erp = bm.evoked_response(one, 20 * u.ms, {"u_inp": noisy}, "x", onset=5 * u.ms, seeds=3)
+    np.testing.assert_allclose(erp.mean[-1], 3.0, atol=0.01)
+    assert len(set(erp.trials[:, -1, 0].tolist())) == 3
 
 
 def test_what_cannot_be_is_refused():
@@ -168,8 +209,12 @@ def test_what_cannot_be_is_refused():
     with pytest.raises(ValueError, match="`window` of peaks must have two samples"):
         erp.peaks(window=(50 * u.ms, 60 * u.ms))
     growing = bm.Simulator(bm.LinearStep(1, gamma=40.0, noise_x=bm.WhiteNoise(1, sigma=0.1)), dt=0.1 * u.ms)
-    with pytest.raises(bm.DivergenceError, match="seed 0 failed: State `x` became infinite"):
+    with pytest.raises(bm.DivergenceError, match="State `x` became infinite"):
         bm.evoked_response(growing, 60 * u.ms, pulse(), "x", seeds=1)
+    with pytest.raises(bm.DivergenceError, match="point 0 and seed 1 failed: State `x` became infinite"):
+        bm.response_map(growing, 60 * u.ms, pulse(), "x", seeds=[1], against=None)
+    with pytest.raises(TypeError, match="evoked_response works with numbers, and cannot be within jax.jit"):
+        jax.jit(lambda a: bm.evoked_response(still, 30 * u.ms, pulse(amplitude=a), "x").mean)(1.0)
 
 
 def test_pictures_of_responses():

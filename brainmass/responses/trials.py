@@ -9,14 +9,16 @@ import brainunit as u
 import jax
 import numpy as np
 
-from brainmass._common.checks import instance, is_function, one_of, whole
+from brainmass._common.checks import instance, is_function, is_traced, one_of, whole
 from brainmass._common.messages import Argument, argument_error, show
 from brainmass._common.times import many_milliseconds, milliseconds
 from brainmass._common.typing import Numbers, Period, RunParameters, Time
 from brainmass.forward.observer import Observer
-from brainmass.responses.measures import Window, rows_in, stamps_of
+from brainmass.responses.measures import Window, rows_in
+from brainmass.simulation.inputs import Inputs
+from brainmass.simulation.inventory import Inventory
 from brainmass.simulation.monitors import Monitor
-from brainmass.simulation.result import Result
+from brainmass.simulation.program import Program
 from brainmass.simulation.simulator import Simulator
 from brainmass.simulation.watch import DivergenceError
 from brainmass.stimuli.algebra import Drive
@@ -85,8 +87,13 @@ class Study:
             "monitors": monitors, "inputs": self.inputs, "transient": transient, "sample_every": sample_every,
             "parameters": parameters,
         }  # fmt: skip
-        self.seeds = self._checked_seeds(seeds)
-        like = self._like()
+        s = self.settings
+        program, found, given = simulator._program(
+            duration, s["inputs"], s["monitors"], s["transient"], s["sample_every"], False, None, None, (),
+            s["parameters"],
+        )  # fmt: skip
+        self.seeds = self._checked_seeds(seeds, program, found, given)
+        like = jax.eval_shape(lambda: simulator._watched(duration, free=[], **s)({}, 0)[0])
         if self.name not in like:
             raise argument_error(Argument("of", owner), "must give numbers", "gives None", 'of="x"', kind=TypeError)
         self.unit: u.Unit = u.get_unit(like[self.name])
@@ -95,7 +102,9 @@ class Study:
             rule = "must have one number, or one for each region or sensor, at a time"
             raise argument_error(Argument("of", owner), rule, f"is of shape {self.shape[1:]}")
         self.shape = (*self.shape, 1)[:2]
-        stamps = stamps_of(like.times[self.name]) - self.onset
+        plan = program.plan
+        steps = plan.transient + plan.periods[self.name] * np.arange(1, plan.n_samples(self.name) + 1)
+        stamps = steps * milliseconds("dt", simulator.dt) - self.onset
         self.time = u.Quantity(stamps, unit=u.ms)
         names = like.sensors.get(self.name, like.labels)
         self.labels = names if names is not None and len(names) == self.shape[1] else None
@@ -110,8 +119,8 @@ class Study:
         sham: dict[int, np.ndarray] = {}
         if self.against == "sham":
             others = {name: x for name, x in self.inputs.items() if not isinstance(x, Drive)}
-            sham = {t.seed: t.values for t in self._run({**self.settings, "inputs": others or None}, {})}
-        for trial in self._run(self.settings, values):
+            sham = {t.seed: t.values for t in self._alike({**self.settings, "inputs": others or None})}
+        for trial in self._run(self.settings, values) if values else self._alike(self.settings):
             response = trial.values
             if self.against == "sham":
                 response = response - sham[trial.seed]
@@ -119,17 +128,35 @@ class Study:
                 response = response - response[self.rows].mean(axis=0)
             yield Trial(trial.point, trial.seed, response)
 
+    def _alike(self, settings: Mapping[str, Any]) -> Iterator[Trial]:
+        """Trials that differ in their seeds alone, by the program of a batch: other values compile nothing."""
+        size = self._size(len(self.seeds))
+        for start in range(0, len(self.seeds), size):
+            result = self.simulator._trials(self.duration, self.seeds[start : start + size], settings)
+            values = result[self.name]
+            if is_traced(values):
+                raise TypeError(
+                    f"{self.owner} works with numbers, and cannot be within jax.jit, grad or vmap. There, map "
+                    "`Simulator.pure` over keys, and take the measures of brainmass.objectives."
+                )
+            values = np.moveaxis(np.asarray(u.get_mantissa(values), float), 1, 0)
+            for k, one in enumerate(values):
+                yield Trial(0, start + k, one.reshape(self.shape))
+
+    def _size(self, n_runs: int) -> int:
+        """How many runs go side by side."""
+        # a run needs its samples twice, as a sweep reckons
+        fitting = runs_at_once(n_runs, 2 * 8 * int(np.prod(self.shape)), len(jax.local_devices()))
+        return min(n_runs if self.at_once is None else self.at_once, n_runs, fitting)
+
     def _run(self, settings: Mapping[str, Any], values: Mapping[str, Numbers]) -> Iterator[Trial]:
         found = self.simulator._holds(self.duration, **settings)
         design = as_design(found, values, "list")
         jobs = Jobs(design, self.seeds, common_random_numbers=True)
         n_runs = design.n_points * len(self.seeds)
-        most = n_runs if self.at_once is None else min(self.at_once, n_runs)
-        # a run needs its samples twice, as a sweep reckons
-        fitting = runs_at_once(n_runs, 2 * 8 * int(np.prod(self.shape)), len(jax.local_devices()))
         lane = Lane(self.simulator, self.duration, settings, None, design)
         extremes = Extremes(n_runs)
-        for runs, kept, reasons, outermost in Batches(lane, jobs, min(most, fitting)).of(np.arange(n_runs)):
+        for runs, kept, reasons, outermost in Batches(lane, jobs, self._size(n_runs)).of(np.arange(n_runs)):
             extremes.note(runs, *outermost)
             for i, run in enumerate(runs.tolist()):
                 point, seed = divmod(run, len(self.seeds))
@@ -139,25 +166,7 @@ class Study:
         extremes.warn(found, jobs.words)
 
     # --- what was given ---------------------------------------------------------------------------------------------
-    def _like(self) -> Result:
-        """The result of one run, without its numbers."""
-        times: dict[str, Any] = {}
-
-        def run() -> Result:
-            result = self.simulator._watched(self.duration, free=[], **self.settings)({}, 0)[0]
-            times.update(result.times)
-            return result
-
-        like = jax.eval_shape(run)
-        like._axes = tuple(times[name] for name in like.recorded)  # which a run knows without a trace
-        return like
-
-    def _checked_seeds(self, seeds: Any) -> np.ndarray:
-        s = self.settings
-        program, found, given = self.simulator._program(
-            self.duration, s["inputs"], s["monitors"], s["transient"], s["sample_every"], False, None, None, (),
-            s["parameters"],
-        )  # fmt: skip
+    def _checked_seeds(self, seeds: Any, program: Program, found: Inventory, given: Inputs) -> np.ndarray:
         random = program.random_parts(found.raw(), given.arrays, program.makes_states)
         chosen = as_seeds((_TRIALS if random else 1) if seeds is None else seeds, self.owner)
         if len(chosen) > 1 and not random:

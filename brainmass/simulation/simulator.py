@@ -14,6 +14,7 @@ import numpy as np
 
 from brainmass._common.checks import flag, instance, is_traced, items
 from brainmass._common.messages import Argument, argument_error, show
+from brainmass._common.random import as_key
 from brainmass._common.same import Pictures, environment
 from brainmass._common.times import milliseconds
 from brainmass._common.typing import (
@@ -326,6 +327,29 @@ class Simulator(Closed):
         made = {"structure": plan_of(found), **program.things, "numbers": (raw, given.arrays, courses.constants)}
         run.made_of = made | {"run": (program.plan, self.dt, named)}  # type: ignore[attr-defined]
         return run
+
+    def _trials(self, duration: Numbers, seeds: np.ndarray, settings: Mapping[str, Any]) -> Result:
+        """Runs side by side from initial states, run `k` that with the seed `seeds[k]`; the model stays as it is."""
+        s = settings
+        program, found, given = self._program(
+            duration, s["inputs"], s["monitors"], s["transient"], s["sample_every"], False, None, None, (),
+            s["parameters"],
+        )  # fmt: skip
+        _check_owner(found)
+        beginnings = Beginnings(self.model, program, found, given)
+        keys, n = np.stack([as_key(int(seed)) for seed in seeds]), len(seeds)
+        state = beginnings.of_run(None, int(seeds[0]), n if program.makes_states else None, True).state
+        if state is not None:  # of a model that makes none: each run begins at those that it has
+            each = jax.tree.map(lambda x: jnp.broadcast_to(x, (n, *jnp.shape(x))), state["states"])
+            state = {**state, "key": keys, "states": each}
+        call = _compiled(program, True, state is not None, True)
+        samples, final, watched = call(found.raw(), program.courses.constants, keys, state, given.arrays)
+        sensors = sensors_of(found.modules)
+        result = self._result(program.plan, beginnings.origin, samples, final, 0, {}, None, sensors)
+        if not is_traced(samples):
+            raise_if_diverged(watched.bad, program.dt, result, True, program.monitors)
+            Told.of(found, watched, result.labels, True).warn()
+        return result
 
     def _holds(
         self,
