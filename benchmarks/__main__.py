@@ -24,6 +24,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.gpu.cases import gpu_compile
 from brainmass._common.xla import WHOLE_LOOPS
 from brainmass.inference.diagnostics import r_hat
 
@@ -465,7 +466,7 @@ def imports(rounds: int) -> list[str]:
 
 
 CASES = {
-    f.__name__: f
+    f.__name__.replace("gpu_", "gpu-"): f
     for f in (
         forward,
         bold,
@@ -483,6 +484,7 @@ CASES = {
         gradient,
         posteriors,
         imports,
+        gpu_compile,
     )
 }
 
@@ -506,7 +508,7 @@ def main() -> None:
         print(f"{name} ...", file=sys.stderr, flush=True)
         lines = CASES[name](args.rounds)
         print("\n".join(lines), file=sys.stderr, flush=True)
-        apart = [] if whole else [f"Measured apart from the rest, by {facts}", ""]
+        apart = [] if whole else [f"Apart from the rest, by {facts}", ""]
         text = [f"## {name}", "", inspect.cleandoc(CASES[name].__doc__ or ""), "", *apart, *lines]
         sections[name] = "\n".join(text) + "\n"
         args.out.write_text("\n".join(sections.values()))

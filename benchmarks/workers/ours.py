@@ -191,18 +191,32 @@ def bold(n_steps):
     return run
 
 
+def wong_wang_simulator(regions):
+    import brainunit as u
+
+    import brainmass
+
+    noise = {name: brainmass.WhiteNoise(regions, sigma=WONG_WANG_NOISE) for name in ("noise_e", "noise_i")}
+    node = brainmass.WongWangExcInhStep(regions, G=WONG_WANG_G, method="heun", **noise)
+    network = brainmass.Network(node, conn=weights(regions), coupling="additive", coupled_var="S_e")
+    return brainmass.Simulator(network, dt=WONG_WANG_DT * u.ms)
+
+
+def wong_wang_monitors(regions):
+    """BOLD alone."""
+    import brainunit as u
+
+    import brainmass
+
+    return {"bold": brainmass.Monitor(brainmass.BOLDSignal(regions), every=WONG_WANG_TR * u.ms)}
+
+
 def wong_wang(n_steps):
     """The reduced Wong-Wang model with BOLD."""
     import brainunit as u
     import jax
 
-    import brainmass
-
-    noise = {name: brainmass.WhiteNoise(REGIONS, sigma=WONG_WANG_NOISE) for name in ("noise_e", "noise_i")}
-    node = brainmass.WongWangExcInhStep(REGIONS, G=WONG_WANG_G, method="heun", **noise)
-    network = brainmass.Network(node, conn=weights(), coupling="additive", coupled_var="S_e")
-    sim = brainmass.Simulator(network, dt=WONG_WANG_DT * u.ms)
-    monitors = {"bold": brainmass.Monitor(brainmass.BOLDSignal(REGIONS), every=WONG_WANG_TR * u.ms)}
+    sim, monitors = wong_wang_simulator(REGIONS), wong_wang_monitors(REGIONS)
 
     def run():
         jax.block_until_ready(sim.run(n_steps * DT * u.ms, monitors=monitors, seed=0)["bold"])
