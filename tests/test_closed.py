@@ -50,6 +50,7 @@ EXAMPLES = {
     "NeuralMassDynamics": None,
     "Noise": None,
     "Observer": None,
+    "Plasticity": None,
     "Stimulus": None,
     "WilsonCowanBase": None,
     "WilsonCowanThreePopBase": None,
