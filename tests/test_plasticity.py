@@ -394,11 +394,12 @@ def test_a_delayed_network_stays_at_its_fixed_point(x64, rule):
     """Of the equations that analyses see, with delays; the rates at the past that was always there are zero."""
     net, inputs = network(rule, delay=3 * u.ms), {"x_inp": DRIVE}
     found = bm.fixed_points(net, inputs=inputs)
-    at_rest = found[int(np.argmax(found.stable))]
-    drift = bm.Drift(net, inputs=inputs)
-    past = np.broadcast_to(at_rest.x, (drift.delays.size, drift.size))
-    np.testing.assert_allclose(drift.delayed(at_rest.x, past), 0.0, atol=1e-12)
-    np.testing.assert_allclose(run(net, 5.0, state=at_rest.state)["x"][-1], drift.unpack(at_rest.x)["x"], rtol=1e-9)
+    stable = int(np.argmax(found.stable))
+    x, drift = found.x[stable], bm.Drift(net, inputs=inputs)
+    past = np.broadcast_to(x, (drift.delays.size, drift.size))
+    np.testing.assert_allclose(drift.delayed(x, past), 0.0, atol=1e-12)
+    stays = run(net, 5.0, state=found[stable].state)
+    np.testing.assert_allclose(stays["x"][-1], drift.unpack(x)["x"], rtol=1e-9)
 
 
 def test_a_network_has_two_rules(x64):
