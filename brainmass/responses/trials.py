@@ -12,7 +12,7 @@ import numpy as np
 from brainmass._common.checks import instance, is_function, is_traced, one_of, whole
 from brainmass._common.messages import Argument, argument_error, show
 from brainmass._common.times import many_milliseconds, milliseconds
-from brainmass._common.typing import Numbers, Period, RunParameters, Time
+from brainmass._common.typing import Period, RunParameters, Time
 from brainmass.forward.observer import Observer
 from brainmass.responses.measures import Window, rows_in
 from brainmass.simulation.inputs import Inputs
@@ -20,14 +20,10 @@ from brainmass.simulation.inventory import Inventory
 from brainmass.simulation.monitors import Monitor
 from brainmass.simulation.program import Program
 from brainmass.simulation.simulator import Simulator
-from brainmass.simulation.watch import DivergenceError
 from brainmass.stimuli.algebra import Drive
 from brainmass.stimuli.waveforms import Stimulus
-from brainmass.sweeps.bounds import Extremes
-from brainmass.sweeps.design import as_design
-from brainmass.sweeps.jobs import Jobs, as_seeds
+from brainmass.sweeps.jobs import as_seeds
 from brainmass.sweeps.machines.memory import runs_at_once
-from brainmass.sweeps.run import Batches, Lane
 
 __all__ = ["Study", "Trial"]
 
@@ -114,13 +110,13 @@ class Study:
             before = (float(stamps[0]), float(stamps[stamps <= 1e-6].max()))
             self.rows = rows_in(Argument("baseline", owner), baseline, stamps, before)
 
-    def trials(self, values: Mapping[str, Numbers]) -> Iterator[Trial]:
-        """The responses, in no order, of all seeds at all points; `values` are those of parameters, side by side."""
+    def trials(self, values: Mapping[str, np.ndarray]) -> Iterator[Trial]:
+        """The responses of all seeds at all points; `values` are those of parameters, without unit, side by side."""
         sham: dict[int, np.ndarray] = {}
         if self.against == "sham":
             others = {name: x for name, x in self.inputs.items() if not isinstance(x, Drive)}
-            sham = {t.seed: t.values for t in self._alike({**self.settings, "inputs": others or None})}
-        for trial in self._run(self.settings, values) if values else self._alike(self.settings):
+            sham = {t.seed: t.values for t in self._run({**self.settings, "inputs": others or None}, {})}
+        for trial in self._run(self.settings, values):
             response = trial.values
             if self.against == "sham":
                 response = response - sham[trial.seed]
@@ -128,42 +124,27 @@ class Study:
                 response = response - response[self.rows].mean(axis=0)
             yield Trial(trial.point, trial.seed, response)
 
-    def _alike(self, settings: Mapping[str, Any]) -> Iterator[Trial]:
-        """Trials that differ in their seeds alone, by the program of a batch: other values compile nothing."""
-        size = self._size(len(self.seeds))
-        for start in range(0, len(self.seeds), size):
-            result = self.simulator._trials(self.duration, self.seeds[start : start + size], settings)
-            values = result[self.name]
-            if is_traced(values):
+    def _run(self, settings: Mapping[str, Any], values: Mapping[str, np.ndarray]) -> Iterator[Trial]:
+        """All runs, as many side by side as memory allows; the last part is filled up, to be the same program."""
+        n_points = len(next(iter(values.values()))) if values else 1
+        n_runs = n_points * len(self.seeds)
+        # a run needs its samples twice, as a sweep reckons
+        fitting = runs_at_once(n_runs, 2 * 8 * int(np.prod(self.shape)), len(jax.local_devices()))
+        size = min(n_runs if self.at_once is None else self.at_once, n_runs, fitting)
+        for start in range(0, n_runs, size):
+            runs = np.minimum(np.arange(start, start + size), n_runs - 1)
+            points, seeds = np.divmod(runs, len(self.seeds))
+            own = {name: x[points] for name, x in values.items()}
+            result = self.simulator._trials(self.duration, self.seeds[seeds], settings, own)
+            found = result[self.name]
+            if is_traced(found):
                 raise TypeError(
                     f"{self.owner} works with numbers, and cannot be within jax.jit, grad or vmap. There, map "
                     "`Simulator.pure` over keys, and take the measures of brainmass.objectives."
                 )
-            values = np.moveaxis(np.asarray(u.get_mantissa(values), float), 1, 0)
-            for k, one in enumerate(values):
-                yield Trial(0, start + k, one.reshape(self.shape))
-
-    def _size(self, n_runs: int) -> int:
-        """How many runs go side by side."""
-        # a run needs its samples twice, as a sweep reckons
-        fitting = runs_at_once(n_runs, 2 * 8 * int(np.prod(self.shape)), len(jax.local_devices()))
-        return min(n_runs if self.at_once is None else self.at_once, n_runs, fitting)
-
-    def _run(self, settings: Mapping[str, Any], values: Mapping[str, Numbers]) -> Iterator[Trial]:
-        found = self.simulator._holds(self.duration, **settings)
-        design = as_design(found, values, "list")
-        jobs = Jobs(design, self.seeds, common_random_numbers=True)
-        n_runs = design.n_points * len(self.seeds)
-        lane = Lane(self.simulator, self.duration, settings, None, design)
-        extremes = Extremes(n_runs)
-        for runs, kept, reasons, outermost in Batches(lane, jobs, self._size(n_runs)).of(np.arange(n_runs)):
-            extremes.note(runs, *outermost)
-            for i, run in enumerate(runs.tolist()):
-                point, seed = divmod(run, len(self.seeds))
-                if reasons[i]:
-                    raise DivergenceError(f"Of {self.owner}, {jobs.words(run)} failed: {reasons[i]}")
-                yield Trial(point, seed, np.asarray(kept[self.name][i], float).reshape(self.shape))
-        extremes.warn(found, jobs.words)
+            each = np.moveaxis(np.asarray(u.get_mantissa(found), float), 1, 0)
+            for point, seed, one in zip(points[: n_runs - start], seeds, each, strict=False):
+                yield Trial(int(point), int(seed), one.reshape(self.shape))
 
     # --- what was given ---------------------------------------------------------------------------------------------
     def _checked_seeds(self, seeds: Any, program: Program, found: Inventory, given: Inputs) -> np.ndarray:

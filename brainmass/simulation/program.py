@@ -190,6 +190,19 @@ class Program:
         into, out = (None, None, 0, lanes if has_state else None, None), (1, lanes, 0)
         return Lanes(self.__call__, into, out, self.at_once)
 
+    def of_trials(self, has_state: bool, own: tuple[str, ...]) -> Lanes:
+        """Over lanes, in which also the parameters at the paths `own` have values of their own."""
+        kept = ("trials", has_state, own)
+        if kept not in self.compiled:
+
+            def one(raw: Values, same: Values, own: Values, key: jax.Array, state: Pytree, arrays: Any) -> Pytree:
+                return self(raw, same | own, key, state, arrays)
+
+            lanes = {"step": None, "key": 0, "states": 0}
+            into = (None, None, 0, 0, lanes if has_state else None, None)
+            self.compiled[kept] = Lanes(one, into, (1, lanes, 0), self.at_once)
+        return self.compiled[kept]
+
 
 class Gathered(NamedTuple):
     """The sum of an activity since an observer was last updated; of a long one also what rounding took from it."""

@@ -328,8 +328,13 @@ class Simulator(Closed):
         run.made_of = made | {"run": (program.plan, self.dt, named)}  # type: ignore[attr-defined]
         return run
 
-    def _trials(self, duration: Numbers, seeds: np.ndarray, settings: Mapping[str, Any]) -> Result:
-        """Runs side by side from initial states, run `k` that with the seed `seeds[k]`; the model stays as it is."""
+    def _trials(
+        self, duration: Numbers, seeds: np.ndarray, settings: Mapping[str, Any], values: Mapping[str, np.ndarray]
+    ) -> Result:
+        """Runs side by side from initial states, each with its seed and its `values` of parameters, without unit.
+
+        Other numbers compile nothing, and the model stays as it is.
+        """
         s = settings
         program, found, given = self._program(
             duration, s["inputs"], s["monitors"], s["transient"], s["sample_every"], False, None, None, (),
@@ -342,8 +347,9 @@ class Simulator(Closed):
         if state is not None:  # of a model that makes none: each run begins at those that it has
             each = jax.tree.map(lambda x: jnp.broadcast_to(x, (n, *jnp.shape(x))), state["states"])
             state = {**state, "key": keys, "states": each}
-        call = _compiled(program, True, state is not None, True)
-        samples, final, watched = call(found.raw(), program.courses.constants, keys, state, given.arrays)
+        own = {found.find_param(name): x for name, x in values.items()}
+        call = program.of_trials(state is not None, tuple(own))
+        samples, final, watched = call(found.raw(), program.courses.constants, own, keys, state, given.arrays)
         sensors = sensors_of(found.modules)
         result = self._result(program.plan, beginnings.origin, samples, final, 0, {}, None, sensors)
         if not is_traced(samples):
