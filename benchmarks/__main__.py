@@ -24,7 +24,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.gpu.cases import gpu_compile
+from benchmarks.gpu.cases import gpu, gpu_compile
 from brainmass._common.xla import WHOLE_LOOPS
 from brainmass.inference.diagnostics import r_hat
 
@@ -489,12 +489,22 @@ CASES = {
 }
 
 
+ON_A_GPU = {"gpu": gpu}  # run where it is asked for
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("cases", nargs="*", default=list(CASES), help=f"any of {', '.join(CASES)}; default all")
+    named = f"any of {', '.join(CASES | ON_A_GPU)}; default all but {', '.join(ON_A_GPU)}"
+    parser.add_argument("cases", nargs="*", default=list(CASES), help=named)
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--out", type=Path, default=HERE / "RESULTS.md")
+    parser.add_argument("--dry", action="store_true", help="of gpu alone: small, on a CPU too; printed, not kept")
     args = parser.parse_args()
+    if args.dry:
+        if args.cases != ["gpu"]:
+            parser.error("--dry is for the case gpu alone")
+        print("\n".join(gpu(1, dry=True)))
+        return
     versions = {p: importlib.metadata.version(p) for p in ("jax", "brainstate", "braintools", "brainunit")}
     facts = (
         f"`python -m benchmarks {' '.join(args.cases)} --rounds {args.rounds}` on {datetime.date.today()}: "
@@ -503,10 +513,12 @@ def main() -> None:
         + f". Load average at the start {os.getloadavg()[0]:.1f}. Subjects ran in turn; medians of {args.rounds}."
     )
     whole = args.cases == list(CASES) or not args.out.exists()
-    sections = {"": f"# Results\n\n{facts}\n"} if whole else _sections(args.out.read_text())
+    sections = _sections(args.out.read_text()) if args.out.exists() else {}
+    if whole:  # what is only run where it is asked for stays
+        sections = {"": f"# Results\n\n{facts}\n"} | {name: sections[name] for name in ON_A_GPU if name in sections}
     for name in args.cases:
-        print(f"{name} ...", file=sys.stderr, flush=True)
-        lines = CASES[name](args.rounds)
+        print(f"{name} ...", end=" ", file=sys.stderr, flush=True)
+        lines = (CASES | ON_A_GPU)[name](args.rounds)
         print("\n".join(lines), file=sys.stderr, flush=True)
         apart = [] if whole else [f"Apart from the rest, by {facts}", ""]
         text = [f"## {name}", "", inspect.cleandoc(CASES[name].__doc__ or ""), "", *apart, *lines]

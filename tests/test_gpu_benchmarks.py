@@ -3,7 +3,7 @@
 import pytest
 
 from benchmarks.gpu.cards import LAUNCH, Card, cards
-from benchmarks.gpu.cases import node_steps
+from benchmarks.gpu.cases import gpu, measured, node_steps
 from benchmarks.gpu.programs import Launch, Loop, Program
 
 # Of a program of 5 blocks of 20 steps: what a step launches is a product, a sum that also writes one row of 20, a copy,
@@ -126,3 +126,44 @@ def test_the_estimate_by_hand():
 @pytest.mark.parametrize(("name", "teraflops"), [("H200", 67), ("A100", 19.5), ("RTX 4090", 82.6)])
 def test_cards_are_those_of_the_data_sheets(name, teraflops):
     assert 2 * cards()[name].operations == pytest.approx(teraflops * 1e12, rel=0.002)
+
+
+# --- on a card ----------------------------------------------------------------------------------------------------
+def test_without_a_gpu_it_says_so_in_a_line(monkeypatch, capfd):
+    monkeypatch.setenv("JAX_PLATFORMS", "cpu")
+    with pytest.raises(SystemExit) as ended:
+        gpu(1)
+    assert ended.value.code == 2
+    out, said = capfd.readouterr()
+    assert said == "No GPU: JAX computes on cpu (cpu) here.\n" and not out
+
+
+def test_what_was_measured_becomes_a_table():
+    equal = {"measured": "equality", "run": "mpr", "runs": 16, "model_s": 0.1, "mean": 1e-6, "sd": 2e-4}
+    reports = [
+        {"measured": "device", "kind": "NVIDIA A100"},
+        equal,
+        equal | {"sd": 9e-5},
+        {"measured": "time", "part": "compare", "wall": 3.0},
+        {"measured": "runs", "runs": 32768, "model_s": 60, "wall": 150.0, "node_steps": 1.31e10, "estimate": 120.0},
+        {"measured": "gradients", "runs": 512, "model_s": 2, "wall": 4.0, "estimate": None},
+        {"measured": "fits", "runs": 100, "steps": 10, "model_s": 2, "wall": 30.0, "fell": 0.98},
+    ]
+    card, _, _, _, *rows = measured(reports)
+    assert card == "Card: NVIDIA A100."
+    assert [row.split(" | ")[-1] for row in rows] == [
+        "means 1.0e-06, deviations 2.0e-04: **not equal** |",
+        "means 1.0e-06, deviations 9.0e-05: equal |",
+        "13.10·10⁹ node-steps a second |",
+        "128.0 a second |",
+        "3.00 s for a step of all; loss fell in 98% |",
+    ]
+    assert rows[2].startswith("| runs | 32,768 | 60 | 150.00 | 120.00 |")
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:State")
+def test_all_that_is_measured_runs_in_small_on_a_cpu(monkeypatch):
+    monkeypatch.setenv("JAX_PLATFORMS", "cpu")
+    _, _, _, _, *rows = gpu(1, dry=True)
+    assert len(rows) == 6 and all("equal" in row and "not" not in row for row in rows[:3])

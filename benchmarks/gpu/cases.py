@@ -22,6 +22,7 @@ RUNS = {
     "wong_wang": "reduced Wong-Wang, 100 regions, BOLD",
 }
 LANES = 64, 1024, 32768
+TOLERANCE = 1e-4
 
 
 def gpu_compile(rounds: int) -> list[str]:
@@ -68,6 +69,52 @@ def compiled(what: str, of: str, lanes: int, card: str = DESCRIBED) -> dict[str,
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=env, check=True)
     facts = json.loads(done.stdout)
     return facts | {"launches": [Launch(*launch) for launch in facts["launches"]]}
+
+
+def gpu(rounds: int, dry: bool = False) -> list[str]:
+    """On the GPU that is there: equality with the CPU, and speed. One card, once.
+
+    Equality: the networks of `gpu-compile` with the same couplings and seeds, on the GPU all at once and on the CPU one
+    after the other: the largest difference of a mean and of a standard deviation over time, of any run and region, as a
+    part of the largest of them. It should be less than 1e-4.
+
+    Speed: reduced Wong-Wang with BOLD, 100 regions, noise in both states, dt 0.1 ms, programs compiled before. The
+    public record is 5.85·10⁹ node-steps a second (cuBNM on an A100). A gradient is that of the mean of BOLD for the
+    coupling; a step of `fit_each` takes one for each subject. The estimate is that of `gpu-compile`, for this program
+    and this card, a lower bound.
+    """
+    command = [sys.executable, str(HERE / "workers" / "on_gpu.py"), *(["dry"] if dry else [])]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=os.environ | {"PYTHONPATH": str(HERE.parent)})
+    if done.returncode:
+        raise SystemExit(done.returncode)  # what is wrong it has said
+    return measured([json.loads(line) for line in done.stdout.splitlines()])
+
+
+def measured(reports: list[dict[str, Any]]) -> list[str]:
+    """The table of what `workers/on_gpu.py` reports."""
+    device = next(report["kind"] for report in reports if report["measured"] == "device")
+    lines = [
+        f"Card: {device}.",
+        "",
+        "| what | runs | model time, s | wall, s | estimate, s | result |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for r in reports:
+        if r["measured"] == "equality":
+            title, agrees = f"equality: {RUNS[r['run']]}", max(r["mean"], r["sd"]) <= TOLERANCE
+            result = f"means {r['mean']:.1e}, deviations {r['sd']:.1e}: {'equal' if agrees else '**not equal**'}"
+        elif r["measured"] == "runs":
+            title, result = "runs", f"{r['node_steps'] / 1e9:.2f}·10⁹ node-steps a second"
+        elif r["measured"] == "gradients":
+            title, result = "gradients", f"{r['runs'] / r['wall']:.1f} a second"
+        elif r["measured"] == "fits":
+            steps = f"{r['wall'] / r['steps']:.2f} s for a step of all"
+            title, result = f"fits, {r['steps']} steps", f"{steps}; loss fell in {r['fell']:.0%}"
+        else:
+            continue
+        wall, estimate = (f"{r[key]:.2f}" if r.get(key) is not None else "" for key in ("wall", "estimate"))
+        lines.append(f"| {title} | {r['runs']:,} | {r['model_s']:g} | {wall} | {estimate} | {result} |")
+    return lines
 
 
 def _plugins() -> Path:
