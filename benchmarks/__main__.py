@@ -449,6 +449,76 @@ def _off(report: dict, truth: dict) -> float:
     return max(abs(m - t) / sd for m, t, sd in zip(report["mean"], truth["mean"], truth["sd"], strict=True))
 
 
+# simulations, those that vbi runs to be timed, and what the notebook has: truth, shrinkage, |z|
+NOTEBOOKS = {
+    "oscillator": (2000, 200, "a = b = 0.1", "1.000", "0.54"),
+    "wilson_cowan": (500, 8, "0.27 of 0 to 1", "1.000", "0.28"),
+    "wong_wang": (200, 4, "1.9 of 0 to 2.5", "0.999", "1.60"),
+    "montbrio": (200, 2, "0.7 of 0 to 1", "0.951", "0.55"),
+}
+
+
+def npe(rounds: int) -> list[str]:
+    """Posteriors learnt from as many simulations as in vbi's notebooks, of their models, priors and truths.
+
+    A damped oscillator without noise (two parameters), and the global coupling of networks of vbi's 84 regions: 2 s of
+    Wilson and Cowan's model, 5 min of BOLD of Wong and Wang's, 100 s of Montbrió's. vbi's flow (MAF of its `cde`, which
+    needs no torch; its other trainer, of sbi, is not installed) learns from the simulations of brainmass with the same
+    features, by the settings of its notebooks. Shrinkage is 1 - variance of the posterior / variance of the prior.
+    "There" is at the notebook's truth: 20 observations, with the root mean square of z. Then 100 truths of the prior,
+    whose posteriors are one batch, with the share that has |z| < 2: 0.95 where they are right; runs that diverge are
+    left out. Noise differs from simulation to simulation; in the notebooks all have that of the observation, so that
+    their shrinkage is nearly that of models without noise. Where a coupling does not change the features, as in the
+    lower half of Wong and Wang's, nothing can be learnt of it.
+    """
+    lines = [
+        "| model | simulations | subject | a simulation with features, ms | training, s | shrinkage there | z there "
+        "| mean shrinkage | abs(z) < 2 |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for case, (n, few, truth, shrinkage, z) in NOTEBOOKS.items():
+        timed = {
+            "brainmass": Worker("npe.py", f"simulate_{case}", n if case == "oscillator" else 16, flags=WHOLE_LOOPS),
+            "vbi": Worker("with_vbi_npe.py", f"simulate_{case}", few, python_of("vbi")),
+        }
+        interleaved(timed, max(1, rounds // 3))
+        subjects = {"brainmass": ("npe.py", sys.executable), "vbi": ("with_vbi_npe.py", python_of("vbi"))}
+        for name, (script, python) in subjects.items():
+            learnt = Worker(script, case, n, python, WHOLE_LOOPS if name == "brainmass" else "")
+            interleaved({name: learnt}, 1)
+            told = [learnt.median(key) for key in ("shrinkage_there", "z_there", "shrinkage_truths", "within_truths")]
+            numbers = "{:.3f} | {:.2f} | {:.3f} | {:.2f}".format(*told)
+            each = timed[name].median("wall") / timed[name].n * 1e3
+            subject = "vbi 0.4.4, its flow on these simulations" if name == "vbi" else name
+            lines.append(f"| {case} | {n} | {subject} | {each:.2f} | {learnt.median('training'):.0f} | {numbers} |")
+        lines.append(f"| {case} | {n} | vbi's notebook, {truth} | | | {shrinkage} | {z} | | |")
+    return lines
+
+
+def calibration(rounds: int) -> list[str]:
+    """Simulation-based calibration, 100 studies of each of three models by three engines: `inference.calibrate`.
+
+    A ringing population of Montbrió's model by Laplace, a damped oscillation (Hopf) with unknown errors by NUTS, a
+    region of Wong and Wang's reduced model with noise by a flow that learnt from 4,000 simulations. Truths are of the
+    prior. p says how likely ranks as uneven as these are by chance; 80 % intervals should hold 72 to 88 of 100 truths
+    (two standard errors).
+    """
+    lines = [
+        "| case | parameter | p of even ranks | truths in 80 % intervals | mean shrinkage | sd of z | wall, s |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for case in "montbrio_laplace", "hopf_nuts", "wong_wang_npe":
+        worker = Worker("calibration.py", case, 100, flags=WHOLE_LOOPS)
+        interleaved({case: worker}, 1)
+        (found,) = worker.reports
+        for name, p, covered, shrinkage, z in zip(
+            *(found[key] for key in ("names", "p", "covered", "shrinkage", "z")), strict=True
+        ):
+            told = f"{p:.2f} | {covered:.0%} | {shrinkage:.2f} | {z:.2f} | {found['wall']:.0f}"
+            lines.append(f"| {case} | {name} | {told} |")
+    return lines
+
+
 def imports(rounds: int) -> list[str]:
     """`import brainmass` against `import brainstate, braintools`, whole processes."""
     commands = {"brainmass": "import brainmass", "brainstate + braintools": "import brainstate, braintools"}
@@ -483,6 +553,8 @@ CASES = {
         observers,
         gradient,
         posteriors,
+        npe,
+        calibration,
         imports,
         gpu_compile,
     )
