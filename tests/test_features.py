@@ -80,6 +80,12 @@ def test_a_feature_is_that_of_numpy_and_scipy(name):
     np.testing.assert_allclose(found, np.ravel(TRUTHS[name]), rtol=2e-4, atol=2e-5)
 
 
+def test_the_spread_of_one_connection_is_zero_with_slope_zero():
+    spread = Features("fc_std")
+    assert spread(X[:, :2]) == 0.0
+    np.testing.assert_array_equal(jax.grad(lambda x: spread(x)[0])(jnp.asarray(X[:, :2])), 0.0)
+
+
 @pytest.mark.slow
 def test_features_of_rhythms_and_of_disorder():
     t = np.arange(1000)[:, None] * PERIOD

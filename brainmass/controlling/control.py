@@ -169,16 +169,19 @@ class _Search:
 
     def keys(self, step: int, n: int, kind: int = 0) -> jax.Array:
         """Of the noises of a step of the search (`kind` 0), of the run itself (1), of a validation (2)."""
+        # Apart by kind: a plan that knew the noise of the run itself, or was validated on its own, would look too good.
         own = fold(fold(self.key, kind), step if self.fresh else 0)
         return jnp.stack([jnp.asarray(fold(own, i)) for i in range(n)])
 
-    def plan(self, start: np.ndarray, state: Pytree, first: int, moves: int = 0) -> tuple[np.ndarray, list[float], str]:
+    def plan(self, start: np.ndarray, state: Pytree, first: int) -> tuple[np.ndarray, list[float], str]:
         """The best control from a state on, of the window that begins after the step `first`."""
-        problem, held = self.problem, None if self.fresh else self.keys(moves, self.n_noises)
+        # The same noises in all steps: a line search compares costs, which fresh noise would change between two places.
+        problem, held = self.problem, None if self.fresh else self.keys(0, self.n_noises)
 
         def costs(flat: np.ndarray, step: int) -> tuple[float, np.ndarray]:
             keys = self.keys(step, self.n_noises) if held is None else held
             value, gradient = problem.value_and_grad(jnp.asarray(flat, jnp.result_type(float)), keys, state, first)
+            # scipy works in double precision, whatever that of the run.
             gradient = np.asarray(gradient, float)
             if not (np.isfinite(value) and np.isfinite(gradient).all()):
                 self.diverged(flat, keys, state, step, first)
@@ -195,6 +198,7 @@ class _Search:
         advice = "Give `limits`, a smaller `start`, more weight to the energy, or an optimiser with smaller steps."
         for key in keys:
             try:
+                # What is differentiated has no errors: a run of its own tells which state was lost, and when.
                 duration = problem.n_window * problem.simulator.dt
                 problem.simulator.run(duration, inputs={**problem.others, **rows}, seed=key, state=state)
             except DivergenceError as error:
@@ -230,6 +234,7 @@ def _start(problem: Problem, start: ArrayLike | Mapping[str, ArrayLike] | None) 
             rule = f"must be one number, or of shape {shape} at {place.port}"
             raise argument_error(Argument("start", _OWNER), rule, f"has shape {plain.shape}")
         parts.append(np.broadcast_to(plain, shape).ravel())
+    # What it names beyond the ports would else be dropped without a word.
     if isinstance(start, Mapping) and (unknown := set(start) - {place.port for place in problem.places}):
         raise argument_error(
             Argument("start", _OWNER), f"has no effect on {sorted(unknown)[0]!r}, which is not controlled"
@@ -290,8 +295,8 @@ def _outcome(
     totals, parts = problem.each(x, search.keys(0, search.n_noises), state, 0)
     validation = None
     if noisy:
-        search.fresh = False
         keys = search.keys(0, n_validation, kind=2)
+        # In parts, as runs side by side hold their samples all at once.
         each = [problem.each(x, keys[i : i + _AT_ONCE], state, 0)[0] for i in range(0, n_validation, _AT_ONCE)]
         costs = np.concatenate([np.asarray(e, float) for e in each])
         error = costs.std(ddof=1) / np.sqrt(len(costs)) if len(costs) > 1 else np.nan
@@ -305,6 +310,7 @@ def _outcome(
         stimuli[place.port] = _recording(place, own, every)
         entering[place.port] = stimuli[place.port]
         base = problem.base[place.port][: problem.n_window]
+        # What is given may change at each step, and so does the sum; alone, the control has one row for each `every`.
         if base.any():
             both = np.repeat(own, problem.hold, axis=0)[: problem.n_window] + base
             entering[place.port] = _recording(place, both, problem.dt)
@@ -328,4 +334,5 @@ def _outcome(
 def _recording(place: Place, rows: Numbers, every: float) -> Recording:
     unit = 1.0 if place.unit.dim == u.DIMENSIONLESS else 1.0 * place.unit
     data = rows.reshape(len(rows), *place.shape)
+    # Held, and zero after its end: as the run was that the cost was worked out with.
     return Recording(place.shape, data=data, every=every * u.ms, interpolate=False, after="zero", amplitude=unit)

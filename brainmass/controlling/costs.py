@@ -140,14 +140,18 @@ class _Bound(Cost):
             rule = f"must be numbers of the {self.size} regions, from 0"
             raise argument_error(Argument("sites", "TrackingCost"), rule, f"is {show(cost.sites)}")
         low, high = (0.0, np.inf) if cost.window is None else cost.window
+        # Times are multiples of steps, rounded: a sample that is meant to lie on an end of the window is to count so.
         slack = 1e-6 * recorded.every
         within = (recorded.times > low + slack) & (recorded.times <= high + slack)
         if not within.any():
             rule = f"must have samples of the run, which are at {recorded.times[0]:g} to {recorded.times[-1]:g} ms"
             raise argument_error(Argument("window", "TrackingCost"), rule, f"is {low:g} to {high:g} ms")
         n = len(within)
+        # Rows for all samples, of weight zero for those that do not count: parts of a run are slices of one size, and
+        # the last may reach beyond the end, where `dynamic_slice` would move it back.
         self.target, self.factor = np.zeros((n + beyond, sites.size)), np.zeros((n + beyond, 1))
         self.target[:n][within] = self._rows(cost.target, int(within.sum()))[:, sites]
+        # The integral as a sum over samples, each of which stands for the time since the one before.
         self.factor[:n][within] = 0.5 * cost.weight * recorded.every
         self.sites = sites
 
@@ -174,6 +178,7 @@ class _Bound(Cost):
         plain = plain.reshape(len(plain), -1)[:, self.sites]
         target, factor = (
             jax.lax.dynamic_slice_in_dim(jnp.asarray(rows, plain.dtype), first // self.recorded.steps, len(plain))
+            # `first` is traced, so that all parts of a run share one program.
             for rows in (self.target, self.factor)
         )
         return jnp.sum(factor * (plain - target) ** 2)
@@ -219,10 +224,12 @@ class SparsityCost(Cost):
         squares = u_**2
         if self.over == "sites":
             length = jnp.sum(squares, axis=0) * every
+            # The length that a control of the amplitude `smooth` has over the whole time.
             small = self.smooth * jnp.sqrt(len(u_) * every)
             return self.weight * jnp.sum(jnp.sqrt(length + small**2) - small)
         if self.over == "time":
             squares = jnp.sum(squares, axis=1)
+        # Less `smooth`, so that no control costs nothing.
         return self.weight * every * jnp.sum(jnp.sqrt(squares + self.smooth**2) - self.smooth)
 
 
@@ -238,6 +245,7 @@ class SmoothnessCost(Cost):
         self.weight = _weight("SmoothnessCost", weight)
 
     def of_control(self, values: Values, every: float) -> Numbers:
+        # Of slopes `step / every` the integral of the squares: one `every` is cancelled.
         steps = (jnp.diff(jnp.pad(v, ((1, 1), (0, 0))), axis=0) for v in values.values())
         return 0.5 * self.weight / every * sum(jnp.sum(step**2) for step in steps)
 
@@ -263,7 +271,9 @@ def as_costs(cost: GivenCosts) -> dict[str, Cost]:
         given = list(cost) if isinstance(cost, list | tuple) else [cost]
         names = [type(c).__name__ if isinstance(c, Cost) else getattr(c, "__name__", "cost") for c in given]
         seen = [
-            name if names.count(name) == 1 else f"{name} {names[: i + 1].count(name)}" for i, name in enumerate(names)
+            # Two of one class are told apart by a number: in a mapping the second would replace the first.
+            name if names.count(name) == 1 else f"{name} {names[: i + 1].count(name)}"
+            for i, name in enumerate(names)
         ]
         by_name = dict(zip(seen, given, strict=True))
     else:

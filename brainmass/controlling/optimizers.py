@@ -69,13 +69,17 @@ def _by_scipy(
     costs: Costs,
 ) -> Found:
     optimize = import_fit("scipy.optimize")
+    # scipy calls back after each step only, not at the start.
     history = [costs(start, 0)[0]]
 
     def after(intermediate_result: Any) -> None:
         history.append(float(intermediate_result.fun))
 
     limits = {} if bounds is None else {"bounds": optimize.Bounds(*bounds, keep_feasible=True)}
+    # `tolerance` alone is to end it: what one of many values, held for a short time, changes in the cost is always
+    # small.
     options = {"maxiter": n_steps, "gtol": 0.0}
+    # Room for line searches, so that it is steps that are counted.
     options |= {"maxfun": 20 * n_steps + 100, "ftol": tolerance} if name == "L-BFGS-B" else {}
     found = optimize.minimize(
         lambda x: costs(x, len(history)), start, jac=True, method=name, callback=after, options=options, **limits
@@ -98,11 +102,13 @@ def _by_optax(
     def moved(x: jax.Array, state: Pytree, gradient: jax.Array) -> tuple[jax.Array, Pytree]:
         updates, state = optimizer.update(gradient, state, x)
         x = x + updates  # pyright: ignore[reportOperatorIssue]
+        # Projected onto the limits after each step, as optimisers of optax know of none.
         return (x if bounds is None else jnp.clip(x, *map(jnp.asarray, bounds))), state
 
     for i in range(1, n_steps + 1):
         x, state = moved(x, state, jnp.asarray(gradient, x.dtype))
         value, gradient = costs(np.asarray(x), i)
         history.append(value)
+        # Such steps do not always go down: the last control need not be the best.
         best, lowest = (x, value) if value < lowest else (best, lowest)
     return Found(np.asarray(best, float), history, f"{n_steps} steps are done")

@@ -96,8 +96,10 @@ class Problem:
         self.sample_every = sample_every
         costs = as_costs(cost)
         self.monitors = self._monitors(costs, monitors)
+        # At a port that is controlled the sum of both enters, as rows: a run takes one input for each port.
         self.others = {name: x for name, x in inputs.items() if name not in {place.port for place in where}}
         self.base = {place.port: self._base(place, inputs.get(place.port), n_steps) for place in where}
+        # Rounded up: the last value may hold for a shorter time than the others.
         self.n_values = -(-n_window // hold)
         self.sizes = [self.n_values * place.sites.size for place in where]
         recorded = self._recorded(n_steps)
@@ -118,9 +120,11 @@ class Problem:
         every = self.sample_every
         plan = self.simulator._program(n_steps * self.simulator.dt, self._inputs_at_rest(n_steps), self.monitors, None,
                                        every, False, None, None)[0].plan  # fmt: skip
+        # Shapes and units alone: monitors may be functions, which only a trace can tell, and nothing is run for it.
         like = jax.eval_shape(lambda: self._run(self._inputs_at_rest(self.n_window), np.zeros(2, np.uint32), None))
         found = {}
         for name, period in plan.periods.items():
+            # A sample is what is there after its steps: the first is not at 0.
             times = (np.arange(plan.n_samples(name)) + 1) * period * self.dt
             found[name] = Recorded(times, period, period * self.dt, tuple(like[name].shape[1:]), u.get_unit(like[name]))
         return found
@@ -151,6 +155,7 @@ class Problem:
             rows = rows + (
                 plain.reshape(n_steps, -1) if plain.shape[:1] == (n_steps,) and plain.ndim > 1 else plain.ravel()
             )
+        # A window at the end looks beyond it; `dynamic_slice` would move one back that is not all there.
         return np.concatenate([rows, np.zeros((self.n_window, size))])
 
     # --- values -------------------------------------------------------------------------------------------------------
@@ -167,6 +172,7 @@ class Problem:
         entering = {}
         for place in self.places:
             size = int(np.prod(place.shape))
+            # (K, sites) to (steps, sites), then to all regions.
             own = jnp.repeat(values[place.port], self.hold, axis=0)[: self.n_window]
             whole = jnp.zeros((self.n_window, size), own.dtype).at[:, place.sites].set(own)
             base = jax.lax.dynamic_slice_in_dim(jnp.asarray(self.base[place.port], own.dtype), first, self.n_window)
@@ -190,6 +196,7 @@ class Problem:
             result = self._run({**self.others, **rows}, key, state)
             return {name: jnp.asarray(cost.of_run(result, first), flat.dtype) for name, cost in self.costs.items()}
 
+        # One run needs no axis of lanes.
         each = jax.vmap(of_run)(keys) if len(keys) > 1 else {n: x[None] for n, x in of_run(keys[0]).items()}
         own = {name: cost.of_control(values, self.hold * self.dt) for name, cost in self.costs.items()}
         return {name: each[name] + own[name] for name in self.costs}

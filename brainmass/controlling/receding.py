@@ -27,6 +27,7 @@ def receding(
     """Values by port over the whole run, the cost of each plan, and why it ended."""
     problem = search.problem
     _check(problem, advance, n_steps, inputs)
+    # One noise throughout, which goes on with the number of the step, and which no plan has seen.
     simulator, key = problem.simulator, search.keys(0, 1, kind=1)[0]
     n_rows, own = advance // problem.hold, -(-n_steps // problem.hold)
 
@@ -39,7 +40,8 @@ def receding(
     applied: dict[str, list[np.ndarray]] = {place.port: [] for place in problem.places}
     flat, history, moves = start, [], 0
     for first in range(0, n_steps, advance):
-        flat, costs, _ = search.plan(flat, state, first, moves)
+        flat, costs, _ = search.plan(flat, state, first)
+        # The lowest, which is that of the plan that is returned, where steps do not always go down.
         history.append(min(costs))
         values = problem.split(jnp.asarray(flat))
         for port, rows in values.items():
@@ -58,6 +60,7 @@ def receding(
 def _check(problem: Problem, advance: int, n_steps: int, inputs: Mapping[str, object] | None) -> None:
     if not advance <= problem.n_window:
         raise argument_error(Argument("advance", "control"), "must be no longer than the horizon")
+    # Else the second plan would begin between two values of the control, or between two samples.
     for name, period in {
         "every": problem.hold,
         **{f"the period of {n!r}": p for n, p in problem.periods.items()},
@@ -65,6 +68,7 @@ def _check(problem: Problem, advance: int, n_steps: int, inputs: Mapping[str, ob
         if advance % period:
             rule = f"must be a multiple of {name}, {period} steps"
             raise argument_error(Argument("advance", "control"), rule, f"is {advance} steps")
+    # An array has its rows by the steps of one run: each plan is a run of its own, and would begin with the first row.
     series = as_inputs(
         {k: x for k, x in (inputs or {}).items() if k in problem.others}, problem.simulator.model, n_steps
     )

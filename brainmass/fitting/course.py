@@ -87,6 +87,7 @@ class Step:
         several: bool = False,
     ):
         self.losses = np.atleast_1d(np.asarray(losses, float))
+        # `argmin` takes NaN for the lowest.
         self.best = int(np.argmin(np.where(np.isfinite(self.losses), self.losses, np.inf)))
         self.key, self.norms = key, norms
         self._places, self._told, self._params, self._several = place, told, params, several
@@ -154,6 +155,7 @@ class Course:
     def __exit__(self, *error: object) -> None:
         if self._bar is not None:
             self._bar.close()
+        # In an error too: what was done by then can be gone on from.
         if self.orders.checkpoint is not None and self.n_done:
             self.write(self.orders.checkpoint)
 
@@ -166,6 +168,7 @@ class Course:
         if replayed:
             return self.over
         self._show()
+        # In this order: callbacks are not told of a step that was lost.
         return (nan_ends and self._is_lost(step)) or self._has_no_use(step) or self._tell(step) or self.over
 
     def _is_lost(self, step: Step) -> bool:
@@ -225,6 +228,7 @@ class Course:
         # patience counts from the last loss that was lower by `min_delta`, not from the last that was lower at all
         if self.best_loss < self._anchor - self.orders.min_delta:
             self._anchor, self._anchor_step = self.best_loss, self.n_done
+        # The size that a gradient is held against: near the optimum the loss itself may be zero.
         self._largest = max(self._largest, abs(step.loss)) if np.isfinite(step.loss) else self._largest
 
     def judge(self, step: Step, at_end: bool = False) -> None:

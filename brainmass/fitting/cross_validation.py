@@ -147,6 +147,7 @@ class _Trial:
             target = _stacked([self._target(subject) for subject in part.train])
             data = self._of_each(list(part.train))
         self.n_data = _count(target)
+        # A file of another fit is refused by `resume` itself, in words.
         saved = {} if path is None else {"checkpoint": path, "resume": path if path.exists() else None}
         return self.fitter.fit(target, data=data, seed=self._seed, **saved, **how)
 
@@ -174,6 +175,7 @@ class _Trial:
         given = fitter._given(found, space, target, self._seed)
         structure = fitter._structure(found, given), "cross_validate"
         predict = fitter._predictions.setdefault(structure, jax.jit(lambda *args: problem.predicted(*args)[0]))
+        # Summed up run by run: predictions of all runs at once may not fit into memory.
         total: list[Numbers] = []
         for run in range(self.runs):
             fresh = fold_at_once(key, np.uint32(2**32 - 1 - run))  # steps of a fit count from zero
@@ -184,6 +186,7 @@ class _Trial:
                 rows = jax.tree.map(lambda *x: jnp.concatenate(x), *parts)
                 made = [summary(jax.tree.map(lambda x, i=i: x[i], rows)) for i in range(len(everyone))]
             total = made if not total else [jax.tree.map(jnp.add, a, b) for a, b in zip(total, made, strict=True)]
+        # Of summaries, not of signals, whose noise would cancel and leave another connectivity.
         means = [jax.tree.map(lambda x: np.asarray(x) / self.runs, one) for one in total]
         return means if target is not None else means * len(everyone)
 
@@ -270,6 +273,7 @@ def _count(target: Pytree) -> int:
     def of(x: Numbers) -> int:
         x = np.asarray(x)
         square = x.ndim >= 2 and x.shape[-1] == x.shape[-2]
+        # Each pair of regions is one number of data, though the matrix has it twice.
         if square and np.array_equal(x, np.swapaxes(x, -1, -2)):
             return x.size // x.shape[-1] * (x.shape[-1] - 1) // 2
         return x.size

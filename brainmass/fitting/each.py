@@ -115,6 +115,7 @@ class Candidate(NamedTuple):
             # the transform of a parameter that is not fitted is its own
             side = space.sides[path] if path in theta else Coordinate(path, Free(), found)
             kept, raw = (theta if path in theta else fixed), side.raw_of(what, value)
+            # In the precision of the model: another would be another program.
             kept[path] = jax.tree.map(lambda x, old: jnp.asarray(x, jnp.result_type(old)), raw, kept[path])
         return cls(label, orders, space, given._replace(theta=theta, fixed=fixed), structure)
 
@@ -164,6 +165,7 @@ class Batch:
         bar = progress_bar(total=self._first.orders.n_steps, desc="fitting", unit="step") if progress else None
         # Candidates that have ended take steps with the others, as lanes cannot leave; nothing of it is noted.
         while going:
+            # Copied to the host once for all lanes, not one slice of an array of JAX for each.
             before = jax.tree.map(np.asarray, theta)
             # All are at the same step, and so see the same noise.
             number = courses[going[0]].number

@@ -493,6 +493,7 @@ class Fitter(Closed):
         else:
             n = len(given.target.which)
             parts = [predict(best, given.fixed, key, part) for part in chunks(given.target, course.orders.batch or n)]
+            # The last part was filled up.
             prediction, told = jax.tree.map(lambda *xs: jnp.concatenate(xs)[:n], *parts)
         for run in told:
             run.warn(("row {}",) if isinstance(given.target, Rows) else (), stacklevel=5)

@@ -90,6 +90,7 @@ class ParetoFront(Closed):
 
     def scaled(self) -> np.ndarray:
         """The values from 0, the best of the front in each objective, to 1, the worst: shape (n, K)."""
+        # By the span of the front: objectives have scales of their own, and a sum would be that of the largest.
         low, span = self.values.min(axis=0), np.ptp(self.values, axis=0)
         return (self.values - low) / np.where(span > 0, span, 1.0)
 
@@ -103,6 +104,7 @@ class ParetoFront(Closed):
 
 def not_bettered(values: np.ndarray) -> np.ndarray:
     """Which rows no other row betters in all columns; of equal ones the first; in the order of the first column."""
+    # Sorted by that: equal rows better one another in nothing, and all of them would stay.
     different, first = np.unique(values, axis=0, return_index=True)
     sorting = import_fit("pymoo.util.nds.non_dominated_sorting").NonDominatedSorting()
     return first[np.sort(sorting.do(different, only_non_dominated_front=True))]

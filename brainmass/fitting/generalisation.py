@@ -64,6 +64,7 @@ class Row:
 
     @property
     def nonzero(self) -> int | None:
+        # A sparse fit may leave other numbers zero in each fold.
         return round(np.mean(self._nonzero)) if self._nonzero else self.parameters
 
     def _cells(self) -> tuple[str, str, str, str]:
@@ -106,6 +107,7 @@ class CrossValidation(Mapping[str, Row]):
         return len(self._rows)
 
     def _table(self) -> list[tuple[str, str, str, str]]:
+        # What no model can pass stands last; sorting is stable, and leaves the others as they were given.
         rows = [row._cells() for row in sorted(self.values(), key=lambda row: row.ceiling)]
         if self.reliability is not None:
             rows.append(("halves of a recording", "", "", _spread(self.reliability)))

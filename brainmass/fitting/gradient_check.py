@@ -57,6 +57,7 @@ def compare_gradients(problem: Problem, given: Given, step: float | None) -> Gra
         flat, unravel = ravel_pytree(start)
         signs = jnp.asarray(rng.choice([-1.0, 1.0], flat.shape), flat.dtype)
         precision = float(jnp.finfo(flat.dtype).eps)
+        # ε^(1/3): where rounding, ε/h, and the error of central differences, h², are alike.
         h = (precision ** (1 / 3) if step is None else step) * max(1e-3, float(jnp.abs(flat).max()))
 
         def difference(
@@ -66,8 +67,10 @@ def compare_gradients(problem: Problem, given: Given, step: float | None) -> Gra
             ends = [float(loss({**given.theta, path: unravel(x)}, *rest)) for x in (up, down)]
             return (ends[0] - ends[1]) / (2 * h)
 
+        # At twice the step the error is four times as large: their difference tells how large it is.
         near, far = difference(h), difference(2 * h)
         slope = float(jnp.vdot(ravel_pytree(gradient[path])[0], signs))
+        # What the last digits of the loss make of a difference quotient.
         noise = 10 * precision * max(abs(float(value)), precision) / h
         out[path] = Slope(slope, near, abs(near - far) + noise + 1e-3 * abs(near))
     return out

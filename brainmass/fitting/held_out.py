@@ -83,6 +83,7 @@ def _left_out(folds: Any, units: Sequence[str], by: str, seed: Seed) -> list[Any
     if checks.is_whole(folds):
         if not 2 <= folds <= n:
             raise argument_error(what, f"must be from 2 to the number of {by}s, {n}", f"is {folds}", "folds=None")
+        # Drawn, as subjects may be listed by group or by site.
         order = np.random.default_rng(np.asarray(as_key(seed))).permutation(n)
         return [[units[i] for i in sorted(part)] for part in np.array_split(order, int(folds))]
     lists = checks.items(what, folds, f"lists of names of {by}s, or a number", example="folds=[['01', '02'], ['03']]")
@@ -166,6 +167,7 @@ def as_score(score: Callable[[Any, Any], Any], summary: Any, subject: Any) -> fl
 
 def halves(folds: Sequence[Fold]) -> list[float] | None:
     """By fold, how reliable the FC of those tested is: first halves of recordings with second ones, Spearman-Brown."""
+    # A group has one connectivity, and no recordings to be halved.
     if any(isinstance(subject, EmpiricalDataset) for fold in folds for subject in fold.test):
         return None
     return [float(np.mean([_reliability(subject) for subject in fold.test])) for fold in folds]
@@ -179,4 +181,5 @@ def _reliability(subject: Any) -> float:
     )
     above = np.triu_indices(len(first), 1)
     r = np.corrcoef(first[above], second[above])[0, 1]
+    # Spearman 1910, Brown 1910: of the whole length, from halves of it.
     return 2 * r / (1 + r)

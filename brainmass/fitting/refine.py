@@ -138,6 +138,7 @@ def _front_of(search: ParetoSearch, front: ParetoFront, fitted: Any, given: Any,
 
     of_each = Lanes(losses, (0, None, None, None), 0, lanes_at_once(problem.inventory()))
     values = np.asarray(of_each(fitted, given.fixed, key, target), float)
+    # NaN is neither better nor worse, and would stay on any front.
     finite = np.flatnonzero(np.isfinite(values).all(axis=1))
     best = finite[not_bettered(values[finite])]
     kept = {path: x[best] for path, x in fitted.items()}

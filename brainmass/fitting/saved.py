@@ -41,6 +41,7 @@ class Saved:
     @classmethod
     def read_for(cls, path: Path, problem: dict[str, object]) -> Saved:
         """The file, which must be one of this very problem."""
+        # As a file has it: tuples are lists there, and would compare as another.
         saved, present = cls.read(path), json.loads(json.dumps(problem))
         for what in dict.fromkeys([*present, *saved.problem]):
             then, now = saved.problem.get(what), present.get(what)
@@ -64,6 +65,7 @@ def shapes_of(tree: Pytree) -> dict[str, str]:
 
 def digest(tree: Pytree) -> str:
     """A short text that differs for different numbers."""
+    # Shapes, precision and units count, too: of the same bytes there may be two arrays.
     total = hashlib.sha256(json.dumps(shapes_of(tree)).encode())
     for leaf in jax.tree.leaves(tree):
         total.update(np.ascontiguousarray(np.asarray(leaf)).tobytes())

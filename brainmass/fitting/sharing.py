@@ -43,12 +43,14 @@ class Sharing:
                 'shared=["visual", "visual", "motor"].',
             )
         _, first, group = np.unique(labels, return_index=True, return_inverse=True)
+        # `unique` numbers the labels in their own order; they are to be numbered as they appear.
         self._group, self._count = np.argsort(np.argsort(first))[group.reshape(-1)], len(first)
 
     def mean(self, whole: Numbers) -> Numbers:
         """What is fitted in place of the present values: their mean for each group."""
         if self._group is None:
             return whole if self._count == 0 or not self._shape else u.math.mean(whole)
+        # One number for all regions so far: each group begins with it.
         if not self._shape:
             return u.math.stack([whole] * self._count)  # type: ignore[operator]
         return u.math.stack([u.math.mean(whole[self._group == i]) for i in range(self._count)])  # type: ignore[arg-type]

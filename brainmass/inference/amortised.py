@@ -154,6 +154,7 @@ class _Work:
             self._simulate(None if fitted is None else fitted)
             fitted, losses = self._train()
             self.rounds, self.weights = self.rounds + 1, leaves_of(fitted.weights)
+            # The next round trains anew: with more runs other features may count, in other scales.
             if self.rounds < n_rounds:
                 self.training = None
             self._keep(now=True)
@@ -176,10 +177,12 @@ class _Work:
     # --- a round ------------------------------------------------------------------------------------------------------
     def _simulate(self, flow: Flow | None) -> None:
         """The simulations of this round, those that are there already left as they are."""
+        # By the number of the round alone, so that a work that goes on draws the same parameters and noise.
         of_values, of_runs = jax.random.split(jax.random.fold_in(self.key, self.rounds))
         n, there = self.settings["n_simulations"], self.rounds < len(self.x)
         inside = None if flow is None else self._region(flow)
         values, z = self.simulated.draws(np.asarray(of_values), n, inside)
+        # From a file, a round may be there in part: its parameters are drawn again, its runs are not.
         begun = self.x.pop() if there else None
         if not there:
             self.z.append(np.asarray(z))
@@ -200,6 +203,7 @@ class _Work:
     def _region(self, flow: Flow) -> Numbers:
         """Where the posterior is, but for very little of it."""
         row = np.asarray(self.simulated.row(self.simulated.problem.observed))  # pyright: ignore[reportArgumentType]
+        # Beyond all rounds, so that no draws are those of a simulation.
         lp = flow.draw(jax.random.fold_in(self.key, 10_000 + self.rounds), row[None], _OF_POSTERIOR)[1]
         least = jnp.quantile(lp, _OUTSIDE)
         return lambda z: flow.log_density(z, row) > least
@@ -207,6 +211,8 @@ class _Work:
     def _train(self) -> tuple[Flow, Numbers]:
         z, x = np.concatenate(self.z), np.concatenate(self.x)
         good, there, _ = self._sorted(x)
+        # Of all rounds: a prior that is cut off is still the prior, but for a factor, where it is not, and what is
+        # learnt of it needs no correction (Deistler et al. 2022).
         shape, standard = self._shape(there), Standard.of(z[good], x[good], there)
         s, key = self.settings, jax.random.fold_in(self.key, 20_000 + self.rounds)
         done = 0 if self.training is None else self.training[0]
@@ -235,6 +241,7 @@ class _Work:
     def _sorted(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, list[str]]:
         """Which simulations are good, which features, and what is to be said of the others."""
         names, finite = self.simulated.names, np.isfinite(x)
+        # A run that diverged has no finite feature: it speaks against the run, and not against features.
         ran = finite.any(axis=1)
         lacking = 1 - finite[ran].mean(axis=0) if ran.any() else np.zeros(x.shape[1])
         rare = lacking > _RARE
@@ -246,6 +253,7 @@ class _Work:
                 "infinite or NaN: the run diverges in most of the prior, or the feature suits no such recording. "
                 f"Narrow the priors, or leave the feature out; {_LEAST} are needed."
             )
+        # Rounding is no variation: scaled to one, it would be noise to learn from.
         low, high = x[good].min(axis=0), x[good].max(axis=0)
         with np.errstate(invalid="ignore"):
             same = ~rare & (high - low <= 1e-6 * np.maximum(np.abs(high), np.abs(low)))

@@ -95,6 +95,7 @@ def _standardised(likelihood: Any, predicted: Numbers) -> jax.Array:
     sigma = jnp.broadcast_to(sigma, numbers.shape)
     # derivatives of the prediction count by σ here, of which those are parts of their own
     location = jnp.sqrt(of_location) * numbers / jax.lax.stop_gradient(sigma)
+    # A σ that is not fitted has no slope, and its rows are zero.
     return jnp.concatenate([jnp.ravel(location), jnp.ravel(jnp.sqrt(of_scale) * jnp.log(sigma))])
 
 
@@ -115,6 +116,7 @@ def asked_of_fitter(
         theta = row.values(x)
         if fitter.backend == "optimistix":
             return jnp.ravel(u.get_mantissa(problem.compared(theta, given.fixed, given.key, given.target, None, True)))
+        # `predicted` takes numbers before transforms; derivatives are asked for by those after them.
         stored = {path: side.transform.inverse(theta[path]) for path, side in space.sides.items()}
         predicted = problem.predicted(stored, given.fixed, given.key, None)[0]
         return jnp.concatenate([jnp.ravel(u.get_mantissa(x)) for x in jax.tree.leaves(_less(predicted, given.target))])
@@ -132,6 +134,7 @@ def asked_of_fitter(
 def _noise(left: np.ndarray, n: int) -> float:
     """The standard deviation of what `n` parameters left."""
     if left.size > n and np.any(left):
+        # Less the parameters, which have taken their share of the errors: without bias for a linear model.
         return float(np.sqrt(np.sum(left**2) / (left.size - n)))
     raise argument_error(
         Argument("noise", "identifiability"),

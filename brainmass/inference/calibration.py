@@ -60,9 +60,11 @@ class Calibration(Closed):
     @property
     def p_values(self) -> dict[str, float]:
         """How likely ranks as uneven as these are by chance, by number: chi-squared over bins of ten studies or so."""
+        # So that some ten are expected in each, as the distribution of χ² is that of many counts.
         n_bins = int(np.clip(len(self.ranks) // 10, 4, 20))
         bins = self.ranks * n_bins // (_RANKS + 1)
         counts = [np.bincount(column, minlength=n_bins) for column in bins.T]
+        # 100 ranks do not fill all numbers of bins evenly: each is expected to have by how many ranks it holds.
         expected = np.bincount(np.arange(_RANKS + 1) * n_bins // (_RANKS + 1)) / (_RANKS + 1) * len(self.ranks)
         return {name: float(chisquare(c, expected).pvalue) for name, c in zip(self.names, counts, strict=True)}
 
@@ -108,8 +110,10 @@ class Calibration(Closed):
         notes, limit = [], _UNLIKELY / len(self.names)
         for i, (name, p) in enumerate(self.p_values.items()):
             covered, expected = self._within(0.8)[:, i].mean(), 0.8
+            # Of a share of so many independent studies (binomial).
             error = np.sqrt(expected * (1 - expected) / len(self.ranks))
             place = (self.ranks[:, i] + 0.5) / (_RANKS + 1)
+            # In standard errors: an even distribution from 0 to 1 has the variance 1/12.
             lean = (place.mean() - 0.5) * np.sqrt(12 * len(place))
             if abs(lean) > _SHORT + 0.5:
                 notes.append(f"{name}: too {'low' if lean > 0 else 'high'} on the whole")
@@ -167,12 +171,14 @@ def calibrate(
     engine = None if estimator is not None else _engine(method, options)
     of_truths, of_draws = jax.random.split(jnp.asarray(as_key(seed)))
     simulated = Simulated(problem, None) if isinstance(problem, Problem) else problem._simulated
+    # More than the studies where those are few: they tell how wide the prior is.
     values, truth = simulated.draws(np.asarray(of_truths), max(n_studies, 1000))
     prior_sd, truth = np.std(np.asarray(truth), axis=0), np.asarray(truth)[:n_studies]
     values = jax.tree.map(lambda x: x[:n_studies], values)
     if estimator is not None:
         x = simulated.run(values, jax.random.fold_in(of_truths, 1))
         good = np.isfinite(x[:, estimator._flow.standard.kept]).all(axis=1)
+        # Features that are left out may be NaN, and are not read.
         truth, draws = truth[good], estimator.draws(np.nan_to_num(x[good]), 1000, of_draws)
     else:
         draws = _posteriors(simulated, values, engine, jax.random.fold_in(of_truths, 1), of_draws, progress)
@@ -217,8 +223,10 @@ def _compared(names: list[str], truth: np.ndarray, draws: Iterable[np.ndarray], 
         if len(drawn) < _RANKS:
             rule = f"must be at least {_RANKS} in all chains together"
             raise argument_error(Argument("n_draws", "calibrate"), rule, f"there are {len(drawn)}")
+        # Ranks are even only among independent draws: those far apart in a chain are nearly so (Talts et al. 2018).
         thinned = drawn[np.linspace(0, len(drawn) - 1, _RANKS).round().astype(int)]
         ranks.append((thinned < true).sum(axis=0))
+        # Draws that are all the same tell of no width, and are not to give NaN.
         sd = np.maximum(drawn.std(axis=0), np.finfo(drawn.dtype).tiny)
         scores.append((drawn.mean(axis=0) - true) / sd)
         shrinkage.append(1 - (sd / prior_sd) ** 2)

@@ -23,6 +23,7 @@ def r_hat(x: np.ndarray) -> np.ndarray:
         return np.full(x.shape[2], np.nan)
     halves = _halves(x)
     spread = np.abs(halves - np.median(halves, axis=(0, 1)))
+    # `fmax` passes NaN over: of draws that are all equally far from the median the spread has none.
     return _defined(np.fmax(_between_chains(_normal_scores(halves)), _between_chains(_normal_scores(spread))), x)
 
 
@@ -63,10 +64,12 @@ def _effective(scores: np.ndarray, x: np.ndarray) -> np.ndarray:
     if n < 4:
         return np.full(x.shape[2], np.nan)
     means, size = scores.mean(axis=1), next_fast_len(2 * n, real=True)
+    # Padded to twice the length, so that the end of a chain is not multiplied with its beginning.
     powers = np.abs(np.asarray(rfft(scores - means[:, None], size, axis=1))) ** 2
     covariance = np.asarray(irfft(powers, size, axis=1))[:, :n].mean(axis=0) / n
     total = covariance[0] + means.var(axis=0, ddof=1)
     lengths = np.array([_length(*parts, n) for parts in zip(covariance.T, total, strict=True)])
+    # Antithetic chains are worth more than their draws, but no more than n log10(n) of them (Vehtari et al. 2021).
     worth = m * n / np.maximum(lengths, 1 / np.log10(m * n))
     worth = np.where(np.ptp(x, axis=(0, 1)) > 0, worth, 0.0)
     return _defined(worth, x)
@@ -76,9 +79,11 @@ def _length(covariance: np.ndarray, total: float, n: int) -> float:
     """The sum of autocorrelations over positive and negative lags, cut where pairs of them are noise."""
     if not total > 0:
         return np.inf
+    # By how far chains differ, too: those that do not agree are worth little.
     rho = 1 - (covariance[0] * n / (n - 1) - covariance) / total
     rho[0] = 1.0
     pairs = rho[: n - 1 - (n - 1) % 2].reshape(-1, 2)
+    # Geyer 1992: of a reversible chain sums of two neighbours are positive and fall; where they do not, it is noise.
     sums = pairs.sum(axis=1)
     end = int(np.argmax(sums < 0)) if (sums < 0).any() else len(sums) - 1
     return 2 * np.minimum.accumulate(sums[:end]).sum() - 1 + max(pairs[end, 0], 0.0)

@@ -232,6 +232,7 @@ class Estimator(Closed):
         reals = self._simulated.reals
 
         def one(z: jax.Array, lp: jax.Array) -> Numbers:
+            # A density of the numbers becomes one of the values by the slope between them.
             return reals.values(z), lp - reals.log_slope(z)
 
         return self.problem._program("natural", lambda: jax.jit(jax.vmap(jax.vmap(one))))(z, lp)
@@ -242,6 +243,7 @@ class Estimator(Closed):
         given = np.asarray(row, float)
         if given.shape != (len(self.features),):
             raise argument_error(what, f"must hold {counted(len(self.features), 'feature')}", f"has {given.shape}")
+        # Something finite in the places of the others, so that rows have one length for the flow.
         full = self._ranges.mean(0)
         full[self._flow.standard.kept] = given
         return full
@@ -264,6 +266,7 @@ class Estimator(Closed):
                 f"the observation{whose} lies outside of what was simulated ({_some(far, '; ')}): the model cannot "
                 "make it, or its prior is too narrow, and what the estimator says is a guess"
             )
+        # To rounding: features of the same recording differ in the last digits between programs.
         if self._only is not None and not np.allclose(x, self._only[kept], rtol=1e-4, atol=1e-12):
             doubts.append(f"its later rounds were for another observation: for this one{whose} it was not trained")
         return doubts

@@ -12,7 +12,7 @@ import numpy as np
 from brainmass._common.messages import Argument, argument_error
 from brainmass.objectives.connectivity_dynamics import fcd_of
 from brainmass.objectives.distributions import density
-from brainmass.signals.correlation import above_diagonal, correlation_matrix, deviations, root
+from brainmass.signals.correlation import above_diagonal, correlation_matrix, deviations, root, root_mean_square
 from brainmass.signals.phases import analytic, mean_resultant_length, phase_locking
 from brainmass.signals.spectra import welch
 
@@ -98,6 +98,7 @@ def quantiles(x: jax.Array, settings: Settings) -> jax.Array:
 @_feature("region")
 def entropy(x: jax.Array, settings: Settings) -> jax.Array:
     """Shannon entropy of the standardised values in 16 bins from -3 to 3, over its largest value: in [0, 1]."""
+    # What lies beyond three standard deviations counts in the outer bins.
     bins = jnp.clip(jnp.floor((_standard(x) + 3) / 6 * 16), 0, 15)
     shares = jnp.mean(bins[..., None] == np.arange(16.0, dtype=x.dtype), axis=0)
     return _entropy(shares) / np.log(16)
@@ -113,6 +114,7 @@ def series(x: jax.Array, settings: Settings) -> jax.Array:
 @_feature("lag", "region")
 def autocorrelation(x: jax.Array, settings: Settings) -> jax.Array:
     """Autocorrelation 1, 2, 4, ... samples later, up to a quarter of the recording."""
+    # The end is exclusive: the small number lets a quarter itself in, where that is a power of two.
     lags = 2 ** np.arange(np.log2(np.maximum(len(x) // 4, 1)) + 1e-9).astype(int)
     return _autocorrelation(x)[lags]
 
@@ -125,6 +127,7 @@ def decay_time(x: jax.Array, settings: Settings) -> jax.Array:
     first = jnp.argmax(below, axis=0)
     here, before = (jnp.take_along_axis(along, jnp.maximum(i, 0)[None], 0)[0] for i in (first, first - 1))
     fall = jnp.where(before > here, before - here, 1.0)
+    # Between two samples along a line, so that it changes smoothly with the parameters.
     time = jnp.where(first > 0, first - 1 + (before - np.exp(-1)) / fall, 0.0)
     return jnp.where(below.any(axis=0), time, len(x)) * (settings.period or 1.0)
 
@@ -140,6 +143,7 @@ def crossings(x: jax.Array, settings: Settings) -> jax.Array:
 def permutation_entropy(x: jax.Array, settings: Settings) -> jax.Array:
     """Entropy of the orders of three samples in turn, in [0, 1] (Bandt and Pompe 2002, Phys. Rev. Lett. 88:174102)."""
     a, b, c = x[:-2], x[1:-1], x[2:]
+    # Three comparisons give eight numbers, of which two contradict themselves and never occur: six orders.
     pattern = 4 * (a > b) + 2 * (b > c) + (a > c)
     shares = jnp.mean((pattern[..., None] == np.arange(8)).astype(x.dtype), axis=0)
     return _entropy(shares) / np.log(6)
@@ -151,6 +155,7 @@ def burstiness(x: jax.Array, settings: Settings) -> jax.Array:
     above = _standard(x) > 1
     rises = above[1:] & ~above[:-1]
     at = jnp.where(rises, np.arange(1, len(x))[:, None], 0)
+    # The rise before each sample, by a running maximum of times: the number of rises is no shape that XLA knows.
     last = jnp.concatenate([jnp.zeros_like(at[:1]), jax.lax.cummax(at, axis=0)[:-1]])
     counted = rises & (last > 0)
     times, n = (at - last).astype(x.dtype), jnp.maximum(counted.sum(axis=0), 1)
@@ -164,6 +169,7 @@ def burstiness(x: jax.Array, settings: Settings) -> jax.Array:
 def spectrum(x: jax.Array, settings: Settings) -> jax.Array:
     """Logarithm of the mean spectral density in bands of equal ratio, from the lowest frequency to the highest."""
     frequencies, power = _spectrum(x, settings)
+    # Twelve at most: of a short spectrum the lowest ones fall together, as they hold one frequency each.
     ends = np.unique(np.round(np.geomspace(1, len(frequencies) + 1, 13)).astype(int)) - 1
     return jnp.stack([_log(power[a:b].mean(axis=0)) for a, b in zip(ends[:-1], ends[1:], strict=True)])
 
@@ -181,6 +187,7 @@ def band_power(x: jax.Array, settings: Settings) -> jax.Array:
 def peak_frequency(x: jax.Array, settings: Settings) -> jax.Array:
     """Where the spectrum is highest, in Hz, or in cycles per sample without a `sampling_period`."""
     frequencies, power = _spectrum(x, settings)
+    # Off the ends, so that there is a neighbour on either side.
     at = jnp.clip(jnp.argmax(power, axis=0), 1, len(frequencies) - 2)
     left, top, right = (_log(jnp.take_along_axis(power, (at + i)[None], 0)[0]) for i in (-1, 0, 1))
     bend = left - 2 * top + right
@@ -239,13 +246,14 @@ def fc_mean(x: jax.Array, settings: Settings) -> jax.Array:
 @_feature()
 def fc_std(x: jax.Array, settings: Settings) -> jax.Array:
     """Standard deviation of the functional connectivity over pairs."""
-    return jnp.std(fc(x, settings))
+    return _spread(fc(x, settings))
 
 
 @_feature("region")
 def fc_strength(x: jax.Array, settings: Settings) -> jax.Array:
     """Mean functional connectivity of a region with all others."""
     matrix = correlation_matrix(x)
+    # Less the diagonal.
     return (matrix.sum(axis=0) - 1) / np.maximum(len(matrix) - 1, 1)
 
 
@@ -278,7 +286,7 @@ def synchrony(x: jax.Array, settings: Settings) -> jax.Array:
 @_feature()
 def metastability(x: jax.Array, settings: Settings) -> jax.Array:
     """Standard deviation over time of the Kuramoto order parameter."""
-    return jnp.std(_order(x))
+    return _spread(_order(x))
 
 
 @_feature("number")
@@ -296,13 +304,14 @@ def fcd_mean(x: jax.Array, settings: Settings) -> jax.Array:
 @_feature()
 def fcd_std(x: jax.Array, settings: Settings) -> jax.Array:
     """Standard deviation of the functional connectivity dynamics over pairs of windows."""
-    return jnp.std(above_diagonal(_dynamics(x, settings)))
+    return _spread(above_diagonal(_dynamics(x, settings)))
 
 
 @_feature("number")
 def fcd_eigenvalues(x: jax.Array, settings: Settings) -> jax.Array:
     """The ten largest eigenvalues of the functional connectivity dynamics, over the number of windows."""
     matrix = _dynamics(x, settings)
+    # Their sum is the number of windows: as shares they do not grow with the length of a recording.
     return jnp.linalg.eigvalsh(matrix)[::-1][:_MOST] / len(matrix)
 
 
@@ -314,6 +323,11 @@ def _standard(x: jax.Array) -> jax.Array:
     return z / jnp.where(width == 0, 1.0, width)
 
 
+def _spread(x: jax.Array) -> jax.Array:
+    # Not `jnp.std`, whose slope is NaN where all are the same, as the one connection of two regions is.
+    return root_mean_square(x - jnp.mean(x))
+
+
 def _entropy(shares: jax.Array) -> jax.Array:
     """Along the last axis."""
     return -jnp.sum(shares * jnp.log(jnp.where(shares > 0, shares, 1.0)), axis=-1)
@@ -322,18 +336,21 @@ def _entropy(shares: jax.Array) -> jax.Array:
 def _autocorrelation(x: jax.Array) -> jax.Array:
     """At all lags, over that at lag 0; of a constant series 0."""
     z = _standard(x)
+    # Padded, so that the end is not multiplied with the beginning.
     power = jnp.abs(jnp.fft.rfft(z, 2 * len(x), axis=0)) ** 2
     return jnp.fft.irfft(power, 2 * len(x), axis=0)[: len(x)] / len(x)
 
 
 def _spectrum(x: jax.Array, settings: Settings) -> tuple[np.ndarray, jax.Array]:
     """Frequencies above 0, and the density there."""
+    # A quarter, so that seven windows, half overlapping, are averaged; of a short recording fewer.
     size = int(np.minimum(len(x), np.maximum(64, len(x) // 4)))
     period = settings.period or 1.0
     return np.fft.rfftfreq(size, period)[1:].astype(x.dtype), welch(x, period, size)[1:]
 
 
 def _log(density: jax.Array) -> jax.Array:
+    # Of silence the logarithm is finite, and can be learnt from.
     return jnp.log(jnp.maximum(density, jnp.finfo(density.dtype).tiny))
 
 

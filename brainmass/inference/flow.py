@@ -56,6 +56,7 @@ class Standard:
         """From simulations of parameters `z` (n, size) and features `x` (n, all features)."""
         x = x[:, kept].astype(float)
         low, centre, high = np.quantile(x, [0.25, 0.5, 0.75], axis=0)
+        # By quartiles, which a few runs far out do not move.
         scale = np.where(high > low, (high - low) / 1.35, np.std(x, axis=0))  # of a normal: the standard deviation
         told = np.asarray(_shortened((x - centre) / scale))
         mean, sd = told.mean(0), told.std(0)
@@ -63,9 +64,11 @@ class Standard:
         n, d = told.shape
         slope, offset = np.zeros((z.shape[1], d)), z.mean(0).astype(float)
         if n >= _PER_FEATURE * d:
+            # The ridge is for features that nearly repeat one another.
             slope = np.linalg.solve(told.T @ told + _RIDGE * n * np.eye(d), told.T @ (z - offset)).T
         rest = z - offset - told @ slope.T
         covariance = rest.T @ rest / n
+        # Some posteriors are as sharp as rounding: a root must be there all the same.
         spread = np.linalg.cholesky(covariance + 1e-12 * np.eye(len(covariance)))
         return cls(kept, centre, scale, mean, sd, slope, offset, spread)
 
@@ -183,6 +186,7 @@ def train(
     of_weights, of_order, of_split = jax.random.split(key, 3)
     told = standard.features(jnp.asarray(x))
     y = standard.inner(jnp.asarray(z), told)
+    # Mixed: later rounds stand last, and none is to be held out alone.
     order = np.asarray(jax.random.permutation(of_split, len(y)))
     n_out = max(1, int(_HELD_OUT * len(y)))
     out, within = (y[order[:n_out]], told[order[:n_out]]), (y[order[n_out:]], told[order[n_out:]])
@@ -222,9 +226,11 @@ def _training(shape: Shape, n: int, size: int, block: int, n_epochs: int, learni
 
         def epoch(carry: tuple, i: jax.Array) -> tuple[tuple, tuple]:
             weights, state, best, lowest, at = carry
+            # By the number of the epoch, so that a training that goes on sees the same batches.
             shuffled = jax.random.permutation(jax.random.fold_in(key, i), n)[: n_steps * size]
             (weights, state), values = jax.lax.scan(step, (weights, state), shuffled.reshape(n_steps, size))
             value = loss(weights, *out)
+            # Kept within the program: a copy at each epoch would leave it, and wait.
             better = value < lowest
             best = jax.tree.map(lambda new, old: jnp.where(better, new, old), weights, best)
             lowest, at = jnp.where(better, value, lowest), jnp.where(better, i, at)

@@ -113,6 +113,7 @@ class HierarchicalProblem(Closed):
         """What an engine takes: the density over unbounded numbers of all subjects and of the group."""
         one = self.problem.density()
         numbers = _Numbers(self, one.reals)
+        # Axes for `vmap`: only what was observed differs between subjects.
         rows = one.given._replace(observed=0, **dict.fromkeys(set(one.given._fields) - {"observed"}))
 
         def log_likelihood(z: jax.Array, given: Pytree) -> jax.Array:
@@ -123,6 +124,7 @@ class HierarchicalProblem(Closed):
 
         def alone(z: jax.Array, given: Pytree) -> jax.Array:
             # of one subject, whose gradient is worked out as the problem says: forwards, it has few numbers
+            # Its prior is not that of the subject here, but of the group: taken off again.
             return one.log_density(z, given) - one.log_prior(z)
 
         def log_density(z: jax.Array, given: Pytree) -> jax.Array:
@@ -151,6 +153,7 @@ class HierarchicalProblem(Closed):
 
     def observations(self, values: Mapping[str, Numbers], seed: Seed = 0) -> dict[str, Numbers]:
         """As of `Problem`, for each subject: shape (n, subject, ...)."""
+        # Draws and subjects in one axis: each run has noise of its own, and all are one batch.
         n, subjects = u.math.shape(next(iter(values.values())))[0], len(self.subjects)
         of_all = self._of_subjects(values, n)
         flat = {path: u.math.reshape(x, (n * subjects, *x.shape[2:])) for path, x in of_all.items()}
@@ -211,6 +214,7 @@ class _Numbers:
     def rows(self, z: jax.Array) -> jax.Array:
         """The numbers of each subject, (subject, size of one)."""
         common, spreads, own = self.parts(z)
+        # One line for all three kinds: of a shared number `apart` is zero, of one of the subject's own `middle`.
         middle = jnp.zeros(self.one.size, z.dtype).at[self.common].set(common)
         width = jnp.ones(self.one.size, z.dtype).at[self.grouped].set(jnp.exp(spreads))
         apart = jnp.zeros((self.n, self.one.size), z.dtype).at[:, self.own].set(own)
@@ -219,6 +223,7 @@ class _Numbers:
     def values(self, z: jax.Array) -> Values:
         common, spreads, _ = self.parts(z)
         middle = self.one.values(jnp.zeros(self.one.size, z.dtype).at[self.common].set(common))
+        # Numbers are in widths of the prior; times these, spreads are in the unit of the parameter, or of its log.
         widths = jnp.zeros(self.one.size, z.dtype).at[self.grouped].set(jnp.exp(spreads)) * self._scale()
         each = jax.vmap(self.one.values)(self.rows(z))
         found = {}
@@ -252,6 +257,7 @@ class _Numbers:
     def _of_spreads(self, spreads: jax.Array) -> jax.Array:
         """Their prior, times the slope of the exponential."""
         widths = jnp.zeros(self.one.size, spreads.dtype).at[self.grouped].set(jnp.exp(spreads))
+        # The logarithm of the slope of exp.
         total = jnp.sum(spreads)
         for path, prior in self.group.items():
             of_path = widths[self.places[path]]
@@ -267,6 +273,7 @@ class _Numbers:
         of_common, of_own, of_spreads, of_widths = jax.random.split(key, 4)
         common = self.one.sample(of_common, n)[:, self.common]
         own = self.one.sample(of_own, n * self.n).reshape(n, self.n, -1)
+        # Deviations from the group are standard normal, whatever the prior of the parameter.
         normal = jax.random.normal(of_spreads, own.shape)
         own = jnp.where(self.grouped, normal, own)[:, :, self.own]
         widths = jnp.abs(jax.random.normal(of_widths, (n, self.one.size)))

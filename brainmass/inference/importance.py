@@ -43,16 +43,19 @@ def resampled(density: Density, orders: Orders, key: jax.Array, z: jax.Array, lo
 
 
 def _weights(log_weights: np.ndarray) -> np.ndarray:
+    # Less the largest, so that one weight is 1 and none overflows.
     weights = np.exp(log_weights - log_weights.max())
     return weights / weights.sum()
 
 
 def pool(orders: Orders) -> int:
     """How many draws to weigh for those that are ordered."""
+    # More than are drawn, so that few are drawn twice; and enough for a tail to have a shape.
     return max(1000, 2 * orders.n_draws * orders.n_chains)
 
 
 def log_density_or_nothing(density: Density, given: Pytree, z: jax.Array) -> jax.Array:
     """The log density, and where a run diverges or nothing observed can come of it a number that is very low."""
     value = density.log_density(z, given)
+    # Not -inf, whose differences in a line search, or in a mean, would be NaN.
     return jnp.where(jnp.isfinite(value), value, -1e30)

@@ -110,6 +110,7 @@ class Identifiability:
                 "has a loss, of which only the curvature is known",
                 hint="Give an inference.Problem, or method='fisher' with a Fitter that predicts.",
             )
+        # The inverse without what is flat: a parameter that has any part in that is not determined at all.
         flat, squares = self.is_flat, self.directions**2
         variances = squares[:, ~flat] @ (1 / self.eigenvalues[~flat])
         return np.where((squares[:, flat] > 1e-6).any(axis=1), np.inf, variances)
@@ -218,6 +219,7 @@ def identifiability(
         value, slope, H = (np.asarray(y, float) for y in derivatives(asked.log_density)(asked.start))
         _check_finite(slope, H)
         optimum = slope * scales, float(value)
+        # Symmetric but for rounding, which `eigh` would take from one half alone.
         information, rounding = -(H + H.T) / 2, 1e4 * eps
         eigenvalues, directions = np.linalg.eigh(information * np.outer(scales, scales))
         eigenvalues, directions = eigenvalues[::-1], directions[:, ::-1]
@@ -270,8 +272,10 @@ def _check_converged(found: Identifiability, slope: np.ndarray, value: float) ->
     """That a step of Newton's would change next to nothing."""
     flat, along = found.is_flat, found.directions.T @ slope
     most = float(np.abs(found.eigenvalues).max())
+    # A direction that rises makes it no peak; by less than a thousandth of the sharpest it may be rounding.
     down = found.eigenvalues < -max(found.tolerance, 1e-3) * most
     steps = np.where(flat, 0.0, along / np.where(flat, 1.0, found.eigenvalues))
+    # Of a parabola: what is left between here and its top.
     gain = float(np.sum(steps * along) / 2)
     step = found.directions @ steps
     far = gain > _NATS if found.is_density else gain > _FALL * abs(value) and np.abs(step).max() > _STEP

@@ -26,6 +26,8 @@ def laplace(density: Density, orders: Orders, *, n_starts: int = 8) -> Drawn:
         hessian = np.asarray(_hessian(density)(found.z[0], density.given), float)
     widths, directions = np.linalg.eigh(-(hessian + hessian.T) / 2)
     notes = []
+    # In these numbers the prior alone has a curvature of about 1: where next to nothing is left of it, the likelihood
+    # bends the other way.
     flat = widths < 1e-6 * max(widths.max(), 1.0)
     if flat.any():
         names = density.reals.names()

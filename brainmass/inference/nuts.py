@@ -56,6 +56,7 @@ def nuts(
 ) -> Drawn:
     """Hoffman and Gelman 2014, in coordinates of the highest peak; all chains adapt one step size and mass matrix."""
     of_starts, of_warmup, of_draws = jax.random.split(orders.key, 3)
+    # Rounded up: there are no more than twenty, and the last may be short.
     block = max(1, -(-orders.n_draws // _BLOCKS))
     settings = block, orders.n_chains, target_accept, max_depth
     program = density.program(("nuts", *settings), lambda: _make(density, block, target_accept, max_depth))
@@ -108,9 +109,12 @@ def _make(density: Density, block: int, target_accept: float, max_depth: int) ->
 
         def step(i: Numbers, carry: tuple) -> tuple:
             states, sizes, drawn = carry
+            # By the number of the step, so that neither blocks nor a stop change the draws.
             of_step = jax.vmap(jax.random.fold_in, (0, None))(keys, first + i)
             states, info = jax.vmap(one, (0, 0, None))(of_step, states, jnp.exp(sizes.log_step_size))
+            # By the mean over chains: with one step size for all, it is learnt from as many steps as there are chains.
             better = update(sizes, jnp.mean(info.acceptance_rate))
+            # Chosen by a number: with a branch in Python there would be two programs to compile.
             sizes = jax.tree.map(partial(jnp.where, move.adapting), better, sizes)
             told = states.logdensity, info.is_divergent, info.acceptance_rate, info.num_integration_steps
             drawn = jax.tree.map(lambda kept, x: kept.at[:, i].set(x), drawn, (states.position, *told))
@@ -146,6 +150,7 @@ def _warm(
             states, move, (places, *_) = run(states, move, begun, n, *rest)
             seen.append(np.asarray(places, float)[:, :n])
             begun += n
+        # Not after the first window, which only looks for the size of steps, nor the last, which only refines it.
         if seen and 0 < i < len(_WINDOWS):
             mass = _learnt(np.concatenate(seen, axis=1), np.asarray(move.mass, float), dense)
             move = Move(jnp.asarray(mass, float_), _sizes(jnp.exp(move.sizes.log_step_size_avg)), True)

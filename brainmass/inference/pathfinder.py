@@ -24,6 +24,7 @@ def pathfinder(density: Density, orders: Orders, *, n_paths: int = 8, n_elbo: in
     with orders.journal.bar(2) as bar:
         found = paths(density, of_paths, n_paths, n_elbo)
         bar.update()
+        # As many of each path: importance weights then say which paths count.
         each = -(-pool(orders) // n_paths)
         sample = import_bayes("blackjax.vi.pathfinder").sample
         many = density.program(

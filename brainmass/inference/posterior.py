@@ -188,6 +188,7 @@ class Posterior(Closed):
         n = whole(Argument("n", "Posterior.predict"), n)
         of_choice, of_runs = jax.random.split(as_key(seed))
         total = self.shape[0] * self.shape[1]
+        # Each draw once, as long as there are enough.
         chosen = np.sort(np.asarray(jax.random.choice(of_choice, total, (n,), replace=n > total)))
         values = {name: self.flat(name)[chosen] for name in self}
         return problem.observations(values, of_runs)
@@ -218,6 +219,7 @@ class Posterior(Closed):
             drawn = self.predict(predict, seed)
             drawn = {k.removeprefix("observed "): x[None] for k, x in drawn.items() if k.startswith("observed ")}
             groups["posterior_predictive"] = self._dataset(xarray, drawn)
+        # ArviZ 1 has no InferenceData of its own any more, and works with the trees of xarray.
         if hasattr(xarray, "DataTree") and not isinstance(getattr(arviz, "InferenceData", None), type):
             return xarray.DataTree.from_dict(groups)
         return arviz.InferenceData(**groups)
@@ -241,6 +243,7 @@ class Posterior(Closed):
         return xarray.Dataset(variables, coords, {"inference_library": "brainmass", "method": self.method})
 
     def _dim(self, name: str, axis: int, n: int) -> str:
+        # Means and spreads of a group have no axis of subjects.
         if axis == 0 and self.subjects is not None and n == len(self.subjects) and self._of_subjects(name, (0,)):
             return "subject"
         return "region" if self.labels is not None and n == len(self.labels) else f"{name}_dim_{axis}"

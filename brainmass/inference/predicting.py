@@ -23,6 +23,7 @@ class Asked(Subject):
     """What a fit changes, and the likelihoods, so that their parameters are named like all others."""
 
     def __init__(self, subject: Subject, likelihood: Mapping[str, Likelihood]):
+        # Not that of `Subject`, which would take apart what the other has apart already.
         brainstate.nn.Module.__init__(self)
         self.model, self.inputs, self.observers = subject.model, subject.inputs, subject.observers
         self.parameters = subject.courses  # pyright: ignore[reportAttributeAccessIssue]
@@ -106,6 +107,7 @@ def recorded_by(simulator: Simulator, run: Mapping[str, Any], likelihoods: dict[
             "is missing",
             "duration=1 * u.second.",
         )
+    # `Recorded` compares what a mapping names: likelihoods stand in the place of objectives.
     objective = None if likelihoods is None or set(likelihoods) == {""} else likelihoods
     recorded = Recorded(simulator, run, objective)
     several = len(recorded.compared) > 1

@@ -67,6 +67,7 @@ class Density(NamedTuple):
         """The log density at many places (..., size), some at a time, by one program for any number of them."""
         flat = np.asarray(z).reshape(-1, z.shape[-1])
         n = len(flat)
+        # Filled up with copies of the first, so that one compiled program serves any number.
         flat = np.concatenate([flat, np.broadcast_to(flat[:1], (-n % _AT_ONCE, flat.shape[1]))])
         program = self.program("densities", lambda: jax.jit(jax.vmap(self.log_density, (0, None))))
         given = self.given if given is None else given
@@ -237,6 +238,7 @@ class Problem(Closed):
         found, space = self._found()
         values = space.by_path(_VALUES, values, found)
         n = u.math.shape(next(iter(values.values())))[0]
+        # The other parameters are arguments, so that it serves after the model has changed, too.
         program = self._program("observations", lambda: jax.jit(jax.vmap(self._observation, (0, 0, None))))
         recorded, drawn = program(values, jax.random.split(as_key(seed), n), self._given(found, space))
         named = {name or "y": x for name, x in recorded.items()}
@@ -251,6 +253,7 @@ class Problem(Closed):
         self, values: Values, key: jax.Array, given: Given
     ) -> tuple[dict[str, Numbers], dict[str, Numbers]]:
         """What one run records, and what is observed of it, by monitor."""
+        # Apart: errors of observation are independent of the noise of the run.
         of_run, of_errors = jax.random.split(key)
         likelihoods, recorded = self._predicted(values, given._replace(key=of_run))
         drawn = {
@@ -278,6 +281,7 @@ class Problem(Closed):
     def _program(self, name: Any, make: Callable[[], Any]) -> Any:
         """One that was compiled before, where everything that it was made from is the same."""
         found, space = self._found()
+        # What a program was made from: structure, priors and bounds, and the user's functions with what they read.
         place = name, found.structure, str(space.describe()), self._fitted.look(found)
         if place not in self._programs:
             self._programs[place] = make()
@@ -290,6 +294,7 @@ class Problem(Closed):
     def _observing(self, compared: dict[str, Numbers] | None) -> Problem:
         """With another observation, as what is compared."""
         other = object.__new__(type(self))
+        # Not by `__init__`, which would trace the run once more: the copy shares what was compiled, by reference.
         vars(other).update(vars(self))
         vars(other)["observed"] = compared
         return other
@@ -317,6 +322,7 @@ class Problem(Closed):
                 f"must give {', '.join(flat)} a prior or bounds",
                 example=f'search_space={{"{flat[0]}": brainmass.Normal(0.0, 1.0)}}.',
             )
+        # A regularisation is a loss without a scale, which is no density.
         if added := [path for path in space.sides if found.params[path].reg is not None]:
             raise argument_error(
                 Argument("search_space", "Problem"),
@@ -395,6 +401,7 @@ class Problem(Closed):
             return {name: (recorded[name], x.feature(recorded[name])) for name, x in likelihoods.items()}
 
         def make() -> Pytree:
+            # By shapes alone: nothing is run to check an observation.
             return jax.eval_shape(both, space.after(space.start), self._fixed(found, space))
 
         return self._program("shapes", make)
@@ -433,6 +440,7 @@ class Given(NamedTuple):
 def _by_forward_mode(log_density: Callable[[jax.Array, Pytree], jax.Array]) -> Callable[[jax.Array, Pytree], jax.Array]:
     """The same, whose gradient is one directional derivative per number, all at once."""
 
+    # Engines ask for gradients by `jax.grad`, which is reverse mode: it finds the slopes worked out on the way there.
     @jax.custom_vjp
     def density(z: jax.Array, given: Pytree) -> jax.Array:
         return log_density(z, given)
@@ -443,6 +451,7 @@ def _by_forward_mode(log_density: Callable[[jax.Array, Pytree], jax.Array]) -> C
         return value, slopes
 
     def backward(slopes: jax.Array, cotangent: jax.Array) -> tuple[jax.Array, None]:
+        # `given` gets no cotangent: nobody differentiates by data and fixed parameters here.
         return cotangent * slopes, None
 
     density.defvjp(forward, backward)

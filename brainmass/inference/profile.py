@@ -143,9 +143,11 @@ def profile_likelihood(
     y, best = climb.all(start)
     x = climb.value_of(y)
     kept: dict[float, tuple[np.ndarray, float]] = {x: (climb.without(y), best)}
+    # χ² with one degree of freedom is the square of a normal number: of a ratio 2 Δ log L (Wilks 1938), half of that.
     threshold = NormalDist().inv_cdf((1 + level) / 2) ** 2 / 2
     ends = [_outwards(climb, kept, x, side, best - threshold) for side in (grid[grid < x][::-1], grid[grid > x])]
     higher = max(kept, key=lambda value: kept[value][1])
+    # The optimum was the best near the start; what the profile met shows a higher one.
     if kept[higher][1] > best + _HIGHER:
         raise argument_error(
             Argument("problem", _OWNER),
@@ -168,6 +170,7 @@ def _outwards(climb: _Climb, kept: dict, x: float, side: np.ndarray, rejected: f
         kept[value] = climb.others_at(value, kept[last][0])
         if end is None and kept[value][1] < rejected:
             start, inside, outside = kept[last][0], last, value
+            # Refitted at each place, as between two values the others move along.
             end = brentq(
                 lambda v, start=start: climb.others_at(v, start)[1] - rejected,
                 inside, outside, xtol=_FINE * abs(outside - inside),
@@ -194,6 +197,7 @@ class _Climb:
             return -problem._likelihood(reals.values(z), given)
 
         def of_others(y: jax.Array, value: jax.Array) -> jax.Array:
+            # The value itself, not its unbounded number: it is given by the user, and is put in after the others.
             parts = reals.values(jnp.insert(y, i, 0.0))
             numbers = jnp.ravel(u.get_mantissa(parts[self.path])).at[place].set(value)
             parts[self.path] = self.side.value(numbers.reshape(self.side.shape))
@@ -274,6 +278,7 @@ def _highest(
 
     def at(y: np.ndarray) -> tuple:
         if (place := y.tobytes()) not in seen:
+            # scipy asks for value, slope and Hessian of one place in turn: one program gives all three.
             seen.clear()
             seen[place] = tuple(np.asarray(x, float) for x in function(jnp.asarray(y), *args))
         return seen[place]
@@ -281,6 +286,7 @@ def _highest(
     _finite(float(at(y)[0]), what, argument)
 
     def value(y: np.ndarray) -> float:
+        # Where a run diverges the step is refused, and the trust region made smaller.
         return float(v) if np.isfinite(v := at(y)[0]) else np.inf
 
     found = minimize(
@@ -288,6 +294,7 @@ def _highest(
     )
     slope, H = at(found.x)[1:]
     widths, directions = np.linalg.eigh((H + H.T) / 2)
+    # Along a flat direction the slope is rounding, and divided by no curvature it would look like a long way to go.
     sure = widths > 1e-6 * max(widths[-1], 0.0)
     left = float(np.sum((directions[:, sure].T @ slope) ** 2 / widths[sure]) / 2)
     if left > _HIGHER:

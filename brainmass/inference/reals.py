@@ -33,6 +33,7 @@ class Reals:
         self.space = space
         self.sides = {path: _Side(side) for path, side in space.sides.items()}
         self.size = sum(side.size for side in self.sides.values())
+        # Always of this key: the numbers of a posterior mean the same in every session and file.
         draws = space.sample(np.zeros(2, np.uint32), _DRAWS)
         for path, side in self.sides.items():
             side.standardise(draws[path])
@@ -77,6 +78,7 @@ class _Side:
         self.side, self.size, self.shape = side, side.size, side.shape
         low, high = (np.full(self.shape, end) for end in (-np.inf, np.inf))
         if side.prior is not None:
+            # A prior is in a unit of its own.
             factor = float(u.Quantity(1.0, unit=side.prior.unit).to_decimal(side.unit))
             low, high = (np.broadcast_to(np.asarray(end, float) * factor, self.shape) for end in side.prior.ends())
         if side.free.bounds is not None:
@@ -112,11 +114,13 @@ class _Side:
         share = jnp.where(self.bounded, (x - self._low) / (self._high - self._low), 0.5)
         apart = jnp.where(self.below, x - self._low, jnp.where(self.above, self._top - x, 1.0))
         y = jnp.where(self.below | self.above, jnp.log(apart), x)
+        # The logit; infinite at an end, where `sample` and `draws` put it far out.
         y = jnp.where(self.bounded, jnp.log(share) - jnp.log1p(-share), y)
         return (y - self.centre) / self.scale
 
     def log_slope(self, z: jax.Array) -> jax.Array:
         y = self.centre + self.scale * z
+        # dσ/dy = σ(y) σ(-y), in logarithms, which far out do not underflow.
         between = np.log(self._high - self._low) + jax.nn.log_sigmoid(y) + jax.nn.log_sigmoid(-y)
         slope = jnp.where(self.bounded, between, jnp.where(self.below | self.above, y, 0.0))
         return jnp.sum(slope + np.log(self.scale))

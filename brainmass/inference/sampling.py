@@ -115,6 +115,7 @@ def sample(
     density = problem.density()
     _warn_of_noise(problem, density)
     drawn = engine(density, Orders(n_draws, n_chains, key, journal), **options)
+    # Over chains, and over draws.
     values = density.program("values", lambda: jax.jit(jax.vmap(jax.vmap(density.reals.values))))(drawn.z)
     posterior = Posterior(
         method=method,
@@ -177,6 +178,7 @@ def _check_option(what: Argument, name: str, value: Any) -> None:
 def _warn_of_noise(problem: Problem | HierarchicalProblem, density: Density) -> None:
     """A density that another noise of the run changes is that of this noise alone."""
     other = density.given._replace(key=jax.random.fold_in(density.given.key, 1))
+    # The middle of the prior in these numbers, where a run is most likely to go well.
     z = jnp.zeros((1, density.reals.size))
     one, two = (float(density.at(z, given)[0]) for given in (density.given, other))
     if np.isfinite([one, two]).all() and one != two:
@@ -205,9 +207,11 @@ def _doubts(posterior: Posterior) -> list[str]:
     if bad := [f"{name} {value:.3f}" for name, value in worst.items() if value > 1.01]:
         longer = "warm up longer" if posterior.method == "nuts" else "move more often"
         doubts.append(f"the chains do not agree (r̂ > 1.01): {', '.join(bad)}; draw more, or {longer}")
+    # Particles are no chain: side by side their autocorrelation means nothing.
     if posterior.method != "nuts":
         return doubts
     few = {name: float(np.min(d["ess_bulk"])) for name, d in found.items()}
+    # Vehtari et al. 2021: 100 for each chain.
     wanted = 100 * posterior.shape[0]
     if bad := [f"{name} {value:.0f}" for name, value in few.items() if value < wanted]:
         doubts.append(f"fewer than {wanted} effective samples: {', '.join(bad)}; means and intervals are rough")

@@ -68,6 +68,7 @@ class Simulated:
         found, count = [], 0
         for i in range(_MOST_CHUNKS):
             values = space.sample(np.asarray(jax.random.fold_in(key, i)), _CHUNK)
+            # As the flow has learnt them.
             z = _within_reach(rows(values))
             good = np.flatnonzero(np.asarray(inside(z)))
             found.append((jax.tree.map(lambda x, good=good: x[good], values), z[good]))
@@ -87,7 +88,9 @@ class Simulated:
         `begun` holds the first rows, if they were worked out before; `tell` is called with all rows so far.
         """
         n = u.math.shape(next(iter(values.values())))[0]
+        # All at once, so that a run has the same noise whichever others are in its batch.
         keys = np.asarray(jax.random.split(jnp.asarray(key), n))
+        # As many as memory holds of what is recorded.
         at_once = runs_at_once(n, self._bytes(), 1)
         found, space = self.problem._found()
         given = self.problem._given(found, space)._replace(observed=None)
@@ -111,6 +114,7 @@ class Simulated:
     def describe(self) -> dict[str, object]:
         """What a file must agree with."""
         described = self.problem.describe()
+        # What is learnt serves any.
         del described["observation"]
         told = {name: None if x is None else x.describe() for name, x in self.features.items()}
         return described | {"features": told}

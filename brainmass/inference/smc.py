@@ -31,6 +31,7 @@ def smc(density: Density, orders: Orders, *, n_moves: int = 10, target_ess: floa
     if kept is None:
         z = _of_prior(density, of_prior, n_chains, n)
         particles = z, jnp.full((n_chains, n), 1 / n), jnp.zeros(n_chains)
+        # The best scale of random walks in a normal distribution (Gelman, Roberts and Gilks 1996).
         scale = jnp.full(n_chains, 2.38 / np.sqrt(density.reals.size))
         told: list[tuple] = []
     else:
@@ -65,6 +66,7 @@ def smc(density: Density, orders: Orders, *, n_moves: int = 10, target_ess: floa
     lp = np.asarray(density.at(z))
     total = evidence.sum(0, dtype=float)
     facts = {
+        # The mean of the evidences of the populations, not of their logarithms: each estimates the evidence itself.
         "log_evidence": float(np.logaddexp.reduce(total) - np.log(n_chains)),
         "temperatures": temperatures.mean(1),
         "effective_draws": worth.mean(1),
@@ -77,6 +79,7 @@ def smc(density: Density, orders: Orders, *, n_moves: int = 10, target_ess: floa
 def _of_prior(density: Density, key: jax.Array, n_chains: int, n: int) -> jax.Array:
     draws = density.reals.sample(key, n_chains * n)
     z = jnp.asarray(draws).reshape(n_chains, n, -1)
+    # Some will do: a density that is zero at 64 draws of the prior leads nowhere.
     few = np.asarray(z[0, :64])
     check_somewhere(density, few, density.at(few), len(few))
     return z
@@ -103,14 +106,17 @@ def _make(density: Density, n_moves: int, target_ess: float) -> Any:
         )
         z, weights, temperature = particles
         size = z.shape[1]
+        # Copies of a few particles span no volume: the root must exist all the same.
         spread = jnp.atleast_2d(jnp.cov(z.T, aweights=weights)) + 1e-8 * jnp.eye(size)
         root = scale * jnp.linalg.cholesky(spread)
         state = blackjax.smc.tempered.TemperedSMCState(z, weights, temperature)
         state, info = kernel(key, state, n_moves, {"root": root[None]})
+        # Kish's number of draws that are worth as much.
         worth, accepted = 1 / jnp.sum(state.weights**2), jnp.mean(info.update_info.acceptance_rate)
         families = jnp.sum(jnp.zeros(len(weights)).at[info.ancestors].set(1.0))
         # what dichotomy leaves of the way
         done = jnp.where(state.tempering_param > 1 - 1e-6, 1.0, state.tempering_param)
+        # For the next temperature, by how the moves of this one went.
         scale = jnp.clip(scale * jnp.exp(2 * (accepted - _ACCEPTED)), 1e-3, 10.0)
         return (state.particles, state.weights, done), scale, (worth, accepted, info.log_likelihood_increment, families)
 

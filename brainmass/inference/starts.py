@@ -44,6 +44,7 @@ def peaks(density: Density, key: jax.Array, n: int, n_runs: int = 200) -> Peaks:
         If the density is zero or NaN at every draw.
     """
     found = _climbed(density, first_places(density, key, n), n_runs)
+    # NaN would stand first or last by chance: as the lowest.
     order = np.argsort(-np.where(np.isfinite(found.lp), found.lp, -np.inf), kind="stable")
     return Peaks(*(x[order] for x in found))
 
@@ -116,6 +117,7 @@ def around(density: Density, key: jax.Array, found: Peaks, root: np.ndarray) -> 
 
     A search that ended far below the best begins at that.
     """
+    # Draws of a normal posterior lie half of its dimension below the peak on average: what is far below that is lost.
     good = found.lp > found.lp[0] - 10.0 - found.z.shape[1]
     centres, lp_there = np.where(good[:, None], found.z, found.z[0]), np.where(good, found.lp, found.lp[0])
     z, lp = _tried(density, key, centres, root)
@@ -131,6 +133,7 @@ def root_of(found: Peaks, hessian: np.ndarray | None = None) -> np.ndarray:
         variances, directions = np.linalg.eigh(np.asarray(found.spread[0], float))
     else:
         widths, directions = np.linalg.eigh(-hessian)
+        # The curvature of the prior is about 1: where data add none, the posterior is as wide as that.
         variances = 1 / np.maximum(widths, 1.0)
     return directions * np.sqrt(np.clip(variances, _NARROW**2, 1.0))
 
@@ -185,6 +188,7 @@ def _climb(density: Density, start: jax.Array, given: Pytree, n_runs: jax.Array)
         step = way.share * direction
         loss, slope = value_and_grad(way.z + step)
         there = jnp.isfinite(loss) & jnp.isfinite(slope).all()
+        # Armijo's condition, with the constant of Nocedal and Wright, ch. 3.
         better = there & (loss <= way.loss + 1e-4 * step @ way.slope)
         inverse, learnt = _updated(way.inverse, step, slope - way.slope, way.fresh)
         inverse, learnt = jnp.where(better, inverse, way.inverse), better & learnt

@@ -49,6 +49,7 @@ def variational(
     size, block = density.reals.size, max(1, n_steps // _BLOCKS)
     optimizer = optax.chain(
         optax.zero_nans(),  # slopes where a run diverges
+        # At draws of a standard normal distribution slopes have the norm √size: ten times that is the exception.
         optax.clip_by_global_norm(10.0 * np.sqrt(size)),
         optax.adam(optax.cosine_decay_schedule(learning_rate, n_steps, 0.01)),
     )
@@ -83,9 +84,11 @@ def variational(
     n = pool(orders)
     centre, root = frame
     x, log_q = jax.jit(lambda leaves: made.draw(of_draws, jax.tree.unflatten(tree, leaves), n))(leaves)
+    # A density of `x` becomes one of `z` by the volume of the root.
     widened = float(jnp.linalg.slogdet(root)[1])
     z, log_q = centre + x @ root.T, log_q - widened
     drawn = resampled(density, orders, of_choice, z, log_q, f"variational inference ({family})")
+    # The last block may have been more than was left to do.
     course = np.concatenate(elbos)[:n_steps]
     course = course[course > -1e20]  # without steps in which a run diverged
     drawn.facts["elbo"] = float(np.mean(course[-max(1, len(course) // 10) :])) + widened
@@ -98,6 +101,7 @@ def _frame(density: Density, key: jax.Array, family: str) -> tuple[jax.Array, ja
     of_paths, of_draws = jax.random.split(key)
     found = paths(density, of_paths, 4, 20)
     best = jax.tree.map(lambda x: x[jnp.argmax(found.elbo)], found)
+    # Enough for a covariance of full rank.
     draws = import_bayes("blackjax.vi.pathfinder").sample(of_draws, best, 200 + 20 * density.reals.size)[0]
     covariance = jnp.atleast_2d(jnp.cov(draws.T))
     if family == "mean-field":  # its independent numbers are those of the parameters
@@ -114,6 +118,7 @@ def _still_rising(course: np.ndarray) -> list[str]:
     """Whether the bound had come to rest, told from its last tenth and the one before."""
     n = max(1, len(course) // 10)
     before, last = course[-2 * n : -n], course[-n:]
+    # Of the difference of two means: the bound is estimated from a few runs a step, and scatters.
     error = np.hypot(before.std(), last.std()) / np.sqrt(n)
     if last.mean() - before.mean() > max(3 * error, 0.1):
         return [
@@ -174,6 +179,7 @@ def _flow(size: int, optimizer: Any, n_samples: int) -> _Family:
 
     def fresh(key: jax.Array) -> Any:
         base = distributions.Normal(jnp.zeros(size))
+        # Not inverted: of what it draws itself, a flow is then quick to tell the density.
         return flows.masked_autoregressive_flow(_typed(key), base_dist=base, flow_layers=4, nn_width=32, invert=False)
 
     fixed = parts(fresh(jax.random.key(0)))[1]

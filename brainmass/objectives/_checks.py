@@ -223,6 +223,7 @@ def square(x: jax.Array, argument: str, of: str, axes: str, example: str) -> jax
 
 
 def flag_or_none(value: object, argument: str, of: str) -> bool | None:
+    # None stays apart from False: what is not said may be guessed, with a warning.
     return None if value is None else flag(value, argument, of)
 
 

@@ -33,6 +33,7 @@ def combine(*weighted_objectives: tuple[Any, Objective]) -> Objective:
             "combine((1.0, fc_rmse()))",
         )
 
+    # `sum` begins with Python's 0: the result is made an array, of one objective as of several.
     def weighted_sum(prediction: Numbers, target: Numbers) -> jax.Array:
         return jnp.asarray(sum(weight * f(prediction, target) for weight, f in weighted_objectives))
 

@@ -60,6 +60,7 @@ def fc_corr(as_loss: bool = False, *, target_is_fc: bool | None = None) -> Objec
     def corr(prediction: Array, target: Array) -> jax.Array:
         # Two regions have one pair, over which there is nothing to correlate.
         fc_p, fc_t = _two_connectivities(prediction, target, target_is_fc, "fc_corr", min_regions=3)
+        # Each pair once: the diagonal is 1 in both, and would raise any correlation.
         r = correlation(above_diagonal(fc_p), above_diagonal(fc_t))
         return 1.0 - r if as_loss else r
 
@@ -134,6 +135,7 @@ def _moment(moment: Callable[[jax.Array], jax.Array], target_is_fc: bool | None,
 
     def difference(prediction: Array, target: Array) -> jax.Array:
         pair = _two_connectivities(prediction, target, target_is_fc, of, min_regions=3)
+        # Without the diagonal, whose ones are no connections.
         p, t = (moment(above_diagonal(fc)) for fc in pair)
         return jnp.abs(p - t)
 

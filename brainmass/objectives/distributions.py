@@ -138,6 +138,7 @@ def fcd_entries(fcd: jax.Array, n_diag: int, of: str, argument: str = "fcd_matri
         # One half: an FCD is symmetric, and each pair of windows is to count once.
         entries = above_diagonal(check.square(fcd, argument, of, "(window, window)", _EXAMPLE), first)
     else:
+        # Pooled from several recordings there are no diagonals left to choose by.
         entries = fcd
     if entries.size < 2:
         raise argument_error(
@@ -236,6 +237,7 @@ def _density(values: Numbers, argument: str, of: str, call: str) -> jax.Array:
 
 def _difference(p: jax.Array, q: jax.Array) -> jax.Array:
     """Of the two distribution functions; one within their rounding is 0, since its direction is chance."""
+    # By its own sum each, not by the spacing: a density that is cut off by the midpoints still ends at 1.
     difference = jnp.cumsum(p) / _sum_or_one(p) - jnp.cumsum(q) / _sum_or_one(q)
     return jnp.where(jnp.abs(difference) <= 8 * jnp.finfo(difference.dtype).eps, 0.0, difference)
 

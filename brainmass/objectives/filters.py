@@ -86,6 +86,7 @@ def filtered(
     target = check.flag(target, "target", of)
 
     def loss(prediction: Array, data: Numbers = None) -> jax.Array:
+        # The filter works on numbers; the objective is to see the unit that the signal came with.
         seen = _with_unit(prediction, _passed(prediction, "prediction", low, high, period, order, of))
         if target:
             # With its unit again, which the objective may compare with that of the prediction.

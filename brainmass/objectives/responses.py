@@ -50,6 +50,7 @@ def decay_time(response: Numbers, sampling_period: Time) -> u.Quantity:
     # In its own size, and where all is zero by one: no NaN, nor in the gradient.
     size = jnp.max(jnp.abs(x), axis=0)
     squares = (x / jnp.where(size > 0, size, 1.0)) ** 2
+    # From the middles of the steps: from their beginnings an exponential would decay one whole step faster.
     times = (jnp.arange(len(x)) + 0.5)[:, None] * period
     total = squares.sum(axis=0)
     return u.Quantity(2 * (times * squares).sum(axis=0) / jnp.where(total > 0, total, 1.0), unit=u.ms)
@@ -79,7 +80,10 @@ def lempel_ziv_complexity(x: Array, normalize: bool = True) -> Numbers:
     check.flag(normalize, "normalize", of)
     given = as_array(x)
     values = check.real(
-        given.astype(np.uint8) if np.dtype(getattr(given, "dtype", float)).kind == "b" else given, "x", of
+        # `real` refuses bools, which here are 0 and 1.
+        given.astype(np.uint8) if np.dtype(getattr(given, "dtype", float)).kind == "b" else given,
+        "x",
+        of,
     )
     if is_traced(values):
         rule = "must be numbers that are known, not those of a trace"
@@ -124,6 +128,7 @@ def perturbational_complexity(
     if after.shape[::2] != before.shape[::2]:
         rule = f"must have as many trials and regions as `response`, {after.shape[0]} and {after.shape[2]}"
         raise argument_error(check.what("baseline", of), rule, f"has {before.shape[0]} and {before.shape[2]}")
+    # Within a trace the numbers are not known; a region that is constant is then one without responses.
     if not is_traced(before) and not np.ptp(np.asarray(before), axis=(0, 1)).all():
         rule = "must vary in all regions, as a response is significant against that"
         raise argument_error(check.what("baseline", of), rule, "is constant in one")
@@ -185,6 +190,7 @@ def _outside(measure: Callable[[np.ndarray, np.ndarray], float], after: jax.Arra
     def call(after: np.ndarray, before: np.ndarray) -> np.ndarray:
         return np.asarray(measure(np.asarray(after, float), np.asarray(before, float)), dtype)
 
+    # Sorting, words and components of varying number have no shape that XLA could know; lanes come one by one.
     return jax.pure_callback(call, jax.ShapeDtypeStruct((), dtype), after, before, vmap_method="sequential")
 
 
@@ -199,14 +205,17 @@ def _trials(x: Numbers, argument: str, of: str) -> jax.Array:
 
 def _complexity(alpha: float, n_surrogates: int, seed: int, after: np.ndarray, before: np.ndarray) -> float:
     centre, scale = before.mean(axis=(0, 1)), before.std(axis=(0, 1))
+    # A region that never varies at rest is not significant in the response either.
     scale = np.where(scale > 0, scale, np.inf)
     rest, rng = (before - centre) / scale, np.random.default_rng(seed)
     n, length, _ = rest.shape
+    # The largest over regions and time of each: so `alpha` is the chance of a single false response anywhere.
     largest = [
         np.abs(rest[np.arange(n), rng.integers(length, size=(length, n))].mean(axis=1)).max()
         for _ in range(n_surrogates)
     ]
     significant = np.abs((after.mean(axis=0) - centre) / scale) > np.quantile(largest, 1 - alpha)
+    # Regions that respond equally long keep their order, so that a pattern has one complexity.
     order = np.argsort(-significant.sum(axis=0), kind="stable")
     return _normalized(significant[:, order].astype(np.uint8))
 
@@ -222,6 +231,7 @@ def _transitions(k: float, least_snr: float, variance: float, n: int, after: np.
     if not sizes.any():
         return 0.0
     share = np.cumsum(sizes**2) / np.sum(sizes**2)
+    # Rounding may leave the last share just below 1: no component of nothing is to be added for it.
     axes = axes[: int((share < variance * (1 - 1e-12)).sum()) + 1]
     total = 0.0
     for axis in axes:
@@ -237,6 +247,8 @@ def _transitions(k: float, least_snr: float, variance: float, n: int, after: np.
 
 def _changes(distances: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
     """Over all pairs of times, the share of those that come within a threshold or leave it in the next sample."""
+    # A pair changes at the thresholds from its smaller to its larger distance: sorted once, those are counted by
+    # bisection, where the definition has a matrix of states for each threshold.
     first, second = distances[:, :-1], distances[:, 1:]
     nearer, farther = (np.sort(f(first, second), axis=None) for f in (np.minimum, np.maximum))
     within = [np.searchsorted(x, thresholds, side="right") for x in (nearer, farther)]

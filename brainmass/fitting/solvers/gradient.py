@@ -57,6 +57,7 @@ class GradientDescent:
     def describe(self, given: Given) -> dict[str, object]:
         """What a file must agree with; optimisers are told apart by the step that they make."""
         state = self.optimizer.init(given.theta)
+        # Those of optax are closures that name no settings: what they do with a known gradient tells them apart.
         ones = jax.tree.map(jnp.ones_like, given.theta)
         value = {"value": jnp.ones(()), "grad": ones, "value_fn": lambda theta: norm(theta) ** 2}
         updates, _ = self._update(ones, state, given.theta, **value)

@@ -28,6 +28,7 @@ class Journal:
         """What is at a place: from the file, or found now."""
         if len(self._rows) < len(self._old):
             row = self._old[len(self._rows)]
+            # To the bit: from the first difference on, stored answers would belong to other places.
             if not np.array_equal(row[0], place):
                 raise argument_error(
                     Argument("resume", "fit"),
@@ -35,6 +36,7 @@ class Journal:
                     "for other candidates than are in the file",
                 )
         else:
+            # A copy: solvers reuse the array that they ask with.
             row = (np.array(place), *(np.asarray(x) for x in find(place)))
         self._rows.append(row)
         return row[1:]

@@ -94,6 +94,7 @@ class _Seen:
         self.hypervolume: list[float] = []
 
     def add(self, places: np.ndarray, values: np.ndarray) -> None:
+        # What has no loss was told as `NO_LOSS`, and would stretch the reference.
         known = (values < NO_LOSS).all(axis=1)
         if known.any():
             places, values = places[known], values[known]
