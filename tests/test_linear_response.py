@@ -267,3 +267,18 @@ def test_functional_connectivity_of_20_regions_is_that_of_long_runs():
     theory = linear_response(network, of="x").correlation()
     assert theory[np.triu_indices(20, 1)].max() > 0.3
     np.testing.assert_allclose(measured, theory, atol=0.02)
+
+
+def test_a_trace_leaves_its_precision_to_no_delays():
+    """Within a trace numbers have JAX's precision, outside they are double."""
+    noise = {name: white(3, 0.02) for name in ("noise_x", "noise_y")}
+    node = brainmass.HopfStep(3, a=-0.05, w=0.06, **noise)
+    lengths = dict(distance=np.full((3, 3), 30.0) * u.mm, speed=10 * u.mm / u.ms)
+    conn = np.ones((3, 3)) - np.eye(3)
+    network = brainmass.Network(node, conn=conn, coupling="additive", coupled_var="x", k=0.01, **lengths)
+
+    def power(k):
+        return linear_response(network, parameters={"coupling.k": k}, at=np.zeros(6)).power([5.0, 10.0] * u.Hz)
+
+    traced = jax.jit(power)(jnp.float32(0.01))
+    np.testing.assert_allclose(power(0.01), traced, rtol=1e-4)

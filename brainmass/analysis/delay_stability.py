@@ -12,7 +12,7 @@ import numpy as np
 
 from brainmass._common.checks import is_traced, number, whole
 from brainmass._common.messages import Argument
-from brainmass._common.precision import double_precision
+from brainmass._common.precision import default_dtype, double_precision
 from brainmass._common.typing import ArrayLike, Complex, Numbers, Pytree
 from brainmass.analysis.drift import Drift, as_drift
 from brainmass.dynamics.node import NeuralMassDynamics
@@ -84,7 +84,7 @@ def delayed_jacobian(
 
 
 def _sources(drift: Drift) -> dict[Any, np.ndarray]:
-    return drift.equations({}, np.float64).sources()
+    return drift.equations({}, default_dtype()).sources()
 
 
 def _own_parts(drift: Drift, x: jax.Array, parameters: Mapping[str, ArrayLike], rotation: jax.Array | float) -> Pytree:

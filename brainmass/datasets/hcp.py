@@ -77,8 +77,8 @@ def load_hcp_schaefer100() -> EmpiricalDataset:
     right. The two hemispheres are parcellated separately, so "LH 7" and "RH 7" are not homologues.
     Weights are streamline strengths (up to 4e4; normalise them before use), lengths are mean streamline
     lengths, 0 mm where there is no streamline. Both are symmetric with a zero diagonal.
-    The windows of the FCD are of 30 and 5 apart, by its provenance in repetition times; but 1200 samples of 0.72 s give
-    about as many pairs of windows as `fcd_tril` has, 13677, when these are seconds (43 samples, 7 apart: 13695).
+    The windows of the FCD are 30 s long and 5 s apart, 43 and 7 samples, by which the FCD that cubnm 0.1.0 makes of a
+    run of its own is exactly found; 1200 samples give 13695 pairs of windows, and `fcd_tril` has 13677.
     """
     return _group("hcp_schaefer100", 706)
 

@@ -113,7 +113,8 @@ class Underway(WithRows):
         """Conduction delays in ms, one per connection, in the layout of the weights."""
         if self.delay is not None:
             return u.math.broadcast_to(u.Quantity(self.delay.value()).to_decimal(u.ms), self._exists.shape)
-        return self._lengths / self.speed.value().to_decimal(u.mm / u.ms)  # type: ignore[union-attr]
+        # A constant of numpy would keep in one trace the precision that another gave it.
+        return jnp.asarray(self._lengths) / self.speed.value().to_decimal(u.mm / u.ms)  # type: ignore[union-attr]
 
     def _in_steps(self) -> Numbers:
         steps = u.math.asarray(self._delays() / self._steps_dt)
