@@ -10,7 +10,7 @@ from brainstate.nn import Param
 from braintools.init import Constant
 
 import brainmass as bm
-from brainmass.delays.blocks import ListBlocks, MatrixBlocks
+from brainmass.delays.blocks import ListBlocks, MatrixBlocks, put
 from brainmass.delays.lines import BlockedLine, DelayLine, delay_line
 from brainmass.network import projection
 
@@ -315,3 +315,20 @@ def test_slopes_pass_from_a_run_to_the_one_that_goes_on(listed, x64):
         assert slope == pytest.approx((there - back) / 2e-5, rel=1e-6)
         along = jax.jvp(lambda x, name=name: loss(values | {name: x}), (value,), (way,))[1]
         assert float(along) == pytest.approx(slope, rel=1e-9)
+
+
+def test_lanes_write_their_past_without_a_scatter():
+    rng = np.random.default_rng(0)
+    past, values = (rng.normal(size=shape).astype(np.float32) for shape in ((3, 2, 5), (3, 2)))
+    expected = past.copy()
+    expected[..., 4] = values
+    together = jax.jit(jax.vmap(put, (0, 0, None)))
+    np.testing.assert_array_equal(together(past, values, 4), expected)
+    assert "scatter" not in together.lower(past, values, 4).as_text()
+    np.testing.assert_array_equal(jax.vmap(jax.vmap(put, (0, 0, None)), (0, 0, None))(past, values, 4), expected)
+    np.testing.assert_array_equal(jax.vmap(put, (None, 0, None))(past[0], values, 4)[2, :, 4], values[2])
+    places = np.array([4, 0, 2])
+    for lane, at in enumerate(places):
+        expected[lane] = past[lane]
+        expected[lane, :, at] = values[lane]
+    np.testing.assert_array_equal(jax.vmap(put)(past, values, places), expected)

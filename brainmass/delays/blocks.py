@@ -21,7 +21,7 @@ from jax import lax
 
 from brainmass._common.typing import Array, Numbers
 
-__all__ = ["Blocks", "ListBlocks", "MatrixBlocks", "by_source", "moved_on"]
+__all__ = ["Blocks", "ListBlocks", "MatrixBlocks", "by_source", "moved_on", "put"]
 
 _PLACES = 4  # of a list of sources in one round: 1.6 times as fast as one at a time
 
@@ -64,7 +64,7 @@ class Blocks(brainstate.nn.Module):
         slot = now % self.depth
         # the first steps of the ring are written at its end as well, so that no window wraps around
         for at in slot, jnp.where(slot < self.block, slot + self.depth, slot):
-            past = lax.dynamic_update_slice_in_dim(past, sent[..., None].astype(past.dtype), at, axis=-1)
+            past = put(past, sent.astype(past.dtype), at)
         # After the past is written: over a delay of just a block, the last of a window is what has just been sent.
         # Blocks of 16, a delay of 20, after step 100: what arrives at steps 101 to 116 left at 81 to 96, and over a
         # delay of 16 at 85 to 100.
@@ -249,6 +249,29 @@ class ListBlocks(Blocks):
         n = len(table["far_steps"]) // self.block
         tables = table["far_source"], table["far_steps"], weights
         return tuple(lax.dynamic_slice_in_dim(x, turn * n, n) for x in tables)  # type: ignore[return-value]
+
+
+@jax.custom_batching.custom_vmap
+def put(past: jax.Array, values: jax.Array, at: jax.Array) -> jax.Array:
+    """The past with these values at one place of its last axis."""
+    return _put(past, values, at)
+
+
+def _put(past: jax.Array, values: jax.Array, at: jax.Array) -> jax.Array:
+    return lax.dynamic_update_slice_in_dim(past, values[..., None], at, axis=-1)
+
+
+@put.def_vmap
+def _put_in_lanes(
+    lanes: int, batched: list[bool], past: jax.Array, values: jax.Array, at: jax.Array
+) -> tuple[jax.Array, bool]:
+    if batched[2]:
+        return jax.vmap(_put, [0 if x else None for x in batched])(past, values, at), True
+    # Lanes that step together write at one place. Of that JAX's own rule makes a scatter, for which a GPU first reads
+    # what is there, in a kernel of its own.
+    given = zip((past, values), batched[:2], strict=True)
+    past, values = (x if in_lanes else jnp.broadcast_to(x, (lanes, *x.shape)) for x, in_lanes in given)
+    return put(past, values, at), True
 
 
 def by_source(steps: np.ndarray, source: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

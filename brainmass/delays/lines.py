@@ -17,7 +17,7 @@ from jax.custom_derivatives import SymbolicZero
 from brainmass._common.checks import numbers
 from brainmass._common.messages import argument_error, show
 from brainmass._common.typing import Array, Numbers, Pytree
-from brainmass.delays.blocks import ListBlocks, MatrixBlocks, by_source
+from brainmass.delays.blocks import ListBlocks, MatrixBlocks, by_source, put
 from brainmass.delays.linear import linear
 
 __all__ = [
@@ -348,7 +348,7 @@ class BlockedLine(_WholeSteps, _Past):
         slot = now % self.depth
         sent = _padded(sent, past.shape[-2]) + lax.dynamic_index_in_dim(past, slot, axis=-1, keepdims=False)
         # this step wrote over what was there before it, which so had no part in what follows
-        past = lax.dynamic_update_slice_in_dim(past, jnp.zeros_like(sent)[..., None], slot, axis=-1)
+        past = put(past, jnp.zeros_like(sent), slot)
         return (past, upcoming, echo, returning), sent
 
     def _work_out(self, known: Pytree, given: Pytree) -> Pytree:
@@ -368,7 +368,7 @@ class BlockedLine(_WholeSteps, _Past):
             echo, returning, reached = self.back.step(tables["back"], -last, echo, returning, sent)
             at = last % self.depth
             reached = _padded(reached, past.shape[-2]) + lax.dynamic_index_in_dim(past, at, axis=-1, keepdims=False)
-            return lax.dynamic_update_slice_in_dim(past, reached[..., None], at, axis=-1), echo, returning
+            return put(past, reached, at), echo, returning
 
         past, echo, returning = lax.fori_loop(0, self.depth, step_back, (past, echo, returning))
         return past, jnp.zeros_like(given[0][1]), jnp.zeros_like(echo), jnp.zeros_like(returning)
