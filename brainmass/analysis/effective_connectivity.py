@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from brainmass._common.checks import number, numbers, whole
+from brainmass._common.checks import instance, items, number, numbers, whole
 from brainmass._common.messages import Argument, argument_error
 from brainmass._common.precision import double_precision
 from brainmass._common.typing import ArrayLike, Numbers, Pytree, Time
@@ -120,7 +120,11 @@ def effective_connectivity(
     >>> bool(abs(found.weights - there).max() < 0.01)
     True
     """
+    instance(Argument("network", _OF), network, Network | Drift, "a Network or the Drift of one")
     drift = as_drift(network, inputs)
+    further = items(Argument("also", _OF), also, "names of parameters", example='also=["noise_x.sigma"]')
+    for name in further:
+        instance(Argument("also", _OF), name, str, "a list of names of parameters", example='also=["noise_x.sigma"]')
     whole(Argument("n_steps", _OF), n_steps)
     number(Argument("rate", _OF), rate, "> 0", lambda x: x > 0)
     if (lagged is None) != (lag is None):
@@ -128,7 +132,7 @@ def effective_connectivity(
     response = linear_response(drift, of=of, through=through, at=at)  # also for its errors
     m = len(response.labels)
     wanted = [_square("correlation", correlation, m)] + ([] if lagged is None else [_square("lagged", lagged, m)])
-    names = [drift.find("conn"), *(drift.find(name) for name in also)]
+    names = [drift.find("conn"), *(drift.find(name) for name in further)]
     units = {name: u.get_unit(drift.parameters[name]) for name in names}
     with double_precision():
         start = {name: np.asarray(u.get_mantissa(drift.parameters[name])) for name in names}
@@ -180,7 +184,7 @@ def _descended(loss: Any, gains: Pytree, n_steps: int, rate: float) -> tuple[Pyt
 
 
 def _square(name: str, given: Any, m: int) -> np.ndarray:
-    matrix = np.asarray(numbers(Argument(name, _OF), given), float)
+    matrix = np.asarray(u.get_mantissa(numbers(Argument(name, _OF), given, unit=u.UNITLESS)), float)
     if matrix.shape != (m, m) or not np.isfinite(matrix).all():
         raise argument_error(
             Argument(name, _OF), f"must be finite and of shape ({m}, {m})", f"has shape {matrix.shape}"
