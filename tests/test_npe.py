@@ -10,7 +10,7 @@ from tqdm.auto import tqdm
 
 import brainmass as bm
 from brainmass import inference
-from brainmass.inference import amortised
+from brainmass.inference import amortised, flow
 from brainmass.inference.simulated import Simulated
 
 N = 20
@@ -302,3 +302,11 @@ def test_later_rounds_are_for_one_observation():
     np.testing.assert_allclose(posterior.std()["a"], sd, rtol=0.2)
     with pytest.warns(RuntimeWarning, match="later rounds were for another observation"):
         found.posterior(DATA + 0.1)
+
+
+@pytest.mark.slow
+def test_a_training_has_no_more_epochs_than_were_asked_for():
+    z = np.random.default_rng(0).normal(size=(64, 1)).astype(np.float32)
+    shape, standard = flow.Shape(1, 1, 1, 4), flow.Standard.of(z, 2 * z + 1, np.array([0]))
+    training = flow.train(shape, standard, z, 2 * z + 1, jax.random.key(0), 25, 40, 1e-3)  # blocks of two do not fit
+    assert training.epoch == len(training.losses) == 25

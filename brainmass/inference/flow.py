@@ -191,7 +191,8 @@ def train(
     n_out = max(1, int(_HELD_OUT * len(y)))
     out, within = (y[order[:n_out]], told[order[:n_out]]), (y[order[n_out:]], told[order[n_out:]])
     size = int(np.clip(len(within[0]) // 16, min(32, len(within[0])), 256))
-    block = max(1, min(10, n_epochs // 10))
+    # A program has one number of epochs: one that divides them all, so that none is beyond the last.
+    block = max(n for n in range(1, max(1, min(10, n_epochs // 10)) + 1) if n_epochs % n == 0)
     weights = _made(shape, of_weights)[0]
     optimizer, epochs = _training(shape, len(within[0]), size, block, n_epochs, learning_rate)
     state = optimizer.init(weights)
