@@ -265,6 +265,7 @@ def one(**settings):
         ({"n_noises": 4}, ValueError, "nothing here is random"),
         ({"horizon": 1 * u.ms}, ValueError, "together with `advance`"),
         ({"inputs": {"x_inp": lambda t: 0.0}}, ValueError, "as this port is controlled"),
+        (dict(every=0.3 * u.ms), ValueError, "`every` of control must divide the `duration`"),
     ],
 )
 def test_refusals(settings, error, words):

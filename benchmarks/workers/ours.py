@@ -299,7 +299,7 @@ def observers(n_steps):
     }
     compiled, used = {}, {}
     for name, monitors in {"bare": bare, "observed": watched}.items():
-        run = sim.pure(n_steps, monitors=monitors)
+        run = sim.pure(n_steps * DT * u.ms, monitors=monitors)
         lowered = jax.jit(lambda key, run=run: dict(run({}, key))).lower(jax.random.key_data(jax.random.key(0)))
         compiled[name] = lowered.compile()
         analysis = compiled[name].memory_analysis()

@@ -71,7 +71,7 @@ def control(
     sites : list of int or str, optional
         The regions, by number or name; default all.
     every : Quantity or int, optional
-        Time, or steps, for which the control holds; default one step.
+        Time, or steps, for which the control holds, a whole part of the duration; default one step.
     limits : (low, high), optional
         Of the control, in the unit of the port; one that is None is open.
     start : number, or mapping of arrays (K, sites) by port, optional
@@ -135,6 +135,12 @@ def control(
     if (horizon is None) != (advance is None):
         raise argument_error(Argument("horizon", _OWNER), "must be given together with `advance`")
     ahead = n if horizon is None else min(steps_in("horizon", horizon, dt, _OWNER, minimum=1), n)
+    # The last value would hold for less than it is charged for: energies are sums over whole `every`.
+    for name, length in {"duration": n, "horizon": ahead}.items():
+        if length % hold:
+            raise argument_error(
+                Argument("every", _OWNER), f"must divide the `{name}`", f"is {show(every)}, of {show(length * dt)}"
+            )
     for name, value in {"n_steps": n_steps, "n_noises": n_noises, "n_validation": n_validation}.items():
         whole(Argument(name, _OWNER), value)
     number(Argument("tolerance", _OWNER), tolerance, ">= 0", lambda x: x >= 0)
