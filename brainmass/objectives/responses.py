@@ -41,8 +41,9 @@ def decay_time(response: Numbers, sampling_period: Time) -> u.Quantity:
     >>> import brainunit as u
     >>> import jax.numpy as jnp
     >>> t = jnp.arange(0.0, 300.0)[:, None]
-    >>> print(decay_time(jnp.exp(-t / 20.0), 1.0 * u.ms).round(2))
-    [20.02] ms
+    >>> time = decay_time(jnp.exp(-t / 20.0), 1.0 * u.ms)
+    >>> print(f"{time[0].to_decimal(u.ms):.2f}")
+    20.02
     """
     of = "decay_time"
     period = 1e3 * check.seconds(sampling_period, of, "decay_time(x, 1 * u.ms)")
