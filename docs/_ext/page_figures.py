@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import re
+import sys
+import types
 from pathlib import Path
 from typing import Any
 
@@ -40,11 +42,14 @@ def _draw(blocks: list[str], folder: Path, kept: str) -> None:
     import matplotlib.pyplot as plt
 
     plt.close("all")
-    names: dict[str, Any] = {"__name__": kept}
+    # A module that can be found by its name, as classes that the page declares look for theirs.
+    sys.modules[kept] = types.ModuleType(kept)
+    names = vars(sys.modules[kept])
     with brainstate.environ.context(), contextlib.redirect_stdout(None):  # what it prints is for a terminal
         for i, block in enumerate(blocks):
             exec(block, names)
             for k in plt.get_fignums():
                 plt.figure(k).savefig(folder / f"{kept}-{i}-{k:02d}.png", dpi=110)
             plt.close("all")
+    del sys.modules[kept]
     (folder / f"{kept}.drawn").touch()
