@@ -219,7 +219,7 @@ def wong_wang(n_steps):
     sim, monitors = wong_wang_simulator(REGIONS), wong_wang_monitors(REGIONS)
 
     def run():
-        jax.block_until_ready(sim.run(n_steps * DT * u.ms, monitors=monitors, seed=0)["bold"])
+        jax.block_until_ready(sim.run(n_steps * WONG_WANG_DT * u.ms, monitors=monitors, seed=0)["bold"])
 
     return run
 
