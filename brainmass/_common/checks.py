@@ -33,6 +33,7 @@ __all__ = [
     "number",
     "numbers",
     "one_of",
+    "region_numbers",
     "whole",
 ]
 
@@ -109,6 +110,20 @@ def whole(what: str, value: Numbers, least: int = 1, most: int = MOST, *, exampl
         must = "a positive int" if least == 1 else f"an int of at least {least}"
         raise _error(what, f"{must}{limit}", show(value), example, kind=ValueError)
     return int(value)
+
+
+def region_numbers(
+    what: str, given: object, n: int, names: Iterable[str] | None = None, *, most: int = MOST, example: str = ""
+) -> np.ndarray:
+    """The numbers of regions out of n, from one or a list of numbers or names, each once and at most so many."""
+    listed = isinstance(given, list | tuple | range | np.ndarray) and np.ndim(given) == 1
+    known = list(names or ())
+    found = [known.index(x) if isinstance(x, str) and x in known else x for x in (given if listed else [given])]
+    if not 0 < len(found) <= most or not all(is_whole(x, 0, n - 1) for x in found) or len(set(found)) < len(found):
+        up_to = "" if most == MOST else f"up to {most} "
+        rule = f"must be {up_to}numbers, from 0, or names of the {n} regions, each once"
+        raise argument_error(what, rule, f"is {show(given)}", example)
+    return np.asarray(found, int)
 
 
 def number(

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from brainmass._common.checks import items, numbers
+from brainmass._common.checks import items, numbers, region_numbers
 from brainmass._common.messages import Argument, argument_error, named, show
 from brainmass._common.precision import default_dtype
 from brainmass._common.typing import Key, Monitors, Numbers, Period, Pytree
@@ -55,11 +55,8 @@ def places(model: brainstate.nn.Module, ports: str | Sequence[str] | None, sites
             raise argument_error(Argument("ports", owner), rule, f"has {named(name)}", f"ports={next(iter(known))!r}")
         node, port = known[name]
         size = int(np.prod(node.varshape))
-        chosen = np.arange(size) if sites is None else np.atleast_1d(_numbered(model, sites))
-        whole = chosen.size and np.issubdtype(chosen.dtype, np.integer)
-        if not whole or (chosen < 0).any() or (chosen >= size).any() or len(set(chosen.tolist())) < chosen.size:
-            rule = f"must be numbers, from 0, or names of the {size} regions, each once"
-            raise argument_error(Argument("sites", owner), rule, f"is {show(sites)}", "sites=[0]")
+        what, labels = Argument("sites", owner), getattr(model, "labels", None)
+        chosen = np.arange(size) if sites is None else region_numbers(what, sites, size, labels, example="sites=[0]")
         found.append(Place(name, node._port_units[port], tuple(node.varshape), chosen))
     return found
 
@@ -69,11 +66,6 @@ def _ports(model: Any) -> dict[str, tuple[NeuralMassDynamics, str]]:
     nodes = model.populations if isinstance(model, Network) else {"": model}
     several = len(nodes) > 1
     return {f"{name}.{port}" if several else port: (node, port) for name, node in nodes.items() for port in node._ports}
-
-
-def _numbered(model: brainstate.nn.Module, sites: Regions) -> np.ndarray:
-    labels = list(getattr(model, "labels", None) or ())
-    return np.asarray([labels.index(site) if site in labels else site for site in np.atleast_1d(sites).tolist()])
 
 
 class Problem:

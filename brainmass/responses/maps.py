@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import brainunit as u
 import numpy as np
 
-from brainmass._common.checks import one_of
+from brainmass._common.checks import one_of, region_numbers
 from brainmass._common.display import page, table
 from brainmass._common.extras import import_io
-from brainmass._common.messages import Argument, argument_error, show
+from brainmass._common.messages import Argument, argument_error
 from brainmass._common.typing import Numbers, Period, RunParameters, Time
 from brainmass.responses.measures import Measured, Window, plain, stamps_of, with_unit
 from brainmass.responses.trials import Study
@@ -168,7 +168,8 @@ def response_map(
     n = int(np.prod(stimulus.varshape))
     names = getattr(simulator.model, "labels", None)
     names = names if names is not None and len(names) == n else None
-    chosen = _sites(owner, sites, n, names)
+    what = Argument("sites", owner)
+    chosen = np.arange(n) if sites is None else region_numbers(what, sites, n, names, example="sites=[0, 1]")
     weights = np.zeros((len(chosen), *stimulus.varshape))
     weights.reshape(len(chosen), n)[np.arange(len(chosen)), chosen] = 1.0
     total = np.zeros((len(chosen), *study.shape))
@@ -192,16 +193,3 @@ def _moved(owner: str, inputs: Mapping[str, object], port: str | None) -> str:
             f"`inputs` has {held}",
         )
     return known[0]
-
-
-def _sites(owner: str, sites: object, n: int, names: Sequence[str] | None) -> np.ndarray:
-    if sites is None:
-        return np.arange(n)
-    given = list(sites) if isinstance(sites, list | tuple | range | np.ndarray) and np.ndim(sites) == 1 else [sites]
-    known = list(names or ())
-    found = [known.index(site) if isinstance(site, str) and site in known else site for site in given]
-    fine = [isinstance(x, int | np.integer) and not isinstance(x, bool) and 0 <= x < n for x in found]
-    if not found or not all(fine) or len(set(found)) < len(found):
-        rule = f"must be numbers, from 0, or names of the {n} regions, each once"
-        raise argument_error(Argument("sites", owner), rule, f"is {show(sites)}", "sites=[0, 1]")
-    return np.asarray(found, int)

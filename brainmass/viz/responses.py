@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import brainunit as u
 import numpy as np
 
-from brainmass._common.checks import instance, is_whole, number, one_of
+from brainmass._common.checks import instance, number, one_of, region_numbers
 from brainmass._common.extras import import_extra
-from brainmass._common.messages import Argument, argument_error, show
+from brainmass._common.messages import Argument
 from brainmass.responses.evoked import EvokedResponse
 from brainmass.responses.maps import ResponseMap
 from brainmass.viz.drawing import COLORS, DIVERGING, MANY, SEQUENTIAL, axes_or_new, axis_label, check_looks, shown
@@ -47,7 +47,12 @@ def plot_evoked(
     number(Argument("level", owner), level, "between 0 and 1", lambda x: 0 < x < 1)
     one_of(Argument("of", owner), of, ("mean", "trials"))
     size = np.abs(np.asarray(u.get_mantissa(response.peaks().amplitude)))
-    chosen = list(np.argsort(-size)[:3]) if regions is None else _chosen(owner, regions, len(size), response.labels)
+    which = Argument("regions", owner)
+    chosen = (
+        np.argsort(-size)[:3]
+        if regions is None
+        else region_numbers(which, regions, len(size), response.labels, most=MANY, example="regions=[0]")
+    )
     mean, time = response.mean, np.asarray(response.time.to_decimal(u.ms))
     unit = u.get_unit(mean)
     edges = response.band(level, of) if len(response.seeds) > 1 else None
@@ -113,13 +118,3 @@ def plot_response_map(
     if colorbar:
         ax.figure.colorbar(image, ax=ax, label=axis_label(measure, "" if unit == u.UNITLESS else str(unit)))
     return ax
-
-
-def _chosen(owner: str, regions: object, n: int, names: Sequence[str] | None) -> list[int]:
-    given = list(regions) if isinstance(regions, list | tuple | range | np.ndarray) and np.ndim(regions) == 1 else []
-    known = list(names or ())
-    found = [known.index(x) if isinstance(x, str) and x in known else x for x in given]
-    if not 0 < len(found) <= MANY or not all(is_whole(x, 0, n - 1) for x in found):
-        rule = f"must be up to {MANY} numbers, from 0, or names of the {n} regions"
-        raise argument_error(Argument("regions", owner), rule, f"is {show(regions)}", "regions=[0]")
-    return [int(x) for x in found]
