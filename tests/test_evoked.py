@@ -1,5 +1,7 @@
 """Evoked responses and maps of them: closed forms of linear nodes and networks, and what a run gives by itself."""
 
+import dataclasses
+
 import brainstate
 import brainunit as u
 import jax
@@ -232,6 +234,12 @@ def test_pictures_of_responses():
     assert len(bm.viz.plot_evoked(erp).lines) == 4  # the line at the onset, and three regions
     with pytest.raises(ValueError, match="`regions` of plot_evoked"):
         bm.viz.plot_evoked(erp, [3])
+    named = dataclasses.replace(erp, labels=("a", "b", "c"))
+    by_name = bm.viz.plot_evoked(named, ["c", "a"]).lines[-2:]
+    for line, region in zip(by_name, (2, 0), strict=True):
+        np.testing.assert_array_equal(line.get_ydata(), np.asarray(u.get_mantissa(erp.mean))[:, region])
+    with pytest.raises(ValueError, match="names of the 3 regions, each once"):
+        bm.viz.plot_evoked(named, ["a", 0])
     chain = simulator(2, conn=np.array([[0.0, 0.0], [0.2, 0.0]]))
     found = bm.response_map(chain, 60 * u.ms, pulse(2, onset=5 * u.ms), "x")
     for measure in ("peak", "latency", "energy", "decay"):
