@@ -113,7 +113,7 @@ def whole(what: str, value: Numbers, least: int = 1, most: int = MOST, *, exampl
 
 
 def region_numbers(
-    what: str, given: object, n: int, names: Iterable[str] | None = None, *, most: int = MOST, example: str = ""
+    what: str, given: Any, n: int, names: Iterable[str] | None = None, *, most: int = MOST, example: str = ""
 ) -> np.ndarray:
     """The numbers of regions out of n, from one or a list of numbers or names, each once and at most so many."""
     listed = isinstance(given, list | tuple | range | np.ndarray) and np.ndim(given) == 1
