@@ -15,9 +15,10 @@ import pytest
 from braintools.init import Constant
 
 import brainmass
+from brainmass._common import memory
 from brainmass.simulation.identity import digest
 from brainmass.sweeps import run
-from brainmass.sweeps.machines import dask, memory
+from brainmass.sweeps.machines import dask
 from brainmass.sweeps.store import File, blocks
 
 pytest.importorskip("xarray")
@@ -362,7 +363,7 @@ def test_a_mistake_in_the_measure_is_raised_before_anything_runs():
     [(10, 1, 1, 10), (300, 1, 1, 150), (10_000, 1, 1, 250), (100, 100, 1, 10), (5, 10**6, 1, 1), (10, 1, 8, 16)],
 )
 def test_as_many_runs_at_once_as_there_is_memory_for(runs, each, devices, expected, monkeypatch):
-    monkeypatch.setattr(memory, "_device_memory", lambda: 4000)
+    monkeypatch.setattr(memory, "free_memory", lambda devices: 4000)
     assert memory.runs_at_once(runs, each, devices) == expected
 
 
@@ -633,7 +634,8 @@ SHARED = """
     sys.path.insert(0, {tests!r})
     import test_sweep
     from brainmass.sweeps.run import _program
-    doubled = _program(lambda values, key: 2 * values["a"] + key, jax.devices())({{"a": np.ones(16)}}, np.zeros(16))
+    twice = _program(lambda values, key: 2 * values["a"] + key, jax.devices(), None)
+    doubled = twice({{"a": np.ones(16)}}, np.zeros(16))
     assert len(doubled.sharding.device_set) == 8 and (np.asarray(doubled) == 2).all()
     np.save({out!r}, test_sweep.swept(at_once={at_once})["x"].values)
 """

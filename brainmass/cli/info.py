@@ -14,10 +14,10 @@ import jax
 
 import brainmass
 from brainmass._common.machine import usable_cores
+from brainmass._common.memory import host_memory
 from brainmass._common.settings import asked_of_jax
 from brainmass._common.xla import WHOLE_LOOPS
 from brainmass.experiments.machine import declared, devices, installed, versions
-from brainmass.sweeps.machines.memory import host_memory
 
 __all__ = ["main", "problems"]
 

@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from brainmass._common.memory import runs_at_once
 from brainmass._common.messages import Argument, argument_error, show
 from brainmass._common.typing import Numbers, Pytree
 from brainmass.inference.predicting import Function
@@ -19,7 +20,6 @@ from brainmass.inference.reals import Reals
 from brainmass.inference.summary import Features, as_features
 from brainmass.simulation.inventory import Values
 from brainmass.simulation.lanes import Lanes, lanes_at_once
-from brainmass.sweeps.machines.memory import runs_at_once
 
 __all__ = ["Simulated"]
 

@@ -10,6 +10,7 @@ import jax
 import numpy as np
 
 from brainmass._common.checks import instance, is_function, is_traced, one_of, whole
+from brainmass._common.memory import runs_at_once
 from brainmass._common.messages import Argument, argument_error, show
 from brainmass._common.times import many_milliseconds, milliseconds
 from brainmass._common.typing import Period, RunParameters, Time
@@ -23,7 +24,6 @@ from brainmass.simulation.simulator import Simulator
 from brainmass.stimuli.algebra import Drive
 from brainmass.stimuli.waveforms import Stimulus
 from brainmass.sweeps.jobs import as_seeds
-from brainmass.sweeps.machines.memory import runs_at_once
 
 __all__ = ["Study", "Trial"]
 

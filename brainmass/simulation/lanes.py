@@ -4,12 +4,14 @@ XLA cuts each kernel of a program in pieces for its cores. The kernels of a netw
 than it saves: at 84 regions two cores together are slower than one. So each core has lanes of its own, from the first
 step to the last. It takes few of them at once, mostly one: the loop of one run is compiled whole, its states and its
 past stay in the cache, while a step of many lanes at once leaves the loop for products, and for the past of each.
+
+A GPU takes all lanes at once. Wherever they run, lanes for which there is no memory are divided before they fail.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from functools import partial
@@ -23,6 +25,7 @@ from jax import lax
 
 from brainmass._common.checks import is_traced
 from brainmass._common.machine import usable_cores
+from brainmass._common.memory import bytes_needed, free_memory
 from brainmass._common.typing import Pytree
 from brainmass.dynamics.node import NeuralMassDynamics
 from brainmass.network.projection import Projection
@@ -32,6 +35,9 @@ __all__ = ["Lanes", "lanes_at_once"]
 
 # The noise of a block for more lanes than these does not stay in the cache of a core.
 _MOST_IN_A_PART = 128
+
+# Of the memory that is free: other programs take some, and of what is left not all lies in one piece.
+_SHARE = 0.9
 
 # Lanes that a core takes at once, by the number of regions up to which they do; docs/why.md has what was measured.
 _FEW = (1, 8), (4, 4)
@@ -56,39 +62,87 @@ def lanes_at_once(found: Inventory) -> int | None:
 class Lanes:
     """`function` over lanes; `in_axes` and `out_axes` are those of `jax.vmap`.
 
-    `mapped` is the plain function, `together` that as one compiled program. A call compiles too, and on CPU divides the
-    lanes among the cores, each of which takes `at_once` of its lanes after the other.
+    `mapped` is the plain function, `together` that as one compiled program. A call compiles too, and divides the lanes:
+    on CPU among the cores, each of which takes `at_once` of its lanes after the other; elsewhere into as many parts,
+    one after the other, as it takes for each to fit into memory. Several `devices` have an equal share of each part.
     """
 
-    def __init__(self, function: Callable, in_axes: Any, out_axes: object, at_once: int | None):
+    def __init__(
+        self, function: Callable, in_axes: Any, out_axes: Any, at_once: int | None, devices: Sequence[Any] | None = None
+    ):
         self.in_axes, self.out_axes, self.at_once = in_axes, out_axes, at_once
+        self._devices = list(devices or jax.local_devices()[:1])
         self.mapped = jax.vmap(function, in_axes, out_axes)
-        self.together = jax.jit(self.mapped)
+        self.together = jax.jit(self.mapped if len(self._devices) == 1 else self._shared())
         self._in_turn = jax.jit(partial(_in_turn, function, in_axes, out_axes, at_once or 1))
+        self._sizes: dict[int, int] = {}  # of a part, by the number of lanes
         self._compiled: set[int] = set()
 
+    def _shared(self) -> Callable[..., Pytree]:
+        """The same, of which each device has its share."""
+
+        def specs(axes: object) -> Pytree:
+            def spec(axis: int | None) -> jax.sharding.PartitionSpec:
+                return jax.sharding.PartitionSpec(*([] if axis is None else [None] * axis + ["lanes"]))
+
+            return jax.tree.map(spec, axes, is_leaf=lambda axis: axis is None)
+
+        mesh = jax.sharding.Mesh(np.asarray(self._devices), ("lanes",))
+        into, out = specs(self.in_axes), specs(self.out_axes)
+        return jax.shard_map(self.mapped, mesh=mesh, in_specs=into, out_specs=out, check_vma=False)
+
     def __call__(self, *args: object) -> Pytree:
+        # Within a trace there is nothing to divide yet.
+        if is_traced(args):
+            return self.together(*args)
         counts: list[int] = []
         _along(self.in_axes, lambda axis, x: counts.append(x.shape[axis]), args)
-        lanes, cores = counts[0], usable_cores()
-        # A GPU is filled best by all lanes together, and within a trace there is nothing to divide yet.
-        if jax.default_backend() != "cpu" or is_traced(args):
-            return self.together(*args)
+        lanes, side_by_side = counts[0], usable_cores() if self._on_cores else 1
+        # Once for as many lanes: parts of another size are another program, whose numbers may differ in the last bit.
+        if lanes not in self._sizes:
+            wanted = self._for_cores(lanes, side_by_side) if self._on_cores else lanes
+            self._sizes[lanes] = self._that_fits(args, lanes, min(wanted, lanes), side_by_side)
+        size = self._sizes[lanes]
+        return self._part(*args) if size >= lanes else self._in_parts(args, lanes, size, side_by_side)
+
+    @property
+    def _on_cores(self) -> bool:
+        return jax.default_backend() == "cpu" and len(self._devices) == 1
+
+    def _for_cores(self, lanes: int, cores: int) -> int:
+        """The size of parts that keep all cores busy."""
         # As many parts for each core as it takes to keep them small: 600 lanes on two cores are six parts of 100.
         parts = cores * -(-lanes // (cores * _MOST_IN_A_PART))
         size = -(-lanes // parts)
         if self.at_once is not None and size > self.at_once:
             # whole groups, as one that is not full would be compiled besides
             size = -(-size // self.at_once) * self.at_once
-        if size >= lanes:
-            return self._part(*args)
-        return self._in_parts(args, lanes, size, cores)
+        return size
+
+    def _that_fits(self, args: Pytree, lanes: int, size: int, side_by_side: int) -> int:
+        """The size of parts, `size` or smaller, of which as many as run side by side have the memory they need."""
+        free, of_devices = _SHARE * free_memory(self._devices) / len(self._devices), len(self._devices)
+
+        def like(axis: int, x: jax.Array) -> jax.ShapeDtypeStruct:
+            return jax.ShapeDtypeStruct((*x.shape[:axis], size, *x.shape[axis + 1 :]), jnp.result_type(x))
+
+        while size > of_devices:
+            given = args if size == lanes else _along(self.in_axes, like, args)
+            # To compile is to know; the call that follows finds the program compiled.
+            needed = bytes_needed(self._part.lower(*given).compile()) * min(side_by_side, -(-lanes // size))
+            if needed <= free:
+                break
+            # What is needed grows with the lanes, but not all of it; all parts are alike.
+            most = max(of_devices, min(size // 2, int(size * free / needed)) // of_devices * of_devices)
+            parts = side_by_side * -(-lanes // (side_by_side * most))
+            size = -(-lanes // (parts * of_devices)) * of_devices
+        return size
 
     @property
-    def _part(self) -> Callable[..., Pytree]:
-        return self.together if self.at_once is None else self._in_turn
+    def _part(self) -> Any:
+        return self._in_turn if self._on_cores and self.at_once is not None else self.together
 
-    def _in_parts(self, args: Pytree, lanes: int, size: int, cores: int) -> Pytree:
+    def _in_parts(self, args: Pytree, lanes: int, size: int, side_by_side: int) -> Pytree:
         def part(start: int) -> Pytree:
             which = np.minimum(np.arange(start, start + size), lanes - 1)  # the last part is filled up
             return jax.block_until_ready(
@@ -100,7 +154,7 @@ class Lanes:
         if size not in self._compiled:  # in this thread, which has the settings of JAX
             done.append(part(starts.pop(0)))
             self._compiled.add(size)
-        with ThreadPoolExecutor(cores) as pool:
+        with ThreadPoolExecutor(side_by_side) as pool:
             # A thread begins without the context of its maker, in which settings of JAX, brainstate and a fit are.
             contexts = [copy_context() for _ in starts]
             done += pool.map(lambda context, start: context.run(part, start), contexts, starts)

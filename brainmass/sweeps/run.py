@@ -17,6 +17,7 @@ import numpy as np
 
 from brainmass._common.checks import flag, function, instance, whole
 from brainmass._common.extras import import_io
+from brainmass._common.memory import host_memory, runs_at_once
 from brainmass._common.messages import Argument, argument_error, show
 from brainmass._common.progress import progress_bar
 from brainmass._common.typing import Array, Monitors, Numbers, PathLike, Period, Pytree, RunInputs, RunParameters, Time
@@ -36,7 +37,6 @@ from brainmass.sweeps.jobs import Jobs, as_seeds
 from brainmass.sweeps.layout import Layout, layout
 from brainmass.sweeps.lock import only_writer
 from brainmass.sweeps.machines.dask import as_client, n_workers, on_workers
-from brainmass.sweeps.machines.memory import host_memory, runs_at_once
 from brainmass.sweeps.machines.processes import from_first, gathered, in_turn
 from brainmass.sweeps.store import Elsewhere, File, Memory, as_store_path, remove_leftovers
 
@@ -480,11 +480,7 @@ def _multiple(size: int, n: int) -> int:
 
 def _program(lane: Lane, devices: Sequence[Any], at_once: int | None) -> Callable[..., Pytree]:
     """A batch of runs as one program; with several devices each has its share of the runs."""
-    if len(devices) == 1:
-        return Lanes(lane, 0, 0, at_once)
-    mesh = jax.sharding.Mesh(np.asarray(devices), ("runs",))
-    shares = jax.sharding.PartitionSpec("runs")
-    return jax.jit(jax.shard_map(jax.vmap(lane), mesh=mesh, in_specs=shares, out_specs=shares, check_vma=False))
+    return Lanes(lane, 0, 0, at_once, devices)
 
 
 def _without(values: np.ndarray, failed: np.ndarray) -> np.ndarray:

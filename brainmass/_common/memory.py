@@ -1,13 +1,15 @@
-"""How many runs go side by side: as many as there is memory for."""
+"""How much memory is free, what a compiled program needs, and how many runs go side by side."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import jax
 
-__all__ = ["host_memory", "runs_at_once"]
+__all__ = ["bytes_needed", "free_memory", "host_memory", "runs_at_once"]
 
 MOST = 256
 _SHARE = 0.25  # of the memory: results are copied when parts are joined, and a run needs more than its results
@@ -15,7 +17,7 @@ _SHARE = 0.25  # of the memory: results are copied when parts are joined, and a 
 
 def runs_at_once(n_runs: int, bytes_of_run: int, n_devices: int) -> int:
     """The size of chunks, all nearly full and a multiple of the number of devices."""
-    fits = int(_SHARE * _device_memory() / max(1, bytes_of_run))
+    fits = int(_SHARE * free_memory(jax.local_devices()) / max(1, bytes_of_run))
     most = max(1, min(n_runs, MOST * n_devices, fits))
     # Of 257 runs, at most 256 at once, 129 and 128: 256 and one would take as long as twice 256.
     chunks = -(-n_runs // most)
@@ -23,14 +25,23 @@ def runs_at_once(n_runs: int, bytes_of_run: int, n_devices: int) -> int:
     return -(-each // n_devices) * n_devices
 
 
-def _device_memory() -> int:
-    """Bytes that are free on all devices that JAX computes on."""
-    devices = jax.local_devices()
+def free_memory(devices: Sequence[Any]) -> int:
+    """Bytes that are free on these devices together."""
     if devices[0].platform == "cpu":
         return host_memory()
     known = [stats for device in devices if (stats := device.memory_stats())]
     free = [stats["bytes_limit"] - stats["bytes_in_use"] for stats in known if "bytes_limit" in stats]
     return sum(free) if free else host_memory()
+
+
+def bytes_needed(compiled: Any) -> int:
+    """Bytes that a compiled program takes on each of its devices: what goes in and comes out, and what is between."""
+    # A backend that cannot tell gives None, and its programs are tried.
+    sizes = compiled.memory_analysis()
+    if sizes is None:
+        return 0
+    given, made = sizes.argument_size_in_bytes, sizes.output_size_in_bytes - sizes.alias_size_in_bytes
+    return given + made + sizes.temp_size_in_bytes
 
 
 def host_memory() -> int:
