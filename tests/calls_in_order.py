@@ -203,6 +203,10 @@ def needed():
             [brainmass.datasets.Subject("03", brainmass.datasets.Bold(2 * signals, 1 * u.second))])},
         "read_bids": {"folder": "bids", "tr": 1 * u.second}, "read_connectivity": {"folder": "bids"},
         "control": {"simulator": simulator(), "duration": 0.3 * u.ms, "cost": brainmass.EnergyCost(), "seed": 0},
+        "train_feedback": {
+            "simulator": simulator(), "duration": 0.3 * u.ms, "cost": brainmass.EnergyCost(), "seed": 0,
+            "feedback": brainmass.LinearFeedback(N, "x")},
+        "LinearFeedback": {"in_size": N, "of": "x"}, "PolicyFeedback": {"in_size": N, "of": "x", "policy": np.negative},
         "TrackingCost": {"of": "x", "target": 0.0},
         "field_of_electrodes": {"lead_field": np.ones((2, N)), "currents": [1e-3, -1e-3], "sensors": ["C3", "C4"]},
         "evoked_response": stimulated(), "response_map": stimulated(),

@@ -46,6 +46,7 @@ def refused(error, *words):
 STEP = bm.JansenRitStep(3)
 EXAMPLES = {
     "Coupling": None,  # bases, of which the classes that derive from them are examples
+    "Feedback": None,
     "HRFKernel": None,
     "NeuralMassDynamics": None,
     "Noise": None,
@@ -74,6 +75,8 @@ EXAMPLES = {
     "RegionalMap": lambda: bm.RegionalMap(np.arange(3.0), a=1.0),
     "Recording": lambda: bm.Recording(3, data=np.ones(5)),
     "Steps": lambda: bm.Steps(3, values=np.ones(2), times=[0, 1] * u.ms),
+    "LinearFeedback": lambda: bm.LinearFeedback(3, "x"),
+    "PolicyFeedback": lambda: bm.PolicyFeedback(3, "x", policy=np.negative),
     "WelchSpectrum": lambda: bm.WelchSpectrum(3, every=1 * u.ms),
     "LeadFieldModel": lambda: bm.LeadFieldModel(3, 2, np.ones((3, 2))),
     "EEGLeadFieldModel": lambda: bm.EEGLeadFieldModel(3, 2, np.ones((3, 2))),

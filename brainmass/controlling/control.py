@@ -5,29 +5,26 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import brainunit as u
-import jax
-import jax.numpy as jnp
 import numpy as np
 import optax
 
 from brainmass._common.checks import instance, number, numbers, whole
 from brainmass._common.messages import Argument, argument_error, show
-from brainmass._common.random import as_key, fold
 from brainmass._common.typing import ArrayLike, Monitors, Numbers, Period, Pytree, RunInputs, Seed, Time
 from brainmass.controlling.costs import GivenCosts
-from brainmass.controlling.optimizers import Minimizer, minimizer
-from brainmass.controlling.outcome import Control, Validation
-from brainmass.controlling.problem import Place, Problem, Sites, places
+from brainmass.controlling.optimizers import minimizer
+from brainmass.controlling.outcome import Control
+from brainmass.controlling.problem import Place, Sites, places
 from brainmass.controlling.receding import receding
+from brainmass.controlling.schedule import Schedule
+from brainmass.controlling.search import Search, check_seed
 from brainmass.simulation.plan import steps_in
 from brainmass.simulation.simulator import Simulator
-from brainmass.simulation.watch import DivergenceError
 from brainmass.stimuli.recordings import Recording
 
 __all__ = ["control"]
 
 _OWNER = "control"
-_AT_ONCE = 50  # runs of a validation side by side
 
 
 def control(
@@ -144,93 +141,27 @@ def control(
     for name, value in {"n_steps": n_steps, "n_noises": n_noises, "n_validation": n_validation}.items():
         whole(Argument(name, _OWNER), value)
     number(Argument("tolerance", _OWNER), tolerance, ">= 0", lambda x: x >= 0)
-    where = places(simulator.model, ports, sites)
-    problem = Problem(simulator, n, ahead, hold, cost, where, inputs or {}, monitors, sample_every)
-    noisy = _check_seed(problem, state, seed)
-    if not noisy and n_noises > 1:
-        raise argument_error(Argument("n_noises", _OWNER), "has no effect, as nothing here is random")
+    where = places(simulator.model, ports, sites, Argument("ports", _OWNER))
+    problem = Schedule(simulator, n, ahead, hold, cost, where, inputs or {}, monitors, sample_every)
+    noisy = check_seed(problem, state, seed, n_noises)
     first = _start(problem, start)
     bounds = _bounds(problem, limits, first)
-    search = _Search(problem, minimizer(optimizer, n_steps, tolerance, bounds), optimizer, n_noises, seed)
+    search = Search(problem, minimizer(optimizer, n_steps, tolerance, bounds), optimizer, n_noises, seed)
     if horizon is None:
         flat, history, ended = search.plan(first, state, 0)
         values = {name: np.asarray(v) for name, v in problem.split(flat).items()}
         whole_problem = problem
     else:
         step = steps_in("advance", advance, dt, _OWNER, minimum=1)
-        values, history, ended = receding(search, first, state, n, step, inputs)
-        whole_problem = Problem(simulator, n, n, hold, cost, where, inputs or {}, monitors, sample_every)
-        search = _Search(whole_problem, search.minimize, optimizer, n_noises, seed)
+        values, history, ended = receding(search, problem, first, state, n, step, inputs)
+        whole_problem = Schedule(simulator, n, n, hold, cost, where, inputs or {}, monitors, sample_every)
+        search = Search(whole_problem, search.minimize, optimizer, n_noises, seed)
         flat = np.concatenate([values[place.port].ravel() for place in where])
     return _outcome(search, whole_problem, flat, values, history, ended, state, noisy, n_validation, inputs or {})
 
 
-class _Search:
-    """Plans of one problem."""
-
-    def __init__(self, problem: Problem, minimize: Minimizer, optimizer: object, n_noises: int, seed: Seed):
-        self.problem, self.minimize, self.n_noises = problem, minimize, n_noises
-        self.fresh = not isinstance(optimizer, str)
-        self.key = as_key(0 if seed is None else seed)
-
-    def keys(self, step: int, n: int, kind: int = 0) -> jax.Array:
-        """Of the noises of a step of the search (`kind` 0), of the run itself (1), of a validation (2)."""
-        # Apart by kind: a plan that knew the noise of the run itself, or was validated on its own, would look too good.
-        own = fold(fold(self.key, kind), step if self.fresh else 0)
-        return jnp.stack([jnp.asarray(fold(own, i)) for i in range(n)])
-
-    def plan(self, start: np.ndarray, state: Pytree, first: int) -> tuple[np.ndarray, list[float], str]:
-        """The best control from a state on, of the window that begins after the step `first`."""
-        # The same noises in all steps: a line search compares costs, which fresh noise would change between two places.
-        problem, held = self.problem, None if self.fresh else self.keys(0, self.n_noises)
-
-        def costs(flat: np.ndarray, step: int) -> tuple[float, np.ndarray]:
-            keys = self.keys(step, self.n_noises) if held is None else held
-            value, gradient = problem.value_and_grad(jnp.asarray(flat, jnp.result_type(float)), keys, state, first)
-            # scipy works in double precision, whatever that of the run.
-            gradient = np.asarray(gradient, float)
-            if not (np.isfinite(value) and np.isfinite(gradient).all()):
-                self.diverged(flat, keys, state, step, first)
-            return float(value), gradient
-
-        found = self.minimize(start, costs)
-        return found.values, found.history, found.ended
-
-    def diverged(self, flat: np.ndarray, keys: jax.Array, state: Pytree, step: int, first: int) -> None:
-        """The error of a control under which something is not finite."""
-        problem = self.problem
-        rows = problem.rows(problem.split(jnp.asarray(flat)), first)
-        words = f"Step {step} of the search of control meets a control"
-        advice = "Give `limits`, a smaller `start`, more weight to the energy, or an optimiser with smaller steps."
-        for key in keys:
-            try:
-                # What is differentiated has no errors: a run of its own tells which state was lost, and when.
-                duration = problem.n_window * problem.simulator.dt
-                problem.simulator.run(duration, inputs={**problem.others, **rows}, seed=key, state=state)
-            except DivergenceError as error:
-                told = DivergenceError(f"{words} under which the run diverges: {error} {advice}")
-                told.result = error.result
-                raise told from error
-        raise FloatingPointError(
-            f"{words} whose cost, or the slope of it, is infinite or NaN, though the run is finite."
-        )
-
-
 # --- what was given ---------------------------------------------------------------------------------------------------
-def _check_seed(problem: Problem, state: Pytree, seed: Seed) -> bool:
-    """Whether there is noise; an error for a random model without a seed."""
-    simulator, n = problem.simulator, problem.n_window
-    program, found, given = simulator._program(
-        n * simulator.dt, problem._inputs_at_rest(n), problem.monitors, None, problem.sample_every, False, None, None
-    )
-    random = program.random_parts(found.raw(), given.arrays, state is None)
-    if random and seed is None:
-        rule = f"must be given, as this is random: {', '.join(random[:3])}"
-        raise argument_error(Argument("seed", _OWNER), rule, "is missing", "seed=0")
-    return bool(random)
-
-
-def _start(problem: Problem, start: ArrayLike | Mapping[str, ArrayLike] | None) -> np.ndarray:
+def _start(problem: Schedule, start: ArrayLike | Mapping[str, ArrayLike] | None) -> np.ndarray:
     parts = []
     for place in problem.places:
         given = start.get(place.port, 0.0) if isinstance(start, Mapping) else 0.0 if start is None else start
@@ -260,7 +191,7 @@ def _plain(what: Argument, given: ArrayLike, place: Place) -> np.ndarray:
 
 
 def _bounds(
-    problem: Problem, limits: Sequence[ArrayLike | None] | None, start: np.ndarray
+    problem: Schedule, limits: Sequence[ArrayLike | None] | None, start: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray] | None:
     """Lowest and highest values of all that is free; None where all are open."""
     what = Argument("limits", _OWNER)
@@ -286,8 +217,8 @@ def _bounds(
 
 # --- what comes back --------------------------------------------------------------------------------------------------
 def _outcome(
-    search: _Search,
-    problem: Problem,
+    search: Search,
+    problem: Schedule,
     flat: np.ndarray,
     values: Mapping[str, np.ndarray],
     history: list[float],
@@ -297,16 +228,7 @@ def _outcome(
     n_validation: int,
     inputs: Mapping[str, object],
 ) -> Control:
-    x = jnp.asarray(flat, jnp.result_type(float))
-    totals, parts = problem.each(x, search.keys(0, search.n_noises), state, 0)
-    validation = None
-    if noisy:
-        keys = search.keys(0, n_validation, kind=2)
-        # In parts, as runs side by side hold their samples all at once.
-        each = [problem.each(x, keys[i : i + _AT_ONCE], state, 0)[0] for i in range(0, n_validation, _AT_ONCE)]
-        costs = np.concatenate([np.asarray(e, float) for e in each])
-        error = costs.std(ddof=1) / np.sqrt(len(costs)) if len(costs) > 1 else np.nan
-        validation = Validation(float(costs.mean()), float(error), costs)
+    cost, costs, validation = search.outcome(flat, state, n_validation if noisy else 0)
     dt, every = problem.simulator.dt, problem.hold * problem.dt
     stimuli, entering = {}, dict(inputs)
     for place in problem.places:
@@ -326,8 +248,8 @@ def _outcome(
         every=u.Quantity(every, unit=u.ms),
         stimuli=stimuli,
         inputs=entering,
-        cost=float(np.mean(totals)),
-        costs={name: float(part) for name, part in parts.items()},
+        cost=cost,
+        costs=costs,
         history=np.array(history),
         validation=validation,
         ended=ended,

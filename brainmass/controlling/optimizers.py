@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
 import jax
@@ -39,8 +40,13 @@ def minimizer(
     n_steps: int,
     tolerance: float,
     bounds: tuple[np.ndarray, np.ndarray] | None,
+    anew: bool = False,
 ) -> Minimizer:
-    """A function of where it starts, and of the costs."""
+    """A function of where it starts, and of the costs.
+
+    With `anew`, methods of scipy begin again where they end, without what they know of curvatures, until that gains
+    nothing: a start at which the cost is steeper by orders would else leave them with steps too small to tell.
+    """
     if isinstance(optimizer, str):
         name = {"L-BFGS": "L-BFGS-B"}.get(optimizer.upper(), optimizer.upper())
         if name not in METHODS:
@@ -48,7 +54,8 @@ def minimizer(
         if bounds is not None and not METHODS[name]:
             rule = "must be one that takes limits"
             raise argument_error(Argument("optimizer", "control"), rule, f"is {name!r}", 'optimizer="L-BFGS-B"')
-        return lambda start, costs: _by_scipy(name, n_steps, tolerance, bounds, start, costs)
+        once = partial(_by_scipy, name, tolerance=tolerance, bounds=bounds)
+        return partial(_again, once, n_steps, tolerance) if anew else partial(once, n_steps)
     if not hasattr(optimizer, "init") or not hasattr(optimizer, "update"):
         _refuse(optimizer)
     return lambda start, costs: _by_optax(optimizer, n_steps, bounds, start, costs)
@@ -60,13 +67,25 @@ def _refuse(optimizer: object) -> None:
     raise argument_error(Argument("optimizer", "control"), rule, f"is {show(optimizer)}", example)
 
 
+def _again(once: Callable[..., Found], n_steps: int, tolerance: float, start: np.ndarray, costs: Costs) -> Found:
+    found = once(n_steps, start, costs)
+    while (left := n_steps + 1 - len(found.history)) > 0:
+        more = once(left, found.values, costs)
+        gained = more.history[0] - more.history[-1] > tolerance * abs(more.history[0])
+        found = Found(more.values, found.history + more.history[1:], more.ended if gained else found.ended)
+        if not gained:
+            break
+    return found
+
+
 def _by_scipy(
     name: str,
     n_steps: int,
-    tolerance: float,
-    bounds: tuple[np.ndarray, np.ndarray] | None,
     start: np.ndarray,
     costs: Costs,
+    *,
+    tolerance: float,
+    bounds: tuple[np.ndarray, np.ndarray] | None,
 ) -> Found:
     optimize = import_fit("scipy.optimize")
     # scipy calls back after each step only, not at the start.

@@ -13,7 +13,7 @@ from brainmass._common.display import page, table
 from brainmass._common.typing import Numbers, Pytree
 from brainmass.simulation.result import Result
 from brainmass.simulation.simulator import Simulator
-from brainmass.stimuli.recordings import Recording
+from brainmass.stimuli.algebra import Drive
 
 __all__ = ["Control", "Validation"]
 
@@ -33,12 +33,13 @@ class Control:
     Attributes
     ----------
     values : dict
-        By port, what enters at each site, shape (K, sites), with the unit of the port; each row holds for `every`.
+        By port, what enters at each site, shape (K, sites), with the unit of the port; each row holds for `every`. Of a
+        feedback, what it puts in under the first of the noises that it was trained with.
     sites : dict
         By port, the numbers of the regions.
     every : Quantity
     stimuli : dict
-        By port, the control alone, as a stimulus of all regions.
+        By port, the control alone, as a stimulus of all regions, or as a feedback.
     inputs : dict
         What the run takes: all that was given, and the control.
     cost : float
@@ -51,12 +52,14 @@ class Control:
         The cost on fresh noises.
     ended : str
         Why the search was over.
+    parameters : dict
+        Of a feedback, those that were trained, as `port.name`.
     """
 
     values: Mapping[str, Numbers]
     sites: Mapping[str, np.ndarray]
     every: u.Quantity
-    stimuli: Mapping[str, Recording]
+    stimuli: Mapping[str, Drive]
     inputs: Mapping[str, object]
     cost: float
     costs: Mapping[str, float]
@@ -66,6 +69,7 @@ class Control:
     simulator: Simulator
     duration: u.Quantity
     state: Pytree = None
+    parameters: Mapping[str, Numbers] = dataclasses.field(default_factory=dict)
 
     def run(self, **settings: Any) -> Result:
         """The run with this control; `settings` are those of `Simulator.run`."""

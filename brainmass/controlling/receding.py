@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import jax
 import jax.numpy as jnp
@@ -11,21 +10,23 @@ import numpy as np
 
 from brainmass._common.messages import Argument, argument_error
 from brainmass._common.typing import Numbers, Pytree
-from brainmass.controlling.problem import Problem
+from brainmass.controlling.schedule import Schedule
+from brainmass.controlling.search import Search
 from brainmass.simulation.inputs import as_inputs
-
-if TYPE_CHECKING:
-    from brainmass.controlling.control import _Search
-
 
 __all__ = ["receding"]
 
 
 def receding(
-    search: _Search, start: np.ndarray, state: Pytree, n_steps: int, advance: int, inputs: Mapping[str, object] | None
+    search: Search,
+    problem: Schedule,
+    start: np.ndarray,
+    state: Pytree,
+    n_steps: int,
+    advance: int,
+    inputs: Mapping[str, object] | None,
 ) -> tuple[dict[str, np.ndarray], list[float], str]:
     """Values by port over the whole run, the cost of each plan, and why it ended."""
-    problem = search.problem
     _check(problem, advance, n_steps, inputs)
     # One noise throughout, which goes on with the number of the step, and which no plan has seen.
     simulator, key = problem.simulator, search.keys(0, 1, kind=1)[0]
@@ -57,7 +58,7 @@ def receding(
     return together, history, f"{moves} plans are done"
 
 
-def _check(problem: Problem, advance: int, n_steps: int, inputs: Mapping[str, object] | None) -> None:
+def _check(problem: Schedule, advance: int, n_steps: int, inputs: Mapping[str, object] | None) -> None:
     if not advance <= problem.n_window:
         raise argument_error(Argument("advance", "control"), "must be no longer than the horizon")
     # Else the second plan would begin between two values of the control, or between two samples.

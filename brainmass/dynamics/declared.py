@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from types import MappingProxyType
 from typing import Any, ClassVar, dataclass_transform
 
@@ -126,6 +126,11 @@ class WithRows(_Fields):
         """The shape that a parameter must fit; None where it is not known yet."""
         return ()
 
+    @property
+    def _made(self) -> Set[str]:
+        """The states that `init_state` makes, by name, in any run."""
+        return self._states.keys()
+
     # --- setting ----------------------------------------------------------------------------------------------
     def __setattr__(self, key: str, value: object) -> None:
         if not self._checked:  # a copy that is put together: a run does that whenever it is traced
@@ -194,7 +199,8 @@ class WithRows(_Fields):
             if getattr(self, key) is None:
                 continue
             value, fit = getattr(self, key).value(), getattr(self, key).fit
-            if fit or is_traced(value) or u.math.shape(value) != () or differs(value, spec.default):
+            shown = fit or is_traced(value) or u.math.shape(value) != () or spec.default is None
+            if shown or differs(value, spec.default):
                 given.append(f"{key}={'...' if is_traced(value) else show(value)}{' (trainable)' if fit else ''}")
         settings = {key: getattr(self, key) for key in self._settings}
         given += [f"{key}={show(x)}" for key, x in settings.items() if differs(x, self._settings[key].default)]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import brainunit as u
 import jax
@@ -87,7 +88,7 @@ def with_origin(final: Mapping[str, Array], origin: Origin) -> dict[str, Numbers
     return {**final, TIME: u.Quantity(time, unit=u.ms), ORIGIN: origin}
 
 
-def belonging(state: object, shapes: Mapping[str, tuple[int, ...]], origin: Origin) -> dict[str, Array]:
+def belonging(state: object, shapes: Mapping[str, tuple[int, ...]], origin: Origin) -> dict[str, Any]:
     """A state given to a run of this origin whose states have these shapes, for one lane; as the run takes it.
 
     Raises
@@ -112,13 +113,20 @@ def belonging(state: object, shapes: Mapping[str, tuple[int, ...]], origin: Orig
             "time step and delays are taken to be those of this run.",
             stacklevel=4,
         )
-    return {name: state[name] for name in _NEEDED}
+    states = {path: x for path, x in state["states"].items() if path in shapes}
+    return {name: state[name] for name in _NEEDED} | {"states": states}
+
+
+def _unknown(these: Iterable[str], there: Iterable[str]) -> list[str]:
+    """Paths of states that are not there, but for those of all of a drive: it is switched on, or off, between both."""
+    owners = {path.rpartition(".")[0] for path in there}
+    return [p for p in these if p not in there and not (p.startswith("inputs.") and p.rpartition(".")[0] not in owners)]
 
 
 def _check_states(state: Mapping[str, Numbers], shapes: Mapping[str, tuple[int, ...]]) -> None:
     states = state["states"]
-    missing = [path for path in shapes if path not in states]
-    if missing or len(states) != len(shapes):
+    missing, left = _unknown(shapes, states), _unknown(states, shapes)
+    if missing or left:
         raise argument_error(
             Argument("state", "run"),
             "must come from a run of the same model with the same forward models; "
@@ -127,6 +135,8 @@ def _check_states(state: Mapping[str, Numbers], shapes: Mapping[str, tuple[int, 
     # The last axis of a key are its two words; a run side by side with others has one before it.
     lanes = u.math.shape(state["key"])[:-1]
     for path, shape in shapes.items():
+        if path not in states:
+            continue
         got = u.math.shape(states[path])
         if got != (*lanes, *shape):
             of = " of the past, which follows from delays and time step," if ".delays." in path else ""

@@ -21,7 +21,8 @@ from brainmass._common.foreign import plain
 from brainmass._common.messages import Argument, argument_error, input_named, show, suggestion
 from brainmass._common.typing import Numbers, Pytree
 from brainmass.dynamics.noise import Noise
-from brainmass.forward.observer import in_words
+from brainmass.forward.observer import Observer, in_words
+from brainmass.simulation.monitors import read
 from brainmass.stimuli.algebra import Drive
 from brainmass.stimuli.waveforms import Stimulus
 
@@ -74,12 +75,17 @@ class Inputs:
         t: Numbers,
         model: CopiedByParts,
         modules: dict[str, Pytree],
+        observers: Mapping[str, Observer],
     ) -> tuple[tuple, dict[str, Any]]:
-        """All inputs of one step, by position and by name; `model` and the `modules` are those of this step."""
+        """All inputs of one step, by position and by name; `model`, `modules`, `observers` are of this step."""
         known = {"i": i, "t": t, "model": model}
 
         def value(function: Callable) -> Any:
             return function(*(known[name] for name in arguments_of(function)))
+
+        def look(what: Any) -> Numbers:
+            seen = observers.get(what) if isinstance(what, str) else None
+            return read(model, what, list(observers)) if seen is None else seen.signal()
 
         # What is given by hand comes as an argument of the program, so that other numbers need no new one; functions
         # and modules are traced into the step.
@@ -87,16 +93,16 @@ class Inputs:
             **row,
             **arrays["constants"],
             **{port: value(function) for port, function in self.functions.items()},
-            **{name: _value_of(modules[name]) for name in self.modules},
+            **{name: _value_of(modules[name], look) for name in self.modules},
         }
         given = named.pop(ALL, ())
         return given if isinstance(given, tuple) else (given,), named
 
 
-def _value_of(module: Drive | Noise) -> Numbers:
+def _value_of(module: Drive | Noise, look: Callable[[Any], Numbers]) -> Numbers:
     """That of a step: of a stimulus whose parameters move, in its middle, as its own course."""
     with at_stage(0.5 if isinstance(module, Drive) else 0.0):
-        return module.update()
+        return module.entering(look) if isinstance(module, Drive) else module.update()
 
 
 # What the arguments of a function are called, by which its two forms are told apart.

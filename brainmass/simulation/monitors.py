@@ -13,11 +13,12 @@ from brainmass._common.messages import Argument, ArgumentError, argument_error, 
 from brainmass._common.places import refuse_two_places
 from brainmass._common.typing import Numbers, Period
 from brainmass.forward.observer import Observer
+from brainmass.stimuli.algebra import Drive
 
 if TYPE_CHECKING:
     from brainmass._common.copying import CopiedByParts
 
-__all__ = ["Monitor", "as_monitors", "feeders", "modes_of", "sensors_of"]
+__all__ = ["Monitor", "as_monitors", "feeders", "modes_of", "put_in", "sensors_of"]
 
 
 @dataclass(frozen=True)
@@ -143,6 +144,7 @@ def as_monitors(monitors: Any, model: Any) -> dict[str, Monitor]:
 
 
 _MONITORS = Argument("monitors", "run")
+INPUTS = "inputs."
 
 
 def _as_monitor(name: object, what: str) -> Monitor:
@@ -236,6 +238,17 @@ def read(model: CopiedByParts, what: Any, sources: Sequence[str] = ()) -> Number
         f"It has {', '.join(known) or 'none'}; anything else is a function of the model: "
         f'monitors={{"{name}": lambda model: {call}}}.{others}'
     )
+
+
+def put_in(inputs: Mapping[str, object], what: str) -> Numbers:
+    """What the feedback at a port puts in, by the name `inputs.<port>`."""
+    drive = inputs.get(what.removeprefix(INPUTS))
+    loops = drive.closing if isinstance(drive, Drive) else ()
+    if len(loops) != 1:
+        known = [f"{INPUTS}{port}" for port, x in inputs.items() if isinstance(x, Drive) and len(x.closing) == 1]
+        there = f"This run has {', '.join(known)}." if known else "This run has none."
+        raise argument_error(_MONITORS, "may name an input that is a feedback", f"have {what!r}", hint=there)
+    return loops[0].entered.value
 
 
 def check_phases(name: str, monitor: Monitor, model: CopiedByParts) -> None:

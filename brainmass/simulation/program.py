@@ -35,7 +35,7 @@ from brainmass.simulation.inventory import (
     takes_generator,
 )
 from brainmass.simulation.lanes import Lanes, lanes_at_once
-from brainmass.simulation.monitors import RETURNED, Monitor, check_phases, feeders, read
+from brainmass.simulation.monitors import INPUTS, RETURNED, Monitor, check_phases, feeders, put_in, read
 from brainmass.simulation.plan import Plan
 from brainmass.simulation.progress import ProgressBar
 from brainmass.simulation.watch import Bounded, Watched
@@ -128,7 +128,7 @@ class Program:
         for name, monitor in monitors.items():
             # For the error of a name that is not there, before anything is compiled.
             if isinstance(monitor.what, str):
-                read(bundle.model, monitor.what)
+                _look(bundle, monitor.what)
             if name not in self.fed:
                 check_phases(name, monitor, bundle.model)
             if isinstance(monitor.source, str) and name not in self.fed:
@@ -376,7 +376,9 @@ class _Run:
             setattr(found.noises[path], "_handed", normals)  # noqa: B010
         t = time_at(number, self.dt)
         with brainstate.environ.context(i=number, t=t, dt=self.dt):
-            args, given = self.program.inputs.at(self.arrays, row, number, t, bundle.model, bundle.inputs)
+            args, given = self.program.inputs.at(
+                self.arrays, row, number, t, bundle.model, bundle.inputs, bundle.observers
+            )
             returned = bundle.model.update(*args, **given)
         # a loop carries the types that it began with
         return jax.tree.map(lambda new, old: new.astype(old.dtype), found.state_values(), states), returned
@@ -449,7 +451,7 @@ class _Run:
             return carry[1][_OUTPUT]
         bundle, _ = self.bind(carry[0])
         with self.at(carry[3], 1.0):
-            value = bundle.observers[name].signal() if isinstance(what, Observer) else read(bundle.model, what)
+            value = bundle.observers[name].signal() if isinstance(what, Observer) else _look(bundle, what)
         return jax.tree.map(u.math.asarray, value, is_leaf=lambda x: isinstance(x, u.Quantity))
 
     def watch(self, carry: tuple, i: Numbers, n: int, start: Numbers) -> tuple:
@@ -460,6 +462,13 @@ class _Run:
         if self.program.bar is not None:
             self.program.bar.report(i - start, n)
         return states, gathered, watched._replace(bad=bad), last
+
+
+def _look(bundle: Bundle, what: Any) -> Numbers:
+    """What a monitor that is no forward model sees."""
+    if isinstance(what, str) and what.startswith(INPUTS):
+        return put_in(bundle.inputs, what)
+    return read(bundle.model, what)
 
 
 def _depends(jaxpr: Jaxpr) -> bool:
@@ -477,7 +486,7 @@ _DECLARING = Declared | Attached  # their states
 
 def states_missing(found: Inventory) -> list[Any]:
     """The modules that have yet to be given states."""
-    missing = [m for m in stateful(found) if isinstance(m, _DECLARING) and not m._states.keys() <= vars(m).keys()]
+    missing = [m for m in stateful(found) if isinstance(m, _DECLARING) and not m._made <= vars(m).keys()]
     others = [m for m in stateful(found) if not isinstance(m, _DECLARING) and not _holds_states(found, m)]
     return missing + others if missing or not found.states else []
 

@@ -156,8 +156,8 @@ class Simulator(Closed):
             their arguments are called. One without a name enters the first port; a function may return a tuple, one
             value for each argument of the model's `update`.
         monitors : list of str, mapping of str to str, callable, Observer or Monitor, or callable, optional
-            What to record; of a function of the model alone what it returns, as "output". Default all states, and what
-            the model returns, as "output".
+            What to record; of a function of the model alone what it returns, as "output"; of a feedback what it puts
+            in, as "inputs.<port>". Default all states, and what the model returns, as "output".
         transient : Quantity or int, optional
             Beginning of the run that is not recorded, as a time or in steps.
         sample_every : Quantity or int, optional
@@ -174,7 +174,8 @@ class Simulator(Closed):
         state : optional
             Where to go on from: `result.final` of an earlier run, whose key goes on too unless a seed is given. Or
             values of states by name, such as those of an equilibrium, `fixed_points(model)[0].state`: the run begins
-            there, its past as if it had always been so, with other states at their initial values.
+            there, its past as if it had always been so, with other states at their initial values. What drives the run
+            may be another: a drive of which the earlier run had nothing begins.
         progress : bool
             Whether to show a progress bar.
         block : int, optional

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import brainstate
@@ -33,6 +34,10 @@ class Drive(Module):
 
     draws: bool = False  # whether it draws random numbers
 
+    def entering(self, look: Callable[[Any], Numbers]) -> Numbers:
+        """What enters a port in the present step of a run; `look` tells what closes a loop what the model is like."""
+        return self.update()
+
     @abstractmethod
     def update(self) -> Numbers:
         """The value in the present step, which begins at the time `t` of the environment; of the population's shape."""
@@ -50,6 +55,11 @@ class Drive(Module):
     def at_stage(self) -> Numbers:
         """The value at the present stage of a step, for a parameter that it moves; of what jumps that of the step."""
         return self.update()
+
+    @property
+    def closing(self) -> tuple[Any, ...]:
+        """The parts of it that close a loop."""
+        return ()
 
     def check_duration(self, what: str, duration: float) -> None:
         """Refuse a run that ends so many ms after time zero and that it cannot drive; errors call it `what`."""
@@ -144,13 +154,20 @@ class Combined(Drive):
         first, second = _unit(self.first), _unit(self.second)
         return first if self.operation == "+" else first * second
 
+    @property
+    def closing(self) -> tuple[Any, ...]:
+        return tuple(loop for part in self.operands if isinstance(part, Drive) for loop in part.closing)
+
     def check_duration(self, what: str, duration: float) -> None:
         for part in self.first, self.second:
             if isinstance(part, Drive):
                 part.check_duration(what, duration)
 
     def update(self) -> Numbers:
-        return self._of(*(part.update() if isinstance(part, Drive | Noise) else part for part in self.operands))
+        return self._of(*map(_now, self.operands))
+
+    def entering(self, look: Callable[[Any], Numbers]) -> Numbers:
+        return self._of(*(part.entering(look) if isinstance(part, Drive) else _now(part) for part in self.operands))
 
     def at_stage(self) -> Numbers:
         return self._of(*(part.at_stage() if isinstance(part, Drive) else part for part in self.operands))
@@ -168,6 +185,10 @@ def _noises_in(name: str, part: object) -> list[tuple[str, Noise]]:
     if not isinstance(part, Combined):
         return [(name, part)] if isinstance(part, Noise) else []
     return _noises_in(f"{name}.first", part.first) + _noises_in(f"{name}.second", part.second)
+
+
+def _now(part: Numbers) -> Numbers:
+    return part.update() if isinstance(part, Drive | Noise) else part
 
 
 def _unit(part: object) -> Numbers:
