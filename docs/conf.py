@@ -2,6 +2,7 @@
 
 import os
 import sys
+import warnings
 from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).parent / "_ext"), str(Path(__file__).parents[1])]
@@ -11,6 +12,9 @@ import matplotlib  # noqa: E402
 import brainmass  # noqa: E402
 
 matplotlib.use("Agg")
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    import arviz  # noqa: F401  # once a day it says that it changes: here, and not in a page
 # the kernel of the tutorials puts figures into the page
 os.environ.pop("MPLBACKEND", None)
 

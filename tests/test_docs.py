@@ -38,6 +38,16 @@ def test_every_public_name_is_documented(monkeypatch):
     assert {"brainmass.Network", "brainmass.list_models", "brainmass.objectives.fc_corr"} <= found
 
 
+def test_the_page_of_objectives_has_a_row_for_each_feature(monkeypatch):
+    monkeypatch.syspath_prepend(str(DOCS / "_ext"))
+    import public_api
+    import reference_pages
+
+    page = reference_pages._page("brainmass.objectives", public_api.groups()["brainmass.objectives"])
+    rows = dict(re.findall(r"^   \* - ``(\w+)``\n     - (.*)\n     - \(?\w.*\n     - ?\S*$", page, flags=re.MULTILINE))
+    assert rows == brainmass.inference.list_features()
+
+
 @pytest.mark.slow
 def test_an_undocumented_method_is_found(monkeypatch):
     monkeypatch.syspath_prepend(str(DOCS / "_ext"))

@@ -12,6 +12,7 @@ import scipy.stats
 
 from brainmass import inference, objectives
 from brainmass.inference import Features
+from brainmass.inference.features import FEATURES
 
 RNG = np.random.default_rng(0)
 X = scipy.signal.lfilter([1.0], [1.0, -0.8], RNG.normal(size=(400, 4)), axis=0) + np.arange(4)
@@ -78,6 +79,30 @@ TRUTHS = {
 def test_a_feature_is_that_of_numpy_and_scipy(name):
     found = of(name, sampling_period=PERIOD * u.second)
     np.testing.assert_allclose(found, np.ravel(TRUTHS[name]), rtol=2e-4, atol=2e-5)
+
+
+IN_OTHER_UNITS = {  # four times the numbers of a signal, and of its seconds
+    "": lambda y: y,
+    "signal": lambda y: 4 * y,
+    "signal²": lambda y: 16 * y,
+    "Hz": lambda y: y / 4,
+    "s": lambda y: 4 * y,
+    "log(signal²/Hz)": lambda y: y + np.log(16 * 4),
+}
+
+
+ONE_OF_EACH = "std", "covariance", "peak_frequency", "decay_time", "peak_power", "band_power", "fc"
+
+
+@pytest.mark.few(len(ONE_OF_EACH))
+@pytest.mark.parametrize("name", dict.fromkeys([*ONE_OF_EACH, *inference.list_features()]))
+def test_a_feature_has_the_unit_that_is_told_of_it(name):
+    slower = 1 if name == "band_power" else 4  # its bands are in Hz: they are others of a slower recording
+    expected = IN_OTHER_UNITS[FEATURES[name].unit](of(name, sampling_period=PERIOD * u.second))
+    if slower == 1:
+        expected = expected - np.log(4)
+    found = of(name, 4 * X, sampling_period=slower * PERIOD * u.second)
+    np.testing.assert_allclose(found, expected, rtol=2e-4, atol=2e-4)
 
 
 def test_the_spread_of_one_connection_is_zero_with_slope_zero():

@@ -21,6 +21,8 @@ __all__ = ["FEATURES", "Feature", "Settings"]
 _BANDS = {"delta": (1, 4), "theta": (4, 8), "alpha": (8, 13), "beta": (13, 30), "gamma": (30, 80)}
 _QUANTILES = 0.05, 0.25, 0.5, 0.75, 0.95
 _POINTS = np.linspace(-0.95, 0.95, 20)
+_SIGNAL = "signal"  # the unit of the recording
+_LOG_DENSITY = "log(signal²/Hz)"
 _MOST = 10  # eigenvalues of the FCD, of which there are as many as windows
 
 
@@ -33,32 +35,33 @@ class Settings(NamedTuple):
 
 
 class Feature(NamedTuple):
-    """A function of numbers (time, region), and what the axes of its result are."""
+    """A function of numbers (time, region); of its result the axes, and the unit where a `sampling_period` is given."""
 
     function: Callable[[jax.Array, Settings], jax.Array]
     axes: tuple[str, ...]
+    unit: str
     doc: str
 
 
 FEATURES: dict[str, Feature] = {}
 
 
-def _feature(*axes: str) -> Callable[[Callable[..., jax.Array]], Callable[..., jax.Array]]:
+def _feature(*axes: str, unit: str = "") -> Callable[[Callable[..., jax.Array]], Callable[..., jax.Array]]:
     def enter(function: Callable[..., jax.Array]) -> Callable[..., jax.Array]:
-        FEATURES[function.__name__] = Feature(function, axes, (function.__doc__ or "").strip())
+        FEATURES[function.__name__] = Feature(function, axes, unit, (function.__doc__ or "").strip())
         return function
 
     return enter
 
 
 # --- values of each region ------------------------------------------------------------------------------------------
-@_feature("region")
+@_feature("region", unit=_SIGNAL)
 def mean(x: jax.Array, settings: Settings) -> jax.Array:
     """Mean over time."""
     return jnp.mean(x, axis=0)
 
 
-@_feature("region")
+@_feature("region", unit=_SIGNAL)
 def std(x: jax.Array, settings: Settings) -> jax.Array:
     """Standard deviation over time."""
     z, scale = deviations(x)
@@ -77,19 +80,19 @@ def kurtosis(x: jax.Array, settings: Settings) -> jax.Array:
     return jnp.mean(_standard(x) ** 4, axis=0)
 
 
-@_feature("region")
+@_feature("region", unit=_SIGNAL)
 def minimum(x: jax.Array, settings: Settings) -> jax.Array:
     """Least value."""
     return jnp.min(x, axis=0)
 
 
-@_feature("region")
+@_feature("region", unit=_SIGNAL)
 def maximum(x: jax.Array, settings: Settings) -> jax.Array:
     """Largest value."""
     return jnp.max(x, axis=0)
 
 
-@_feature("quantile", "region")
+@_feature("quantile", "region", unit=_SIGNAL)
 def quantiles(x: jax.Array, settings: Settings) -> jax.Array:
     """Values below which 5, 25, 50, 75 and 95 % of the samples lie."""
     return jnp.quantile(x, np.asarray(_QUANTILES, x.dtype), axis=0)
@@ -104,7 +107,7 @@ def entropy(x: jax.Array, settings: Settings) -> jax.Array:
     return _entropy(shares) / np.log(16)
 
 
-@_feature("time", "region")
+@_feature("time", "region", unit=_SIGNAL)
 def series(x: jax.Array, settings: Settings) -> jax.Array:
     """All samples: for responses that are short."""
     return x
@@ -119,9 +122,9 @@ def autocorrelation(x: jax.Array, settings: Settings) -> jax.Array:
     return _autocorrelation(x)[lags]
 
 
-@_feature("region")
+@_feature("region", unit="s")
 def decay_time(x: jax.Array, settings: Settings) -> jax.Array:
-    """Until the autocorrelation has fallen to 1/e, in samples, or in seconds with a `sampling_period`."""
+    """Time until the autocorrelation has fallen to 1/e."""
     along = _autocorrelation(x)
     below = along < np.exp(-1)
     first = jnp.argmax(below, axis=0)
@@ -165,7 +168,7 @@ def burstiness(x: jax.Array, settings: Settings) -> jax.Array:
 
 
 # --- rhythms --------------------------------------------------------------------------------------------------------
-@_feature("band", "region")
+@_feature("band", "region", unit=_LOG_DENSITY)
 def spectrum(x: jax.Array, settings: Settings) -> jax.Array:
     """Logarithm of the mean spectral density in bands of equal ratio, from the lowest frequency to the highest."""
     frequencies, power = _spectrum(x, settings)
@@ -174,7 +177,7 @@ def spectrum(x: jax.Array, settings: Settings) -> jax.Array:
     return jnp.stack([_log(power[a:b].mean(axis=0)) for a, b in zip(ends[:-1], ends[1:], strict=True)])
 
 
-@_feature("band name", "region")
+@_feature("band name", "region", unit=_LOG_DENSITY)
 def band_power(x: jax.Array, settings: Settings) -> jax.Array:
     """Logarithm of the mean density of delta (1 to 4 Hz), theta (8), alpha (13), beta (30) and gamma (80 Hz)."""
     frequencies, power = _spectrum(x, settings)
@@ -183,9 +186,9 @@ def band_power(x: jax.Array, settings: Settings) -> jax.Array:
     return jnp.stack([_log(power[chosen].mean(axis=0)) for chosen in inside])
 
 
-@_feature("region")
+@_feature("region", unit="Hz")
 def peak_frequency(x: jax.Array, settings: Settings) -> jax.Array:
-    """Where the spectrum is highest, in Hz, or in cycles per sample without a `sampling_period`."""
+    """Frequency at which the spectral density is highest."""
     frequencies, power = _spectrum(x, settings)
     # Off the ends, so that there is a neighbour on either side.
     at = jnp.clip(jnp.argmax(power, axis=0), 1, len(frequencies) - 2)
@@ -195,15 +198,15 @@ def peak_frequency(x: jax.Array, settings: Settings) -> jax.Array:
     return frequencies[0] + (at + jnp.clip(offset, -1, 1)) * (frequencies[1] - frequencies[0])
 
 
-@_feature("region")
+@_feature("region", unit=_LOG_DENSITY)
 def peak_power(x: jax.Array, settings: Settings) -> jax.Array:
     """Logarithm of the highest spectral density."""
     return _log(_spectrum(x, settings)[1].max(axis=0))
 
 
-@_feature("region")
+@_feature("region", unit="Hz")
 def spectral_centroid(x: jax.Array, settings: Settings) -> jax.Array:
-    """Mean frequency, weighted by the spectral density; units as of `peak_frequency`."""
+    """Mean frequency, weighted by the spectral density."""
     frequencies, power = _spectrum(x, settings)
     total = power.sum(axis=0)
     return jnp.sum(frequencies[:, None] * power, axis=0) / jnp.where(total == 0, 1.0, total)
@@ -218,13 +221,13 @@ def spectral_entropy(x: jax.Array, settings: Settings) -> jax.Array:
     return _entropy(shares.T) / np.log(len(power))
 
 
-@_feature("region")
+@_feature("region", unit=_SIGNAL)
 def envelope_mean(x: jax.Array, settings: Settings) -> jax.Array:
     """Mean amplitude of the analytic signal."""
     return jnp.mean(_envelope(x), axis=0)
 
 
-@_feature("region")
+@_feature("region", unit=_SIGNAL)
 def envelope_std(x: jax.Array, settings: Settings) -> jax.Array:
     """Standard deviation of the amplitude of the analytic signal."""
     return std(_envelope(x), settings)
@@ -263,7 +266,7 @@ def fc_eigenvalues(x: jax.Array, settings: Settings) -> jax.Array:
     return jnp.linalg.eigvalsh(correlation_matrix(x))[::-1]
 
 
-@_feature("pair or region")
+@_feature("pair or region", unit="signal²")
 def covariance(x: jax.Array, settings: Settings) -> jax.Array:
     """Covariance of each pair of regions, and the variances."""
     z, scale = deviations(x)
@@ -273,7 +276,7 @@ def covariance(x: jax.Array, settings: Settings) -> jax.Array:
 
 @_feature("pair")
 def plv(x: jax.Array, settings: Settings) -> jax.Array:
-    """Phase-locking value of each pair of regions."""
+    """Phase-locking value of each pair of regions (Lachaux et al. 1999, Hum. Brain Mapp. 8:194)."""
     return above_diagonal(phase_locking(x))
 
 
@@ -285,13 +288,13 @@ def synchrony(x: jax.Array, settings: Settings) -> jax.Array:
 
 @_feature()
 def metastability(x: jax.Array, settings: Settings) -> jax.Array:
-    """Standard deviation over time of the Kuramoto order parameter."""
+    """Standard deviation over time of the Kuramoto order parameter (Shanahan 2010, Chaos 20:013108)."""
     return _spread(_order(x))
 
 
 @_feature("number")
 def fcd(x: jax.Array, settings: Settings) -> jax.Array:
-    """Distribution of the functional connectivity dynamics: its density at 20 values from -0.95 to 0.95."""
+    """Density of functional connectivity dynamics (Hansen et al. 2015, NeuroImage 105:525) at 20 values in ±0.95."""
     return density(above_diagonal(_dynamics(x, settings)), _POINTS, None, True)
 
 

@@ -7,7 +7,10 @@ import re
 from pathlib import Path
 from typing import Any
 
+import feature_table
 from public_api import canonical, documentation, groups, is_model, resolve, summary, undocumented
+
+_MORE = {"brainmass.objectives": feature_table.section}  # what stands below the names
 
 
 def setup(app: Any) -> dict[str, Any]:
@@ -56,7 +59,8 @@ def _index(pages: list[str]) -> str:
 def _page(title: str, names: list[str]) -> str:
     rows = "".join(f"   * - :py:obj:`{_short(name)} <{canonical(name)}>`\n     - {summary(name)}\n" for name in names)
     table = f".. list-table::\n   :widths: 30 70\n\n{rows}\n"
-    return heading(title) + table + "".join(_entry(name) for name in names if not has_own_page(name))
+    entries = "".join(_entry(name) for name in names if not has_own_page(name))
+    return heading(title) + table + entries + (_MORE[title]() if title in _MORE else "")
 
 
 def has_own_page(name: str) -> bool:
