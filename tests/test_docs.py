@@ -59,7 +59,11 @@ def test_an_undocumented_method_is_found(monkeypatch):
 
 
 # --- what a page needs, it says -------------------------------------------------------------------------------------
-NEEDS = {"io": r"brainmass\.sweep\(", "fit": r'backend="(nevergrad|scipy|optimistix)"|"nevergrad"', "bayes": "numpyro"}
+NEEDS = {
+    "io": r"brainmass\.sweep\(",
+    "fit": r'backend="(nevergrad|scipy|optimistix)"|"nevergrad"',
+    "bayes": r"numpyro|arviz|inference\.(sample|npe|calibrate)\(",
+}
 WRITTEN = [*PAGES, *sorted(DOCS.glob("tutorials/[0-9]*.py")), *sorted(DOCS.glob("case_studies/[0-9]*.py"))]
 
 
