@@ -229,7 +229,10 @@ def test_predictive_draws_and_arviz():
     others = [closed_form(np.delete(DATA, i), n=N - 1) for i in range(N)]
     left_out = [scipy.stats.norm(m, np.hypot(SIGMA, s)).logpdf(x) for (m, s), x in zip(others, DATA, strict=True)]
     arviz = pytest.importorskip("arviz")
-    np.testing.assert_allclose(arviz.loo(outside).elpd_loo, np.sum(left_out), atol=0.1)
+    loo = arviz.loo(outside)
+    np.testing.assert_allclose(loo.elpd if hasattr(loo, "elpd") else loo.elpd_loo, np.sum(left_out), atol=0.1)
+    if not hasattr(arviz, "waic"):
+        return  # of ArviZ 1
     # log predictive densities, less their variances: that of (y - a)² is 2 sd⁴ + 4 sd² (y - mean)², a being normal
     predicted = scipy.stats.norm(mean, np.hypot(SIGMA, sd)).logpdf(DATA)
     variances = (2 * sd**4 + 4 * sd**2 * (DATA - mean) ** 2) / (4 * SIGMA**4)

@@ -219,8 +219,8 @@ class Posterior(Closed):
             drawn = self.predict(predict, seed)
             drawn = {k.removeprefix("observed "): x[None] for k, x in drawn.items() if k.startswith("observed ")}
             groups["posterior_predictive"] = self._dataset(xarray, drawn)
-        # ArviZ 1 has no InferenceData of its own any more, and works with the trees of xarray.
-        if hasattr(xarray, "DataTree") and not isinstance(getattr(arviz, "InferenceData", None), type):
+        # ArviZ 1 has no InferenceData of its own any more: asked for it, it warns and hands out the trees of xarray.
+        if "InferenceData" not in vars(arviz):
             return xarray.DataTree.from_dict(groups)
         return arviz.InferenceData(**groups)
 

@@ -9,7 +9,7 @@
 # The posterior shows it; a single best value hides it.
 #
 # The run is a differentiable function, so the sampler may be Hamiltonian Monte Carlo, which follows the gradient of the
-# posterior (NUTS; Hoffman and Gelman 2014). This tutorial needs `pip install ".[bayes,fit,viz]"`.
+# posterior (NUTS; Hoffman and Gelman 2014). This tutorial needs `pip install ".[bayes,viz]"`.
 
 # %%
 import arviz
