@@ -55,6 +55,15 @@ def test_density_is_that_of_the_hierarchy():
     np.testing.assert_allclose(density.log_density(jnp.asarray(z), density.given), expected, rtol=1e-4)
 
 
+def test_the_problem_itself_needs_no_observation():
+    bare = inference.Problem(bm.HopfStep(1), {"a": bm.Normal(0.0, 2.0)}, inference.Gaussian(SIGMA), predict=constant)
+    of = inference.HierarchicalProblem(bare, DATA, {"a": bm.LogNormal(0.5, 0.7)})
+    assert of.names == ["a", "a.mean", "a.spread"]
+    density, with_one = of.density(), cohort().density()
+    z = jnp.linspace(-0.5, 0.5, density.reals.size)
+    assert density.log_density(z, density.given) == with_one.log_density(z, with_one.given)
+
+
 @pytest.mark.filterwarnings("ignore:The draws by")
 @pytest.mark.slow
 def test_twenty_subjects():

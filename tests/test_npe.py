@@ -239,6 +239,17 @@ def test_simulations_and_features_that_are_no_good_are_counted_told_and_left_out
     assert "simulations of 200 left out" in words and "1 feature left out, infinite or NaN in many" in words
     assert "1 feature left out, the same in all simulations: same" in words
     assert found.n_simulations == pytest.approx(100, abs=20)
+    with pytest.warns(RuntimeWarning) as told:  # of a flow that has learnt little, too
+        studies = inference.calibrate(found, 100)
+    assert studies.left_out == 100 - len(studies.ranks) == pytest.approx(50, abs=20)
+    assert f"{studies.left_out} studies of 100 left out, as their features are infinite" in str(told[0].message)
+    assert f"{studies.left_out} more left out" in repr(studies)
+
+
+def test_studies_without_any_finite_feature_cannot_be_calibrated(estimator, monkeypatch):
+    monkeypatch.setattr(Simulated, "run", lambda self, values, *others: np.full((20, 2), np.nan))
+    with pytest.raises(ValueError, match="all 20 studies are infinite or NaN"):
+        inference.calibrate(estimator, 20)
 
 
 def test_what_npe_refuses():

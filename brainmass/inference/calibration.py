@@ -48,12 +48,14 @@ class Calibration(Closed):
         1 - posterior variance / prior variance: 1 where the data tell all, 0 where they tell nothing.
     notes : list of str
         What is wrong, in words; empty where nothing was found.
+    left_out : int
+        Studies that tell nothing, as their features are infinite or NaN.
 
     The numbers are those in which engines work: without bounds, of order one, in the order of the values.
     """
 
-    def __init__(self, names: list[str], ranks: Numbers, z_scores: Numbers, shrinkage: Numbers):
-        self.names, self.ranks = list(names), np.asarray(ranks)
+    def __init__(self, names: list[str], ranks: Numbers, z_scores: Numbers, shrinkage: Numbers, *, left_out: int = 0):
+        self.names, self.ranks, self.left_out = list(names), np.asarray(ranks), left_out
         self.z_scores, self.shrinkage = np.asarray(z_scores), np.asarray(shrinkage)
         self.notes = self._notes()
 
@@ -94,9 +96,9 @@ class Calibration(Closed):
         return rows
 
     def _title(self) -> str:
-        return (
-            f"Calibration: {len(self.ranks)} studies, {'nothing wrong found' if not self.notes else 'not calibrated'}"
-        )
+        without = f", {self.left_out} more left out" * bool(self.left_out)
+        found = "nothing wrong found" if not self.notes else "not calibrated"
+        return f"Calibration: {len(self.ranks)} studies{without}, {found}"
 
     def __repr__(self) -> str:
         return self.summary()
@@ -155,7 +157,7 @@ def calibrate(
     Returns
     -------
     Calibration
-        With a warning where the posteriors are too narrow, too wide, or on one side.
+        With a warning where the posteriors are too narrow, too wide, or on one side, or studies are left out.
 
     Examples
     --------
@@ -174,16 +176,23 @@ def calibrate(
     # More than the studies where those are few: they tell how wide the prior is.
     values, truth = simulated.draws(np.asarray(of_truths), max(n_studies, 1000))
     prior_sd, truth = np.std(np.asarray(truth), axis=0), np.asarray(truth)[:n_studies]
+    left_out = 0
     values = jax.tree.map(lambda x: x[:n_studies], values)
     if estimator is not None:
         x = simulated.run(values, jax.random.fold_in(of_truths, 1))
         good = np.isfinite(x[:, estimator._flow.standard.kept]).all(axis=1)
+        left_out = int((~good).sum())
+        if left_out == n_studies:
+            raise ValueError(
+                f"The features of all {n_studies} studies are infinite or NaN: the run diverges in most of the prior."
+            )
         # Features that are left out may be NaN, and are not read.
         truth, draws = truth[good], estimator.draws(np.nan_to_num(x[good]), 1000, of_draws)
     else:
         draws = _posteriors(simulated, values, engine, jax.random.fold_in(of_truths, 1), of_draws, progress)
-    found = _compared(simulated.reals.names(), truth, draws, prior_sd)
-    for note in found.notes:
+    found = _compared(simulated.reals.names(), truth, draws, prior_sd, left_out)
+    untold = [f"{left_out} studies of {n_studies} left out, as their features are infinite or NaN"] * bool(left_out)
+    for note in [*untold, *found.notes]:
         warnings.warn(f"calibrate: {note}.", RuntimeWarning, stacklevel=2)
     return found
 
@@ -217,7 +226,9 @@ def _posteriors(
             bar.update(1)
 
 
-def _compared(names: list[str], truth: np.ndarray, draws: Iterable[np.ndarray], prior_sd: np.ndarray) -> Calibration:
+def _compared(
+    names: list[str], truth: np.ndarray, draws: Iterable[np.ndarray], prior_sd: np.ndarray, left_out: int
+) -> Calibration:
     ranks, scores, shrinkage = [], [], []
     for true, drawn in zip(truth, draws, strict=True):
         if len(drawn) < _RANKS:
@@ -230,4 +241,4 @@ def _compared(names: list[str], truth: np.ndarray, draws: Iterable[np.ndarray], 
         sd = np.maximum(drawn.std(axis=0), np.finfo(drawn.dtype).tiny)
         scores.append((drawn.mean(axis=0) - true) / sd)
         shrinkage.append(1 - (sd / prior_sd) ** 2)
-    return Calibration(names, np.stack(ranks), np.stack(scores), np.stack(shrinkage))
+    return Calibration(names, np.stack(ranks), np.stack(scores), np.stack(shrinkage), left_out=left_out)

@@ -102,7 +102,7 @@ class HierarchicalProblem(Closed):
     @property
     def names(self) -> list[str]:
         """The paths of the parameters, those of the group with their mean and spread."""
-        return list(_Numbers(self, self.problem.density().reals).named())
+        return list(_Numbers(self, self._of(0).density().reals).named())
 
     @property
     def labels(self) -> tuple[str, ...] | None:
@@ -111,7 +111,8 @@ class HierarchicalProblem(Closed):
 
     def density(self) -> Density:
         """What an engine takes: the density over unbounded numbers of all subjects and of the group."""
-        one = self.problem.density()
+        # With what one of them observed: the problem itself need not have any.
+        one = self._of(0).density()
         numbers = _Numbers(self, one.reals)
         # Axes for `vmap`: only what was observed differs between subjects.
         rows = one.given._replace(observed=0, **dict.fromkeys(set(one.given._fields) - {"observed"}))
