@@ -8,14 +8,14 @@ import pytest
 from jax.test_util import check_grads
 
 from brainmass.network import products
-from brainmass.network.products import gathered_product, product
+from brainmass.network.products import columns, gathered_product, product
 
 RNG = np.random.default_rng(5)
 
 
-def dense_case():
-    weights, x = RNG.normal(size=(5, 7)), RNG.normal(size=7)
-    return product, weights, x, lambda w, x: w @ x
+def dense_case(n_out):
+    weights, x = RNG.normal(size=(n_out, 7)), RNG.normal(size=7)
+    return (lambda w, x: product(columns(w), x, n_out)), weights, x, lambda w, x: w @ x
 
 
 def listed_case():
@@ -24,11 +24,11 @@ def listed_case():
     return (lambda w, x: gathered_product(w, x, jnp.asarray(sources))), weights, x, lambda w, x: (w * x[sources]).sum(0)
 
 
-@pytest.fixture(params=["dense", "list", "long list"])
+@pytest.fixture(params=["dense", "whole vectors", "list", "long list"])
 def case(request, monkeypatch, x64):
     if request.param == "long list":
         monkeypatch.setattr(products, "_FEW_ROWS", 0)
-    return dense_case() if request.param == "dense" else listed_case()
+    return {"dense": lambda: dense_case(5), "whole vectors": lambda: dense_case(9)}.get(request.param, listed_case)()
 
 
 def test_values_and_slopes(case):
@@ -42,7 +42,7 @@ def test_values_and_slopes(case):
 def test_lanes(case):
     """Of the activity, of the weights, of both, of slopes; and activity that has a batch of its own."""
     multiply, weights, x, expected = case
-    many_w, many_x = weights * np.array([1.0, 2.0])[:, None, None], RNG.normal(size=(2, 7))
+    many_w, many_x = weights * np.array([1.0, 2.0])[:, None, None], RNG.normal(size=(2, *x.shape))
     by_x = [expected(weights, row) for row in many_x]
     np.testing.assert_allclose(jax.vmap(multiply, (None, 0))(weights, many_x), by_x, rtol=1e-12)
     np.testing.assert_allclose(multiply(weights, many_x), by_x, rtol=1e-12)
@@ -59,3 +59,11 @@ def test_units(case):
     multiply, weights, x, expected = case
     out = multiply(weights / u.second, x * u.mV)
     np.testing.assert_allclose(out.to_decimal(u.mV / u.second), expected(weights, x), rtol=1e-13)
+
+
+@pytest.mark.parametrize(("n", "padded"), [(1, 1), (8, 16), (16, 16), (84, 96), (401, 401)])
+def test_weights_fill_whole_vectors_on_a_cpu(n, padded, monkeypatch):
+    weights = np.ones((n, 3), np.float32)
+    assert np.shape(columns(weights)) == (3, padded)
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    assert np.shape(columns(weights)) == (3, n)

@@ -26,18 +26,23 @@ def normals(process, first, n, shape, key=KEY):
     return draw(key, process, first, n, shape)
 
 
-# Random123, kat_vectors: threefry2x32 20 <counter> <key> <result>
+# Random123, kat_vectors: threefry2x32 <rounds> <counter> <key> <result>
 KNOWN_ANSWERS = """
-00000000 00000000  00000000 00000000  6b200159 99ba4efe
-ffffffff ffffffff  ffffffff ffffffff  1cb996fc bb002be7
-243f6a88 85a308d3  13198a2e 03707344  c4923a9c 483df7a0
+13  00000000 00000000  00000000 00000000  9d1c5ec6 8bd50731
+13  ffffffff ffffffff  ffffffff ffffffff  fd36d048 2d17272c
+13  243f6a88 85a308d3  13198a2e 03707344  ba3e4725 f27d669e
+20  00000000 00000000  00000000 00000000  6b200159 99ba4efe
+20  ffffffff ffffffff  ffffffff ffffffff  1cb996fc bb002be7
+20  243f6a88 85a308d3  13198a2e 03707344  c4923a9c 483df7a0
+32  243f6a88 85a308d3  13198a2e 03707344  e2827716 c3c05cdf
 """
 
 
 @pytest.mark.parametrize("row", KNOWN_ANSWERS.strip().splitlines())
 def test_threefry_known_answers(row):
-    words = np.array([int(w, 16) for w in row.split()], np.uint32)
-    x, y = threefry(words[2:4], jnp.uint32(words[0]), jnp.uint32(words[1]))
+    rounds, *words = row.split()
+    words = np.array([int(w, 16) for w in words], np.uint32)
+    x, y = threefry(words[2:4], jnp.uint32(words[0]), jnp.uint32(words[1]), int(rounds))
     assert [int(x), int(y)] == words[4:].tolist()
 
 
@@ -55,12 +60,10 @@ def test_fold_is_fold_in(data):
     assert jnp.array_equal(fold(KEY, data), theirs)
 
 
-def jax_words(key, process, step, elements):
-    """Words of jax's own generator: its substream of a process, the counter being step and element."""
+def words_of(key, process, step, elements):
+    """Words of thirteen rounds (see the known answers): the substream of a process, counter step and element."""
     key = jax.random.key_data(jax.random.fold_in(jax.random.wrap_key_data(key), np.uint32(process)))
-    step, elements = np.broadcast_arrays(np.uint32(step), np.asarray(elements, np.uint32))
-    keys = np.broadcast_to(np.asarray(key)[:, None], (2, elements.size))
-    return [np.asarray(x) for x in jax.extend.random.threefry2x32_p.bind(*map(jnp.asarray, (*keys, step, elements)))]
+    return [np.asarray(x) for x in threefry(key, jnp.uint32(step), jnp.asarray(elements, jnp.uint32), 13)]
 
 
 def of_box_and_muller(uniform, turns, shape):
@@ -71,8 +74,8 @@ def of_box_and_muller(uniform, turns, shape):
 
 @pytest.mark.few(1)
 @pytest.mark.parametrize("shape", [(7, 12), (7, 11), (40_000,)], ids=str)
-def test_normals_are_those_of_box_and_muller_from_the_words_of_jax(shape):
-    x, y = jax_words(KEY, 0xDEADBEEF, 5, np.arange(-(-np.prod(shape) // 2)))
+def test_normals_are_those_of_box_and_muller_from_their_words(shape):
+    x, y = words_of(KEY, 0xDEADBEEF, 5, np.arange(-(-np.prod(shape) // 2)))
     uniform, turns = ((x >> 8) + 1.0) * 2.0**-24, (y >> 30) / 4 + ((y << 2 & 0xFFFFFFFF) >> 9) * 2.0**-25 - 1 / 8
     ours = normals(0xDEADBEEF, 4, 3, shape)[1]
     assert ours.dtype == np.float32
@@ -81,7 +84,7 @@ def test_normals_are_those_of_box_and_muller_from_the_words_of_jax(shape):
 
 @pytest.mark.slow
 def test_normals_in_double_precision(x64):
-    (a, b), (c, d) = (jax_words(KEY, 3, 0, np.arange(39) + half) for half in (0, 2**31))
+    (a, b), (c, d) = (words_of(KEY, 3, 0, np.arange(39) + half) for half in (0, 2**31))
     uniform, turns = (
         (((high.astype(np.uint64) << np.uint64(32)) | low) >> np.uint64(11)) * 2.0**-53
         for high, low in ((a, b), (c, d))
@@ -169,15 +172,9 @@ def test_as_key_refuses_other_generators_and_many_keys():
 
 # --- late steps ---------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("step", [0, 4096, 2**20 + 3, 2**31 - 5])
-def test_the_words_of_a_late_step_are_those_of_jax(step):
-    """Counter (step, pair) under the key folded with the process: to the bit jax's `threefry_2x32`."""
-    drawn = random.Normals(KEY, {"it": 77}, {"it": (9,)})
-    x, y = jax_words(KEY, 77, step, np.arange(5))
-    ours = threefry(drawn._keys, jnp.uint32(step), jnp.arange(5, dtype=jnp.uint32))
-    np.testing.assert_array_equal(ours, [x, y])
-    counter = jnp.concatenate([jnp.full(5, step, jnp.uint32), jnp.arange(5, dtype=jnp.uint32)])
-    folded = jax.random.key_data(jax.random.fold_in(jax.random.wrap_key_data(KEY), 77))
-    np.testing.assert_array_equal(jnp.concatenate(ours), jax.extend.random.threefry_2x32(folded, counter))
+def test_the_normals_of_a_late_step_are_of_its_words(step):
+    """Counter (step, pair) under the key that jax folds with the process."""
+    x, y = words_of(KEY, 77, step, np.arange(5))
     uniform, turns = ((x >> 8) + 1.0) * 2.0**-24, (y >> 30) / 4 + ((y << 2 & 0xFFFFFFFF) >> 9) * 2.0**-25 - 1 / 8
     row = normals(77, step, 1, (9,))[0]
     np.testing.assert_allclose(row, of_box_and_muller(uniform, turns, (9,)), rtol=2e-6, atol=1e-6)

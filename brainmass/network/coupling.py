@@ -28,7 +28,7 @@ from brainmass.connectome.neighbours import SplitTable
 from brainmass.dynamics.checks import as_param
 from brainmass.dynamics.declared import WithRows
 from brainmass.dynamics.fields import Par, option, param
-from brainmass.network.products import gathered_product, product
+from brainmass.network.products import columns, gathered_product, product
 
 __all__ = ["Coupling", "as_weights", "needed"]
 
@@ -176,13 +176,13 @@ class Coupling(WithRows):
 
     def layout(self, weights: Numbers) -> Array:
         """The weights as `sum` takes them; a run computes it once."""
-        return weights if self._slots is None else u.math.transpose(weights)
+        return columns(weights) if self._slots is None else u.math.transpose(weights)
 
     # --- what a target receives ---------------------------------------------------------------------------------------
     def sum(self, weights: Numbers, x: Numbers) -> Numbers:
         """The weighted sum over the sources, for what `layout` returned."""
         if self._slots is None:
-            return product(weights, x)
+            return product(weights, x, self.n_out)
         return self.by_target(gathered_product(weights, x, self._slots.value))
 
     def strength(self, weights: Numbers) -> Numbers:

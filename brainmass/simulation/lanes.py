@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from functools import partial
+from threading import Lock
 from typing import Any
 
 import brainunit as u
@@ -95,6 +96,15 @@ class Lanes:
         # Within a trace there is nothing to divide yet.
         if is_traced(args):
             return self.together(*args)
+        found, in_parts = self._found(args)
+        return jax.tree.map(jnp.asarray, found) if in_parts else found
+
+    def on_host(self, *args: object) -> Pytree:
+        """The same as arrays of numpy: one copy less of what the parts give."""
+        return jax.tree.map(np.asarray, self._found(args)[0])
+
+    def _found(self, args: Pytree) -> tuple[Pytree, bool]:
+        """What all lanes give, and whether it came in parts, and so as arrays of numpy."""
         counts: list[int] = []
         _along(self.in_axes, lambda axis, x: counts.append(x.shape[axis]), args)
         lanes, side_by_side = counts[0], usable_cores() if self._on_cores else 1
@@ -103,7 +113,9 @@ class Lanes:
             wanted = self._for_cores(lanes, side_by_side) if self._on_cores else lanes
             self._sizes[lanes] = self._that_fits(args, lanes, min(wanted, lanes), side_by_side)
         size = self._sizes[lanes]
-        return self._part(*args) if size >= lanes else self._in_parts(args, lanes, size, side_by_side)
+        if size >= lanes:
+            return self._part(*args), False
+        return self._in_parts(args, lanes, size, side_by_side), True
 
     @property
     def _on_cores(self) -> bool:
@@ -143,27 +155,38 @@ class Lanes:
         return self._in_turn if self._on_cores and self.at_once is not None else self.together
 
     def _in_parts(self, args: Pytree, lanes: int, size: int, side_by_side: int) -> Pytree:
-        def part(start: int) -> Pytree:
-            which = np.minimum(np.arange(start, start + size), lanes - 1)  # the last part is filled up
-            return jax.block_until_ready(
-                # By numpy: an operation of JAX would be compiled, for each shape, to do no more.
-                self._part(*_along(self.in_axes, lambda axis, x: np.take(np.asarray(x), which, axis), args))
-            )
+        everything: list[Pytree] = []
+        first_of_all = Lock()
 
-        starts, done = list(range(0, lanes, size)), []
+        def do(start: int) -> None:
+            which = np.minimum(np.arange(start, start + size), lanes - 1)  # the last part is filled up
+            # By numpy: an operation of JAX would be compiled, for each shape, to do no more.
+            given = _along(self.in_axes, lambda axis, x: np.take(np.asarray(x), which, axis), args)
+            found = jax.tree.map(np.asarray, self._part(*given))
+            with first_of_all:
+                if not everything:
+                    everything.append(_along(self.out_axes, partial(_room, lanes), found))
+            # Each core copies what it has made.
+            _along(self.out_axes, partial(_put, start), everything[0], found)
+
+        starts = list(range(0, lanes, size))
         if size not in self._compiled:  # in this thread, which has the settings of JAX
-            done.append(part(starts.pop(0)))
+            do(starts.pop(0))
             self._compiled.add(size)
         with ThreadPoolExecutor(side_by_side) as pool:
             # A thread begins without the context of its maker, in which settings of JAX, brainstate and a fit are.
             contexts = [copy_context() for _ in starts]
-            done += pool.map(lambda context, start: context.run(part, start), contexts, starts)
-        last = range(lanes - size * (len(done) - 1))
+            list(pool.map(lambda context, start: context.run(do, start), contexts, starts))
+        return everything[0]
 
-        def joined(axis: int, *xs: jax.Array) -> jax.Array:
-            return jnp.asarray(np.concatenate([*xs[:-1], np.take(xs[-1], last, axis)], axis))
 
-        return _along(self.out_axes, joined, *done)
+def _room(lanes: int, axis: int, x: np.ndarray) -> np.ndarray:
+    return np.empty((*x.shape[:axis], lanes, *x.shape[axis + 1 :]), x.dtype)
+
+
+def _put(start: int, axis: int, whole: np.ndarray, x: np.ndarray) -> None:
+    here = np.moveaxis(whole, axis, 0)[start : start + x.shape[axis]]
+    here[...] = np.moveaxis(x, axis, 0)[: len(here)]
 
 
 def _in_turn(function: Callable, in_axes: object, out_axes: object, at_once: int, *args: Pytree) -> Pytree:

@@ -480,7 +480,7 @@ def _multiple(size: int, n: int) -> int:
 
 def _program(lane: Lane, devices: Sequence[Any], at_once: int | None) -> Callable[..., Pytree]:
     """A batch of runs as one program; with several devices each has its share of the runs."""
-    return Lanes(lane, 0, 0, at_once, devices)
+    return Lanes(lane, 0, 0, at_once, devices).on_host
 
 
 def _without(values: np.ndarray, failed: np.ndarray) -> np.ndarray:

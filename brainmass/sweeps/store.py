@@ -66,15 +66,18 @@ class Memory:
 
     def __init__(self, layout: Layout):
         self.layout, n = layout, layout.n_runs
-        self._flat = {name: np.full((n, *v.shape), np.nan, v.dtype) for name, v in layout.variables.items()}
+        self._flat = {name: np.empty((n, *v.shape), v.dtype) for name, v in layout.variables.items()}
         self._failed = np.full(n, NOT_RUN, object)
 
     def pending(self) -> np.ndarray:
         return np.flatnonzero(self._failed == NOT_RUN)
 
     def write(self, runs: np.ndarray, values: Mapping[str, np.ndarray], reasons: Sequence[str]) -> None:
-        for name, x in values.items():
-            self._flat[name][runs] = x
+        first, last = runs[0], runs[-1]
+        # A slice is one copy; of a list of numbers numpy takes row by row.
+        where = slice(first, last + 1) if last - first + 1 == len(runs) else runs
+        for name, flat in self._flat.items():
+            flat[where] = values.get(name, np.nan)  # a run that raised an error has none
         self._failed[runs] = reasons
 
     def finish(self) -> xarray.Dataset:
