@@ -9,7 +9,9 @@
 # The posterior shows it; a single best value hides it.
 #
 # The run is a differentiable function, so the sampler may be Hamiltonian Monte Carlo, which follows the gradient of the
-# posterior (NUTS; Hoffman and Gelman 2014). This tutorial needs `pip install ".[bayes,viz]"`.
+# posterior (NUTS; Hoffman and Gelman 2014). A model that draws noise has no likelihood to follow; its posteriors are
+# learnt from simulations, as [those from functional connectivity](16_posteriors_from_fc_and_fcd.py). This tutorial
+# needs `pip install ".[bayes,viz]"`.
 
 # %%
 import arviz
@@ -161,7 +163,7 @@ names += [rf"$\gamma_{i}$" for i in range(1, 5)] + ["input"]
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.2))
 left.fill_between(
-    ms, *observed, color=BLUE, alpha=0.2, lw=0, label="the same with errors"
+    ms, *observed, color=BLUE, alpha=0.2, lw=0, label="90 % of recordings"
 )
 left.fill_between(ms, *response, color=BLUE, alpha=0.6, lw=0, label="90 % of responses")
 left.plot(ms, recording.to_decimal(u.mV), "k.", ms=3, label="recording")
