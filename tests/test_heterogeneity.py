@@ -42,6 +42,40 @@ def test_maps_by_name():
         _ = same.named
 
 
+def test_no_map_leaves_the_level():
+    level = bm.RegionalMap({}, a=0.3 * u.mV, b=1.0)
+    assert level.value().shape == () and level.value().to_decimal(u.mV) == pytest.approx(0.3)
+    assert level.coefficients.shape == (1,) and list(level.named) == ["level"]
+    assert bm.HopfStep(6, a=bm.RegionalMap({}, a=0.3)).a.value() == pytest.approx(0.3)
+
+
+def test_one_program_serves_all_maps_of_a_shape():
+    """Each by its own maps: the slope of the loss in the coefficient of a map is found from that map."""
+    traces = []
+
+    def loss(model):
+        traces.append(1)
+        return jnp.sum(model.gamma.value() ** 2)
+
+    def fit(maps, last=None):
+        fitter = bm.Fitter(bm.LinearStep(6, gamma=bm.RegionalMap(maps, a=-0.4)), optax.sgd(0.1), loss_fn=loss)
+        if last is not None:
+            fitter._share(last)
+        fitter.fit(n_steps=2)
+        return fitter
+
+    first = fit(MAPS[0])
+    once = len(traces)
+    other = fit(MAPS[1], first)
+    assert len(traces) == once
+    # one step down the gradient by hand, as the best of the two losses that are seen is the second
+    for fitter, m in ((first, MAPS[0]), (other, MAPS[1])):
+        design = np.stack([np.ones(6), m])
+        expected = np.array([-0.4, 0.0])
+        expected = expected - 0.1 * 2 * design @ (expected @ design)
+        np.testing.assert_allclose(fitter.model.gamma.coefficients, expected, rtol=1e-5)
+
+
 @pytest.mark.slow
 def test_it_is_a_parameter_of_any_model():
     node = bm.HopfStep(6, a=bm.RegionalMap(MAPS, a=0.3, b=0.1))
@@ -91,7 +125,6 @@ def test_slopes_in_the_coefficients(x64):
         (lambda: bm.RegionalMap({"m": MAPS[0], "n": MAPS[1][:3]}, a=1.0), "maps of one shape (N,), but 'n' has (3,)"),
         (lambda: bm.RegionalMap({"level": MAPS[0]}, a=1.0), "other than 'level'"),
         (lambda: bm.RegionalMap({"m": MAPS[0]}, a=1.0, b={"n": 1.0}), "may name m, but names 'n'"),
-        (lambda: bm.RegionalMap({}, a=1.0), "must hold a map, but is empty"),
         (lambda: bm.RegionalMap([0.0, np.nan], a=1.0), "must be finite, but is nan in map 0, region 1"),
         (
             lambda: bm.RegionalMap(MAPS, a=-1.0, transform=SoftplusT(0.0)),

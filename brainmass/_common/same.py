@@ -156,7 +156,9 @@ class Seen:
         package = package_of(function.__globals__.get("__name__", ""))
         inner = getattr(function, "__wrapped__", None)
         # A function that a library has made with a closure may hold one of the user, as those of decorators do.
-        if package in _KNOWN and not function.__closure__ and inner is None:
+        # One that stands in a module is there once; one within a function is made anew at each call, of the same code.
+        once = "<locals>" not in function.__qualname__
+        if package in _KNOWN and not function.__closure__ and inner is None and once:
             self.parts[path] = ByIdentity(function)
             return
         if package in ("jax", "jaxlib", "contextlib", "functools") and inner is not None:

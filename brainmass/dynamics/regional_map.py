@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import brainstate
 import brainunit as u
 import jax
 import jax.numpy as jnp
@@ -33,7 +34,7 @@ class RegionalMap(ShowsConstructor, ClosedModule, Param):  # pyright: ignore[rep
     ----------
     maps : array or table (K, N) or (N,), or mapping of str to array (N,)
         Maps over the regions, plain numbers, finite; e.g. the ratio of T1w to T2w images, or the principal gradient of
-        functional connectivity, standardised.
+        functional connectivity, standardised. An empty mapping leaves the level, one number for all regions.
     a : number or Quantity
         The level: the value of a region where all maps are zero.
     b : number, array (K,), or mapping of str to number
@@ -69,7 +70,8 @@ class RegionalMap(ShowsConstructor, ClosedModule, Param):  # pyright: ignore[rep
     ):  # fmt: skip
         self._ask(reg=reg, transform=transform, fit=fit)
         names, maps = _named(maps)
-        maps, a = _checked_maps(maps, rows, regions), numbers(Argument("a", "RegionalMap"), a)
+        maps = maps if names == () else _checked_maps(maps, rows, regions)
+        a = numbers(Argument("a", "RegionalMap"), a)
         b = _by_name(b, names)
         b = np.asarray(numbers(Argument("b", "RegionalMap"), b, unit=u.UNITLESS))
         if b.shape not in ((), maps.shape[:1]):
@@ -117,15 +119,18 @@ class RegionalMap(ShowsConstructor, ClosedModule, Param):  # pyright: ignore[rep
         raise AttributeError("The values of a RegionalMap follow from its maps: make a new one, with other a and b.")
 
 
-class _OfMaps:
+class _OfMaps(ClosedModule):
     """From coefficients to the values of the regions."""
 
     def __init__(self, maps: Numbers, transform: Any, unit: Any):
-        self.maps, self.transform, self.unit = maps, transform, unit
+        super().__init__()
+        # An argument of a program: one is compiled for all maps of a shape.
+        self.maps = brainstate.LongTermState(maps)
+        self.transform, self.unit = transform, unit
 
     def __call__(self, coefficients: Numbers) -> Numbers:
         # In full precision: the default of some accelerators would give parameters three decimal digits.
-        sums = jnp.matmul(coefficients[1:], self.maps, precision=jax.lax.Precision.HIGHEST)
+        sums = jnp.matmul(coefficients[1:], self.maps.value, precision=jax.lax.Precision.HIGHEST)
         return u.maybe_decimal(self.transform.forward(coefficients[0] + sums) * self.unit)
 
 
@@ -135,7 +140,7 @@ def _named(maps: Any) -> tuple[tuple[str, ...] | None, Numbers]:
         return None, maps
     what = Argument("maps", "RegionalMap")
     if not maps:
-        raise argument_error(what, "must hold a map", "is empty")
+        return (), np.zeros(0)  # a sum over no maps is zero, whatever the number of regions
     for name, values in maps.items():
         if not isinstance(name, str) or name == "level":
             raise argument_error(what, "must name maps by a text other than 'level'", f"has {name!r}")

@@ -181,7 +181,9 @@ class _Lister:
         # Transforms are functions, of which nothing tells whether two do the same: they are compared one by one.
         if type(param.t) is not IdentityT:
             self.found.others[f"{path} transform"] = param.t
-        if param.precompute is not None:
+        if _kind(type(param.precompute)) == "module":
+            self.take(param.precompute, f"{path}.precompute", param, "precompute")
+        elif param.precompute is not None:
             self.found.others[f"{path} precompute"] = param.precompute
         if same_as == path:
             self.found.params[path] = param
