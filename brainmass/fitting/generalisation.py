@@ -11,7 +11,7 @@ import numpy as np
 from brainmass._common.display import page, table
 from brainmass.fitting.outcome import FitResult
 
-__all__ = ["CrossValidation", "Row"]
+__all__ = ["CrossValidation", "Row", "aligned", "divided", "spread"]
 
 _HEAD = ("", "free parameters", "fitted", "left out")
 
@@ -54,6 +54,14 @@ class Row:
             self.parameters = counted[0]
             self._nonzero.append(counted[1])
 
+    def take(self, other: Row) -> None:
+        """The folds of another row."""
+        self._train += other._train
+        self._nonzero += other._nonzero
+        self.by_subject += other.by_subject
+        self.fits += other.fits
+        self.parameters = other.parameters
+
     @property
     def train(self) -> np.ndarray:
         return np.asarray(self._train)
@@ -71,7 +79,7 @@ class Row:
         count = "" if self.parameters is None else f"{self.parameters:,}"
         if self.nonzero != self.parameters:
             count = f"{self.nonzero:,} of {count}"
-        return self.name, count, _spread(self.train), _spread(self.test)
+        return self.name, count, spread(self.train), spread(self.test)
 
     def __repr__(self) -> str:
         return f"Row({', '.join(cell for cell in self._cells() if cell)})"
@@ -110,24 +118,39 @@ class CrossValidation(Mapping[str, Row]):
         # What no model can pass stands last; sorting is stable, and leaves the others as they were given.
         rows = [row._cells() for row in sorted(self.values(), key=lambda row: row.ceiling)]
         if self.reliability is not None:
-            rows.append(("halves of a recording", "", "", _spread(self.reliability)))
+            rows.append(("halves of a recording", "", "", spread(self.reliability)))
         return rows
 
     @property
     def _title(self) -> str:
-        one = all(len(names) == 1 for names in self.folds)
-        left = f"one {self.by} at a time" if one else f"{len(self.folds)} parts of the {self.by}s"
-        return f"{left}, {len(self.folds)} folds; each fit has {self.n_data:,} numbers of data"
+        return divided(self.folds, self.by, self.n_data)
 
     def __repr__(self) -> str:
-        lines = [_HEAD, *self._table()]
-        widths = [max(len(line[i]) for line in lines) for i in range(4)]
-        text = [f"{line[0]:<{widths[0]}}" + "".join(f"  {line[i]:>{widths[i]}}" for i in (1, 2, 3)) for line in lines]
-        return "\n".join([f"CrossValidation: {self._title}", *(line.rstrip() for line in text)])
+        return "\n".join([f"CrossValidation: {self._title}", *aligned([_HEAD, *self._table()])])
 
     def _repr_html_(self) -> str:
         return page("CrossValidation", self._title, table(_HEAD, self._table()))
 
 
-def _spread(scores: np.ndarray) -> str:
-    return f"{scores.mean():.3f}" + (f" ± {scores.std(ddof=1):.3f}" if len(scores) > 1 else "")
+def aligned(lines: Sequence[Sequence[str]]) -> list[str]:
+    """Of a table the lines: names to the left, numbers to the right."""
+    first, *others = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    text = [
+        f"{line[0]:<{first}}" + "".join(f"  {cell:>{width}}" for cell, width in zip(line[1:], others, strict=True))
+        for line in lines
+    ]
+    return [line.rstrip() for line in text]
+
+
+def divided(folds: Sequence[tuple[str, ...]], by: str, n_data: int) -> str:
+    """Who was left out, in words."""
+    one = all(len(names) == 1 for names in folds)
+    left = f"one {by} at a time" if one else f"{len(folds)} parts of the {by}s"
+    return f"{left}, {len(folds)} folds; each fit has {n_data:,} numbers of data"
+
+
+def spread(scores: np.ndarray, error: float | None = None) -> str:
+    """Mean and standard deviation; or an error in its place."""
+    if error is None:
+        error = scores.std(ddof=1) if len(scores) > 1 else None
+    return f"{scores.mean():.3f}" + ("" if error is None else f" ± {error:.3f}")

@@ -62,22 +62,22 @@ class Fold:
         return [score(s) for s in self.train], [score(s) for s in self.test]
 
 
-def folds_of(subjects: Any, folds: Any, by: str, seed: Seed) -> list[Fold]:
+def folds_of(subjects: Any, folds: Any, by: str, seed: Seed, owner: str = _OF) -> list[Fold]:
     """Checked: nobody, or no recording, is on both sides of one."""
-    checks.one_of(Argument("by", _OF), by, ("subject", "session"))
+    checks.one_of(Argument("by", owner), by, ("subject", "session"))
     if not isinstance(subjects, Cohort):
-        return _paired(subjects, folds, by)
+        return _paired(subjects, folds, by, owner)
     units = subjects.names if by == "subject" else tuple(dict.fromkeys(k for s in subjects for k in s.sessions))
-    out = [split(subjects, names, by=by) for names in _left_out(folds, units, by, seed)]
+    out = [split(subjects, names, by=by) for names in _left_out(folds, units, by, seed, owner)]
     for train, test in out:
         check_held_out(train, test, by)
     return [Fold(Part(train), Part(test), by) for train, test in out]
 
 
-def _left_out(folds: Any, units: Sequence[str], by: str, seed: Seed) -> list[Any]:
-    what, n = Argument("folds", _OF), len(units)
+def _left_out(folds: Any, units: Sequence[str], by: str, seed: Seed, owner: str) -> list[Any]:
+    what, n = Argument("folds", owner), len(units)
     if n < 2:
-        raise argument_error(Argument("subjects", _OF), f"must have two {by}s or more", f"has {n}")
+        raise argument_error(Argument("subjects", owner), f"must have two {by}s or more", f"has {n}")
     if folds is None:
         return [[unit] for unit in units]
     if checks.is_whole(folds):
@@ -97,11 +97,13 @@ def _left_out(folds: Any, units: Sequence[str], by: str, seed: Seed) -> list[Any
     return lists
 
 
-def _paired(subjects: Any, folds: Any, by: str) -> list[Fold]:
-    what, example = Argument("subjects", _OF), "cross_validate(fitter, [(one, other), (other, one)])"
+def _paired(subjects: Any, folds: Any, by: str, owner: str) -> list[Fold]:
+    what, example = Argument("subjects", owner), "subjects=[(one, other), (other, one)]"
     pairs = checks.items(what, subjects, "a Cohort, or pairs (train, test)", example=example)
     if folds is not None:
-        raise argument_error(Argument("folds", _OF), "must be left out where `subjects` are the folds", example=example)
+        raise argument_error(
+            Argument("folds", owner), "must be left out where `subjects` are the folds", example=example
+        )
     out = []
     for pair in pairs:
         if not isinstance(pair, tuple | list) or len(pair) != 2:
