@@ -73,9 +73,9 @@ def select_maps(
     most : int, optional
         No more maps than these.
     margin : float
-        Of the gain over folds, in standard errors; 1 is the rule of one standard error (Breiman et al. 1984). By default
-        more, as the best of several maps gains by chance, and folds share most of those who are fitted, which makes
-        errors seem smaller than they are.
+        Of the gain over folds, in standard errors; 1 is the rule of one standard error (Breiman et al. 1984). By
+        default more, as the best of several maps gains by chance, and folds share most of those who are fitted, which
+        makes errors seem smaller than they are.
     standardise : bool
         Whether `make` gets maps with mean 0 and standard deviation 1, so that one step of an optimiser is as large in
         each.
