@@ -68,6 +68,7 @@ class NestedSelection:
 
     @property
     def gain(self) -> np.ndarray:
+        """Of those left out, by fold."""
         return self.row.test - self.base.test
 
     @property
@@ -88,8 +89,6 @@ class MapSelection:
 
     Attributes
     ----------
-    chosen : tuple of str
-        In the order in which they were taken.
     steps : list of SelectionStep
     nested : NestedSelection or None
         The score to report: that of the steps chose the maps.
@@ -115,6 +114,7 @@ class MapSelection:
 
     @property
     def chosen(self) -> tuple[str, ...]:
+        """Names of the maps, in the order in which they were taken."""
         return [step for step in self.steps if step.taken][-1].maps
 
     def _table(self) -> list[tuple[str, ...]]:
