@@ -354,6 +354,8 @@ assert "fc_mean is" in found.notes[0]
 #    narrow with fewer simulations, and what does it say of another person?
 # 4. Record for half an hour. Which of the two parameters gains?
 #
+# [The next tutorial](17_a_cohort.py) asks what the people of a study have in common.
+#
 # ## References
 #
 # - Cranmer, Brehmer and Louppe 2020, *The frontier of simulation-based inference*, PNAS 117:30055.
