@@ -345,11 +345,11 @@ plt.show()
 # %% [markdown]
 # With all regions alike the model has the strongest connections and little else. The fitted one has the blocks within
 # the hemispheres and those between them, at the right places, though too strong in some and too weak in others: the
-# correlation has gone from 0.26 to 0.63. What was found is not arbitrary. Nobody told the fit about cortical
+# correlation has gone from 0.25 to 0.64. What was found is not arbitrary. Nobody told the fit about cortical
 # gradients, but the strength of the noise follows the main gradient of functional connectivity
 # ([Margulies et al. 2016](https://doi.org/10.1073/pnas.1608282113)), with a correlation of 0.8. Two cautions: that
 # gradient was made from FC too, and neighbouring regions are alike in all maps, so such correlations need null models
-# that are as smooth. And three quarters of the $a_i$ lie at the upper bound, next to the bifurcation: a parameter at
+# that are as smooth. And seven in ten of the $a_i$ lie at the upper bound, next to the bifurcation: a parameter at
 # its bound says that the data wanted more of it.
 #
 # [Fitting](../fitting.md) has priors, subjects in minibatches, and searches without gradients; `brainmass demo` fits
