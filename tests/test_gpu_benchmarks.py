@@ -22,7 +22,8 @@ HloModule jit_run, is_scheduled=true, entry_computation_layout={(f32[4,4]{1,0})-
   %q.1 = f32[20,8,4]{2,1,0} parameter(1)
   %q.2 = s32[] parameter(2)
   %zero = s32[] constant(0)
-  %row = f32[1,8,4]{2,1,0} dynamic-slice(%q.1, %q.2, %zero, %zero), dynamic_slice_sizes={1,8,4}
+  %rows.2 = f32[2,8,4]{2,1,0} dynamic-slice(%q.1, %q.2, %zero, %zero), dynamic_slice_sizes={2,8,4}
+  %row = f32[1,8,4]{2,1,0} slice(%rows.2), slice={[0:1], [0:8], [0:4]}
   %row.1 = f32[8,4]{1,0} bitcast(%row)
   %exp = f32[8,4]{1,0} exponential(%row.1)
   %sum = f32[8,4]{1,0} add(%q.0, %exp)
@@ -88,7 +89,7 @@ def test_what_a_program_launches():
     state, block = 8 * 4 * 4, 20 * 8 * 4 * 4  # bytes
     assert {launch.name: launch[1:] for launch in program.launches} == {
         "product": (False, 100, 2 * state + 4 * 4 * 4, 8 * 4 * 4),
-        # of the noise one row is read and of the rows one written: product, noise, number, sum, row; eight and one each
+        # of the noise one row of two is read, of the rows one written: product, noise, number, sum and row
         "add": (False, 100, 4 * state + 4, 8 * 4 * 9),
         "copy.1": (True, 100, 2 * state, 0),
         "next": (False, 100, 8, 1),

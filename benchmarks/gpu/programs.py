@@ -128,6 +128,10 @@ class Program:
         """Bytes of a parameter that are read: of one that is only cut or looked up in, no more than comes out."""
         ops = self._parts[part]
         given = next(op for op in ops if op.does == "parameter" and int(op.inside) == place)
+        return self._looked_at(ops, given)
+
+    def _looked_at(self, ops: list[_Op], given: _Op) -> int:
+        """Bytes of what an operation gives that the others look at."""
         read = 0
         same = {given.name}  # by other shapes
         for op in ops:
@@ -139,7 +143,8 @@ class Program:
             elif op.does == "fusion":
                 read += sum(self._read(op.called("calls"), k) for k in places)
             elif op.does in ("dynamic-slice", "slice", "gather") and places == [0]:
-                read += op.bytes
+                # A cut may be cut again: of the rows of five steps, the row of one.
+                read += op.bytes if op.is_root else self._looked_at(ops, op)
             elif not (op.does in ("dynamic-update-slice", "scatter") and places == [0]) and op.does != "tuple":
                 read += given.bytes
         return min(read, given.bytes)

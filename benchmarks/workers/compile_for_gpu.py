@@ -12,6 +12,7 @@ from jax.sharding import SingleDeviceSharding
 
 from benchmarks.gpu.cards import cards
 from benchmarks.gpu.programs import Program
+from brainmass._common.machine import compiled_for
 
 
 def compile_for(card, function, lanes):
@@ -19,7 +20,8 @@ def compile_for(card, function, lanes):
     there = SingleDeviceSharding(described.devices[0])
     couplings = jax.ShapeDtypeStruct((lanes,), jnp.float32, sharding=there)
     keys = jax.ShapeDtypeStruct((lanes, 2), jnp.uint32, sharding=there)
-    return jax.jit(function).lower(couplings, keys).compile()
+    with compiled_for("gpu"):
+        return jax.jit(function).lower(couplings, keys).compile()
 
 
 if __name__ == "__main__":

@@ -19,9 +19,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from brainmass._common.machine import compiles_for
 from brainmass._common.typing import Array, Numbers
 
-__all__ = ["Blocks", "ListBlocks", "MatrixBlocks", "by_source", "moved_on", "put"]
+__all__ = ["Blocks", "ListBlocks", "MatrixBlocks", "by_source", "in_turn", "moved_on", "put"]
 
 _PLACES = 4  # of a list of sources in one round: 1.6 times as fast as one at a time
 
@@ -61,15 +62,24 @@ class Blocks(brainstate.nn.Module):
         self, table: dict[str, Array], now: Numbers, past: Numbers, upcoming: Numbers, sent: Numbers
     ) -> tuple[Numbers, Numbers, Numbers]:
         """Past and what is under way after a step at whose start this is sent, and what arrives at its end."""
-        slot = now % self.depth
-        # the first steps of the ring are written at its end as well, so that no window wraps around
-        for at in slot, jnp.where(slot < self.block, slot + self.depth, slot):
-            past = put(past, sent.astype(past.dtype), at)
+        past, upcoming = in_turn(past, upcoming)
+        past = self._written(past, sent.astype(past.dtype), now % self.depth)
         # After the past is written: over a delay of just a block, the last of a window is what has just been sent.
         # Blocks of 16, a delay of 20, after step 100: what arrives at steps 101 to 116 left at 81 to 96, and over a
         # delay of 16 at 85 to 100.
         upcoming = self._ahead(table, now, past, upcoming)
         return past, upcoming, self.arriving(table, now + 1, past, upcoming)
+
+    def _written(self, past: Numbers, sent: Numbers, slot: Numbers) -> Numbers:
+        # The first steps of the ring are written at its end as well, so that no window wraps around.
+        again = slot < self.block
+        if compiles_for() == "gpu":
+            # In one kernel; what need not stand there twice goes nowhere.
+            at = jnp.stack([slot, jnp.where(again, slot + self.depth, past.shape[-1])])
+            return past.at[..., at].set(sent[..., None], mode="drop", unique_indices=True, indices_are_sorted=True)
+        for place in slot, jnp.where(again, slot + self.depth, slot):
+            past = put(past, sent, place)
+        return past
 
     def arriving(self, table: dict[str, Array], now: Numbers, past: Numbers, upcoming: Numbers) -> Numbers:
         """What arrives at the end of the last step."""
@@ -249,6 +259,15 @@ class ListBlocks(Blocks):
         n = len(table["far_steps"]) // self.block
         tables = table["far_source"], table["far_steps"], weights
         return tuple(lax.dynamic_slice_in_dim(x, turn * n, n) for x in tables)  # type: ignore[return-value]
+
+
+def in_turn(*held: Numbers) -> tuple[Numbers, ...]:
+    """The same, to be worked out before anything that follows is.
+
+    On a GPU, where a round of the loop has several steps: XLA would look at the past before this step once more after
+    it was written, and copy it at each step to do so.
+    """
+    return lax.optimization_barrier(held) if compiles_for() == "gpu" else held
 
 
 @jax.custom_batching.custom_vmap

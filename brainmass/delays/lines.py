@@ -17,7 +17,7 @@ from jax.custom_derivatives import SymbolicZero
 from brainmass._common.checks import numbers
 from brainmass._common.messages import argument_error, show
 from brainmass._common.typing import Array, Numbers, Pytree
-from brainmass.delays.blocks import ListBlocks, MatrixBlocks, by_source, put
+from brainmass.delays.blocks import ListBlocks, MatrixBlocks, by_source, in_turn, put
 from brainmass.delays.linear import linear
 
 __all__ = [
@@ -175,7 +175,8 @@ class History(_Past):
 
     def push(self, sent: Numbers) -> None:
         """Take in what is sent at the start of a step."""
-        self.history.value = self.history.value.at[..., self._now % self.depth, :].set(sent)
+        (history,) = in_turn(self.history.value)
+        self.history.value = history.at[..., self._now % self.depth, :].set(sent)
         self.cursor.value = self.cursor.value + 1
 
     def ago(self, steps: Numbers, source: Numbers = None) -> jax.Array:
@@ -347,6 +348,7 @@ class BlockedLine(_WholeSteps, _Past):
         echo, returning, sent = self.back.step(tables["back"], -now, echo, returning, arriving)
         slot = now % self.depth
         sent = _padded(sent, past.shape[-2]) + lax.dynamic_index_in_dim(past, slot, axis=-1, keepdims=False)
+        past, sent = in_turn(past, sent)
         # this step wrote over what was there before it, which so had no part in what follows
         past = put(past, jnp.zeros_like(sent), slot)
         return (past, upcoming, echo, returning), sent

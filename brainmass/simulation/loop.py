@@ -16,6 +16,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from brainmass._common.machine import compiles_for
 from brainmass._common.typing import Array, Numbers, Pytree
 from brainmass.simulation.plan import Plan
 
@@ -23,6 +24,8 @@ __all__ = ["Machine", "run"]
 
 Carry = Any
 Samples = dict[str, Any]
+
+_IN_A_ROUND = 5  # steps, on a GPU; of a block of 125 there are 25 rounds
 
 
 @dataclass(frozen=True)
@@ -102,7 +105,10 @@ class _Stretch:
             length = self.plan.levels[lower]
             count = n // length
             if count:
-                carry, samples = _scan(partial(self.unit, lower), carry, self.units(todo, count, length))
+                # Units of a step, in which nothing but samples is due, go like steps alone.
+                plain = length == 1 and 1 not in self.plan.observed.values()
+                at_once = _steps_in_a_round(count) if plain else 1
+                carry, samples = _scan(partial(self.unit, lower), carry, self.units(todo, count, length), at_once)
                 pieces.append(samples)
                 todo, n = self.after(todo, count * length), n - count * length
         carry, samples = self.rest(carry, todo, n)
@@ -195,17 +201,29 @@ class _OfSteps(_Stretch):
         # A scan of one step is compiled and run as a loop all the same.
         if n == 1:
             return self.machine.step(carry, jax.tree.map(lambda x: x[0], todo)), {}
-        return lax.scan(lambda c, x: (self.machine.step(c, x), None), carry, todo)[0], {}
+        return lax.scan(lambda c, x: (self.machine.step(c, x), None), carry, todo, unroll=_steps_in_a_round(n))[0], {}
 
 
-def _scan(unit: Callable[[Carry, Pytree], tuple[Carry, Samples]], carry: Carry, xs: Pytree) -> tuple[Carry, Samples]:
+def _steps_in_a_round(n: int) -> int:
+    """How many of `n` steps one round of the inner loop takes."""
+    # On a CPU one: XLA fuses across steps, and works out again what they share. On a GPU each round costs a kernel
+    # that counts it, and a copy of each array that is written while it is read: some five steps share these.
+    if compiles_for() != "gpu":
+        return 1
+    divisors = [k for k in range(2, 9) if n % k == 0]
+    return min(divisors, key=lambda k: abs(k - _IN_A_ROUND), default=min(n, _IN_A_ROUND))
+
+
+def _scan(
+    unit: Callable[[Carry, Pytree], tuple[Carry, Samples]], carry: Carry, xs: Pytree, at_once: int
+) -> tuple[Carry, Samples]:
     """Scan over units, and line their samples up along one time axis."""
     count = len(jax.tree.leaves(xs)[0])
     # As above: one unit needs no loop.
     if count == 1:
         return unit(carry, jax.tree.map(lambda x: x[0], xs))
     # (units, samples of each, ...) becomes (samples, ...): units follow one another in time.
-    carry, samples = lax.scan(unit, carry, xs)
+    carry, samples = lax.scan(unit, carry, xs, unroll=at_once)
     return carry, jax.tree.map(lambda x: x.reshape(x.shape[0] * x.shape[1], *x.shape[2:]), samples)
 
 
