@@ -20,16 +20,15 @@ def compile_for(card, function, lanes):
     there = SingleDeviceSharding(described.devices[0])
     couplings = jax.ShapeDtypeStruct((lanes,), jnp.float32, sharding=there)
     keys = jax.ShapeDtypeStruct((lanes, 2), jnp.uint32, sharding=there)
-    with compiled_for("gpu"):
-        return jax.jit(function).lower(couplings, keys).compile()
+    return jax.jit(function).lower(couplings, keys).compile()
 
 
 if __name__ == "__main__":
     what, of, lanes, name = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4]
-    jax.default_backend = lambda: "gpu"  # as the package will find it there
-    made = batch(what, of)
-    start = time.perf_counter()
-    compiled = compile_for(cards()[name], made.function, lanes)
+    with compiled_for("gpu"):
+        made = batch(what, of)
+        start = time.perf_counter()
+        compiled = compile_for(cards()[name], made.function, lanes)
     took, text = time.perf_counter() - start, compiled.as_text()
     if len(sys.argv) > 5:
         with open(sys.argv[5], "w") as file:

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 from jax import lax
 from jax.custom_derivatives import SymbolicZero
 
+from brainmass._common.machine import compiles_for
 from brainmass._common.typing import ArrayLike, Numbers, Pytree
 
 __all__ = ["columns", "gathered_product", "product"]
@@ -37,7 +38,7 @@ def columns(weights: Numbers) -> Numbers:
     unit: Any = u.get_unit(weights)
     values = jnp.asarray(u.get_mantissa(weights)).T
     missing = -values.shape[1] % _WIDTH
-    if missing and values.shape[1] in _WORTH_IT and jax.default_backend() == "cpu":
+    if missing and values.shape[1] in _WORTH_IT and compiles_for() == "cpu":
         # Not `jnp.pad`: its own function within a program keeps XLA from seeing that two stages need the same.
         values = lax.pad(values, jnp.zeros((), values.dtype), [(0, 0, 0), (0, missing, 0)])
     return u.maybe_decimal(u.Quantity(values, unit=unit))
