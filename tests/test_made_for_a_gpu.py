@@ -71,3 +71,19 @@ def test_a_step_is_done_with_the_past_before_the_next_writes_it_on_a_gpu_alone()
             run = bm.Simulator(net, dt=DT).pure(20 * DT, monitors=["x"], sample_every=20, free=["k"])
             found[platform] = "optimization_barrier" in str(jax.make_jaxpr(run)({"k": 0.3}, jax.random.PRNGKey(0)))
     assert found == {"cpu": False, "gpu": True}
+
+
+@pytest.mark.parametrize(("longest", "block"), [(0, 128), (200, 256)])
+def test_blocks_are_longer_on_a_gpu_where_a_past_weighs_more_than_a_step(longest, block):
+    """The square root of 16,384 steps, of four times as many where 200 steps are 50 numbers of each region."""
+    net = network(3, longest)
+    if longest:
+        net.distance = 0.1 * np.full((3, 3), longest) * u.mm
+    simulator = bm.Simulator(net, dt=DT)
+    blocks = {}
+    for platform in "cpu", "gpu":
+        with compiled_for(platform):
+            blocks[platform] = simulator._program(16_384 * DT, None, ["x"], None, 16_384, False, None, None)[
+                0
+            ].plan.block
+    assert blocks == {"cpu": 128, "gpu": block}

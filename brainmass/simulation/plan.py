@@ -129,6 +129,7 @@ def make_plan(
     block: int | None,
     exact: Mapping[str, int] = MappingProxyType({}),
     horizon: int | None = None,
+    weight: float = 1.0,
 ) -> Plan:
     """Arrange a run.
 
@@ -146,6 +147,8 @@ def make_plan(
         For each observer that must be updated at a certain interval, in steps, that interval.
     horizon : int, optional
         Steps of a window that gradients do not leave backwards in time.
+    weight : float
+        How many steps of what a gradient keeps take as much memory as the state at the start of a block.
     """
     if block is not None:
         block = whole(Argument("block", "", "steps between checkpoints"), block)
@@ -184,7 +187,7 @@ def make_plan(
             )
     # Tuples, which can be keys: the same settings give the very same plan, by which compiled programs are found.
     kinds = tuple(periods.items()), tuple(targets.items()), tuple(exact.items())
-    return _plan(n_steps, transient, *kinds, block, horizon)
+    return _plan(n_steps, transient, *kinds, block, horizon, weight)
 
 
 @functools.cache
@@ -196,6 +199,7 @@ def _plan(
     exactly: _Counts,
     block: int | None,
     horizon: int | None,
+    weight: float,
 ) -> Plan:
     """From periods to levels.
 
@@ -217,7 +221,8 @@ def _plan(
     intervals |= exact
     observed = {name: _level_of(interval, levels) for name, interval in intervals.items()}
     recorded = {name: _level_of(period, levels) for name, period in periods.items()}
-    length = block or int(np.clip(math.isqrt(max(n_steps, 1)), SHORTEST_BLOCK, LONGEST_BLOCK))
+    # Least memory: n / length states of this weight, and length steps.
+    length = block or int(np.clip(math.isqrt(max(int(n_steps * weight), 1)), SHORTEST_BLOCK, LONGEST_BLOCK))
     # Of a run that is all transient, and records nothing, the transient is what is cut into blocks.
     with_block, length = _insert_block(levels, length, n_steps - transient or n_steps)
     return Plan(n_steps, transient, periods, recorded, observed, with_block, length, horizon)

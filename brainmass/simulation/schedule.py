@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from brainstate import graph
+from brainstate.nn import Module
+
+from brainmass._common.machine import compiles_for
 from brainmass._common.messages import argument_error, monitor_named
 from brainmass._common.typing import Numbers, Period
+from brainmass.delays.lines import BlockedLine, History
 from brainmass.forward.observer import Observer
 from brainmass.simulation.monitors import Monitor, feeders
 from brainmass.simulation.plan import (
@@ -17,7 +22,23 @@ from brainmass.simulation.plan import (
     steps_of_transient,
 )
 
-__all__ = ["arrange"]
+__all__ = ["arrange", "weight_of_past"]
+
+# A step of a gradient keeps about as much as this many numbers for each region, of which the past has one a step: seen
+# of Montbrió's model (84 regions), in the memory of programs that were compiled for a GPU.
+_NUMBERS_OF_A_STEP = 50
+
+
+def weight_of_past(model: Module) -> float:
+    """How many steps of what a gradient keeps take as much memory as the past; on a GPU, whose many lanes all have one.
+
+    On a CPU lanes go one after the other, and memory is no matter.
+    """
+    if compiles_for() != "gpu":
+        return 1.0
+    parts: Any = graph.nodes(model)
+    lines = (part for part in parts.values() if isinstance(part, History | BlockedLine))
+    return max(1.0, sum(line.depth for line in lines) / _NUMBERS_OF_A_STEP)
 
 
 def arrange(
@@ -28,6 +49,7 @@ def arrange(
     dt: Numbers,
     block: Any,
     horizon: Period | None,
+    weight: float = 1.0,
 ) -> Plan:
     n_steps, skipped = steps_of_run(duration, dt), steps_of_transient(transient, dt)
     default = 1 if every is None else steps_in("sample_every", every, dt, minimum=1)
@@ -53,7 +75,7 @@ def arrange(
     exact |= {n: periods[source] for n, source in feeders(watched).items() if n not in exact}
     targets = {n: interval_in_steps(o.interval, dt) for n, o in observers.items() if n not in exact}
     window = None if horizon is None else steps_in("grad_horizon", horizon, dt, minimum=1)
-    plan = make_plan(n_steps, skipped, periods, targets, block, exact, window)
+    plan = make_plan(n_steps, skipped, periods, targets, block, exact, window, weight)
     for name, interval in plan.observed.items():
         if periods[name] // interval < observers[name].needed:
             raise argument_error(

@@ -49,7 +49,7 @@ from brainmass.simulation.plan import (
 from brainmass.simulation.program import Bundle, Program, initialise_missing, states_missing
 from brainmass.simulation.progress import ProgressBar
 from brainmass.simulation.result import Result, unchecked
-from brainmass.simulation.schedule import arrange
+from brainmass.simulation.schedule import arrange, weight_of_past
 from brainmass.simulation.start import Beginnings
 from brainmass.simulation.values import checked_value, free_paths
 from brainmass.simulation.watch import DivergenceError, Told, raise_if_diverged, tell
@@ -398,13 +398,13 @@ class Simulator(Closed):
         if monitors is None and not default_monitors(self.model):
             initialise_missing(Bundle(self.model, {}), dt)
         watched = as_monitors(monitors, self.model)
-        plan = arrange(
-            duration, watched, transient, every, dt, block, context.present().horizon if horizon is None else horizon
-        )
-        # Before the inventory, which is to hold the delays in steps of this dt.
+        # Before the plan, whose blocks depend on how far back the past reaches, and the inventory, which is to hold the
+        # delays in steps of this dt.
         set_time_step = getattr(self.model, "set_time_step", None)
         if set_time_step is not None:
             set_time_step(dt)
+        window = context.present().horizon if horizon is None else horizon
+        plan = arrange(duration, watched, transient, every, dt, block, window, weight_of_past(self.model))
         given = as_inputs(inputs, self.model, plan.n_steps)
         courses = as_courses(parameters, lambda: inventory(Bundle(self.model, watched, given.modules)))
         if (owner := context.present().owner) is not None:
