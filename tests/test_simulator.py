@@ -383,6 +383,16 @@ def test_block_length_changes_no_bit():
         same_bits(full_run()[name], run[name])
 
 
+@pytest.mark.parametrize("n", [3, 5, 20])
+def test_block_length_changes_no_bit_of_products(n):
+    """Few columns, and columns that are filled up, beside other noise."""
+    node = bm.HopfStep(n, a=0.1, noise_x=bm.WhiteNoise(n, sigma=0.2), method="heun")
+    weights = np.random.default_rng(n).random((n, n)) / n
+    simulator = bm.Simulator(bm.Network(node, conn=weights, coupled_var="x", k=0.3), dt=DT)
+    whole, cut = (simulator.run(100 * DT, seed=0, monitors=["x"], block=block)["x"] for block in (100, 7))
+    np.testing.assert_array_equal(whole, cut)
+
+
 def test_seeds():
     simulator = driven(noise_x=bm.WhiteNoise(2, sigma=1.0))
     x = {name: simulator.run(4 * DT, seed=seed)["x"] for name, seed in {

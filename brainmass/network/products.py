@@ -50,6 +50,9 @@ def product(columns: Numbers, x: Numbers, n_out: int) -> Numbers:
 
 
 def _of_columns(columns: jax.Array, x: jax.Array) -> jax.Array:
+    if x.ndim == 1 and columns.shape[0] < _WORTH_IT.start:
+        # By row: the last bit of few columns depends on what XLA compiles beside them, so on the length of blocks.
+        return jnp.matmul(columns.T, x, precision=_EXACT)
     return jnp.matmul(x, columns, precision=_EXACT)
 
 
