@@ -476,7 +476,7 @@ def test_gradient_of_bold_with_delays_noise_and_trainable_edges(x64):
     net = bm.Network(node, conn=bm.EdgeWeights(W), coupled_var="x", distance=LENGTHS * u.mm, speed=2.0)
     names = ["conn", "coupling.k", "sigma", "observers.bold.tau"]
     monitors = {"bold": bm.Monitor(bm.BOLDSignal(3), every=40)}
-    pure = bm.Simulator(net, dt=0.5 * u.ms).pure(80 * DT, free=names, monitors=monitors, block=40)
+    pure = bm.Simulator(net, dt=0.5 * u.ms).pure(40 * u.ms, free=names, monitors=monitors, block=40)
     start = dict(zip(names, map(np.asarray, (W, 0.3, 0.4, 0.9)), strict=True))
     both = jax.jit(jax.value_and_grad(lambda values: 1e6 * pure(values, 1)["bold"].sum()))
     gradient = both(start)[1]
