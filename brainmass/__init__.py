@@ -67,7 +67,7 @@ __all__ += controlling.__all__
 __all__ += responses.__all__
 __all__ += reading.__all__
 
-xla.choose_cpu_options()
+xla.compile_loops_whole()
 copying.register()
 published.install(sys.modules[__name__])
 
