@@ -25,12 +25,10 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.gpu.cases import gpu, gpu_compile
-from brainmass._common.xla import WHOLE_LOOPS, WIDE_VECTORS
+from brainmass._common.xla import WHOLE_LOOPS
 from brainmass.inference.diagnostics import r_hat
 
 HERE = Path(__file__).parent
-# What importing brainmass asks XLA for (docs/speed.md), for other packages too.
-OPTIONS = f"{WHOLE_LOOPS} {WIDE_VECTORS}"
 OTHERS = {
     "published": "brainmass==0.1.1",
     "tvboptim": "tvboptim==0.4.0",
@@ -111,18 +109,18 @@ def compared(workers: dict[str, Worker], rounds: int, start: str = "") -> list[s
 def forward(rounds: int) -> list[str]:
     """MPR, 84 regions, stochastic Heun, dt 0.01 ms, every 10th step kept; float32, but float64 in vbi and TVB.
 
-    The C loop runs on one core. Rows of JAX have the options that importing brainmass sets for XLA
+    The C loop runs on one core. Rows of JAX have the option that importing brainmass sets for XLA
     (docs/speed.md), unless they say so.
     """
     n = 50_000
     workers = {
-        "brainmass": Worker("ours.py", "forward", n, flags=OPTIONS),
+        "brainmass": Worker("ours.py", "forward", n, flags=WHOLE_LOOPS),
         **limit("forward", n),
-        "hand-written scan": Worker("handwritten.py", "forward", n, flags=OPTIONS),
+        "hand-written scan": Worker("handwritten.py", "forward", n, flags=WHOLE_LOOPS),
         "brainmass, BRAINMASS_WHOLE_LOOPS=0": Worker("ours.py", "forward", n),
-        "hand-written scan, without the options": Worker("handwritten.py", "forward", n),
+        "hand-written scan, without the option": Worker("handwritten.py", "forward", n),
         "published 0.1.1": Worker("published.py", "forward", n, python_of("published")),
-        "tvboptim 0.4.0": Worker("with_tvboptim.py", "forward", n, python_of("tvboptim"), OPTIONS),
+        "tvboptim 0.4.0": Worker("with_tvboptim.py", "forward", n, python_of("tvboptim"), WHOLE_LOOPS),
         "vbi 0.4.4, numba": Worker("with_vbi.py", "mpr", n // 5, python_of("vbi")),
         "TVB 2.10": Worker("with_tvb.py", "forward", n // 25, python_of("tvb")),
         "TVB 2.10, numba": Worker("with_tvb.py", "forward_numba", n, python_of("tvb")),
@@ -141,7 +139,7 @@ def bold(rounds: int) -> list[str]:
     """
     n = 100_000
     workers = {
-        "brainmass": Worker("ours.py", "bold", n, flags=OPTIONS),
+        "brainmass": Worker("ours.py", "bold", n, flags=WHOLE_LOOPS),
         **limit("bold", n),
         "vbi 0.4.4, numba": Worker("with_vbi.py", "mpr_bold", n // 2, python_of("vbi")),
     }
@@ -164,9 +162,9 @@ def sweep(rounds: int) -> list[str]:
     ]
     for size, n in (64, 20_000), (512, 5_000):
         workers = {
-            "brainmass": Worker("ours.py", f"sweep_{size}", n, flags=OPTIONS),
+            "brainmass": Worker("ours.py", f"sweep_{size}", n, flags=WHOLE_LOOPS),
             **limit(f"sweep_{size}", n),
-            "tvboptim 0.4.0": Worker("with_tvboptim.py", f"sweep_{size}", n, python_of("tvboptim"), OPTIONS),
+            "tvboptim 0.4.0": Worker("with_tvboptim.py", f"sweep_{size}", n, python_of("tvboptim"), WHOLE_LOOPS),
         }
         lines += compared(workers, rounds, f"| {size} ")
     return lines
@@ -179,7 +177,7 @@ def sets(rounds: int) -> list[str]:
     core. The published package makes a model of each set, and compiles every run, as does TVB's numba back end.
     """
     workers = {
-        ("brainmass", 512): Worker("ours.py", "sweep_512", 5_000, flags=OPTIONS),
+        ("brainmass", 512): Worker("ours.py", "sweep_512", 5_000, flags=WHOLE_LOOPS),
         ("published 0.1.1", 2): Worker("published.py", "sets_2", 50_000, python_of("published")),
         ("vbi 0.4.4, numba", 8): Worker("with_vbi.py", "sets_8", 10_000, python_of("vbi")),
         ("TVB 2.10, numba", 4): Worker("with_tvb.py", "sets_4", 50_000, python_of("tvb")),
@@ -206,14 +204,16 @@ def delays(rounds: int) -> list[str]:
     ]
     for regions, n in (84, 16_000), (400, 1_600):
         workers = {
-            "brainmass": Worker("ours.py", f"delays_{regions}", n, flags=OPTIONS),
+            "brainmass": Worker("ours.py", f"delays_{regions}", n, flags=WHOLE_LOOPS),
             **limit(f"delays_{regions}", n),
-            "hand-written, blocks": Worker("handwritten_delays.py", f"blocked_{regions}", n, flags=OPTIONS),
-            "hand-written, a gather per step": Worker("handwritten_delays.py", f"gathered_{regions}", n, flags=OPTIONS),
+            "hand-written, blocks": Worker("handwritten_delays.py", f"blocked_{regions}", n, flags=WHOLE_LOOPS),
+            "hand-written, a gather per step": Worker(
+                "handwritten_delays.py", f"gathered_{regions}", n, flags=WHOLE_LOOPS
+            ),
             "published 0.1.1": Worker("published.py", f"delays_{regions}", n, python_of("published")),
-            "tvboptim 0.4.0": Worker("with_tvboptim.py", f"delays_{regions}", n, python_of("tvboptim"), OPTIONS),
+            "tvboptim 0.4.0": Worker("with_tvboptim.py", f"delays_{regions}", n, python_of("tvboptim"), WHOLE_LOOPS),
             "tvboptim 0.4.0, interpolating": Worker(
-                "with_tvboptim.py", f"delays_{regions}_linear", n, python_of("tvboptim"), OPTIONS
+                "with_tvboptim.py", f"delays_{regions}_linear", n, python_of("tvboptim"), WHOLE_LOOPS
             ),
         }
         lines += compared(workers, rounds, f"| {regions} ")
@@ -229,11 +229,11 @@ def noisy_delays(rounds: int) -> list[str]:
     for regions, n in (84, 16_000), (400, 1_600):
         case = f"delays_{regions}_noise"
         workers = {
-            "brainmass": Worker("ours.py", case, n, flags=OPTIONS),
+            "brainmass": Worker("ours.py", case, n, flags=WHOLE_LOOPS),
             "published 0.1.1": Worker("published.py", case, n, python_of("published")),
-            "tvboptim 0.4.0": Worker("with_tvboptim.py", case, n, python_of("tvboptim"), OPTIONS),
+            "tvboptim 0.4.0": Worker("with_tvboptim.py", case, n, python_of("tvboptim"), WHOLE_LOOPS),
             "tvboptim 0.4.0, interpolating": Worker(
-                "with_tvboptim.py", f"{case}_linear", n, python_of("tvboptim"), OPTIONS
+                "with_tvboptim.py", f"{case}_linear", n, python_of("tvboptim"), WHOLE_LOOPS
             ),
         }
         lines += compared(workers, rounds, f"| {regions} ")
@@ -248,10 +248,10 @@ def wong_wang(rounds: int) -> list[str]:
     """
     n = 600_000
     workers = {
-        "brainmass": Worker("ours.py", "wong_wang", n, flags=OPTIONS),
-        "tvboptim 0.4.0": Worker("with_tvboptim.py", "wong_wang_bold", n // 10, python_of("tvboptim"), OPTIONS),
+        "brainmass": Worker("ours.py", "wong_wang", n, flags=WHOLE_LOOPS),
+        "tvboptim 0.4.0": Worker("with_tvboptim.py", "wong_wang_bold", n // 10, python_of("tvboptim"), WHOLE_LOOPS),
         "tvboptim 0.4.0, without BOLD": Worker(
-            "with_tvboptim.py", "wong_wang", n // 10, python_of("tvboptim"), OPTIONS
+            "with_tvboptim.py", "wong_wang", n // 10, python_of("tvboptim"), WHOLE_LOOPS
         ),
         "neurolib 0.6.2": Worker("with_neurolib.py", "wong_wang", n // 6, python_of("neurolib")),
         "published 0.1.1, without BOLD": Worker("published.py", "wong_wang", n // 20, python_of("published")),
@@ -281,9 +281,9 @@ def nodes(rounds: int) -> list[str]:
         for regions in 1, 84:
             case = f"{kind}_{regions}"
             workers = {
-                "brainmass": Worker("nodes.py", case, n, flags=OPTIONS),
+                "brainmass": Worker("nodes.py", case, n, flags=WHOLE_LOOPS),
                 "published 0.1.1": Worker("nodes.py", case, n, python_of("published")),
-                "tvboptim 0.4.0": Worker("with_tvboptim.py", case, n, python_of("tvboptim"), OPTIONS),
+                "tvboptim 0.4.0": Worker("with_tvboptim.py", case, n, python_of("tvboptim"), WHOLE_LOOPS),
             }
             lines += compared(workers, rounds, f"| {kind} | {regions} ")
     return lines
@@ -296,7 +296,7 @@ def growth(rounds: int) -> list[str]:
 
     def row(what: str, regions: int, inputs: int | None, n: int, lanes: int | None) -> str:
         case = f"growth_{regions}_{'dense' if inputs is None else inputs}_{lanes}"
-        worker = Worker("ours.py", case, n, flags=OPTIONS)
+        worker = Worker("ours.py", case, n, flags=WHOLE_LOOPS)
         interleaved({"brainmass": worker}, rounds)
         time = worker.median("wall") / n
         nodes = regions * (lanes or 1)
@@ -325,7 +325,7 @@ def sparse(rounds: int) -> list[str]:
     ]
     for delays, n in ("no", 200), ("yes", 400):
         workers = {
-            name: Worker("ours.py", f"{kind}{'_delays' if delays == 'yes' else ''}", n, flags=OPTIONS)
+            name: Worker("ours.py", f"{kind}{'_delays' if delays == 'yes' else ''}", n, flags=WHOLE_LOOPS)
             for name, kind in (("edge list", "edge_list"), ("matrix", "matrix"))
         }
         interleaved(workers, rounds)
@@ -338,7 +338,7 @@ def sparse(rounds: int) -> list[str]:
 
 def overhead(rounds: int) -> list[str]:
     """A second, identical `Simulator.run` of 100 steps, against the compiled call alone."""
-    worker = Worker("ours.py", "overhead", 100, flags=OPTIONS)
+    worker = Worker("ours.py", "overhead", 100, flags=WHOLE_LOOPS)
     interleaved({"brainmass": worker}, rounds)
     extra = [report["run"] - report["call"] for report in worker.reports]
     last = worker.reports[-1]
@@ -352,7 +352,7 @@ def memory(rounds: int) -> list[str]:
     """Temporary memory of a run that records BOLD alone, ten samples."""
     lines = ["| steps | temporary memory, MB |", "| --- | --- |"]
     for n in (6_000, 60_000, 600_000):
-        worker = Worker("ours.py", "memory", n, flags=OPTIONS)
+        worker = Worker("ours.py", "memory", n, flags=WHOLE_LOOPS)
         interleaved({"brainmass": worker}, 1)
         lines.append(f"| {10 * n:,} | {worker.median('temporary_MB'):.2f} |")
     return lines
@@ -364,7 +364,7 @@ def observers(rounds: int) -> list[str]:
     Against the same run without, in one process. Memory is temporary memory and what comes out.
     """
     n = 120_000
-    worker = Worker("ours.py", "observers", n, flags=OPTIONS)
+    worker = Worker("ours.py", "observers", n, flags=WHOLE_LOOPS)
     interleaved({"brainmass": worker}, rounds)
     ratio = statistics.median(r["observed"] / r["bare"] for r in worker.reports)
     return (
@@ -395,14 +395,14 @@ def gradient(rounds: int) -> list[str]:
         return f"| {'yes' if 'delays' in case else 'no'} | {n:,} | {subject} | {flag} | {numbers} |"
 
     for n in (10_000, 60_000):
-        for flags in ("", OPTIONS):
+        for flags in ("", WHOLE_LOOPS):
             worker = Worker("ours.py", "gradient", n, flags=flags)
             interleaved({"brainmass": worker}, rounds)
             lines.append(row("gradient", n, "brainmass", worker, "yes" if flags else "no"))
     for n in (10_000, 60_000):
         workers = {
-            "brainmass": Worker("ours.py", "gradient_delays", n, flags=OPTIONS),
-            "tvboptim 0.4.0": Worker("with_tvboptim.py", "gradient_delays", n, python_of("tvboptim"), OPTIONS),
+            "brainmass": Worker("ours.py", "gradient_delays", n, flags=WHOLE_LOOPS),
+            "tvboptim 0.4.0": Worker("with_tvboptim.py", "gradient_delays", n, python_of("tvboptim"), WHOLE_LOOPS),
         }
         interleaved(workers, rounds)
         lines += [row("gradient_delays", n, name, worker, "yes") for name, worker in workers.items()]
@@ -420,10 +420,10 @@ def posteriors(rounds: int) -> list[str]:
         "| method | draws of a chain | run | wall, s | CPU, s | effective draws | per s of CPU | r̂ | means off, sd |",
         "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
-    truth = Worker("posteriors.py", "nuts", 4000, flags=OPTIONS)
+    truth = Worker("posteriors.py", "nuts", 4000, flags=WHOLE_LOOPS)
     interleaved({"truth": truth}, 1)
     for case, n in ("nuts", 200), ("nuts", 500), ("laplace", 500):
-        worker = Worker("posteriors.py", case, n, flags=OPTIONS)
+        worker = Worker("posteriors.py", case, n, flags=WHOLE_LOOPS)
         interleaved({case: worker}, max(2, rounds // 3))
         for report in worker.reports:
             report["off"] = _off(report, truth.reports[0])
@@ -480,13 +480,13 @@ def npe(rounds: int) -> list[str]:
     ]
     for case, (n, few, truth, shrinkage, z) in NOTEBOOKS.items():
         timed = {
-            "brainmass": Worker("npe.py", f"simulate_{case}", n if case == "oscillator" else 16, flags=OPTIONS),
+            "brainmass": Worker("npe.py", f"simulate_{case}", n if case == "oscillator" else 16, flags=WHOLE_LOOPS),
             "vbi": Worker("with_vbi_npe.py", f"simulate_{case}", few, python_of("vbi")),
         }
         interleaved(timed, max(1, rounds // 3))
         subjects = {"brainmass": ("npe.py", sys.executable), "vbi": ("with_vbi_npe.py", python_of("vbi"))}
         for name, (script, python) in subjects.items():
-            learnt = Worker(script, case, n, python, OPTIONS if name == "brainmass" else "")
+            learnt = Worker(script, case, n, python, WHOLE_LOOPS if name == "brainmass" else "")
             interleaved({name: learnt}, 1)
             told = [learnt.median(key) for key in ("shrinkage_there", "z_there", "shrinkage_truths", "within_truths")]
             numbers = "{:.3f} | {:.2f} | {:.3f} | {:.2f}".format(*told)
@@ -510,7 +510,7 @@ def calibration(rounds: int) -> list[str]:
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     for case in "montbrio_laplace", "hopf_nuts", "wong_wang_npe":
-        worker = Worker("calibration.py", case, 100, flags=OPTIONS)
+        worker = Worker("calibration.py", case, 100, flags=WHOLE_LOOPS)
         interleaved({case: worker}, 1)
         (found,) = worker.reports
         for name, p, covered, shrinkage, z in zip(
