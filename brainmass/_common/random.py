@@ -1,10 +1,10 @@
 """Standard normals from counters: the number at (key, process, step, element) never depends on anything else.
 
 Not on the length of blocks, nor on sampling, batching or restarts. The generator is Threefry-2x32 (Salmon et al. 2011),
-with twenty rounds for keys, as in `jax.random`, and for numbers with thirteen, the fewest that its authors found to
-pass BigCrush. Rounds are written out: on CPU jax lowers them as a rolled loop that XLA cannot fuse, at 16-19 ns a word
-against about 1 ns here. Normals come in pairs from two words, for jax's inverse error function takes longer than the
-words.
+with twenty rounds for keys, as in `jax.random`, and thirteen for numbers: from there on no statistical flaw is known
+(Random123's `threefry.h`, and XLA's own code). Rounds are written out: on CPU jax lowers them as a rolled loop that XLA
+cannot fuse, at 16-19 ns a word against about 1 ns here. Normals come in pairs from two words, for jax's inverse error
+function takes longer than the words.
 """
 
 from __future__ import annotations

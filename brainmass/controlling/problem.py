@@ -55,7 +55,7 @@ def places(
     for name in names:
         if name not in known:
             rule = f"must be input ports of {type(model).__name__}, {', '.join(known)}"
-            raise argument_error(what, rule, f"has {named(name)}", f"ports={next(iter(known))!r}")
+            raise argument_error(what, rule, f"has {named(name)}", f"{next(iter(known))!r}")
         node, port = known[name]
         size = int(np.prod(node.varshape))
         here, labels = Argument("sites", "control"), getattr(model, "labels", None)

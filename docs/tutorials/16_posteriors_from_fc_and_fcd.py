@@ -134,7 +134,7 @@ print(estimator)
 
 # %%
 calibrations = {
-    name: inference.calibrate(each, 300, seed=2) for name, each in estimators.items()
+    name: inference.calibrate(each, 300, seed=4) for name, each in estimators.items()
 }
 shrinkage = {name: each.shrinkage.mean(axis=0) for name, each in calibrations.items()}
 calibration = calibrations["both"]
