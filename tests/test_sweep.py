@@ -18,8 +18,9 @@ import brainmass
 from brainmass._common import memory
 from brainmass.simulation.identity import digest
 from brainmass.sweeps import run
+from brainmass.sweeps.layout import Layout, Variable
 from brainmass.sweeps.machines import dask
-from brainmass.sweeps.store import File, blocks
+from brainmass.sweeps.store import File, Memory, blocks
 
 pytest.importorskip("xarray")
 
@@ -350,6 +351,16 @@ def test_a_batch_for_which_there_is_no_memory_is_tried_in_halves(monkeypatch):
     np.testing.assert_allclose(data["x"][:, 0, 0, 0], np.exp(rates), rtol=1e-5)
     assert (data["failed"] == "").all()
     assert sizes == [4, 2, 2, 2, 2, 2]  # and what was learnt is kept
+
+
+def test_runs_in_memory_stand_in_their_places_whatever_order_they_come_in():
+    layout = Layout(("run",), (5,), {"x": Variable((), (), np.dtype(np.float32), {})}, {}, {})
+    kept = Memory(layout)
+    kept.write(np.array([4, 0]), {"x": np.array([4.0, 0.0])}, ["", ""])
+    kept.write(np.array([1, 2]), {"x": np.array([1.0, 2.0])}, ["", ""])
+    assert kept.pending().tolist() == [3]
+    kept.write(np.array([3]), {}, ["it raised an error"])
+    np.testing.assert_array_equal(kept.finish()["x"], [0.0, 1.0, 2.0, np.nan, 4.0])
 
 
 def test_a_mistake_in_the_measure_is_raised_before_anything_runs():

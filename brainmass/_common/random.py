@@ -118,8 +118,8 @@ class Normals:
     def __init__(self, key: Numbers, streams: Mapping[str, int], shapes: Mapping[str, tuple[int, ...]]):
         counts = [-(-math.prod(shapes[name]) // 2) for name in streams]
         keys = fold(key, np.array(list(streams.values()), np.uint32)).T
-        # Pairs that nobody reads after the last, so that XLA has none left to work out one by one: of 84 pairs these
-        # four take as long as all others. Where there are few, steps are filled up instead, in `rows`.
+        # Pairs that nobody reads after the last, so that XLA has none left to work out one by one: of 84 pairs the last
+        # four would take a tenth of the time. Of few pairs, too many would be drawn for nothing.
         drawn = sum(counts) if sum(counts) < _MANY else -(-sum(counts) // _WIDTH) * _WIDTH
         self._keys = jnp.repeat(keys, np.array(counts), axis=0, total_repeat_length=drawn)
         pairs = np.concatenate([np.arange(n, dtype=np.uint32) for n in counts])
@@ -129,26 +129,13 @@ class Normals:
 
     def rows(self, first_step: Numbers, n_steps: int) -> jax.Array:
         """Those of consecutive steps, shape (n_steps, numbers)."""
-        n_pairs = len(self._pairs)
-        if n_pairs % _WIDTH == 0:
-            step = (jnp.asarray(first_step, jnp.uint32) + jnp.arange(n_steps, dtype=jnp.uint32))[:, None]
-            return self._drawn(self._keys, *jnp.broadcast_arrays(step, self._pairs))
-        # Few pairs of all steps in one row, of whole vectors: what XLA works out one by one differs in the last bit,
-        # and which these are would depend on the block.
-        drawn = -(-n_steps * n_pairs // _WIDTH) * _WIDTH
-        place = np.arange(drawn, dtype=np.uint32)
-        step = jnp.asarray(first_step, jnp.uint32) + place // np.uint32(n_pairs)
-        times = -(-drawn // n_pairs)
-        keys, pairs = jnp.tile(self._keys, (times, 1))[:drawn], np.tile(self._pairs, times)[:drawn]
-        return self._drawn(keys, step, pairs)[: n_steps * n_pairs].reshape(n_steps, n_pairs)
-
-    @staticmethod
-    def _drawn(keys: jax.Array, step: jax.Array, pair: Array) -> jax.Array:
-        words = threefry(keys, step, pair, _ROUNDS_OF_NUMBERS)
+        step = (jnp.asarray(first_step, jnp.uint32) + jnp.arange(n_steps, dtype=jnp.uint32))[:, None]
+        step, pair = jnp.broadcast_arrays(step, self._pairs)
+        words = threefry(self._keys, step, pair, _ROUNDS_OF_NUMBERS)
         if jax.config.read("jax_enable_x64"):
             # The upper half of the counters, which no pair reaches, for the further digits.
             half = pair | jnp.uint32(1 << 31)
-            return _box_muller_double(words, threefry(keys, step, half, _ROUNDS_OF_NUMBERS))
+            return _box_muller_double(words, threefry(self._keys, step, half, _ROUNDS_OF_NUMBERS))
         return _box_muller(*words)
 
     def of_row(self, row: jax.Array) -> dict[str, jax.Array]:
