@@ -1,9 +1,14 @@
 """What the benchmarks say of GPUs: counts from the text of a compiled program, and the arithmetic of the estimate."""
 
+import jax
+import jax.numpy as jnp
 import pytest
+from jax import lax
+from jax.experimental import pallas as pl
 
 from benchmarks.gpu.cards import LAUNCH, Card, cards
 from benchmarks.gpu.cases import gpu, measured, node_steps
+from benchmarks.gpu.kernels import kernels
 from benchmarks.gpu.programs import Launch, Loop, Program
 
 # Of a program of 5 blocks of 20 steps: what a step launches is a product, a sum that also writes one row of 20, a copy,
@@ -87,7 +92,7 @@ backend_config={"known_trip_count":{"n":"5"}}
 def test_what_a_program_launches():
     program = Program(TEXT)
     state, block = 8 * 4 * 4, 20 * 8 * 4 * 4  # bytes
-    assert {launch.name: launch[1:] for launch in program.launches} == {
+    assert {launch.name: launch[1:5] for launch in program.launches} == {
         "product": (False, 100, 2 * state + 4 * 4 * 4, 8 * 4 * 4),
         # of the noise one row of two is read, of the rows one written: product, noise, number, sum and row
         "add": (False, 100, 4 * state + 4, 8 * 4 * 9),
@@ -99,6 +104,30 @@ def test_what_a_program_launches():
     assert program.loops == [Loop("while.2", 5, 1, 0), Loop("while.1", 100, 3, 1)]
     assert program.per_step(100, copies=True) == 1
     assert program.per_step(100, copies=False) == pytest.approx(3 + 5 / 100 + 1 / 100)
+
+
+def test_what_a_kernel_of_ours_works_out_is_counted_in_what_it_was_traced_to():
+    """Three turns of a loop, of a product, an exponential and a sum of 16 by 32 numbers, in each of two tiles."""
+
+    def kernel(x_ref, w_ref, out_ref):
+        turn = lambda i, x: jnp.exp(x @ w_ref[...]) + x  # noqa: E731
+        out_ref[...] = lax.fori_loop(0, 3, turn, x_ref[...])
+
+    def call(x, w):
+        like = jax.ShapeDtypeStruct((32, 32), jnp.float32)
+        rows, whole = pl.BlockSpec((16, 32), lambda i: (i, 0)), pl.BlockSpec((32, 32), lambda i: (0, 0))
+        return pl.pallas_call(kernel, like, grid=(2,), in_specs=[rows, whole], out_specs=rows, name="turns")(x, w)
+
+    counted = kernels(jax.make_jaxpr(call)(jnp.ones((32, 32)), jnp.ones((32, 32))).jaxpr)
+    by_hand = 2 * 3 * 16 * 32 * (32 + 8 + 1)
+    operations, tiles = counted["turns"]
+    assert tiles == 2 and operations == pytest.approx(by_hand, abs=20)  # the number of the turn is counted too
+    text = TEXT.replace(
+        "%draw = f32[20,8,4]{2,1,0} fusion(), kind=kLoop, calls=%fused_draw",
+        '%draw = f32[20,8,4]{2,1,0} custom-call(), custom_call_target="t", backend_config={name = "turns"}',
+    )
+    launch = next(launch for launch in Program(text, counted).launches if launch.name == "draw")
+    assert launch[1:] == (False, 5, 20 * 8 * 4 * 4, operations, 2)
 
 
 def test_what_is_no_compiled_program_is_refused():
@@ -119,6 +148,10 @@ def test_the_estimate_by_hand():
     assert estimate.seconds == pytest.approx(4 * LAUNCH + 2 * 10e-6 + 40e-6)
     assert estimate.limited_by == "arithmetic"
     assert card.estimate(launches[:2]).limited_by == "bandwidth" and card.estimate(launches[:1])[1] == "launches"
+    # of 10 multiprocessors 4 have a tile, or 10 and then 2
+    few, more = (Launch("tiles", False, 1, 1_000, 40_000_000, tiles) for tiles in (4, 12))
+    assert card.estimate([few]).seconds == pytest.approx(100e-6)
+    assert card.estimate([more]).seconds == pytest.approx(40e-6 * 20 / 12)
     facts = {"steps": 1000, "regions": 50}
     assert node_steps(20, facts, 0.5) == pytest.approx(2e6)
 

@@ -49,11 +49,15 @@ class Card:
             each = {
                 "launches": LAUNCH,
                 "bandwidth": launch.bytes / (self.bandwidth * 1e9),
-                "arithmetic": launch.operations / self.operations,
+                "arithmetic": launch.operations / (self.operations * self._busy(launch.tiles)),
             }
             most = max(each, key=lambda name: each[name])
             seconds[most] += launch.times * each[most]
         return Estimate(sum(seconds.values()), max(seconds, key=lambda name: seconds[name]))
+
+    def _busy(self, tiles: int) -> float:
+        """The part of its multiprocessors that work, on the average of the rounds that it takes for all tiles."""
+        return tiles / (self.multiprocessors * -(-tiles // self.multiprocessors)) if tiles else 1.0
 
     def description(self) -> str:
         """The card as XLA's target configuration, in the text form of protocol buffers."""

@@ -32,7 +32,8 @@ def gpu_compile(rounds: int) -> list[str]:
     of the mean of what is recorded for the coupling of each run: 10,000 steps, of the last 100,000. Kernels, copies,
     bytes and operations are those of the whole program divided by its steps, so that drawing noise and BOLD are in
     them. An operation is one with a 32-bit number, or a product that is added; a division, a root or a transcendental
-    function counts as eight.
+    function counts as eight. Where several steps go in one kernel, what it works out is counted in what it was traced
+    to, and a tile of 16 runs is on one multiprocessor.
 
     **Times are estimates, and lower bounds: nothing was measured on a GPU.** A kernel takes what its launch (2.5 µs),
     its memory traffic at full bandwidth or its operations at the full rate of the card take, whichever is most; the

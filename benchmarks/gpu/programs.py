@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import NamedTuple
@@ -18,19 +19,23 @@ _NO_ARITHMETIC = _FREE | set(
     "broadcast iota reshape transpose copy slice concatenate pad reverse gather scatter".split()
 )
 _NO_ARITHMETIC |= {"dynamic-slice", "dynamic-update-slice", "bitcast-convert", "real", "imag", "complex"}
-_LONG = set("divide sqrt rsqrt cbrt exponential exponential-minus-one log log-plus-one logistic tanh erf".split())
-_LONG |= set("power sine cosine tan atan2 remainder".split())
-_OF_LONG = 8
+LONG = set("divide sqrt rsqrt cbrt exponential exponential-minus-one log log-plus-one logistic tanh erf".split())
+LONG |= set("power sine cosine tan atan2 remainder".split())
+OF_LONG = 8
 
 
 class Launch(NamedTuple):
-    """A kernel or a copy: how often the program launches it, and what it moves and works out each time."""
+    """A kernel or a copy: how often the program launches it, and what it moves and works out each time.
+
+    `tiles` are the parts that it goes in, each on one multiprocessor; 0 where there are enough for all of them.
+    """
 
     name: str
     is_copy: bool
     times: int
     bytes: int
     operations: int
+    tiles: int = 0
 
 
 class Loop(NamedTuple):
@@ -85,9 +90,13 @@ class _Op:
 
 @dataclass
 class Program:
-    """A compiled program. `launches` has each kernel and copy once, `loops` each loop, outer ones first."""
+    """A compiled program. `launches` has each kernel and copy once, `loops` each loop, outer ones first.
+
+    `kernels` has by name the operations and the tiles of those that are not XLA's own.
+    """
 
     text: str
+    kernels: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     launches: list[Launch] = field(default_factory=list)
     loops: list[Loop] = field(default_factory=list)
 
@@ -118,7 +127,10 @@ class Program:
     def _launch(self, op: _Op, ops: dict[str, _Op], times: int) -> Launch:
         if op.does != "fusion":
             moved = op.bytes + sum(ops[name].bytes for name in op.operands)
-            return Launch(op.name, op.does.startswith("copy"), times, moved, self._arithmetic(op, ops))
+            named = re.search(r'\bname = "(\w+)"', op.rest) if op.does == "custom-call" else None
+            known = None if named is None else self.kernels.get(named.group(1))
+            does, tiles = (self._arithmetic(op, ops), 0) if known is None else known
+            return Launch(op.name, op.does.startswith("copy"), times, moved, does, tiles)
         inner = op.called("calls")
         moved = self._written(inner) + sum(self._read(inner, k) for k in range(len(op.operands)))
         return Launch(op.name, False, times, moved, self._operations(inner))
@@ -177,7 +189,7 @@ class Program:
             summed = re.search(r"lhs_contracting_dims=\{([\d,]*)\}", op.rest)
             along = [int(k) for k in summed.group(1).split(",") if k] if summed else []
             return op.arrays[0].size * math.prod(sides[k] for k in along)
-        each = _OF_LONG if op.does in _LONG else 1
+        each = OF_LONG if op.does in LONG else 1
         return each * max((array.size for array in op.arrays), default=0)
 
 

@@ -11,6 +11,7 @@ from jax.experimental import topologies
 from jax.sharding import SingleDeviceSharding
 
 from benchmarks.gpu.cards import cards
+from benchmarks.gpu.kernels import kernels
 from benchmarks.gpu.programs import Program
 from brainmass._common.machine import compiled_for
 
@@ -29,11 +30,14 @@ if __name__ == "__main__":
         made = batch(what, of)
         start = time.perf_counter()
         compiled = compile_for(cards()[name], made.function, lanes)
-    took, text = time.perf_counter() - start, compiled.as_text()
+        took = time.perf_counter() - start
+        keys = jax.ShapeDtypeStruct((lanes, 2), jnp.uint32)
+        traced = jax.make_jaxpr(made.function)(jax.ShapeDtypeStruct((lanes,), jnp.float32), keys)
+    text = compiled.as_text()
     if len(sys.argv) > 5:
         with open(sys.argv[5], "w") as file:
             file.write(text)
-    program = Program(text)
+    program = Program(text, kernels(traced.jaxpr))
     facts = {
         "seconds": took,
         "steps": made.steps,

@@ -78,9 +78,12 @@ def next_key() -> Array:
     return as_key(brainstate.random.split_key()) if source is None else fold(source[0], next(source[1]))
 
 
-def threefry(key: Numbers, high: Numbers, low: Numbers, rounds: int = _ROUNDS_OF_KEYS) -> tuple[jax.Array, jax.Array]:
-    """Two random words for each pair of counter words; `key` holds two words along its last axis."""
-    schedule = key[..., 0], key[..., 1], key[..., 0] ^ key[..., 1] ^ _PARITY
+def threefry(
+    key: Numbers | tuple[Numbers, Numbers], high: Numbers, low: Numbers, rounds: int = _ROUNDS_OF_KEYS
+) -> tuple[jax.Array, jax.Array]:
+    """Two random words for each pair of counter words; `key` holds two words along its last axis, or is a pair."""
+    first, second = key if isinstance(key, tuple) else (key[..., 0], key[..., 1])
+    schedule = first, second, first ^ second ^ _PARITY
     x, y = high + schedule[0], low + schedule[1]
     for done in range(1, rounds + 1):
         group, place = divmod(done - 1, 4)
@@ -121,6 +124,7 @@ class Normals:
         # Pairs that nobody reads after the last, so that XLA has none left to work out one by one: of 84 pairs the last
         # four would take a tenth of the time. Of few pairs, too many would be drawn for nothing.
         drawn = sum(counts) if sum(counts) < _MANY else -(-sum(counts) // _WIDTH) * _WIDTH
+        self.keys = dict(zip(streams, keys, strict=True))
         self._keys = jnp.repeat(keys, np.array(counts), axis=0, total_repeat_length=drawn)
         pairs = np.concatenate([np.arange(n, dtype=np.uint32) for n in counts])
         self._pairs = np.pad(pairs, (0, drawn - len(pairs)))
@@ -136,11 +140,20 @@ class Normals:
             # The upper half of the counters, which no pair reaches, for the further digits.
             half = pair | jnp.uint32(1 << 31)
             return _box_muller_double(words, threefry(self._keys, step, half, _ROUNDS_OF_NUMBERS))
-        return _box_muller(*words)
+        return lax.complex(*_box_muller(*words))
 
     def of_row(self, row: jax.Array) -> dict[str, jax.Array]:
         """By process, the normals in one row: the real parts, then the imaginary ones."""
         return {name: _unpaired(row[start:end], shape) for name, (start, end, shape) in self._parts.items()}
+
+    @staticmethod
+    def one_by_one(key: tuple[Numbers, Numbers], step: jax.Array, element: jax.Array, size: int) -> jax.Array:
+        """The same of a process of `size` elements, for the words of its key: each for itself, in single precision."""
+        half = -(-size // 2)
+        second = element >= half
+        pair = jnp.where(second, element - half, element)
+        words = threefry(key, step.astype(jnp.uint32), pair.astype(jnp.uint32), _ROUNDS_OF_NUMBERS)
+        return jnp.where(second, *_box_muller(*words)[::-1])
 
 
 def _unpaired(pairs: jax.Array, shape: tuple[int, ...]) -> jax.Array:
@@ -148,7 +161,7 @@ def _unpaired(pairs: jax.Array, shape: tuple[int, ...]) -> jax.Array:
 
 
 # Box and Muller (1958): of uniform x on (0, 1] and a uniform angle, sqrt(-2 log x) exp(i angle).
-def _box_muller(x: jax.Array, y: jax.Array) -> jax.Array:
+def _box_muller(x: jax.Array, y: jax.Array) -> tuple[jax.Array, jax.Array]:
     """24 bits of x and all of y but the lowest seven: two for the quarter of the circle, 23 for the place in it.
 
     Sine and cosine are polynomials (Moshier's for single precision), as XLA calls a function for each on CPU.
@@ -162,7 +175,7 @@ def _box_muller(x: jax.Array, y: jax.Array) -> jax.Array:
     cosine = _polynomial(square, 2.443315711809948e-5, -1.388731625493765e-3, 4.166664568298827e-2, -0.5, 1)
     odd = (quarter & 1) == 1
     radius = jnp.where(quarter >= 2, -radius, radius)
-    return lax.complex(jnp.where(odd, -sine, cosine) * radius, jnp.where(odd, cosine, sine) * radius)
+    return jnp.where(odd, -sine, cosine) * radius, jnp.where(odd, cosine, sine) * radius
 
 
 def _polynomial(x: jax.Array, *coefficients: float) -> jax.Array:

@@ -30,7 +30,13 @@ _FLAGS = (
     "jax_threefry_partitionable",
     "jax_compilation_cache_dir",
 )
-_VARIABLES = ("XLA_FLAGS", "XLA_PYTHON_CLIENT_MEM_FRACTION", "XLA_PYTHON_CLIENT_PREALLOCATE", "BRAINMASS_WHOLE_LOOPS")
+_VARIABLES = (
+    "XLA_FLAGS",
+    "XLA_PYTHON_CLIENT_MEM_FRACTION",
+    "XLA_PYTHON_CLIENT_PREALLOCATE",
+    "BRAINMASS_WHOLE_LOOPS",
+    "BRAINMASS_KERNELS",
+)
 _NOT_SHOWN = ("", "dev", "docs", "cuda12", "cuda13", "tpu")  # the last are seen in the devices
 
 

@@ -17,7 +17,9 @@ import jax.numpy as jnp
 from jax import lax
 
 from brainmass._common.machine import compiles_for
+from brainmass._common.random import Normals
 from brainmass._common.typing import Array, Numbers, Pytree
+from brainmass.simulation.kernel import in_one_kernel
 from brainmass.simulation.plan import Plan
 
 __all__ = ["Machine", "run"]
@@ -41,6 +43,8 @@ class Machine:
         Update an observer with what it has gathered; `record` is false in the transient.
     watch(carry, i, n) -> carry
         Look at the carry at the end of a block of `n` steps that ends before step `i`.
+    normals
+        What `draws` come from; a step takes normals by process too.
     """
 
     step: Callable[[Carry, Pytree], Carry]
@@ -49,6 +53,7 @@ class Machine:
     sample: Mapping[str, Callable[[Carry], Numbers]]
     observe: Mapping[str, Callable[[Carry, bool], Carry]] = field(default_factory=dict)
     watch: Callable[[Carry, Numbers, int], Carry] = lambda carry, i, n: carry
+    normals: Normals | None = None
 
 
 def run(machine: Machine, plan: Plan, carry: Carry, start: Numbers) -> tuple[Carry, Samples]:
@@ -201,7 +206,13 @@ class _OfSteps(_Stretch):
         # A scan of one step is compiled and run as a loop all the same.
         if n == 1:
             return self.machine.step(carry, jax.tree.map(lambda x: x[0], todo)), {}
-        return lax.scan(lambda c, x: (self.machine.step(c, x), None), carry, todo, unroll=_steps_in_a_round(n))[0], {}
+        at_once = in_one_kernel(self.machine.step, self.machine.normals, carry, todo, _steps_alone)
+        return (_steps_alone(self.machine.step, carry, todo) if at_once is None else at_once), {}
+
+
+def _steps_alone(step: Callable[[Carry, Pytree], Carry], carry: Carry, todo: Pytree) -> Carry:
+    n = len(jax.tree.leaves(todo)[0])
+    return lax.scan(lambda c, x: (step(c, x), None), carry, todo, unroll=_steps_in_a_round(n))[0]
 
 
 def _steps_in_a_round(n: int) -> int:

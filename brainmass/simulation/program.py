@@ -307,6 +307,7 @@ class _Run:
             sample={name: lambda carry, n=name: self.sample(n, carry) for name in self.plan.periods},
             observe={name: lambda carry, record, n=name: self.observe(n, carry, record) for name in order},
             watch=lambda carry, i, n: self.watch(carry, i, n, start),
+            normals=self.normals,
         )
         with self.at(start, 0.0):
             least, most = self.watched_values(states)
@@ -372,7 +373,8 @@ class _Run:
         number, draws, (row, held) = x
         bundle, found = self.bind(states, held)
         # a noise takes what it is handed for its draw of this step: so equations call it as they do outside of a run
-        for path, normals in {} if self.normals is None else self.normals.of_row(draws).items():
+        drawn = draws if isinstance(draws, dict) else {} if self.normals is None else self.normals.of_row(draws)
+        for path, normals in drawn.items():
             setattr(found.noises[path], "_handed", normals)  # noqa: B010
         t = time_at(number, self.dt)
         with brainstate.environ.context(i=number, t=t, dt=self.dt):
