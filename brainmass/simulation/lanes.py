@@ -28,6 +28,7 @@ from brainmass._common.checks import is_traced
 from brainmass._common.machine import usable_cores
 from brainmass._common.memory import bytes_needed, free_memory
 from brainmass._common.typing import Pytree
+from brainmass._common.whole_vectors import Alone
 from brainmass.dynamics.node import NeuralMassDynamics
 from brainmass.network.projection import Projection
 from brainmass.simulation.inventory import Inventory
@@ -74,8 +75,8 @@ class Lanes:
         self.in_axes, self.out_axes, self.at_once = in_axes, out_axes, at_once
         self._devices = list(devices or jax.local_devices()[:1])
         self.mapped = jax.vmap(function, in_axes, out_axes)
-        self.together = jax.jit(self.mapped if len(self._devices) == 1 else self._shared())
-        self._in_turn = jax.jit(partial(_in_turn, function, in_axes, out_axes, at_once or 1))
+        self.together = Alone(self.mapped if len(self._devices) == 1 else self._shared())
+        self._in_turn = Alone(partial(_in_turn, function, in_axes, out_axes, at_once or 1))
         self._sizes: dict[int, int] = {}  # of a part, by the number of lanes
         self._compiled: set[int] = set()
 

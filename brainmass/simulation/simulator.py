@@ -29,6 +29,7 @@ from brainmass._common.typing import (
     Seed,
     Time,
 )
+from brainmass._common.whole_vectors import Alone
 from brainmass.dynamics.declared import Declared
 from brainmass.dynamics.module import Closed, fixed
 from brainmass.dynamics.node import NeuralMassDynamics
@@ -527,7 +528,7 @@ def _compiled(program: Program, batched: bool, has_state: bool, jit: bool) -> Ca
         lanes = program.batched(has_state) if batched else None
         # A progress bar counts the steps of one program.
         program.compiled[batched, has_state] = (
-            jax.jit(program.__call__) if lanes is None else lanes if program.bar is None else lanes.together
+            Alone(program.__call__) if lanes is None else lanes if program.bar is None else lanes.together
         )
     return program.compiled[batched, has_state]
 

@@ -14,6 +14,7 @@ import optax
 from brainmass._common.messages import Argument, argument_error, show
 from brainmass._common.random import fold, fold_at_once
 from brainmass._common.typing import Array, Numbers, Pytree
+from brainmass._common.whole_vectors import Alone
 from brainmass.fitting.course import Course, Given, Step
 from brainmass.fitting.problem import Problem, norm
 from brainmass.fitting.rows import chunks, minibatch
@@ -72,7 +73,7 @@ class GradientDescent:
             at_once = lanes_at_once(self.problem.inventory())
             # Starts are lanes of one program, which share the noise and the target of a step.
             several = Lanes(step, (0, 0, None, None, None, None), (0, 0, 0, 0, None), at_once)
-            self._compiled[structure] = jax.jit(step) if self.n_starts == 1 else several
+            self._compiled[structure] = Alone(step) if self.n_starts == 1 else several
         compiled = self._compiled[structure]
         theta = self._starts(given, space)
         # Each start has an optimiser of its own: momenta, and what a line search has found.
