@@ -10,9 +10,10 @@ from brainstate.nn import Param
 from braintools.init import Constant
 
 import brainmass as bm
+from brainmass.delays import blocks as blocks_of
 from brainmass.delays.blocks import ListBlocks, MatrixBlocks, put
 from brainmass.delays.lines import BlockedLine, DelayLine, delay_line
-from brainmass.network import projection
+from brainmass.network import underway
 
 RNG = np.random.default_rng(7)
 
@@ -233,7 +234,7 @@ def test_a_network_with_blocks_is_that_without(monkeypatch):
     """At two time steps, and over lanes."""
     runs = [dict(n_steps=60, dt=0.2, seed=1), dict(n_steps=60, seed=0, batch_size=2)]
     ours = [simulated(**options)["x"] for options in runs]
-    monkeypatch.setattr(projection, "delay_line", DelayLine)
+    monkeypatch.setattr(underway, "delay_line", DelayLine)
     for x, options in zip(ours, runs, strict=True):
         np.testing.assert_allclose(x, simulated(**options)["x"], rtol=1e-4, atol=1e-6)
 
@@ -332,3 +333,18 @@ def test_lanes_write_their_past_without_a_scatter():
         expected[lane] = past[lane]
         expected[lane, :, at] = values[lane]
     np.testing.assert_array_equal(jax.vmap(put)(past, values, places), expected)
+
+
+@pytest.mark.parametrize("n", [100, 270])
+def test_many_shorter_delays_are_summed_in_parts(n, x64):
+    """As many as XLA would call a library for, and fewer, which are read from a window."""
+    rng = np.random.default_rng(n)
+    steps, weights = rng.integers(1, 250, (n, n)), rng.normal(size=(n, n))
+    made, past = MatrixBlocks(steps, 16), rng.normal(size=(n, 249 + 16))
+    past[:, 249:] = past[:, :16]
+    near = np.where(steps < 16, weights, 0)
+    for now in (249, 300, 313):
+        expected = np.einsum("ij,ij->i", near, past[np.arange(n), (now - steps) % 249])
+        found = made.arriving(made.layout(weights), now, jnp.asarray(past), jnp.zeros((n, 16)))
+        np.testing.assert_allclose(found, expected, atol=1e-12)
+    assert (made.near.value.size > blocks_of._OF_A_PART) == (n == 270)

@@ -22,7 +22,13 @@ from jax import lax
 from brainmass._common.machine import compiles_for
 from brainmass._common.typing import Array, Numbers
 
-__all__ = ["Blocks", "ListBlocks", "MatrixBlocks", "by_source", "in_turn", "moved_on", "put"]
+__all__ = ["Blocks", "ListBlocks", "MatrixBlocks", "by_source", "in_turn", "moved_on", "put", "taken"]
+
+# Shorter delays, as many as 130 regions have of delays of 1 to 250 steps: more are not sooner read from a window.
+_FEW_NEAR = 2300
+
+# What is summed in one piece: of 4096 numbers and more XLA calls a library, for which it leaves the compiled loop.
+_OF_A_PART, _MOST_PARTS = 3800, 16
 
 _PLACES = 4  # of a list of sources in one round: 1.6 times as fast as one at a time
 
@@ -51,7 +57,8 @@ class Blocks(brainstate.nn.Module):
         near = jnp.where((steps > 0) & (steps < self.block), weights, 0)
         return {
             "near": jnp.take_along_axis(near, self.near.value, axis=1),
-            "near_steps": self.near_steps.value,
+            # in a window of the last `block` steps; what fills up is longer, and has no weight
+            "near_place": self.block - jnp.minimum(self.near_steps.value, self.block),
             "near_source": self.near_source.value,
             "far": self._far(jnp.where(steps >= self.block, weights, 0)),
             **self._far_tables(),
@@ -105,8 +112,22 @@ class Blocks(brainstate.nn.Module):
 
     def _near_sum(self, table: dict[str, Array], weights: Array, now: jax.Array, past: jax.Array) -> jax.Array:
         # shorter than a block: when a source had its turn, part of this was not sent yet
-        at = _wrapped(now % self.depth - table["near_steps"], self.depth)
-        return jnp.sum(weights * past[..., table["near_source"], at], axis=-1)
+        first = _wrapped(now % self.depth - self.block, self.depth)
+        source, place = table["near_source"], table["near_place"]
+        if self._looks_through_a_window:
+            # Side by side, at places that are always the same: 84 regions take 0.6 instead of 1.1 µs.
+            window = lax.dynamic_slice_in_dim(past, first, self.block, axis=-1)
+            past, at = window.reshape(*past.shape[:-2], -1), (source * self.block + place,)
+        else:
+            at = source, first + place
+
+        def sums(start: int, end: int) -> jax.Array:
+            sent = past.at[(..., *(x[start:end] for x in at))].get(mode="promise_in_bounds")
+            return jnp.sum(weights[start:end] * sent, axis=-1)
+
+        rows, width = source.shape
+        some = rows if compiles_for() == "gpu" or rows * width > _MOST_PARTS * _OF_A_PART else _OF_A_PART // width
+        return jnp.concatenate([sums(start, start + some) for start in range(0, rows, some)], axis=-1)
 
     def _nothing(self, past: jax.Array) -> jax.Array:
         return jnp.zeros((*past.shape[:-2], self.n_out, self.block), past.dtype)
@@ -114,6 +135,10 @@ class Blocks(brainstate.nn.Module):
     @property
     def _has_near(self) -> bool:
         return self.near.value.shape[1] > 0
+
+    @property
+    def _looks_through_a_window(self) -> bool:
+        return False
 
     # --- slopes in the weights --------------------------------------------------------------------------------------
     def step_by_weights(
@@ -180,6 +205,10 @@ class MatrixBlocks(Blocks):
         sources = np.zeros((self._rounds * self._at_once * block, len(steps)), np.int32)
         sources[:n] = np.where(steps >= block, steps, 0).T
         self.far_steps = brainstate.LongTermState(jnp.asarray(sources))
+
+    @property
+    def _looks_through_a_window(self) -> bool:
+        return self.near.value.size <= _FEW_NEAR and compiles_for() == "cpu"
 
     def _far(self, weights: jax.Array) -> jax.Array:
         return jnp.pad(weights.T, ((0, len(self.far_steps.value) - weights.shape[1]), (0, 0)))
@@ -270,6 +299,21 @@ def in_turn(*held: Numbers) -> tuple[Numbers, ...]:
     return lax.optimization_barrier(held) if compiles_for() == "gpu" else held
 
 
+def taken(past: Numbers, at: Numbers, more: Numbers) -> tuple[Numbers, Numbers]:
+    """The past with zeros at one place of its last axis, and what lay there and this together."""
+
+    def there() -> jax.Array:
+        return lax.dynamic_index_in_dim(past, at, axis=-1, keepdims=False)
+
+    if compiles_for() != "cpu":
+        past, total = in_turn(past, more + there())
+        return put(past, jnp.zeros_like(total), at), total
+    # On a CPU XLA would move what reads to what needs it, behind what writes, and copy the past twice in each step to
+    # do so. It moves nothing out of a branch, and what is written depends on it: zeros that XLA does not know to be.
+    values = lax.cond(at >= 0, there, lambda: jnp.zeros(past.shape[:-1], past.dtype))
+    return put(past, 0 * values, at), more + values
+
+
 @jax.custom_batching.custom_vmap
 def put(past: jax.Array, values: jax.Array, at: jax.Array) -> jax.Array:
     """The past with these values at one place of its last axis."""
@@ -333,12 +377,13 @@ def _windows(past: Numbers, at: Numbers, length: int) -> Numbers:
 
 
 def _rounds(n: int, block: int) -> tuple[int, int]:
-    """In how many rounds a step takes its part of the sources, and how many of them at once: six at most.
+    """In how many rounds a step takes its part of the sources, and how many of them at once: eight, or five or six.
 
-    One sum of 25 rows, at 400 regions, takes twice as long as five sums of 5.
+    One sum of 25 rows, at 400 regions, takes twice as long as five sums of 5, and so do rounds of 4; one sum of 7, at
+    100 regions, takes a third of two of 4.
     """
     part = -(-n // block)
-    rounds = -(-part // 6)
+    rounds = 1 if part <= 8 else -(-part // 6)
     return rounds, -(-part // rounds)
 
 
