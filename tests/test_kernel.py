@@ -127,7 +127,7 @@ def test_slopes_are_those_of_the_loop(way):
         "forward": lambda k, keys: jax.jvp(lambda k: of_all(k, keys), (k,), (jnp.ones_like(k),)),
     }[way]
     found, kernels = in_kernels(slopes, *lanes(3))
-    assert kernels == 0  # a slope needs what each step leaves
+    assert kernels > 0  # of the values; slopes need what each step leaves
     assert_alike(found, jax.jit(slopes)(*lanes(3)))
 
 

@@ -73,9 +73,36 @@ def test_a_step_is_done_with_the_past_before_the_next_writes_it_on_a_gpu_alone()
     assert found == {"cpu": False, "gpu": True}
 
 
-@pytest.mark.parametrize(("longest", "block"), [(0, 128), (200, 256)])
+def kept_by_a_step(net, platform):
+    """How many arrays a step of a gradient stores for the way back, from the program before it is compiled."""
+
+    def loops(jaxpr):
+        for eqn in jaxpr.eqns:
+            if eqn.primitive.name == "scan":
+                yield eqn
+            for inner in jax.tree.leaves(eqn.params, is_leaf=lambda x: hasattr(x, "eqns") or hasattr(x, "jaxpr")):
+                inner = getattr(inner, "jaxpr", inner)
+                if hasattr(inner, "eqns"):
+                    yield from loops(inner)
+
+    with compiled_for(platform):
+        run = bm.Simulator(net, dt=DT).pure(40 * DT, monitors=["S_e"], sample_every=40, free=["k"])
+        slope = jax.grad(lambda k: jnp.sum(run({"k": k}, jax.random.PRNGKey(0))["S_e"]))
+        found = loops(jax.make_jaxpr(slope)(0.3).jaxpr)
+    return max(len(eqn.outvars) - eqn.params["num_carry"] for eqn in found if eqn.params["length"] == 40)
+
+
+def test_a_gradient_on_a_gpu_keeps_of_a_step_its_states_and_its_sums_alone():
+    n = 5
+    node = bm.WongWangExcInhStep(n, method="heun", noise_e=bm.WhiteNoise(n, sigma=0.01))
+    net = bm.Network(node, conn=RNG.random((n, n)) / n, coupling="additive", coupled_var="S_e", k=0.3)
+    assert kept_by_a_step(net, "gpu") == 4  # of two states, and of a product at each of two stages
+    assert kept_by_a_step(net, "cpu") > 10
+
+
+@pytest.mark.parametrize(("longest", "block"), [(0, 128), (24, 256)])
 def test_blocks_are_longer_on_a_gpu_where_a_past_weighs_more_than_a_step(longest, block):
-    """The square root of 16,384 steps, of four times as many where 200 steps are 50 numbers of each region."""
+    """The square root of 16,384 steps, of four times as many where 24 steps are 6 numbers of each region."""
     net = network(3, longest)
     if longest:
         net.distance = 0.1 * np.full((3, 3), longest) * u.mm

@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+from jax.ad_checkpoint import checkpoint_name
 from jax.custom_derivatives import SymbolicZero
 
 from brainmass._common.checks import numbers
@@ -21,6 +22,7 @@ from brainmass.delays.blocks import ListBlocks, MatrixBlocks, by_source, in_turn
 from brainmass.delays.linear import linear
 
 __all__ = [
+    "ARRIVES",
     "BlockedLine",
     "DelayLine",
     "History",
@@ -31,6 +33,9 @@ __all__ = [
     "delay_line",
     "delay_steps",
 ]
+
+# By this name a gradient may keep what arrives over delays, and so work a step out again without the past.
+ARRIVES = "arrives"
 
 
 def delay_steps(delays: Numbers, dt: Numbers) -> np.ndarray:
@@ -316,6 +321,7 @@ class BlockedLine(_WholeSteps, _Past):
         history = self.history.value
         sent = u.Quantity(sent).to_decimal(u.get_unit(history)).astype(_plain(history).dtype)
         self._held, arriving = _advanced(self, weights["tables"], self._now, self._held, sent)
+        arriving = checkpoint_name(arriving, ARRIVES)
         self.cursor.value = self.cursor.value + 1
         start, end = self.arriving.value, self._with_unit(arriving, weights)
         self.arriving.value = end

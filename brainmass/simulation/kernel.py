@@ -65,15 +65,14 @@ def in_one_kernel(
 ) -> Pytree | None:
     """The carry after steps with the numbers, draws and inputs `xs`; None if they cannot go in one kernel.
 
-    `step` takes normals by process in place of draws. `plain(step, carry, xs)` is the loop: of a run alone, of
-    gradients, and on other devices.
+    Draws are normals by process. `plain(step, carry, xs)` is the loop: of a run alone, of slopes, and on other devices.
     """
     numbers, draws, inputs = xs
     switched_off = os.environ.get("BRAINMASS_KERNELS", "1") == "0"
     if compiles_for() != "gpu" or switched_off or jax.config.read("jax_enable_x64") or jax.tree.leaves(inputs):
         return None
     n_steps = len(numbers)
-    handed = {} if normals is None else normals.of_row(draws[0])
+    handed = {} if normals is None else jax.tree.map(lambda x: x[0], draws)
     like = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), (carry, numbers[0], handed))
     closed, out = jax.make_jaxpr(lambda c, i, z: step(c, (i, z, inputs)), return_shape=True)(*like)
     leaves, tree = jax.tree.flatten(carry)
@@ -85,50 +84,54 @@ def in_one_kernel(
     except _Unknown:
         return None
 
-    def loop(consts: list, leaves: list, keys: list, numbers: jax.Array, draws: jax.Array | None) -> list:
+    def loop(consts: list, leaves: list) -> list:
         def one(carry: Pytree, x: tuple) -> Pytree:
-            number, row, _ = x
-            given = {} if normals is None else normals.of_row(row)
-            flat = *jax.tree.leaves(carry), number, *(given[name] for name in processes)
+            number, drawn, _ = x
+            flat = *jax.tree.leaves(carry), number, *(drawn[name] for name in processes)
             return jax.tree.unflatten(tree, jaxpr_as_fun(ClosedJaxpr(closed.jaxpr, consts))(*flat))
 
-        return jax.tree.leaves(plain(one, jax.tree.unflatten(tree, leaves), (numbers, draws, inputs)))
+        return jax.tree.leaves(plain(one, jax.tree.unflatten(tree, leaves), xs))
 
+    # The values are those of a kernel where there are lanes. Slopes are those of the loop, which nobody works out
+    # where nobody asks for them.
     @jax.custom_jvp
-    def several(*args: Any) -> list:
-        return lanes(*args)
+    def several(looped: list, *args: Any) -> list:
+        return lanes(looped, *args)
 
-    # What a slope needs is what the loop gives.
-    several.defjvp(lambda given, slopes: jax.jvp(loop, given, slopes))
-    lanes = jax.custom_batching.custom_vmap(loop)
+    several.defjvp(lambda given, slopes: (several(*given), slopes[0]))
+    lanes = jax.custom_batching.custom_vmap(lambda looped, *args: looped)
 
     @lanes.def_vmap
     def of_lanes(n_lanes: int, batched: Sequence, *args: Any) -> tuple[list, list]:
-        consts, leaves, keys, numbers, _ = args
-        of_consts, of_leaves, of_keys, of_numbers, of_draws = batched
-        axes = jax.tree.map(lambda x: 0 if x else None, batched)
+        of_looped, of_consts, of_leaves, of_keys, of_first = batched
         # What a step leaves as it is, such as the state of an observer, stays outside.
-        changed = [program.changes[k] or was for k, was in enumerate(of_leaves)]
+        changed = [program.changes[k] or of_leaves[k] or was for k, was in enumerate(of_looped)]
 
-        def by_loop(*args: Any) -> list:
-            return jax.vmap(loop, in_axes=axes, axis_size=n_lanes, out_axes=[0 if x else None for x in changed])(*args)
+        def whole(leaves: list, of: Sequence) -> list:
+            return [
+                jnp.broadcast_to(x, (n_lanes, *x.shape)) if wanted and not has else x
+                for x, has, wanted in zip(leaves, of, changed, strict=True)
+            ]
+
+        def by_loop(looped: list, *_: Any) -> list:
+            return whole(looped, of_looped)
+
+        def by_kernel(_: list, consts: list, leaves: list, keys: list, first: jax.Array) -> list:
+            found = program.run(
+                n_lanes, first, (consts, of_consts), (leaves, of_leaves), (keys, of_keys), _interpreted.get()
+            )
+            return whole(found, [changes or was for changes, was in zip(program.changes, of_leaves, strict=True)])
 
         weights = any(lane for lane, shape in zip(of_consts, program.of_consts, strict=True) if len(shape) == 2)
-        if weights or of_numbers:
+        if weights or of_first:
             return by_loop(*args), changed
-
-        def by_kernel(*args: Any) -> list:
-            consts, leaves, keys, numbers, _ = args
-            return program.run(
-                n_lanes, numbers[0], (consts, of_consts), (leaves, of_leaves), (keys, of_keys), _interpreted.get()
-            )
-
         if _interpreted.get():
             return by_kernel(*args), changed
         return lax.platform_dependent(*args, cuda=by_kernel, default=by_loop), changed
 
     keys = [] if normals is None else [normals.keys[name] for name in processes]
-    return jax.tree.unflatten(tree, several(list(closed.consts), leaves, keys, numbers, draws))
+    consts = list(closed.consts)
+    return jax.tree.unflatten(tree, several(loop(consts, leaves), consts, leaves, keys, numbers[0]))
 
 
 class _Unknown(Exception):

@@ -19,6 +19,7 @@ from jax import lax
 from brainmass._common.machine import compiles_for
 from brainmass._common.random import Normals
 from brainmass._common.typing import Array, Numbers, Pytree
+from brainmass.delays.lines import ARRIVES
 from brainmass.simulation.kernel import in_one_kernel
 from brainmass.simulation.plan import Plan
 
@@ -205,14 +206,28 @@ class _OfSteps(_Stretch):
             return carry, {}
         # A scan of one step is compiled and run as a loop all the same.
         if n == 1:
-            return self.machine.step(carry, jax.tree.map(lambda x: x[0], todo)), {}
+            return _sparing(self.machine.step)(carry, jax.tree.map(lambda x: x[0], todo)), {}
         at_once = in_one_kernel(self.machine.step, self.machine.normals, carry, todo, _steps_alone)
         return (_steps_alone(self.machine.step, carry, todo) if at_once is None else at_once), {}
 
 
 def _steps_alone(step: Callable[[Carry, Pytree], Carry], carry: Carry, todo: Pytree) -> Carry:
-    n = len(jax.tree.leaves(todo)[0])
+    n, step = len(jax.tree.leaves(todo)[0]), _sparing(step)
     return lax.scan(lambda c, x: (step(c, x), None), carry, todo, unroll=_steps_in_a_round(n))[0]
+
+
+def _sparing(step: Callable[[Carry, Pytree], Carry]) -> Callable[[Carry, Pytree], Carry]:
+    """A step of which a gradient keeps little, on a GPU.
+
+    On the way back the rest is worked out again, in the kernels that need it: to keep each number that they need takes
+    kernels of its own, and most of the memory of a gradient.
+    """
+    return jax.checkpoint(step, prevent_cse=False, policy=_is_kept) if compiles_for() == "gpu" else step
+
+
+def _is_kept(primitive: Any, *_: object, **params: Any) -> bool:
+    """Whether what an operation within a step gives is kept: the sums over other regions."""
+    return primitive.name in ("dot_general", "gather", "reduce_sum") or params.get("name") == ARRIVES
 
 
 def _steps_in_a_round(n: int) -> int:

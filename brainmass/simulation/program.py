@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 
 from brainmass._common.clock import Double, at_stage, time_at
+from brainmass._common.machine import compiles_for
 from brainmass._common.messages import argument_error, monitor_named
 from brainmass._common.random import Normals, fold
 from brainmass._common.same import Pictures
@@ -344,8 +345,12 @@ class _Run:
         return found.state_values()
 
     # --- the parts of the machine -----------------------------------------------------------------------------------
-    def draws(self, first: Numbers, n: int) -> jax.Array | None:
-        return None if self.normals is None else self.normals.rows(first, n)
+    def draws(self, first: Numbers, n: int) -> Pytree:
+        if self.normals is None:
+            return None
+        rows = self.normals.rows(first, n)
+        # In a step a GPU takes a kernel for each process to find its normals in a row; a CPU needs no further array.
+        return jax.vmap(self.normals.of_row)(rows) if compiles_for() == "gpu" else rows
 
     def step(self, carry: tuple, x: tuple) -> tuple:
         if self.probe is None or self.probe.cut is None:

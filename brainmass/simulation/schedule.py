@@ -24,9 +24,9 @@ from brainmass.simulation.plan import (
 
 __all__ = ["arrange", "weight_of_past"]
 
-# A step of a gradient keeps about as much as this many numbers for each region, of which the past has one a step: seen
-# of Montbrió's model (84 regions), in the memory of programs that were compiled for a GPU.
-_NUMBERS_OF_A_STEP = 50
+# A step of a gradient keeps about as much as this many numbers for each region, of which the past has one a step: two
+# states, two draws and what arrives at both ends of a step of Montbrió's model, by what XLA compiles for a GPU.
+_NUMBERS_OF_A_STEP = 6
 
 
 def weight_of_past(model: Module) -> float:
