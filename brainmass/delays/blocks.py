@@ -330,11 +330,13 @@ def _put_in_lanes(
 ) -> tuple[jax.Array, bool]:
     if batched[2]:
         return jax.vmap(_put, [0 if x else None for x in batched])(past, values, at), True
+    if not any(batched):
+        return _put(past, values, at), False  # as JAX asks of a slope, whose lanes are others than those of the values
     # Lanes that step together write at one place. Of that JAX's own rule makes a scatter, for which a GPU first reads
     # what is there, in a kernel of its own.
     given = zip((past, values), batched[:2], strict=True)
     past, values = (x if in_lanes else jnp.broadcast_to(x, (lanes, *x.shape)) for x, in_lanes in given)
-    return put(past, values, at), True
+    return _put(past, values, at), True
 
 
 def by_source(steps: np.ndarray, source: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
