@@ -11,7 +11,8 @@ Here linear theory tells, without a run, the FC of the slow activity that blood 
 which the few samples of a window keep below 1. From there CMA-ES searches as cubnm's does, with one noise.
 
 Each is scored with that noise, as cubnm's is, and with 24 others that nothing was fitted to. The first is the figure to
-hold against cubnm's; the second is what the parameters give. They are far apart: the search fits its noise.
+hold against cubnm's; the second is what the parameters give. They are far apart, as the search fits its noise; where it
+ends depends on rounding, and so on the machine.
 """
 
 import importlib.util

@@ -10,7 +10,7 @@ from jax import lax
 import brainmass as bm
 from brainmass._common.machine import compiled_for
 from brainmass._common.random import Normals, fold
-from brainmass.simulation import kernel
+from brainmass.simulation import kernel, tile
 
 DT = 0.1 * u.ms
 RNG = np.random.default_rng(3)
@@ -174,6 +174,54 @@ def test_weights_of_each_lane_go_on_as_a_loop():
     assert_alike(found, jax.jit(jax.vmap(of_lane))(each, lanes(3)[1]))
 
 
+@pytest.mark.parametrize("n", [5, 84])
+def test_kernels_are_made_of_what_triton_knows(n):
+    """Lowered for CUDA, which needs no card; from JAX 0.12 on it needs the plugin."""
+    with compiled_for("gpu"):
+        run = jax.jit(jax.vmap(made(network(n, "wong_wang"), ["S_e"]))).trace(*lanes(20))
+        try:
+            text = run.lower(lowering_platforms=("cuda",)).as_text()
+        except RuntimeError as error:
+            if "No supported GPU devices" not in str(error):
+                raise
+            pytest.skip("this JAX lowers such kernels for a GPU that it knows alone")
+    assert "triton" in text and "steps_10" in text
+
+
+def turns(step, start, n_steps=6):
+    """Steps of lanes by the kernel, and by the loop."""
+
+    def loop(step, carry, xs):
+        return lax.scan(lambda c, x: (step(c, x), None), carry, xs)[0]
+
+    def one(carry):
+        xs = jnp.arange(n_steps), None, None
+        found = kernel.in_one_kernel(step, None, carry, xs, loop)
+        return loop(step, carry, xs) if found is None else found
+
+    found, kernels = in_kernels(jax.vmap(one), start)
+    return found, kernels, jax.vmap(lambda carry: loop(step, carry, (jnp.arange(n_steps), None, None)))(start)
+
+
+TABLE = jnp.asarray(RNG.standard_normal(5), jnp.float32)
+START = jnp.asarray(RNG.standard_normal((4, 5)), jnp.float32)
+STEPS = {  # of a carry, and whether a kernel does them; None: it depends on JAX
+    "a table within a function": (lambda c, x: jax.jit(lambda y: y * TABLE)(c), START, None),
+    "a branch": (lambda c, x: jnp.where(c > 0.3, 0.5 * c - 1, -1.5 * c), START, True),
+    "whether": (lambda c, x: (~c[0], jnp.where(c[0], c[1] + 1, 2 * c[1])), (START > 0, START), False),
+    "places": (lambda c, x: 0.5 * c[jnp.array([1, 2, 3, 4, 0])], START, False),
+    "signs of zero": (lambda c, x: jnp.where(x[0] < 3, c, jnp.copysign(c, -0.0)) + 0.0 * c, START, None),
+}
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_a_step_of_any_kind_is_that_of_the_loop(name):
+    step, start, by_kernel = STEPS[name]
+    found, kernels, expected = turns(step, start)
+    assert by_kernel is None or (kernels > 0) == by_kernel
+    assert_alike(found, expected)
+
+
 @pytest.mark.parametrize("size", [1, 7, 84])
 def test_normals_one_by_one_are_those_of_a_row(size):
     normals = Normals(jax.random.PRNGKey(5), {"a": 11, "b": 12}, {"a": (3,), "b": (size,)})
@@ -190,12 +238,12 @@ def test_digits_are_taken_away_as_xla_does(digits):
     halves = jnp.asarray(np.float32(1 + (np.arange(64) * 2 + 1) * 2.0 ** -(digits + 1)))
     for numbers in x, -x, halves:
         expected = lax.reduce_precision(numbers, 8, digits)
-        np.testing.assert_array_equal(kernel._with_fewer_digits(numbers, 8, digits), expected)
+        np.testing.assert_array_equal(tile._with_fewer_digits(numbers, 8, digits), expected)
 
 
 def test_whole_numbers_are_those_that_xla_finds():
     x = jnp.asarray(np.concatenate([np.arange(-20, 20) / 4, RNG.uniform(-1e5, 1e5, 100)]), jnp.float32)
-    np.testing.assert_array_equal(kernel._rounded(x, None), jnp.round(x))
+    np.testing.assert_array_equal(tile._rounded(x, None), jnp.round(x))
 
 
 def test_what_regions_have_in_common_is_found_without_those_that_only_fill_a_tile():
