@@ -210,7 +210,7 @@ STEPS = {  # of a carry, and whether a kernel does them; None: it depends on JAX
     "a branch": (lambda c, x: jnp.where(c > 0.3, 0.5 * c - 1, -1.5 * c), START, True),
     "whether": (lambda c, x: (~c[0], jnp.where(c[0], c[1] + 1, 2 * c[1])), (START > 0, START), False),
     "places": (lambda c, x: 0.5 * c[jnp.array([1, 2, 3, 4, 0])], START, False),
-    "signs of zero": (lambda c, x: jnp.where(x[0] < 3, c, jnp.copysign(c, -0.0)) + 0.0 * c, START, None),
+    "nothing and one": (lambda c, x: (1.0 * c + 0.0) * 0.7 + 0.0 * c + 1.0, START, True),
 }
 
 
